@@ -1,0 +1,131 @@
+package column
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Dict maps byte strings to dense codes from 1; code 0 stands for null and has
+// no value. Values are hashed once, when they come in, and the hash is kept.
+//
+// Values need not be distinct: a dictionary in which nearly every value is new
+// stops looking them up (the look-up then costs more than it saves). Whoever
+// compares codes must therefore compare values when codes differ.
+//
+// A Dict has one writer; it can be read by many once it is no longer written.
+type Dict struct {
+	off  []uint32 // off[c] .. off[c+1] is the value of code c; off[0] = off[1] = 0
+	data []byte
+	hash []uint32
+	// table is open addressing over codes; 0 is free.
+	table []uint32
+	mask  uint32
+	// invalid lists the codes whose values are not valid UTF-8.
+	invalid []uint32
+	adds    int
+	plain   bool
+}
+
+// sampleAdds is how many values are added before a dictionary judges whether
+// looking values up is worth its cost.
+const sampleAdds = 8192
+
+// NewDict returns an empty dictionary.
+func NewDict() *Dict {
+	d := &Dict{}
+	d.Reset()
+	return d
+}
+
+// Reset empties d and keeps its memory.
+func (d *Dict) Reset() {
+	d.off = append(d.off[:0], 0, 0)
+	d.data = d.data[:0]
+	d.hash = append(d.hash[:0], 0)
+	d.invalid = d.invalid[:0]
+	d.adds, d.plain = 0, false
+	if d.table == nil {
+		d.table = make([]uint32, 64)
+	}
+	clear(d.table)
+	d.mask = uint32(len(d.table) - 1)
+}
+
+// Len returns the number of codes, null's included: codes are below it.
+func (d *Dict) Len() int { return len(d.off) - 1 }
+
+// Size returns the bytes of all values.
+func (d *Dict) Size() int { return len(d.data) }
+
+// Memory returns the bytes that d holds on to.
+func (d *Dict) Memory() int {
+	return cap(d.data) + 4*(cap(d.off)+cap(d.hash)+cap(d.table)+cap(d.invalid))
+}
+
+// Value returns the value of a code, read only; empty for null.
+func (d *Dict) Value(code uint32) []byte { return d.data[d.off[code]:d.off[code+1]] }
+
+// Hash returns the hash of a code's value, as HashBytes gives it.
+func (d *Dict) Hash(code uint32) uint32 { return d.hash[code] }
+
+// Invalid lists the codes whose values are not valid UTF-8.
+func (d *Dict) Invalid() []uint32 { return d.invalid }
+
+// HashBytes is the hash that dictionaries use.
+func HashBytes(v []byte) uint32 { return uint32(xxh3.Hash(v)) }
+
+// Add returns the code of v, adding a copy of it if need be.
+func (d *Dict) Add(v []byte) uint32 { return d.AddHashed(v, HashBytes(v)) }
+
+// AddHashed is Add for a caller that has the hash of v already.
+func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
+	d.adds++
+	if d.plain {
+		return d.push(v, h)
+	}
+	i := h & d.mask
+	for {
+		c := d.table[i]
+		if c == 0 {
+			break
+		}
+		if d.hash[c] == h && bytes.Equal(d.Value(c), v) {
+			return c
+		}
+		i = (i + 1) & d.mask
+	}
+	c := d.push(v, h)
+	d.table[i] = c
+	if uint32(len(d.off))*2 > d.mask {
+		d.grow()
+	}
+	if d.adds == sampleAdds && d.Len() > sampleAdds*3/4 {
+		d.plain = true
+	}
+	return c
+}
+
+func (d *Dict) push(v []byte, h uint32) uint32 {
+	c := uint32(d.Len())
+	d.data = append(d.data, v...)
+	d.off = append(d.off, uint32(len(d.data)))
+	d.hash = append(d.hash, h)
+	if !utf8.Valid(v) {
+		d.invalid = append(d.invalid, c)
+	}
+	return c
+}
+
+func (d *Dict) grow() {
+	d.table = make([]uint32, 2*len(d.table))
+	d.mask = uint32(len(d.table) - 1)
+	for c := 1; c < d.Len(); c++ {
+		i := d.hash[c] & d.mask
+		for d.table[i] != 0 {
+			i = (i + 1) & d.mask
+		}
+		d.table[i] = uint32(c)
+	}
+}

@@ -1,0 +1,98 @@
+package column
+
+// Pick names one row of one of several source batches.
+type Pick struct {
+	Src, Row uint32
+}
+
+// Gatherer copies picked rows of several sources into one column. It keeps
+// scratch memory between calls; one goroutine may use it at a time.
+type Gatherer struct {
+	remap []remap
+	epoch uint32
+}
+
+// remap translates the codes of one source dictionary; an entry holds the
+// epoch that wrote it above the code, so that nothing needs clearing.
+type remap []uint64
+
+// Column appends the picked rows to dst, whose Type must be that of every
+// source. srcs has an entry for every Src of the picks; nil reads as null.
+func (g *Gatherer) Column(dst *Column, srcs []*Column, picks []Pick) {
+	switch dst.Type.Kind() {
+	case KindInt64:
+		dst.Ints = gather(dst, dst.Ints, srcs, picks, func(c *Column) []int64 { return c.Ints })
+	case KindDouble:
+		dst.Floats = gather(dst, dst.Floats, srcs, picks, func(c *Column) []float64 { return c.Floats })
+	default:
+		g.codes(dst, srcs, picks)
+	}
+}
+
+func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(*Column) []T) []T {
+	base := len(vals)
+	nulls := dst.Null != nil
+	values := make([][]T, len(srcs))
+	for i, s := range srcs {
+		if s == nil || s.Null != nil {
+			nulls = true
+		}
+		if s != nil {
+			values[i] = of(s)
+		}
+	}
+	if nulls && dst.Null == nil {
+		dst.Null = make([]bool, base, base+len(picks))
+	}
+	var zero T
+	for _, p := range picks {
+		if values[p.Src] == nil {
+			vals = append(vals, zero)
+		} else {
+			vals = append(vals, values[p.Src][p.Row])
+		}
+	}
+	if nulls {
+		for _, p := range picks {
+			s := srcs[p.Src]
+			dst.Null = append(dst.Null, s == nil || s.Null != nil && s.Null[p.Row])
+		}
+	}
+	return vals
+}
+
+func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick) {
+	if dst.Dict == nil {
+		dst.Dict = NewDict()
+	}
+	g.epoch++
+	if g.epoch == 0 { // stamps of 2^32 calls ago must not be taken for ours
+		g.remap, g.epoch = nil, 1
+	}
+	for len(g.remap) < len(srcs) {
+		g.remap = append(g.remap, nil)
+	}
+	for i, s := range srcs {
+		if s != nil && !s.Dict.plain && len(g.remap[i]) < s.Dict.Len() {
+			g.remap[i] = make(remap, s.Dict.Len()+s.Dict.Len()/4)
+		}
+	}
+	stamp := uint64(g.epoch) << 32
+	for _, p := range picks {
+		s := srcs[p.Src]
+		if s == nil || s.Codes[p.Row] == 0 {
+			dst.Codes = append(dst.Codes, 0)
+			continue
+		}
+		c := s.Codes[p.Row]
+		if s.Dict.plain {
+			dst.Codes = append(dst.Codes, dst.Dict.AddHashed(s.Dict.Value(c), s.Dict.hash[c]))
+			continue
+		}
+		m := g.remap[p.Src]
+		if m[c]&^0xffffffff != stamp {
+			m[c] = stamp | uint64(dst.Dict.AddHashed(s.Dict.Value(c), s.Dict.hash[c]))
+		}
+		dst.Codes = append(dst.Codes, uint32(m[c]))
+	}
+}

@@ -1,0 +1,123 @@
+// Package sinks says what a sink is: a place that holds the curated files of
+// tables and can replace them safely.
+//
+// A sink promises that what is staged is invisible to readers of the table
+// until it is moved, that a file is wholly old or wholly new at any instant,
+// and that every step of a publish list can be repeated. It never decides what
+// rows are right, and never deletes anything that a publish list or a sweep
+// did not name.
+package sinks
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/internal/column"
+)
+
+// Object is a file of a sink as a listing shows it. Path is slash-separated and
+// relative to the sink's root. Pin changes whenever the content may have
+// changed (on folders: size, modification time and inode; on S3: the ETag).
+type Object struct {
+	Path string
+	Size int64
+	Pin  string
+}
+
+// File is a file that was written: Digest is the lower-case hex SHA-256 of its
+// bytes.
+type File struct {
+	Path   string
+	Size   int64
+	Rows   int64
+	Digest string
+}
+
+// Step is one entry of a publish list. With Staged set, the staged file moves
+// over Path; without, Path is removed. Before is the digest of what Path held
+// when the step was planned, empty when there was nothing; After is that of
+// the staged file, empty for a removal.
+type Step struct {
+	Staged string
+	Path   string
+	Before string
+	// BeforePin is the pin of what Path held; while it still matches, Before
+	// need not be computed again.
+	BeforePin string
+	After     string
+	Size      int64
+}
+
+// ErrStagedLost reports a staged file that somebody removed: its table must
+// be rebuilt.
+var ErrStagedLost = errors.New("a staged file is gone")
+
+// ErrDrift reports content that the state does not know.
+var ErrDrift = errors.New("changed by somebody else")
+
+// FileSpec says what a new data file is.
+type FileSpec struct {
+	Columns  []column.Column   // names and types, without rows
+	Metadata map[string]string // of the footer
+}
+
+// Writer writes one data file. Write takes rows in their final order and
+// copies what it keeps; the batch has the columns of the FileSpec in that
+// order. Close makes the file durable. Abort removes what was written; it may
+// follow a failed Close.
+type Writer interface {
+	Write(ctx context.Context, b *column.Batch) error
+	Close() (File, error)
+	Abort()
+}
+
+// Reader reads one data file as batches in file order, one a row group. Next
+// returns nil at the end; the batch is the caller's to keep. Only the named
+// columns are read; a column that the file lacks is null in the type that was
+// asked for.
+type Reader interface {
+	Next(ctx context.Context) (*column.Batch, error)
+	Close() error
+}
+
+// Current is the content of _reconcile/current.json: what a consumer that
+// needs more than file consistency waits for.
+type Current struct {
+	Version int                     `json:"version"`
+	Lineage string                  `json:"lineage"`
+	Tables  map[string]CurrentTable `json:"tables"`
+}
+
+// CurrentTable is one table in Current.
+type CurrentTable struct {
+	Commit   uint64  `json:"commit"`
+	Complete bool    `json:"complete"`
+	Dumps    []int64 `json:"dumps"`
+	Mapping  *int64  `json:"mapping"`
+	Folder   string  `json:"folder"`
+}
+
+// Sink is one place for curated files. Paths are relative to its root. All
+// methods can be used by several goroutines at once.
+type Sink interface {
+	// Root identifies the place, as messages and the state name it.
+	Root() string
+	// Stage starts a data file in the attempt's staging folder. name is unique
+	// within the attempt. The returned File's Path is the staged path.
+	Stage(ctx context.Context, attempt, name string, spec FileSpec) (Writer, error)
+	// Open reads a data file, which must have the given pin (ErrDrift if not).
+	Open(ctx context.Context, path, pin string, columns []column.Column) (Reader, error)
+	// List returns all objects below the folder of a table, sorted by path.
+	// A folder that does not exist has none.
+	List(ctx context.Context, folder string) ([]Object, error)
+	// Publish carries out one step and returns the object now at Path (zero
+	// after a removal). A step that was done before is done. It fails with
+	// ErrStagedLost or ErrDrift, naming the file, and then has changed nothing.
+	Publish(ctx context.Context, s Step) (Object, error)
+	// Current returns current.json, nil when there is none.
+	Current(ctx context.Context) (*Current, error)
+	// SetCurrent replaces current.json durably and at once.
+	SetCurrent(ctx context.Context, c *Current) error
+	// Sweep removes the staging folders of all attempts but those in keep.
+	Sweep(ctx context.Context, keep []string) error
+}

@@ -1,0 +1,145 @@
+package state
+
+// The records of the state. They are stored as CBOR with the integer keys of
+// their tags: a field may be added, never renumbered.
+
+// Ref names an immutable object by the lower-case hex SHA-256 of its content.
+// The zero Ref names nothing.
+type Ref struct {
+	Digest string `cbor:"1,keyasint,omitempty"`
+	Size   int64  `cbor:"2,keyasint,omitempty"`
+	Rows   int64  `cbor:"3,keyasint,omitempty"` // entries or rows, where that means something
+}
+
+// IsZero reports whether r names nothing.
+func (r Ref) IsZero() bool { return r.Digest == "" }
+
+// Dump is a dump that some table has applied.
+type Dump struct {
+	ID       int64    `cbor:"1,keyasint"`
+	Manifest string   `cbor:"2,keyasint"` // key of the manifest in the source
+	Digest   string   `cbor:"3,keyasint"` // of its meaning
+	Tables   []string `cbor:"4,keyasint,omitempty"`
+}
+
+// Column is one column of a table's schema, in the order of arrival.
+type Column struct {
+	Name      string `cbor:"1,keyasint"` // as published
+	Delivered string `cbor:"2,keyasint"` // spelling at its creation
+	Type      string `cbor:"3,keyasint"`
+	Since     int64  `cbor:"4,keyasint,omitempty"` // dump that brought it
+	Mask      string `cbor:"5,keyasint,omitempty"` // method
+	Verifier  string `cbor:"6,keyasint,omitempty"` // of the mask's key
+	Merge     string `cbor:"7,keyasint,omitempty"`
+}
+
+// Applied is one dump of the set that a table is correct for.
+type Applied struct {
+	Dump        int64  `cbor:"1,keyasint"`
+	Digest      string `cbor:"2,keyasint"` // meaning of the manifest's entries for the table
+	Incremental bool   `cbor:"3,keyasint,omitempty"`
+	Skipped     bool   `cbor:"4,keyasint,omitempty"` // a skip_dump block left it out
+}
+
+// SinkTable is where a sink holds a table. Sinks are known by their root.
+type SinkTable struct {
+	Root        string `cbor:"1,keyasint"`
+	Folder      string `cbor:"2,keyasint"`
+	Compression string `cbor:"3,keyasint,omitempty"`
+}
+
+// Table is everything the state says of one table but its partitions.
+type Table struct {
+	Name           string      `cbor:"1,keyasint"` // as delivered
+	Kind           string      `cbor:"2,keyasint"` // "events", "users" or "mapping"
+	Key            string      `cbor:"3,keyasint,omitempty"`
+	Commit         uint64      `cbor:"4,keyasint"` // serial of its last commit
+	Applied        []Applied   `cbor:"5,keyasint,omitempty"`
+	MappingDump    int64       `cbor:"6,keyasint,omitempty"`
+	HasMapping     bool        `cbor:"7,keyasint,omitempty"`
+	Mapping        Ref         `cbor:"8,keyasint,omitempty"`
+	Columns        []Column    `cbor:"9,keyasint,omitempty"`
+	PartitionBy    string      `cbor:"10,keyasint,omitempty"` // canonical text, as "day(time)"
+	OnSchemaChange string      `cbor:"11,keyasint,omitempty"`
+	Listed         []string    `cbor:"12,keyasint,omitempty"` // columns = [...] of freeze and ignore
+	Sinks          []SinkTable `cbor:"13,keyasint,omitempty"`
+	Generation     uint32      `cbor:"14,keyasint,omitempty"` // of the partition ordinals
+	NextOrdinal    uint32      `cbor:"15,keyasint,omitempty"`
+	Index          []Ref       `cbor:"16,keyasint,omitempty"`
+	Users          Ref         `cbor:"17,keyasint,omitempty"` // latest row per raw user
+	Quarantine     []DumpRef   `cbor:"18,keyasint,omitempty"`
+	Rows           int64       `cbor:"19,keyasint,omitempty"`
+	Rescued        int64       `cbor:"20,keyasint,omitempty"` // rows with something rescued
+	LastDelivery   int64       `cbor:"21,keyasint,omitempty"`
+	OnCastError    string      `cbor:"22,keyasint,omitempty"`
+	Spelling       []string    `cbor:"23,keyasint,omitempty"`
+	Warnings       []string    `cbor:"24,keyasint,omitempty"`
+}
+
+// DumpRef is an object that belongs to one dump of a table.
+type DumpRef struct {
+	Dump int64 `cbor:"1,keyasint"`
+	Ref  Ref   `cbor:"2,keyasint"`
+}
+
+// Partition is the live content of one partition of a table. Value is the
+// partition's time in units of the partitioning (years, months, days or hours
+// since the epoch); Null marks the default partition.
+type Partition struct {
+	Ordinal uint32 `cbor:"1,keyasint"`
+	Value   int64  `cbor:"2,keyasint,omitempty"`
+	Null    bool   `cbor:"3,keyasint,omitempty"`
+	Rows    int64  `cbor:"4,keyasint,omitempty"`
+	Files   []File `cbor:"5,keyasint,omitempty"`
+	Shadow  Ref    `cbor:"6,keyasint,omitempty"`
+}
+
+// File is one live data file of a partition, in one sink.
+type File struct {
+	Sink   int    `cbor:"1,keyasint,omitempty"` // index into Table.Sinks
+	Path   string `cbor:"2,keyasint"`
+	Size   int64  `cbor:"3,keyasint"`
+	Rows   int64  `cbor:"4,keyasint"`
+	Digest string `cbor:"5,keyasint"`
+	Pin    string `cbor:"6,keyasint,omitempty"` // empty until the move is recorded
+}
+
+// Publish is the list of a commit that is under way: what still has to become
+// visible in the sinks. It is removed by the transaction that ends the commit.
+type Publish struct {
+	Table   string `cbor:"1,keyasint"`
+	Commit  uint64 `cbor:"2,keyasint"`
+	Attempt string `cbor:"3,keyasint"` // name of the staging folder
+	Steps   []Step `cbor:"4,keyasint,omitempty"`
+	// Forget says that the table's record goes with the list's end.
+	Forget bool `cbor:"5,keyasint,omitempty"`
+}
+
+// Step is one move (Staged set) or removal of a publish list, as package sinks
+// defines it.
+type Step struct {
+	Sink      string `cbor:"1,keyasint"` // root
+	Staged    string `cbor:"2,keyasint,omitempty"`
+	Path      string `cbor:"3,keyasint"`
+	Before    string `cbor:"4,keyasint,omitempty"`
+	BeforePin string `cbor:"5,keyasint,omitempty"`
+	After     string `cbor:"6,keyasint,omitempty"`
+	Size      int64  `cbor:"7,keyasint,omitempty"`
+}
+
+// Hold is a table that waits at a dump for a file to be mended. While the
+// file's pin stays, the file is not read again.
+type Hold struct {
+	Table  string `cbor:"1,keyasint"`
+	Dump   int64  `cbor:"2,keyasint"`
+	File   string `cbor:"3,keyasint,omitempty"`
+	Pin    string `cbor:"4,keyasint,omitempty"`
+	Reason string `cbor:"5,keyasint"`
+}
+
+// Mapping is the newest good user mapping that was read.
+type Mapping struct {
+	Dump   int64  `cbor:"1,keyasint"`
+	Digest string `cbor:"2,keyasint"` // meaning of the manifest's entries for it
+	Ref    Ref    `cbor:"3,keyasint"`
+}
