@@ -1,0 +1,69 @@
+package failpoint
+
+// Name is the name of a point. The constants below are all there are.
+type Name string
+
+// The points, in the order in which an apply reaches them.
+const (
+	// LockAcquired is hit when the state's lock was taken, before anything else.
+	LockAcquired Name = "lock.acquired"
+	// SpillWrite is hit before a block is written to the scratch folder.
+	SpillWrite Name = "spill.write"
+
+	// StageCreate is hit before an attempt's staging folder or file is made.
+	StageCreate Name = "stage.create"
+	// StageWrite is hit before bytes are written to a staged file.
+	StageWrite Name = "stage.write"
+	// StageClose is hit when a staged file is complete, before it is durable.
+	StageClose Name = "stage.close"
+
+	// ObjectWrite is hit when an object of the state is complete in its
+	// temporary file, before that is durable.
+	ObjectWrite Name = "object.write"
+	// ObjectRename is hit before the durable temporary file gets its name.
+	ObjectRename Name = "object.rename"
+
+	// StateCommitBefore is hit when a transaction of the state is ready to
+	// commit: nothing of it may be seen after a crash here.
+	StateCommitBefore Name = "state.commit.before"
+	// StateCommitAfter is hit when it is durable: all of it must be seen.
+	StateCommitAfter Name = "state.commit.after"
+
+	// PublishIncomplete is hit before current.json says complete: false.
+	PublishIncomplete Name = "publish.current.incomplete"
+	// PublishMoveBefore and PublishMoveAfter surround each move.
+	PublishMoveBefore Name = "publish.move.before"
+	PublishMoveAfter  Name = "publish.move.after"
+	// PublishRemoveBefore and PublishRemoveAfter surround each removal.
+	PublishRemoveBefore Name = "publish.remove.before"
+	PublishRemoveAfter  Name = "publish.remove.after"
+	// PublishComplete is hit before current.json says complete: true.
+	PublishComplete Name = "publish.current.complete"
+	// PublishClearBefore and PublishClearAfter surround the transaction that
+	// removes the publish list.
+	PublishClearBefore Name = "publish.clear.before"
+	PublishClearAfter  Name = "publish.clear.after"
+
+	// SweepBefore and SweepAfter surround the removal of staged leftovers.
+	SweepBefore Name = "sweep.before"
+	SweepAfter  Name = "sweep.after"
+	// CollectBefore and CollectAfter surround the removal of unreferenced
+	// objects of the state.
+	CollectBefore Name = "collect.before"
+	CollectAfter  Name = "collect.after"
+)
+
+// All returns every name, in the order in which an apply reaches them. The
+// caller owns the slice.
+func All() []Name {
+	return []Name{
+		LockAcquired, SpillWrite,
+		StageCreate, StageWrite, StageClose,
+		ObjectWrite, ObjectRename,
+		StateCommitBefore, StateCommitAfter,
+		PublishIncomplete, PublishMoveBefore, PublishMoveAfter,
+		PublishRemoveBefore, PublishRemoveAfter, PublishComplete,
+		PublishClearBefore, PublishClearAfter,
+		SweepBefore, SweepAfter, CollectBefore, CollectAfter,
+	}
+}
