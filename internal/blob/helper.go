@@ -1,0 +1,104 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// ErrTooLarge reports an object that is larger than the reader allows.
+var ErrTooLarge = errors.New("too large")
+
+// ReadAll reads a whole object of at most max bytes (ErrTooLarge if it has
+// more).
+func ReadAll(ctx context.Context, s Store, key string, max int64) ([]byte, Object, error) {
+	h, err := s.Open(ctx, key)
+	if err != nil {
+		return nil, Object{}, err
+	}
+	defer h.Close()
+	o := h.Object()
+	if o.Size > max {
+		return nil, o, fmt.Errorf("read %s: %w: %d bytes, at most %d are read", key, ErrTooLarge, o.Size, max)
+	}
+	data := make([]byte, o.Size)
+	n, err := h.ReadAt(data, 0)
+	if n == len(data) && (err == nil || err == io.EOF) {
+		return data, o, nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return nil, o, fmt.Errorf("read %s: %w", key, err)
+}
+
+// Put writes a whole object if cond holds.
+func Put(ctx context.Context, s Store, key string, data []byte, cond Cond) (Object, error) {
+	w, err := s.Create(ctx, key, cond)
+	if err != nil {
+		return Object{}, err
+	}
+	defer w.Abort()
+	if _, err := w.Write(data); err != nil {
+		return Object{}, err
+	}
+	return w.Commit()
+}
+
+// Copy copies an object within a store or between two, if cond holds for the
+// new one. Readers of the new one see it whole or not at all.
+func Copy(ctx context.Context, from Store, key string, to Store, newKey string, cond Cond) (Object, error) {
+	h, err := from.Open(ctx, key)
+	if err != nil {
+		return Object{}, err
+	}
+	defer h.Close()
+	w, err := to.Create(ctx, newKey, cond)
+	if err != nil {
+		return Object{}, err
+	}
+	defer w.Abort()
+	size := h.Object().Size
+	n, err := io.CopyBuffer(onlyWriter{w}, io.NewSectionReader(h, 0, size), make([]byte, 1<<20))
+	if err == nil && n != size {
+		err = fmt.Errorf("copy %s: %w", key, io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		return Object{}, err
+	}
+	return w.Commit()
+}
+
+type onlyWriter struct{ io.Writer }
+
+// DeleteAll removes all objects below a prefix, those below the prefixes in
+// spare excepted. An object that is gone already is no error.
+func DeleteAll(ctx context.Context, s Store, prefix string, spare []string) error {
+	list, err := s.List(ctx, prefix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if spared(o.Key, spare) {
+			continue
+		}
+		if err := s.Delete(ctx, o.Key, Cond{}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func spared(key string, spare []string) bool {
+	for _, s := range spare {
+		if Under(key, s) {
+			return true
+		}
+	}
+	return false
+}

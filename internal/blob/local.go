@@ -1,0 +1,232 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Local is a Store in a folder. Conditions on what is there are exact among
+// the users of one Local and, for Absent, among processes; between processes,
+// Match is judged directly before the change.
+//
+// Symbolic links are followed as long as they stay inside the folder; a link
+// that leads out of it cannot be read. A folder behind a link is not listed:
+// the link is, as an object of its own.
+type Local struct {
+	dir string
+	// change serialises judging a condition and acting on it.
+	change sync.Mutex
+	// folders is write-locked from making a folder until that is durable, so
+	// that nobody builds on a folder that a power cut would take away.
+	folders sync.RWMutex
+}
+
+// NewLocal returns the store in dir. The folder need not exist: reading then
+// fails with fs.ErrNotExist, and the first write makes it.
+func NewLocal(dir string) (*Local, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("folder %q: %w", dir, err)
+	}
+	return &Local{dir: abs}, nil
+}
+
+// Root returns the absolute path of the folder.
+func (l *Local) Root() string { return l.dir }
+
+// in runs f inside the folder. It is opened anew each time, so that a folder
+// that was replaced is noticed and the store needs no closing.
+func (l *Local) in(ctx context.Context, f func(*os.Root) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(l.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return f(root)
+}
+
+// Stat returns what is known of a file.
+func (l *Local) Stat(ctx context.Context, key string) (Object, error) {
+	var o Object
+	err := CheckKey(key)
+	if err == nil {
+		err = l.in(ctx, func(root *os.Root) error {
+			o, err = stat(root, key)
+			return err
+		})
+	}
+	return o, wrap(err, "look at", l.dir, key)
+}
+
+func stat(root *os.Root, key string) (Object, error) {
+	info, err := root.Stat(filepath.FromSlash(key))
+	if err != nil {
+		return Object{}, err
+	}
+	if err := regular(info); err != nil {
+		return Object{}, err
+	}
+	return object(key, info), nil
+}
+
+// errIrregular reports a folder, a pipe or the like where a file should be.
+var errIrregular = errors.New("not a regular file")
+
+func regular(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w but of type %s", errIrregular, info.Mode().Type())
+	}
+	return nil
+}
+
+func object(key string, info fs.FileInfo) Object {
+	pin := make([]byte, 0, 48)
+	pin = strconv.AppendInt(pin, info.Size(), 10)
+	pin = append(pin, '-')
+	pin = strconv.AppendInt(pin, info.ModTime().UnixNano(), 10)
+	if ino, ok := inode(info); ok {
+		pin = append(pin, '-')
+		pin = strconv.AppendUint(pin, ino, 10)
+	}
+	return Object{Key: key, Size: info.Size(), Pin: string(pin), ModTime: info.ModTime()}
+}
+
+// Open opens a file. The handle keeps reading the file that was opened, also
+// after another took its name.
+func (l *Local) Open(ctx context.Context, key string) (Handle, error) {
+	var h Handle
+	err := CheckKey(key)
+	if err == nil {
+		err = l.in(ctx, func(root *os.Root) error {
+			h, err = open(root, key)
+			return err
+		})
+	}
+	return h, wrap(err, "open", l.dir, key)
+}
+
+func open(root *os.Root, key string) (Handle, error) {
+	// Opening a pipe would wait for its other end: look first.
+	if _, err := stat(root, key); err != nil {
+		return nil, err
+	}
+	f, err := root.Open(filepath.FromSlash(key))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = regular(info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &localHandle{File: f, o: object(key, info)}, nil
+}
+
+type localHandle struct {
+	*os.File
+	o Object
+}
+
+func (h *localHandle) Object() Object { return h.o }
+
+// List returns all files below a folder.
+func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
+	var list []Object
+	err := checkPrefix(prefix)
+	if err == nil {
+		err = l.in(ctx, func(root *os.Root) error {
+			list, err = walk(ctx, root, prefix, nil)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, wrap(err, "list", l.dir, prefix)
+	}
+	slices.SortFunc(list, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	return list, nil
+}
+
+// walk appends the objects below folder to list. A folder inside it that
+// disappears meanwhile has none.
+func walk(ctx context.Context, root *os.Root, folder string, list []Object) ([]Object, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	infos, err := readDir(root, folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, info := range infos {
+		key := Join(folder, info.Name())
+		switch mode := info.Mode(); {
+		case mode.IsDir():
+			list, err = walk(ctx, root, key, list)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+			if err != nil {
+				return nil, err
+			}
+		case isTemp(info.Name()):
+		case mode&fs.ModeSymlink != 0:
+			list = append(list, linkObject(root, key, info))
+		default:
+			list = append(list, object(key, info))
+		}
+	}
+	return list, nil
+}
+
+// readDir returns the entries of a folder as they are, links not followed.
+func readDir(root *os.Root, folder string) ([]fs.FileInfo, error) {
+	name := "."
+	if folder != "" {
+		name = filepath.FromSlash(folder)
+	}
+	d, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdir(-1)
+}
+
+// linkObject is the object behind a link or, where that is no file of the
+// store, the link itself: a listing must show what a reader's glob would find.
+func linkObject(root *os.Root, key string, link fs.FileInfo) Object {
+	if o, err := stat(root, key); err == nil {
+		return o
+	}
+	return object(key, link)
+}
+
+// wrap says what was being done to what. Errors of package os repeat the
+// operation and the path: only their cause is kept.
+func wrap(err error, doing, dir, key string) error {
+	if err == nil {
+		return nil
+	}
+	var pe *fs.PathError
+	var le *os.LinkError
+	switch {
+	case errors.As(err, &pe):
+		err = pe.Err
+	case errors.As(err, &le):
+		err = le.Err
+	}
+	return fmt.Errorf("%s %s: %w", doing, filepath.Join(dir, filepath.FromSlash(key)), err)
+}

@@ -1,0 +1,186 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// inMade is in for a write: it makes the folder of the store if need be.
+func (l *Local) inMade(ctx context.Context, f func(*os.Root) error) error {
+	if _, err := os.Stat(l.dir); errors.Is(err, fs.ErrNotExist) {
+		l.folders.Lock()
+		err := makeDurable(l.dir)
+		l.folders.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return l.in(ctx, f)
+}
+
+// makeDurable makes a folder and those above it, from the outside in, each
+// name synchronised before the next is made.
+func makeDurable(dir string) error {
+	_, err := os.Stat(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if above != dir {
+		if err := makeDurable(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	d, err := os.Open(above)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncFolder(d), d.Close())
+}
+
+// inFolder runs act, which makes a name in folder; the folder is made and
+// synchronised when it turns out to be missing.
+func (l *Local) inFolder(root *os.Root, folder string, act func() error) error {
+	l.folders.RLock()
+	err := act()
+	l.folders.RUnlock()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	l.folders.Lock()
+	defer l.folders.Unlock()
+	for i, c := range folder + "/" {
+		if c != '/' || i == 0 {
+			continue
+		}
+		switch err := root.Mkdir(native(folder[:i]), 0o777); {
+		case errors.Is(err, fs.ErrExist):
+		case err != nil:
+			return err
+		default:
+			if err := syncDir(root, Dir(folder[:i])); err != nil {
+				return err
+			}
+		}
+	}
+	return act()
+}
+
+// syncDir makes the names in a folder durable. A folder that is gone has none:
+// whoever removed it made that durable.
+func syncDir(root *os.Root, folder string) error {
+	d, err := root.Open(native(folder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncFolder(d), d.Close())
+}
+
+// Prune removes empty folders from folder up to below stop.
+func (l *Local) Prune(ctx context.Context, folder, stop string) error {
+	err := errors.Join(checkPrefix(folder), checkPrefix(stop))
+	if err == nil && !Under(folder, stop) {
+		err = &KeyError{folder, fmt.Sprintf("it is not below %q", stop)}
+	}
+	if err == nil {
+		err = l.in(ctx, func(root *os.Root) error { return l.prune(root, folder, stop) })
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return wrap(err, "remove the empty folder", l.dir, folder)
+}
+
+func (l *Local) prune(root *os.Root, folder, stop string) error {
+	l.folders.Lock()
+	defer l.folders.Unlock()
+	removed := false
+	for ; folder != stop && folder != ""; folder = Dir(folder) {
+		ok, err := removeFolder(root, folder)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		removed = true
+	}
+	if !removed {
+		return nil
+	}
+	return syncDir(root, folder)
+}
+
+// removeFolder removes a folder if it is empty, and reports whether it is gone.
+func removeFolder(root *os.Root, folder string) (bool, error) {
+	info, err := root.Lstat(native(folder))
+	if err == nil {
+		if !info.IsDir() {
+			return false, nil
+		}
+		err = root.Remove(native(folder))
+	}
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, fs.ErrExist):
+		return false, nil
+	}
+	return false, err
+}
+
+// Tidy removes temporary files and empty folders below prefix, and the folder
+// of that name if it is then empty.
+func (l *Local) Tidy(ctx context.Context, prefix string, spare []string) error {
+	err := checkPrefix(prefix)
+	if err == nil {
+		err = l.in(ctx, func(root *os.Root) error { return l.tidy(ctx, root, prefix, spare) })
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return wrap(err, "tidy up", l.dir, prefix)
+}
+
+func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, spare []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if spared(folder, spare) {
+		return nil
+	}
+	infos, err := readDir(root, folder)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, info := range infos {
+		key := Join(folder, info.Name())
+		switch {
+		case info.IsDir():
+			err = l.tidy(ctx, root, key, spare)
+		case isTemp(info.Name()):
+			err = root.Remove(native(key))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if folder == "" {
+		return nil
+	}
+	return l.prune(root, folder, Dir(folder))
+}

@@ -1,0 +1,104 @@
+// Package blob is a narrow store of named objects: local folders now, and
+// anything with keys, ranged reads and conditional writes.
+//
+// It promises that an object is wholly old or wholly new at any instant, that
+// what was acknowledged is durable (the object, its name and the folders above
+// it), that a condition on a write is kept, and that no key and no symbolic
+// link leads out of a store's root. It never retries a write, never deletes
+// what it was not told to, and never knows what an object means.
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Object is what a store knows of an object without reading it. Key is
+// slash-separated and relative to the store's root. Pin changes whenever the
+// content may have changed: on folders it is size, modification time in ns and
+// inode; on S3 the ETag. Pins are compared for equality and nothing else.
+type Object struct {
+	Key     string
+	Size    int64
+	Pin     string
+	ModTime time.Time
+}
+
+// Handle reads one object. ReadAt may be called by several goroutines at once.
+type Handle interface {
+	io.ReaderAt
+	io.Closer
+	// Object describes what the handle reads, as of when it was opened.
+	Object() Object
+}
+
+// Writer writes one object, which does not exist before Commit.
+type Writer interface {
+	io.Writer
+	// Commit makes the object durable and visible, in this order, if the
+	// condition given to Create holds (ErrConflict if not). After an error the
+	// old object stands.
+	Commit() (Object, error)
+	// Abort removes what was written. After Commit it does nothing, so that it
+	// can be deferred.
+	Abort()
+}
+
+// Store is one place for objects. Keys are those that CheckKey takes; a prefix
+// is such a key, naming a folder, or empty for the whole store. A key that does
+// not exist gives an error that matches fs.ErrNotExist. All methods can be used
+// by several goroutines at once.
+type Store interface {
+	// Root identifies the place, as messages name it.
+	Root() string
+	// List returns all objects below a prefix, at any depth, sorted by key. It
+	// fails with fs.ErrNotExist when there is no such folder; a store without
+	// folders says so when nothing lies below the prefix. Unfinished writes are
+	// not listed.
+	List(ctx context.Context, prefix string) ([]Object, error)
+	// Stat returns what is known of one object.
+	Stat(ctx context.Context, key string) (Object, error)
+	// Open opens an object for reading. The context covers the reads too.
+	Open(ctx context.Context, key string) (Handle, error)
+	// Create starts writing an object; cond is judged at Commit. The context
+	// covers the writes too.
+	Create(ctx context.Context, key string, cond Cond) (Writer, error)
+	// Move makes the object at from the object at to, durably and at once for
+	// readers of to, if cond holds for to (ErrConflict if not).
+	Move(ctx context.Context, from, to string, cond Cond) (Object, error)
+	// Delete removes an object durably if cond holds for it (ErrConflict if
+	// not).
+	Delete(ctx context.Context, key string, cond Cond) error
+	// Prune removes the folder and those above it, from the inside out, while
+	// they are empty and below stop. A folder that does not exist counts as
+	// removed. Where there are no folders it does nothing.
+	Prune(ctx context.Context, folder, stop string) error
+	// Tidy removes what killed writers left below a prefix, and empty folders,
+	// except at and below the prefixes in spare. No writer may be at work below
+	// the prefix, those in spare excepted.
+	Tidy(ctx context.Context, prefix string, spare []string) error
+}
+
+// ErrConflict reports an object that is not as a condition demands.
+var ErrConflict = errors.New("the object is not as expected")
+
+// Cond is what must hold for an object when it is replaced or removed. The
+// zero Cond always holds.
+type Cond struct {
+	absent bool
+	pin    string
+}
+
+// Absent is the condition that there is no object.
+func Absent() Cond { return Cond{absent: true} }
+
+// Match is the condition that there is an object with this pin.
+func Match(pin string) Cond { return Cond{pin: pin} }
+
+// IsAbsent reports whether c is the condition that there is no object.
+func (c Cond) IsAbsent() bool { return c.absent }
+
+// Pin returns the pin that c demands, empty if none.
+func (c Cond) Pin() string { return c.pin }
