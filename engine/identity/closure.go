@@ -1,0 +1,181 @@
+package identity
+
+import (
+	"iter"
+	"math/bits"
+	"slices"
+	"sort"
+)
+
+// Pair is a raw id and the canonical id that it stands for.
+type Pair struct{ Raw, Canon int64 }
+
+// Closure answers which canonical id a raw id stands for, and which raw ids
+// stand behind a canonical one. It is immutable and safe for concurrent use; a
+// nil Closure is the empty one, in which every id is its own.
+type Closure struct {
+	pairs   []Pair // Raw != Canon, ascending by Raw
+	byRaw   finder
+	order   []uint32 // places in pairs, ascending by Canon, then Raw
+	byCanon finder
+}
+
+func newClosure(pairs []Pair) *Closure {
+	c := &Closure{pairs: pairs}
+	parallel(2, func(i int) {
+		if i == 1 {
+			c.byRaw = newFinder(len(pairs), 2, func(i int) int64 { return pairs[i].Raw })
+			return
+		}
+		c.order = orderByCanon(pairs)
+		c.byCanon = newFinder(len(pairs), 8, c.canonAt)
+	})
+	return c
+}
+
+func (c *Closure) canonAt(i int) int64 { return c.pairs[c.order[i]].Canon }
+
+// Len returns the number of raw ids whose canonical id is another.
+func (c *Closure) Len() int {
+	if c == nil {
+		return 0
+	}
+	return len(c.pairs)
+}
+
+// Canon returns the canonical id of raw: raw itself if no entry maps it.
+func (c *Closure) Canon(raw int64) int64 {
+	if c == nil {
+		return raw
+	}
+	lo, end := c.byRaw.around(raw)
+	for hi := end; lo < hi; {
+		if mid := int(uint(lo+hi) >> 1); c.pairs[mid].Raw < raw {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < end && c.pairs[lo].Raw == raw {
+		return c.pairs[lo].Canon
+	}
+	return raw
+}
+
+// Members returns every id whose canonical id is canon, ascending: canon itself
+// and the raw ids that map to it. It is empty if canon stands for another id.
+// The slice is the caller's.
+func (c *Closure) Members(canon int64) []int64 { return c.AppendMembers(nil, canon) }
+
+// AppendMembers appends to dst what Members returns.
+func (c *Closure) AppendMembers(dst []int64, canon int64) []int64 {
+	if c == nil {
+		return append(dst, canon)
+	}
+	lo, end := c.byCanon.around(canon)
+	lo += sort.Search(end-lo, func(i int) bool { return c.canonAt(lo+i) >= canon })
+	if lo == end || c.canonAt(lo) != canon {
+		if c.Canon(canon) == canon {
+			dst = append(dst, canon)
+		}
+		return dst
+	}
+	placed := false
+	for ; lo < len(c.order) && c.canonAt(lo) == canon; lo++ {
+		raw := c.pairs[c.order[lo]].Raw
+		if !placed && raw > canon {
+			dst, placed = append(dst, canon), true
+		}
+		dst = append(dst, raw)
+	}
+	if !placed {
+		dst = append(dst, canon)
+	}
+	return dst
+}
+
+// Each yields every raw id whose canonical id is another, with that id, in
+// ascending order of the raw id.
+func (c *Closure) Each() iter.Seq2[int64, int64] {
+	return func(yield func(raw, canon int64) bool) {
+		if c == nil {
+			return
+		}
+		for _, p := range c.pairs {
+			if !yield(p.Raw, p.Canon) {
+				return
+			}
+		}
+	}
+}
+
+// passLen is about how many pairs orderByCanon sorts at a time; it bounds the
+// memory that the sort takes beside its result.
+const passLen = 1 << 19
+
+// orderByCanon returns the places of pairs, which are ascending by Raw, in
+// ascending order of Canon, then Raw.
+func orderByCanon(pairs []Pair) []uint32 {
+	order := make([]uint32, len(pairs))
+	cuts := canonCuts(pairs)
+	ends := make([]int, len(cuts)+1) // of the ranges, first their lengths
+	for _, p := range pairs {
+		ends[cutOf(cuts, p.Canon)+1]++
+	}
+	for i := 1; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	starts := slices.Clone(ends)
+	for i, p := range pairs {
+		c := cutOf(cuts, p.Canon)
+		order[ends[c]] = uint32(i)
+		ends[c]++
+	}
+	parallel(len(cuts), func(i int) { sortPlaces(order[starts[i]:starts[i+1]], pairs) })
+	return order
+}
+
+// sortPlaces sorts places, which are ascending, by Canon.
+func sortPlaces(places []uint32, pairs []Pair) {
+	both := make([]item, 2*len(places))
+	a, tmp := both[:len(places)], both[len(places):]
+	for i, at := range places {
+		a[i] = item{ordered(pairs[at].Canon), at}
+	}
+	for i, it := range sortItems(a, tmp) {
+		places[i] = it.idx
+	}
+}
+
+// cutOf returns which range canon falls into. It is free of branches, as these
+// would be mispredicted.
+func cutOf(cuts []uint64, canon int64) int {
+	below := uint64(0)
+	for key, cuts := ordered(canon), cuts[1:]; len(cuts) > 0; cuts = cuts[1:] {
+		_, borrow := bits.Sub64(key, cuts[0], 0)
+		below += 1 - borrow
+	}
+	return int(below)
+}
+
+// canonCuts returns the lower bounds of ranges of canonical ids that hold about
+// passLen pairs each, 32 ranges at most.
+func canonCuts(pairs []Pair) []uint64 {
+	cuts := []uint64{0}
+	passes := min(32, len(pairs)/passLen+1)
+	if passes == 1 {
+		return cuts
+	}
+	sample := make([]uint64, 0, 4096)
+	for i := range cap(sample) {
+		at := uint64(i) * uint64(len(pairs)) / uint64(cap(sample))
+		sample = append(sample, ordered(pairs[at].Canon))
+	}
+	slices.Sort(sample)
+	for i := 1; i < passes; i++ {
+		if cut := sample[i*len(sample)/passes]; cut > cuts[len(cuts)-1] {
+			cuts = append(cuts, cut)
+		}
+	}
+	return cuts
+}
