@@ -1,0 +1,23 @@
+// Package state keeps what reconcile knows between two runs: one bbolt file,
+// and beside it the folder "objects" with immutable, content-addressed blobs
+// that are too bulky for the file.
+//
+// What it promises:
+//
+//   - A transaction (Lock.Update) is the commit point: durable when it returns,
+//     whole or not at all after a crash at any instant.
+//   - One writer: Lock is a lock on a file of its own that dies with its
+//     process. Readers take no part in it: the state file itself is open only
+//     for the milliseconds of one read or one transaction.
+//   - Damage is reported, never trusted and never a crash: a cut file, zeroed
+//     pages, flipped bits, missing keys. The structure of the file is proved
+//     before anything is believed (package boltfile), every value carries a
+//     checksum over its bucket, key and content, and every bucket a count and a
+//     digest. A file that is not sound is never written to.
+//   - An object is durable before the transaction that names it, and is removed
+//     only by the holder of the lock while nobody reads.
+//
+// What it never does: repair or overwrite a damaged file, delete an object that
+// a reader may need, keep a secret, or decide what a record means: that is for
+// the engine.
+package state

@@ -1,0 +1,73 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrDamaged is matched by every error that says that the state is not
+	// what was written. Such an error names the file and what to do.
+	ErrDamaged = errors.New("the state is damaged")
+	// ErrMissingObject is matched by the error of an object that is nowhere.
+	ErrMissingObject = errors.New("an object of the state is missing")
+	// ErrLocked is matched by *LockedError.
+	ErrLocked = errors.New("the state is locked")
+	// ErrNewer is matched by *VersionError.
+	ErrNewer = errors.New("the state has a newer format")
+)
+
+// DamagedError says which file is damaged, and how.
+type DamagedError struct {
+	Path   string // of the damaged file
+	State  string // path of the state that it belongs to
+	Reason string
+}
+
+func (e *DamagedError) Error() string {
+	what := "state file " + e.Path
+	if e.Path != e.State {
+		what = fmt.Sprintf("object %s of state %s", e.Path, e.State)
+	}
+	return fmt.Sprintf("%s is damaged: %s; move the state file, its objects folder and the sink's folder aside "+
+		"and apply again; nothing was changed", what, e.Reason)
+}
+
+// Is reports whether target is ErrDamaged.
+func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
+
+// VersionError says that a newer program wrote the state.
+type VersionError struct {
+	Path      string
+	Found     uint32 // format of the file
+	Supported uint32 // the newest that this program reads
+	Writer    string // version of the program that wrote it
+	Reader    string // version of this program
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("state file %s has format %d, written by reconcile %s; this is reconcile %s, which reads up to format %d: use reconcile %s or later",
+		e.Path, e.Found, e.Writer, e.Reader, e.Supported, e.Writer)
+}
+
+// Is reports whether target is ErrNewer.
+func (e *VersionError) Is(target error) bool { return target == ErrNewer }
+
+// LockedError says who holds the lock. A caller exits with code 11.
+type LockedError struct {
+	Path   string // of the state
+	Holder Holder // zero when the holder did not say
+}
+
+func (e *LockedError) Error() string {
+	h := e.Holder
+	if h.PID == 0 {
+		return fmt.Sprintf("state %s is locked by another process", e.Path)
+	}
+	return fmt.Sprintf("state %s is locked by %s@%s (process %d, %q) since %s; wait for it, or give -lock-timeout",
+		e.Path, h.User, h.Host, h.PID, h.Command, h.Since.UTC().Format(time.RFC3339))
+}
+
+// Is reports whether target is ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }

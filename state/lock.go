@@ -1,0 +1,170 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"reconcile/internal/failpoint"
+)
+
+// Holder says who holds the lock, for the message to those who want it too.
+type Holder struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	User    string    `json:"user"`
+	Command string    `json:"command"` // verb only, never flags: they may hold secrets
+	Since   time.Time `json:"since"`
+}
+
+// NewHolder describes this process.
+func NewHolder(command string) Holder {
+	h := Holder{PID: os.Getpid(), Command: command, Since: time.Now().UTC().Truncate(time.Second)}
+	if host, err := os.Hostname(); err == nil {
+		h.Host = host
+	}
+	if u, err := user.Current(); err == nil {
+		h.User = u.Username
+	}
+	return h
+}
+
+// Lock is the right to write the state. It dies with its process. Its methods
+// may be called by several goroutines.
+type Lock struct {
+	store *Store
+	mu    sync.Mutex // one transaction, collection or compaction at a time
+	file  *os.File   // nil when unlocked
+}
+
+// Lock takes the one right to write, waiting for it up to wait; 0 asks once.
+// The error matches ErrLocked and is a *LockedError when another process or
+// another Lock of this one has it. The folder of the state is made, the state
+// file is not.
+func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*Lock, error) {
+	if _, err := s.Exists(); err != nil {
+		return nil, err
+	}
+	if err := makeDir(filepath.Dir(s.path)); err != nil {
+		return nil, fmt.Errorf("lock state: %w", err)
+	}
+	f, err := s.takeLock(ctx, wait)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lock{store: s, file: f}
+	if err := l.prepare(ctx, holder); err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	return l, nil
+}
+
+// minLockWait outlasts the moment between a holder's lock and his name, and
+// that of his going.
+const minLockWait = 20 * time.Millisecond
+
+func (s *Store) takeLock(ctx context.Context, wait time.Duration) (*os.File, error) {
+	deadline := time.Now().Add(max(wait, minLockWait))
+	for {
+		f, err := os.OpenFile(s.lockPath(), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("lock state: %w", err)
+		}
+		err = flock(ctx, f, unix.LOCK_EX, time.Until(deadline))
+		if err == nil && sameFile(f, s.lockPath()) {
+			return f, nil
+		}
+		holder := readHolder(f)
+		if e := f.Close(); err == nil { // the file was removed while we waited: take the new one
+			err = e
+		}
+		if errors.Is(err, errBusy) {
+			return nil, &LockedError{Path: s.path, Holder: holder}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock state: %w", err)
+		}
+	}
+}
+
+// sameFile reports whether f still is the file at path.
+func sameFile(f *os.File, path string) bool {
+	a, errA := f.Stat()
+	b, errB := os.Lstat(path)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// readHolder returns the zero Holder when the file does not say.
+func readHolder(f *os.File) Holder {
+	var h Holder
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, 64<<10))
+	if err != nil || json.Unmarshal(data, &h) != nil {
+		return Holder{}
+	}
+	return h
+}
+
+// prepare says who holds the lock, makes the file that readers lock, and removes
+// the half-made state file of one who was killed.
+func (l *Lock) prepare(ctx context.Context, holder Holder) error {
+	data, err := json.Marshal(holder)
+	if err == nil {
+		err = l.file.Truncate(0)
+	}
+	if err == nil {
+		_, err = l.file.WriteAt(append(data, '\n'), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("lock state: write the holder's name: %w", err)
+	}
+	readers, err := os.OpenFile(l.store.readersPath(), os.O_RDONLY|os.O_CREATE, 0o600)
+	if err == nil {
+		err = errors.Join(readers.Close(), removeIfThere(l.store.newPath()))
+	}
+	if err != nil {
+		return fmt.Errorf("lock state: %w", err)
+	}
+	return failpoint.Hit(ctx, failpoint.LockAcquired)
+}
+
+// Unlock gives the right back. A second call does nothing.
+func (l *Lock) Unlock() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	err := errors.Join(l.file.Truncate(0), release(l.file))
+	l.file = nil
+	if err != nil {
+		return fmt.Errorf("unlock state: %w", err)
+	}
+	return nil
+}
+
+// check fails when the lock is not held any more: unlocked, or its file removed
+// by somebody, so that another process may hold a lock as well.
+func (l *Lock) check() error {
+	if l.file == nil {
+		return errors.New("the lock of the state is not held")
+	}
+	if !sameFile(l.file, l.store.lockPath()) {
+		return fmt.Errorf("the lock file %s was removed or replaced while it was held: run again", l.store.lockPath())
+	}
+	return nil
+}
+
+// Load is Store.Load for the holder of the lock, whose own snapshots do not
+// keep his own collection waiting. Its Snapshot need not be closed.
+func (l *Lock) Load(ctx context.Context) (*Snapshot, error) {
+	return l.store.load(ctx)
+}
