@@ -1,0 +1,212 @@
+package parquet
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"reconcile/internal/column"
+)
+
+// reader is the scratch memory of reading; one goroutine may use it at a time.
+type reader struct {
+	chunk []byte // the bytes of a column chunk
+	body  []byte // a page, decompressed
+	ids   []uint32
+	codes []uint32 // of a dictionary entry: its code
+	nums  []int64  // dictionary entries
+	vals  []int64
+	null  []bool
+	comp  decompressor
+}
+
+// ReadRowGroup reads the wanted columns of a row group into dst, in the order
+// of want; nil wants all. Names and types of want count; a column that the
+// file lacks comes out all null, one of another type is an error. What dst
+// held is lost, its memory is used again. Nothing in dst refers to the file.
+func (f *File) ReadRowGroup(group int, want []column.Column, dst *column.Batch) error {
+	if group < 0 || group >= len(f.meta.RowGroups) {
+		return fmt.Errorf("row group %d of a Parquet file that has %d", group, len(f.meta.RowGroups))
+	}
+	if want == nil {
+		want = f.cols
+	}
+	r, _ := f.readers.Get().(*reader)
+	if r == nil {
+		r = new(reader)
+	}
+	defer f.readers.Put(r)
+	dst.N = f.GroupRows(group)
+	dst.Cols = resize(dst.Cols, len(want))
+	for k := range want {
+		c := &dst.Cols[k]
+		c.Name, c.Type = want[k].Name, want[k].Type
+		i := f.find(c.Name)
+		if i < 0 {
+			c.Make(dst.N)
+			continue
+		}
+		if c.Type != f.cols[i].Type {
+			return fmt.Errorf("column %q is %s in the Parquet file, not %s", c.Name, f.cols[i].Type, c.Type)
+		}
+		if err := f.readColumn(r, group, i, c); err != nil {
+			return fmt.Errorf("Parquet row group %d, column %q: %w", group, c.Name, err)
+		}
+	}
+	return nil
+}
+
+// resize gives cols n entries, keeping the memory of those that it has or had.
+func resize(cols []column.Column, n int) []column.Column {
+	cols = cols[:cap(cols)]
+	if len(cols) < n {
+		cols = append(cols, make([]column.Column, n-len(cols))...)
+	}
+	return cols[:n]
+}
+
+func (f *File) readColumn(r *reader, group, i int, c *column.Column) error {
+	m := &f.meta.RowGroups[group].Columns[i].MetaData
+	at, size := chunkPlace(m)
+	r.chunk = room(r.chunk, int(size))
+	if err := readAt(f.r, r.chunk, at); err != nil {
+		return err
+	}
+	d := columnReader{r: r, m: m, c: c, rest: r.chunk, rows: f.GroupRows(group), ours: f.ours,
+		optional: f.meta.Schema[i+1].RepetitionType.V == format.Optional}
+	d.begin()
+	for d.done < d.rows || len(d.rest) > 0 {
+		here := at + size - int64(len(d.rest))
+		if err := d.page(); err != nil {
+			return fmt.Errorf("page at %d: %w", here, err)
+		}
+	}
+	return nil
+}
+
+// columnReader decodes one column chunk into a column.
+type columnReader struct {
+	r        *reader
+	m        *format.ColumnMetaData
+	c        *column.Column
+	rest     []byte // what of the chunk is not yet read
+	rows     int
+	done     int // rows decoded
+	ours     bool
+	optional bool
+	hasDict  bool
+	entries  int    // of the dictionary page
+	spare    []bool // memory for null marks
+}
+
+func (d *columnReader) begin() {
+	d.spare = d.c.Null[:0]
+	d.c.Reset()
+	switch n := d.rows; d.c.Type.Kind() {
+	case column.KindBytes:
+		d.c.Codes = roomOf(d.c.Codes, n)
+	case column.KindInt64:
+		d.c.Ints = roomOf(d.c.Ints, n)
+	default:
+		d.c.Floats = roomOf(d.c.Floats, n)
+	}
+	d.r.null = roomOf(d.r.null, d.rows)
+}
+
+// roomOf returns a slice of n entries of undefined content, b's memory if it
+// is large enough.
+func roomOf[T any](b []T, n int) []T {
+	if cap(b) < n {
+		return make([]T, n)
+	}
+	return b[:n]
+}
+
+var errHeader = errors.New("damaged page header")
+
+// page decodes the next page of the chunk.
+func (d *columnReader) page() error {
+	var h format.PageHeader
+	n, err := decodeThrift(d.rest[:min(len(d.rest), maxHeader)], &h)
+	if err != nil {
+		return fmt.Errorf("its header: %w", err)
+	}
+	size, raw := int(h.CompressedPageSize), int(h.UncompressedPageSize)
+	if size < 0 || raw < 0 || size > len(d.rest)-n || int64(raw) > d.m.TotalUncompressedSize {
+		return errHeader
+	}
+	body := d.rest[n : n+size]
+	if crc := crc32.ChecksumIEEE(body); int32(crc) != h.CRC && (d.ours || h.CRC != 0) {
+		return fmt.Errorf("its checksum is %08x, not %08x as the header says", crc, uint32(h.CRC))
+	}
+	page, err := d.r.comp.decode(d.r.body, body, d.m.Codec, raw)
+	if err != nil {
+		return err
+	}
+	if d.m.Codec != format.Uncompressed {
+		d.r.body = page
+	}
+	d.rest = d.rest[n+size:]
+	switch {
+	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid && d.done == 0 && !d.hasDict:
+		return d.dictPage(&h.DictionaryPageHeader.V, page)
+	case h.Type == format.DataPage && h.DataPageHeader.Valid:
+		return d.dataPage(&h.DataPageHeader.V, page)
+	case h.Type == format.DataPageV2:
+		return errors.New("data pages v2 are not supported")
+	}
+	return errHeader
+}
+
+func (d *columnReader) dataPage(h *format.DataPageHeader, page []byte) error {
+	n := int(h.NumValues)
+	if n < 0 || n > d.rows-d.done || !d.listed(h.Encoding) || h.DefinitionLevelEncoding != format.RLE {
+		return errHeader
+	}
+	null, present := d.r.null[:n], n
+	if d.optional {
+		var err error
+		if page, present, err = decodeLevels(page, null); err != nil {
+			return fmt.Errorf("its definition levels: %w", err)
+		}
+	}
+	if present == n {
+		null = nil
+	}
+	var err error
+	if d.c.Type.Kind() == column.KindBytes {
+		err = d.texts(d.c.Codes[d.done:d.done+n], null, present, h.Encoding, page)
+	} else {
+		err = d.numbers(n, null, present, h.Encoding, page)
+	}
+	d.done += n
+	return err
+}
+
+// listed reports whether the footer announces an encoding.
+func (d *columnReader) listed(e format.Encoding) bool {
+	for _, l := range d.m.Encoding {
+		if l == e {
+			// A chunk with a dictionary lists PLAIN for that page, too.
+			return e != format.Plain || !d.ours || !d.hasDict
+		}
+	}
+	return false
+}
+
+// indexes decodes the dictionary indexes of a page.
+func (d *columnReader) indexes(page []byte, n int) ([]uint32, error) {
+	if !d.hasDict {
+		return nil, errors.New("there is no dictionary page")
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	if len(page) == 0 || page[0] > 32 {
+		return nil, errRuns
+	}
+	d.r.ids = roomOf(d.r.ids, n)
+	return d.r.ids, decodeHybrid(d.r.ids, page[1:], uint(page[0]))
+}

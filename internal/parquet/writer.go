@@ -1,0 +1,343 @@
+package parquet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"reconcile/internal/column"
+)
+
+// Options says how a file is written. The zero value is good.
+type Options struct {
+	Compression string            // "zstd" (also ""), "snappy" or "none"
+	Level       int               // of zstd, as the zstd tool counts; 0 is the measured default
+	PageRows    int               // rows of a data page at most; 0 is 20000
+	Parallel    int               // columns encoded at a time; 0 is 1
+	Metadata    map[string]string // entries of the footer; names that begin with "reconcile." are taken
+	CreatedBy   string            // name and version of the program, for the footer
+	Pool        *Pool             // shares memory between writers; may be nil
+}
+
+// Footer is what a finished file holds.
+type Footer struct {
+	Rows      int64
+	Bytes     int64 // size of the file
+	RowGroups int
+}
+
+// Pool keeps the encoders of closed writers for new ones: an encoder is a few
+// megabytes that many small files need not allocate anew. The zero value is
+// ready; any number of goroutines may use it. It serves writers of the same
+// Compression and Level; of others, the encoders are made anew.
+type Pool struct{ encoders sync.Pool }
+
+// Writer writes one file. One goroutine may use it at a time.
+type Writer struct {
+	w      io.Writer
+	at     int64
+	schema []column.Column
+	o      Options
+	codec  format.CompressionCodec
+	enc    []*encoder
+	chunks []chunk // the encoded columns of a row group; one for all without Parallel
+	groups []format.RowGroup
+	rows   int64
+	// The page indexes stand between the last row group and the footer.
+	columnIndexes, offsetIndexes bytes.Buffer
+	err                          error
+	closed                       bool
+}
+
+// NewWriter begins a file. schema gives names and types of the columns, whose
+// order every batch must follow. w is not closed by Close.
+func NewWriter(w io.Writer, schema []column.Column, o Options) (*Writer, error) {
+	if o.Compression == "" {
+		o.Compression = "zstd"
+	}
+	if o.PageRows <= 0 {
+		o.PageRows = defaultPageRows
+	}
+	o.Parallel = min(max(o.Parallel, 1), len(schema))
+	codec, err := codecOf(o.Compression)
+	if err == nil {
+		err = checkSchema(schema)
+	}
+	if err == nil {
+		err = checkEntries(&o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &Writer{w: w, o: o, codec: codec, schema: make([]column.Column, len(schema))}
+	for i := range schema {
+		f.schema[i] = column.Column{Name: schema[i].Name, Type: schema[i].Type}
+	}
+	f.chunks = make([]chunk, 1)
+	if o.Parallel > 1 {
+		f.chunks = make([]chunk, len(schema))
+	}
+	return f, f.write([]byte(magic))
+}
+
+func checkEntries(o *Options) error {
+	for k := range o.Metadata {
+		if strings.HasPrefix(k, reserved) {
+			return fmt.Errorf("footer entry %q: names that begin with %s are taken", k, reserved)
+		}
+	}
+	if strings.Contains(o.CreatedBy, checksumKey) {
+		return fmt.Errorf("the program's name contains %s", checksumKey)
+	}
+	return nil
+}
+
+// encoder returns the i-th encoder of the writer.
+func (f *Writer) encoder(i int) (*encoder, error) {
+	if i < len(f.enc) {
+		return f.enc[i], nil
+	}
+	if f.o.Pool != nil {
+		if e, _ := f.o.Pool.encoders.Get().(*encoder); e != nil && e.comp.is(f.codec, f.o.Level) {
+			e.pageRows = f.o.PageRows
+			f.enc = append(f.enc, e)
+			return e, nil
+		}
+	}
+	e, err := newEncoder(&f.o, f.codec)
+	if err == nil {
+		f.enc = append(f.enc, e)
+	}
+	return e, err
+}
+
+// WriteRowGroup writes b as one row group. The columns of b have the names,
+// types and order of the schema; b is not kept. A batch without rows writes
+// nothing. After an error the file is of no use.
+func (f *Writer) WriteRowGroup(b *column.Batch) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
+	if err := f.checkBatch(b); err != nil {
+		return err
+	}
+	if b.N == 0 {
+		return nil
+	}
+	g := f.newGroup(b.N)
+	if f.o.Parallel > 1 {
+		f.err = f.encodeParallel(b, g)
+	} else {
+		f.err = f.encodeSerial(b, g)
+	}
+	f.endGroup(g)
+	return f.err
+}
+
+// begin reports why nothing more can be written, if so.
+func (f *Writer) begin() error {
+	if f.closed {
+		return errors.New("the Parquet writer is closed")
+	}
+	if f.err == nil && len(f.groups) == maxGroups {
+		f.err = fmt.Errorf("a file holds at most %d row groups", maxGroups)
+	}
+	return f.err
+}
+
+func (f *Writer) newGroup(rows int) *format.RowGroup {
+	return &format.RowGroup{
+		Columns:    make([]format.ColumnChunk, len(f.schema)),
+		NumRows:    int64(rows),
+		FileOffset: f.at,
+		Ordinal:    int16(len(f.groups)),
+	}
+}
+
+func (f *Writer) endGroup(g *format.RowGroup) {
+	if f.err != nil {
+		return
+	}
+	for i := range g.Columns {
+		g.TotalByteSize += g.Columns[i].MetaData.TotalUncompressedSize
+		g.TotalCompressedSize += g.Columns[i].MetaData.TotalCompressedSize
+	}
+	f.groups = append(f.groups, *g)
+	f.rows += g.NumRows
+}
+
+func (f *Writer) checkBatch(b *column.Batch) error {
+	if len(b.Cols) != len(f.schema) {
+		return fmt.Errorf("a batch of %d columns for a file of %d", len(b.Cols), len(f.schema))
+	}
+	if b.N > maxGroupRows {
+		return fmt.Errorf("a row group of %d rows: at most %d are possible", b.N, maxGroupRows)
+	}
+	for i := range b.Cols {
+		c, s := &b.Cols[i], &f.schema[i]
+		if c.Name != s.Name || c.Type != s.Type {
+			return fmt.Errorf("column %d of the batch is %s %s, of the file %s %s", i, c.Name, c.Type, s.Name, s.Type)
+		}
+		if err := checkLen(c, b.N); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkLen(c *column.Column, rows int) error {
+	if c.Len() != rows || c.Type.Kind() != column.KindBytes && c.Null != nil && len(c.Null) != rows {
+		return fmt.Errorf("column %q has %d rows and %d null marks in a batch of %d rows", c.Name, c.Len(), len(c.Null), rows)
+	}
+	return nil
+}
+
+func (f *Writer) encodeSerial(b *column.Batch, g *format.RowGroup) error {
+	e, err := f.encoder(0)
+	for i := range b.Cols {
+		if err == nil {
+			err = e.encode(&b.Cols[i], &f.chunks[0])
+		}
+		if err == nil {
+			err = f.writeChunk(i, &f.chunks[0], g)
+		}
+	}
+	return err
+}
+
+// encodeParallel encodes columns in several goroutines and writes them in
+// order, each as soon as it is ready.
+func (f *Writer) encodeParallel(b *column.Batch, g *format.RowGroup) error {
+	ready := make([]chan error, len(b.Cols))
+	for i := range ready {
+		ready[i] = make(chan error, 1)
+	}
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for k := range f.o.Parallel {
+		e, err := f.encoder(k)
+		if err != nil {
+			next.Store(int64(len(ready)))
+			workers.Wait()
+			return err
+		}
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(ready)); i = next.Add(1) - 1 {
+				ready[i] <- e.encode(&b.Cols[i], &f.chunks[i])
+			}
+		})
+	}
+	defer workers.Wait()
+	for i := range ready {
+		err := <-ready[i]
+		if err == nil {
+			err = f.writeChunk(i, &f.chunks[i], g)
+		}
+		if err != nil {
+			next.Store(int64(len(ready)))
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Writer) write(b []byte) error {
+	n, err := f.w.Write(b)
+	f.at += int64(n)
+	if err != nil {
+		f.err = fmt.Errorf("writing Parquet: %w", err)
+	}
+	return f.err
+}
+
+// writeChunk writes an encoded column and enters it into the row group.
+func (f *Writer) writeChunk(i int, c *chunk, g *format.RowGroup) error {
+	cc := &g.Columns[i]
+	cc.FileOffset = f.at
+	data := f.at + int64(c.dictSize)
+	cc.MetaData = format.ColumnMetaData{
+		Type:                  c.typ,
+		PathInSchema:          thrift.Slice[string]{f.schema[i].Name},
+		Codec:                 f.codec,
+		NumValues:             int64(c.rows),
+		TotalUncompressedSize: int64(c.rawSize),
+		TotalCompressedSize:   int64(len(c.data)),
+		DataPageOffset:        data,
+		Statistics:            format.Statistics{NullCount: c.index.nulls, MinValue: c.index.min, MaxValue: c.index.max},
+	}
+	m := &cc.MetaData
+	m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{PageType: format.DataPage, Encoding: c.enc, Count: int32(len(c.pages))})
+	m.Encoding = thrift.Slice[format.Encoding]{format.RLE, c.enc}
+	if c.dictSize > 0 {
+		m.DictionaryPageOffset = f.at
+		m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1})
+		m.Encoding = append(m.Encoding, format.Plain)
+	}
+	oi := format.OffsetIndex{PageLocations: make([]format.PageLocation, len(c.pages))}
+	for k, p := range c.pages {
+		oi.PageLocations[k] = format.PageLocation{
+			Offset: f.at + int64(p.at), CompressedPageSize: int32(p.size), FirstRowIndex: int64(p.row)}
+	}
+	if err := f.addIndexes(cc, c.index.data, &oi); err != nil {
+		return err
+	}
+	return f.write(c.data)
+}
+
+// addIndexes keeps the page indexes of a chunk for the end of the file. Their
+// offsets count from the start of either kind until then.
+func (f *Writer) addIndexes(cc *format.ColumnChunk, columnIndex []byte, oi *format.OffsetIndex) error {
+	if len(columnIndex) > 0 {
+		cc.ColumnIndexOffset = int64(f.columnIndexes.Len())
+		cc.ColumnIndexLength = int32(len(columnIndex))
+		f.columnIndexes.Write(columnIndex)
+	}
+	cc.OffsetIndexOffset = int64(f.offsetIndexes.Len())
+	err := newThriftEncoder(&f.offsetIndexes).Encode(oi)
+	cc.OffsetIndexLength = int32(f.offsetIndexes.Len() - int(cc.OffsetIndexOffset))
+	return err
+}
+
+// Close writes the page indexes and the footer. The file is whole only after
+// Close without an error.
+func (f *Writer) Close() (Footer, error) {
+	if f.closed {
+		return Footer{}, errors.New("the Parquet writer is closed already")
+	}
+	f.closed = true
+	if f.o.Pool != nil {
+		for _, e := range f.enc {
+			f.o.Pool.encoders.Put(e)
+		}
+	}
+	f.enc, f.chunks = nil, nil
+	if f.err == nil {
+		f.err = f.writeFooter()
+	}
+	if f.err != nil {
+		return Footer{}, f.err
+	}
+	return Footer{Rows: f.rows, Bytes: f.at, RowGroups: len(f.groups)}, nil
+}
+
+// entries returns the footer entries, those of the caller first.
+func (f *Writer) entries() (thrift.Slice[format.KeyValue], error) {
+	var kv thrift.Slice[format.KeyValue]
+	for k, v := range f.o.Metadata {
+		kv = append(kv, format.KeyValue{Key: k, Value: v})
+	}
+	slices.SortFunc(kv, func(a, b format.KeyValue) int { return strings.Compare(a.Key, b.Key) })
+	types, err := typesEntry(f.schema)
+	if types != "" {
+		kv = append(kv, format.KeyValue{Key: typesKey, Value: types})
+	}
+	return kv, err
+}
