@@ -1,0 +1,243 @@
+package column
+
+import (
+	"math"
+	"slices"
+)
+
+// Fail is a value that a cast could not take over as it was.
+type Fail struct {
+	// Row is its index in the source.
+	Row int
+	// Text is the value as delivered, raw bytes if it is not valid UTF-8. It
+	// can be the source dictionary's: read it only, while that lives.
+	Text []byte
+	// Kept says that the row has a value all the same, with invalid bytes
+	// replaced; else it is null.
+	Kept bool
+}
+
+// Cast appends the values of src to dst as values of t and reports those that
+// did not survive. A cast depends on the text of a value only, whatever form
+// src has it in: it is done once per dictionary entry where entries repeat, and
+// natively where that gives the same.
+//
+// dst becomes a column of type t; rows that it has already must be of that
+// type. Nulls stay null. Blanks around the values of typed columns are
+// ignored, empty text there is null and no failure. dst shares no memory with
+// src.
+func Cast(src *Column, t Type, dst *Column) []Fail {
+	dst.Type = t
+	switch t.Kind() {
+	case KindInt64:
+		out := fixed[int64]{vals: dst.Ints, null: dst.Null}
+		fails := castFixed(src, &out, intRules(src.Type, t))
+		dst.Ints, dst.Null = out.vals, out.null
+		return fails
+	case KindDouble:
+		out := fixed[float64]{vals: dst.Floats, null: dst.Null}
+		fails := castFixed(src, &out, doubleRules(src.Type))
+		dst.Floats, dst.Null = out.vals, out.null
+		return fails
+	}
+	if dst.Dict == nil {
+		dst.Dict = NewDict()
+	}
+	return castBytes(src, t, dst)
+}
+
+// CastID is Cast for a column of ids: int64, and a double is never one.
+func CastID(src, dst *Column) []Fail {
+	t := Type{ID: Int64}
+	if src.Type.ID != Double {
+		return Cast(src, t, dst)
+	}
+	dst.Type = t
+	none := func(float64) (int64, outcome) { return 0, castFail }
+	out := fixed[int64]{vals: dst.Ints, null: dst.Null}
+	fails := castFixed(src, &out, rules[int64]{float: none})
+	dst.Ints, dst.Null = out.vals, out.null
+	return fails
+}
+
+// CastTimestamp is Cast to Timestamp: what stands for no time is null without
+// a failure.
+func CastTimestamp(src, dst *Column) []Fail { return Cast(src, Type{ID: Timestamp}, dst) }
+
+// rules are the ways to one type. int and float are set only where they give
+// what text gives for the text of the value.
+type rules[T any] struct {
+	text  func([]byte) (T, outcome)
+	int   func(int64) (T, outcome)
+	float func(float64) (T, outcome)
+}
+
+func intRules(from, to Type) rules[int64] {
+	var r rules[int64]
+	switch to.ID {
+	case Int64:
+		r = rules[int64]{text: textToInt,
+			int: func(v int64) (int64, outcome) { return v, castOK }}
+	case Boolean:
+		r = rules[int64]{text: textToBool,
+			int: func(v int64) (int64, outcome) { return v, orFail(v == 0 || v == 1) }}
+	case Timestamp:
+		r = rules[int64]{text: textToTime, int: func(v int64) (int64, outcome) {
+			ms, st := TimestampFromInt(v)
+			return ms, st.outcome()
+		}}
+	case Date:
+		r = rules[int64]{text: textToDate, int: func(v int64) (int64, outcome) {
+			ms, st := TimestampFromInt(v)
+			return ms / msPerDay, st.outcome()
+		}}
+	case Decimal:
+		r.text = func(b []byte) (int64, outcome) { return smallDecimal(b, to) }
+		r.int = func(v int64) (int64, outcome) { return scaleInt(v, to) }
+	}
+	switch {
+	case from.ID == Double:
+		r.float = throughInt(r)
+	case from.ID == Timestamp && to.ID == Timestamp:
+		r.int = func(v int64) (int64, outcome) {
+			ms, st := inYears(v)
+			return ms, st.outcome()
+		}
+	case from.ID != Int64:
+		r.int = nil
+	}
+	return r
+}
+
+// throughInt is the native way for doubles: most are integers, the rest go
+// through their text.
+func throughInt(r rules[int64]) func(float64) (int64, outcome) {
+	return func(f float64) (int64, outcome) {
+		if v, ok := exactInt(f); ok {
+			return r.int(v)
+		}
+		var buf [32]byte
+		return r.text(AppendDouble(buf[:0], f))
+	}
+}
+
+func doubleRules(from Type) rules[float64] {
+	r := rules[float64]{text: textToDouble}
+	switch from.ID {
+	case Int64:
+		r.int = func(v int64) (float64, outcome) { return float64(v), castOK }
+	case Double:
+		r.float = func(f float64) (float64, outcome) {
+			if f != f {
+				return math.NaN(), castOK
+			}
+			return f + 0, castOK
+		}
+	}
+	return r
+}
+
+// fixed is the end of a column that is not bytes.
+type fixed[T any] struct {
+	vals []T
+	null []bool
+}
+
+// put adds one row and passes on its outcome. What is not castOK is null.
+func (f *fixed[T]) put(v T, o outcome) outcome {
+	if o != castOK {
+		if f.null == nil {
+			f.null = make([]bool, len(f.vals), cap(f.vals))
+		}
+		f.null = append(f.null, true)
+		var zero T
+		f.vals = append(f.vals, zero)
+		return o
+	}
+	if f.null != nil {
+		f.null = append(f.null, false)
+	}
+	f.vals = append(f.vals, v)
+	return o
+}
+
+func castFixed[T any](src *Column, out *fixed[T], r rules[T]) []Fail {
+	n := src.Len()
+	out.vals = slices.Grow(out.vals, n)
+	kind := src.Type.Kind()
+	switch {
+	case isText(src.Type):
+		return castTexts(src, out, r.text)
+	case kind == KindInt64 && r.int != nil:
+		return castNative(src, src.Ints, out, r.int)
+	case kind == KindDouble && r.float != nil:
+		return castNative(src, src.Floats, out, r.float)
+	}
+	var fails []Fail
+	var buf []byte
+	for i := range n {
+		if src.IsNull(i) {
+			var zero T
+			out.put(zero, castNull)
+			continue
+		}
+		buf = AppendText(buf[:0], src, i)
+		if out.put(r.text(buf)) == castFail {
+			fails = append(fails, Fail{Row: i, Text: slices.Clone(buf)})
+		}
+	}
+	return fails
+}
+
+// isText says whether the values of a column are their own text.
+func isText(t Type) bool { return t.ID == String || t.ID == JSON }
+
+func castNative[S, T any](src *Column, vals []S, out *fixed[T], cast func(S) (T, outcome)) []Fail {
+	var fails []Fail
+	for i, v := range vals {
+		if src.Null != nil && src.Null[i] {
+			var zero T
+			out.put(zero, castNull)
+			continue
+		}
+		if out.put(cast(v)) == castFail {
+			fails = append(fails, Fail{Row: i, Text: AppendText(nil, src, i)})
+		}
+	}
+	return fails
+}
+
+// memo keeps the outcomes of a cast by dictionary code. An empty one keeps
+// nothing.
+type memo[T any] struct {
+	vals []T
+	outs []outcome
+}
+
+func castTexts[T any](src *Column, out *fixed[T], cast func([]byte) (T, outcome)) []Fail {
+	var m memo[T]
+	// Where few values repeat, or the dictionary is that of many more rows,
+	// remembering costs more than casting again.
+	if n := src.Dict.Len(); 2*n <= len(src.Codes) {
+		m = memo[T]{make([]T, n), make([]outcome, n)}
+	}
+	var fails []Fail
+	for i, code := range src.Codes {
+		var v T
+		o := castNull
+		switch {
+		case code == 0:
+		case m.outs == nil:
+			v, o = cast(src.Dict.Value(code))
+		case m.outs[code] == castUnknown:
+			v, o = cast(src.Dict.Value(code))
+			m.vals[code], m.outs[code] = v, o
+		default:
+			v, o = m.vals[code], m.outs[code]
+		}
+		if out.put(v, o) == castFail {
+			fails = append(fails, Fail{Row: i, Text: src.Dict.Value(code)})
+		}
+	}
+	return fails
+}

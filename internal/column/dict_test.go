@@ -1,0 +1,97 @@
+package column
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// checkDict adds values and checks codes, values, hashes and what is invalid.
+func checkDict(t *testing.T, d *Dict, values []string) []uint32 {
+	t.Helper()
+	codes := make([]uint32, len(values))
+	for i, v := range values {
+		codes[i] = d.Add([]byte(v))
+	}
+	for i, v := range values {
+		if codes[i] == 0 || int(codes[i]) >= d.Len() || string(d.Value(codes[i])) != v || d.Hash(codes[i]) != HashBytes([]byte(v)) {
+			t.Fatalf("value %q has code %d of %d, which is %q", v, codes[i], d.Len(), d.Value(codes[i]))
+		}
+	}
+	return codes
+}
+
+func TestDictKnowsWhatRepeats(t *testing.T) {
+	d := NewDict()
+	r := rand.New(rand.NewPCG(11, 12))
+	values := make([]string, 50_000)
+	for i := range values {
+		values[i] = fmt.Sprint(r.IntN(3000))
+	}
+	codes := checkDict(t, d, values)
+	seen := map[string]uint32{}
+	for i, v := range values {
+		if c, ok := seen[v]; ok && c != codes[i] {
+			t.Fatalf("%q has codes %d and %d", v, c, codes[i])
+		}
+		seen[v] = codes[i]
+	}
+	if d.Len() != len(seen)+1 {
+		t.Errorf("%d codes for %d values", d.Len()-1, len(seen))
+	}
+	if len(d.Value(0)) != 0 {
+		t.Error("null has a value")
+	}
+	if empty := d.Add(nil); empty == 0 || empty != d.Add([]byte{}) {
+		t.Error("the empty text is not one value of its own")
+	}
+}
+
+func TestDictStopsLookingUp(t *testing.T) {
+	d := NewDict()
+	values := make([]string, 3*sampleAdds)
+	for i := range values {
+		values[i] = fmt.Sprint("value ", i)
+	}
+	checkDict(t, d, values)
+	if !d.plain {
+		t.Fatal("a dictionary of new values still looks them up")
+	}
+	if a, b := d.Add([]byte("x")), d.Add([]byte("x")); a == b {
+		t.Error("a plain dictionary found a value")
+	}
+	d.Reset()
+	if d.Len() != 1 || d.Size() != 0 || d.plain {
+		t.Fatalf("after Reset: %d codes, %d bytes", d.Len(), d.Size())
+	}
+	if codes := checkDict(t, d, []string{"x", "y", "x"}); codes[0] != codes[2] || codes[0] != 1 {
+		t.Errorf("codes after Reset: %v", codes)
+	}
+}
+
+func TestDictInvalid(t *testing.T) {
+	d := NewDict()
+	codes := checkDict(t, d, []string{"ok", "\xff", "é", "\xc3", "\xff", "\xed\xa0\x80"})
+	if want := []uint32{codes[1], codes[3], codes[5]}; !slices.Equal(d.Invalid(), want) {
+		t.Errorf("invalid codes %v, want %v", d.Invalid(), want)
+	}
+	d.Reset()
+	if len(d.Invalid()) != 0 {
+		t.Error("invalid codes survive Reset")
+	}
+}
+
+func TestDictCopy(t *testing.T) {
+	s, d := NewDict(), NewDict()
+	for i := range 1000 {
+		s.Add(fmt.Append(nil, i))
+	}
+	d.Add([]byte("gone"))
+	d.copyFrom(s)
+	s.Reset()
+	s.Add([]byte("other"))
+	if d.Len() != 1001 || string(d.Value(1)) != "0" || d.Add([]byte("999")) != 1000 || d.Add([]byte("new")) != 1001 {
+		t.Error("the copy is not the original's equal")
+	}
+}
