@@ -114,8 +114,10 @@ func (e *encoder) encodeTexts() error {
 			end = e.cut(row, end, at)
 		}
 		p := page{row: row, rows: end - row}
-		var k int
-		e.levels, k = codeBits(e.levels[:0], e.col.Codes[row:end])
+		k := end - row
+		if len(t.ids) < e.out.rows {
+			e.levels, k = codeBits(e.levels[:0], e.col.Codes[row:end])
+		}
 		ids := t.ids[at : at+k]
 		if k > 0 {
 			least, most := t.bounds(ids)

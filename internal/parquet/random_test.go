@@ -112,9 +112,17 @@ func appendDecimal(r *rand.Rand, c *column.Column) {
 		c.AppendInt(r.Int64N(2*limit) - limit + 1)
 		return
 	}
+	hi, lo := r.Int64()>>(r.IntN(30)+2), r.Uint64() // of 38 digits at most
+	if c.Type.Precision < 38 {
+		hi = 0 // of 19 digits at most
+		lo %= 1e19
+	}
+	if r.IntN(2) == 0 {
+		hi, lo = ^hi, ^lo
+	}
 	var v [16]byte
-	binary.BigEndian.PutUint64(v[:], uint64(r.Int64()>>uint(r.IntN(30)+6))*uint64(1-2*r.IntN(2)))
-	binary.BigEndian.PutUint64(v[8:], r.Uint64())
+	binary.BigEndian.PutUint64(v[:], uint64(hi))
+	binary.BigEndian.PutUint64(v[8:], lo)
 	c.AppendBytes(v[:])
 }
 

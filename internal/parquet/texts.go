@@ -23,9 +23,11 @@ type texts struct {
 	keys  []uint64 // of an id: the first bytes behind the common prefix, in sort order
 	table []uint32 // of drop: ids by hash
 	to    []uint32 // of drop: the id that replaces one
+	marks []bool   // of distinct: the ids that occur
+	found []uint32 // of distinct: its result
 
 	dictBytes int // of the distinct values
-	bytes     int // of the values of all rows
+	bytes     int // of the values of all rows; not counted when few are distinct
 }
 
 // load numbers the values of c. Duplicates of the dictionary get one number if
@@ -158,16 +160,20 @@ func (t *texts) measure(c *column.Column) error {
 			t.keys[id] ^= 1 << 63
 		}
 	}
-	t.bytes = 0
-	if len(t.used) == len(t.ids) {
-		t.bytes = t.dictBytes
+	t.bytes = t.dictBytes
+	if t.few() || len(t.used) == len(t.ids) {
 		return nil
 	}
+	t.bytes = 0
 	for _, id := range t.ids {
 		t.bytes += len(t.dict.Value(t.used[id]))
 	}
 	return nil
 }
+
+// few reports whether so few values are distinct that indexes always take less
+// than lengths alone would.
+func (t *texts) few() bool { return len(t.used) <= len(t.ids)/8 && t.dictBytes <= maxDictBytes }
 
 // sortKey returns the first eight bytes of v so that they compare as numbers.
 func sortKey(v []byte) uint64 {
@@ -213,6 +219,9 @@ func (t *texts) less(a, b uint32) bool { return a != b && bytes.Compare(t.value(
 
 // bounds returns the ids of the least and the greatest of at least one value.
 func (t *texts) bounds(ids []uint32) (least, most uint32) {
+	if len(t.used) <= len(ids)/2 {
+		ids = t.distinct(ids)
+	}
 	least, most = ids[0], ids[0]
 	lk, mk := t.keys[least], t.keys[most]
 	for _, id := range ids {
@@ -225,6 +234,22 @@ func (t *texts) bounds(ids []uint32) (least, most uint32) {
 		}
 	}
 	return least, most
+}
+
+// distinct returns the ids that occur, each once.
+func (t *texts) distinct(ids []uint32) []uint32 {
+	t.marks = roomOf(t.marks, len(t.used))
+	clear(t.marks)
+	for _, id := range ids {
+		t.marks[id] = true
+	}
+	t.found = t.found[:0]
+	for id, there := range t.marks {
+		if there {
+			t.found = append(t.found, uint32(id))
+		}
+	}
+	return t.found
 }
 
 // width returns the bits of an index into the dictionary page; one at least,
@@ -242,7 +267,7 @@ func (t *texts) pays() bool {
 	}
 	dict := t.dictBytes + head*len(t.used)
 	plain := t.bytes + head*len(t.ids)
-	return len(t.used) < len(t.ids) && dict <= maxDictBytes && dict+len(t.ids)*int(t.width())/8 < plain
+	return t.few() && len(t.used) > 0 || len(t.used) < len(t.ids) && dict <= maxDictBytes && dict+len(t.ids)*int(t.width())/8 < plain
 }
 
 // appendValue appends one value in the PLAIN encoding.
