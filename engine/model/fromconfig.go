@@ -1,0 +1,34 @@
+package model
+
+import (
+	"strings"
+
+	"reconcile/config"
+)
+
+// FromConfig gives the settings of a configured table. Underscores after
+// reserved names are the model's own business: of the published names only real
+// renames count.
+func FromConfig(t *config.Table) Settings { return configured{t} }
+
+type configured struct{ t *config.Table }
+
+func (c configured) Schema() (string, []string) { return c.t.OnSchemaChange, c.t.Columns }
+
+func (c configured) Partition() (string, []string) {
+	return c.t.Partition.Column, c.t.Partition.Levels()
+}
+
+func (c configured) CastErrorFails() bool { return c.t.OnCastError == "fail" }
+
+func (c configured) Column(delivered string) Column {
+	from := c.t.Column(delivered)
+	to := Column{Mask: string(from.Mask), Key: []byte(from.Key), Merge: from.Merge}
+	if strings.TrimRight(fold(from.As), "_") != strings.TrimRight(fold(delivered), "_") {
+		to.As = from.As
+	}
+	if from.Typed {
+		to.Type = from.Type.String()
+	}
+	return to
+}
