@@ -100,9 +100,9 @@ type Table struct {
 	Block          string // label of the most specific block, for messages
 	Sinks          []*Sink
 	Partition      Partition
-	OnSchemaChange string   // Evolve, Freeze or Ignore
-	Columns        []string // the explicit list of Freeze and Ignore, else nil
-	OnCastError    string   // "rescue" or "fail"
+	OnSchemaChange string                  // Evolve, Freeze or Ignore
+	Columns        []string                // the explicit list of Freeze and Ignore, else nil
+	OnCastError    string                  // "rescue" or "fail"
 	columns        map[string]*columnBlock // by folded delivered name
 	masks          []*maskBlock            // those that match the table
 	key            string                  // the column that identifies a row beside user_id

@@ -1,0 +1,263 @@
+package config
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/internal/column"
+)
+
+// check looks for mistakes in one resolved table.
+type check struct {
+	t         *Table
+	m         *tableBlock // the merged block that t was built from
+	delivered []string    // nil while the real table is not known
+	diags     hcl.Diagnostics
+}
+
+func (k *check) add(d *hcl.Diagnostic) { k.diags = append(k.diags, d) }
+
+func (k *check) all() hcl.Diagnostics {
+	k.sinks()
+	k.folder()
+	k.schemaChange()
+	k.partition()
+	k.fixedTables()
+	k.masks()
+	k.names()
+	k.notDelivered()
+	return k.diags
+}
+
+func (k *check) sinks() {
+	if len(k.t.Sinks) > 0 || k.m.sinks != nil && k.m.sinks.wrong {
+		return
+	}
+	at := k.m.rng
+	if k.m.sinks != nil {
+		at = k.m.sinks.rng
+	}
+	k.add(errorAt(at, "Table without a sink", "The table %q goes nowhere. Set sinks = [sink.parquet.lake] in its block, or in a more general one that it inherits from; to leave the table out, use ignore %q {}.", k.t.Name, k.t.Name))
+}
+
+func (k *check) folder() {
+	if isReservedFolder(k.t.Folder) && k.m.as == nil {
+		k.add(errorAt(k.m.rng, "Reserved name", "The folder %q belongs to reconcile. Rename the table with as = \"...\" in a block of its own.", k.t.Folder))
+	} else if strings.HasPrefix(k.t.Folder, "_") {
+		k.add(warnAt(k.m.rng, "Hidden folder", "Spark and Hive do not read folders that begin with \"_\", as %q does. as = \"...\" renames it.", k.t.Folder))
+	}
+}
+
+func (k *check) schemaChange() {
+	if k.m.listed != nil && k.m.listed.wrong || k.m.onSchema != nil && k.m.onSchema.wrong {
+		return
+	}
+	if k.t.OnSchemaChange == Evolve {
+		if k.m.listed != nil && k.m.onSchema == nil {
+			k.add(warnAt(k.m.listed.rng, "List without effect", "\"columns\" is used with on_schema_change = \"freeze\" or \"ignore\" only."))
+		}
+		return
+	}
+	if k.m.listed == nil || len(k.m.listed.value) == 0 {
+		k.add(errorAt(k.m.onSchema.rng, "Missing list of columns", "on_schema_change = %q needs columns = [...] with the columns that the table %q is to have; what happened to arrive first is no list.", k.t.OnSchemaChange, k.t.Name))
+		return
+	}
+	if c := k.t.Partition.Column; c != "" && !k.t.Takes(c) {
+		k.add(errorAt(k.m.listed.rng, "Partition column not in the list", "The table %q is partitioned by %q, so \"columns\" must name it.", k.t.Name, c))
+	}
+}
+
+// partition checks that the partition column has a time.
+func (k *check) partition() {
+	p := k.t.Partition
+	if p.Unit == UnitNone {
+		return
+	}
+	typ := k.t.Column(p.Column).Type.ID
+	if typ != column.Timestamp && typ != column.Date {
+		hint := didYouMean(p.Column, append([]string{"time", "joindate", "last_modified"}, k.datedColumns()...))
+		k.add(errorAt(k.m.partition.rng, "Partition column without a time", "In the table %q the column %q is %s. A partition column is time, joindate, last_modified or one with column %q { type = \"timestamp\" } or \"date\".%s",
+			k.t.Name, p.Column, k.t.Column(p.Column).Type, p.Column, hint))
+		return
+	}
+	if typ == column.Date && p.Unit == UnitHour {
+		k.add(errorAt(k.m.partition.rng, "Partition column without a time", "In the table %q the column %q is a date, which has no hours.", k.t.Name, p.Column))
+	}
+	if len(k.delivered) > 0 && !k.isDelivered(p.Column) {
+		k.add(warnAt(k.m.partition.rng, "Partition column not delivered", "The table %q has no column %q: all its rows are in the default partition.%s", k.t.Name, p.Column, didYouMean(p.Column, k.delivered)))
+	}
+}
+
+// datedColumns are the columns that blocks give a type with a time.
+func (k *check) datedColumns() []string {
+	var out []string
+	for _, name := range sortedKeys(k.m.columns) {
+		if t := k.m.columns[name].typ; t != nil && (t.value.ID == column.Timestamp || t.value.ID == column.Date) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (k *check) isDelivered(name string) bool {
+	return slices.ContainsFunc(k.delivered, func(d string) bool { return fold(d) == fold(name) })
+}
+
+// fixedTables checks users and user_migrations, whose shape is given.
+func (k *check) fixedTables() {
+	if k.t.Name != "users" && k.t.Name != "user_migrations" {
+		return
+	}
+	if k.m.partition != nil && k.t.Partition.Unit != UnitNone {
+		k.add(errorAt(k.m.partition.rng, "Table that cannot be partitioned", "%q has a row per user, not per event: its rows change, and a partition of them would mean nothing. Remove partition_by or write [].", k.t.Name))
+	}
+	if k.t.Name == "users" {
+		return
+	}
+	const fixed = "\"user_migrations\" always has the columns from_user_id, to_user_id, time, canonical_user_id and _dump_id."
+	for _, name := range sortedKeys(k.m.columns) {
+		k.add(errorAt(k.m.columns[name].rng, "Table with fixed columns", "%s", fixed+" Remove the column block."))
+	}
+	if k.t.OnSchemaChange != Evolve {
+		k.add(errorAt(k.m.onSchema.rng, "Table with fixed columns", "%s", fixed+" Remove on_schema_change."))
+	}
+}
+
+// masks checks how masks and column blocks of the table meet.
+func (k *check) masks() {
+	for _, name := range k.columnNames() {
+		b := k.m.columns[fold(name)]
+		if protected(name) {
+			k.protectedByMask(name, k.t.published(name))
+			continue
+		}
+		if b != nil && b.typ != nil && b.mask != nil {
+			k.add(typeOnMasked(b, "its own mask"))
+		}
+		var keyed *maskBlock
+		if b != nil && b.mask != nil && b.mask.value.method == MaskHMAC {
+			keyed = b.mask.value.of
+		}
+		for _, m := range k.t.masks {
+			if !m.takesColumn(name, k.t.published(name)) {
+				continue
+			}
+			if b != nil && b.typ != nil {
+				k.add(typeOnMasked(b, "mask \""+m.name+"\" ("+place(m.rng)+")"))
+			}
+			if m.method == MaskHMAC {
+				k.oneKey(name, keyed, m)
+				keyed = m
+			}
+		}
+	}
+}
+
+// oneKey diagnoses a column that two masks would turn into different texts.
+func (k *check) oneKey(name string, a, b *maskBlock) {
+	if a != nil && !bytes.Equal(a.key, b.key) && k.t.Column(name).Mask == MaskHMAC {
+		k.add(errorAt(b.rng, "Two keys for one column", "The column %q of the table %q is masked by %q (%s) and by %q with another key. Let one of them pass over it.", name, k.t.Name, a.name, place(a.rng), b.name))
+	}
+}
+
+// protectedByMask diagnoses a mask that names a key or timestamp by its new name.
+func (k *check) protectedByMask(name, published string) {
+	for _, m := range k.t.masks {
+		for _, e := range m.listed {
+			if fold(name) != fold(published) && fold(e.value) == fold(published) {
+				k.add(errorAt(e.rng, "Column that cannot be masked", "In the table %q, %q is the new name of %q, a key or a timestamp, which every table needs as it is.", k.t.Name, e.value, name))
+			}
+		}
+	}
+}
+
+// columnNames are the delivered and the configured columns, sorted, without
+// repetition.
+func (k *check) columnNames() []string {
+	names := slices.Clone(k.delivered)
+	for _, c := range k.m.columns {
+		if !k.isDelivered(c.name) {
+			names = append(names, c.name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(fold(a), fold(b)) })
+	return slices.CompactFunc(names, func(a, b string) bool { return fold(a) == fold(b) })
+}
+
+// names checks that no two columns get the same published name.
+func (k *check) names() {
+	owner := map[string]string{}
+	for _, name := range k.columnNames() {
+		if k.t.Column(name).Mask != MaskDrop {
+			if b := k.m.columns[fold(name)]; b == nil || b.as == nil {
+				owner[fold(k.t.published(name))] = name
+			}
+		}
+	}
+	for _, name := range k.columnNames() {
+		b := k.m.columns[fold(name)]
+		if b == nil || b.as == nil || k.t.Column(name).Mask == MaskDrop {
+			continue
+		}
+		as := fold(b.as.value)
+		if other, taken := owner[as]; taken {
+			k.add(errorAt(b.as.rng, "Name taken", "In the table %q the columns %q and %q would both be published as %q (names are compared without case). Rename one of them.", k.t.Name, other, name, b.as.value))
+		}
+		owner[as] = name
+		if slices.Contains(k.t.Partition.Levels(), strings.TrimRight(as, "_")) {
+			k.add(errorAt(b.as.rng, "Reserved name", "The table %q is partitioned by %s, so %q is a column of its own. Choose another name.", k.t.Name, k.t.PartitionText(), b.as.value))
+		}
+	}
+}
+
+// notDelivered warns of columns that the table's own block names in vain.
+func (k *check) notDelivered() {
+	if len(k.delivered) == 0 {
+		return
+	}
+	for _, name := range sortedKeys(k.m.columns) {
+		if b := k.m.columns[name]; b.exact && !k.isDelivered(name) {
+			k.add(warnAt(b.rng, "Column not delivered", "The table %q has no column %q so far.%s", k.t.Name, b.name, didYouMean(name, k.delivered)))
+		}
+	}
+}
+
+// CheckFolders diagnoses tables whose folders are the same but for case, on which
+// some file systems could not tell them apart.
+func CheckFolders(tables []*Table) hcl.Diagnostics {
+	sorted := slices.Clone(tables)
+	slices.SortFunc(sorted, func(a, b *Table) int { return strings.Compare(a.Name, b.Name) })
+	var diags hcl.Diagnostics
+	seen := map[string]*Table{}
+	for _, t := range sorted {
+		folder := strings.ToLower(t.Folder)
+		if old := seen[folder]; old != nil && old.Name != t.Name {
+			what := "Folders that differ by case only"
+			if old.Folder == t.Folder {
+				what = "Two tables in one folder"
+			}
+			diags = append(diags, errorAt(t.decl, what, "The tables %q (%s) and %q would both be in the folder %q. Give one of them a block of its own with another name: as = \"...\".",
+				old.Name, place(old.decl), t.Name, t.Folder))
+			continue
+		}
+		seen[folder] = t
+	}
+	return sortDiagnostics(diags)
+}
+
+// checkExactTables resolves the tables whose names are known, so that as much as
+// possible is diagnosed before the first dump is seen.
+func (l *loader) checkExactTables() {
+	var tables []*Table
+	for _, name := range l.cfg.ExactTables() {
+		chain, diags := l.cfg.chain(name, !needsExact(name))
+		t, more := l.cfg.resolve(name, chain, nil)
+		l.add(diags...)
+		l.add(more...)
+		tables = append(tables, t)
+	}
+	l.add(CheckFolders(tables)...)
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Sources are the files that diagnostics point into, by the name that they
+// carry. What is known to be secret in them is blanked out with asterisks.
+type Sources map[string]*hcl.File
+
+// Write writes diagnostics for people: severity, file, line, snippet and what to
+// do. width is that of the terminal in characters; 0 means no wrapping.
+func (s Sources) Write(w io.Writer, diags hcl.Diagnostics, width int, color bool) error {
+	if err := hcl.NewDiagnosticTextWriter(w, s, uint(max(width, 0)), color).WriteDiagnostics(diags); err != nil {
+		return fmt.Errorf("write diagnostics: %w", err)
+	}
+	return nil
+}
+
+// JSONDiagnostic is a diagnostic for -json output.
+type JSONDiagnostic struct {
+	Severity string     `json:"severity"` // "error" or "warning"
+	Summary  string     `json:"summary"`
+	Detail   string     `json:"detail,omitempty"`
+	File     string     `json:"file,omitempty"`
+	Range    *JSONRange `json:"range,omitempty"`
+}
+
+// JSONRange is the part of a file that a diagnostic is about; End is exclusive.
+type JSONRange struct {
+	Start JSONPos `json:"start"`
+	End   JSONPos `json:"end"`
+}
+
+// JSONPos is a place in a file. Line and Column count from one, Column in
+// characters, Byte from zero.
+type JSONPos struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	Byte   int `json:"byte"`
+}
+
+// JSON returns diagnostics in the form of -json output. No values of variables
+// are in it.
+func JSON(diags hcl.Diagnostics) []JSONDiagnostic {
+	out := make([]JSONDiagnostic, 0, len(diags))
+	for _, d := range diags {
+		j := JSONDiagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
+		if d.Severity == hcl.DiagWarning {
+			j.Severity = "warning"
+		}
+		if d.Subject != nil {
+			j.File = d.Subject.Filename
+			j.Range = &JSONRange{Start: jsonPos(d.Subject.Start), End: jsonPos(d.Subject.End)}
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func jsonPos(p hcl.Pos) JSONPos { return JSONPos{Line: p.Line, Column: p.Column, Byte: p.Byte} }
+
+// blank replaces what stands in the ranges by asterisks. Line ends stay, so
+// that line numbers do.
+func (s Sources) blank(ranges []hcl.Range) {
+	for _, r := range ranges {
+		f := s[r.Filename]
+		if f == nil {
+			continue
+		}
+		c := *f
+		c.Bytes = bytes.Clone(f.Bytes)
+		for i := max(r.Start.Byte, 0); i < r.End.Byte && i < len(c.Bytes); i++ {
+			if c.Bytes[i] != '\n' && c.Bytes[i] != '\r' {
+				c.Bytes[i] = '*'
+			}
+		}
+		s[r.Filename] = &c
+	}
+}
+
+func errorAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: r.Ptr()}
+}
+
+func warnAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	d := errorAt(r, summary, format, args...)
+	d.Severity = hcl.DiagWarning
+	return d
+}
+
+// errorPlain is a mistake that stands in no file, as one on the command line.
+func errorPlain(summary, format string, args ...any) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...)}
+}
+
+// place is a range as a sentence names it.
+func place(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line) }
+
+// Join puts diagnostics together, in the order of files and places and without
+// repetitions: what Load says of a table Config.Table says again.
+func Join(lists ...hcl.Diagnostics) hcl.Diagnostics {
+	return sortDiagnostics(slices.Concat(lists...))
+}
+
+// sortDiagnostics orders by file and place, those without one first, and drops
+// exact repetitions.
+func sortDiagnostics(diags hcl.Diagnostics) hcl.Diagnostics {
+	at := func(d *hcl.Diagnostic) hcl.Range {
+		if d.Subject == nil {
+			return hcl.Range{}
+		}
+		return *d.Subject
+	}
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int {
+		ra, rb := at(a), at(b)
+		if c := strings.Compare(ra.Filename, rb.Filename); c != 0 {
+			return c
+		}
+		if c := ra.Start.Byte - rb.Start.Byte; c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Summary, b.Summary); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Detail, b.Detail)
+	})
+	return slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
+		return a.Severity == b.Severity && a.Summary == b.Summary && a.Detail == b.Detail && at(a) == at(b)
+	})
+}
+
+// Nearest returns the known name most like the given one, "" when none is near.
+func Nearest(given string, known []string) string {
+	best, found := 3, ""
+	if n := len(given); n <= 3 {
+		best = 2
+	}
+	for _, k := range known {
+		if d := levenshtein.Distance(fold(given), fold(k), nil); d < best && k != given {
+			best, found = d, k
+		}
+	}
+	return found
+}
+
+// didYouMean is a sentence with the nearest known name, preceded by a blank, or
+// nothing.
+func didYouMean(given string, known []string) string {
+	if n := Nearest(given, known); n != "" {
+		return fmt.Sprintf(" Did you mean %q?", n)
+	}
+	return ""
+}
+
+// quoted lists words for a sentence: "a", "b" or "c".
+func quoted(words []string, last string) string {
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case i == len(words)-1:
+			b.WriteString(" " + last + " ")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", w)
+	}
+	return b.String()
+}

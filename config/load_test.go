@@ -1,0 +1,252 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+)
+
+// head is what every configuration needs, for tests of a single thing.
+const head = `
+source "local" { path = "./dumps" }
+sink "parquet" "lake" { path = "./lake" }
+table "*" { sinks = [sink.parquet.lake] }
+`
+
+// loadText loads one file.
+func loadText(t *testing.T, text string, o Options) (*Config, string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, src, diags := Load(dir, o)
+	var out bytes.Buffer
+	if err := src.Write(&out, diags, 80, false); err != nil {
+		t.Fatal(err)
+	}
+	return cfg, out.String()
+}
+
+func TestDefaults(t *testing.T) {
+	cfg, out := loadText(t, head, Options{Version: "devel"})
+	if cfg == nil || out != "" {
+		t.Fatal(out)
+	}
+	want := []any{filepath.Join(cfg.Dir, ".reconcile/state.db"), filepath.Join(cfg.Dir, ".reconcile/scratch"), int64(1 << 30), "warn",
+		Source{"local", filepath.Join(cfg.Dir, "dumps"), "*.json"}, Sink{"parquet", "lake", filepath.Join(cfg.Dir, "lake"), "zstd"}}
+	got := []any{cfg.StatePath, cfg.ScratchDir, cfg.MemoryLimit, cfg.OnConflict, cfg.Source, *cfg.Sinks[0]}
+	if !filepath.IsAbs(cfg.Dir) || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+// The full sample evaluates to what it says.
+func TestFullSample(t *testing.T) {
+	text, err := os.ReadFile("testdata/samples/full.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := func(k string) (string, bool) { return "/mirror", k == "DUMPS" }
+	cfg, out := loadText(t, string(text), Options{Version: "0.1.0-rc1", Env: env, Inputs: []Input{{Name: "mask_key", Value: "correct horse"}}})
+	if cfg == nil || out != "" {
+		t.Fatal(out)
+	}
+	if cfg.Source != (Source{"local", "/mirror", "sync_*.json"}) || cfg.MemoryLimit != 512<<20 || cfg.ScratchDir != "/var/tmp/reconcile" ||
+		cfg.StatePath != filepath.Join(cfg.Dir, "state/reconcile.db") || cfg.OnConflict != "fail" {
+		t.Errorf("settings: %+v %d %s %s %s", cfg.Source, cfg.MemoryLimit, cfg.ScratchDir, cfg.StatePath, cfg.OnConflict)
+	}
+	if want := []Skip{{1234, []string{"checkout"}, "part 3 is lost, see ticket 77"}}; !reflect.DeepEqual(cfg.Skips, want) {
+		t.Errorf("skips: %v", cfg.Skips)
+	}
+	if want := []Removed{{"old_event", false}}; !slices.Equal(cfg.Removed, want) || !slices.Equal(cfg.Ignores, []string{"_event_metadata", "internal_*"}) {
+		t.Errorf("removed %v, ignored %v", cfg.Removed, cfg.Ignores)
+	}
+	if got := cfg.Sinks[1]; got.Address() != "sink.parquet.mirror" || got.Compression != "snappy" || got.Path != filepath.Join(cfg.Dir, "mirror") {
+		t.Errorf("second sink: %+v", got)
+	}
+	if want := []string{"checkout", "pageviews", "sessions", "user_migrations", "users"}; !slices.Equal(cfg.ExactTables(), want) {
+		t.Errorf("exact tables: %v", cfg.ExactTables())
+	}
+	tab, diags := cfg.Table("checkout", []string{"user_id", "event_id", "email", "revenue", "country", "shipped_at", "time"})
+	if len(diags) > 0 || string(tab.Column("EMAIL").Key) != "correct horse" {
+		t.Errorf("table: %v, %v", tab, diags)
+	}
+}
+
+// No form of printing or encoding shows a key.
+func TestSecretsDoNotPrint(t *testing.T) {
+	cfg, out := loadText(t, head+`
+mask "m" {
+  columns = ["email"]
+  method  = "hmac-sha256"
+  key     = "hunter2"
+}`, Options{})
+	if cfg == nil {
+		t.Fatal(out)
+	}
+	tab, _ := cfg.Table("x", []string{"user_id", "event_id", "email"})
+	col := tab.Column("email")
+	if string(col.Key) != "hunter2" {
+		t.Fatal("the key is lost")
+	}
+	leaks := func(s string) bool {
+		return strings.Contains(s, "hunter2") || strings.Contains(s, "104 117") || strings.Contains(s, "0x68") || strings.Contains(s, "68756e") || strings.Contains(s, "aHVudGVyMg")
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{cfg, tab, col, &col, col.Key, []Column{col}} {
+			if s := fmt.Sprintf(verb, v); leaks(s) {
+				t.Errorf("%s of %T: %s", verb, v, s)
+			}
+		}
+	}
+	if b, err := json.Marshal(col); err == nil || leaks(string(b)) {
+		t.Errorf("the key was encoded: %s", b)
+	}
+}
+
+// Nothing of the secrets of the case "secrets" is in what users or programs see.
+func TestSecretsInDiagnostics(t *testing.T) {
+	ar, err := txtar.ParseFile("testdata/bad/secrets.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpack(t, ar)
+	_, src, diags := Load(".", parseArgs(t, string(part(ar, "args"))))
+	if len(diags) < 20 {
+		t.Fatalf("only %d diagnostics", len(diags))
+	}
+	var out bytes.Buffer
+	if err := src.Write(&out, diags, 60, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewEncoder(&out).Encode(JSON(diags)); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range diags {
+		out.WriteString(d.Error())
+	}
+	for _, secret := range []string{"hunter", "unter2", "HUNTER", "aHVudGVyMg"} {
+		if i := strings.Index(out.String(), secret); i >= 0 {
+			t.Errorf("%q is shown: ...%s", secret, out.String()[max(0, i-200):i+20])
+		}
+	}
+}
+
+// A file that does not parse cannot be judged, so its keys and defaults are
+// hidden by their names.
+func TestSecretsInBrokenFile(t *testing.T) {
+	for _, text := range []string{
+		"mask \"m\" {\n  key = \"hunter2\n}\n",
+		"variable \"v\" {\n  default = \"hunter2\n}\n",
+		"mask \"m\" { key = \"hunter2\" + }\n",
+		"mask \"m\" {\n  key = <<EOT\nhunter2 ${\nEOT\n}\n",
+	} {
+		if cfg, out := loadText(t, text, Options{}); cfg != nil || strings.Contains(out, "hunter2") || !strings.Contains(out, "  on ") {
+			t.Errorf("%s\ngives\n%s", text, out)
+		}
+	}
+}
+
+func TestIgnoreAgainstGlob(t *testing.T) {
+	cfg, out := loadText(t, head+`
+table "ab*" {}
+ignore "a?*" {}
+ignore "*cd" {}
+ignore "abcde" {}`, Options{})
+	if cfg == nil {
+		t.Fatal(out)
+	}
+	cols := []string{"user_id", "event_id"}
+	for name, want := range map[string]string{"abx": "ab*", "axx": "", "zcd": "", "abcde": "", "zz": "*"} {
+		tab, diags := cfg.Table(name, cols)
+		got := ""
+		if tab != nil {
+			got = tab.Block
+		}
+		if len(diags) > 0 || got != want {
+			t.Errorf("%s: block %q, want %q; %v", name, got, want, diags)
+		}
+	}
+	if _, diags := cfg.Table("abcd", cols); !diags.HasErrors() || !strings.Contains(diags[0].Detail, `"*cd"`) {
+		t.Errorf("a tie of ignore and table gives %v", diags)
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.txt"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for expr, want := range map[string]string{
+		`upper("a") `: "A", `title("ab c")`: "Ab C", `trim("xax", "x")`: "a", `trimprefix("xa", "x")`: "a",
+		`replace("a.b", ".", "-")`: "a-b", `replace("a1b2", "/[0-9]/", "_")`: "a_b_", `regex("[0-9]+", "a12")`: "12",
+		`join(",", sort(["b", "a"]))`: "a,b", `format("%03d", 7)`: "007", `length("añb")`: "3", `length([1, 2])`: "2", `length({ a = 1 })`: "1",
+		`coalesce("", null, "c")`: "c", `coalesce(env("NONE"), "d")`: "d", `element(["a", "b"], 3)`: "b", `lookup({ a = "x" }, "b", "y")`: "y",
+		`base64encode("a")`: "YQ==", `base64decode("YQ==")`: "a", `md5("")`: "d41d8cd98f00b204e9800998ecf8427e", `substr(sha256(""), 0, 8)`: "e3b0c442",
+		`try(tonumber("x"), 1)`: "1", `can(tonumber("x"))`: "false", `file("x.txt")`: "text", `basename("a/b")`: "b", `dirname("a/b")`: "a",
+		`pathexpand("~/x")`: "/home/u/x", `pathexpand("~root")`: "~root", `trimprefix(abspath("x"), local.dir)`: "/x", `fileexists("x.txt")`: "true",
+		`formatdate("YYYY", timeadd("2026-01-05T00:00:00Z", "1h"))`: "2026", `jsonencode(jsondecode("[1]"))`: "[1]", `csvdecode("a,b\n1,2")[0].b`: "2",
+		`parseint("ff", 16)`: "255", `max(1, 2)`: "2", `startswith("ab", "a")`: "true", `endswith("ab", "a")`: "false",
+		`nonsensitive(sensitive("x"))`: "x", `env("SET")`: "value", `join("", tolist(toset(["a", "a"])))`: "a", `zipmap(["a"], ["b"]).a`: "b",
+		`join("", [for k, v in { a = 1 } : "${k}${v}" if v > 0])`: "a1", `true ? "y" : "n"`: "y", `"%{ if false }a%{ else }b%{ endif }"`: "b",
+	} {
+		env := map[string]string{"HOME": "/home/u", "SET": "value"}
+		text := fmt.Sprintf("%s\nlocals { dir = %q }\ntable \"t\" {\n column \"c\" { as = %s }\n}", head, dir, expr)
+		if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, _, diags := Load(dir, Options{Env: func(k string) (string, bool) { v, ok := env[k]; return v, ok }})
+		if cfg == nil {
+			t.Errorf("%s: %v", expr, diags)
+			continue
+		}
+		tab, _ := cfg.Table("t", []string{"user_id", "event_id", "c"})
+		if got := tab.Column("c").As; got != want {
+			t.Errorf("%s is %q, want %q", expr, got, want)
+		}
+	}
+}
+
+func TestFileFunctionErrors(t *testing.T) {
+	for _, expr := range []string{`file("none")`, `file(".")`, `file("/dev/zero")`, `base64decode("/w==")`, `coalesce(null)`, `length(1)`, `replace("a", "/(/", "")`} {
+		cfg, out := loadText(t, head+"table \"t\" {\n column \"c\" { as = "+expr+" }\n}", Options{})
+		if cfg != nil || !strings.Contains(out, "Error") {
+			t.Errorf("%s was accepted: %s", expr, out)
+		}
+	}
+}
+
+func TestVersionConstraint(t *testing.T) {
+	for version, ok := range map[string]bool{"0.1.0": true, "0.2.0-rc1": true, "1.0.0": false, "": true, "(devel)": true} {
+		cfg, out := loadText(t, "reconcile { required_version = \">= 0.1, < 1.0\" }\n"+head, Options{Version: version})
+		if (cfg != nil) != ok {
+			t.Errorf("version %q: %s", version, out)
+		}
+	}
+}
+
+func TestParseVar(t *testing.T) {
+	if in, err := ParseVar(" a =b=c"); err != nil || in != (Input{Name: "a", Value: "b=c"}) {
+		t.Errorf("%+v, %v", in, err)
+	}
+	for _, bad := range []string{"", "a", "=b"} {
+		if _, err := ParseVar(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func TestLoadUnreadable(t *testing.T) {
+	if cfg, _, diags := Load(filepath.Join(t.TempDir(), "none"), Options{}); cfg != nil || !diags.HasErrors() {
+		t.Errorf("a missing folder gives %v", diags)
+	}
+}

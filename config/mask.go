@@ -1,0 +1,208 @@
+package config
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// maskBlock is a declared mask. It exists before its attributes are read, so
+// that expressions can refer to it.
+type maskBlock struct {
+	name    string
+	tables  []pattern // folded
+	columns []pattern // folded
+	listed  []setting[string]
+	method  MaskMethod
+	key     Secret
+	scoped  bool // has columns of its own
+	used    bool // a column refers to it
+	block   *hcl.Block
+	rng     hcl.Range
+}
+
+func (l *loader) declareMask(b *hcl.Block) {
+	if !l.name(b, 0) {
+		return
+	}
+	for _, old := range l.masks {
+		if old.name == b.Labels[0] {
+			l.add(errorAt(b.DefRange, "Duplicate mask", "The mask %q was already declared at %s.", old.name, place(old.rng)))
+			return
+		}
+	}
+	m := &maskBlock{name: b.Labels[0], block: b, rng: b.DefRange}
+	if attrs, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "key"}}}); attrs.Attributes["key"] != nil {
+		l.blankLiterals(attrs.Attributes["key"].Expr)
+	}
+	l.masks = append(l.masks, m)
+}
+
+// maskValues is the value of "mask" in expressions.
+func (l *loader) maskValues() cty.Value {
+	vals := map[string]cty.Value{}
+	for _, m := range l.masks {
+		vals[m.name] = cty.CapsuleVal(maskType, m)
+	}
+	return cty.ObjectVal(vals)
+}
+
+func (l *loader) maskNames() []string {
+	names := make([]string, len(l.masks))
+	for i, m := range l.masks {
+		names[i] = m.name
+	}
+	return names
+}
+
+func (l *loader) loadMasks() {
+	for _, m := range l.masks {
+		l.loadMask(m)
+		l.cfg.masks = append(l.cfg.masks, m)
+	}
+}
+
+func (l *loader) loadMask(m *maskBlock) {
+	c := l.content(m.block, schema{required: []string{"method"}, optional: []string{"tables", "columns", "key"}})
+	if s := l.oneOf(c.Attributes["method"], string(MaskHMAC), string(MaskNull), string(MaskDrop)); s != nil {
+		m.method = MaskMethod(s.value)
+	}
+	if a := c.Attributes["tables"]; a != nil {
+		m.tables, _ = l.maskPatterns(a)
+	} else {
+		m.tables = []pattern{{text: "*", parts: []globPart{{kind: partStar}}, glob: true}}
+	}
+	if a := c.Attributes["columns"]; a != nil {
+		m.scoped = true
+		m.columns, m.listed = l.maskPatterns(a)
+		l.checkMaskColumns(m)
+	}
+	l.loadMaskKey(m, c.Attributes["key"])
+}
+
+// maskPatterns reads a list of names and globs, which masks compare without case.
+func (l *loader) maskPatterns(a *hcl.Attribute) ([]pattern, []setting[string]) {
+	s := l.strs(a)
+	if s == nil {
+		return nil, nil
+	}
+	if len(s.value) == 0 {
+		l.add(errorAt(s.rng, "Empty list", "A mask whose %q is empty masks nothing. Name what it is for.", a.Name))
+	}
+	var out []pattern
+	for _, e := range s.value {
+		if p, ok := l.pattern(fold(e.value), e.rng); ok {
+			out = append(out, p)
+		}
+	}
+	return out, s.value
+}
+
+// checkMaskColumns refuses names of columns that cannot be masked. Globs just
+// pass over them.
+func (l *loader) checkMaskColumns(m *maskBlock) {
+	for _, e := range m.listed {
+		if protected(e.value) {
+			l.add(errorAt(e.rng, "Column that cannot be masked", "%q is a key or a timestamp, which every table needs as it is. Take it off the list; a glob passes over it.", e.value))
+		} else if reserved(e.value) {
+			l.add(errorAt(e.rng, "Column that cannot be masked", "%q is a column that reconcile adds, not one that is delivered.", e.value))
+		}
+	}
+}
+
+// loadMaskKey reads the key, the one place where a sensitive value belongs.
+func (l *loader) loadMaskKey(m *maskBlock, a *hcl.Attribute) {
+	if a == nil {
+		if m.method == MaskHMAC {
+			l.add(errorAt(m.rng, "Missing key", "A mask with method \"hmac-sha256\" needs a key, best from a sensitive variable: key = var.mask_key."))
+		}
+		return
+	}
+	if m.method == MaskNull || m.method == MaskDrop {
+		l.add(errorAt(a.NameRange, "Key without use", "Only the method \"hmac-sha256\" has a key. Remove it, or change the method."))
+		return
+	}
+	v, ok := l.raw(a.Expr, true)
+	if !ok {
+		return
+	}
+	v, _ = v.UnmarkDeep()
+	s, err := convert.Convert(v, cty.String)
+	switch {
+	case err != nil:
+		l.add(errorAt(a.NameRange, "Wrong type", "\"key\" must be text, not %s.", v.Type().FriendlyName()))
+	case s.IsNull() || s.AsString() == "":
+		l.add(errorAt(a.NameRange, "Missing key", "The key is empty or null. Anybody could compute the masked values: set a secret one."))
+	default:
+		m.key = Secret(s.AsString())
+	}
+}
+
+// checkMasksUsed diagnoses masks that can never mask anything.
+func (l *loader) checkMasksUsed() {
+	for _, m := range l.masks {
+		if !m.scoped && !m.used && !l.broken {
+			l.add(errorAt(m.rng, "Mask without effect", "The mask %q has no \"columns\", and no column refers to it as mask.%s: it masks nothing. Name the columns.", m.name, m.name))
+		}
+	}
+}
+
+func matchAny(ps []pattern, name string) bool {
+	for _, p := range ps {
+		if p.match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesTable reports whether the mask is for a table, by its delivered name.
+func (m *maskBlock) takesTable(name string) bool { return matchAny(m.tables, fold(name)) }
+
+// takesColumn reports whether the mask is for a column, by its delivered or its
+// published name.
+func (m *maskBlock) takesColumn(delivered, published string) bool {
+	return matchAny(m.columns, fold(delivered)) || matchAny(m.columns, fold(published))
+}
+
+// strength orders methods: what a stronger one leaves tells less.
+func (m MaskMethod) strength() int {
+	switch m {
+	case MaskDrop:
+		return 3
+	case MaskNull:
+		return 2
+	case MaskHMAC:
+		return 1
+	}
+	return 0
+}
+
+// protected reports whether a delivered column is a key or a timestamp, which
+// cannot be masked, dropped or retyped.
+func protected(name string) bool { return isID(name) || isTimestamp(name) }
+
+func isID(name string) bool {
+	switch fold(name) {
+	case "user_id", "event_id", "session_id", "from_user_id", "to_user_id":
+		return true
+	}
+	return false
+}
+
+func isTimestamp(name string) bool {
+	switch fold(name) {
+	case "time", "joindate", "last_modified":
+		return true
+	}
+	return false
+}
+
+// reserved reports whether a name is that of a column which reconcile adds.
+func reserved(name string) bool {
+	switch fold(name) {
+	case "_raw_user_id", "_dump_id", "_rescued_data", "canonical_user_id":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+const partitionForms = "partition_by is [], [date(c)], or a nesting that begins with the year: [year(c)], [year(c), month(c)], " +
+	"[year(c), month(c), day(c)] or [year(c), month(c), day(c), hour(c)], where c is one timestamp or date column."
+
+// Levels returns the names of the folder levels of a partitioning, outermost
+// first: "year", "month", "day", "hour", or "date"; none without partitions.
+func (p Partition) Levels() []string {
+	nest := []string{"year", "month", "day", "hour"}
+	switch p.Unit {
+	case UnitYear, UnitMonth, UnitDay, UnitHour:
+		return nest[:p.Unit]
+	case UnitDate:
+		return []string{"date"}
+	}
+	return nil
+}
+
+// String returns the canonical text, "year(time), month(time)" or "date(time)",
+// with the column in lower case; "" without partitions. ParsePartition reads it.
+func (p Partition) String() string {
+	name := fold(p.Column)
+	if !hclsyntax.ValidIdentifier(name) {
+		name = quoteTemplate(name)
+	}
+	var parts []string
+	for _, level := range p.Levels() {
+		parts = append(parts, level+"("+name+")")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// quoteTemplate writes a text as the configuration language quotes it. Signs
+// that would end the text or open a template become escapes.
+func quoteTemplate(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		if r < ' ' || r == '"' || r == '\\' || r == '$' || r == '%' {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// PartitionText returns the canonical text of the table's partitioning, as
+// Partition.String does.
+func (t *Table) PartitionText() string { return t.Partition.String() }
+
+// ParsePartition reads a canonical text as PartitionText writes it.
+func ParsePartition(text string) (Partition, error) {
+	fail := func(err error) (Partition, error) {
+		return Partition{}, fmt.Errorf("read partitioning %q: %w", text, err)
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte("["+text+"]"), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return fail(diags)
+	}
+	elems, diags := hcl.ExprList(expr)
+	if diags.HasErrors() {
+		return fail(diags)
+	}
+	var calls []partitionCall
+	for _, e := range elems {
+		c, ok, err := parsePartitionCall(e)
+		if err == nil && !ok {
+			err = errNotACall
+		}
+		if err != nil {
+			return fail(err)
+		}
+		calls = append(calls, c)
+	}
+	p, err := nestPartition(calls)
+	if err != nil {
+		return fail(err)
+	}
+	return p, nil
+}
+
+// partitionCall is one level as it is written, year(time).
+type partitionCall struct{ level, column string }
+
+var errNotACall = errors.New("a level is written as a call on a column, as in year(time)")
+
+// parsePartitionCall reads year(time) or year("time"). It reports false for what
+// is no call at all and may be an expression that gives one as text.
+func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
+	call, ok := expr.(*hclsyntax.FunctionCallExpr)
+	levels := []string{"year", "month", "day", "hour", "date"}
+	if !ok {
+		return partitionCall{}, false, nil
+	}
+	if !slices.Contains(levels, call.Name) {
+		if near := Nearest(call.Name, levels); near != "" {
+			return partitionCall{}, true, fmt.Errorf("there is no level %q. Did you mean %q?", call.Name, near)
+		}
+		return partitionCall{}, false, nil
+	}
+	if len(call.Args) != 1 || call.ExpandFinal {
+		return partitionCall{}, true, fmt.Errorf("the level %s() takes one column", call.Name)
+	}
+	if t, diags := hcl.AbsTraversalForExpr(call.Args[0]); !diags.HasErrors() && len(t) == 1 {
+		return partitionCall{call.Name, t.RootName()}, true, nil
+	}
+	if v, diags := call.Args[0].Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.IsWhollyKnown() && !v.IsNull() && v.AsString() != "" {
+		return partitionCall{call.Name, v.AsString()}, true, nil
+	}
+	return partitionCall{}, true, fmt.Errorf("the level %s() takes the bare name of a column, as in %s(time)", call.Name, call.Name)
+}
+
+// nestPartition turns levels into a partitioning, if they nest as they should.
+func nestPartition(calls []partitionCall) (Partition, error) {
+	if len(calls) == 0 {
+		return Partition{}, nil
+	}
+	p := Partition{Column: calls[0].column, Unit: Unit(len(calls))}
+	if len(calls) == 1 && calls[0].level == "date" {
+		p.Unit = UnitDate
+	}
+	if len(calls) > int(UnitHour) {
+		return Partition{}, errors.New("there are too many levels")
+	}
+	levels := p.Levels()
+	for i, c := range calls {
+		if c.level != levels[i] {
+			return Partition{}, fmt.Errorf("the level %s() stands where %s() is expected", c.level, levels[i])
+		}
+		if fold(c.column) != fold(p.Column) {
+			return Partition{}, fmt.Errorf("the levels are of two columns, %q and %q", p.Column, c.column)
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// placedPath is a folder or file of the configuration.
+type placedPath struct {
+	what    string // "source", "state", "scratch_dir" or a sink's address
+	sink    bool
+	written string
+	abs     string
+	rng     hcl.Range
+}
+
+// place reads a path of this machine. Relative ones start at the configuration's
+// folder.
+func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
+	s := l.str(a, true)
+	if s == nil {
+		return nil
+	}
+	if scheme, ok := urlScheme(s.value); ok {
+		if scheme == "s3" {
+			l.add(notYet(s.rng, "paths on S3", "Name a local folder, as in \"./lake\"."))
+		} else {
+			l.add(errorAt(s.rng, "Not a path", "%q is an address. Name a local folder, as in \"./lake\".", s.value))
+		}
+		return nil
+	}
+	if strings.ContainsRune(s.value, 0) {
+		l.add(errorAt(s.rng, "Not a path", "A path cannot hold a zero byte."))
+		return nil
+	}
+	abs := filepath.Clean(s.value)
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(l.dir, abs)
+	}
+	return &placedPath{what: what, written: s.value, abs: abs, rng: s.rng}
+}
+
+func urlScheme(s string) (string, bool) {
+	m := regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`).FindStringSubmatch(s)
+	if m == nil {
+		return "", false
+	}
+	return strings.ToLower(m[1]), true
+}
+
+// checkPaths diagnoses sinks that lie in one another, and a source or the
+// program's own files where tables of a sink would lie.
+func (l *loader) checkPaths() {
+	for i, p := range l.paths {
+		for _, q := range l.paths[:i] {
+			switch {
+			case p.sink && q.sink:
+				if p.abs == q.abs || within(p.abs, q.abs) || within(q.abs, p.abs) {
+					l.add(errorAt(p.rng, "Sinks in one another", "%s and %s (%s) would write to the same folder or one inside the other. Give each a folder of its own.", p.what, q.what, place(q.rng)))
+				}
+			case p.sink:
+				l.checkInSink(p, q)
+			case q.sink:
+				l.checkInSink(q, p)
+			}
+		}
+	}
+}
+
+// checkInSink diagnoses other when it meets the folders of a sink's tables. A
+// hidden folder (".reconcile") never is one of them.
+func (l *loader) checkInSink(sink, other placedPath) {
+	bad := sink.abs == other.abs
+	if within(other.abs, sink.abs) {
+		bad = !strings.HasPrefix(firstBelow(sink.abs, other.abs), ".")
+	}
+	if other.what == "source" && within(sink.abs, other.abs) {
+		first := firstBelow(other.abs, sink.abs)
+		bad = slices.Contains([]string{"manifests", "sync_reports"}, first) || strings.HasPrefix(first, "sync_")
+	}
+	if other.what == "scratch_dir" && within(sink.abs, other.abs) {
+		bad = true
+	}
+	if bad {
+		l.add(errorAt(sink.rng, "Folders in one another", "The %s (%q) and %s (%q) would share folders. Keep them apart.", other.what, other.written, sink.what, sink.written))
+	}
+}
+
+// within reports whether a path lies below a folder.
+func within(p, folder string) bool {
+	rel, err := filepath.Rel(folder, p)
+	return err == nil && rel != "." && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// firstBelow is the name right below folder on the way to p.
+func firstBelow(folder, p string) string {
+	rel, err := filepath.Rel(folder, p)
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+	return first
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// sinkType and maskType are the types that sink.parquet.x and mask.x have in
+// expressions.
+var (
+	sinkType = cty.Capsule("sink", reflect.TypeFor[Sink]())
+	maskType = cty.Capsule("mask", reflect.TypeFor[maskBlock]())
+)
+
+// sinkBlock is a declared sink. The Sink exists before its attributes are read,
+// so that expressions can refer to it.
+type sinkBlock struct {
+	sink  *Sink
+	block *hcl.Block
+}
+
+func (l *loader) declareSink(b *hcl.Block) {
+	kind := b.Labels[0]
+	if kind != "parquet" {
+		l.add(errorAt(b.LabelRanges[0], "Unknown kind of sink", "This version has sink \"parquet\".%s", didYouMean(kind, []string{"parquet"})))
+	}
+	if !l.name(b, 1) || !l.name(b, 0) {
+		return
+	}
+	s := &Sink{Kind: kind, Label: b.Labels[1]}
+	for _, old := range l.sinks {
+		if old.sink.Address() == s.Address() {
+			l.add(errorAt(b.DefRange, "Duplicate sink", "%s was already declared at %s.", s.Address(), place(old.block.DefRange)))
+			return
+		}
+	}
+	l.sinks = append(l.sinks, &sinkBlock{s, b})
+}
+
+// loadSinks reads the attributes of the declared sinks.
+func (l *loader) loadSinks() {
+	for _, d := range l.sinks {
+		if d.sink.Kind != "parquet" {
+			continue
+		}
+		c := l.content(d.block, schema{
+			required: []string{"path"}, optional: []string{"compression"},
+			later: []string{"region", "endpoint", "profile", "role_arn", "force_path_style"},
+		})
+		d.sink.Compression = "zstd"
+		if s := l.oneOf(c.Attributes["compression"], "zstd", "snappy", "none"); s != nil {
+			d.sink.Compression = s.value
+		}
+		if p := l.place(c.Attributes["path"], d.sink.Address()); p != nil {
+			d.sink.Path = p.abs
+			p.sink = true
+			l.paths = append(l.paths, *p)
+		}
+		l.cfg.Sinks = append(l.cfg.Sinks, d.sink)
+	}
+}
+
+// sinkValues is the value of "sink" in expressions.
+func (l *loader) sinkValues() cty.Value {
+	kinds := map[string]map[string]cty.Value{}
+	for _, d := range l.sinks {
+		if kinds[d.sink.Kind] == nil {
+			kinds[d.sink.Kind] = map[string]cty.Value{}
+		}
+		kinds[d.sink.Kind][d.sink.Label] = cty.CapsuleVal(sinkType, d.sink)
+	}
+	vals := map[string]cty.Value{}
+	for kind, sinks := range kinds {
+		vals[kind] = cty.ObjectVal(sinks)
+	}
+	return cty.ObjectVal(vals)
+}
+
+// sinkList reads a list of references to sinks.
+func (l *loader) sinkList(a *hcl.Attribute) *setting[[]*Sink] {
+	if a == nil {
+		return nil
+	}
+	v, ok := l.eval(a.Expr)
+	if !ok || v.IsNull() {
+		return nil
+	}
+	out := &setting[[]*Sink]{rng: a.Expr.Range()}
+	if !v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType() {
+		l.add(errorAt(out.rng, "Wrong type", "\"sinks\" must be a list of sinks, as in [sink.parquet.lake], not %s.", v.Type().FriendlyName()))
+		return nil
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		if e.Type() != sinkType || e.IsNull() {
+			l.add(errorAt(out.rng, "Wrong type", "Each member of \"sinks\" refers to a sink without quotes, as in [sink.parquet.lake]; one is %s.", e.Type().FriendlyName()))
+			return nil
+		}
+		s := e.EncapsulatedValue().(*Sink)
+		if slices.Contains(out.value, s) {
+			l.add(errorAt(out.rng, "Duplicate sink", "%s stands in the list twice.", s.Address()))
+			return nil
+		}
+		out.value = append(out.value, s)
+	}
+	return out
+}

@@ -1,0 +1,379 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"reconcile/internal/column"
+)
+
+// tableBlock is one table block as it is written; nil settings inherit.
+type tableBlock struct {
+	pattern   pattern
+	rng       hcl.Range
+	alone     bool // inherit = false
+	sinks     *setting[[]*Sink]
+	partition *setting[Partition]
+	onSchema  *setting[string]
+	onCast    *setting[string]
+	listed    *setting[[]setting[string]] // columns = [...]
+	as        *setting[string]
+	columns   map[string]*columnBlock // by folded delivered name
+}
+
+// columnBlock is one column block as it is written; nil settings inherit.
+type columnBlock struct {
+	name  string // as written
+	rng   hcl.Range
+	exact bool // stands in a block that names its table exactly
+	as    *setting[string]
+	typ   *setting[column.Type]
+	mask  *setting[maskChoice]
+	merge *setting[string]
+}
+
+// maskChoice is the mask that a column block asks for. of is nil for a bare
+// method.
+type maskChoice struct {
+	method MaskMethod
+	of     *maskBlock
+}
+
+// key is the mask's key, nil for methods without one.
+func (m maskChoice) key() Secret {
+	if m.of == nil {
+		return nil
+	}
+	return m.of.key
+}
+
+// needsExact reports whether only a block with its exact name takes a table.
+func needsExact(name string) bool {
+	return name == "users" || name == "user_migrations" || name == "_event_metadata"
+}
+
+func (l *loader) loadTables(blocks hcl.Blocks) {
+	for _, b := range blocks {
+		p, ok := l.pattern(b.Labels[0], b.LabelRanges[0])
+		t := l.loadTable(b, p)
+		if !ok {
+			continue
+		}
+		dup := false
+		for _, old := range l.cfg.tables {
+			if old.pattern.text == p.text {
+				dup = true
+				l.add(errorAt(b.DefRange, "Duplicate table block", "The table %q was already declared at %s. Put everything into one block.", p.text, place(old.rng)))
+			}
+		}
+		if !dup {
+			l.cfg.tables = append(l.cfg.tables, t)
+		}
+	}
+}
+
+func (l *loader) loadTable(b *hcl.Block, p pattern) *tableBlock {
+	c := l.content(b, schema{
+		optional: []string{"sinks", "partition_by", "on_schema_change", "columns", "on_cast_error", "as", "inherit"},
+		later:    []string{"keep"}, laterBlocks: []string{"check", "guard", "property"},
+		blocks: []hcl.BlockHeaderSchema{{Type: "column", LabelNames: []string{"name"}}},
+	})
+	t := &tableBlock{pattern: p, rng: b.DefRange, columns: map[string]*columnBlock{}}
+	if s := l.boolean(c.Attributes["inherit"]); s != nil {
+		t.alone = !s.value
+	}
+	t.sinks = attempt(l, c.Attributes["sinks"], l.sinkList)
+	t.partition = l.partitionBy(c.Attributes["partition_by"])
+	t.onSchema = attempt(l, c.Attributes["on_schema_change"], func(a *hcl.Attribute) *setting[string] {
+		return l.oneOf(a, Evolve, Freeze, Ignore)
+	})
+	t.onCast = l.oneOf(c.Attributes["on_cast_error"], "rescue", "fail")
+	t.listed = attempt(l, c.Attributes["columns"], l.strs)
+	l.checkListed(t.listed)
+	if a := c.Attributes["as"]; a != nil {
+		t.as = l.str(a, true)
+		l.checkTableAs(t)
+	}
+	for _, n := range c.Blocks.OfType("column") {
+		l.loadColumn(t, n)
+	}
+	return t
+}
+
+func (l *loader) checkListed(s *setting[[]setting[string]]) {
+	if s == nil {
+		return
+	}
+	seen := map[string]bool{}
+	for _, e := range s.value {
+		if e.value == "" || seen[fold(e.value)] {
+			l.add(errorAt(e.rng, "Invalid list of columns", "%q is empty or stands in the list twice (names are compared without case).", e.value))
+		}
+		seen[fold(e.value)] = true
+	}
+}
+
+func (l *loader) checkTableAs(t *tableBlock) {
+	switch {
+	case t.as == nil:
+	case t.pattern.glob:
+		l.add(errorAt(t.as.rng, "Renaming by a glob", "\"as\" names the folder of one table, but %q can match many. Give the table a block with its exact name.", t.pattern.text))
+	case isReservedFolder(t.as.value):
+		l.add(errorAt(t.as.rng, "Reserved name", "The folder %q belongs to reconcile. Choose another name.", t.as.value))
+	}
+}
+
+func isReservedFolder(name string) bool { return strings.EqualFold(name, "_reconcile") }
+
+func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
+	name := b.Labels[0]
+	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge"}})
+	col := &columnBlock{name: name, rng: b.DefRange, exact: !t.pattern.glob}
+	if name == "" {
+		l.add(errorAt(b.LabelRanges[0], "Invalid name", "The name of a column must not be empty."))
+	}
+	if old := t.columns[fold(name)]; old != nil {
+		l.add(errorAt(b.DefRange, "Duplicate column block", "The column %q of this table was already declared at %s (names are compared without case).", name, place(old.rng)))
+		return
+	}
+	t.columns[fold(name)] = col
+	if a := c.Attributes["as"]; a != nil {
+		col.as = l.str(a, true)
+	}
+	col.typ = l.columnType(c.Attributes["type"])
+	col.mask = l.columnMask(c.Attributes["mask"])
+	col.merge = l.oneOf(c.Attributes["merge"], "min", "max", "latest")
+	l.checkColumnBlock(t, col)
+}
+
+// checkColumnBlock looks at one block by itself.
+func (l *loader) checkColumnBlock(t *tableBlock, c *columnBlock) {
+	if reserved(c.name) {
+		l.add(errorAt(c.rng, "Reserved name", "%q is a column that reconcile adds, not one that is delivered.", c.name))
+	}
+	if protected(c.name) {
+		what := "a timestamp"
+		if isID(c.name) {
+			what = "a key"
+		}
+		if c.typ != nil {
+			l.add(errorAt(c.typ.rng, "Column with a fixed type", "%q is %s and always has the type %s. Remove the type.", c.name, what, naturalType(c.name)))
+		}
+		if c.mask != nil {
+			l.add(errorAt(c.mask.rng, "Column that cannot be masked", "%q is %s, which every table needs as it is. Remove the mask.", c.name, what))
+		}
+	}
+	if c.as != nil {
+		l.checkColumnAs(c)
+	}
+	if c.typ != nil && c.mask != nil {
+		l.add(typeOnMasked(c, "its own mask"))
+	}
+	if c.merge != nil && t.pattern.text != "users" {
+		l.add(errorAt(c.merge.rng, "Merge outside of users", "Only the rows of the table \"users\" are merged. Remove \"merge\", or move it to table \"users\"."))
+	}
+	if c.merge != nil && fold(c.name) == "user_id" {
+		l.add(errorAt(c.merge.rng, "Merge of the key", "\"user_id\" is what rows of users are grouped by; it cannot be merged."))
+	}
+}
+
+func (l *loader) checkColumnAs(c *columnBlock) {
+	switch {
+	case fold(c.name) == "user_id":
+		l.add(errorAt(c.as.rng, "Column that cannot be renamed", "\"user_id\" holds the canonical user in every table and keeps its name."))
+	case reserved(strings.TrimRight(c.as.value, "_")) || fold(c.as.value) == "user_id":
+		l.add(errorAt(c.as.rng, "Reserved name", "%q is a column that reconcile writes. Choose another name.", c.as.value))
+	}
+}
+
+func typeOnMasked(c *columnBlock, by string) *hcl.Diagnostic {
+	return errorAt(c.typ.rng, "Type of a masked column", "The column %q is masked by %s, and what a mask leaves is text or nothing. Remove the type or the mask.", c.name, by)
+}
+
+func (l *loader) columnType(a *hcl.Attribute) *setting[column.Type] {
+	s := l.str(a, false)
+	if s == nil {
+		return nil
+	}
+	t, err := column.ParseType(s.value)
+	if err != nil {
+		word, _, _ := strings.Cut(s.value, "(")
+		l.add(errorAt(s.rng, "Invalid type", "%s.%s", upperFirst(err.Error()), didYouMean(word, append(column.TypeNames(), "decimal"))))
+		return nil
+	}
+	return &setting[column.Type]{value: t, rng: s.rng}
+}
+
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// columnMask reads "null", "drop" or a reference to a mask block.
+func (l *loader) columnMask(a *hcl.Attribute) *setting[maskChoice] {
+	if a == nil {
+		return nil
+	}
+	v, ok := l.eval(a.Expr)
+	if !ok || v.IsNull() {
+		return nil
+	}
+	at := a.Expr.Range()
+	if v.Type() == maskType {
+		m := v.EncapsulatedValue().(*maskBlock)
+		m.used = true
+		return &setting[maskChoice]{value: maskChoice{m.method, m}, rng: at}
+	}
+	if v.Type() != cty.String {
+		l.add(errorAt(at, "Wrong type", "\"mask\" must be \"null\", \"drop\" or a mask as in mask.pii, not %s.", v.Type().FriendlyName()))
+		return nil
+	}
+	switch m := MaskMethod(v.AsString()); m {
+	case MaskNull, MaskDrop:
+		return &setting[maskChoice]{value: maskChoice{method: m}, rng: at}
+	case MaskHMAC:
+		l.add(errorAt(at, "Mask without a key", "\"hmac-sha256\" needs a key. Declare it in a mask block and refer to that, as in mask = mask.pii."))
+		return nil
+	}
+	hint := didYouMean(v.AsString(), []string{"null", "drop"})
+	if slices.Contains(l.maskNames(), v.AsString()) {
+		hint = fmt.Sprintf(" Did you mean mask.%s, without quotes?", v.AsString())
+	}
+	l.add(errorAt(at, "Unknown mask", "\"mask\" must be \"null\", \"drop\" or a mask as in mask.pii, not %q.%s", v.AsString(), hint))
+	return nil
+}
+
+// partitionBy reads the list of levels.
+func (l *loader) partitionBy(a *hcl.Attribute) *setting[Partition] {
+	if a == nil {
+		return nil
+	}
+	calls, ok, err := l.partitionCalls(a.Expr)
+	if err == nil && !ok {
+		return nil
+	}
+	var p Partition
+	if err == nil {
+		p, err = nestPartition(calls)
+	}
+	if err != nil {
+		l.add(errorAt(a.Expr.Range(), "Invalid partitioning", "%s %s", sentence(err), partitionForms))
+		return nil
+	}
+	return &setting[Partition]{value: p, rng: a.Expr.Range()}
+}
+
+func sentence(err error) string {
+	s := upperFirst(err.Error())
+	if !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return s
+}
+
+var errPartitionList = errors.New("it must be a list")
+
+// partitionCalls reads a list of calls on bare columns, which are no values, or
+// of anything that evaluates to the same as text. It reports false when there is
+// no value or a mistake is diagnosed already.
+func (l *loader) partitionCalls(expr hcl.Expression) ([]partitionCall, bool, error) {
+	switch e := expr.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return l.partitionCalls(e.Expression)
+	case *hclsyntax.ConditionalExpr:
+		return l.partitionChoice(e)
+	case *hclsyntax.FunctionCallExpr:
+		if _, ok, _ := parsePartitionCall(e); ok {
+			return nil, false, errPartitionList
+		}
+	case *hclsyntax.TupleConsExpr:
+		var out []partitionCall
+		for _, elem := range e.Exprs {
+			c, ok, err := l.partitionElem(elem)
+			if err != nil || !ok {
+				return nil, false, err
+			}
+			out = append(out, c)
+		}
+		return out, true, nil
+	}
+	return l.partitionValue(expr)
+}
+
+// partitionElem reads one member of a list that is written out.
+func (l *loader) partitionElem(elem hclsyntax.Expression) (partitionCall, bool, error) {
+	c, ok, err := parsePartitionCall(elem)
+	if ok || err != nil {
+		return c, ok, err
+	}
+	if t, diags := hcl.AbsTraversalForExpr(elem); !diags.HasErrors() && len(t) == 1 {
+		return c, false, errNotACall // a bare column
+	}
+	v, ok := l.eval(elem)
+	if !ok {
+		return c, false, nil
+	}
+	c, err = partitionText(v)
+	return c, true, err
+}
+
+// partitionValue reads a value that is a list of levels as text.
+func (l *loader) partitionValue(expr hcl.Expression) ([]partitionCall, bool, error) {
+	v, ok := l.eval(expr)
+	if !ok || v.IsNull() {
+		return nil, false, nil
+	}
+	if !v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType() {
+		return nil, false, errPartitionList
+	}
+	var out []partitionCall
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		c, err := partitionText(e)
+		if err != nil {
+			return nil, false, err
+		}
+		out = append(out, c)
+	}
+	return out, true, nil
+}
+
+// partitionChoice reads the branch of a conditional that holds.
+func (l *loader) partitionChoice(e *hclsyntax.ConditionalExpr) ([]partitionCall, bool, error) {
+	cond, ok := l.eval(e.Condition)
+	if !ok {
+		return nil, false, nil
+	}
+	if cond.Type() != cty.Bool || cond.IsNull() {
+		l.add(errorAt(e.Condition.Range(), "Wrong type", "A condition must be true or false."))
+		return nil, false, nil
+	}
+	if cond.True() {
+		return l.partitionCalls(e.TrueResult)
+	}
+	return l.partitionCalls(e.FalseResult)
+}
+
+// partitionText reads a level that came as text, "year(time)".
+func partitionText(v cty.Value) (partitionCall, error) {
+	if v.Type() != cty.String || v.IsNull() {
+		return partitionCall{}, errNotACall
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(v.AsString()), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return partitionCall{}, errNotACall
+	}
+	c, ok, err := parsePartitionCall(expr)
+	if err == nil && !ok {
+		err = fmt.Errorf("%q is no level: %w", v.AsString(), errNotACall)
+	}
+	return c, err
+}
