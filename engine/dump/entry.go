@@ -1,0 +1,210 @@
+package dump
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/internal/blob"
+)
+
+// mappingTable is complete each time it appears: its incremental means nothing.
+const mappingTable = "user_migrations"
+
+// File is one part file. Key is where it lies in the source; URL is its address
+// as the manifest gives it.
+type File struct {
+	Key string
+	URL string
+}
+
+// Entry is what a dump says of one table.
+type Entry struct {
+	Name        string
+	Incremental bool
+	Columns     []string // as listed, in their order; meaningful with HasColumns
+	HasColumns  bool     // false: the union of the writer schemas
+	Files       []File   // in the order of the manifest; one listed twice is there twice
+	// Digest is the lower-case hex SHA-256 of the entry's meaning: name,
+	// incremental, columns and the keys of the files.
+	Digest string
+	// Problem, if not empty, says why the table is held from this dump on.
+	Problem string
+}
+
+// hold notes why the table is held; the first reason stands.
+func (e *Entry) hold(format string, args ...any) {
+	if e.Problem == "" {
+		e.Problem = fmt.Sprintf(format, args...)
+	}
+}
+
+// entryReader reads the entries of a manifest's tables, one after another.
+type entryReader struct {
+	m       *manifest
+	p       *scanner
+	e       *Entry
+	seen    member
+	flagged bool // incremental is a boolean
+	files   []File
+	columns []string
+}
+
+func (r *entryReader) read(e *Entry) error {
+	r.e, r.seen, r.flagged = e, 0, false
+	if err := r.p.object(r.member); err != nil {
+		return err
+	}
+	r.complete()
+	return nil
+}
+
+func (r *entryReader) member(name string) error {
+	var is member
+	var read func() error
+	switch name {
+	case "name":
+		is, read = memberName, r.readName
+	case "files":
+		is, read = memberFiles, r.readFiles
+	case "columns":
+		is, read = memberColumns, r.readColumns
+	case "incremental":
+		is, read = memberIncremental, r.readIncremental
+	default:
+		return r.p.skip()
+	}
+	if !r.seen.add(is) {
+		r.m.fault("entry %d of its tables says %s twice", len(r.m.entries), name)
+		return r.p.skip()
+	}
+	return read()
+}
+
+// complete judges what was not there.
+func (r *entryReader) complete() {
+	if r.e.Name == "" {
+		r.m.fault("entry %d of its tables has no name", len(r.m.entries))
+	}
+	if r.seen.add(memberFiles) {
+		r.e.hold("the manifest lists no files for it, not even an empty list")
+	}
+	if !r.flagged && r.e.Name != mappingTable {
+		r.e.hold("the manifest does not say, by true or false, whether it is incremental")
+	}
+}
+
+func (r *entryReader) readName() (err error) {
+	if r.p.peek() != '"' {
+		return r.p.skip()
+	}
+	r.e.Name, err = r.p.text()
+	return err
+}
+
+func (r *entryReader) readIncremental() error {
+	switch r.p.peek() {
+	case 't':
+		r.e.Incremental, r.flagged = true, true
+		return r.p.literal("true")
+	case 'f':
+		r.flagged = true
+		return r.p.literal("false")
+	}
+	return r.p.skip()
+}
+
+func (r *entryReader) readColumns() error {
+	switch r.p.peek() {
+	case '[':
+		r.e.HasColumns = true
+	case 'n':
+		return r.p.literal("null")
+	default:
+		r.e.hold("its columns in the manifest are not a list")
+		return r.p.skip()
+	}
+	r.columns = r.columns[:0]
+	err := r.p.array(r.column)
+	r.e.Columns = slices.Clone(r.columns)
+	return err
+}
+
+func (r *entryReader) column() error {
+	if r.p.peek() != '"' {
+		r.e.hold("its columns in the manifest are not all names")
+		return r.p.skip()
+	}
+	c, err := r.p.text()
+	if err != nil {
+		return err
+	}
+	if c == "" {
+		r.e.hold("a column in the manifest has an empty name")
+		return nil
+	}
+	r.columns = append(r.columns, c)
+	return nil
+}
+
+func (r *entryReader) readFiles() error {
+	if r.p.peek() != '[' {
+		r.e.hold("its files in the manifest are not a list")
+		return r.p.skip()
+	}
+	r.files = r.files[:0]
+	err := r.p.array(r.file)
+	r.e.Files = slices.Clone(r.files)
+	return err
+}
+
+func (r *entryReader) file() error {
+	if r.p.peek() != '"' {
+		r.e.hold("its files in the manifest are not all addresses")
+		return r.p.skip()
+	}
+	url, err := r.p.text()
+	if err != nil {
+		return err
+	}
+	key, err := keyOf(url)
+	if err != nil {
+		r.m.fault("a file of entry %d of its tables %v", len(r.m.entries), err)
+		return nil
+	}
+	r.files = append(r.files, File{Key: key, URL: url})
+	return nil
+}
+
+// keyOf returns the key of an address: s3://bucket/key means the key under the
+// source, whatever the bucket, and anything else is such a key itself. Nothing
+// is decoded.
+func keyOf(url string) (string, error) {
+	key := url
+	if scheme, rest, ok := strings.Cut(url, "://"); ok && isScheme(scheme) {
+		switch strings.ToLower(scheme) {
+		case "s3", "s3a", "s3n":
+		default:
+			return "", fmt.Errorf("has the address %s, which is not on S3", abbreviate(url))
+		}
+		var bucket string
+		bucket, key, _ = strings.Cut(rest, "/")
+		if bucket == "" || key == "" {
+			return "", fmt.Errorf("has the address %s, which lacks a bucket or a key", abbreviate(url))
+		}
+	}
+	if err := blob.CheckKey(key); err != nil {
+		return "", fmt.Errorf("has the address %s, which is never read: %s", abbreviate(url), err.(*blob.KeyError).Reason)
+	}
+	return key, nil
+}
+
+func isScheme(s string) bool {
+	for _, c := range []byte(s) {
+		alpha := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !alpha && (c < '0' || c > '9') && c != '+' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return s != ""
+}

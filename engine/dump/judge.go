@@ -1,0 +1,158 @@
+package dump
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/internal/blob"
+)
+
+// candidate is a manifest that was read, and what is wrong with it by itself.
+type candidate struct {
+	dump    *Dump
+	hasID   bool
+	reason  string // why it is held, empty if usable
+	hint    string
+	notices []string
+}
+
+const (
+	hintCopy = "if it is still being copied, it heals by itself; else deliver it again"
+	hintMend = "correct the manifest, or leave it out with the manifests pattern of the source"
+	hintTwin = "remove the wrong one, or leave it out with the manifests pattern of the source"
+)
+
+// read reads one manifest. Only the end of the context is an error.
+func (s *Source) read(ctx context.Context, key string) (candidate, error) {
+	c := candidate{dump: &Dump{Manifest: key}, hint: hintMend}
+	data, o, err := blob.ReadAll(ctx, s.store, key, maxManifest)
+	if cerr := ctx.Err(); cerr != nil {
+		return c, cerr
+	}
+	c.dump.Object = o
+	if err != nil {
+		c.reason = fmt.Sprintf("it cannot be read: %v", err)
+		if !errors.Is(err, blob.ErrTooLarge) {
+			c.hint = hintCopy
+		}
+		return c, nil
+	}
+	m, err := parseManifest(data)
+	c.hasID, c.dump.ID, c.notices = m.hasID, m.id, m.notices
+	switch {
+	case err != nil:
+		c.reason, c.hint = err.Error(), hintCopy
+	case m.faulty > 0:
+		c.reason = m.reason()
+	default:
+		c.dump.Properties = m.properties
+		c.dump.Entries = unite(m.entries)
+		c.dump.seal()
+	}
+	return c, nil
+}
+
+// seal computes the digests of a dump that is complete.
+func (d *Dump) seal() {
+	var buf []byte
+	for _, e := range d.Entries {
+		e.Digest, buf = e.digest(buf)
+	}
+	d.Digest = d.digest()
+}
+
+// judge sorts candidates into dumps and problems. Manifests with one id are one
+// dump if they mean the same; otherwise none of them is used.
+func (l *Listing) judge(found []candidate) {
+	slices.SortStableFunc(found, func(a, b candidate) int {
+		if a.hasID != b.hasID {
+			return cmp.Compare(flag(a.hasID), flag(b.hasID))
+		}
+		return compareIDs(a.dump.ID, b.dump.ID)
+	})
+	for i := 0; i < len(found); {
+		n := 1
+		for found[i].hasID && i+n < len(found) && found[i+n].hasID && found[i+n].dump.ID == found[i].dump.ID {
+			n++
+		}
+		l.take(found[i : i+n])
+		i += n
+	}
+	slices.SortFunc(l.Problems, func(a, b Problem) int { return strings.Compare(a.Manifests[0], b.Manifests[0]) })
+}
+
+// take judges the candidates of one id, or one without.
+func (l *Listing) take(group []candidate) {
+	first := group[0]
+	p := Problem{Dump: first.dump.ID, HasDump: first.hasID, Hint: first.hint}
+	differ := false
+	for _, c := range group {
+		p.Manifests = append(p.Manifests, c.dump.Manifest)
+		if c.reason != "" {
+			p.Reason, p.Hint = c.reason, c.hint
+		}
+		differ = differ || c.dump.Digest != first.dump.Digest
+	}
+	slices.Sort(p.Manifests)
+	switch {
+	case len(group) == 1 || !differ && p.Reason == "":
+	case p.Reason != "":
+		p.Reason = groupReason(group)
+	default:
+		p.Reason = fmt.Sprintf("they are one dump, %d, and differ in %s", first.dump.ID, difference(group))
+		p.Hint = hintTwin
+	}
+	if p.Reason != "" {
+		l.Problems = append(l.Problems, p)
+		return
+	}
+	l.Dumps = append(l.Dumps, first.dump)
+	for _, n := range first.notices {
+		l.Notices = append(l.Notices, first.dump.Manifest+": "+n)
+	}
+}
+
+// groupReason says which of several manifests of one dump are bad, and why.
+func groupReason(group []candidate) string {
+	var bad []string
+	for _, c := range group {
+		if c.reason != "" {
+			bad = append(bad, fmt.Sprintf("%s is bad (%s)", c.dump.Manifest, c.reason))
+		}
+	}
+	return fmt.Sprintf("they are one dump, %d, and %s", group[0].dump.ID, strings.Join(bad, ", "))
+}
+
+// difference names what differs between manifests of one dump.
+func difference(group []candidate) string {
+	var in []string
+	add := func(what string) {
+		if !slices.Contains(in, what) {
+			in = append(in, what)
+		}
+	}
+	a := group[0].dump
+	for _, c := range group[1:] {
+		for _, pair := range [][2]*Dump{{a, c.dump}, {c.dump, a}} {
+			for _, e := range pair[0].Entries {
+				if f := pair[1].Entry(e.Name); f == nil || f.Digest != e.Digest {
+					add("table " + abbreviate(e.Name))
+				}
+			}
+		}
+		if a.Properties != c.dump.Properties {
+			add("property_definitions")
+		}
+	}
+	const most = 5
+	if len(in) > most {
+		in = append(in[:most], fmt.Sprintf("%d more", len(in)-most))
+	}
+	return strings.Join(in, ", ")
+}
+
+func compareIDs(a, b int64) int { return cmp.Compare(a, b) }

@@ -1,0 +1,200 @@
+package dump
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// manifest is what one manifest says, before its meaning is judged against
+// that of others.
+type manifest struct {
+	id         int64
+	hasID      bool
+	hasTables  bool
+	entries    []*Entry // in the order of the manifest, tables perhaps repeated
+	properties string   // key
+	badID      bool     // there is a dump_id, and a fault says what is wrong with it
+	badTables  bool
+	faults     []string // why the dump is held: the first few
+	faulty     int      // how many there are
+	notices    []string
+}
+
+// fault notes why the dump is held.
+func (m *manifest) fault(format string, args ...any) {
+	const most = 3
+	if m.faulty++; m.faulty <= most {
+		m.faults = append(m.faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// reason puts all faults in one text.
+func (m *manifest) reason() string {
+	s := strings.Join(m.faults, "; ")
+	if n := m.faulty - len(m.faults); n > 0 {
+		s += fmt.Sprintf("; and %d more like these", n)
+	}
+	return s
+}
+
+// parseManifest reads a manifest. What can be read is returned also when
+// something is wrong: with text that is not JSON as an error, with what breaks
+// the dump in faults, with what breaks one table in its entry. The manifest
+// keeps slices of data, which nobody may change afterwards.
+func parseManifest(data []byte) (*manifest, error) {
+	m := &manifest{}
+	s := strings.TrimPrefix(unsafe.String(unsafe.SliceData(data), len(data)), "\ufeff")
+	if strings.TrimSpace(s) == "" {
+		return m, errors.New("it is empty")
+	}
+	if !utf8.ValidString(s) {
+		return m, errors.New("it is not valid UTF-8")
+	}
+	p := &scanner{s: s}
+	if p.peek() != '{' {
+		if err := p.skip(); err != nil {
+			return m, err
+		}
+		return m, errors.New("it is not a JSON object")
+	}
+	if err := m.read(p); err != nil {
+		return m, err
+	}
+	if !p.end() {
+		return m, p.fail("something after the end")
+	}
+	if !m.hasID && !m.badID {
+		m.fault("it has no dump_id")
+	}
+	if !m.hasTables && !m.badTables {
+		m.fault("it has no tables")
+	}
+	return m, nil
+}
+
+func (m *manifest) read(p *scanner) error {
+	var seen member
+	return p.object(func(name string) error {
+		var is member
+		var read func(*scanner) error
+		switch name {
+		case "dump_id":
+			is, read = memberID, m.readID
+		case "tables":
+			is, read = memberTables, m.readTables
+		case "property_definitions":
+			is, read = memberProperties, m.readProperties
+		default:
+			return p.skip()
+		}
+		if !seen.add(is) {
+			m.fault("it says %s twice", name)
+			return p.skip()
+		}
+		return read(p)
+	})
+}
+
+// member is a set of the names that mean something in an object.
+type member uint8
+
+const (
+	memberID member = 1 << iota
+	memberTables
+	memberProperties
+	memberName
+	memberFiles
+	memberColumns
+	memberIncremental
+)
+
+// add adds m and reports whether it is new.
+func (s *member) add(m member) bool {
+	fresh := *s&m == 0
+	*s |= m
+	return fresh
+}
+
+// readID reads dump_id, which is an int64 as a number without point and
+// exponent, or as decimal text.
+func (m *manifest) readID(p *scanner) error {
+	var text string
+	var err error
+	switch c := p.peek(); {
+	case c == '"':
+		text, err = p.text()
+		text = strings.TrimSpace(text)
+	case c == '-' || '0' <= c && c <= '9':
+		text, err = p.number()
+	case c == 'n':
+		return p.literal("null") // as if it were not there
+	default:
+		m.badID = true
+		m.fault("its dump_id is no number")
+		return p.skip()
+	}
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || strings.HasPrefix(text, "+") {
+		m.badID = true
+		m.fault("its dump_id %s is not a whole number of 64 bits", abbreviate(text))
+		return nil
+	}
+	m.id, m.hasID = id, true
+	return nil
+}
+
+func (m *manifest) readTables(p *scanner) error {
+	switch p.peek() {
+	case '[':
+	case 'n':
+		return p.literal("null")
+	default:
+		m.badTables = true
+		m.fault("its tables are not a list")
+		return p.skip()
+	}
+	m.hasTables = true
+	r := &entryReader{m: m, p: p}
+	return p.array(func() error {
+		m.entries = append(m.entries, &Entry{})
+		if p.peek() != '{' {
+			m.fault("entry %d of its tables is not an object", len(m.entries))
+			return p.skip()
+		}
+		return r.read(m.entries[len(m.entries)-1])
+	})
+}
+
+func (m *manifest) readProperties(p *scanner) error {
+	if p.peek() != '"' {
+		if p.peek() != 'n' {
+			m.notices = append(m.notices, "its property_definitions are no address; they are left out")
+		}
+		return p.skip()
+	}
+	url, err := p.text()
+	if err != nil || url == "" {
+		return err
+	}
+	m.properties, err = keyOf(url)
+	if err != nil {
+		m.fault("its property_definitions %v", err)
+	}
+	return nil
+}
+
+// abbreviate quotes a text of any length for a message.
+func abbreviate(s string) string {
+	const most = 200
+	if len(s) > most {
+		return fmt.Sprintf("%q...", strings.ToValidUTF8(s[:most], ""))
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,168 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"reconcile/internal/blob"
+)
+
+// folder is where the manifests lie.
+const folder = "manifests"
+
+// maxManifest is the size from which a manifest is not read.
+const maxManifest = 256 << 20
+
+// Options narrows a source. The zero Options takes every manifest.
+type Options struct {
+	// Manifests is a glob over the names in manifests/, "*.json" if empty. As in
+	// a shell, names that begin with a dot need a glob that does.
+	Manifests string
+	// Retry says how reads are tried again; the zero Retry is the default.
+	Retry blob.Retry
+}
+
+// Source is an export as a store holds it. Its methods can be used by several
+// goroutines at once. Reads are retried with back-off.
+type Source struct {
+	store blob.Store
+	glob  string
+}
+
+// Open returns the source in a store. It reads nothing.
+func Open(store blob.Store, o Options) *Source {
+	if o.Manifests == "" {
+		o.Manifests = "*.json"
+	}
+	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests}
+}
+
+// Root identifies the source, as messages name it.
+func (s *Source) Root() string { return s.store.Root() }
+
+// Listing is all that the manifests of a source say at one time.
+type Listing struct {
+	Dumps    []*Dump   // the usable ones, by id
+	Problems []Problem // the held ones, by the key of their first manifest
+	Notices  []string
+}
+
+// Dump is one delivery.
+type Dump struct {
+	ID       int64
+	Manifest string // key
+	// Digest is the lower-case hex SHA-256 of the meaning of the manifest, its id
+	// aside: entries of all tables and where the property definitions lie.
+	Digest     string
+	Entries    []*Entry // one a table, by name
+	Properties string   // key of the property definitions, empty if none
+	Object     blob.Object
+}
+
+// Entry returns what the dump says of a table, nil if it does not list it.
+func (d *Dump) Entry(table string) *Entry {
+	i, ok := slices.BinarySearchFunc(d.Entries, table, func(e *Entry, t string) int { return strings.Compare(e.Name, t) })
+	if !ok {
+		return nil
+	}
+	return d.Entries[i]
+}
+
+// Dump returns the usable dump of that id, or nil.
+func (l *Listing) Dump(id int64) *Dump {
+	i, ok := slices.BinarySearchFunc(l.Dumps, id, func(d *Dump, id int64) int { return compareIDs(d.ID, id) })
+	if !ok {
+		return nil
+	}
+	return l.Dumps[i]
+}
+
+// Problem is a dump that is held, and why. Nothing of it may be applied.
+type Problem struct {
+	Manifests []string // keys, sorted; several when they contradict each other
+	Dump      int64    // meaningful with HasDump
+	HasDump   bool
+	Reason    string
+	Hint      string // what to do
+}
+
+// String returns the problem as a sentence that names the manifests.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.HasDump {
+		fmt.Fprintf(&b, "dump %d is held: ", p.Dump)
+	}
+	fmt.Fprintf(&b, "%s: %s; %s", strings.Join(p.Manifests, " and "), p.Reason, p.Hint)
+	return b.String()
+}
+
+// List reads all manifests. A source without a folder for them is an error, an
+// empty folder a notice, a manifest that cannot be used a problem.
+func (s *Source) List(ctx context.Context) (*Listing, error) {
+	names, all, err := s.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listing{}
+	if len(names) == 0 {
+		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %d files in %s none matches %s",
+			all, s.place(""), s.glob))
+	}
+	var found []candidate
+	for _, key := range names {
+		c, err := s.read(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, c)
+	}
+	l.judge(found)
+	return l, nil
+}
+
+// place names a manifest, or their folder, for messages.
+func (s *Source) place(name string) string { return path.Join(s.Root(), folder, name) }
+
+// manifests returns the keys of the manifests, and how many files their folder
+// holds in all.
+func (s *Source) manifests(ctx context.Context) (keys []string, all int, err error) {
+	if _, err := path.Match(s.glob, ""); err != nil || strings.Contains(s.glob, "/") {
+		return nil, 0, fmt.Errorf("manifests = %q is not a glob over the names in %s/", s.glob, folder)
+	}
+	list, err := s.store.List(ctx, folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("%s is not a source: it has no folder %s (looked for %s): %w",
+			s.Root(), folder, s.place(s.glob), fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("list the manifests: %w", err)
+	}
+	for _, o := range list {
+		name := o.Key[len(folder)+1:]
+		if strings.Contains(name, "/") {
+			continue
+		}
+		all++
+		hidden := name[0] == '.' && s.glob[0] != '.'
+		if ok, _ := path.Match(s.glob, name); ok && !hidden {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys, all, nil
+}
+
+// Stat returns what is known of a file of the source without reading it.
+func (s *Source) Stat(ctx context.Context, key string) (blob.Object, error) {
+	return s.store.Stat(ctx, key)
+}
+
+// Open opens a file of the source. The handle's Object tells which content it
+// reads; reading fails rather than going on in another.
+func (s *Source) Open(ctx context.Context, key string) (blob.Handle, error) {
+	return s.store.Open(ctx, key)
+}
