@@ -52,8 +52,7 @@ func bucketByName(name string) (bucket, bool) {
 	return 0, false
 }
 
-// checksum is over all that a value is: bucket, key and payload. The sum of
-// those of a bucket is its digest, so each is also the share of its key in it.
+// checksum is over all that a value is: bucket, key and payload.
 func checksum(b bucket, key, payload []byte) uint64 {
 	return xxh3.HashSeed(payload, xxh3.HashSeed(key, uint64(b)+1))
 }
@@ -90,14 +89,16 @@ func unseal(b bucket, key, value []byte) ([]byte, uint64, error) {
 	return payload, sum, nil
 }
 
-// tally is the count and digest of a bucket.
+// tally is the count and digest of a bucket. The digest is the sum, modulo
+// 2^64, of a hash of each key and the checksum that its value carries: the order
+// does not matter, and of a value that is not read, its key still counts.
 type tally struct {
 	Count  uint64 `cbor:"1,keyasint"`
-	Digest uint64 `cbor:"2,keyasint"` // sum of the checksums, modulo 2^64
+	Digest uint64 `cbor:"2,keyasint"`
 }
 
-func (t *tally) add(sum uint64)    { t.Count++; t.Digest += sum }
-func (t *tally) remove(sum uint64) { t.Count--; t.Digest -= sum }
+func (t *tally) add(key []byte, sum uint64)    { t.Count++; t.Digest += xxh3.HashSeed(key, sum) }
+func (t *tally) remove(key []byte, sum uint64) { t.Count--; t.Digest -= xxh3.HashSeed(key, sum) }
 
 // metaRecord says what the file is. Of a newer format only Format and Program
 // can be relied on.

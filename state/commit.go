@@ -270,7 +270,7 @@ func (w *writer) set(bb *bolt.Bucket, t *tally, key, value []byte) error {
 		if err != nil {
 			return err
 		}
-		t.remove(sum)
+		t.remove(key, sum)
 	}
 	if value == nil {
 		return bb.Delete(key)
@@ -279,7 +279,7 @@ func (w *writer) set(bb *bolt.Bucket, t *tally, key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	t.add(sum)
+	t.add(key, sum)
 	return bb.Put(key, value)
 }
 

@@ -126,8 +126,12 @@ type raw struct {
 func (s *Store) load(ctx context.Context) (*Snapshot, error) {
 	var r raw
 	exists, err := s.view(ctx, func(v *boltfile.View) error {
+		meta, err := s.readMeta(v)
+		if err != nil {
+			return err
+		}
 		c := collector{raw: &r}
-		var err error
+		c.expect(meta)
 		r.meta, err = s.verify(v, c.keep)
 		return err
 	})
@@ -144,6 +148,15 @@ func (s *Store) load(ctx context.Context) (*Snapshot, error) {
 type collector struct {
 	raw   *raw
 	arena []byte
+}
+
+// expect makes room for as many entries as the file says it has, within reason.
+func (c *collector) expect(meta metaRecord) {
+	for b := range c.raw.entries {
+		if bucket(b) != bInline {
+			c.raw.entries[b] = make([]entry, 0, min(meta.Tallies[bucket(b).String()].Count, 1<<20))
+		}
+	}
 }
 
 func (c *collector) keep(b bucket, e entry) {

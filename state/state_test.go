@@ -112,6 +112,14 @@ func TestTransactionsAreWhole(t *testing.T) {
 		func(*Tx) error { return nil },
 		func(tx *Tx) error { return tx.PutTable(table("sessions", 1)) },
 		func(tx *Tx) error { return tx.DeleteHold("nobody") },
+		func(tx *Tx) error {
+			tx.DeletePartitions("sessions")
+			var errs []error
+			for i := range uint32(20) {
+				errs = append(errs, tx.PutPartition("sessions", partition(i, 6)))
+			}
+			return errors.Join(errs...)
+		},
 		func(tx *Tx) error { tx.CollectInline(func(string) bool { return true }); return nil },
 	} {
 		update(t, l, same)

@@ -35,7 +35,7 @@ func (s *Store) verify(v *boltfile.View, keep func(bucket, entry)) (metaRecord, 
 		if b == bMeta {
 			return nil
 		}
-		got[b].add(sum)
+		got[b].add(key, sum)
 		if keep != nil {
 			keep(b, e)
 		}
