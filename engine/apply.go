@@ -1,0 +1,392 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/dump"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// TableResult is what an apply did to one table.
+type TableResult struct {
+	Name     string           `json:"name"`
+	Action   Action           `json:"action"`
+	Counts   Counts           `json:"counts"`
+	Unlisted map[string]int64 `json:"unlisted,omitempty"` // rows by field that no manifest lists
+	Err      error            `json:"-"`
+}
+
+// Result is what an apply did. An apply that was interrupted has the tables
+// that it finished.
+type Result struct {
+	Recovered []string      `json:"recovered,omitempty"`
+	Tables    []TableResult `json:"tables,omitempty"`
+	Holds     []Hold        `json:"holds,omitempty"`
+}
+
+// Partial reports whether something was held or failed while the rest went on.
+func (r *Result) Partial() bool {
+	return len(r.Holds) > 0 || slices.ContainsFunc(r.Tables, func(t TableResult) bool { return t.Err != nil })
+}
+
+// ErrStale says that the state moved on since the plan was made.
+var ErrStale = errors.New("the plan is stale: the state has changed since; plan again")
+
+// ErrRefused says that a plan needs a flag to be applied.
+var ErrRefused = errors.New("refused")
+
+// Recover finishes what an earlier apply committed and did not make visible.
+// Every apply does this before it plans.
+func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	for _, p := range snap.Publishes {
+		t := snap.Tables[p.Table]
+		err := e.publish(ctx, l, p, t, snap.Partitions[p.Table])
+		if errors.Is(err, sinks.ErrStagedLost) {
+			err = e.abandon(ctx, l, p, err)
+		}
+		if err != nil {
+			return tables, fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
+		}
+		tables = append(tables, p.Table)
+	}
+	return tables, nil
+}
+
+// rebuildSetting marks a table whose staged files were lost.
+func rebuildSetting(table string) string { return "rebuild/" + table }
+
+// abandon replaces a publish list that can no longer be carried out by a mark
+// that has the table rebuilt.
+func (e *Engine) abandon(ctx context.Context, l *state.Lock, p *state.Publish, why error) error {
+	return l.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(tx.DeletePublish(p.Table), tx.PutSetting(rebuildSetting(p.Table), []byte(why.Error())))
+	})
+}
+
+// Refusal says why a plan may not be applied as it is, nil if it may.
+func (e *Engine) Refusal(p *Plan) error {
+	var errs []error
+	for _, t := range p.Tables {
+		if t.Action == None {
+			continue
+		}
+		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
+			errs = append(errs, fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or keep the files with removed %q { destroy = false }",
+				ErrRefused, t.Name, t.Destroys, t.Name))
+		}
+		if len(t.Lost) > 0 && !slices.Contains(e.opts.AcceptLoss, t.Name) {
+			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Apply carries out a plan that was made under the same lock.
+func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, err error) {
+	if err := e.Refusal(p); err != nil {
+		return nil, err
+	}
+	res := &Result{Holds: p.Holds}
+	if !p.Changes() {
+		return res, nil
+	}
+	cleanup, err := e.scratch()
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	if err := e.commitMapping(ctx, l, p); err != nil {
+		return nil, err
+	}
+	for _, t := range p.Tables {
+		if t.Action == None {
+			continue
+		}
+		r := e.applyTable(ctx, l, p, t, res)
+		res.Tables = append(res.Tables, r)
+		if fatal(ctx, r.Err) {
+			return res, r.Err
+		}
+	}
+	return res, e.collect(ctx, l)
+}
+
+// fatal reports whether an error ends the whole apply: anything but a sink or
+// a source that fails one table.
+func fatal(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, state.ErrDamaged) || !errors.Is(err, errTable))
+}
+
+// errTable marks an error that stops one table only.
+var errTable = errors.New("table stopped")
+
+// commitMapping stores a newly read mapping. Tables follow one by one.
+func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
+	if p.newMapping == nil {
+		return nil
+	}
+	obj, err := p.newMapping.store(ctx, e.store)
+	if err != nil {
+		return err
+	}
+	p.standing.Ref = obj.Ref
+	d := p.listing.Dump(p.newMapping.dump)
+	return l.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(tx.PutObject(obj), tx.SetMapping(p.standing), putDump(tx, d))
+	})
+}
+
+func putDump(tx *state.Tx, d *dump.Dump) error {
+	if d == nil {
+		return nil
+	}
+	return tx.PutDump(&state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest})
+}
+
+// applyTable brings one table to its planned state: first a change of its
+// configuration, as a commit of its own, then its dumps and its mapping.
+func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, res *Result) TableResult {
+	out := TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
+	switch t.Action {
+	case Destroy, Forget:
+		out.Err = e.removeTable(ctx, l, t)
+		return out
+	}
+	if t.old != nil && t.Change.Class != ClassNone {
+		if out.Err = e.step(ctx, l, p, t, true, &out, res); out.Err != nil {
+			return out
+		}
+	}
+	if len(t.pending) > 0 || t.remap || t.old == nil {
+		out.Err = e.step(ctx, l, p, t, false, &out, res)
+	}
+	return out
+}
+
+// step makes one commit of a table. A part file that turns out to be bad holds
+// the table from its dump on; the step is then taken without that.
+func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, out *TableResult, res *Result) error {
+	for {
+		r, err := e.newRun(ctx, l, p, t, ofConfig)
+		if err != nil {
+			return err
+		}
+		if !ofConfig && len(r.pending) == 0 && !t.remap {
+			return nil
+		}
+		c, err := r.compute(ctx, t.Change.Class, ofConfig)
+		var bad *fileError
+		if errors.As(err, &bad) && ctx.Err() == nil && !ofConfig {
+			if err := e.sweep(ctx, r.attempt); err != nil {
+				return err
+			}
+			if err := e.hold(ctx, l, t, bad, res); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, r.attempt))
+		}
+		out.add(c)
+		return e.commit(ctx, l, p, r, c)
+	}
+}
+
+func (out *TableResult) add(c *change) {
+	a, b := &out.Counts, c.counts
+	a.Read += b.Read
+	a.Bytes += b.Bytes
+	a.Added += b.Added
+	a.Replaced += b.Replaced
+	a.Rekeyed += b.Rekeyed
+	a.Collapsed += b.Collapsed
+	a.Revived += b.Revived
+	a.Removed += b.Removed
+	a.Quarantined += b.Quarantined
+	a.Rescued += b.Rescued
+	a.Partitions += b.Partitions
+	a.Written += b.Written
+	a.Rows = b.Rows
+	for k, v := range c.unlisted {
+		out.Unlisted[k] += v
+	}
+}
+
+// hold records that a file holds its table, and takes the dumps from there on
+// out of the plan, unless a later resync makes the file void.
+func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
+	t.holding = true
+	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+	res.Holds = append(res.Holds, h)
+	pin := ""
+	if obj, err := e.source.Stat(ctx, bad.file.key); err == nil {
+		pin = obj.Pin
+	}
+	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= h.Dump })
+	return l.Update(ctx, func(tx *state.Tx) error {
+		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: pin, Reason: h.Reason})
+	})
+}
+
+// newRun prepares a pass over a table from the state as it is now.
+func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableRun, error) {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snap.Close() }()
+	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
+	r.holding = t.holding
+	t.repin(r.oldParts)
+	if err := e.openOld(r); err != nil {
+		return nil, err
+	}
+	if r.old != nil {
+		if r.oldMapping, err = e.closureOf(ctx, p, r.old.Mapping); err != nil {
+			return nil, err
+		}
+	}
+	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
+	if ofConfig {
+		// A change of the configuration leaves the table where it stands.
+		r.newMapping, r.mapping = r.oldMapping, nil
+		if r.old.HasMapping {
+			r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping}
+		}
+		if t.Change.Class == ClassRebuild {
+			r.rebuild(t)
+		}
+	} else {
+		r.pending = t.pending
+	}
+	r.prepare()
+	r.attempt = e.newAttempt(r, snap.Serial)
+	return r, e.newSchemaOf(ctx, r, ofConfig)
+}
+
+// rebuild turns a run into one that takes all applied dumps anew.
+func (r *tableRun) rebuild(t *TablePlan) {
+	r.asNew = true
+	for _, d := range t.all {
+		if slices.ContainsFunc(r.old.Applied, func(a state.Applied) bool { return a.Dump == d.dump }) {
+			r.pending = append(r.pending, d)
+		}
+	}
+	old := *r.old
+	old.Applied, old.Quarantine, old.Users = nil, nil, state.Ref{}
+	if len(t.Lost) == 0 {
+		old.Columns = nil
+	}
+	r.old = &old
+}
+
+func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) error {
+	var have []state.Column
+	if r.old != nil {
+		have = r.old.Columns
+	}
+	if r.kind == kindMapping {
+		r.schema = &schema{kind: kindMapping, key: colFrom}
+	} else {
+		del, err := r.delivered(ctx)
+		var bad *fileError
+		if errors.As(err, &bad) && !ofConfig {
+			r.attempt.schema = &schema{kind: r.kind}
+			r.badHeader = bad
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.schema = newSchema(r.cfg, r.kind, r.key, have, del)
+	}
+	r.attempt.schema = r.schema
+	return nil
+}
+
+// openOld opens the sinks that hold the table now.
+func (e *Engine) openOld(r *tableRun) error {
+	if r.old == nil {
+		return nil
+	}
+	for _, s := range r.old.Sinks {
+		sk, err := e.openSink(s.Root, s.Compression)
+		if err != nil {
+			return err
+		}
+		r.oldSinks = append(r.oldSinks, sk)
+	}
+	return nil
+}
+
+func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	a := &attempt{name: hex.EncodeToString(b[:]), store: e.store}
+	for _, s := range r.cfg.Sinks {
+		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression})
+	}
+	a.meta = r.metadata()
+	a.meta["reconcile.commit"] = fmt.Sprint(serial + 1)
+	return a
+}
+
+// compute stages the new content of the table, by the path that fits.
+func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*change, error) {
+	if r.badHeader != nil {
+		return nil, r.badHeader
+	}
+	switch {
+	case r.kind == kindMapping:
+		return r.mappingTable(ctx)
+	case ofConfig && class == ClassMetadata:
+		return r.metadataOnly(ctx)
+	case r.kind == kindUsers:
+		return r.users(ctx)
+	case ofConfig || r.old == nil || r.asNew || r.env.noDelta || r.resyncs():
+		r.startOver()
+		return r.bulk(ctx)
+	}
+	c, err := r.delta(ctx)
+	if errors.Is(err, errTooLarge) {
+		return r.bulk(ctx)
+	}
+	return c, err
+}
+
+// resyncs reports whether a pending dump makes stored rows void.
+func (r *tableRun) resyncs() bool {
+	return slices.ContainsFunc(r.pending, func(d delivery) bool { return !d.entry.Incremental })
+}
+
+// startOver drops stored rows unread where a resync makes all of them void.
+func (r *tableRun) startOver() {
+	if r.old == nil || !r.hasFloor {
+		return
+	}
+	for _, a := range r.old.Applied {
+		if a.Dump >= r.floor {
+			return
+		}
+	}
+	r.asNew = true
+}
+
+// metadataOnly changes the table's record and nothing else.
+func (r *tableRun) metadataOnly(ctx context.Context) (*change, error) {
+	c := &change{table: r.newTable()}
+	c.table.Rows = r.old.Rows
+	return c, ctx.Err()
+}

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/avro"
+	"reconcile/internal/column"
+)
+
+// sourceFile is one part file of a table in a dump.
+type sourceFile struct {
+	dump       int64
+	rank       int // of the dump, for versions
+	index      int // in the manifest
+	key        string
+	columns    []string // of the manifest
+	hasColumns bool
+}
+
+// use is one field of a file that feeds a column. col is scratch space for a
+// block's values, unless they go straight to their column.
+type use struct {
+	field int
+	name  string // as delivered
+	col   column.Column
+}
+
+// Targets of a binding that are no payload columns.
+const (
+	targetUser = -1
+	targetKey  = -2
+)
+
+// binding says which fields of a file feed one column. More than one are
+// spellings of one name: the last that has a value wins.
+type binding struct {
+	target int // payload index, targetUser or targetKey
+	uses   []use
+	direct bool // decoded straight into the payload column
+}
+
+// filePlan is how the blocks of one file are turned into rows. It belongs to
+// one goroutine.
+type filePlan struct {
+	file     sourceFile
+	dec      *avro.Decoder
+	bindings []binding
+	absent   []int // payload columns that the file lacks
+	dst      []*column.Column
+	unlisted []string // delivered fields that the manifest does not list
+}
+
+// newFilePlan binds the fields of a file to the columns of a schema.
+func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
+	dec, err := h.NewDecoder()
+	if err != nil {
+		return nil, err
+	}
+	p := &filePlan{file: f, dec: dec, dst: make([]*column.Column, len(h.Fields()))}
+	byTarget := map[int]*binding{}
+	for _, fi := range f.order(h.Fields()) {
+		field := h.Fields()[fi]
+		target, ok := s.target(field.Name)
+		if !f.lists(field.Name) && target >= 0 || !f.lists(field.Name) && !ok {
+			p.unlisted = append(p.unlisted, field.Name)
+			continue
+		}
+		if !ok || target >= 0 && s.payload[target].mask == config.MaskNull {
+			continue
+		}
+		b := byTarget[target]
+		if b == nil {
+			b = &binding{target: target}
+			byTarget[target] = b
+		}
+		b.uses = append(b.uses, use{field: fi, name: field.Name, col: column.Column{Type: nativeType(field.Native)}})
+	}
+	for _, target := range sortedKeys(byTarget) {
+		b := byTarget[target]
+		b.settle(s)
+		p.bindings = append(p.bindings, *b)
+	}
+	for i := range s.payload[:len(s.payload)-1] {
+		if byTarget[i] == nil {
+			p.absent = append(p.absent, i)
+		}
+	}
+	return p, nil
+}
+
+// settle decides how the values of a binding travel.
+func (b *binding) settle(s *schema) {
+	if b.target < 0 {
+		return
+	}
+	p := s.payload[b.target]
+	b.direct = len(b.uses) == 1 && p.typ == typeString && p.mask == config.MaskNone
+	if p.typ == typeString || len(b.uses) > 1 {
+		for i := range b.uses {
+			b.uses[i].col.Type = typeString
+		}
+	}
+}
+
+func nativeType(n avro.Native) column.Type {
+	switch n {
+	case avro.Long:
+		return typeInt64
+	case avro.Double:
+		return column.Type{ID: column.Double}
+	}
+	return typeString
+}
+
+// target returns what a delivered name feeds: a payload index or one of the
+// targets above.
+func (s *schema) target(name string) (int, bool) {
+	f := fold(name)
+	switch {
+	case f == colUserID:
+		return targetUser, true
+	case f == s.key && s.kind == kindEvents:
+		return targetKey, true
+	}
+	i, ok := s.byFold[f]
+	return i, ok
+}
+
+// lists reports whether the manifest lists a delivered name.
+func (f *sourceFile) lists(name string) bool {
+	return !f.hasColumns || f.place(name) >= 0
+}
+
+// place returns where the manifest lists a name: in this spelling if it does,
+// else in any; -1 when it does not.
+func (f *sourceFile) place(name string) int {
+	if i := slices.Index(f.columns, name); i >= 0 {
+		return i
+	}
+	folded := fold(name)
+	return slices.IndexFunc(f.columns, func(c string) bool { return fold(c) == folded })
+}
+
+// order returns the field numbers in the order of the manifest's columns;
+// among equals, and without such a list, in that of the file.
+func (f *sourceFile) order(fields []avro.Field) []int {
+	out := make([]int, len(fields))
+	place := make([]int, len(fields))
+	for i := range fields {
+		out[i] = i
+		if f.hasColumns {
+			place[i] = f.place(fields[i].Name)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b int) int { return place[a] - place[b] })
+	return out
+}

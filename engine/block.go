@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"reconcile/config"
+	"reconcile/engine/avro"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+)
+
+// replacement stands for invalid UTF-8.
+var replacement = []byte("\uFFFD")
+
+// castError is a value that does not cast in a table that does not rescue.
+type castError struct {
+	column, value string
+	typ           column.Type
+}
+
+func (e *castError) Error() string {
+	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.typ)
+}
+
+// builder collects the rows of a segment.
+type builder struct {
+	schema *schema
+	cols   []column.Column
+	n      int
+	rows   []rows.Row
+	items  map[int][]column.Rescued // of the current block, by row
+	user   column.Column
+	key    column.Column
+	bad    []badRow
+	// rescued counts the rows with something rescued.
+	rescued int64
+}
+
+func newBuilder(s *schema) *builder {
+	return &builder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}}
+}
+
+// memory estimates the bytes that the builder holds, with room for the sort.
+func (b *builder) memory() int {
+	m := cap(b.rows) * 40
+	for i := range b.cols {
+		c := &b.cols[i]
+		m += 4*cap(c.Codes) + 8*cap(c.Ints) + 8*cap(c.Floats) + cap(c.Null)
+		if c.Dict != nil {
+			m += c.Dict.Memory()
+		}
+	}
+	return m
+}
+
+func (b *builder) seal() *rows.Segment {
+	return rows.NewSegment(b.rows, &column.Batch{N: b.n, Cols: b.cols})
+}
+
+// add decodes one block of a file. first is the number of its first row in
+// the file.
+func (b *builder) add(p *filePlan, blk *avro.Block, first int64, failCasts bool) error {
+	for i := range p.dst {
+		p.dst[i] = nil
+	}
+	for i := range p.bindings {
+		bd := &p.bindings[i]
+		if bd.direct {
+			p.dst[bd.uses[0].field] = &b.cols[bd.target]
+			continue
+		}
+		for j := range bd.uses {
+			bd.uses[j].col.Reset()
+			p.dst[bd.uses[j].field] = &bd.uses[j].col
+		}
+	}
+	if err := p.dec.Decode(blk, p.dst); err != nil {
+		return err
+	}
+	n := int(blk.Count)
+	clear(b.items)
+	b.user = column.Column{Type: typeInt64, Ints: b.user.Ints[:0]}
+	b.key = column.Column{Type: typeInt64, Ints: b.key.Ints[:0]}
+	for i := range p.bindings {
+		if err := b.bind(&p.bindings[i], n, failCasts); err != nil {
+			return err
+		}
+	}
+	for _, i := range p.absent {
+		b.cols[i].AppendNulls(n)
+	}
+	b.rescue(n)
+	if err := b.place(p, n, first); err != nil {
+		return err
+	}
+	b.n += n
+	return nil
+}
+
+// bind moves the values of one binding to their column.
+func (b *builder) bind(bd *binding, n int, failCasts bool) error {
+	if bd.direct {
+		c, name := &b.cols[bd.target], bd.uses[0].name
+		if b.schema.kind == kindUsers {
+			b.noteSpelling(c, len(c.Codes)-n, n, &b.schema.payload[bd.target], func(int) string { return name })
+		} else {
+			b.repair(c, name, n)
+		}
+		return nil
+	}
+	if bd.target >= 0 && b.schema.payload[bd.target].mask == config.MaskHMAC {
+		for i := range bd.uses {
+			column.MaskColumn(&bd.uses[i].col, b.schema.payload[bd.target].key)
+		}
+	}
+	src, names := b.winner(bd, n)
+	switch bd.target {
+	case targetUser:
+		column.CastID(src, &b.user)
+		return nil
+	case targetKey:
+		column.CastID(src, &b.key)
+		return nil
+	}
+	p := &b.schema.payload[bd.target]
+	dst := &b.cols[bd.target]
+	if b.schema.kind == kindUsers {
+		b.keepUncast(src, dst, p, n, names)
+		return nil
+	}
+	var fails []column.Fail
+	switch {
+	case p.mask != config.MaskNone:
+		column.Cast(src, typeString, dst)
+		return nil
+	case isTimestampName(p.fold):
+		fails = column.CastTimestamp(src, dst)
+	case isIDName(p.fold):
+		fails = column.CastID(src, dst)
+	default:
+		fails = column.Cast(src, p.typ, dst)
+	}
+	for _, f := range fails {
+		if failCasts && !f.Kept {
+			return &castError{column: p.Delivered, value: string(f.Text), typ: p.typ}
+		}
+		b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: names(f.Row), Value: append([]byte(nil), f.Text...)})
+	}
+	return nil
+}
+
+// winner returns the column whose values count, and the name under which each
+// row delivered it. Of several spellings the last that has a value wins and the
+// others are rescued.
+func (b *builder) winner(bd *binding, n int) (*column.Column, func(row int) string) {
+	if len(bd.uses) == 1 {
+		name := bd.uses[0].name
+		return &bd.uses[0].col, func(int) string { return name }
+	}
+	masked := bd.target >= 0 && b.schema.payload[bd.target].mask != config.MaskNone
+	out := &column.Column{Type: typeString, Dict: column.NewDict()}
+	from := make([]int, n)
+	for row := range n {
+		last := -1
+		for u := range bd.uses {
+			if bd.uses[u].col.IsNull(row) {
+				continue
+			}
+			if last >= 0 && !masked {
+				b.items[row] = append(b.items[row], column.Rescued{Name: bd.uses[last].name, Value: append([]byte(nil), bd.uses[last].col.Bytes(row)...)})
+			}
+			last = u
+		}
+		if last < 0 {
+			out.AppendNulls(1)
+			last = len(bd.uses) - 1
+		} else {
+			out.AppendBytes(bd.uses[last].col.Bytes(row))
+		}
+		from[row] = last
+	}
+	return out, func(row int) string { return bd.uses[from[row]].name }
+}
+
+// repair replaces invalid UTF-8 among the last n values of a column that was
+// decoded straight into place, and rescues the originals.
+func (b *builder) repair(c *column.Column, name string, n int) {
+	if len(c.Dict.Invalid()) == 0 {
+		return
+	}
+	base := len(c.Codes) - n
+	for row, code := range c.Codes[base:] {
+		if code == 0 {
+			continue
+		}
+		v := c.Dict.Value(code)
+		if utf8.Valid(v) {
+			continue
+		}
+		v = append([]byte(nil), v...)
+		b.items[row] = append(b.items[row], column.Rescued{Name: name, Value: v, Base64: true})
+		c.Codes[base+row] = c.Dict.Add(bytes.ToValidUTF8(v, replacement))
+	}
+}
+
+// keepUncast copies the texts of a users column as they are: users are cast
+// when they are merged.
+func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, names func(int) string) {
+	base := len(dst.Codes)
+	for row := range n {
+		if src.IsNull(row) {
+			dst.AppendNulls(1)
+		} else {
+			dst.AppendBytes(src.Bytes(row))
+		}
+	}
+	b.noteSpelling(dst, base, n, p, names)
+}
+
+// spellingKey marks, among the notes of a users row, the spelling under which
+// a column was delivered where it is not the column's own.
+const spellingKey = "\x00"
+
+func (b *builder) noteSpelling(c *column.Column, base, n int, p *payload, names func(int) string) {
+	for row := range n {
+		if name := names(row); name != p.Delivered && !c.IsNull(base+row) {
+			b.items[row] = append(b.items[row], column.Rescued{Name: spellingKey + p.fold, Value: []byte(name)})
+		}
+	}
+}
+
+// rescue writes the block's rescued values to the last payload column.
+func (b *builder) rescue(n int) {
+	c := &b.cols[len(b.cols)-1]
+	base := len(c.Codes)
+	c.AppendNulls(n)
+	for row, items := range b.items {
+		c.Codes[base+row] = c.Dict.Add(column.AppendRescue(nil, items))
+		b.rescued++
+	}
+}
+
+// place gives the block's rows their partition and version; those without
+// their key columns go to the quarantine.
+func (b *builder) place(p *filePlan, n int, first int64) error {
+	s := b.schema
+	for i := range n {
+		at := b.n + i
+		ver, err := rows.Version(p.file.rank, p.file.index, int(first)+i)
+		if err != nil {
+			return err
+		}
+		r := rows.Row{Ver: ver, At: uint32(at)}
+		if len(b.user.Ints) == 0 || b.user.IsNull(i) {
+			b.quarantine(p, i, first, targetUser)
+			continue
+		}
+		r.Raw = b.user.Ints[i]
+		switch {
+		case s.kind == kindUsers:
+			r.Key = math.MinInt64
+			if c, ok := s.byFold[colModified]; ok {
+				r.Key = modifiedMillis(&b.cols[c], at)
+			}
+		case len(b.key.Ints) == 0 || b.key.IsNull(i):
+			b.quarantine(p, i, first, targetKey)
+			continue
+		default:
+			r.Key = b.key.Ints[i]
+		}
+		if s.part.Unit != config.UnitNone {
+			r.Part = rows.NullPart
+			if s.partCol >= 0 {
+				r.Part = partOf(s.part.Unit, &b.cols[s.partCol], at)
+			}
+		}
+		b.rows = append(b.rows, r)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/engine/index"
+	"reconcile/engine/merge"
+	"reconcile/engine/rows"
+	"reconcile/state"
+)
+
+// A Loc of the bulk path: the segment's number above a row's position in it.
+const locBits = 40
+
+// bulk judges all rows of a table at once: those that it has, unless it starts
+// as new, and those of the pending dumps. Its cost is that of the whole table;
+// the delta path gives the same rows.
+func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
+	ing := newIngest(r.schema, r.env.lim)
+	ing.failCasts = r.cfg.OnCastError == "fail"
+	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
+	dec := merge.NewDecider(r.env.lim.scratch, r.env.lim.memory/4/40, r.canon, func(loc uint64, v rows.Verdict) {
+		ing.segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
+	})
+	defer func() { err = errors.Join(err, dec.Close(), ing.close()) }()
+	ing.onSegment = func(seg int, s *rows.Segment) error {
+		return dec.AddSegment(s.Rows(), func(i int) uint64 { return uint64(seg)<<locBits | uint64(i) })
+	}
+	if r.old != nil && !r.asNew {
+		floor := int64(-1 << 63)
+		if r.hasFloor {
+			floor = r.floor
+		}
+		if err := ing.stateRows(ctx, r, floor); err != nil {
+			return nil, err
+		}
+	}
+	if err := ing.avroFiles(ctx, r.env.source, r.files()); err != nil {
+		return nil, err
+	}
+	if err := dec.Decide(r.env.lim.workers); err != nil {
+		return nil, err
+	}
+	return r.writeAll(ctx, ing)
+}
+
+// writeAll writes every partition of the segments, as a new generation.
+func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err error) {
+	sorter := index.NewSorter(r.env.lim.scratch, r.env.lim.memory/4/16)
+	defer func() { err = errors.Join(err, sorter.Close()) }()
+	var mu sync.Mutex
+	out := &output{canon: r.canon, dumps: r.ids, group: r.env.lim.groupRows}
+	out.onRow = func(row rows.Row, ordinal uint32) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return sorter.Add(ctx, index.Entry{Raw: row.Raw, Part: ordinal, Hash: index.KeyHash(row.Key, r.env.lim.hashBits)})
+	}
+	values := ing.partitions()
+	parts := make([]*part, len(values))
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.SetLimit(r.env.lim.workers)
+	for i, value := range values {
+		eg.Go(func() (err error) {
+			var cursors []rows.Cursor
+			for _, s := range ing.segments {
+				if c := s.Open(value); c != nil {
+					cursors = append(cursors, c)
+				}
+			}
+			parts[i], err = r.attempt.writePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
+				return merge.Partition(egctx, cursors, emit)
+			})
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	c := r.newChange(ing)
+	c.all = true
+	for _, p := range parts {
+		if len(p.record.Files) > 0 || !p.record.Shadow.IsZero() {
+			c.parts = append(c.parts, p)
+		}
+	}
+	c.table.Generation++
+	c.table.NextOrdinal = uint32(len(values))
+	c.table.Index = nil
+	if len(c.parts) > 0 {
+		obj, err := writeIndex(ctx, r.env.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
+		if err != nil {
+			return nil, err
+		}
+		c.table.Index = []state.Ref{obj.Ref}
+		c.objects = append(c.objects, obj)
+	}
+	return c, r.finish(ctx, c, ing)
+}
+
+// writeIndex writes a run of the index as an object of the state.
+func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer) error) (*state.Sealed, error) {
+	o := store.NewObject()
+	w := index.NewWriter(o)
+	if err := errors.Join(fill(w), w.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("writing an index run: %w", err), o.Abort())
+	}
+	return o.Close(ctx)
+}
+
+func (r *tableRun) newChange(ing *ingest) *change {
+	c := &change{table: r.newTable(), unlisted: ing.unlisted}
+	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
+	return c
+}
+
+// finish adds the quarantine and the totals to a change.
+func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {
+	byDump := map[int64][]badRow{}
+	for _, b := range ing.bad {
+		b.Table = r.cfg.Name
+		byDump[b.Dump] = append(byDump[b.Dump], b)
+	}
+	for _, id := range sortedKeys(byDump) {
+		obj, err := writeQuarantine(ctx, r.env.store, byDump[id])
+		if err != nil {
+			return err
+		}
+		c.objects = append(c.objects, obj)
+		c.table.Quarantine = append(c.table.Quarantine, state.DumpRef{Dump: id, Ref: obj.Ref})
+		c.counts.Quarantined += int64(len(byDump[id]))
+	}
+	for _, p := range c.parts {
+		c.objects = append(c.objects, p.objects...)
+		c.counts.Partitions++
+		for _, f := range p.record.Files {
+			c.counts.Written += f.Size
+		}
+	}
+	c.table.Rows = c.rowsAfter(r.oldParts)
+	c.counts.Rows = c.table.Rows
+	return nil
+}
+
+// rowsAfter counts the published rows once the change is made.
+func (c *change) rowsAfter(old []*state.Partition) int64 {
+	n := int64(0)
+	gone := map[uint32]bool{}
+	for _, p := range c.parts {
+		n += p.record.Rows
+		gone[p.record.Ordinal] = true
+	}
+	for _, o := range c.removed {
+		gone[o] = true
+	}
+	if c.all {
+		return n
+	}
+	for _, p := range old {
+		if !gone[p.Ordinal] {
+			n += p.Rows
+		}
+	}
+	return n
+}

@@ -1,0 +1,318 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/internal/failpoint"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// commit makes a staged change the table's state, in one transaction, and then
+// makes it visible. Before the transaction nothing is seen of the change; after
+// it, whatever happens, the next apply finishes it from the staged bytes.
+func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
+	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Steps: r.steps(c)}
+	live := c.partitions(r.oldParts)
+	err := l.Update(ctx, func(tx *state.Tx) error {
+		c.table.Commit, pub.Commit = tx.Serial(), tx.Serial()
+		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name))}
+		for _, o := range c.objects {
+			errs = append(errs, tx.PutObject(o))
+		}
+		if c.all {
+			tx.DeletePartitions(c.table.Name)
+		}
+		for _, ord := range c.removed {
+			errs = append(errs, tx.DeletePartition(c.table.Name, ord))
+		}
+		for _, pt := range c.parts {
+			errs = append(errs, tx.PutPartition(c.table.Name, &pt.record))
+		}
+		for _, d := range r.pending {
+			errs = append(errs, putDump(tx, p.listing.Dump(d.dump)))
+		}
+		if !r.held(p) {
+			errs = append(errs, tx.DeleteHold(c.table.Name))
+		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		return fmt.Errorf("table %s: %w", c.table.Name, err)
+	}
+	if err := e.publish(ctx, l, pub, c.table, live); err != nil {
+		return fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", c.table.Name, err)
+	}
+	return nil
+}
+
+// held reports whether the plan holds the table at a file.
+func (r *tableRun) held(p *Plan) bool {
+	return slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == r.cfg.Name }) || r.holding
+}
+
+// partitions returns what the table consists of after the change.
+func (c *change) partitions(old []*state.Partition) []*state.Partition {
+	var out []*state.Partition
+	gone := map[uint32]bool{}
+	for _, p := range c.parts {
+		out = append(out, &p.record)
+		gone[p.record.Ordinal] = true
+	}
+	for _, o := range c.removed {
+		gone[o] = true
+	}
+	for _, p := range old {
+		if !c.all && !gone[p.Ordinal] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// place is a file of a sink.
+type place struct{ root, path string }
+
+// steps lists what makes a change visible: moves first, then removals of what
+// no longer belongs to the table.
+func (r *tableRun) steps(c *change) []state.Step {
+	before := map[place]state.File{}
+	rewritten := map[uint32]bool{}
+	for _, p := range c.parts {
+		rewritten[p.record.Ordinal] = true
+	}
+	for _, o := range c.removed {
+		rewritten[o] = true
+	}
+	for _, p := range r.oldParts {
+		if !c.all && !rewritten[p.Ordinal] {
+			continue
+		}
+		for _, f := range p.Files {
+			before[place{r.old.Sinks[f.Sink].Root, f.Path}] = f
+		}
+	}
+	var steps []state.Step
+	for _, p := range c.parts {
+		for i, f := range p.record.Files {
+			at := place{c.table.Sinks[f.Sink].Root, f.Path}
+			s := state.Step{Sink: at.root, Staged: p.staged[i], Path: f.Path, After: f.Digest, Size: f.Size}
+			if b, ok := before[at]; ok {
+				s.Before, s.BeforePin = b.Digest, b.Pin
+				delete(before, at)
+			}
+			steps = append(steps, s)
+		}
+	}
+	for _, p := range r.oldParts {
+		for _, f := range p.Files {
+			at := place{r.old.Sinks[f.Sink].Root, f.Path}
+			if b, ok := before[at]; ok && !c.keepsFiles() {
+				steps = append(steps, state.Step{Sink: at.root, Path: f.Path, Before: b.Digest, BeforePin: b.Pin})
+			}
+		}
+	}
+	return steps
+}
+
+// keepsFiles reports whether the change touches no data at all.
+func (c *change) keepsFiles() bool { return !c.all && len(c.parts) == 0 && len(c.removed) == 0 }
+
+// publish carries out a publish list. It is the tail of every commit and all of
+// its recovery: each step can be repeated.
+func (e *Engine) publish(ctx context.Context, l *state.Lock, p *state.Publish, t *state.Table, live []*state.Partition) error {
+	roots := e.publishRoots(p, t)
+	if err := e.announce(ctx, l, roots, p, t, false); err != nil {
+		return err
+	}
+	pins := map[place]string{}
+	for _, s := range p.Steps {
+		sk, err := e.openSink(s.Sink, "")
+		if err != nil {
+			return err
+		}
+		obj, err := sk.Publish(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
+		if err != nil {
+			return err
+		}
+		pins[place{s.Sink, s.Path}] = obj.Pin
+	}
+	if err := e.announce(ctx, l, roots, p, t, true); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, failpoint.PublishClearBefore); err != nil {
+		return err
+	}
+	if err := e.clear(ctx, l, p, t, live, pins); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, failpoint.PublishClearAfter); err != nil {
+		return err
+	}
+	for _, root := range roots {
+		if err := e.sinks[root].Sweep(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publishRoots lists the sinks that a commit concerns.
+func (e *Engine) publishRoots(p *state.Publish, t *state.Table) []string {
+	seen := map[string]bool{}
+	for _, s := range p.Steps {
+		seen[s.Sink] = true
+	}
+	if t != nil {
+		for _, s := range t.Sinks {
+			seen[s.Root] = true
+		}
+	}
+	return sortedKeys(seen)
+}
+
+// announce tells the readers of each sink what stands there.
+func (e *Engine) announce(ctx context.Context, l *state.Lock, roots []string, p *state.Publish, t *state.Table, complete bool) error {
+	point := failpoint.PublishIncomplete
+	if complete {
+		point = failpoint.PublishComplete
+	}
+	lineage, err := e.lineage(ctx, l)
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		sk, err := e.openSink(root, "")
+		if err != nil {
+			return err
+		}
+		if err := failpoint.Hit(ctx, point); err != nil {
+			return err
+		}
+		cur, err := sk.Current(ctx)
+		if err != nil {
+			return err
+		}
+		if cur == nil {
+			cur = &sinks.Current{Version: 1, Lineage: lineage}
+		}
+		if cur.Tables == nil {
+			cur.Tables = map[string]sinks.CurrentTable{}
+		}
+		entry, ok := currentTable(root, p, t, complete)
+		if ok {
+			cur.Tables[p.Table] = entry
+		} else if complete {
+			delete(cur.Tables, p.Table)
+		} else {
+			was := cur.Tables[p.Table]
+			was.Complete = false
+			cur.Tables[p.Table] = was
+		}
+		if err := sk.SetCurrent(ctx, cur); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) lineage(ctx context.Context, l *state.Lock) (string, error) {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return "", err
+	}
+	return snap.Lineage, snap.Close()
+}
+
+// currentTable describes a table in a sink; ok is false when the sink no longer
+// holds it.
+func currentTable(root string, p *state.Publish, t *state.Table, complete bool) (_ sinks.CurrentTable, ok bool) {
+	if t == nil || p.Forget {
+		return sinks.CurrentTable{}, false
+	}
+	i := slices.IndexFunc(t.Sinks, func(s state.SinkTable) bool { return s.Root == root })
+	if i < 0 {
+		return sinks.CurrentTable{}, false
+	}
+	c := sinks.CurrentTable{Commit: p.Commit, Complete: complete, Folder: t.Sinks[i].Folder, Dumps: []int64{}}
+	for _, a := range t.Applied {
+		c.Dumps = append(c.Dumps, a.Dump)
+	}
+	if t.HasMapping {
+		c.Mapping = &t.MappingDump
+	}
+	return c, true
+}
+
+// clear ends a commit: the publish list goes, and the files' pins are recorded.
+func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *state.Table, live []*state.Partition, pins map[place]string) error {
+	return l.Update(ctx, func(tx *state.Tx) error {
+		errs := []error{tx.DeletePublish(p.Table)}
+		if p.Forget {
+			return errors.Join(append(errs, tx.DeleteTable(p.Table), tx.DeleteHold(p.Table))...)
+		}
+		for _, part := range live {
+			dirty := false
+			for i := range part.Files {
+				f := &part.Files[i]
+				if pin, ok := pins[place{t.Sinks[f.Sink].Root, f.Path}]; ok && pin != "" && pin != f.Pin {
+					f.Pin, dirty = pin, true
+				}
+			}
+			if dirty {
+				errs = append(errs, tx.PutPartition(p.Table, part))
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// removeTable takes a table out of the state and, unless it is only forgotten,
+// out of its sinks.
+func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) error {
+	pub := &state.Publish{Table: t.Name, Attempt: "remove", Forget: true}
+	if t.Action == Destroy {
+		for _, p := range t.parts {
+			for _, f := range p.Files {
+				pub.Steps = append(pub.Steps, state.Step{Sink: t.old.Sinks[f.Sink].Root, Path: f.Path, Before: f.Digest, BeforePin: f.Pin})
+			}
+		}
+	}
+	err := l.Update(ctx, func(tx *state.Tx) error {
+		pub.Commit = tx.Serial()
+		return tx.PutPublish(pub)
+	})
+	if err != nil {
+		return err
+	}
+	return e.publish(ctx, l, pub, t.old, nil)
+}
+
+// sweep removes what an attempt staged.
+func (e *Engine) sweep(ctx context.Context, a *attempt) error {
+	var errs []error
+	for _, t := range a.targets {
+		errs = append(errs, t.sink.Sweep(context.WithoutCancel(ctx), nil))
+	}
+	return errors.Join(errs...)
+}
+
+// collect removes objects of the state that nothing names any more.
+func (e *Engine) collect(ctx context.Context, l *state.Lock) error {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for ref := range snap.Refs() {
+		keep[ref.Digest] = true
+	}
+	if err := snap.Close(); err != nil {
+		return err
+	}
+	_, err = l.Collect(ctx, func(digest string) bool { return keep[digest] })
+	return err
+}

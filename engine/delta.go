@@ -1,0 +1,399 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/engine/identity"
+	"reconcile/engine/index"
+	"reconcile/engine/merge"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/state"
+)
+
+// errTooLarge says that a delta does not fit in memory: the bulk path takes it.
+var errTooLarge = errors.New("too large for the delta path")
+
+// A Loc of the delta path: a stored row's partition ordinal, whether it is a
+// shadow, and its position; or, for a delivered row, its segment and position.
+const (
+	locStored = 1 << 63
+	locShadow = 1 << 31
+)
+
+// deltaRun is the state of one pass of the delta path.
+type deltaRun struct {
+	*tableRun
+	ing     *ingest
+	byOrd   map[uint32]*state.Partition
+	byValue map[int64]*state.Partition
+	next    uint32
+	changed []int64       // raw users whose canonical user differs
+	known   []index.Entry // of the index, of all users that matter
+	stored  map[uint32]*storedMarks
+	counts  Counts
+	touched map[int64]bool // partition values to rewrite
+}
+
+// storedMarks are the verdicts of a partition's stored rows that differ from
+// what they are.
+type storedMarks struct {
+	data, shadow map[int]rows.Verdict
+}
+
+// delta judges only the rows that the pending dumps and the changed part of
+// the mapping can touch, found through the index. Its invariants are I1 to I5
+// of docs/architecture.md.
+func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
+	d := &deltaRun{tableRun: r, byOrd: map[uint32]*state.Partition{}, byValue: map[int64]*state.Partition{},
+		next: r.old.NextOrdinal, stored: map[uint32]*storedMarks{}, touched: map[int64]bool{}}
+	for _, p := range r.oldParts {
+		d.byOrd[p.Ordinal], d.byValue[partValue(p)] = p, p
+	}
+	if err := d.read(ctx); err != nil {
+		return nil, errors.Join(err, d.ing.close())
+	}
+	defer func() { err = errors.Join(err, d.ing.close()) }()
+	d.changed = identity.Diff(r.oldMapping, r.newMapping)
+	contested, err := d.contest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.judge(ctx, contested); err != nil {
+		return nil, err
+	}
+	return d.write(ctx)
+}
+
+// read decodes the pending dumps. What would spill is too much.
+func (d *deltaRun) read(ctx context.Context) error {
+	d.ing = newIngest(d.schema, d.env.lim)
+	d.ing.failCasts = d.cfg.OnCastError == "fail"
+	d.ing.progress = func(rows, bytes int64) { d.env.progress(d.cfg.Name, rows, bytes) }
+	if err := d.ing.avroFiles(ctx, d.env.source, d.files()); err != nil {
+		return err
+	}
+	for _, s := range d.ing.segments {
+		if s.Rows() == nil {
+			return errTooLarge
+		}
+	}
+	return nil
+}
+
+// hashed is a (user, key hash) that a row or an index entry stands for.
+type hashed struct {
+	raw  int64
+	hash uint32
+}
+
+// contest probes the index and returns, sorted, what is contested: the
+// (raw user, hash) pairs that share a bucket (canonical user, hash) with
+// another entry, under the old grouping or under the new. Only rows behind
+// these can be affected by, or affect, a delivered row or a changed user.
+func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
+	var users []int64
+	var all []index.Entry
+	for _, s := range d.ing.segments {
+		for _, row := range s.Rows() {
+			users = append(users, row.Raw)
+			all = append(all, index.Entry{Raw: row.Raw, Hash: d.hash(row.Key)})
+		}
+	}
+	slices.Sort(users)
+	g := identity.Expand(slices.Compact(users), d.changed, d.oldMapping, d.newMapping)
+	for _, ref := range d.old.Index {
+		found, err := d.lookup(ctx, ref, g)
+		if err != nil {
+			return nil, err
+		}
+		d.known = append(d.known, found...)
+	}
+	all = append(all, d.known...)
+	var out []hashed
+	for _, canon := range []func(int64) int64{d.oldMapping.Canon, d.newMapping.Canon} {
+		out = append(out, crowded(all, canon)...)
+	}
+	slices.SortFunc(out, compareHashed)
+	return slices.Compact(out), nil
+}
+
+func (d *deltaRun) hash(key int64) uint32 { return index.KeyHash(key, d.env.lim.hashBits) }
+
+func compareHashed(a, b hashed) int {
+	return cmp.Or(cmp.Compare(a.raw, b.raw), cmp.Compare(a.hash, b.hash))
+}
+
+func (d *deltaRun) lookup(ctx context.Context, ref state.Ref, users []int64) (_ []index.Entry, err error) {
+	obj, err := d.env.store.OpenObject(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	run, err := index.Open(obj, obj.Size())
+	if err != nil {
+		return nil, fmt.Errorf("index run %s: %w", ref.Digest, err)
+	}
+	found, _, err := run.Lookup(ctx, users, nil)
+	if err != nil {
+		return nil, fmt.Errorf("index run %s: %w", ref.Digest, err)
+	}
+	return found, nil
+}
+
+// crowded returns the entries that are not alone in their bucket.
+func crowded(all []index.Entry, canon func(int64) int64) []hashed {
+	type placed struct {
+		user int64
+		hashed
+	}
+	ps := make([]placed, len(all))
+	for i, e := range all {
+		ps[i] = placed{canon(e.Raw), hashed{e.Raw, e.Hash}}
+	}
+	slices.SortFunc(ps, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.hash, b.hash))
+	})
+	var out []hashed
+	for i := 0; i < len(ps); {
+		j := i + 1
+		for j < len(ps) && ps[j].user == ps[i].user && ps[j].hash == ps[i].hash {
+			j++
+		}
+		if j-i > 1 {
+			for _, p := range ps[i:j] {
+				out = append(out, p.hashed)
+			}
+		}
+		i = j
+	}
+	return out
+}
+
+// judge decides about the delivered rows and the stored rows that are
+// contested, and notes which partitions change.
+func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
+	var recs []merge.Rec
+	for si, s := range d.ing.segments {
+		for i, row := range s.Rows() {
+			recs = append(recs, merge.Rec{Key: row.Key, Raw: row.Raw, Ver: row.Ver, Loc: uint64(si)<<locBits | uint64(i)})
+		}
+	}
+	stored, err := d.readContested(ctx, contested)
+	if err != nil {
+		return err
+	}
+	recs = append(recs, stored...)
+	verdict := make(map[uint64]rows.Verdict)
+	merge.Decide(recs, d.canon, func(loc uint64, v rows.Verdict) {
+		if loc&locStored == 0 {
+			d.ing.segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
+			return
+		}
+		verdict[loc] = v
+	})
+	for _, rec := range stored {
+		d.mark(rec.Loc, verdict[rec.Loc])
+	}
+	d.touchDelivered()
+	d.touchRekeyed()
+	return nil
+}
+
+// mark notes what became of a stored row, if it is no longer what it was.
+func (d *deltaRun) mark(loc uint64, now rows.Verdict) {
+	was := rows.Publish
+	if loc&locShadow != 0 {
+		was = rows.Shadow
+	}
+	if now == was {
+		return
+	}
+	ord, pos := uint32(loc>>32&^(locStored>>32)), int(loc&(locShadow-1))
+	m := d.stored[ord]
+	if m == nil {
+		m = &storedMarks{data: map[int]rows.Verdict{}, shadow: map[int]rows.Verdict{}}
+		d.stored[ord] = m
+	}
+	if was == rows.Shadow {
+		m.shadow[pos] = now
+	} else {
+		m.data[pos] = now
+	}
+	switch {
+	case now == rows.Drop:
+		d.counts.Replaced++
+	case now == rows.Shadow:
+		d.counts.Collapsed++
+	default:
+		d.counts.Revived++
+	}
+	d.touched[partValue(d.byOrd[ord])] = true
+}
+
+func (d *deltaRun) touchDelivered() {
+	for _, s := range d.ing.segments {
+		for i, row := range s.Rows() {
+			switch s.Verdicts.Get(i) {
+			case rows.Publish:
+				d.counts.Added++
+			case rows.Shadow:
+				d.counts.Collapsed++
+			default:
+				continue
+			}
+			d.touched[row.Part] = true
+		}
+	}
+}
+
+// touchRekeyed touches the partitions that hold rows of changed users.
+func (d *deltaRun) touchRekeyed() {
+	for _, e := range d.known {
+		if _, ok := slices.BinarySearch(d.changed, e.Raw); !ok {
+			continue
+		}
+		if p := d.byOrd[e.Part]; p != nil {
+			d.touched[partValue(p)] = true
+			d.counts.Rekeyed++
+		}
+	}
+}
+
+// readContested reads the key columns of the partitions that the index names
+// for contested pairs and returns the rows that really are.
+func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]merge.Rec, error) {
+	ords := map[uint32]bool{}
+	for _, e := range d.known {
+		if _, ok := slices.BinarySearchFunc(contested, hashed{e.Raw, e.Hash}, compareHashed); ok {
+			ords[e.Part] = true
+		}
+	}
+	want := []column.Column{{Name: d.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	var out []merge.Rec
+	for _, ord := range sortedKeys(ords) {
+		p := d.byOrd[ord]
+		if p == nil {
+			continue // a stale entry: the partition is gone
+		}
+		pos := map[bool]int{}
+		err := d.eachStateBatch(ctx, p, want, func(b *column.Batch, shadow bool) error {
+			keys, raws, dumps := b.Cols[0].Ints, b.Cols[1].Ints, b.Cols[2].Ints
+			for i := range b.N {
+				if _, ok := slices.BinarySearchFunc(contested, hashed{raws[i], d.hash(keys[i])}, compareHashed); !ok {
+					continue
+				}
+				ver, err := rows.Version(d.rank[dumps[i]], 0, 0)
+				if err != nil {
+					return err
+				}
+				loc := uint64(locStored) | uint64(ord)<<32 | uint64(pos[shadow]+i)
+				if shadow {
+					loc |= locShadow
+				}
+				out = append(out, merge.Rec{Key: keys[i], Raw: raws[i], Ver: ver, Loc: loc})
+			}
+			pos[shadow] += b.N
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// write rewrites the touched partitions.
+func (d *deltaRun) write(ctx context.Context) (*change, error) {
+	out := &output{canon: d.canon, dumps: d.ids, group: d.env.lim.groupRows}
+	values := sortedKeys(d.touched)
+	parts := make([]*part, len(values))
+	ords := map[int64]uint32{}
+	for _, v := range values {
+		if p := d.byValue[v]; p != nil {
+			ords[v] = p.Ordinal
+		} else {
+			ords[v] = d.next
+			d.next++
+		}
+	}
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.SetLimit(d.env.lim.workers)
+	for i, v := range values {
+		eg.Go(func() (err error) {
+			cursors := d.storedCursors(d.byValue[v])
+			for _, s := range d.ing.segments {
+				if c := s.Open(v); c != nil {
+					cursors = append(cursors, c)
+				}
+			}
+			parts[i], err = d.attempt.writePart(egctx, out, v, ords[v], func(emit func(*rows.Chunk, int) error) error {
+				return merge.Partition(egctx, cursors, emit)
+			})
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	c := d.newChange(d.ing)
+	for _, p := range parts {
+		if len(p.record.Files) == 0 && p.record.Shadow.IsZero() {
+			c.removed = append(c.removed, p.record.Ordinal)
+			continue
+		}
+		c.parts = append(c.parts, p)
+	}
+	c.table.NextOrdinal = d.next
+	if err := d.extendIndex(ctx, c, ords); err != nil {
+		return nil, err
+	}
+	err := d.finish(ctx, c, d.ing)
+	d.counts.Read, d.counts.Bytes, d.counts.Quarantined, d.counts.Rescued = c.counts.Read, c.counts.Bytes, c.counts.Quarantined, c.counts.Rescued
+	d.counts.Partitions, d.counts.Written, d.counts.Rows = c.counts.Partitions, c.counts.Written, c.counts.Rows
+	c.counts = d.counts
+	return c, err
+}
+
+// extendIndex adds a run with the delivered rows that stay, if the index does
+// not know them, and merges runs when there are too many.
+func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]uint32) error {
+	var entries []index.Entry
+	for _, s := range d.ing.segments {
+		for i, row := range s.Rows() {
+			if s.Verdicts.Get(i) != rows.Drop {
+				entries = append(entries, index.Entry{Raw: row.Raw, Part: ords[row.Part], Hash: d.hash(row.Key)})
+			}
+		}
+	}
+	index.Sort(entries)
+	index.Sort(d.known)
+	entries = slices.DeleteFunc(slices.Compact(entries), func(e index.Entry) bool {
+		_, ok := slices.BinarySearchFunc(d.known, e, index.Compare)
+		return ok
+	})
+	if len(entries) == 0 {
+		return nil
+	}
+	obj, err := writeIndex(ctx, d.env.store, func(w *index.Writer) error {
+		for _, e := range entries {
+			if err := w.Add(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	obj.Ref.Rows = int64(len(entries))
+	c.table.Index = append(c.table.Index, obj.Ref)
+	c.objects = append(c.objects, obj)
+	return nil
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/internal/blob"
+	"reconcile/sinks"
+	"reconcile/sinks/parquet"
+	"reconcile/state"
+)
+
+// Options are what a command asks of the engine, beyond the configuration.
+type Options struct {
+	Program        string   // version of the program, for files and the state
+	Targets        []string // addresses, as "table.checkout"; empty for all
+	NoRefresh      bool     // do not compare the sinks with the state
+	Exact          bool     // plan: decode rows instead of estimating
+	AcceptManifest []int64  // changed manifests to take
+	AcceptLoss     []string // tables that may lose rows whose dumps are gone
+	AllowDestroy   bool
+	LockTimeout    time.Duration
+	Parallelism    int // 0: as many as there are processors
+	// Progress is told of rows and bytes as they are read; it may be called by
+	// several goroutines at once.
+	Progress func(table string, rows, bytes int64)
+	Tuning   Tuning
+}
+
+// Tuning holds thresholds that tests make small, so that little data takes
+// every path. Zero values stand for the defaults.
+type Tuning struct {
+	Memory     int // bytes of rows that wait for their partition
+	SpillGroup int // rows of a row group in scratch files
+	GroupRows  int // rows of a row group in data files
+	HashBits   int // of the index
+	Inline     int // bytes up to which objects stay inside the state
+	NoDelta    bool
+	IndexRuns  int // runs of an index before they are merged
+}
+
+const (
+	defaultGroupRows = 128 << 10
+	defaultHashBits  = 32
+	defaultIndexRuns = 8
+	// memoryShare is the part of memory_limit that waiting rows may take; the
+	// rest is for decoding, encoding and the runtime.
+	memoryShare = 0.4
+)
+
+// Engine runs plans and applies of one configuration.
+type Engine struct {
+	cfg    *config.Config
+	opts   Options
+	store  *state.Store
+	source *dump.Source
+	sinks  map[string]sinks.Sink // by root
+	lim    limits
+}
+
+// New returns an engine. It reads nothing yet.
+func New(cfg *config.Config, o Options) (*Engine, error) {
+	if o.Progress == nil {
+		o.Progress = func(string, int64, int64) {}
+	}
+	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}}
+	e.store = state.Open(cfg.StatePath, state.Options{Program: o.Program, InlineLimit: o.Tuning.Inline})
+	src, err := blob.NewLocal(cfg.Source.Path)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", cfg.Source.Path, err)
+	}
+	e.source = dump.Open(src, dump.Options{Manifests: cfg.Source.Manifests})
+	for _, s := range cfg.Sinks {
+		if _, err := e.openSink(s.Path, s.Compression); err != nil {
+			return nil, err
+		}
+	}
+	t := o.Tuning
+	e.lim = limits{workers: o.Parallelism, memory: t.Memory, scratch: cfg.ScratchDir, spillGroup: t.SpillGroup,
+		groupRows: t.GroupRows, hashBits: t.HashBits, indexRuns: t.IndexRuns}
+	if e.lim.workers <= 0 {
+		e.lim.workers = runtime.GOMAXPROCS(0)
+	}
+	e.lim.memory = orDefault(t.Memory, int(float64(cfg.MemoryLimit)*memoryShare))
+	e.lim.groupRows = orDefault(t.GroupRows, defaultGroupRows)
+	e.lim.hashBits = orDefault(t.HashBits, defaultHashBits)
+	e.lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)
+	return e, nil
+}
+
+func orDefault(v, d int) int {
+	if v <= 0 {
+		return d
+	}
+	return v
+}
+
+// openSink returns the sink at a root, which the configuration or the state
+// names.
+func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
+	if s, ok := e.sinks[root]; ok {
+		return s, nil
+	}
+	st, err := blob.NewLocal(root)
+	if err != nil {
+		return nil, fmt.Errorf("sink %s: %w", root, err)
+	}
+	s := parquet.New(st, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program})
+	e.sinks[root] = s
+	return s, nil
+}
+
+// scratch makes the scratch folder of this process.
+func (e *Engine) scratch() (func(), error) {
+	if err := os.MkdirAll(e.cfg.ScratchDir, 0o700); err != nil {
+		return nil, fmt.Errorf("scratch_dir: %w", err)
+	}
+	dir, err := os.MkdirTemp(e.cfg.ScratchDir, "apply-*")
+	if err != nil {
+		return nil, fmt.Errorf("scratch_dir: %w", err)
+	}
+	e.lim.scratch = dir
+	return func() { _ = os.RemoveAll(dir) }, nil
+}
+
+func (e *Engine) env() *env {
+	return &env{store: e.store, source: e.source, sinks: e.sinks, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta, progress: e.opts.Progress}
+}
+
+// Lock takes the state for writing. The caller unlocks it.
+func (e *Engine) Lock(ctx context.Context, command string) (*state.Lock, error) {
+	return e.store.Lock(ctx, state.NewHolder(command), e.opts.LockTimeout)
+}

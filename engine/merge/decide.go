@@ -1,0 +1,76 @@
+package merge
+
+import (
+	"cmp"
+	"slices"
+
+	"reconcile/engine/rows"
+)
+
+// Rec is what must be known of a row to judge it. Loc is the caller's: where
+// the row is.
+type Rec struct {
+	Key, Raw int64
+	Ver      uint64
+	Loc      uint64
+}
+
+// Decide judges rows: set is called with the Loc of every row that is not to
+// be published. recs must hold all rows of each key that it holds any of; it is
+// sorted in place. canon gives a raw user's canonical user.
+func Decide(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Verdict)) {
+	slices.SortFunc(recs, func(a, b Rec) int {
+		if a.Key != b.Key {
+			return cmp.Compare(a.Key, b.Key)
+		}
+		if a.Raw != b.Raw {
+			return cmp.Compare(a.Raw, b.Raw)
+		}
+		return cmp.Compare(a.Ver, b.Ver)
+	})
+	for i := 0; i < len(recs); {
+		j := i + 1
+		for j < len(recs) && recs[j].Key == recs[i].Key {
+			j++
+		}
+		if j-i > 1 {
+			decideKey(recs[i:j], canon, set)
+		}
+		i = j
+	}
+}
+
+// decideKey judges the rows of one key, sorted by (raw, version).
+func decideKey(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Verdict)) {
+	n := 0 // recs[:n] becomes the newest row of each raw user
+	for i := range recs {
+		if i+1 < len(recs) && recs[i+1].Raw == recs[i].Raw {
+			set(recs[i].Loc, rows.Drop)
+			continue
+		}
+		recs[n] = recs[i]
+		n++
+	}
+	if n == 1 {
+		return
+	}
+	type member struct {
+		user int64
+		rec  Rec
+	}
+	group := make([]member, n)
+	for i, r := range recs[:n] {
+		group[i] = member{canon(r.Raw), r}
+	}
+	// The winner of each user comes last.
+	slices.SortFunc(group, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.user, b.user),
+			cmp.Compare(rows.DumpRank(a.rec.Ver), rows.DumpRank(b.rec.Ver)),
+			cmp.Compare(a.rec.Raw, b.rec.Raw))
+	})
+	for i := range group[:n-1] {
+		if group[i].user == group[i+1].user {
+			set(group[i].rec.Loc, rows.Shadow)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync/atomic"
+
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/internal/parquet"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// target is one sink of a table, and the table's folder there.
+type target struct {
+	sink        sinks.Sink
+	folder      string
+	compression string
+}
+
+// attempt is one try at a table's commit: everything that it stages bears its
+// name, so that what an interrupted one left can be told and removed.
+type attempt struct {
+	name    string
+	store   *state.Store
+	targets []target
+	schema  *schema
+	meta    map[string]string
+	files   atomic.Int64
+}
+
+// part is the new content of one partition, staged and durable.
+type part struct {
+	record  state.Partition
+	staged  []string // by record.Files
+	objects []*state.Sealed
+}
+
+// multiWriter writes the same rows to every sink of a table.
+type multiWriter struct{ ws []sinks.Writer }
+
+func (m *multiWriter) Write(ctx context.Context, b *column.Batch) error {
+	for _, w := range m.ws {
+		if err := w.Write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *multiWriter) abort() {
+	for _, w := range m.ws {
+		w.Abort()
+	}
+}
+
+// openData starts a data file in every sink.
+func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
+	m := &multiWriter{}
+	name := fmt.Sprintf("f%06d", a.files.Add(1))
+	for _, t := range a.targets {
+		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta})
+		if err != nil {
+			m.abort()
+			return nil, err
+		}
+		m.ws = append(m.ws, w)
+	}
+	return m, nil
+}
+
+// closeData makes a data file durable in every sink.
+func (a *attempt) closeData(m *multiWriter, final string, p *part) error {
+	for i, w := range m.ws {
+		f, err := w.Close()
+		if err != nil {
+			m.abort()
+			return err
+		}
+		p.record.Files = append(p.record.Files, state.File{Sink: i, Path: path.Join(a.targets[i].folder, final),
+			Size: f.Size, Rows: f.Rows, Digest: f.Digest})
+		p.staged = append(p.staged, f.Path)
+	}
+	return nil
+}
+
+// shadowWriter writes shadow rows as an object of the state.
+type shadowWriter struct {
+	obj *state.ObjectWriter
+	pq  *parquet.Writer
+}
+
+func (a *attempt) openShadow() (*shadowWriter, error) {
+	return openObject(a.store, a.schema.published())
+}
+
+func openObject(store *state.Store, cols []column.Column) (*shadowWriter, error) {
+	w := &shadowWriter{obj: store.NewObject()}
+	var err error
+	if w.pq, err = parquet.NewWriter(w.obj, cols, parquet.Options{Compression: "zstd"}); err != nil {
+		return nil, errors.Join(err, w.obj.Abort())
+	}
+	return w, nil
+}
+
+func (w *shadowWriter) Write(_ context.Context, b *column.Batch) error { return w.pq.WriteRowGroup(b) }
+
+func (w *shadowWriter) close(ctx context.Context) (*state.Sealed, error) {
+	if _, err := w.pq.Close(); err != nil {
+		return nil, errors.Join(err, w.obj.Abort())
+	}
+	return w.obj.Close(ctx)
+}
+
+// writePart merges the rows of one partition into new files. merge calls its
+// argument for every row that stays.
+func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal uint32,
+	merge func(emit func(ch *rows.Chunk, i int) error) error) (_ *part, err error) {
+	p := &part{record: state.Partition{Ordinal: ordinal, Value: value}}
+	if value == rows.NullPart {
+		p.record.Value, p.record.Null = 0, true
+	}
+	var data *multiWriter
+	var shadow *shadowWriter
+	pub := o.assembler(a.schema, func() (batchWriter, error) {
+		var err error
+		data, err = a.openData(ctx)
+		return data, err
+	})
+	sha := o.assembler(a.schema, func() (batchWriter, error) {
+		var err error
+		shadow, err = a.openShadow()
+		return shadow, err
+	})
+	defer func() {
+		if err != nil && data != nil {
+			data.abort()
+		}
+		if err != nil && shadow != nil {
+			err = errors.Join(err, shadow.obj.Abort())
+		}
+	}()
+	err = merge(func(ch *rows.Chunk, i int) error {
+		if o.onRow != nil {
+			if err := o.onRow(ch.Rows[i], ordinal); err != nil {
+				return err
+			}
+		}
+		if ch.Verdict(i) == rows.Shadow {
+			return sha.add(ctx, ch, i)
+		}
+		return pub.add(ctx, ch, i)
+	})
+	if err = errors.Join(err, pub.flush(ctx), sha.flush(ctx)); err != nil {
+		return nil, err
+	}
+	return p, a.closePart(ctx, p, data, shadow, pub.rows, sha.rows)
+}
+
+func (a *attempt) closePart(ctx context.Context, p *part, data *multiWriter, shadow *shadowWriter, nPub, nShadow int64) error {
+	p.record.Rows = nPub
+	if data != nil {
+		final := path.Join(partDir(a.schema.part.Unit, partValue(&p.record)), "part-00000.parquet")
+		if err := a.closeData(data, final, p); err != nil {
+			return err
+		}
+	}
+	if shadow == nil {
+		return nil
+	}
+	obj, err := shadow.close(ctx)
+	if err != nil {
+		return err
+	}
+	p.objects = append(p.objects, obj)
+	p.record.Shadow = obj.Ref
+	p.record.Shadow.Rows = nShadow
+	return nil
+}
+
+// partValue returns the partition's value, NullPart for the default one.
+func partValue(p *state.Partition) int64 {
+	if p.Null {
+		return rows.NullPart
+	}
+	return p.Value
+}
+
+// output is what all partitions of a pass share.
+type output struct {
+	canon func(int64) int64
+	dumps []int64
+	group int
+	// onRow sees every row that stays, published or shadow; it must be safe for
+	// several goroutines.
+	onRow func(r rows.Row, ordinal uint32) error
+}
+
+func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembler {
+	return &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.group, open: open}
+}

@@ -1,0 +1,342 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/engine/identity"
+	"reconcile/state"
+)
+
+// Action is what a plan does to a table; its text is its symbol in a plan.
+type Action string
+
+// The actions.
+const (
+	None    Action = ""
+	Create  Action = "+"
+	Update  Action = "~"
+	Rebuild Action = "-/+"
+	Destroy Action = "-"
+	Forget  Action = "."
+)
+
+// Hold is something that waits, and why.
+type Hold struct {
+	Table  string `json:"table,omitempty"` // empty: a whole dump
+	Dump   int64  `json:"dump,omitempty"`
+	File   string `json:"file,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// DumpStep is one dump that a table is about to take.
+type DumpStep struct {
+	Dump   int64 `json:"dump"`
+	Files  int   `json:"files"`
+	Bytes  int64 `json:"bytes"`
+	Resync bool  `json:"resync,omitempty"`
+	Void   bool  `json:"void,omitempty"` // a later resync makes it void: not read
+}
+
+// TablePlan is what a plan does to one table.
+type TablePlan struct {
+	Name          string     `json:"name"`
+	Action        Action     `json:"action"`
+	Change        ConfigDiff `json:"change"`
+	Dumps         []DumpStep `json:"dumps,omitempty"`
+	Columns       []string   `json:"new_columns,omitempty"`
+	Behind        bool       `json:"behind,omitempty"` // left out by -target
+	RowsNow       int64      `json:"rows_now"`
+	PartitionsNow int        `json:"partitions_now"`
+	Partitions    int64      `json:"partitions_to_write"`
+	BytesToWrite  int64      `json:"bytes_to_write"`
+	Exact         bool       `json:"exact,omitempty"`
+	Rekeyed       int        `json:"users_rekeyed,omitempty"`
+	Drift         []string   `json:"drift,omitempty"`
+	Lost          []int64    `json:"lost_dumps,omitempty"`
+	Destroys      []string   `json:"destroys,omitempty"`
+	Counts        *Counts    `json:"counts,omitempty"`
+
+	cfg        *config.Table
+	kind, key  string
+	old        *state.Table
+	parts      []*state.Partition
+	pending    []delivery
+	all        []delivery // every delivery in the source, for a rebuild
+	oldMapping *identity.Closure
+	remap      bool
+	touched    []touchedFile
+	holding    bool // a file turned out to hold the table during the apply
+}
+
+// Destructive reports whether the step replaces or removes what is there.
+func (t *TablePlan) Destructive() bool {
+	if t.Action == Destroy || t.Action == Rebuild || len(t.Destroys) > 0 {
+		return true
+	}
+	if t.old == nil {
+		return false
+	}
+	return slices.ContainsFunc(t.Dumps, func(d DumpStep) bool { return d.Resync })
+}
+
+// MappingPlan is what becomes of the user mapping.
+type MappingPlan struct {
+	From    *int64   `json:"from_dump"`
+	To      *int64   `json:"to_dump"`
+	Entries int      `json:"entries"`
+	Merged  int      `json:"users_merged"`
+	Parted  int      `json:"users_parted"`
+	Notes   []string `json:"warnings,omitempty"`
+}
+
+// Plan says what an apply would do. It is a value of one moment; Apply refuses
+// it when the state has moved on.
+type Plan struct {
+	Lineage   string       `json:"lineage"`
+	Serial    uint64       `json:"serial"`
+	Mapping   MappingPlan  `json:"mapping"`
+	Tables    []*TablePlan `json:"tables"`
+	Holds     []Hold       `json:"holds,omitempty"`
+	Unclaimed []string     `json:"unclaimed,omitempty"`
+	Notices   []string     `json:"notices,omitempty"`
+	Recover   []string     `json:"recover,omitempty"` // tables whose commit an earlier apply left unfinished
+
+	snap       *state.Snapshot
+	listing    *dump.Listing
+	newMapping *mappingRead // nil: as it is
+	mapping    *identity.Mapping
+	closure    *identity.Closure
+	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
+	closures   map[string]*identity.Closure
+	diags      hcl.Diagnostics
+}
+
+// Counts returns the numbers of the plan's last line.
+func (p *Plan) Counts() (add, change, destroy int) {
+	for _, t := range p.Tables {
+		switch t.Action {
+		case Create:
+			add++
+		case Update, Rebuild, Forget:
+			change++
+		case Destroy:
+			destroy++
+		}
+	}
+	return add, change, destroy
+}
+
+// Changes reports whether an apply would do anything.
+func (p *Plan) Changes() bool {
+	a, c, d := p.Counts()
+	return a+c+d > 0 || len(p.Recover) > 0 || p.newMapping != nil
+}
+
+// Close lets go of what the plan pins in the state.
+func (p *Plan) Close() error { return p.snap.Close() }
+
+// DiagnosticsError carries mistakes of the configuration that only the real
+// tables show.
+type DiagnosticsError struct{ Diags hcl.Diagnostics }
+
+func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
+
+// Plan reads what there is and says what an apply would do. It changes nothing.
+func (e *Engine) Plan(ctx context.Context) (_ *Plan, err error) {
+	snap, err := e.store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Lineage: snap.Lineage, Serial: snap.Serial, snap: snap, closures: map[string]*identity.Closure{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, snap.Close())
+		}
+	}()
+	if p.listing, err = e.source.List(ctx); err != nil {
+		return nil, err
+	}
+	p.Notices = append(p.Notices, p.listing.Notices...)
+	for _, pub := range snap.Publishes {
+		p.Recover = append(p.Recover, pub.Table)
+	}
+	if err := e.checkSinks(ctx, p); err != nil {
+		return nil, err
+	}
+	e.holdManifests(p)
+	if err := e.planMapping(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := e.planTables(ctx, p); err != nil {
+		return nil, err
+	}
+	if p.diags.HasErrors() {
+		return nil, &DiagnosticsError{config.Join(p.diags)}
+	}
+	return p, nil
+}
+
+// checkSinks refuses sinks that belong to another state.
+func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
+	for _, s := range e.cfg.Sinks {
+		cur, err := e.sinks[s.Path].Current(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Address(), err)
+		}
+		if cur != nil && cur.Lineage != p.Lineage {
+			have := "the state " + e.cfg.StatePath + " is empty"
+			if p.Lineage != "" {
+				have = "the state " + e.cfg.StatePath + " is of lineage " + p.Lineage
+			}
+			return fmt.Errorf("%s at %s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
+				s.Address(), s.Path, cur.Lineage, have)
+		}
+	}
+	return nil
+}
+
+// holdManifests turns what cannot be read, and what changed after it was
+// applied, into holds, and drops those dumps from the listing.
+func (e *Engine) holdManifests(p *Plan) {
+	for _, pr := range p.listing.Problems {
+		p.Holds = append(p.Holds, Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
+	}
+	p.listing.Dumps = slices.DeleteFunc(p.listing.Dumps, func(d *dump.Dump) bool {
+		was, ok := p.snap.Dumps[d.ID]
+		if !ok || was.Digest == d.Digest || slices.Contains(e.opts.AcceptManifest, d.ID) {
+			return false
+		}
+		p.Holds = append(p.Holds, Hold{Dump: d.ID, File: d.Manifest,
+			Reason: fmt.Sprintf("the manifest changed after it was applied (as %s); -accept-manifest=%d plans the rebuild", was.Manifest, d.ID)})
+		return true
+	})
+}
+
+// skipped reports whether a skip_dump block leaves a table out of a dump.
+func (e *Engine) skipped(id int64, table string) bool {
+	for _, s := range e.cfg.Skips {
+		if s.Dump == id && slices.ContainsFunc(s.Tables, func(t string) bool { return t == table || t == "*" }) {
+			return true
+		}
+	}
+	return false
+}
+
+// closureOf returns the closure of a mapping that the state keeps.
+func (e *Engine) closureOf(ctx context.Context, p *Plan, ref state.Ref) (*identity.Closure, error) {
+	if ref.IsZero() {
+		return nil, nil
+	}
+	if c, ok := p.closures[ref.Digest]; ok {
+		return c, nil
+	}
+	m, err := loadMapping(ctx, e.store, ref)
+	if err != nil {
+		return nil, err
+	}
+	p.closures[ref.Digest] = m.Closure()
+	return p.closures[ref.Digest], nil
+}
+
+// planMapping finds the newest good mapping: that of the state unless a newer
+// dump, or a corrected one, has another.
+func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
+	have := p.snap.Mapping
+	if have != nil && e.skipped(have.Dump, tableMapping) {
+		have = nil
+	}
+	p.standing = have
+	for _, d := range slices.Backward(p.listing.Dumps) {
+		en := d.Entry(tableMapping)
+		if en == nil || e.skipped(d.ID, tableMapping) {
+			continue
+		}
+		if have != nil && (d.ID < have.Dump || d.ID == have.Dump && en.Digest == have.Digest) {
+			break
+		}
+		read, err := e.readMappingOf(ctx, d.ID, en)
+		var bad *fileError
+		if errors.As(err, &bad) && ctx.Err() == nil {
+			p.Holds = append(p.Holds, Hold{Table: tableMapping, Dump: d.ID, File: bad.file.key, Reason: bad.err.Error()})
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		p.newMapping, p.mapping = read, read.mapping
+		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest}
+		break
+	}
+	if p.newMapping == nil && p.standing != nil {
+		m, err := loadMapping(ctx, e.store, p.standing.Ref)
+		if err != nil {
+			return err
+		}
+		p.mapping = m
+	}
+	return e.describeMapping(ctx, p)
+}
+
+func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*mappingRead, error) {
+	if en.Problem != "" {
+		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
+	}
+	return readMapping(ctx, e.source, id, en)
+}
+
+func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
+	if p.snap.Mapping != nil {
+		p.Mapping.From = &p.snap.Mapping.Dump
+	}
+	if p.standing == nil {
+		return nil
+	}
+	p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, p.mapping.Len()
+	p.closure = p.mapping.Closure()
+	if p.newMapping == nil {
+		p.closures[p.standing.Ref.Digest] = p.closure
+		return nil
+	}
+	var old *identity.Closure
+	if p.snap.Mapping != nil {
+		var err error
+		if old, err = e.closureOf(ctx, p, p.snap.Mapping.Ref); err != nil {
+			return err
+		}
+	}
+	for _, raw := range identity.Diff(old, p.closure) {
+		if p.closure.Canon(raw) == raw {
+			p.Mapping.Parted++
+		} else {
+			p.Mapping.Merged++
+		}
+	}
+	p.Mapping.Notes = describeReport(p.newMapping.report)
+	if len(p.Mapping.Notes) > 0 && e.cfg.OnConflict == "fail" {
+		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
+			p.newMapping.dump, strings.Join(p.Mapping.Notes, "; "))
+	}
+	return nil
+}
+
+// describeReport names conflicts and cycles.
+func describeReport(r *identity.Report) []string {
+	var out []string
+	if r.Conflicts > 0 {
+		c := r.FirstConflicts[0]
+		out = append(out, fmt.Sprintf("%d users have more than one target, as %d: %d and %d (the newest counts)", r.Conflicts, c.From, c.Chosen, c.Other))
+	}
+	if r.Cycles > 0 {
+		c := r.FirstCycles[0]
+		out = append(out, fmt.Sprintf("%d cycles of users, as %v (their smallest id counts)", r.Cycles, c.Members))
+	}
+	return out
+}

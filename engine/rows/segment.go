@@ -1,0 +1,122 @@
+package rows
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"sync/atomic"
+
+	"reconcile/internal/column"
+)
+
+// Verdict is what becomes of a row.
+type Verdict uint32
+
+// The verdicts. Publish is the zero value: most rows are.
+const (
+	Publish Verdict = iota
+	Shadow          // kept beside the table: hidden by another raw user's row
+	Drop            // replaced by a newer row of its raw key
+)
+
+// Verdicts holds two bits for each row of a segment. Set may be called by many
+// goroutines at once, but once a row.
+type Verdicts []uint32
+
+// NewVerdicts returns verdicts for n rows, all Publish.
+func NewVerdicts(n int) Verdicts { return make(Verdicts, (n+15)/16) }
+
+// Set gives row i its verdict.
+func (v Verdicts) Set(i int, to Verdict) { atomic.OrUint32(&v[i/16], uint32(to)<<(i%16*2)) }
+
+// Get returns the verdict of row i.
+func (v Verdicts) Get(i int) Verdict { return Verdict(v[i/16] >> (i % 16 * 2) & 3) }
+
+// PartRange is the place of a partition's rows in a segment.
+type PartRange struct {
+	Part   int64
+	Lo, Hi int
+}
+
+// Segment is a sorted, immutable run of rows, in memory or in a scratch file.
+type Segment struct {
+	Parts    []PartRange
+	Verdicts Verdicts
+	n        int
+	rows     []Row // sorted; nil when spilled
+	batch    *column.Batch
+	file     *spillFile
+}
+
+// NewSegment sorts rows and takes ownership of them and of the batch that
+// their At points into. Rows of the batch that no Row names are left out.
+func NewSegment(rs []Row, batch *column.Batch) *Segment {
+	slices.SortFunc(rs, Compare)
+	s := &Segment{n: len(rs), rows: rs, batch: batch, Verdicts: NewVerdicts(len(rs))}
+	for i := 0; i < len(rs); {
+		j := i + 1
+		for j < len(rs) && rs[j].Part == rs[i].Part {
+			j++
+		}
+		s.Parts = append(s.Parts, PartRange{rs[i].Part, i, j})
+		i = j
+	}
+	return s
+}
+
+// Len returns the number of rows.
+func (s *Segment) Len() int { return s.n }
+
+// Rows returns all rows in order. For a spilled segment it returns nil: call
+// it before Spill.
+func (s *Segment) Rows() []Row { return s.rows }
+
+// Close removes the scratch file, if any.
+func (s *Segment) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.remove()
+}
+
+// Chunk is a stretch of sorted rows with the batch that holds their columns.
+// The batch may be kept.
+type Chunk struct {
+	Rows     []Row
+	Batch    *column.Batch
+	Verdicts Verdicts
+	First    int // position of Rows[0] in Verdicts
+}
+
+// Verdict returns the verdict of Rows[i].
+func (c *Chunk) Verdict(i int) Verdict { return c.Verdicts.Get(c.First + i) }
+
+// Cursor reads rows in the order of (raw user, key). Next returns nil at the
+// end.
+type Cursor interface {
+	Next(ctx context.Context) (*Chunk, error)
+	Close() error
+}
+
+// Open returns a cursor over the rows of one partition, nil if there are none.
+func (s *Segment) Open(part int64) Cursor {
+	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
+	if i == len(s.Parts) || s.Parts[i].Part != part {
+		return nil
+	}
+	r := s.Parts[i]
+	if s.file != nil {
+		return s.file.open(r, s.Verdicts)
+	}
+	return &memCursor{chunk: &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo}}
+}
+
+type memCursor struct{ chunk *Chunk }
+
+func (c *memCursor) Next(context.Context) (*Chunk, error) {
+	ch := c.chunk
+	c.chunk = nil
+	return ch, nil
+}
+
+func (c *memCursor) Close() error { return nil }

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/engine/identity"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// env is what all tables of an apply share.
+type env struct {
+	store    *state.Store
+	source   *dump.Source
+	sinks    map[string]sinks.Sink // by root
+	lim      limits
+	program  string
+	noDelta  bool
+	progress func(table string, rows, bytes int64)
+}
+
+// delivery is what one dump lists of a table.
+type delivery struct {
+	dump    int64
+	entry   *dump.Entry
+	skipped bool
+}
+
+// tableRun brings one table to its new state. It is used once, by one
+// goroutine; what it does in parallel it owns.
+type tableRun struct {
+	env        *env
+	cfg        *config.Table
+	kind, key  string
+	old        *state.Table // nil for a new table
+	oldParts   []*state.Partition
+	oldSinks   []sinks.Sink // by index of old.Sinks
+	readFrom   int          // index into old.Sinks
+	pending    []delivery   // sorted by dump
+	oldMapping *identity.Closure
+	newMapping *identity.Closure
+	mapping    *state.Mapping // that the table will stand at; nil without any
+	full       *identity.Mapping
+	attempt    *attempt
+	schema     *schema
+	ids        []int64 // all dumps, sorted: rank -> id
+	rank       map[int64]int
+	floor      int64 // everything of smaller dumps is void
+	hasFloor   bool
+	// asNew says that the table's stored rows are not to be used.
+	asNew bool
+	// badHeader is a file whose header cannot be read.
+	badHeader *fileError
+	holding   bool // a file turned out to hold the table
+}
+
+// Counts says what an apply did to a table.
+type Counts struct {
+	Read        int64 `json:"rows_read"`
+	Bytes       int64 `json:"bytes_read"`
+	Added       int64 `json:"rows_added"`
+	Replaced    int64 `json:"rows_replaced"`
+	Rekeyed     int64 `json:"rows_rekeyed"`
+	Collapsed   int64 `json:"rows_collapsed"`
+	Revived     int64 `json:"rows_revived"`
+	Removed     int64 `json:"rows_removed"`
+	Quarantined int64 `json:"rows_quarantined"`
+	Rescued     int64 `json:"rows_rescued"`
+	Partitions  int64 `json:"partitions_written"`
+	Written     int64 `json:"bytes_written"`
+	Rows        int64 `json:"rows"`
+}
+
+// change is the staged new state of a table: durable, and invisible until it
+// is committed.
+type change struct {
+	table    *state.Table
+	parts    []*part
+	removed  []uint32 // ordinals
+	all      bool     // parts are all there is
+	objects  []*state.Sealed
+	counts   Counts
+	unlisted map[string]int64
+}
+
+// prepare settles the dumps and their order.
+func (r *tableRun) prepare() {
+	seen := map[int64]bool{}
+	if r.old != nil {
+		for _, a := range r.old.Applied {
+			seen[a.Dump] = true
+			r.raiseFloor(a.Dump, a.Incremental || a.Skipped)
+		}
+	}
+	for _, d := range r.pending {
+		seen[d.dump] = true
+		r.raiseFloor(d.dump, d.skipped || d.entry.Incremental)
+	}
+	r.ids = sortedKeys(seen)
+	r.rank = make(map[int64]int, len(r.ids))
+	for i, id := range r.ids {
+		r.rank[id] = i
+	}
+}
+
+func (r *tableRun) raiseFloor(id int64, incremental bool) {
+	if !incremental && (!r.hasFloor || id > r.floor) {
+		r.floor, r.hasFloor = id, true
+	}
+}
+
+// live reports whether rows of a dump count.
+func (r *tableRun) live(id int64) bool { return !r.hasFloor || id >= r.floor }
+
+// files lists the part files to read: those of live pending dumps.
+func (r *tableRun) files() []sourceFile {
+	var out []sourceFile
+	for _, d := range r.pending {
+		if d.skipped || !r.live(d.dump) {
+			continue
+		}
+		for i, f := range d.entry.Files {
+			out = append(out, sourceFile{dump: d.dump, rank: r.rank[d.dump], index: i, key: f.Key,
+				columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
+		}
+	}
+	return out
+}
+
+// delivered lists the columns that the pending dumps bring. Of void dumps only
+// what the manifest says counts; without a list of columns a live dump brings
+// the fields of its files, which fields gives.
+func (r *tableRun) delivered(ctx context.Context) ([]delivered, error) {
+	var out []delivered
+	for _, d := range r.pending {
+		if d.skipped {
+			continue
+		}
+		names := d.entry.Columns
+		if !d.entry.HasColumns && r.live(d.dump) {
+			for i, f := range d.entry.Files {
+				h, err := readHeader(ctx, r.env.source, f.Key)
+				if err != nil {
+					return nil, &fileError{sourceFile{dump: d.dump, index: i, key: f.Key}, err}
+				}
+				for _, fl := range h.Fields() {
+					names = append(slices.Clip(names), fl.Name)
+				}
+			}
+		}
+		for _, n := range names {
+			out = append(out, delivered{n, d.dump})
+		}
+	}
+	return out, nil
+}
+
+// newTable returns the table's record after the run, without its content.
+func (r *tableRun) newTable() *state.Table {
+	t := &state.Table{Name: r.cfg.Name, Kind: r.kind, Key: r.key, PartitionBy: r.cfg.PartitionText(),
+		OnSchemaChange: r.cfg.OnSchemaChange, OnCastError: r.cfg.OnCastError, Listed: r.cfg.Columns, Columns: r.schema.stateColumns()}
+	for _, tg := range r.attempt.targets {
+		t.Sinks = append(t.Sinks, state.SinkTable{Root: tg.sink.Root(), Folder: tg.folder, Compression: tg.compression})
+	}
+	if r.old != nil {
+		t.Applied = slices.Clone(r.old.Applied)
+		t.Generation, t.NextOrdinal = r.old.Generation, r.old.NextOrdinal
+		t.Index, t.Users = slices.Clone(r.old.Index), r.old.Users
+		for _, q := range r.old.Quarantine {
+			if r.live(q.Dump) {
+				t.Quarantine = append(t.Quarantine, q)
+			}
+		}
+	}
+	for _, d := range r.pending {
+		t.Applied = slices.DeleteFunc(t.Applied, func(a state.Applied) bool { return a.Dump == d.dump })
+		t.Applied = append(t.Applied, state.Applied{Dump: d.dump, Digest: d.entry.Digest, Incremental: d.entry.Incremental, Skipped: d.skipped})
+	}
+	slices.SortFunc(t.Applied, func(a, b state.Applied) int { return int(min(max(a.Dump-b.Dump, -1), 1)) })
+	if r.mapping != nil {
+		t.HasMapping, t.MappingDump, t.Mapping = true, r.mapping.Dump, r.mapping.Ref
+	}
+	if n := len(t.Applied); n > 0 {
+		t.LastDelivery = t.Applied[n-1].Dump
+	}
+	return t
+}
+
+// canon is the mapping that the table will stand at.
+func (r *tableRun) canon(raw int64) int64 { return r.newMapping.Canon(raw) }
+
+func (r *tableRun) metadata() map[string]string {
+	m := map[string]string{"reconcile.version": r.env.program, "reconcile.table": r.cfg.Name, "reconcile.attempt": r.attempt.name}
+	if n := len(r.ids); n > 0 {
+		m["reconcile.dump"] = fmt.Sprint(r.ids[n-1])
+	}
+	return m
+}

@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/config"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/internal/parquet"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// conversion turns a column of the old schema into one of the new.
+type conversion struct {
+	from *column.Column // name and type in the old files; nil when it is new
+	cast bool
+	hmac []byte
+	void bool // masked away: all null
+}
+
+// conversions plans how rows of the old columns become rows of s.
+func (s *schema) conversions(old []state.Column) ([]conversion, error) {
+	have := map[string]state.Column{}
+	for _, c := range old {
+		have[fold(c.Delivered)] = c
+	}
+	n := len(s.payload) - 1
+	out := make([]conversion, n+1)
+	for i, p := range s.payload[:n] {
+		c, ok := have[p.fold]
+		if !ok {
+			continue
+		}
+		typ, err := column.ParseType(c.Type)
+		if err != nil {
+			return nil, fmt.Errorf("column %s in the state: %w", c.Name, err)
+		}
+		out[i] = conversion{from: &column.Column{Name: c.Name, Type: typ}, cast: typ != p.typ}
+		if string(p.mask) != c.Mask {
+			out[i].void = p.mask == config.MaskNull
+			if p.mask == config.MaskHMAC {
+				out[i].hmac = p.key
+			}
+		}
+	}
+	out[n] = conversion{from: &column.Column{Name: colRescued}}
+	return out, nil
+}
+
+// stateRows feeds the rows that a table has, published and shadow, to the
+// ingest as rows of its schema. Rows of dumps below floor are left out.
+func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error {
+	conv, err := g.schema.conversions(r.old.Columns)
+	if err != nil {
+		return err
+	}
+	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	for _, c := range conv {
+		if c.from != nil {
+			want = append(want, *c.from)
+		}
+	}
+	w := &ingestWorker{g: g, ctx: ctx}
+	for _, p := range r.oldParts {
+		err := r.eachStateBatch(ctx, p, want, func(b *column.Batch, _ bool) error {
+			if w.b == nil {
+				w.b = newBuilder(g.schema)
+			}
+			if err := w.b.addState(b, r.old.Key, conv, r.rank, floor); err != nil {
+				return err
+			}
+			g.progress(int64(b.N), 0)
+			if w.b.memory() > g.lim.memory/g.lim.workers {
+				return w.sealAndSpill()
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.seal()
+}
+
+// eachStateBatch reads the data files and the shadow rows of a partition.
+func (r *tableRun) eachStateBatch(ctx context.Context, p *state.Partition, want []column.Column, use func(b *column.Batch, shadow bool) error) error {
+	for _, f := range p.Files {
+		if f.Sink != r.readFrom {
+			continue
+		}
+		rd, err := r.openData(ctx, f, want)
+		if err != nil {
+			return err
+		}
+		if err := eachBatch(ctx, rd, func(b *column.Batch) error { return use(b, false) }); err != nil {
+			return fmt.Errorf("reading %s: %w", f.Path, err)
+		}
+	}
+	if p.Shadow.IsZero() {
+		return nil
+	}
+	rd, err := r.openObject(ctx, p.Shadow, want)
+	if err != nil {
+		return err
+	}
+	return eachBatch(ctx, rd, func(b *column.Batch) error { return use(b, true) })
+}
+
+func (r *tableRun) openData(ctx context.Context, f state.File, want []column.Column) (sinks.Reader, error) {
+	return r.oldSinks[f.Sink].Open(ctx, f.Path, f.Pin, want)
+}
+
+func eachBatch(ctx context.Context, rd sinks.Reader, use func(*column.Batch) error) (err error) {
+	defer func() { err = errors.Join(err, rd.Close()) }()
+	for {
+		b, err := rd.Next(ctx)
+		if err != nil || b == nil {
+			return err
+		}
+		if err := use(b); err != nil {
+			return err
+		}
+	}
+}
+
+// objectReader reads rows of an object of the state, a row group at a time.
+type objectReader struct {
+	obj   *state.Object
+	pq    *parquet.File
+	want  []column.Column
+	group int
+}
+
+func (r *tableRun) openObject(ctx context.Context, ref state.Ref, want []column.Column) (sinks.Reader, error) {
+	return openObjectRows(ctx, r.env.store, ref, want)
+}
+
+func openObjectRows(ctx context.Context, store *state.Store, ref state.Ref, want []column.Column) (sinks.Reader, error) {
+	obj, err := store.OpenObject(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	pq, err := parquet.Open(obj, obj.Size())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("object %s of the state: %w", ref.Digest, err), obj.Close())
+	}
+	return &objectReader{obj: obj, pq: pq, want: want}, nil
+}
+
+func (o *objectReader) Next(context.Context) (*column.Batch, error) {
+	if o.group >= o.pq.RowGroups() {
+		return nil, nil
+	}
+	b := &column.Batch{}
+	if err := o.pq.ReadRowGroup(o.group, o.want, b); err != nil {
+		return nil, fmt.Errorf("object %s of the state: %w", o.obj.Ref().Digest, err)
+	}
+	o.group++
+	return b, nil
+}
+
+func (o *objectReader) Close() error { return o.obj.Close() }
+
+// addState appends rows that a table has.
+func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank map[int64]int, floor int64) error {
+	keys, raws, dumps := in.Col(key), in.Col(colRawUser), in.Col(colDump)
+	picks := make([]column.Pick, 0, in.N)
+	for i := range in.N {
+		if dumps.Ints[i] >= floor {
+			picks = append(picks, column.Pick{Row: uint32(i)})
+		}
+	}
+	clear(b.items)
+	n := len(conv) - 1
+	var g column.Gatherer
+	for i, c := range conv[:n] {
+		g.Column(&b.cols[i], []*column.Column{b.convert(in, c, i)}, picks)
+	}
+	if err := b.carryRescued(in.Col(colRescued), picks); err != nil {
+		return err
+	}
+	for i, p := range picks {
+		ver, err := rows.Version(rank[dumps.Ints[p.Row]], 0, 0)
+		if err != nil {
+			return err
+		}
+		r := rows.Row{Raw: raws.Ints[p.Row], Key: keys.Ints[p.Row], Ver: ver, At: uint32(b.n + i)}
+		if b.schema.part.Unit != config.UnitNone {
+			r.Part = rows.NullPart
+			if b.schema.partCol >= 0 {
+				r.Part = partOf(b.schema.part.Unit, &b.cols[b.schema.partCol], b.n+i)
+			}
+		}
+		b.rows = append(b.rows, r)
+	}
+	b.n += len(picks)
+	return nil
+}
+
+// convert returns column i of the new schema for all rows of in, nil for null.
+// Values that do not cast are left in items, by row of in.
+func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column {
+	if c.from == nil || c.void {
+		return nil
+	}
+	src := in.Col(c.from.Name)
+	p := b.schema.payload[i]
+	switch {
+	case c.hmac != nil:
+		column.MaskColumn(src, c.hmac)
+	case c.cast:
+		dst := &column.Column{Name: p.Name, Type: p.typ}
+		dst.Reset()
+		for _, f := range column.Cast(src, p.typ, dst) {
+			b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: p.Delivered, Value: append([]byte(nil), f.Text...)})
+		}
+		return dst
+	}
+	return src
+}
+
+// carryRescued appends _rescued_data: what the rows had, without the columns
+// that the schema masks or no longer has, and what did not cast now. What a row
+// had already wins: it is the original, the column holds the repaired text.
+func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
+	dst := &b.cols[len(b.cols)-1]
+	for _, p := range picks {
+		had := []byte(nil)
+		if !old.IsNull(int(p.Row)) {
+			had = old.Bytes(int(p.Row))
+		}
+		items := b.items[int(p.Row)]
+		if had == nil && items == nil {
+			dst.AppendNulls(1)
+			continue
+		}
+		all, err := column.SplitRescue(had)
+		if err != nil {
+			return fmt.Errorf("_rescued_data %q: %w", had, err)
+		}
+		keep := all[:0]
+		for _, it := range all {
+			if b.schema.rescues(it.Name) {
+				keep = append(keep, it)
+			}
+		}
+		keep = b.schema.addRescued(keep, items)
+		if len(keep) == 0 {
+			dst.AppendNulls(1)
+			continue
+		}
+		dst.AppendBytes(column.AppendRescue(nil, keep))
+		b.rescued++
+	}
+	return nil
+}
+
+// rescues reports whether a rescued value of that name belongs to the rows.
+func (s *schema) rescues(name string) bool {
+	t, ok := s.target(name)
+	return ok && (t < 0 || s.payload[t].mask == config.MaskNone)
+}
+
+// addRescued adds values that did not cast, unless the row holds one of that
+// column already.
+func (s *schema) addRescued(keep, items []column.Rescued) []column.Rescued {
+	for _, it := range items {
+		known := false
+		for _, k := range keep {
+			known = known || fold(k.Name) == fold(it.Name)
+		}
+		if !known {
+			keep = append(keep, it)
+		}
+	}
+	return keep
+}

@@ -1,0 +1,393 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/engine/identity"
+	"reconcile/state"
+)
+
+// planTables plans every table that the export delivers, the state knows or
+// the configuration names.
+func (e *Engine) planTables(ctx context.Context, p *Plan) error {
+	names := map[string]bool{}
+	for _, d := range p.listing.Dumps {
+		for _, en := range d.Entries {
+			names[en.Name] = true
+		}
+	}
+	for name := range p.snap.Tables {
+		names[name] = true
+	}
+	var real []*config.Table
+	for _, name := range sortedKeys(names) {
+		t, cfg, err := e.planTable(ctx, p, name)
+		if err != nil {
+			return err
+		}
+		if cfg != nil {
+			real = append(real, cfg)
+		}
+		if t != nil {
+			p.Tables = append(p.Tables, t)
+		}
+	}
+	p.diags = append(p.diags, config.CheckFolders(real)...)
+	return e.checkTargets(p)
+}
+
+// checkTargets refuses a -target that names no table.
+func (e *Engine) checkTargets(p *Plan) error {
+	for _, t := range e.opts.Targets {
+		if !slices.ContainsFunc(p.Tables, func(tp *TablePlan) bool { return "table."+tp.Name == t }) {
+			return fmt.Errorf("-target=%s: no such table; targets are written table.NAME with the name of a real table", t)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) targeted(name string) bool {
+	return len(e.opts.Targets) == 0 || slices.Contains(e.opts.Targets, "table."+name)
+}
+
+// planTable plans one table. It returns no plan for a table that no block takes.
+func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePlan, *config.Table, error) {
+	old := p.snap.Tables[name]
+	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name]}
+	columns, err := e.knownColumns(ctx, p, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, diags := e.cfg.Table(name, columns)
+	p.diags = append(p.diags, diags...)
+	if diags.HasErrors() {
+		return nil, nil, nil
+	}
+	if cfg == nil {
+		return e.planLeaving(p, t), nil, nil
+	}
+	t.cfg = cfg
+	if !t.classify(columns) {
+		p.Holds = append(p.Holds, Hold{Table: name, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"})
+		return nil, cfg, nil
+	}
+	if old != nil {
+		t.RowsNow, t.PartitionsNow = old.Rows, len(t.parts)
+	}
+	return t, cfg, e.planContent(ctx, p, t)
+}
+
+// classify finds the table's kind and key.
+func (t *TablePlan) classify(columns []string) bool {
+	has := func(name string) bool {
+		return slices.ContainsFunc(columns, func(c string) bool { return fold(c) == name })
+	}
+	switch t.Name {
+	case tableUsers:
+		t.kind, t.key = kindUsers, colUserID
+		return true
+	case tableMapping:
+		t.kind, t.key = kindMapping, colFrom
+		return true
+	}
+	t.kind, t.key = kindEvents, colEventID
+	if fold(t.Name) == tableSessions || !has(colEventID) {
+		t.key = colSessionID
+	}
+	return has(t.key) && has(colUserID)
+}
+
+// knownColumns lists what is known of the delivered columns: what the state
+// has and what the manifests say. A table whose manifests never list columns
+// is looked up in the header of its newest file.
+func (e *Engine) knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]string, error) {
+	var out []string
+	if t.old != nil {
+		if t.old.Kind != kindMapping {
+			out = append(out, colUserID)
+		}
+		out = append(out, t.old.Key)
+		for _, c := range t.old.Columns {
+			out = append(out, c.Delivered)
+		}
+	}
+	var bare []*dump.Entry
+	for _, d := range p.listing.Dumps {
+		en := d.Entry(t.Name)
+		if en == nil || e.skipped(d.ID, t.Name) {
+			continue
+		}
+		t.all = append(t.all, delivery{dump: d.ID, entry: en})
+		out = append(out, en.Columns...)
+		if !en.HasColumns {
+			bare = append(bare, en)
+		}
+	}
+	for _, en := range bare {
+		if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == en.Digest }) {
+			continue
+		}
+		for _, f := range en.Files {
+			h, err := readHeader(ctx, e.source, f.Key)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if err != nil {
+				continue // the file holds the table; the reason is found where the files are read
+			}
+			for _, fl := range h.Fields() {
+				out = append(out, fl.Name)
+			}
+		}
+	}
+	return uniqueFold(out), nil
+}
+
+func uniqueFold(names []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(names, func(n string) bool {
+		f := fold(n)
+		had := seen[f]
+		seen[f] = true
+		return had
+	})
+}
+
+// planLeaving plans a table that no block takes (any more).
+func (e *Engine) planLeaving(p *Plan, t *TablePlan) *TablePlan {
+	if t.old == nil {
+		if !e.cfg.Ignored(t.Name) {
+			p.Unclaimed = append(p.Unclaimed, t.Name)
+		}
+		return nil
+	}
+	t.kind, t.RowsNow, t.PartitionsNow = t.old.Kind, t.old.Rows, len(t.parts)
+	t.Action = Destroy
+	for _, r := range e.cfg.Removed {
+		if r.Table == t.Name && !r.Destroy {
+			t.Action = Forget
+		}
+	}
+	if t.Action == Destroy {
+		for _, s := range t.old.Sinks {
+			t.Destroys = append(t.Destroys, fmt.Sprintf("its files in %s/%s", s.Root, s.Folder))
+		}
+	}
+	if !e.targeted(t.Name) {
+		t.Action, t.Destroys, t.Behind = None, nil, true
+	}
+	return t
+}
+
+// planContent plans what happens to the content of a table.
+func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
+	if err := e.planDrift(ctx, p, t); err != nil {
+		return err
+	}
+	if t.kind == kindMapping {
+		e.planMappingTable(p, t)
+	} else if err := e.planDumps(ctx, p, t); err != nil {
+		return err
+	}
+	if err := e.planRemap(ctx, p, t); err != nil {
+		return err
+	}
+	if t.old != nil {
+		t.diffConfig(e)
+		if err := t.findLost(e); err != nil {
+			return err
+		}
+	}
+	t.settle()
+	if !e.targeted(t.Name) && t.Action != None {
+		t.Behind, t.Action = true, None
+	}
+	if t.Action == None {
+		return nil
+	}
+	t.estimate()
+	return nil
+}
+
+// settle names the action.
+func (t *TablePlan) settle() {
+	switch {
+	case t.old == nil && len(t.pending) > 0:
+		t.Action = Create
+	case t.old == nil:
+		t.Action = None
+	case t.Change.Class == ClassRebuild:
+		t.Action = Rebuild
+	case len(t.pending) > 0 || t.remap || t.Change.Class != ClassNone:
+		t.Action = Update
+	}
+}
+
+// planMappingTable plans user_migrations as a table: it follows the mapping.
+func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
+	if p.standing == nil {
+		return
+	}
+	if t.old == nil || t.old.MappingDump != p.standing.Dump || p.standing.Ref.IsZero() {
+		en := &dump.Entry{Name: t.Name, Digest: p.standing.Digest}
+		t.pending = []delivery{{dump: p.standing.Dump, entry: en}}
+		t.Dumps = []DumpStep{{Dump: p.standing.Dump}}
+	}
+}
+
+// planRemap finds out whether the mapping that the table stands at differs.
+func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
+	if t.old == nil || t.kind == kindMapping {
+		return nil
+	}
+	if t.oldMapping, err = e.closureOf(ctx, p, t.old.Mapping); err != nil {
+		return err
+	}
+	if t.oldMapping == p.closure {
+		return nil
+	}
+	t.Rekeyed = len(identity.Diff(t.oldMapping, p.closure))
+	t.remap = t.Rekeyed > 0
+	return nil
+}
+
+// planDumps finds the dumps that the table takes now, and where it is held.
+func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
+	applied := map[int64]bool{}
+	if t.old != nil {
+		for _, a := range t.old.Applied {
+			applied[a.Dump] = true
+		}
+	}
+	resync := int64(-1 << 63)
+	bad := map[int64]Hold{}
+	sizes := map[int64]int64{}
+	for _, d := range t.all {
+		if applied[d.dump] {
+			if !d.entry.Incremental && d.entry.Problem == "" {
+				resync = max(resync, d.dump)
+			}
+			continue
+		}
+		h, size, err := e.checkDelivery(ctx, p, t, d)
+		if err != nil {
+			return err
+		}
+		sizes[d.dump] = size
+		if h != nil {
+			bad[d.dump] = *h
+		} else if !d.entry.Incremental {
+			resync = max(resync, d.dump)
+		}
+	}
+	if t.old != nil {
+		for _, a := range t.old.Applied {
+			if !a.Incremental {
+				resync = max(resync, a.Dump)
+			}
+		}
+	}
+	t.takeDumps(p, applied, bad, sizes, resync)
+	return nil
+}
+
+// takeDumps lists the pending dumps below the first bad one that no good
+// resync makes void.
+func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, bad map[int64]Hold, sizes map[int64]int64, resync int64) {
+	held := false
+	for _, d := range t.all {
+		if h, ok := bad[d.dump]; ok && d.dump > resync {
+			p.Holds = append(p.Holds, h)
+			held = true
+		}
+		if held {
+			break
+		}
+		if applied[d.dump] {
+			continue
+		}
+		t.pending = append(t.pending, d)
+		step := DumpStep{Dump: d.dump, Resync: !d.entry.Incremental, Void: d.dump < resync}
+		if !step.Void {
+			step.Files, step.Bytes = len(d.entry.Files), sizes[d.dump]
+		}
+		t.Dumps = append(t.Dumps, step)
+	}
+}
+
+// checkDelivery returns why a delivery holds its table, if it does, and the
+// bytes of its files.
+func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*Hold, int64, error) {
+	hold := func(file, reason string) *Hold {
+		return &Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
+	}
+	if d.entry.Problem != "" {
+		return hold("", d.entry.Problem), 0, nil
+	}
+	if t.cfg.OnSchemaChange == config.Freeze {
+		for _, c := range d.entry.Columns {
+			if !t.cfg.Takes(c) {
+				return hold("", fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", c)), 0, nil
+			}
+		}
+	}
+	size := int64(0)
+	for _, f := range d.entry.Files {
+		obj, err := e.source.Stat(ctx, f.Key)
+		if errors.Is(err, fs.ErrNotExist) {
+			return hold(f.Key, "the manifest lists this file, but it is not there"), 0, nil
+		}
+		if ctx.Err() != nil {
+			return nil, 0, ctx.Err()
+		}
+		if err != nil {
+			return hold(f.Key, err.Error()), 0, nil
+		}
+		for _, h := range p.snap.Holds {
+			if h.Table == t.Name && h.Dump == d.dump && h.File == f.Key && h.Pin == obj.Pin && !e.castReleased(t, h) {
+				return hold(f.Key, h.Reason), 0, nil
+			}
+		}
+		size += obj.Size
+	}
+	return nil, size, nil
+}
+
+// castReleased reports whether a hold was for a value that does not cast in a
+// table that rescues such values by now.
+func (e *Engine) castReleased(t *TablePlan, h state.Hold) bool {
+	return strings.Contains(h.Reason, "on_cast_error") && t.cfg.OnCastError != "fail"
+}
+
+// estimate fills in what an apply would write, without decoding rows.
+func (t *TablePlan) estimate() {
+	now := int64(0)
+	for _, p := range t.parts {
+		for _, f := range p.Files {
+			now += f.Size
+		}
+	}
+	in := int64(0)
+	for _, d := range t.Dumps {
+		in += d.Bytes
+	}
+	switch {
+	case t.old == nil || t.Change.Class == ClassRebuild || t.Change.Class == ClassRewrite:
+		t.Partitions, t.BytesToWrite = int64(len(t.parts)), now+in
+	case len(t.pending) > 0 || t.remap:
+		t.Partitions = min(int64(len(t.parts)), int64(max(1, len(t.Dumps)*2)))
+		if n := int64(len(t.parts)); n > 0 {
+			t.BytesToWrite = now*t.Partitions/n + in
+		}
+	}
+	if t.cfg != nil && t.kind == kindEvents && t.old == nil {
+		t.Partitions = 0
+	}
+}

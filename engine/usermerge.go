@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+)
+
+// userMerger folds rows sorted by canonical user into one row a user: joindate
+// is the least, last_modified the greatest, every other column the value of the
+// latest member that has one; the configuration may say otherwise per column.
+// A value that does not cast counts as null.
+type userMerger struct {
+	r     *tableRun
+	write func(*column.Batch) error
+	picks []column.Pick
+	meta  []rows.Row
+	srcs  []*column.Batch
+	g     column.Gatherer
+}
+
+func (m *userMerger) add(ch *rows.Chunk, i int) error {
+	row := ch.Rows[i]
+	if n := len(m.meta); n >= m.r.env.lim.groupRows && m.meta[n-1].Raw != row.Raw {
+		if err := m.flush(); err != nil {
+			return err
+		}
+	}
+	if n := len(m.srcs); n == 0 || m.srcs[n-1] != ch.Batch {
+		m.srcs = append(m.srcs, ch.Batch)
+	}
+	m.picks = append(m.picks, column.Pick{Src: uint32(len(m.srcs) - 1), Row: row.At})
+	m.meta = append(m.meta, row)
+	return nil
+}
+
+// issue is an original that did not make it into its column.
+type issue struct {
+	col  int // payload index
+	item column.Rescued
+}
+
+// fold is one batch of whole groups while it is merged.
+type userFold struct {
+	s      *schema
+	meta   []rows.Row // Raw is the canonical user, Key the raw one
+	cols   []column.Column
+	issues map[int][]issue // by row
+	groups [][]int         // rows of each group, the latest first
+	from   [][]column.Pick // by payload column: the supplying row of each group
+}
+
+func (m *userMerger) flush() error {
+	if len(m.meta) == 0 {
+		return nil
+	}
+	s := m.r.schema
+	f := &userFold{s: s, meta: m.meta, issues: map[int][]issue{}}
+	m.cast(f)
+	f.group()
+	f.choose()
+	out := &column.Batch{N: len(f.groups), Cols: s.published()}
+	n := len(out.Cols)
+	last := len(s.payload) - 1
+	for _, g := range f.groups {
+		out.Cols[0].Ints = append(out.Cols[0].Ints, f.meta[g[0]].Raw)
+		rank := 0
+		for _, row := range g {
+			rank = max(rank, rows.DumpRank(f.meta[row].Ver))
+		}
+		out.Cols[n-2].Ints = append(out.Cols[n-2].Ints, m.r.ids[rank])
+	}
+	for c := range s.payload[:last] {
+		if out.Cols[1+c].Dict == nil && out.Cols[1+c].Type.Kind() == column.KindBytes {
+			out.Cols[1+c].Dict = column.NewDict()
+		}
+		m.g.Column(&out.Cols[1+c], []*column.Column{&f.cols[c]}, f.from[c])
+	}
+	f.rescue(&out.Cols[n-1])
+	m.picks, m.meta, m.srcs = m.picks[:0], m.meta[:0], nil
+	return m.write(out)
+}
+
+// cast gathers the rows and casts them as the configuration says.
+func (m *userMerger) cast(f *userFold) {
+	last := len(f.s.payload) - 1
+	f.cols = make([]column.Column, last)
+	notes := column.Column{Dict: column.NewDict()}
+	m.g.Column(&notes, m.sources(storedNotes), m.picks)
+	spelling := f.readNotes(&notes)
+	for i, p := range f.s.payload[:last] {
+		src := column.Column{Dict: column.NewDict()}
+		m.g.Column(&src, m.sources(storedPrefix+p.fold), m.picks)
+		dst := &f.cols[i]
+		dst.Type = p.typ
+		dst.Reset()
+		var fails []column.Fail
+		switch {
+		case isTimestampName(p.fold) && p.typ == typeTimestamp:
+			fails = column.CastTimestamp(&src, dst)
+		case isIDName(p.fold) && p.typ == typeInt64:
+			fails = column.CastID(&src, dst)
+		default:
+			fails = column.Cast(&src, p.typ, dst)
+		}
+		for _, fl := range fails {
+			name := p.Delivered
+			if n, ok := spelling[noteKey{fl.Row, p.fold}]; ok {
+				name = n
+			}
+			f.issues[fl.Row] = append(f.issues[fl.Row], issue{i, column.Rescued{Name: name, Value: slices.Clone(fl.Text)}})
+		}
+	}
+}
+
+func (m *userMerger) sources(name string) []*column.Column {
+	out := make([]*column.Column, len(m.srcs))
+	for i, b := range m.srcs {
+		out[i] = b.Col(name)
+	}
+	return out
+}
+
+type noteKey struct {
+	row  int
+	fold string
+}
+
+// readNotes turns the kept notes into issues (losers of spelling) and returns
+// the spellings.
+func (f *userFold) readNotes(notes *column.Column) map[noteKey]string {
+	spelling := map[noteKey]string{}
+	for row := range notes.Codes {
+		if notes.IsNull(row) {
+			continue
+		}
+		items, err := column.SplitRescue(notes.Bytes(row))
+		if err != nil {
+			continue // we wrote them; their checksum was verified
+		}
+		for _, it := range items {
+			if name, ok := strings.CutPrefix(it.Name, spellingKey); ok {
+				spelling[noteKey{row, name}] = string(it.Value)
+				continue
+			}
+			if c, ok := f.s.byFold[fold(it.Name)]; ok {
+				f.issues[row] = append(f.issues[row], issue{c, it})
+			}
+		}
+	}
+	return spelling
+}
+
+// group finds the rows of each canonical user and sorts them, latest first: by
+// last_modified with null lowest, then dump, then raw user.
+func (f *userFold) group() {
+	modified := -1
+	if c, ok := f.s.byFold[colModified]; ok {
+		modified = c
+	}
+	later := func(a, b int) int {
+		if modified >= 0 {
+			col := &f.cols[modified]
+			an, bn := col.IsNull(a), col.IsNull(b)
+			if an != bn {
+				if an {
+					return 1
+				}
+				return -1
+			}
+			if !an {
+				if c := column.CompareValues(col, b, col, a); c != 0 {
+					return c
+				}
+			}
+		}
+		return cmp.Or(cmp.Compare(f.meta[b].Ver, f.meta[a].Ver), cmp.Compare(f.meta[b].Key, f.meta[a].Key))
+	}
+	for i := 0; i < len(f.meta); {
+		g := []int{i}
+		j := i + 1
+		for ; j < len(f.meta) && f.meta[j].Raw == f.meta[i].Raw; j++ {
+			g = append(g, j)
+		}
+		if len(g) > 1 {
+			slices.SortFunc(g, later)
+		}
+		f.groups = append(f.groups, g)
+		i = j
+	}
+}
+
+// choose picks, for every column and group, the row that supplies the value;
+// where none has one, the latest that failed to, or the latest.
+func (f *userFold) choose() {
+	f.from = make([][]column.Pick, len(f.cols))
+	for c := range f.cols {
+		how := f.s.payload[c].Merge
+		if how == "" {
+			switch f.s.payload[c].fold {
+			case colJoinDate:
+				how = "min"
+			case colModified:
+				how = "max"
+			}
+		}
+		picks := make([]column.Pick, len(f.groups))
+		for gi, g := range f.groups {
+			row := g[0]
+			if len(g) > 1 {
+				row = f.supplier(c, g, how)
+			}
+			picks[gi].Row = uint32(row)
+		}
+		f.from[c] = picks
+	}
+}
+
+func (f *userFold) supplier(c int, g []int, how string) int {
+	col := &f.cols[c]
+	best := -1
+	for _, row := range g {
+		if col.IsNull(row) {
+			continue
+		}
+		if best < 0 {
+			best = row
+			continue
+		}
+		cmp := column.CompareValues(col, row, col, best)
+		if how == "min" && cmp < 0 || how == "max" && cmp > 0 {
+			best = row
+		}
+	}
+	if best >= 0 {
+		return best
+	}
+	for _, row := range g {
+		if slices.ContainsFunc(f.issues[row], func(i issue) bool { return i.col == c }) {
+			return row
+		}
+	}
+	return g[0]
+}
+
+// rescue writes _rescued_data: of each column what its supplying row rescued.
+func (f *userFold) rescue(dst *column.Column) {
+	dst.Dict = column.NewDict()
+	for gi, g := range f.groups {
+		var items []column.Rescued
+		for _, row := range g {
+			for _, is := range f.issues[row] {
+				if int(f.from[is.col][gi].Row) == row {
+					items = append(items, is.item)
+				}
+			}
+		}
+		if len(items) == 0 {
+			dst.AppendNulls(1)
+			continue
+		}
+		dst.AppendBytes(column.AppendRescue(nil, items))
+	}
+}
