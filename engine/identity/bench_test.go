@@ -58,6 +58,14 @@ func BenchmarkClosureOnly(b *testing.B) {
 	}
 }
 
+// BenchmarkGroups is what the first call of Members costs.
+func BenchmarkGroups(b *testing.B) {
+	c := benchMapping(b).Closure()
+	for b.Loop() {
+		orderByCanon(c.pairs)
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	m := benchMapping(b)
 	var out bytes.Buffer
@@ -101,6 +109,7 @@ func BenchmarkMembers(b *testing.B) {
 	m := benchMapping(b)
 	c := m.Closure()
 	var got []int64
+	c.groups()
 	for i := 0; b.Loop(); i++ {
 		got = c.AppendMembers(got[:0], c.Canon(m.From(i*7919%m.Len())))
 	}
@@ -126,6 +135,8 @@ func BenchmarkMemory(b *testing.B) {
 		alone := heap() - before
 		b.ReportMetric(float64(both)/benchLen, "B/entry-with-mapping")
 		b.ReportMetric(float64(alone)/benchLen, "B/entry-closure")
+		c.groups()
+		b.ReportMetric(float64(heap()-before)/benchLen, "B/entry-with-groups")
 		runtime.KeepAlive(m)
 		runtime.KeepAlive(c)
 	}

@@ -5,32 +5,34 @@ import (
 	"math/bits"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // Pair is a raw id and the canonical id that it stands for.
 type Pair struct{ Raw, Canon int64 }
 
 // Closure answers which canonical id a raw id stands for, and which raw ids
-// stand behind a canonical one. It is immutable and safe for concurrent use; a
-// nil Closure is the empty one, in which every id is its own.
+// stand behind a canonical one. Its content is immutable and it is safe for
+// concurrent use; a nil Closure is the empty one, in which every id is its own.
 type Closure struct {
-	pairs   []Pair // Raw != Canon, ascending by Raw
-	byRaw   finder
-	order   []uint32 // places in pairs, ascending by Canon, then Raw
+	pairs []Pair // Raw != Canon, ascending by Raw
+	byRaw finder
+
+	once    sync.Once // guards the making of what only Members needs
+	order   []uint32  // places in pairs, ascending by Canon, then Raw
 	byCanon finder
 }
 
 func newClosure(pairs []Pair) *Closure {
-	c := &Closure{pairs: pairs}
-	parallel(2, func(i int) {
-		if i == 1 {
-			c.byRaw = newFinder(len(pairs), 2, func(i int) int64 { return pairs[i].Raw })
-			return
-		}
-		c.order = orderByCanon(pairs)
-		c.byCanon = newFinder(len(pairs), 8, c.canonAt)
+	raw := func(i int) int64 { return pairs[i].Raw }
+	return &Closure{pairs: pairs, byRaw: newFinder(len(pairs), 2, raw)}
+}
+
+func (c *Closure) groups() {
+	c.once.Do(func() {
+		c.order = orderByCanon(c.pairs)
+		c.byCanon = newFinder(len(c.pairs), 8, c.canonAt)
 	})
-	return c
 }
 
 func (c *Closure) canonAt(i int) int64 { return c.pairs[c.order[i]].Canon }
@@ -64,7 +66,7 @@ func (c *Closure) Canon(raw int64) int64 {
 
 // Members returns every id whose canonical id is canon, ascending: canon itself
 // and the raw ids that map to it. It is empty if canon stands for another id.
-// The slice is the caller's.
+// The slice is the caller's. The first call, of a Closure, sorts its pairs.
 func (c *Closure) Members(canon int64) []int64 { return c.AppendMembers(nil, canon) }
 
 // AppendMembers appends to dst what Members returns.
@@ -72,6 +74,7 @@ func (c *Closure) AppendMembers(dst []int64, canon int64) []int64 {
 	if c == nil {
 		return append(dst, canon)
 	}
+	c.groups()
 	lo, end := c.byCanon.around(canon)
 	lo += sort.Search(end-lo, func(i int) bool { return c.canonAt(lo+i) >= canon })
 	if lo == end || c.canonAt(lo) != canon {

@@ -31,6 +31,7 @@ func TestChoice(t *testing.T) {
 		{"repeat is no conflict", []Entry{at(5, 1, 0), at(5, 2, 1), null(5, 2)}, 5, nil},
 		{"newest other target is named", []Entry{at(5, 1, 0), at(6, 2, 1), at(7, 3, 2), at(7, 9, 3)}, 7, []Conflict{{1, 7, 6}}},
 		{"other target after repeats", []Entry{at(7, 3, 0), at(6, 2, 1), at(7, 1, 2), at(5, 1, 3)}, 7, []Conflict{{1, 7, 6}}},
+		{"a newer other target takes over", []Entry{at(7, 9, 0), at(5, 1, 1), at(6, 2, 2)}, 7, []Conflict{{1, 7, 6}}},
 		{"self-map can win", []Entry{at(5, 1, 0), at(1, 2, 1)}, 1, []Conflict{{1, 1, 5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

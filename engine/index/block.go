@@ -1,0 +1,141 @@
+package index
+
+import "encoding/binary"
+
+// A block is, column by column: the number of users, the distances of their raw
+// ids (the first is in the directory), the number of entries of each, the
+// partitions (per user the first, then distances) as uvarints, and the hashes
+// as four bytes each, for they do not compress.
+
+// blockBuilder collects the columns of a block.
+type blockBuilder struct {
+	deltas, counts, parts, hashes []byte
+
+	info  blockInfo
+	users uint64
+	count uint64 // entries of the user that is under way
+	last  Entry
+}
+
+func (b *blockBuilder) add(e Entry) {
+	part := e.Part
+	switch {
+	case b.info.entries == 0:
+		b.info.first, b.users = e.Raw, 1
+	case e.Raw != b.last.Raw:
+		b.counts = binary.AppendUvarint(b.counts, b.count)
+		b.deltas = binary.AppendUvarint(b.deltas, uint64(e.Raw-b.last.Raw))
+		b.users++
+		b.count = 0
+	default:
+		part -= b.last.Part
+	}
+	b.parts = binary.AppendUvarint(b.parts, uint64(part))
+	b.hashes = binary.LittleEndian.AppendUint32(b.hashes, e.Hash)
+	b.count++
+	b.info.entries++
+	b.last = e
+}
+
+// full reports whether the block has reached its size.
+func (b *blockBuilder) full() bool {
+	return len(b.deltas)+len(b.counts)+len(b.parts)+len(b.hashes) >= blockLimit
+}
+
+// finish appends the block to dst, says what it is, and begins a new one.
+func (b *blockBuilder) finish(dst []byte) ([]byte, blockInfo) {
+	b.counts = binary.AppendUvarint(b.counts, b.count)
+	start := len(dst)
+	dst = binary.AppendUvarint(dst, b.users)
+	dst = append(dst, b.deltas...)
+	dst = append(dst, b.counts...)
+	dst = append(dst, b.parts...)
+	dst = append(dst, b.hashes...)
+	info := b.info
+	info.last = b.last.Raw
+	info.size = uint32(len(dst) - start)
+	info.sum = checksum(dst[start:])
+	*b = blockBuilder{deltas: b.deltas[:0], counts: b.counts[:0], parts: b.parts[:0], hashes: b.hashes[:0]}
+	return dst, info
+}
+
+// blockDecoder decodes blocks into a buffer that it keeps.
+type blockDecoder struct {
+	entries []Entry
+	raws    []int64
+}
+
+// decode returns the entries of a block, valid until the next call.
+func (b *blockDecoder) decode(data []byte, k blockInfo) ([]Entry, error) {
+	if checksum(data) != k.sum {
+		return nil, damaged("checksum of a block")
+	}
+	n := int(k.entries)
+	if n > len(data)/5 { // a partition and a hash take five bytes
+		return nil, damaged("content of a block")
+	}
+	at := len(data) - 4*n
+	d, hashes := decoder{b: data[:at]}, data[at:]
+	if err := b.users(&d, k); err != nil {
+		return nil, err
+	}
+	if cap(b.entries) < n {
+		b.entries = make([]Entry, n, max(n, 4096))
+	}
+	b.entries = b.entries[:n]
+	if !decodePlaces(b.entries, b.raws, &d, hashes) || d.bad || len(d.b) > 0 {
+		return nil, damaged("content of a block")
+	}
+	return b.entries, nil
+}
+
+// users reads the raw ids of a block.
+func (b *blockDecoder) users(d *decoder, k blockInfo) error {
+	users := d.uvarint()
+	if users == 0 || users > uint64(k.entries) {
+		return damaged("users of a block")
+	}
+	raw := k.first
+	b.raws = append(b.raws[:0], raw)
+	for range users - 1 {
+		next := raw + int64(d.uvarint())
+		if next <= raw {
+			return damaged("users of a block are out of order")
+		}
+		raw = next
+		b.raws = append(b.raws, raw)
+	}
+	if raw != k.last {
+		return damaged("users of a block")
+	}
+	return nil
+}
+
+// decodePlaces fills dst from the counts, partitions and hashes of a block and
+// reports whether they make an ascending list.
+func decodePlaces(dst []Entry, raws []int64, counts *decoder, hashes []byte) bool {
+	parts := *counts
+	for range raws {
+		parts.uvarint()
+	}
+	i := 0
+	for _, raw := range raws {
+		n := counts.uvarint()
+		if n == 0 || n > uint64(len(dst)-i) {
+			return false
+		}
+		part, place := uint64(0), uint64(0)
+		for k := range n {
+			part += parts.uvarint()
+			e := Entry{Raw: raw, Part: uint32(part), Hash: binary.LittleEndian.Uint32(hashes[4*i:])}
+			if part>>32 != 0 || k > 0 && e.place() <= place {
+				return false
+			}
+			place = e.place()
+			dst[i] = e
+			i++
+		}
+	}
+	*counts = parts
+	return i == len(dst)
+}
