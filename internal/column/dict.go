@@ -19,8 +19,8 @@ type Dict struct {
 	off  []uint32 // off[c] .. off[c+1] is the value of code c; off[0] = off[1] = 0
 	data []byte
 	hash []uint32
-	// table is open addressing over codes; 0 is free.
-	table []uint32
+	// table is open addressing: a hash above the code that has it; 0 is free.
+	table []uint64
 	mask  uint32
 	// invalid lists the codes whose values are not valid UTF-8.
 	invalid []uint32
@@ -47,7 +47,7 @@ func (d *Dict) Reset() {
 	d.invalid = d.invalid[:0]
 	d.adds, d.plain = 0, false
 	if d.table == nil {
-		d.table = make([]uint32, 64)
+		d.table = make([]uint64, 64)
 	}
 	clear(d.table)
 	d.mask = uint32(len(d.table) - 1)
@@ -61,7 +61,7 @@ func (d *Dict) Size() int { return len(d.data) }
 
 // Memory returns the bytes that d holds on to.
 func (d *Dict) Memory() int {
-	return cap(d.data) + 4*(cap(d.off)+cap(d.hash)+cap(d.table)+cap(d.invalid))
+	return cap(d.data) + 4*(cap(d.off)+cap(d.hash)+2*cap(d.table)+cap(d.invalid))
 }
 
 // Value returns the value of a code, read only; empty for null.
@@ -87,17 +87,17 @@ func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
 	}
 	i := h & d.mask
 	for {
-		c := d.table[i]
-		if c == 0 {
+		e := d.table[i]
+		if e == 0 {
 			break
 		}
-		if d.hash[c] == h && bytes.Equal(d.Value(c), v) {
+		if c := uint32(e); uint32(e>>32) == h && bytes.Equal(d.Value(c), v) {
 			return c
 		}
 		i = (i + 1) & d.mask
 	}
 	c := d.push(v, h)
-	d.table[i] = c
+	d.table[i] = uint64(h)<<32 | uint64(c)
 	if uint32(len(d.off))*2 > d.mask {
 		d.grow()
 	}
@@ -119,13 +119,13 @@ func (d *Dict) push(v []byte, h uint32) uint32 {
 }
 
 func (d *Dict) grow() {
-	d.table = make([]uint32, 2*len(d.table))
+	d.table = make([]uint64, 2*len(d.table))
 	d.mask = uint32(len(d.table) - 1)
 	for c := 1; c < d.Len(); c++ {
 		i := d.hash[c] & d.mask
 		for d.table[i] != 0 {
 			i = (i + 1) & d.mask
 		}
-		d.table[i] = uint32(c)
+		d.table[i] = uint64(d.hash[c])<<32 | uint64(c)
 	}
 }

@@ -1,0 +1,230 @@
+package avro
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"reconcile/internal/column"
+)
+
+// maxEmpty bounds the values of a block that take no bytes.
+const maxEmpty = 1 << 24
+
+// Decoder decodes blocks of the files that share a header. It is for one
+// goroutine; its memory grows to the largest block and is used again.
+type Decoder struct {
+	head   *Header
+	unpack *unpacker
+	ops    []op
+	r      renderer
+	text   []byte
+	budget int // of text made from structured values, for each block
+}
+
+// NewDecoder returns a decoder of the blocks that belong to h.
+func (h *Header) NewDecoder() (*Decoder, error) {
+	u, err := newUnpacker(h.codec, MaxBlock)
+	if err != nil {
+		return nil, err
+	}
+	return &Decoder{head: h, unpack: u, ops: make([]op, len(h.proto)), budget: maxText}, nil
+}
+
+// Decode appends the b.Count rows of b to the columns of dst, which has one for
+// each of the header's fields, or nil for a field to be skipped. A column of
+// type String takes the text of any field, Int64 takes Native Long and Double
+// takes Native Double. After an error, a DamageError unless dst is wrong, the
+// contents of the columns mean nothing.
+func (d *Decoder) Decode(b *Block, dst []*column.Column) error {
+	data := b.Data
+	// Some codecs cannot represent nothing, and some writers do not try.
+	if b.Count > 0 || len(b.Data) > 0 {
+		var err error
+		if data, err = d.unpack.unpack(b.Data); err != nil {
+			return damaged(b, d.head.codec, err)
+		}
+	}
+	if err := d.head.plausible(b.Count, len(data)); err != nil {
+		return damaged(b, "its record count is wrong", err)
+	}
+	if err := d.bind(b.Count, dst); err != nil {
+		return err
+	}
+	d.r.reader = reader{buf: data, budget: d.budget}
+	d.r.entries = d.r.entries[:0]
+	row, field, err := d.rows(b.Count)
+	clear(d.ops)
+	if err != nil {
+		where := fmt.Sprintf("row %d, field %q, byte %d of the decompressed block", row, d.head.fields[field].Name, d.r.pos)
+		return damaged(b, where, err)
+	}
+	if left := d.r.left(); left > 0 {
+		return damaged(b, fmt.Sprintf("%d bytes are left behind its %d records", left, b.Count), nil)
+	}
+	return nil
+}
+
+func damaged(b *Block, reason string, err error) error {
+	return &DamageError{Block: b.Index, Offset: b.Offset, Reason: reason, Err: err}
+}
+
+// plausible refuses counts that size bytes cannot hold, before anything is
+// allocated for them.
+func (h *Header) plausible(count, size int) error {
+	if w := h.root.width; w > 0 && count > size/w {
+		return fmt.Errorf("%d records of at least %d bytes each in %d bytes", count, w, size)
+	}
+	if empty := count * max(h.zero, 1); empty > maxEmpty {
+		return fmt.Errorf("%d records with %d fields that take no bytes are more than %d values", count, h.zero, maxEmpty)
+	}
+	return nil
+}
+
+func (d *Decoder) bind(count int, dst []*column.Column) error {
+	if len(dst) != len(d.ops) {
+		return fmt.Errorf("decoding Avro: %d columns for %d fields", len(dst), len(d.ops))
+	}
+	copy(d.ops, d.head.proto)
+	for i := range d.ops {
+		if err := d.ops[i].bind(dst[i], count); err != nil {
+			return fmt.Errorf("decoding Avro field %q: %w", d.head.fields[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// rows decodes all records. On an error it returns the place too.
+func (d *Decoder) rows(count int) (row, field int, err error) {
+	buf, pos := d.r.buf, 0
+	for row = range count {
+		for field = range d.ops {
+			o := &d.ops[field]
+			if o.union {
+				if pos >= len(buf) {
+					return row, field, errShort
+				}
+				switch b := uint16(buf[pos]); b {
+				case o.null:
+					pos++
+					o.setNull(row)
+					continue
+				case o.some:
+					pos++
+				default:
+					d.r.pos = pos
+					var null bool
+					if null, err = d.branch(o); err != nil {
+						return row, field, err
+					}
+					pos = d.r.pos
+					if null {
+						o.setNull(row)
+						continue
+					}
+				}
+			}
+			if o.code <= opSkipBytes && pos < len(buf) {
+				// Short strings are nearly everything there is.
+				if c := int(buf[pos]); c&0x81 == 0 && c>>1 < len(buf)-pos {
+					end := pos + 1 + c>>1
+					if o.code == opBytes {
+						o.codes[row] = o.dict.Add(buf[pos+1 : end])
+					}
+					pos = end
+					continue
+				}
+			}
+			d.r.pos = pos
+			if err = d.value(o, row); err != nil {
+				return row, field, err
+			}
+			pos = d.r.pos
+		}
+	}
+	d.r.pos = pos
+	return 0, 0, nil
+}
+
+// branch reads a branch number of an optional field that is not in its
+// shortest form, or wrong.
+func (d *Decoder) branch(o *op) (null bool, err error) {
+	v, err := d.r.int()
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case v >= 0 && 2*v == int64(o.null):
+		return true, nil
+	case v >= 0 && 2*v == int64(o.some):
+		return false, nil
+	}
+	return false, errBranch
+}
+
+// value decodes one value that is not null, unless the op sees to that itself.
+func (d *Decoder) value(o *op, row int) (err error) {
+	var v []byte
+	var i int64
+	switch o.code {
+	case opBytes:
+		if v, err = d.r.bytes(); err == nil {
+			o.codes[row] = o.dict.Add(v)
+		}
+	case opLong:
+		if i, err = d.r.long(); err == nil {
+			d.integer(o, row, i)
+		}
+	case opInt:
+		if i, err = d.r.int(); err == nil {
+			d.integer(o, row, i)
+		}
+	case opLongNative:
+		o.ints[row], err = d.r.long()
+	case opIntNative:
+		o.ints[row], err = d.r.int()
+	case opDoubleNative:
+		if v, err = d.r.take(8); err == nil {
+			o.floats[row] = math.Float64frombits(binary.LittleEndian.Uint64(v))
+		}
+	case opText:
+		err = d.render(o, row, o.node)
+	case opUnion:
+		var b int
+		if b, err = d.r.index(len(o.node.branches), errBranch); err == nil && o.node.branches[b].kind != kindNull {
+			err = d.render(o, row, o.node.branches[b])
+		}
+	case opNull:
+	case opSkipBytes:
+		_, err = d.r.bytes()
+	case opSkipLong:
+		_, err = d.r.long()
+	case opSkip:
+		err = d.r.skip(o.node, 0)
+	default:
+		err = errors.New("an unknown operation")
+	}
+	return err
+}
+
+func (d *Decoder) integer(o *op, row int, v int64) {
+	d.text = strconv.AppendInt(d.text[:0], v, 10)
+	o.codes[row] = o.dict.Add(d.text)
+}
+
+// render decodes a value of type n as text.
+func (d *Decoder) render(o *op, row int, n *node) error {
+	var err error
+	if d.text, err = d.r.text(n, d.text[:0]); err != nil {
+		return err
+	}
+	if n.names() {
+		if d.r.budget -= len(d.text); d.r.budget < 0 {
+			return errText
+		}
+	}
+	o.codes[row] = o.dict.Add(d.text)
+	return nil
+}

@@ -1,0 +1,51 @@
+package avro
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// DamageError says that the bytes of a file are not what they should be:
+// reading them again will not help. Errors of the reader that supplies them
+// are never DamageErrors.
+type DamageError struct {
+	Block  int    // counted from 0; -1 is the header
+	Offset int64  // of the block, or of the place in the header, in the file
+	Reason string // what is wrong
+	Err    error  // what a codec or parser had to say, or nil
+}
+
+// Error names the place and the reason.
+func (e *DamageError) Error() string {
+	var b strings.Builder
+	if e.Block < 0 {
+		fmt.Fprintf(&b, "damaged Avro header at byte %d: %s", e.Offset, e.Reason)
+	} else {
+		fmt.Fprintf(&b, "damaged Avro block %d at byte %d: %s", e.Block, e.Offset, e.Reason)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// The ways in which a value can be wrong. They say nothing of the place, so
+// that the row path need not build them.
+var (
+	errShort    = errors.New("the block ends inside a value")
+	errVarint   = errors.New("an integer is longer than 64 bits")
+	errInt      = errors.New("an int is outside 32 bits")
+	errLength   = errors.New("a length is negative or more than the block has left")
+	errBoolean  = errors.New("a boolean is neither 0 nor 1")
+	errEnum     = errors.New("an enum index names no symbol")
+	errBranch   = errors.New("a union index names no branch")
+	errItems    = errors.New("an array or map block does not have the size it claims")
+	errDepth    = fmt.Errorf("values are nested more than %d deep", maxDepth)
+	errText     = fmt.Errorf("the text of the values exceeds %d bytes", maxText)
+	errDecimal  = fmt.Errorf("a decimal has more than %d bytes", maxDecimal)
+	errTooLarge = fmt.Errorf("decompresses to more than %d bytes", MaxBlock)
+)

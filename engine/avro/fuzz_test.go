@@ -1,0 +1,106 @@
+package avro
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"unicode/utf8"
+
+	"reconcile/internal/column"
+)
+
+// FuzzContainer decodes anything, wanted and skipped. It must give rows or
+// damage, and what the two ways both take must be of one size.
+func FuzzContainer(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.avro")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	for _, c := range textCases {
+		f.Add([]byte(fileHeader(record(c.typ), "").block(1, c.value)))
+	}
+	f.Add([]byte(fileHeader(nativeSchema, "").block(nativeRows(77))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, cols, err := readAllRows(data, -1)
+		var damage *DamageError
+		if err != nil && !errors.As(err, &damage) {
+			t.Fatalf("error %v is no damage", err)
+		}
+		if err != nil {
+			return
+		}
+		rows := 0
+		for _, c := range cols {
+			rows = c.Len()
+			if rows > 1e5 {
+				break // of values without bytes
+			}
+			for _, s := range texts(c) {
+				if !utf8.ValidString(s) && len(c.Dict.Invalid()) == 0 {
+					t.Fatalf("%q is not marked as invalid", s)
+				}
+			}
+		}
+		if err := skipAll(data, rows, len(cols)); err != nil {
+			t.Fatalf("decodes, but cannot be skipped: %v", err)
+		}
+	})
+}
+
+// skipAll reads a file without wanting any field.
+func skipAll(data []byte, rows, fields int) error {
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return err
+	}
+	d, err := s.Header().NewDecoder()
+	if err != nil {
+		return err
+	}
+	dst := make([]*column.Column, fields)
+	for b := new(Block); ; {
+		ok, err := s.Next(b)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if err := d.Decode(b, dst); err != nil {
+			return err
+		}
+		rows -= b.Count
+	}
+	if fields > 0 && rows != 0 {
+		return errors.New("another number of rows")
+	}
+	return nil
+}
+
+// TestRandomBlocks decodes random bytes, and valid blocks with random changes,
+// under every type.
+func TestRandomBlocks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, c := range textCases {
+		for range 300 {
+			body := make(enc, rng.IntN(40))
+			for i := range body {
+				body[i] = byte(rng.Uint32()) >> rng.IntN(8)
+			}
+			copy(body, c.value[:rng.IntN(len(c.value)+1)])
+			if _, err := decodeOne(c.typ, body); err != nil && !isDamage(err) {
+				t.Fatalf("%s: %x: %v", c.name, body, err)
+			}
+		}
+	}
+}

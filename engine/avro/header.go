@@ -1,0 +1,77 @@
+package avro
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Native says what a field's values are when they are not text.
+type Native uint8
+
+const (
+	// Text is every field that is not one of the others.
+	Text Native = iota
+	// Long is int and long without a logical type.
+	Long
+	// Double is double. A float is Text: as a double it would have other digits.
+	Double
+)
+
+// Field is a field of the records of a file.
+type Field struct {
+	Name   string
+	Native Native
+}
+
+// Header is what the header of a file says. It is immutable.
+type Header struct {
+	fields []Field
+	codec  string
+	schema string
+	root   *node
+	proto  []op // the program that decodes a record, not yet bound to columns
+	zero   int  // fields that take no bytes
+}
+
+// Fields lists the fields of the records in schema order. Do not change it.
+func (h *Header) Fields() []Field { return h.fields }
+
+// Codec returns the name of the codec; a file that names none has "null".
+func (h *Header) Codec() string { return h.codec }
+
+// Schema returns the writer's schema as it stands in the file.
+func (h *Header) Schema() string { return h.schema }
+
+func newHeader(schema, codec []byte) (*Header, error) {
+	h := &Header{codec: string(codec), schema: string(schema)}
+	if len(codec) == 0 {
+		h.codec = codecNull
+	}
+	if !knownCodec(h.codec) {
+		return nil, fmt.Errorf("unknown codec %q; known are %v", h.codec, codecs())
+	}
+	if schema == nil {
+		return nil, errors.New("it has no schema (avro.schema)")
+	}
+	root, err := parseSchema(schema)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	if root.kind != kindRecord {
+		return nil, errors.New("schema: a record is needed at the top")
+	}
+	if root.width == endless {
+		return nil, fmt.Errorf("schema: record %q contains itself without end", root.name)
+	}
+	h.root = root
+	for i := range root.fields {
+		f := &root.fields[i]
+		o := compile(f.node)
+		h.proto = append(h.proto, o)
+		h.fields = append(h.fields, Field{Name: f.name, Native: o.native()})
+		if f.node.width == 0 {
+			h.zero++
+		}
+	}
+	return h, nil
+}

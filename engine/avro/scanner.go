@@ -1,0 +1,247 @@
+package avro
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+const (
+	syncSize    = 16
+	maxMetadata = 64 << 20
+	// maxCount bounds the records of a block before anything is known of them.
+	maxCount = 1 << 30
+	// readChunk is how much is allocated on a file's word alone.
+	readChunk = 1 << 20
+)
+
+// Block is a block as it is stored. The Block's owner keeps it, and its memory
+// is used again when it is passed to Next again.
+type Block struct {
+	Index  int    // counted from 0
+	Offset int64  // of the block's first byte in the file
+	Count  int    // records, as the file claims
+	Data   []byte // compressed
+}
+
+// Scanner reads the blocks of one file in order. It is not safe for concurrent
+// use; the blocks it hands out can go to any goroutine.
+type Scanner struct {
+	r      *bufio.Reader
+	off    int64
+	size   int64
+	blocks int
+	head   *Header
+	sync   [syncSize]byte
+	err    error
+}
+
+// NewScanner reads the header of a file of size bytes, -1 if that is unknown.
+// It fails with a DamageError if the header is not that of an Avro file that
+// can be decoded, and with the wrapped error of r if r fails.
+func NewScanner(r io.Reader, size int64) (*Scanner, error) {
+	s := &Scanner{r: bufio.NewReaderSize(r, 64<<10), size: size, blocks: -1}
+	magic, err := s.bytes(nil, 4)
+	if err == nil && string(magic) != "Obj\x01" {
+		return nil, s.damage(0, fmt.Sprintf("it begins with %q, not with Avro's mark", magic), nil)
+	}
+	if err != nil {
+		return nil, s.ended(0, "the file ends inside the header", err)
+	}
+	schema, codec, err := s.metadata()
+	if err != nil {
+		return nil, s.ended(s.off, "the metadata cannot be read", err)
+	}
+	at := s.off
+	if err := s.fill(s.sync[:]); err != nil {
+		return nil, s.ended(at, "the file ends inside the header's sync marker", err)
+	}
+	s.head, err = newHeader(schema, codec)
+	if err != nil {
+		return nil, s.damage(4, "the file cannot be decoded", err)
+	}
+	s.blocks = 0
+	return s, nil
+}
+
+// Header returns what the header says. It can be shared by goroutines.
+func (s *Scanner) Header() *Header { return s.head }
+
+// Next reads the next block into b and checks the sync marker behind it. It
+// returns false when the file is complete. Errors are a DamageError or the
+// wrapped error of the reader, and stay.
+func (s *Scanner) Next(b *Block) (bool, error) {
+	if s.err != nil {
+		return false, s.err
+	}
+	ok, err := s.next(b)
+	s.err = err
+	return ok, err
+}
+
+func (s *Scanner) next(b *Block) (bool, error) {
+	at := s.off
+	if done, err := s.atEnd(); done || err != nil {
+		return false, err
+	}
+	count, err := s.long()
+	if err != nil {
+		return false, s.ended(at, "the file ends inside the block's record count", err)
+	}
+	size, err := s.long()
+	if err != nil {
+		return false, s.ended(at, "the file ends inside the block's size", err)
+	}
+	if count < 0 || count > maxCount {
+		return false, s.damage(at, fmt.Sprintf("it claims %d records", count), nil)
+	}
+	if size < 0 || size > MaxBlock {
+		return false, s.damage(at, fmt.Sprintf("it claims %d bytes; 0 to %d are taken", size, MaxBlock), nil)
+	}
+	if s.size >= 0 && size > s.size-s.off-syncSize {
+		return false, s.damage(at, fmt.Sprintf("it claims %d bytes, but the file has only %d left", size, s.size-s.off), nil)
+	}
+	if b.Data, err = s.bytes(b.Data[:0], int(size)); err != nil {
+		return false, s.ended(at, "the file ends inside the block", err)
+	}
+	var mark [syncSize]byte
+	if err := s.fill(mark[:]); err != nil {
+		return false, s.ended(at, "the file ends inside the sync marker", err)
+	}
+	if !bytes.Equal(mark[:], s.sync[:]) {
+		return false, s.damage(at, "the sync marker behind it is not the file's", nil)
+	}
+	b.Index, b.Offset, b.Count = s.blocks, at, int(count)
+	s.blocks++
+	return true, nil
+}
+
+// atEnd reports whether the file ends here, as a complete one does.
+func (s *Scanner) atEnd() (bool, error) {
+	_, err := s.r.Peek(1)
+	switch {
+	case err == nil && s.size >= 0 && s.off >= s.size:
+		return false, s.damage(s.off, fmt.Sprintf("the file goes on behind the %d bytes it should have", s.size), nil)
+	case err == nil:
+		return false, nil
+	case !errors.Is(err, io.EOF):
+		return false, s.ended(s.off, "", err)
+	case s.size >= 0 && s.off != s.size:
+		return false, s.damage(s.off, fmt.Sprintf("the file ends here, but should have %d bytes", s.size), nil)
+	}
+	return true, nil
+}
+
+// metadata reads the header's map and returns the two values that matter.
+func (s *Scanner) metadata() (schema, codec []byte, err error) {
+	budget := int64(maxMetadata)
+	for {
+		n, err := s.long()
+		if err != nil || n == 0 {
+			return schema, codec, err
+		}
+		if n < 0 {
+			// The size of the run is of use only to who skips it.
+			if _, err = s.long(); err != nil {
+				return nil, nil, err
+			}
+			if n = -n; n < 0 {
+				return nil, nil, errLength
+			}
+		}
+		for ; n > 0; n-- {
+			key, err := s.sized(&budget)
+			if err != nil {
+				return nil, nil, err
+			}
+			value, err := s.sized(&budget)
+			if err != nil {
+				return nil, nil, err
+			}
+			switch string(key) {
+			case "avro.schema":
+				schema = value
+			case "avro.codec":
+				codec = value
+			}
+		}
+	}
+}
+
+func (s *Scanner) sized(budget *int64) ([]byte, error) {
+	n, err := s.long()
+	if err != nil {
+		return nil, err
+	}
+	// The length itself is charged too, so that empty entries end.
+	if *budget -= 1; n < 0 || n > *budget {
+		return nil, errLength
+	}
+	*budget -= n
+	return s.bytes(nil, int(n))
+}
+
+func (s *Scanner) long() (int64, error) {
+	var u uint64
+	for i := range binary.MaxVarintLen64 {
+		c, err := s.r.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		s.off++
+		if i == binary.MaxVarintLen64-1 && c > 1 {
+			break
+		}
+		u |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			return int64(u>>1) ^ -int64(u&1), nil
+		}
+	}
+	return 0, errVarint
+}
+
+// bytes reads n bytes into dst, growing it as the bytes really come.
+func (s *Scanner) bytes(dst []byte, n int) ([]byte, error) {
+	for len(dst) < n {
+		from := len(dst)
+		to := min(n, max(cap(dst), 2*from, readChunk))
+		dst = slices.Grow(dst, to-from)[:to]
+		if err := s.fill(dst[from:]); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// fill reads all of p. io.EOF means that the file ends, and only that: a
+// reader that loses its connection says io.ErrUnexpectedEOF.
+func (s *Scanner) fill(p []byte) error {
+	for len(p) > 0 {
+		n, err := s.r.Read(p)
+		s.off += int64(n)
+		p = p[n:]
+		if err != nil && len(p) > 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Scanner) damage(at int64, reason string, err error) error {
+	return &DamageError{Block: s.blocks, Offset: at, Reason: reason, Err: err}
+}
+
+// ended tells the end of the file and bad bytes from a reader that failed.
+func (s *Scanner) ended(at int64, reason string, err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return s.damage(at, reason, io.ErrUnexpectedEOF)
+	case errors.Is(err, errVarint) || errors.Is(err, errLength):
+		return s.damage(at, reason, err)
+	}
+	return fmt.Errorf("reading Avro file at byte %d: %w", s.off, err)
+}
