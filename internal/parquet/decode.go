@@ -16,9 +16,13 @@ var (
 	errIndex = errors.New("an index beyond the dictionary")
 )
 
+// oldDictionary is what earlier writers of the format put for RLEDictionary,
+// and for Plain in dictionary pages.
+const oldDictionary = format.Encoding(2)
+
 // dictPage takes the entries of a dictionary page.
 func (d *columnReader) dictPage(h *format.DictionaryPageHeader, page []byte) error {
-	if h.Encoding != format.Plain && h.Encoding != format.PlainDictionary || h.NumValues < 0 {
+	if h.Encoding != format.Plain && h.Encoding != oldDictionary || h.NumValues < 0 {
 		return errHeader
 	}
 	d.hasDict, d.entries = true, int(h.NumValues)
@@ -74,7 +78,7 @@ func (d *columnReader) texts(codes []uint32, null []bool, present int, enc forma
 		if err := d.addTexts(vals, page); err != nil {
 			return err
 		}
-	case format.RLEDictionary, format.PlainDictionary:
+	case format.RLEDictionary, oldDictionary:
 		var err error
 		if vals, err = d.indexes(page, present); err != nil {
 			return err
@@ -182,7 +186,7 @@ func (d *columnReader) values(vals []int64, enc format.Encoding, page []byte) er
 		return plainNumbers(vals, page, d.m.Type)
 	case enc == format.DeltaBinaryPacked && d.m.Type != format.Double && d.m.Type != format.Boolean:
 		return decodeDelta(vals, page, d.m.Type == format.Int32)
-	case enc == format.RLEDictionary || enc == format.PlainDictionary:
+	case enc == format.RLEDictionary || enc == oldDictionary:
 		ids, err := d.indexes(page, len(vals))
 		if err != nil {
 			return err

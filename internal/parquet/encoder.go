@@ -96,16 +96,8 @@ func (e *encoder) encodeTexts() error {
 	if err := t.load(e.col); err != nil {
 		return err
 	}
-	e.enc = format.Plain
-	if t.pays() {
-		e.enc = format.RLEDictionary
-		e.raw = e.raw[:0]
-		for id := range t.used {
-			e.raw = t.appendValue(e.raw, uint32(id))
-		}
-		if err := e.dictPage(len(t.used)); err != nil {
-			return err
-		}
+	if err := e.textDictionary(); err != nil {
+		return err
 	}
 	large := e.enc == format.Plain && t.bytes > pageBytes
 	for row, at := 0, 0; row < e.out.rows; {
@@ -137,6 +129,22 @@ func (e *encoder) encodeTexts() error {
 		row, at = end, at+k
 	}
 	return nil
+}
+
+// textDictionary chooses the encoding of text and writes the dictionary page if
+// there is to be one.
+func (e *encoder) textDictionary() error {
+	t := &e.texts
+	e.enc = format.Plain
+	if !t.pays() {
+		return nil
+	}
+	e.enc = format.RLEDictionary
+	e.raw = e.raw[:0]
+	for id := range t.used {
+		e.raw = t.appendValue(e.raw, uint32(id))
+	}
+	return e.dictPage(len(t.used))
 }
 
 // cut returns where a page of text that begins at row ends so that it does not

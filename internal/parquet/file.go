@@ -22,10 +22,10 @@ type File struct {
 	meta    format.FileMetaData
 	cols    []column.Column
 	entries map[string]string
-	indexes string // the footer entry about the page indexes
-	ours    bool   // written by this package: every page has a checksum
+	ours    bool // written by this package: every page has a checksum
 
 	readers sync.Pool // of *reader
+	indexes func() (indexRegion, error)
 }
 
 // firstRead is how much of the end of a file is read at once: more than most
@@ -51,7 +51,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		err = f.check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Parquet footer: %w", err)
+		return nil, fmt.Errorf("reading the Parquet footer: %w", err)
 	}
 	return f, nil
 }
@@ -100,7 +100,8 @@ func (f *File) takeEntries() error {
 	}
 	var err error
 	f.cols, err = restore(f.meta.Schema, f.entries[typesKey])
-	f.indexes = f.entries[indexesKey]
+	entry := f.entries[indexesKey]
+	f.indexes = sync.OnceValues(func() (indexRegion, error) { return f.readIndexes(entry) })
 	maps.DeleteFunc(f.entries, func(k, _ string) bool { return strings.HasPrefix(k, reserved) })
 	return err
 }

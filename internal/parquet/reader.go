@@ -52,7 +52,7 @@ func (f *File) ReadRowGroup(group int, want []column.Column, dst *column.Batch) 
 			return fmt.Errorf("column %q is %s in the Parquet file, not %s", c.Name, f.cols[i].Type, c.Type)
 		}
 		if err := f.readColumn(r, group, i, c); err != nil {
-			return fmt.Errorf("Parquet row group %d, column %q: %w", group, c.Name, err)
+			return fmt.Errorf("reading Parquet row group %d, column %q: %w", group, c.Name, err)
 		}
 	}
 	return nil
@@ -126,29 +126,38 @@ func roomOf[T any](b []T, n int) []T {
 
 var errHeader = errors.New("damaged page header")
 
+// nextPage splits the page at the front of rest off: its header, its body, the
+// size of both. The checksum of the body has been verified.
+func nextPage(rest []byte, m *format.ColumnMetaData, ours bool) (h format.PageHeader, body []byte, size int, err error) {
+	n, err := decodeThrift(rest[:min(len(rest), maxHeader)], &h)
+	if err != nil {
+		return h, nil, 0, fmt.Errorf("its header: %w", err)
+	}
+	length, raw := int(h.CompressedPageSize), int(h.UncompressedPageSize)
+	if length < 0 || raw < 0 || length > len(rest)-n || int64(raw) > m.TotalUncompressedSize {
+		return h, nil, 0, errHeader
+	}
+	body = rest[n : n+length]
+	if crc := crc32.ChecksumIEEE(body); int32(crc) != h.CRC && (ours || h.CRC != 0) {
+		return h, nil, 0, fmt.Errorf("its checksum is %08x, not %08x as the header says", crc, uint32(h.CRC))
+	}
+	return h, body, n + length, nil
+}
+
 // page decodes the next page of the chunk.
 func (d *columnReader) page() error {
-	var h format.PageHeader
-	n, err := decodeThrift(d.rest[:min(len(d.rest), maxHeader)], &h)
+	h, body, size, err := nextPage(d.rest, d.m, d.ours)
 	if err != nil {
-		return fmt.Errorf("its header: %w", err)
+		return err
 	}
-	size, raw := int(h.CompressedPageSize), int(h.UncompressedPageSize)
-	if size < 0 || raw < 0 || size > len(d.rest)-n || int64(raw) > d.m.TotalUncompressedSize {
-		return errHeader
-	}
-	body := d.rest[n : n+size]
-	if crc := crc32.ChecksumIEEE(body); int32(crc) != h.CRC && (d.ours || h.CRC != 0) {
-		return fmt.Errorf("its checksum is %08x, not %08x as the header says", crc, uint32(h.CRC))
-	}
-	page, err := d.r.comp.decode(d.r.body, body, d.m.Codec, raw)
+	page, err := d.r.comp.decode(d.r.body, body, d.m.Codec, int(h.UncompressedPageSize))
 	if err != nil {
 		return err
 	}
 	if d.m.Codec != format.Uncompressed {
 		d.r.body = page
 	}
-	d.rest = d.rest[n+size:]
+	d.rest = d.rest[size:]
 	switch {
 	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid && d.done == 0 && !d.hasDict:
 		return d.dictPage(&h.DictionaryPageHeader.V, page)

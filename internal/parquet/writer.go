@@ -53,6 +53,8 @@ type Writer struct {
 	rows   int64
 	// The page indexes stand between the last row group and the footer.
 	columnIndexes, offsetIndexes bytes.Buffer
+	places                       []format.PageLocation // of the chunk at hand
+	scratch                      column.Column         // of a chunk that cannot be copied
 	err                          error
 	closed                       bool
 }
@@ -260,48 +262,59 @@ func (f *Writer) write(b []byte) error {
 
 // writeChunk writes an encoded column and enters it into the row group.
 func (f *Writer) writeChunk(i int, c *chunk, g *format.RowGroup) error {
-	cc := &g.Columns[i]
-	cc.FileOffset = f.at
-	data := f.at + int64(c.dictSize)
-	cc.MetaData = format.ColumnMetaData{
+	m := format.ColumnMetaData{
 		Type:                  c.typ,
-		PathInSchema:          thrift.Slice[string]{f.schema[i].Name},
 		Codec:                 f.codec,
 		NumValues:             int64(c.rows),
 		TotalUncompressedSize: int64(c.rawSize),
-		TotalCompressedSize:   int64(len(c.data)),
-		DataPageOffset:        data,
+		DataPageOffset:        int64(c.dictSize),
 		Statistics:            format.Statistics{NullCount: c.index.nulls, MinValue: c.index.min, MaxValue: c.index.max},
+		Encoding:              thrift.Slice[format.Encoding]{format.RLE, c.enc},
+		EncodingStats: thrift.Slice[format.PageEncodingStats]{
+			{PageType: format.DataPage, Encoding: c.enc, Count: int32(len(c.pages))}},
 	}
-	m := &cc.MetaData
-	m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{PageType: format.DataPage, Encoding: c.enc, Count: int32(len(c.pages))})
-	m.Encoding = thrift.Slice[format.Encoding]{format.RLE, c.enc}
 	if c.dictSize > 0 {
-		m.DictionaryPageOffset = f.at
-		m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1})
 		m.Encoding = append(m.Encoding, format.Plain)
+		m.EncodingStats = append(m.EncodingStats,
+			format.PageEncodingStats{PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1})
 	}
-	oi := format.OffsetIndex{PageLocations: make([]format.PageLocation, len(c.pages))}
-	for k, p := range c.pages {
-		oi.PageLocations[k] = format.PageLocation{
-			Offset: f.at + int64(p.at), CompressedPageSize: int32(p.size), FirstRowIndex: int64(p.row)}
+	f.places = f.places[:0]
+	for _, p := range c.pages {
+		f.places = append(f.places, format.PageLocation{
+			Offset: int64(p.at), CompressedPageSize: int32(p.size), FirstRowIndex: int64(p.row)})
 	}
-	if err := f.addIndexes(cc, c.index.data, &oi); err != nil {
+	return f.enterChunk(i, g, m, c.data, c.index.data)
+}
+
+// enterChunk writes the bytes of a column chunk. The offsets of m and of
+// f.places count from the start of the chunk and become those of the file.
+func (f *Writer) enterChunk(i int, g *format.RowGroup, m format.ColumnMetaData, data, columnIndex []byte) error {
+	m.PathInSchema = thrift.Slice[string]{f.schema[i].Name}
+	m.TotalCompressedSize = int64(len(data))
+	if m.DataPageOffset > 0 {
+		m.DictionaryPageOffset = f.at
+	}
+	m.DataPageOffset += f.at
+	for k := range f.places {
+		f.places[k].Offset += f.at
+	}
+	g.Columns[i] = format.ColumnChunk{FileOffset: f.at, MetaData: m}
+	if err := f.addIndexes(&g.Columns[i], columnIndex); err != nil {
 		return err
 	}
-	return f.write(c.data)
+	return f.write(data)
 }
 
 // addIndexes keeps the page indexes of a chunk for the end of the file. Their
 // offsets count from the start of either kind until then.
-func (f *Writer) addIndexes(cc *format.ColumnChunk, columnIndex []byte, oi *format.OffsetIndex) error {
+func (f *Writer) addIndexes(cc *format.ColumnChunk, columnIndex []byte) error {
 	if len(columnIndex) > 0 {
 		cc.ColumnIndexOffset = int64(f.columnIndexes.Len())
 		cc.ColumnIndexLength = int32(len(columnIndex))
 		f.columnIndexes.Write(columnIndex)
 	}
 	cc.OffsetIndexOffset = int64(f.offsetIndexes.Len())
-	err := newThriftEncoder(&f.offsetIndexes).Encode(oi)
+	err := newThriftEncoder(&f.offsetIndexes).Encode(&format.OffsetIndex{PageLocations: f.places})
 	cc.OffsetIndexLength = int32(f.offsetIndexes.Len() - int(cc.OffsetIndexOffset))
 	return err
 }
