@@ -103,28 +103,20 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 		for field = range d.ops {
 			o := &d.ops[field]
 			if o.union {
-				if pos >= len(buf) {
-					return row, field, errShort
-				}
-				switch b := uint16(buf[pos]); b {
-				case o.null:
+				if pos < len(buf) && uint16(buf[pos]) == o.null {
 					pos++
 					o.setNull(row)
 					continue
-				case o.some:
-					pos++
-				default:
+				}
+				if pos == len(buf) || uint16(buf[pos]) != o.some {
 					d.r.pos = pos
-					var null bool
-					if null, err = d.branch(o); err != nil {
+					if err = d.branch(o, row); err != nil {
 						return row, field, err
 					}
 					pos = d.r.pos
-					if null {
-						o.setNull(row)
-						continue
-					}
+					continue
 				}
+				pos++
 			}
 			if o.code <= opSkipBytes && pos < len(buf) {
 				// Short strings are nearly everything there is.
@@ -148,20 +140,20 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 	return 0, 0, nil
 }
 
-// branch reads a branch number of an optional field that is not in its
-// shortest form, or wrong.
-func (d *Decoder) branch(o *op) (null bool, err error) {
+// branch decodes an optional field whose branch number is not in its shortest
+// form, or wrong.
+func (d *Decoder) branch(o *op, row int) error {
 	v, err := d.r.int()
-	if err != nil {
-		return false, err
-	}
 	switch {
-	case v >= 0 && 2*v == int64(o.null):
-		return true, nil
-	case v >= 0 && 2*v == int64(o.some):
-		return false, nil
+	case err != nil:
+		return err
+	case 2*v == int64(o.null):
+		o.setNull(row)
+		return nil
+	case 2*v == int64(o.some):
+		return d.value(o, row)
 	}
-	return false, errBranch
+	return errBranch
 }
 
 // value decodes one value that is not null, unless the op sees to that itself.
