@@ -129,3 +129,32 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSmall writes and reads whole files of few rows.
+func BenchmarkSmall(b *testing.B) {
+	rows := analytics(500)
+	for name, pool := range map[string]*Pool{"alone": nil, "pool": new(Pool)} {
+		b.Run("write/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				write(b, Options{Pool: pool}, rows.Cols, rows)
+			}
+		})
+	}
+	data := write(b, Options{}, rows.Cols, rows)
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		var got column.Batch
+		for b.Loop() {
+			if err := open(b, data).ReadRowGroup(0, nil, &got); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			open(b, data)
+		}
+	})
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"strings"
 	"sync"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -102,7 +101,7 @@ func (f *File) takeEntries() error {
 	f.cols, err = restore(f.meta.Schema, f.entries[typesKey])
 	entry := f.entries[indexesKey]
 	f.indexes = sync.OnceValues(func() (indexRegion, error) { return f.readIndexes(entry) })
-	maps.DeleteFunc(f.entries, func(k, _ string) bool { return strings.HasPrefix(k, reserved) })
+	maps.DeleteFunc(f.entries, func(k, _ string) bool { return Reserved(k) })
 	return err
 }
 

@@ -13,7 +13,6 @@ import (
 const (
 	magic    = "PAR1"
 	tailSize = 8 // length of the footer and magic
-	reserved = "reconcile."
 	// indexesKey is the footer entry with place and checksum of the page
 	// indexes; checksumKey, always the last, has the checksum of the footer
 	// itself, taken with zeros in its place. The format has checksums for
@@ -23,6 +22,9 @@ const (
 	sumDigits   = 16
 	noSum       = "0000000000000000"
 )
+
+// Reserved reports whether this package uses a name of a footer entry itself.
+func Reserved(key string) bool { return key == typesKey || key == indexesKey || key == checksumKey }
 
 // writeFooter writes all that follows the row groups.
 func (f *Writer) writeFooter() error {

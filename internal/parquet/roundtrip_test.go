@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"reconcile/internal/column"
@@ -22,7 +23,7 @@ func TestRoundTrip(t *testing.T) {
 			PageRows:    []int{0, 1000, 13}[seed/3%3],
 			Parallel:    int(seed % 4),
 			Pool:        &pool,
-			Metadata:    map[string]string{"b": "", "a": "x"},
+			Metadata:    map[string]string{"b": "", "reconcile.commit": "x"},
 			CreatedBy:   "test 1",
 		}
 		var batches []*column.Batch
@@ -30,7 +31,7 @@ func TestRoundTrip(t *testing.T) {
 			batches = append(batches, randomBatch(r, cols, sizes[r.IntN(len(sizes))]))
 		}
 		f := open(t, write(t, o, cols, batches...))
-		if f.RowGroups() != len(batches) || f.CreatedBy() != "test 1" || len(f.Metadata()) != 2 || f.Metadata()["a"] != "x" {
+		if f.RowGroups() != len(batches) || f.CreatedBy() != "test 1" || len(f.Metadata()) != 2 || f.Metadata()["reconcile.commit"] != "x" {
 			t.Fatalf("%d groups, %q, %v", f.RowGroups(), f.CreatedBy(), f.Metadata())
 		}
 		var rows int64
@@ -254,6 +255,30 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("%+v is taken", cols)
 		}
 	}
+}
+
+func TestConcurrentReads(t *testing.T) {
+	var batches []*column.Batch
+	for seed := range uint64(6) {
+		batches = append(batches, randomBatch(seeded(seed), allTypes(), 300))
+	}
+	f := open(t, write(t, Options{}, allTypes(), batches...))
+	var wg sync.WaitGroup
+	for g := range batches {
+		wg.Go(func() {
+			var got column.Batch
+			for range 5 {
+				if err := f.ReadRowGroup(g, nil, &got); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := same([]*column.Batch{&got}, batches[g:g+1]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 type failing struct{ after int }

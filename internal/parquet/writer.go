@@ -22,7 +22,7 @@ type Options struct {
 	Level       int               // of zstd, as the zstd tool counts; 0 is the measured default
 	PageRows    int               // rows of a data page at most; 0 is 20000
 	Parallel    int               // columns encoded at a time; 0 is 1
-	Metadata    map[string]string // entries of the footer; names that begin with "reconcile." are taken
+	Metadata    map[string]string // entries of the footer; see Reserved
 	CreatedBy   string            // name and version of the program, for the footer
 	Pool        *Pool             // shares memory between writers; may be nil
 }
@@ -34,8 +34,8 @@ type Footer struct {
 	RowGroups int
 }
 
-// Pool keeps the encoders of closed writers for new ones: an encoder is a few
-// megabytes that many small files need not allocate anew. The zero value is
+// Pool keeps the encoders of closed writers for new ones: an encoder is half a
+// megabyte and more that many small files need not allocate anew. The zero value is
 // ready; any number of goroutines may use it. It serves writers of the same
 // Compression and Level; of others, the encoders are made anew.
 type Pool struct{ encoders sync.Pool }
@@ -92,8 +92,8 @@ func NewWriter(w io.Writer, schema []column.Column, o Options) (*Writer, error) 
 
 func checkEntries(o *Options) error {
 	for k := range o.Metadata {
-		if strings.HasPrefix(k, reserved) {
-			return fmt.Errorf("footer entry %q: names that begin with %s are taken", k, reserved)
+		if Reserved(k) {
+			return fmt.Errorf("footer entry %q: the name is taken", k)
 		}
 	}
 	if strings.Contains(o.CreatedBy, checksumKey) {
