@@ -1,0 +1,84 @@
+package parquet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"reconcile/internal/blob"
+	"reconcile/sinks"
+)
+
+// currentVersion is the version of current.json that this program writes, and
+// the newest that it reads.
+const currentVersion = 1
+
+// maxCurrent is the size from which current.json is taken to be damaged.
+const maxCurrent = 64 << 20
+
+// Current reads current.json. Fields that it does not know are ignored.
+func (s *sink) Current(ctx context.Context) (*sinks.Current, error) {
+	data, _, err := blob.ReadAll(ctx, s.store, current, maxCurrent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	file := path.Join(s.Root(), current)
+	// The version first: a newer one may change what the rest looks like.
+	var v struct {
+		Version *int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return nil, damaged(file, err.Error())
+	}
+	switch {
+	case v.Version == nil || *v.Version < 1:
+		return nil, damaged(file, "it has no version")
+	case *v.Version > currentVersion:
+		return nil, fmt.Errorf("%s has version %d; this program reads version %d: a newer reconcile is needed",
+			file, *v.Version, currentVersion)
+	}
+	c := &sinks.Current{}
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, damaged(file, err.Error())
+	}
+	if c.Lineage == "" {
+		return nil, damaged(file, "it names no lineage")
+	}
+	return c, nil
+}
+
+func damaged(file, why string) error {
+	return fmt.Errorf("%s is damaged: %s; it is not data and can be removed once it is clear that this sink belongs to this state",
+		file, why)
+}
+
+// SetCurrent replaces current.json. Version 0 stands for the present one.
+func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current) error {
+	w := sinks.Current{Version: currentVersion, Lineage: c.Lineage, Tables: make(map[string]sinks.CurrentTable, len(c.Tables))}
+	switch {
+	case c.Version != 0 && c.Version != currentVersion:
+		return fmt.Errorf("write current.json: version %d is not %d", c.Version, currentVersion)
+	case c.Lineage == "":
+		return errors.New("write current.json: no lineage")
+	}
+	for name, t := range c.Tables {
+		if t.Dumps == nil {
+			t.Dumps = []int64{}
+		}
+		w.Tables[name] = t
+	}
+	data, err := json.MarshalIndent(w, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write current.json: %w", err)
+	}
+	s.own.Lock()
+	defer s.own.Unlock()
+	_, err = blob.Put(ctx, s.store, current, append(data, '\n'), blob.Cond{})
+	return err
+}

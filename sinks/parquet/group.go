@@ -1,0 +1,96 @@
+package parquet
+
+import (
+	"fmt"
+
+	"reconcile/internal/column"
+)
+
+// group holds the rows of a row group that is not full yet.
+type group struct {
+	rows   column.Batch
+	gather column.Gatherer
+	picks  []column.Pick
+	src    [1]*column.Column
+}
+
+func newGroup(schema []column.Column) *group {
+	g := &group{rows: column.Batch{Cols: make([]column.Column, len(schema))}}
+	for i := range schema {
+		g.rows.Cols[i] = column.Column{Name: schema[i].Name, Type: schema[i].Type}
+	}
+	g.reset()
+	return g
+}
+
+func (g *group) reset() {
+	g.rows.N = 0
+	for i := range g.rows.Cols {
+		g.rows.Cols[i].Reset()
+	}
+}
+
+// check reports a batch that does not have the columns of the file.
+func (g *group) check(b *column.Batch) error {
+	if len(b.Cols) != len(g.rows.Cols) {
+		return fmt.Errorf("a batch of %d columns for a file of %d", len(b.Cols), len(g.rows.Cols))
+	}
+	for i := range b.Cols {
+		have, want := &b.Cols[i], &g.rows.Cols[i]
+		if have.Name != want.Name || have.Type != want.Type {
+			return fmt.Errorf("column %d of a batch is %q (%s), of the file %q (%s)", i, have.Name, have.Type, want.Name, want.Type)
+		}
+		if have.Len() != b.N {
+			return fmt.Errorf("column %q has %d rows in a batch of %d", have.Name, have.Len(), b.N)
+		}
+	}
+	return nil
+}
+
+// add copies n rows of b.
+func (g *group) add(b *column.Batch, from, n int) {
+	g.picks = g.picks[:0]
+	for i := range n {
+		g.picks = append(g.picks, column.Pick{Row: uint32(from + i)})
+	}
+	for i := range b.Cols {
+		g.src[0] = &b.Cols[i]
+		g.gather.Column(&g.rows.Cols[i], g.src[:], g.picks)
+	}
+	g.rows.N += n
+}
+
+// memory returns about how many bytes the rows fill.
+func (g *group) memory() int {
+	m := 0
+	for i := range g.rows.Cols {
+		c := &g.rows.Cols[i]
+		m += 4*len(c.Codes) + 8*(len(c.Ints)+len(c.Floats)) + len(c.Null)
+		if c.Dict != nil {
+			m += c.Dict.Size() + 16*c.Dict.Len()
+		}
+	}
+	return m
+}
+
+// slice makes dst the n rows of b from a row on, without copying values.
+func slice(dst, b *column.Batch, from, n int) *column.Batch {
+	if n == b.N {
+		return b
+	}
+	dst.N = n
+	dst.Cols = append(dst.Cols[:0], b.Cols...)
+	for i := range dst.Cols {
+		c := &dst.Cols[i]
+		c.Codes, c.Ints, c.Floats, c.Null = part(c.Codes, from, n), part(c.Ints, from, n), part(c.Floats, from, n), part(c.Null, from, n)
+	}
+	return dst
+}
+
+// part returns n entries of s, or none of one that is not in use.
+func part[T any](s []T, from, n int) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s[from : from+n]
+}

@@ -1,0 +1,133 @@
+// Package parquet is the sink that holds tables as Parquet files with stable
+// names, in Hive folders, on any blob.Store.
+//
+// It promises what package sinks does: what is staged under _reconcile/ cannot
+// be taken for data by a reader's glob, a data file is replaced by one rename,
+// every step of a publish list can be repeated, and content that the state does
+// not know is never overwritten or removed. It never deletes anything that a
+// step or a sweep did not name, and leaves no empty folder.
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
+	pq "reconcile/internal/parquet"
+	"reconcile/sinks"
+)
+
+// Where the sink keeps what is not data, relative to its root.
+const (
+	private = "_reconcile"
+	staging = private + "/staging"
+	current = private + "/current.json"
+)
+
+// Options says how files are written. The zero Options is good.
+type Options struct {
+	Compression string // "zstd" (also ""), "snappy" or "none"
+	CreatedBy   string // name and version of the program, for the footer
+	// RowGroup is the number of rows of a row group, 0 means 128 Ki. A group is
+	// ended earlier when its rows fill RowGroupBytes of memory, 0 means 96 MiB.
+	RowGroup      int
+	RowGroupBytes int
+	Retry         blob.Retry // of reads
+}
+
+// sink implements sinks.Sink.
+type sink struct {
+	store blob.Store
+	o     Options
+	pool  pq.Pool
+	// own serialises what writes directly below _reconcile/: a sweep there must
+	// not meet a write under way.
+	own sync.Mutex
+}
+
+// New returns the Parquet sink in a store. It reads and writes nothing yet.
+// Reads are retried with back-off.
+func New(store blob.Store, o Options) sinks.Sink {
+	if o.RowGroup <= 0 {
+		o.RowGroup = 128 << 10
+	}
+	if o.RowGroupBytes <= 0 {
+		o.RowGroupBytes = 96 << 20
+	}
+	return &sink{store: blob.WithRetries(store, o.Retry), o: o}
+}
+
+// Root identifies the place as its store does.
+func (s *sink) Root() string { return s.store.Root() }
+
+// List returns all files below the folder of a table, foreign ones too.
+func (s *sink) List(ctx context.Context, folder string) ([]sinks.Object, error) {
+	if blob.Under(folder, private) && folder != "" {
+		return nil, fmt.Errorf("list %s: %s is not a table", folder, private)
+	}
+	list, err := s.store.List(ctx, folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	objs := make([]sinks.Object, 0, len(list))
+	for _, o := range list {
+		if !blob.Under(o.Key, private) {
+			objs = append(objs, describe(o))
+		}
+	}
+	return objs, nil
+}
+
+func describe(o blob.Object) sinks.Object {
+	return sinks.Object{Path: o.Key, Size: o.Size, Pin: o.Pin}
+}
+
+// Sweep removes the staging folders of all attempts but those in keep, and what
+// killed writers left below _reconcile/.
+func (s *sink) Sweep(ctx context.Context, keep []string) error {
+	spare := make([]string, 0, len(keep))
+	for _, a := range keep {
+		folder, err := attemptFolder(a)
+		if err != nil {
+			return err
+		}
+		spare = append(spare, folder)
+	}
+	s.own.Lock()
+	defer s.own.Unlock()
+	if err := failpoint.Hit(ctx, failpoint.SweepBefore); err != nil {
+		return err
+	}
+	err := blob.DeleteAll(ctx, s.store, staging, spare)
+	if err == nil {
+		err = s.store.Tidy(ctx, private, spare)
+	}
+	if err != nil {
+		return fmt.Errorf("remove staged leftovers: %w", err)
+	}
+	return failpoint.Hit(ctx, failpoint.SweepAfter)
+}
+
+// attemptFolder returns the staging folder of an attempt.
+func attemptFolder(attempt string) (string, error) {
+	if err := checkName(attempt); err != nil {
+		return "", fmt.Errorf("attempt: %w", err)
+	}
+	return blob.Join(staging, attempt), nil
+}
+
+// checkName reports whether name is one name of a key.
+func checkName(name string) error {
+	if strings.Contains(name, "/") {
+		return &blob.KeyError{Key: name, Reason: "it is more than one name"}
+	}
+	return blob.CheckKey(name)
+}

@@ -1,0 +1,288 @@
+package parquet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/column"
+	"reconcile/internal/failpoint"
+	pq "reconcile/internal/parquet"
+	"reconcile/sinks"
+	"reconcile/sinks/parquet"
+	"reconcile/sinks/sinktest"
+)
+
+var ctx = context.Background()
+
+func open(t testing.TB, o parquet.Options) (sinks.Sink, blob.Store, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "lake")
+	store, err := blob.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parquet.New(store, o), store, dir
+}
+
+func TestConformance(t *testing.T) {
+	for _, compression := range []string{"zstd", "none"} {
+		t.Run(compression, func(t *testing.T) {
+			sinktest.Run(t, func(t *testing.T) sinktest.Place {
+				s, store, _ := open(t, parquet.Options{Compression: compression, RowGroup: 64})
+				return sinktest.Place{Sink: s, Store: store}
+			})
+		})
+	}
+}
+
+func cols() []column.Column {
+	return []column.Column{{Name: "id", Type: column.Type{ID: column.Int64}}, {Name: "s", Type: column.Type{ID: column.String}}}
+}
+
+func batch(from, n int) *column.Batch {
+	b := &column.Batch{N: n, Cols: cols()}
+	for k := range b.Cols {
+		b.Cols[k].Reset()
+	}
+	for i := from; i < from+n; i++ {
+		b.Cols[0].AppendInt(int64(i))
+		b.Cols[1].AppendBytes([]byte(fmt.Sprintf("value number %d", i)))
+	}
+	return b
+}
+
+func stage(t testing.TB, s sinks.Sink, name string, batches ...int) sinks.File {
+	t.Helper()
+	w, err := s.Stage(ctx, "a", name, sinks.FileSpec{Columns: cols(), Metadata: map[string]string{"commit": "7"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := 0
+	for _, n := range batches {
+		if err := w.Write(ctx, batch(from, n)); err != nil {
+			t.Fatal(err)
+		}
+		from += n
+	}
+	f, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// TestRowGroups says how batches of any size become row groups, in their order.
+func TestRowGroups(t *testing.T) {
+	for _, c := range []struct {
+		o       parquet.Options
+		batches []int
+		want    []int
+	}{
+		{parquet.Options{RowGroup: 100}, []int{250}, []int{100, 100, 50}},
+		{parquet.Options{RowGroup: 100}, []int{230}, []int{100, 100, 30}},
+		{parquet.Options{RowGroup: 100}, []int{10, 10, 90}, []int{100, 10}},
+		{parquet.Options{RowGroup: 100}, []int{60, 60, 1}, []int{60, 60, 1}},
+		{parquet.Options{RowGroup: 100}, []int{1, 250, 0, 3}, []int{100, 100, 51, 3}},
+		{parquet.Options{RowGroup: 100, RowGroupBytes: 1}, []int{3, 4}, []int{3, 4}},
+		{parquet.Options{}, []int{1, 2, 3}, []int{6}},
+		{parquet.Options{}, nil, nil},
+	} {
+		s, store, _ := open(t, c.o)
+		f := stage(t, s, "f", c.batches...)
+		h, err := store.Open(ctx, f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pf, err := pq.Open(h, f.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		next := int64(0)
+		for g := range pf.RowGroups() {
+			got = append(got, pf.GroupRows(g))
+			var b column.Batch
+			if err := pf.ReadRowGroup(g, nil, &b); err != nil {
+				t.Fatal(err)
+			}
+			for i := range b.N {
+				if b.Cols[0].Ints[i] != next || string(b.Cols[1].Bytes(i)) != fmt.Sprintf("value number %d", next) {
+					t.Fatalf("%v: row %d holds %d, %s", c.batches, next, b.Cols[0].Ints[i], b.Cols[1].Bytes(i))
+				}
+				next++
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) || pf.Rows() != f.Rows {
+			t.Errorf("batches of %v became groups of %v, want %v", c.batches, got, c.want)
+		}
+		h.Close()
+	}
+}
+
+func TestFooter(t *testing.T) {
+	s, store, _ := open(t, parquet.Options{CreatedBy: "reconcile test", Compression: "snappy"})
+	f := stage(t, s, "f", 3)
+	h, err := store.Open(ctx, f.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	pf, err := pq.Open(h, f.Size)
+	if err != nil || pf.Metadata()["commit"] != "7" || pf.CreatedBy() != "reconcile test" {
+		t.Errorf("%v: %v, %q", err, pf.Metadata(), pf.CreatedBy())
+	}
+	s, _, _ = open(t, parquet.Options{Compression: "lzma"})
+	if _, err := s.Stage(ctx, "a", "f", sinks.FileSpec{Columns: cols()}); err == nil {
+		t.Error("an unknown compression was taken")
+	}
+}
+
+func exists(t *testing.T, name string) bool {
+	t.Helper()
+	_, err := os.Stat(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// TestNoEmptyFolders says that a removal and a sweep leave none, even when the
+// process died between the removal and the folder's.
+func TestNoEmptyFolders(t *testing.T) {
+	s, _, dir := open(t, parquet.Options{})
+	var steps []sinks.Step
+	for i, key := range []string{"t/year=2026/month=01/day=01/f.parquet", "t/year=2026/month=02/day=01/f.parquet"} {
+		f := stage(t, s, fmt.Sprint(i), i+1)
+		if _, err := s.Publish(ctx, sinks.Step{Staged: f.Path, Path: key, After: f.Digest, Size: f.Size}); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, sinks.Step{Path: key, Before: f.Digest})
+	}
+	stage(t, s, "left", 1)
+	if err := s.Sweep(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	if exists(t, filepath.Join(dir, "_reconcile")) {
+		t.Error("a sweep left an empty folder")
+	}
+	set, err := failpoint.Parse("publish.remove.after=error@1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(failpoint.With(ctx, set), steps[0]); !errors.Is(err, failpoint.ErrInjected) {
+		t.Fatal(err)
+	}
+	if !exists(t, filepath.Join(dir, "t/year=2026/month=01/day=01")) {
+		t.Fatal("the failpoint is behind the folder's removal")
+	}
+	for i, gone := range []string{"t/year=2026/month=01", "t"} {
+		if _, err := s.Publish(ctx, steps[i]); err != nil {
+			t.Fatal(err)
+		}
+		if exists(t, filepath.Join(dir, gone)) {
+			t.Errorf("%s is left, and empty", gone)
+		}
+	}
+	if !exists(t, dir) {
+		t.Error("the sink itself went")
+	}
+}
+
+// TestFailpoints interrupts a replacement, a removal and a sweep at each of
+// their points, and repeats them.
+func TestFailpoints(t *testing.T) {
+	for _, c := range []struct {
+		point failpoint.Name
+		done  bool // the step itself was carried out
+	}{
+		{failpoint.PublishMoveBefore, false}, {failpoint.PublishMoveAfter, true},
+		{failpoint.PublishRemoveBefore, false}, {failpoint.PublishRemoveAfter, true},
+		{failpoint.SweepBefore, false}, {failpoint.SweepAfter, true},
+	} {
+		s, _, dir := open(t, parquet.Options{})
+		old, fresh, gone := stage(t, s, "old", 3), stage(t, s, "new", 4), stage(t, s, "gone", 5)
+		for key, f := range map[string]sinks.File{"t/f.parquet": old, "t/g.parquet": gone} {
+			if _, err := s.Publish(ctx, sinks.Step{Staged: f.Path, Path: key, After: f.Digest, Size: f.Size}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stage(t, s, "left", 1)
+		run := func(ctx context.Context) error {
+			_, err := s.Publish(ctx, sinks.Step{Staged: fresh.Path, Path: "t/f.parquet", Before: old.Digest, After: fresh.Digest, Size: fresh.Size})
+			if err == nil {
+				_, err = s.Publish(ctx, sinks.Step{Path: "t/g.parquet", Before: gone.Digest})
+			}
+			if err == nil {
+				err = s.Sweep(ctx, nil)
+			}
+			return err
+		}
+		set, err := failpoint.Parse(string(c.point) + "=error")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run(failpoint.With(ctx, set)); !errors.Is(err, failpoint.ErrInjected) || set.Hits(c.point) != 1 {
+			t.Fatalf("%s: %v, %d hits", c.point, err, set.Hits(c.point))
+		}
+		var done bool
+		switch {
+		case strings.Contains(string(c.point), ".move."):
+			done = !exists(t, filepath.Join(dir, fresh.Path))
+		case strings.Contains(string(c.point), ".remove."):
+			done = !exists(t, filepath.Join(dir, "t/g.parquet"))
+		default:
+			done = !exists(t, filepath.Join(dir, "_reconcile/staging"))
+		}
+		if done != c.done {
+			t.Errorf("%s: done is %v, want %v", c.point, done, c.done)
+		}
+		if err := run(ctx); err != nil {
+			t.Errorf("repeated after %s: %v", c.point, err)
+		}
+		list, err := s.List(ctx, "")
+		if err != nil || len(list) != 1 || list[0].Size != fresh.Size || exists(t, filepath.Join(dir, "_reconcile")) {
+			t.Errorf("after %s and a repeat: %v, %v", c.point, list, err)
+		}
+	}
+}
+
+// TestPinSparesReading says that a matching pin is enough, and only that.
+func TestPinSparesReading(t *testing.T) {
+	s, store, _ := open(t, parquet.Options{})
+	o, err := blob.Put(ctx, store, "t/f.parquet", []byte("content"), blob.Cond{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := sinks.Step{Path: "t/f.parquet", Before: strings.Repeat("0", 64)}
+	if _, err := s.Publish(ctx, step); !errors.Is(err, sinks.ErrDrift) {
+		t.Fatalf("without a pin: %v", err)
+	}
+	step.BeforePin = o.Pin
+	if _, err := s.Publish(ctx, step); err != nil {
+		t.Errorf("with its pin: %v", err)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s, _, _ := open(b, parquet.Options{})
+	small := batch(0, 8192)
+	b.ReportAllocs()
+	w, err := s.Stage(ctx, "a", "f", sinks.FileSpec{Columns: cols()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := w.Write(ctx, small); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*8192/b.Elapsed().Seconds()/1e6, "Mrows/s")
+	w.Abort()
+}

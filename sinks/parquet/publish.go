@@ -1,0 +1,205 @@
+package parquet
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
+	"reconcile/sinks"
+)
+
+// Publish carries out one step.
+//
+// What stands at the destination decides, never what was done before: a
+// replayed step finds its source gone and its own success in place. A pin that
+// still matches proves the content of before; all else is proved by digest.
+func (s *sink) Publish(ctx context.Context, st sinks.Step) (sinks.Object, error) {
+	if err := checkStep(st); err != nil {
+		return sinks.Object{}, err
+	}
+	if st.Staged == "" {
+		return sinks.Object{}, s.remove(ctx, st)
+	}
+	o, err := s.move(ctx, st)
+	if err != nil {
+		return sinks.Object{}, err
+	}
+	return describe(o), nil
+}
+
+// checkStep refuses what no publish list holds.
+func checkStep(st sinks.Step) error {
+	err := blob.CheckKey(st.Path)
+	if err == nil && st.Staged != "" {
+		err = blob.CheckKey(st.Staged)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("publish: %w", err)
+	case blob.Under(st.Path, private):
+		return fmt.Errorf("publish %s: it is not the file of a table", st.Path)
+	case st.Staged != "" && (st.After == "" || !blob.Under(st.Staged, staging)):
+		return fmt.Errorf("publish %s: %s is not a staged file of a known digest", st.Path, st.Staged)
+	}
+	return nil
+}
+
+// look returns what stands at key, nil if nothing does.
+func (s *sink) look(ctx context.Context, key string) (*blob.Object, error) {
+	o, err := s.store.Stat(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return &o, err
+}
+
+func (s *sink) move(ctx context.Context, st sinks.Step) (o blob.Object, err error) {
+	staged, err := s.look(ctx, st.Staged)
+	if err != nil {
+		return o, err
+	}
+	dest, err := s.look(ctx, st.Path)
+	if err != nil {
+		return o, err
+	}
+	if staged == nil || staged.Size != st.Size {
+		return s.moved(ctx, st, staged, dest)
+	}
+	cond := blob.Absent()
+	if dest != nil {
+		held, digest, err := s.held(ctx, st, *dest)
+		if err != nil {
+			return o, err
+		}
+		switch digest {
+		case st.Before:
+			cond = blob.Match(held.Pin)
+		case st.After:
+			return held, nil
+		default:
+			return o, s.drift(st.Path, "it holds neither what was there nor what should be")
+		}
+	}
+	return s.rename(ctx, st, cond)
+}
+
+func (s *sink) rename(ctx context.Context, st sinks.Step, cond blob.Cond) (blob.Object, error) {
+	if err := failpoint.Hit(ctx, failpoint.PublishMoveBefore); err != nil {
+		return blob.Object{}, err
+	}
+	o, err := s.store.Move(ctx, st.Staged, st.Path, cond)
+	switch {
+	case errors.Is(err, blob.ErrConflict):
+		return blob.Object{}, s.drift(st.Path, "it changed just now")
+	case errors.Is(err, fs.ErrNotExist):
+		return blob.Object{}, s.lost(st, "it went just now")
+	case err != nil:
+		return blob.Object{}, err
+	}
+	return o, failpoint.Hit(ctx, failpoint.PublishMoveAfter)
+}
+
+// moved judges a move whose staged file is not what it was: it is done if the
+// destination holds the new content.
+func (s *sink) moved(ctx context.Context, st sinks.Step, staged, dest *blob.Object) (blob.Object, error) {
+	if dest != nil && dest.Size == st.Size {
+		o, digest, err := s.digest(ctx, st.Path)
+		if err != nil || digest == st.After {
+			return o, err
+		}
+	}
+	why := "it was removed"
+	if staged != nil {
+		why = fmt.Sprintf("it has %d bytes, not the %d that were staged", staged.Size, st.Size)
+	}
+	return blob.Object{}, s.lost(st, why)
+}
+
+// remove removes a data file and the folders that it leaves empty.
+func (s *sink) remove(ctx context.Context, st sinks.Step) error {
+	dest, err := s.look(ctx, st.Path)
+	if err != nil {
+		return err
+	}
+	if dest != nil {
+		held, digest, err := s.held(ctx, st, *dest)
+		if err != nil {
+			return err
+		}
+		if digest != st.Before {
+			return s.drift(st.Path, "it does not hold what was there")
+		}
+		if err := failpoint.Hit(ctx, failpoint.PublishRemoveBefore); err != nil {
+			return err
+		}
+		err = s.store.Delete(ctx, st.Path, blob.Match(held.Pin))
+		if errors.Is(err, blob.ErrConflict) {
+			return s.drift(st.Path, "it changed just now")
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := failpoint.Hit(ctx, failpoint.PublishRemoveAfter); err != nil {
+			return err
+		}
+	}
+	return s.store.Prune(ctx, blob.Dir(st.Path), "")
+}
+
+// held returns the digest of what stands at the step's path, and the object that
+// it is of. A pin that matches spares the reading.
+func (s *sink) held(ctx context.Context, st sinks.Step, dest blob.Object) (blob.Object, string, error) {
+	if st.Before != "" && st.BeforePin != "" && dest.Pin == st.BeforePin {
+		return dest, st.Before, nil
+	}
+	return s.digest(ctx, st.Path)
+}
+
+// digest reads a whole file.
+func (s *sink) digest(ctx context.Context, key string) (o blob.Object, digest string, err error) {
+	h, err := s.store.Open(ctx, key)
+	if err != nil {
+		return o, "", err
+	}
+	defer h.Close()
+	o = h.Object()
+	sum := sha256.New()
+	r := readerWithContext{ctx, io.NewSectionReader(h, 0, o.Size)}
+	n, err := io.CopyBuffer(sum, r, make([]byte, 1<<20))
+	if err == nil && n != o.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return o, "", fmt.Errorf("read %s: %w", s.place(key), err)
+	}
+	return o, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+type readerWithContext struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r readerWithContext) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+func (s *sink) place(key string) string { return path.Join(s.Root(), key) }
+
+func (s *sink) drift(key, why string) error {
+	return fmt.Errorf("%s: %w: %s", s.place(key), sinks.ErrDrift, why)
+}
+
+func (s *sink) lost(st sinks.Step, why string) error {
+	return fmt.Errorf("%s, to become %s: %w: %s", s.place(st.Staged), st.Path, sinks.ErrStagedLost, why)
+}

@@ -1,0 +1,65 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/column"
+	pq "reconcile/internal/parquet"
+	"reconcile/sinks"
+)
+
+// Open opens a data file. An empty pin takes the file as it is.
+func (s *sink) Open(ctx context.Context, path, pin string, columns []column.Column) (sinks.Reader, error) {
+	h, err := s.store.Open(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (%w)", s.drift(path, "it is gone"), fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if pin != "" && h.Object().Pin != pin {
+		return nil, errors.Join(s.drift(path, "it is not the file that was published"), h.Close())
+	}
+	f, err := pq.Open(h, h.Object().Size)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", s.place(path), err), h.Close())
+	}
+	want := make([]column.Column, len(columns))
+	for i, c := range columns {
+		want[i] = column.Column{Name: c.Name, Type: c.Type}
+	}
+	return &reader{h: h, f: f, want: want, place: s.place(path)}, nil
+}
+
+// reader gives the row groups of a file as batches.
+type reader struct {
+	h     blob.Handle
+	f     *pq.File
+	want  []column.Column
+	place string
+	next  int
+	batch column.Batch
+}
+
+func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if r.next >= r.f.RowGroups() {
+		return nil, nil
+	}
+	if err := r.f.ReadRowGroup(r.next, r.want, &r.batch); err != nil {
+		if errors.Is(err, blob.ErrConflict) {
+			err = sinks.ErrDrift
+		}
+		return nil, fmt.Errorf("read %s: %w", r.place, err)
+	}
+	r.next++
+	return &r.batch, nil
+}
+
+func (r *reader) Close() error { return r.h.Close() }

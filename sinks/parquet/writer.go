@@ -1,0 +1,125 @@
+package parquet
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/column"
+	pq "reconcile/internal/parquet"
+	"reconcile/sinks"
+)
+
+// Stage starts a data file in the attempt's staging folder.
+func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileSpec) (sinks.Writer, error) {
+	folder, err := attemptFolder(attempt)
+	if err == nil {
+		err = checkName(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stage a file: %w", err)
+	}
+	if strings.HasSuffix(strings.ToLower(name), ".parquet") {
+		name += ".staged" // no reader's glob may find it
+	}
+	obj, err := s.store.Create(ctx, blob.Join(folder, name), blob.Cond{})
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{obj: obj, path: blob.Join(folder, name), sum: sha256.New(), o: s.o}
+	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 1<<20)
+	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
+		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool,
+	})
+	if err != nil {
+		obj.Abort()
+		return nil, fmt.Errorf("stage %s: %w", w.path, err)
+	}
+	w.group = newGroup(spec.Columns)
+	return w, nil
+}
+
+// writer collects rows into row groups and writes these.
+type writer struct {
+	obj   blob.Writer
+	path  string
+	sum   hash.Hash
+	buf   *bufio.Writer
+	file  *pq.Writer
+	group *group
+	o     Options
+	part  column.Batch // the rows of one row group inside a larger batch
+}
+
+// Write adds rows. A batch that fills row groups by itself is not copied.
+func (w *writer) Write(ctx context.Context, b *column.Batch) error {
+	if err := w.group.check(b); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
+	for from := 0; from < b.N; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(b.N-from, w.o.RowGroup-w.group.rows.N)
+		if w.group.rows.N == 0 && n >= w.o.RowGroup/2 {
+			if err := w.emit(slice(&w.part, b, from, n)); err != nil {
+				return err
+			}
+			from += n
+			continue
+		}
+		w.group.add(b, from, n)
+		from += n
+		if w.group.rows.N >= w.o.RowGroup || w.group.memory() > w.o.RowGroupBytes {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flush writes the rows that were collected.
+func (w *writer) flush() error {
+	err := w.emit(&w.group.rows)
+	w.group.reset()
+	return err
+}
+
+func (w *writer) emit(b *column.Batch) error {
+	if err := w.file.WriteRowGroup(b); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
+	return nil
+}
+
+// Close writes what is left and makes the file durable.
+func (w *writer) Close() (sinks.File, error) {
+	if err := w.flush(); err != nil {
+		return sinks.File{}, err
+	}
+	foot, err := w.file.Close()
+	if err == nil {
+		err = w.buf.Flush()
+	}
+	if err != nil {
+		return sinks.File{}, fmt.Errorf("write %s: %w", w.path, err)
+	}
+	o, err := w.obj.Commit()
+	if err != nil {
+		return sinks.File{}, err
+	}
+	if o.Size != foot.Bytes {
+		return sinks.File{}, fmt.Errorf("write %s: it has %d bytes after %d were written", w.path, o.Size, foot.Bytes)
+	}
+	return sinks.File{Path: w.path, Size: o.Size, Rows: foot.Rows, Digest: hex.EncodeToString(w.sum.Sum(nil))}, nil
+}
+
+// Abort removes what was written.
+func (w *writer) Abort() { w.obj.Abort() }
