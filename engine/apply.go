@@ -227,7 +227,6 @@ func (out *TableResult) add(c *change) {
 // hold records that a file holds its table, and takes the dumps from there on
 // out of the plan, unless a later resync makes the file void.
 func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
-	t.holding = true
 	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
 	pin := ""
@@ -248,7 +247,6 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 	}
 	defer func() { _ = snap.Close() }()
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
-	r.holding = t.holding
 	t.repin(r.oldParts)
 	if err := e.openOld(r); err != nil {
 		return nil, err
@@ -298,7 +296,7 @@ func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) er
 		have = r.old.Columns
 	}
 	if r.kind == kindMapping {
-		r.schema = &schema{kind: kindMapping, key: colFrom}
+		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
 	} else {
 		del, err := r.delivered(ctx)
 		var bad *fileError
@@ -310,7 +308,7 @@ func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) er
 		if err != nil {
 			return err
 		}
-		r.schema = newSchema(r.cfg, r.kind, r.key, have, del)
+		r.schema = newSchema(r.cfg, r.kind, r.key, have, del, r.live)
 	}
 	r.attempt.schema = r.schema
 	return nil
@@ -339,7 +337,7 @@ func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
 		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression})
 	}
 	a.meta = r.metadata()
-	a.meta["reconcile.commit"] = fmt.Sprint(serial + 1)
+	a.meta["commit"] = fmt.Sprint(serial + 1)
 	return a
 }
 

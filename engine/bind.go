@@ -49,6 +49,7 @@ type filePlan struct {
 	absent   []int // payload columns that the file lacks
 	dst      []*column.Column
 	unlisted []string // delivered fields that the manifest does not list
+	spelled  []string // columns, folded, whose names this file spells in another way
 }
 
 // newFilePlan binds the fields of a file to the columns of a schema.
@@ -73,6 +74,9 @@ func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
 		if b == nil {
 			b = &binding{target: target}
 			byTarget[target] = b
+		}
+		if target >= 0 && field.Name != s.payload[target].Delivered {
+			p.spelled = append(p.spelled, s.payload[target].fold)
 		}
 		b.uses = append(b.uses, use{field: fi, name: field.Name, col: column.Column{Type: nativeType(field.Native)}})
 	}
@@ -129,29 +133,19 @@ func (s *schema) target(name string) (int, bool) {
 
 // lists reports whether the manifest lists a delivered name.
 func (f *sourceFile) lists(name string) bool {
-	return !f.hasColumns || f.place(name) >= 0
-}
-
-// place returns where the manifest lists a name: in this spelling if it does,
-// else in any; -1 when it does not.
-func (f *sourceFile) place(name string) int {
-	if i := slices.Index(f.columns, name); i >= 0 {
-		return i
-	}
 	folded := fold(name)
-	return slices.IndexFunc(f.columns, func(c string) bool { return fold(c) == folded })
+	return !f.hasColumns || slices.ContainsFunc(f.columns, func(c string) bool { return fold(c) == folded })
 }
 
-// order returns the field numbers in the order of the manifest's columns;
-// among equals, and without such a list, in that of the file.
+// order returns the field numbers so that the field that counts most comes
+// last: in the order in which the manifest lists them by their exact name, before
+// that those that it lists in another spelling, in the order of the file.
 func (f *sourceFile) order(fields []avro.Field) []int {
 	out := make([]int, len(fields))
 	place := make([]int, len(fields))
 	for i := range fields {
 		out[i] = i
-		if f.hasColumns {
-			place[i] = f.place(fields[i].Name)
-		}
+		place[i] = slices.Index(f.columns, fields[i].Name)
 	}
 	slices.SortStableFunc(out, func(a, b int) int { return place[a] - place[b] })
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -114,6 +115,11 @@ func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer
 
 func (r *tableRun) newChange(ing *ingest) *change {
 	c := &change{table: r.newTable(), unlisted: ing.unlisted}
+	for _, name := range sortedKeys(ing.spelled) {
+		if !slices.Contains(c.table.Spelling, name) {
+			c.table.Spelling = append(c.table.Spelling, name)
+		}
+	}
 	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
 	return c
 }

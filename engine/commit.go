@@ -35,8 +35,10 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 		for _, d := range r.pending {
 			errs = append(errs, putDump(tx, p.listing.Dump(d.dump)))
 		}
-		if !r.held(p) {
-			errs = append(errs, tx.DeleteHold(c.table.Name))
+		for _, h := range p.snap.Holds {
+			if h.Table == c.table.Name && slices.ContainsFunc(r.pending, func(d delivery) bool { return d.dump == h.Dump }) {
+				errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
+			}
 		}
 		return errors.Join(errs...)
 	})
@@ -47,11 +49,6 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 		return fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", c.table.Name, err)
 	}
 	return nil
-}
-
-// held reports whether the plan holds the table at a file.
-func (r *tableRun) held(p *Plan) bool {
-	return slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == r.cfg.Name }) || r.holding
 }
 
 // partitions returns what the table consists of after the change.
@@ -249,10 +246,23 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 
 // clear ends a commit: the publish list goes, and the files' pins are recorded.
 func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *state.Table, live []*state.Partition, pins map[place]string) error {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return err
+	}
+	holds := snap.Holds
+	if err := snap.Close(); err != nil {
+		return err
+	}
 	return l.Update(ctx, func(tx *state.Tx) error {
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {
-			return errors.Join(append(errs, tx.DeleteTable(p.Table), tx.DeleteHold(p.Table))...)
+			for _, h := range holds {
+				if h.Table == p.Table {
+					errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
+				}
+			}
+			return errors.Join(append(errs, tx.DeleteTable(p.Table))...)
 		}
 		for _, part := range live {
 			dirty := false

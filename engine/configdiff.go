@@ -132,10 +132,14 @@ func (t *TablePlan) diffSchemaPolicy(d *ConfigDiff) {
 func (t *TablePlan) diffColumns(d *ConfigDiff) {
 	for _, c := range t.old.Columns {
 		if !t.cfg.Takes(c.Delivered) {
-			d.add(ClassRewrite, "column %s is left out", c.Name)
+			d.add(ClassRewrite, "column %s is left out", c.Delivered)
 			continue
 		}
 		now := t.cfg.Column(c.Delivered)
+		if c.Mask == string(config.MaskDrop) {
+			t.diffMask(d, c, now)
+			continue
+		}
 		if now.As != c.Name {
 			d.add(ClassRewrite, "column %s is named %s", c.Name, now.As)
 		}
@@ -145,33 +149,6 @@ func (t *TablePlan) diffColumns(d *ConfigDiff) {
 		t.diffMask(d, c, now)
 		t.diffType(d, c, now)
 	}
-	for _, c := range t.maskedAway() {
-		d.add(ClassRebuild, "column %s is no longer dropped", c)
-	}
-}
-
-// maskedAway lists delivered columns that the table lacks though nothing leaves
-// them out: a mask dropped them so far.
-func (t *TablePlan) maskedAway() []string {
-	have := map[string]bool{colUserID: true, t.old.Key: true}
-	for _, c := range t.old.Columns {
-		have[fold(c.Delivered)] = true
-	}
-	var out []string
-	for _, x := range t.all {
-		if !slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Dump == x.dump }) {
-			continue
-		}
-		for _, c := range x.entry.Columns {
-			f := fold(c)
-			if have[f] || !t.cfg.Takes(c) || t.cfg.Column(c).Mask == config.MaskDrop || t.old.OnSchemaChange == config.Ignore {
-				continue
-			}
-			have[f] = true
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {
@@ -203,6 +180,9 @@ func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
 	}
 	if now.Mask == config.MaskNull || now.Mask == config.MaskDrop {
 		class = ClassRewrite
+	}
+	if class == ClassRewrite && t.kind == kindEvents && slices.Contains(t.old.Spelling, fold(c.Delivered)) {
+		class = ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
 	d.add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)
 }

@@ -112,26 +112,28 @@ func (t *TablePlan) compare(ctx context.Context, sk sinks.Sink, files map[string
 	if obj.Pin == f.Pin {
 		return nil
 	}
-	if d, ok := sk.(digester); ok && obj.Size == f.Size {
-		sum, err := d.Digest(ctx, f.Path)
-		if err != nil {
-			return err
-		}
-		if sum == f.Digest {
-			t.touched = append(t.touched, touchedFile{*f, obj.Pin})
-			f.Pin = obj.Pin
-			return nil
-		}
+	d, ok := sk.(digester)
+	if !ok {
+		return fmt.Errorf("%s: the sink cannot tell whether it changed", f.Path)
+	}
+	sum, err := d.Digest(ctx, f.Path)
+	if err != nil {
+		return err
+	}
+	t.touched = append(t.touched, touchedFile{*f, sum, obj.Pin})
+	if sum == f.Digest {
+		f.Pin = obj.Pin
+		return nil
 	}
 	t.Drift = append(t.Drift, f.Path+" was changed")
-	t.touched = append(t.touched, touchedFile{*f, obj.Pin})
 	return nil
 }
 
-// touchedFile is a file whose pin is no longer that of the state.
+// touchedFile is a file whose pin is no longer that of the state, and what it
+// holds now.
 type touchedFile struct {
-	file state.File
-	pin  string
+	file        state.File
+	digest, pin string
 }
 
 // repin gives files that were touched without being changed, and those that a
@@ -142,7 +144,7 @@ func (t *TablePlan) repin(parts []*state.Partition) {
 			f := &p.Files[i]
 			for _, x := range t.touched {
 				if x.file.Path == f.Path && x.file.Sink == f.Sink && x.file.Digest == f.Digest {
-					f.Pin = x.pin
+					f.Digest, f.Pin = x.digest, x.pin
 				}
 			}
 		}

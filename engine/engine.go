@@ -110,7 +110,7 @@ func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}
-	s := parquet.New(st, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program})
+	s := parquet.New(st, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
 	e.sinks[root] = s
 	return s, nil
 }

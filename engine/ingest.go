@@ -49,13 +49,14 @@ type ingest struct {
 	onSegment func(seg int, s *rows.Segment) error
 	bad       []badRow
 	unlisted  map[string]int64 // rows by name of a field that no manifest lists
+	spelled   map[string]bool  // columns, folded, that some file spells in another way
 	read      int64            // rows
 	bytes     int64
 	rescued   int64
 }
 
 func newIngest(s *schema, lim limits) *ingest {
-	return &ingest{schema: s, lim: lim, unlisted: map[string]int64{}, progress: func(int64, int64) {}}
+	return &ingest{schema: s, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
@@ -172,6 +173,9 @@ func (g *ingest) count(p *filePlan, rows, bytes int64) {
 	defer g.mu.Unlock()
 	g.read += rows
 	g.bytes += bytes
+	for _, name := range p.spelled {
+		g.spelled[name] = true
+	}
 	for _, name := range p.unlisted {
 		g.unlisted[name] += rows
 	}

@@ -73,7 +73,6 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
-	holding    bool // a file turned out to hold the table during the apply
 }
 
 // Destructive reports whether the step replaces or removes what is there.
@@ -149,12 +148,26 @@ type DiagnosticsError struct{ Diags hcl.Diagnostics }
 
 func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
 
-// Plan reads what there is and says what an apply would do. It changes nothing.
-func (e *Engine) Plan(ctx context.Context) (_ *Plan, err error) {
+// Plan reads what there is and says what an apply would do. It changes nothing
+// and may run beside an apply.
+func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 	snap, err := e.store.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return e.plan(ctx, snap)
+}
+
+// PlanLocked is Plan for the holder of the lock, who is going to apply.
+func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.plan(ctx, snap)
+}
+
+func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err error) {
 	p := &Plan{Lineage: snap.Lineage, Serial: snap.Serial, snap: snap, closures: map[string]*identity.Closure{}}
 	defer func() {
 		if err != nil {

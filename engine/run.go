@@ -55,7 +55,6 @@ type tableRun struct {
 	asNew bool
 	// badHeader is a file whose header cannot be read.
 	badHeader *fileError
-	holding   bool // a file turned out to hold the table
 }
 
 // Counts says what an apply did to a table.
@@ -153,7 +152,7 @@ func (r *tableRun) delivered(ctx context.Context) ([]delivered, error) {
 			}
 		}
 		for _, n := range names {
-			out = append(out, delivered{n, d.dump})
+			out = append(out, delivered{n, d.dump, d.entry.HasColumns})
 		}
 	}
 	return out, nil
@@ -163,6 +162,9 @@ func (r *tableRun) delivered(ctx context.Context) ([]delivered, error) {
 func (r *tableRun) newTable() *state.Table {
 	t := &state.Table{Name: r.cfg.Name, Kind: r.kind, Key: r.key, PartitionBy: r.cfg.PartitionText(),
 		OnSchemaChange: r.cfg.OnSchemaChange, OnCastError: r.cfg.OnCastError, Listed: r.cfg.Columns, Columns: r.schema.stateColumns()}
+	if r.old != nil {
+		t.Spelling = slices.Clone(r.old.Spelling)
+	}
 	for _, tg := range r.attempt.targets {
 		t.Sinks = append(t.Sinks, state.SinkTable{Root: tg.sink.Root(), Folder: tg.folder, Compression: tg.compression})
 	}
@@ -194,9 +196,9 @@ func (r *tableRun) newTable() *state.Table {
 func (r *tableRun) canon(raw int64) int64 { return r.newMapping.Canon(raw) }
 
 func (r *tableRun) metadata() map[string]string {
-	m := map[string]string{"reconcile.version": r.env.program, "reconcile.table": r.cfg.Name, "reconcile.attempt": r.attempt.name}
+	m := map[string]string{"version": r.env.program, "table": r.cfg.Name}
 	if n := len(r.ids); n > 0 {
-		m["reconcile.dump"] = fmt.Sprint(r.ids[n-1])
+		m["dump"] = fmt.Sprint(r.ids[n-1])
 	}
 	return m
 }

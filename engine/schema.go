@@ -80,43 +80,65 @@ type schema struct {
 	userName string // user_id as published
 	payload  []payload
 	byFold   map[string]int // delivered name, folded -> payload index
+	dropped  []state.Column // delivered, and left out by a mask
 	part     config.Partition
 	partCol  int // payload index of the partition column, -1 without
 }
 
 // newSchema resolves the columns of a table: those it has (in their order and
 // spelling) and those that are newly delivered.
-func newSchema(t *config.Table, kind, key string, have []state.Column, delivered []delivered) *schema {
+//
+// live tells whether a dump's rows count: what only the files of void dumps
+// brought is no column.
+func newSchema(t *config.Table, kind, key string, have []state.Column, delivered []delivered, live func(int64) bool) *schema {
 	s := &schema{kind: kind, key: key, keyName: key, userName: colUserID, byFold: map[string]int{}, part: t.Partition, partCol: -1}
-	add := func(name string, since int64) {
-		f := fold(name)
-		if f == colUserID || f == key && kind == kindEvents {
+	known := map[string]*state.Column{} // what is known of each, for the state
+	var order []string
+	note := func(c state.Column) {
+		f := fold(c.Delivered)
+		if k := known[f]; k != nil {
+			k.Listed = k.Listed || c.Listed
+			k.Seen = max(k.Seen, c.Seen)
 			return
 		}
-		if _, ok := s.byFold[f]; ok {
-			return
+		known[f] = &c
+		order = append(order, f)
+	}
+	for _, c := range have {
+		note(c)
+	}
+	wanted := map[string]bool{} // the configuration lists it, delivered or not
+	for _, name := range t.Columns {
+		wanted[fold(name)] = true
+		note(state.Column{Delivered: name})
+	}
+	for _, d := range delivered {
+		c := state.Column{Delivered: d.name, Since: d.dump, Listed: d.listed}
+		if !d.listed {
+			c.Seen = d.dump
+		}
+		note(c)
+	}
+	for _, f := range order {
+		k := known[f]
+		name := k.Delivered
+		if f == colUserID || f == key && kind == kindEvents || !t.Takes(name) || !wanted[f] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
+			continue
 		}
 		c := t.Column(name)
-		if c.Mask == config.MaskDrop || !t.Takes(name) {
-			return
+		if c.Mask == config.MaskDrop {
+			s.dropped = append(s.dropped, state.Column{Delivered: name, Type: typeString.String(), Since: k.Since,
+				Mask: string(c.Mask), Listed: k.Listed, Seen: k.Seen})
+			continue
 		}
 		p := payload{fold: f, typ: c.Type, mask: c.Mask, key: c.Key}
 		if c.Mask != config.MaskNone {
 			p.typ = typeString
 		}
-		p.Column = state.Column{Name: c.As, Delivered: name, Type: p.typ.String(), Since: since,
-			Mask: string(c.Mask), Verifier: maskVerifier(c), Merge: c.Merge}
+		p.Column = state.Column{Name: c.As, Delivered: name, Type: p.typ.String(), Since: k.Since,
+			Mask: string(c.Mask), Verifier: maskVerifier(c), Merge: c.Merge, Listed: k.Listed, Seen: k.Seen}
 		s.byFold[f] = len(s.payload)
 		s.payload = append(s.payload, p)
-	}
-	for _, c := range have {
-		add(c.Delivered, c.Since)
-	}
-	for _, name := range t.Columns {
-		add(name, 0)
-	}
-	for _, d := range delivered {
-		add(d.name, d.dump)
 	}
 	if t.Partition.Unit != config.UnitNone {
 		if i, ok := s.byFold[fold(t.Partition.Column)]; ok {
@@ -129,8 +151,9 @@ func newSchema(t *config.Table, kind, key string, have []state.Column, delivered
 
 // delivered is a column name and the dump whose manifest brought it.
 type delivered struct {
-	name string
-	dump int64
+	name   string
+	dump   int64
+	listed bool // by the manifest; otherwise found in a file
 }
 
 // stateColumns returns the columns as the state keeps them.
@@ -139,7 +162,7 @@ func (s *schema) stateColumns() []state.Column {
 	for _, p := range s.payload[:len(s.payload)-1] {
 		out = append(out, p.Column)
 	}
-	return out
+	return append(out, s.dropped...)
 }
 
 // published returns the columns of a data file, in their order.

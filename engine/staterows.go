@@ -25,7 +25,9 @@ type conversion struct {
 func (s *schema) conversions(old []state.Column) ([]conversion, error) {
 	have := map[string]state.Column{}
 	for _, c := range old {
-		have[fold(c.Delivered)] = c
+		if c.Mask != string(config.MaskDrop) {
+			have[fold(c.Delivered)] = c
+		}
 	}
 	n := len(s.payload) - 1
 	out := make([]conversion, n+1)

@@ -177,7 +177,7 @@ func (f *userFold) group() {
 				}
 			}
 		}
-		return cmp.Or(cmp.Compare(f.meta[b].Ver, f.meta[a].Ver), cmp.Compare(f.meta[b].Key, f.meta[a].Key))
+		return cmp.Or(cmp.Compare(rows.DumpRank(f.meta[b].Ver), rows.DumpRank(f.meta[a].Ver)), cmp.Compare(f.meta[b].Key, f.meta[a].Key))
 	}
 	for i := 0; i < len(f.meta); {
 		g := []int{i}

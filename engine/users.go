@@ -232,7 +232,9 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema) ([]rows.Cursor, err
 	}
 	have := map[string]state.Column{}
 	for _, c := range r.old.Columns {
-		have[fold(c.Delivered)] = c
+		if c.Mask != string(config.MaskDrop) {
+			have[fold(c.Delivered)] = c
+		}
 	}
 	want := s.storedColumns()[:2]
 	keys := map[string][]byte{}

@@ -28,7 +28,7 @@ const (
 	bPartitions               // name and ordinal -> Partition
 	bDumps                    // id -> Dump
 	bMapping                  // one key -> Mapping
-	bHolds                    // table -> Hold
+	bHolds                    // table, NUL, dump -> Hold
 	bPublishes                // table -> Publish
 	bSettings                 // any key -> bytes
 	bInline                   // SHA-256 -> the bytes of a small object
@@ -156,6 +156,11 @@ func splitPartitionKey(key []byte) (table []byte, ordinal uint32, ok bool) {
 }
 
 // dumpKey sorts as the id does.
+// holdKey orders the holds of a table by dump.
+func holdKey(table string, dump int64) []byte {
+	return append(append([]byte(table), 0), dumpKey(dump)...)
+}
+
 func dumpKey(id int64) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(id)^1<<63)
 }

@@ -31,6 +31,11 @@ type Column struct {
 	Mask      string `cbor:"5,keyasint,omitempty"` // method
 	Verifier  string `cbor:"6,keyasint,omitempty"` // of the mask's key
 	Merge     string `cbor:"7,keyasint,omitempty"`
+	// Listed says that some manifest lists it. A column that only the files of
+	// manifests without a list brought goes when those dumps become void; Seen is
+	// the greatest of them.
+	Listed bool  `cbor:"8,keyasint,omitempty"`
+	Seen   int64 `cbor:"9,keyasint,omitempty"`
 }
 
 // Applied is one dump of the set that a table is correct for.
@@ -72,7 +77,7 @@ type Table struct {
 	Rescued        int64       `cbor:"20,keyasint,omitempty"` // rows with something rescued
 	LastDelivery   int64       `cbor:"21,keyasint,omitempty"`
 	OnCastError    string      `cbor:"22,keyasint,omitempty"`
-	Spelling       []string    `cbor:"23,keyasint,omitempty"`
+	Spelling       []string    `cbor:"23,keyasint,omitempty"` // columns, folded, that came in several spellings
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 }
 

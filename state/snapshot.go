@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -28,7 +29,7 @@ type Snapshot struct {
 	Partitions map[string][]*Partition // by table, in order of the ordinals
 	Dumps      map[int64]*Dump
 	Mapping    *Mapping   // nil when none was read yet
-	Holds      []Hold     // in order of the tables
+	Holds      []Hold     // in order of the tables and dumps
 	Publishes  []*Publish // in order of the tables
 	Settings   map[string][]byte
 
@@ -264,9 +265,11 @@ func (d *decoder) mapping() error {
 func (d *decoder) holds() error {
 	err := records(d, bHolds, func(key []byte, h *Hold) bool {
 		d.snap.Holds = append(d.snap.Holds, *h)
-		return string(key) == h.Table
+		return bytes.Equal(key, holdKey(h.Table, h.Dump))
 	})
-	slices.SortFunc(d.snap.Holds, func(a, b Hold) int { return cmp.Compare(a.Table, b.Table) })
+	slices.SortFunc(d.snap.Holds, func(a, b Hold) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Dump, b.Dump))
+	})
 	return err
 }
 

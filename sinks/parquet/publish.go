@@ -162,6 +162,12 @@ func (s *sink) held(ctx context.Context, st sinks.Step, dest blob.Object) (blob.
 	return s.digest(ctx, st.Path)
 }
 
+// Digest returns the lower-case hex SHA-256 of a file's bytes.
+func (s *sink) Digest(ctx context.Context, key string) (string, error) {
+	_, digest, err := s.digest(ctx, key)
+	return digest, err
+}
+
 // digest reads a whole file.
 func (s *sink) digest(ctx context.Context, key string) (o blob.Object, digest string, err error) {
 	h, err := s.store.Open(ctx, key)

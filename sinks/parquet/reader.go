@@ -42,7 +42,6 @@ type reader struct {
 	want  []column.Column
 	place string
 	next  int
-	batch column.Batch
 }
 
 func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
@@ -52,14 +51,15 @@ func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
 	if r.next >= r.f.RowGroups() {
 		return nil, nil
 	}
-	if err := r.f.ReadRowGroup(r.next, r.want, &r.batch); err != nil {
+	b := &column.Batch{}
+	if err := r.f.ReadRowGroup(r.next, r.want, b); err != nil {
 		if errors.Is(err, blob.ErrConflict) {
 			err = sinks.ErrDrift
 		}
 		return nil, fmt.Errorf("read %s: %w", r.place, err)
 	}
 	r.next++
-	return &r.batch, nil
+	return b, nil
 }
 
 func (r *reader) Close() error { return r.h.Close() }

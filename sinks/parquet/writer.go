@@ -12,6 +12,7 @@ import (
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
+	"reconcile/internal/failpoint"
 	pq "reconcile/internal/parquet"
 	"reconcile/sinks"
 )
@@ -28,11 +29,14 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	if strings.HasSuffix(strings.ToLower(name), ".parquet") {
 		name += ".staged" // no reader's glob may find it
 	}
+	if err := failpoint.Hit(ctx, failpoint.StageCreate); err != nil {
+		return nil, err
+	}
 	obj, err := s.store.Create(ctx, blob.Join(folder, name), blob.Cond{})
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{obj: obj, path: blob.Join(folder, name), sum: sha256.New(), o: s.o}
+	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sha256.New(), o: s.o}
 	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 1<<20)
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
 		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool,
@@ -47,6 +51,7 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 
 // writer collects rows into row groups and writes these.
 type writer struct {
+	ctx   context.Context // of Stage; covers the whole file
 	obj   blob.Writer
 	path  string
 	sum   hash.Hash
@@ -93,6 +98,9 @@ func (w *writer) flush() error {
 }
 
 func (w *writer) emit(b *column.Batch) error {
+	if err := failpoint.Hit(w.ctx, failpoint.StageWrite); err != nil {
+		return err
+	}
 	if err := w.file.WriteRowGroup(b); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
 	}
@@ -110,6 +118,9 @@ func (w *writer) Close() (sinks.File, error) {
 	}
 	if err != nil {
 		return sinks.File{}, fmt.Errorf("write %s: %w", w.path, err)
+	}
+	if err := failpoint.Hit(w.ctx, failpoint.StageClose); err != nil {
+		return sinks.File{}, err
 	}
 	o, err := w.obj.Commit()
 	if err != nil {
