@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -119,7 +120,19 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 			return res, r.Err
 		}
 	}
-	return res, e.collect(ctx, l)
+	if err := e.collect(ctx, l); err != nil {
+		return res, err
+	}
+	return res, e.forgetMasked(ctx, l, p)
+}
+
+// forgetMasked rewrites the state's file after a mask was added: its free pages
+// still hold what the mask hides.
+func (e *Engine) forgetMasked(ctx context.Context, l *state.Lock, p *Plan) error {
+	if !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Action != None && t.Change.masks }) {
+		return nil
+	}
+	return l.Compact(ctx)
 }
 
 // fatal reports whether an error ends the whole apply: anything but a sink or
@@ -141,9 +154,23 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 		return err
 	}
 	p.standing.Ref = obj.Ref
+	objects := []*state.Sealed{obj}
+	if len(p.newMapping.bad) > 0 {
+		q, err := writeQuarantine(ctx, e.store, p.newMapping.bad)
+		if err != nil {
+			return err
+		}
+		p.standing.Quarantine = q.Ref
+		objects = append(objects, q)
+	}
 	d := p.listing.Dump(p.newMapping.dump)
 	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(tx.PutObject(obj), tx.SetMapping(p.standing), putDump(tx, d))
+		for _, o := range objects {
+			if err := tx.PutObject(o); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.SetMapping(p.standing), putDump(tx, d))
 	})
 }
 
@@ -224,8 +251,9 @@ func (out *TableResult) add(c *change) {
 	}
 }
 
-// hold records that a file holds its table, and takes the dumps from there on
-// out of the plan, unless a later resync makes the file void.
+// hold takes the dumps from a file on out of the plan. That the file is bad is
+// remembered with its pin, so that it is not read again until it changes; a
+// file that could not be read at all is tried again next time.
 func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
 	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
@@ -234,9 +262,19 @@ func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fil
 		pin = obj.Pin
 	}
 	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= h.Dump })
+	if !lasting(bad) {
+		return nil
+	}
 	return l.Update(ctx, func(tx *state.Tx) error {
 		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: pin, Reason: h.Reason})
 	})
+}
+
+// lasting reports whether a file is bad by its content.
+func lasting(err error) bool {
+	var damage *avro.DamageError
+	var cast *castError
+	return errors.As(err, &damage) || errors.As(err, &cast)
 }
 
 // newRun prepares a pass over a table from the state as it is now.
@@ -262,6 +300,11 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 		r.newMapping, r.mapping = r.oldMapping, nil
 		if r.old.HasMapping {
 			r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping}
+		}
+		if r.kind == kindMapping {
+			if r.full, err = loadMapping(ctx, e.store, r.old.Mapping); err != nil {
+				return nil, err
+			}
 		}
 		if t.Change.Class == ClassRebuild {
 			r.rebuild(t)

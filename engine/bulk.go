@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -47,7 +46,33 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 	if err := dec.Decide(r.env.lim.workers); err != nil {
 		return nil, err
 	}
-	return r.writeAll(ctx, ing)
+	c, err := r.writeAll(ctx, ing)
+	if err == nil {
+		c.countVerdicts(ing, r)
+	}
+	return c, err
+}
+
+// countVerdicts tells what became of the rows. The bulk path knows only totals:
+// what was replaced is what was read or stored and is neither published nor kept
+// as a shadow.
+func (c *change) countVerdicts(ing *ingest, r *tableRun) {
+	before := int64(0)
+	if r.old != nil {
+		before = r.old.Rows
+	}
+	for _, s := range ing.segments {
+		for i := range s.Len() {
+			switch s.Verdicts.Get(i) {
+			case rows.Drop:
+				c.counts.Replaced++
+			case rows.Shadow:
+				c.counts.Collapsed++
+			}
+		}
+	}
+	c.counts.Added = max(c.counts.Rows-before, 0)
+	c.counts.Removed = max(before-c.counts.Rows, 0)
 }
 
 // writeAll writes every partition of the segments, as a new generation.
@@ -93,7 +118,7 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 	c.table.NextOrdinal = uint32(len(values))
 	c.table.Index = nil
 	if len(c.parts) > 0 {
-		obj, err := writeIndex(ctx, r.env.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
+		obj, err := writeIndex(ctx, r.attempt.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
 		if err != nil {
 			return nil, err
 		}
@@ -101,16 +126,6 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 		c.objects = append(c.objects, obj)
 	}
 	return c, r.finish(ctx, c, ing)
-}
-
-// writeIndex writes a run of the index as an object of the state.
-func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer) error) (*state.Sealed, error) {
-	o := store.NewObject()
-	w := index.NewWriter(o)
-	if err := errors.Join(fill(w), w.Close()); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing an index run: %w", err), o.Abort())
-	}
-	return o.Close(ctx)
 }
 
 func (r *tableRun) newChange(ing *ingest) *change {
@@ -126,13 +141,18 @@ func (r *tableRun) newChange(ing *ingest) *change {
 
 // finish adds the quarantine and the totals to a change.
 func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {
+	if r.old != nil {
+		if err := r.remask(ctx, c); err != nil {
+			return err
+		}
+	}
 	byDump := map[int64][]badRow{}
 	for _, b := range ing.bad {
 		b.Table = r.cfg.Name
 		byDump[b.Dump] = append(byDump[b.Dump], b)
 	}
 	for _, id := range sortedKeys(byDump) {
-		obj, err := writeQuarantine(ctx, r.env.store, byDump[id])
+		obj, err := writeQuarantine(ctx, r.attempt.store, byDump[id])
 		if err != nil {
 			return err
 		}

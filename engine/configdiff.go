@@ -36,6 +36,7 @@ func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 type ConfigDiff struct {
 	Class   Class    `json:"class"`
 	Reasons []string `json:"reasons,omitempty"`
+	masks   bool     // a mask was added
 }
 
 func (d *ConfigDiff) add(c Class, format string, args ...any) {
@@ -153,6 +154,7 @@ func (t *TablePlan) diffColumns(d *ConfigDiff) {
 
 func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {
 	was := config.MaskMethod(c.Mask)
+	d.masks = d.masks || was == config.MaskNone && now.Mask != was
 	switch {
 	case now.Mask == was && maskVerifier(now) == c.Verifier:
 	case now.Mask == was:

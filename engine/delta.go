@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -108,13 +107,11 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 	}
 	slices.Sort(users)
 	g := identity.Expand(slices.Compact(users), d.changed, d.oldMapping, d.newMapping)
-	for _, ref := range d.old.Index {
-		found, err := d.lookup(ctx, ref, g)
-		if err != nil {
-			return nil, err
-		}
-		d.known = append(d.known, found...)
+	known, err := lookupIndex(ctx, d.env.store, d.old.Index, g)
+	if err != nil {
+		return nil, err
 	}
+	d.known = known
 	all = append(all, d.known...)
 	var out []hashed
 	for _, canon := range []func(int64) int64{d.oldMapping.Canon, d.newMapping.Canon} {
@@ -128,23 +125,6 @@ func (d *deltaRun) hash(key int64) uint32 { return index.KeyHash(key, d.env.lim.
 
 func compareHashed(a, b hashed) int {
 	return cmp.Or(cmp.Compare(a.raw, b.raw), cmp.Compare(a.hash, b.hash))
-}
-
-func (d *deltaRun) lookup(ctx context.Context, ref state.Ref, users []int64) (_ []index.Entry, err error) {
-	obj, err := d.env.store.OpenObject(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, obj.Close()) }()
-	run, err := index.Open(obj, obj.Size())
-	if err != nil {
-		return nil, fmt.Errorf("index run %s: %w", ref.Digest, err)
-	}
-	found, _, err := run.Lookup(ctx, users, nil)
-	if err != nil {
-		return nil, fmt.Errorf("index run %s: %w", ref.Digest, err)
-	}
-	return found, nil
 }
 
 // crowded returns the entries that are not alone in their bucket.
@@ -359,41 +339,4 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	d.counts.Partitions, d.counts.Written, d.counts.Rows = c.counts.Partitions, c.counts.Written, c.counts.Rows
 	c.counts = d.counts
 	return c, err
-}
-
-// extendIndex adds a run with the delivered rows that stay, if the index does
-// not know them, and merges runs when there are too many.
-func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]uint32) error {
-	var entries []index.Entry
-	for _, s := range d.ing.segments {
-		for i, row := range s.Rows() {
-			if s.Verdicts.Get(i) != rows.Drop {
-				entries = append(entries, index.Entry{Raw: row.Raw, Part: ords[row.Part], Hash: d.hash(row.Key)})
-			}
-		}
-	}
-	index.Sort(entries)
-	index.Sort(d.known)
-	entries = slices.DeleteFunc(slices.Compact(entries), func(e index.Entry) bool {
-		_, ok := slices.BinarySearchFunc(d.known, e, index.Compare)
-		return ok
-	})
-	if len(entries) == 0 {
-		return nil
-	}
-	obj, err := writeIndex(ctx, d.env.store, func(w *index.Writer) error {
-		for _, e := range entries {
-			if err := w.Add(e); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	obj.Ref.Rows = int64(len(entries))
-	c.table.Index = append(c.table.Index, obj.Ref)
-	c.objects = append(c.objects, obj)
-	return nil
 }

@@ -213,6 +213,9 @@ func (r *tableRun) mappingTable(ctx context.Context) (_ *change, err error) {
 		}
 		c.parts = []*part{p}
 	}
+	if !r.mapping.Quarantine.IsZero() {
+		c.table.Quarantine = []state.DumpRef{{Dump: r.mapping.Dump, Ref: r.mapping.Quarantine}}
+	}
 	return c, r.finish(ctx, c, &ingest{})
 }
 

@@ -285,7 +285,7 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			return err
 		}
 		p.newMapping, p.mapping = read, read.mapping
-		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest}
+		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Warnings: describeReport(read.report)}
 		break
 	}
 	if p.newMapping == nil && p.standing != nil {
@@ -314,6 +314,11 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 	}
 	p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, p.mapping.Len()
 	p.closure = p.mapping.Closure()
+	p.Mapping.Notes = p.standing.Warnings
+	if len(p.Mapping.Notes) > 0 && e.cfg.OnConflict == "fail" {
+		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
+			p.standing.Dump, strings.Join(p.Mapping.Notes, "; "))
+	}
 	if p.newMapping == nil {
 		p.closures[p.standing.Ref.Digest] = p.closure
 		return nil
@@ -331,11 +336,6 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 		} else {
 			p.Mapping.Merged++
 		}
-	}
-	p.Mapping.Notes = describeReport(p.newMapping.report)
-	if len(p.Mapping.Notes) > 0 && e.cfg.OnConflict == "fail" {
-		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
-			p.newMapping.dump, strings.Join(p.Mapping.Notes, "; "))
 	}
 	return nil
 }

@@ -194,6 +194,7 @@ func (h *harness) check() {
 		if err != nil {
 			continue // the table cannot be: it is held
 		}
+		h.checkQuarantine(name, want.Quarantine)
 		got, columns := h.read(filepath.Join(h.dir, "lake", t.Folder), name, want)
 		if diff := append(want.Diff(got), want.DiffColumns(columns)...); len(diff) > 0 {
 			h.t.Fatalf("table %s is not what it should be:\n%s\n\nthe model:\n%s\nthe dumps:\n%s", name, strings.Join(diff, "\n"), want, w)
@@ -255,6 +256,35 @@ func (h *harness) read(dir, table string, want *model.Table) (map[string]model.R
 		}
 	}
 	return got, columns
+}
+
+// checkQuarantine compares the quarantined rows of a table with the model's.
+func (h *harness) checkQuarantine(table string, want []model.Quarantined) {
+	h.t.Helper()
+	var expect, got []string
+	for _, q := range want {
+		expect = append(expect, fmt.Sprintf("%d %s %d", q.Dump, q.File, q.Row))
+	}
+	e := h.engine()
+	snap, err := e.store.Load(context.Background())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_ = snap.Close()
+	if snap.Tables[table] != nil {
+		err := e.Quarantine(context.Background(), table, func(q QuarantineRow) error {
+			got = append(got, fmt.Sprintf("%d %s %d", q.Dump, q.File, q.Row))
+			return nil
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	slices.Sort(expect)
+	slices.Sort(got)
+	if !slices.Equal(expect, got) {
+		h.t.Fatalf("table %s: the quarantine holds\n%s\ninstead of\n%s", table, strings.Join(got, "\n"), strings.Join(expect, "\n"))
+	}
 }
 
 func (h *harness) readFile(p, table, part string, got map[string]model.Row) []string {

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 
+	"reconcile/config"
 	"reconcile/internal/column"
 	"reconcile/state"
 )
@@ -76,4 +78,94 @@ func writeQuarantine(ctx context.Context, store *state.Store, bad []badRow) (*st
 	}
 	obj.Ref.Rows = int64(len(bad))
 	return obj, nil
+}
+
+// eachQuarantined reads what writeQuarantine wrote.
+func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, use func(badRow) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("quarantined rows of dump %d: %w", q.Dump, err)
+		}
+	}()
+	o, err := store.OpenObject(ctx, q.Ref)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	if err := o.Verify(ctx); err != nil {
+		return err
+	}
+	z, err := zstd.NewReader(io.NewSectionReader(o, 0, o.Size()), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	dec := json.NewDecoder(z)
+	for {
+		var b badRow
+		err := dec.Decode(&b)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		if err := use(b); err != nil {
+			return err
+		}
+	}
+}
+
+// remask stores the quarantined rows of a table again under masks that were
+// added since.
+func (r *tableRun) remask(ctx context.Context, c *change) error {
+	added := map[string][]byte{} // columns, folded: the key of a new HMAC, nil for null and drop
+	for _, o := range r.old.Columns {
+		now := r.cfg.Column(o.Delivered)
+		if o.Mask == "" && now.Mask != config.MaskNone {
+			added[fold(o.Delivered)] = now.Key
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	for i, q := range c.table.Quarantine {
+		var bad []badRow
+		err := eachQuarantined(ctx, r.env.store, q, func(b badRow) error {
+			var err error
+			b.Data, err = maskData(b.Data, added)
+			bad = append(bad, b)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		obj, err := writeQuarantine(ctx, r.attempt.store, bad)
+		if err != nil {
+			return err
+		}
+		c.table.Quarantine[i].Ref = obj.Ref
+		c.objects = append(c.objects, obj)
+	}
+	return nil
+}
+
+// maskData masks columns in the JSON text of a row.
+func maskData(data string, masks map[string][]byte) (string, error) {
+	items, err := column.SplitRescue([]byte(data))
+	if err != nil {
+		return "", fmt.Errorf("quarantined row: %w", err)
+	}
+	keep := items[:0]
+	for _, it := range items {
+		key, masked := masks[fold(it.Name)]
+		switch {
+		case masked && key == nil:
+			continue
+		case masked:
+			it.Value = column.MaskHMAC(key).AppendHex(nil, it.Value)
+		}
+		keep = append(keep, it)
+	}
+	return string(column.AppendRescue(nil, keep)), nil
 }

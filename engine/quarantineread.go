@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/klauspost/compress/zstd"
 
 	"reconcile/state"
 )
@@ -48,40 +45,13 @@ func (e *Engine) Quarantine(ctx context.Context, table string, use func(Quaranti
 	return nil
 }
 
-// readQuarantine reads what writeQuarantine wrote.
-func (e *Engine) readQuarantine(ctx context.Context, table string, q state.DumpRef, use func(QuarantineRow) error) (err error) {
-	o, err := e.store.OpenObject(ctx, q.Ref)
-	if err != nil {
-		return fmt.Errorf("quarantine of table %s, dump %d: %w", table, q.Dump, err)
-	}
-	defer func() { err = errors.Join(err, o.Close()) }()
-	if err := o.Verify(ctx); err != nil {
-		return fmt.Errorf("quarantine of table %s, dump %d: %w", table, q.Dump, err)
-	}
-	z, err := zstd.NewReader(io.NewSectionReader(o, 0, o.Size()), zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		return fmt.Errorf("quarantine of table %s, dump %d: %w", table, q.Dump, err)
-	}
-	defer z.Close()
-	dec := json.NewDecoder(z)
-	for {
-		var b badRow
-		err := dec.Decode(&b)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("quarantine of table %s, dump %d: %w", table, q.Dump, err)
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+// readQuarantine hands on the quarantined rows of one dump.
+func (e *Engine) readQuarantine(ctx context.Context, table string, q state.DumpRef, use func(QuarantineRow) error) error {
+	return eachQuarantined(ctx, e.store, q, func(b badRow) error {
 		row := QuarantineRow{Table: table, Dump: b.Dump, File: b.File, Row: b.Row, Reason: b.Reason, Data: json.RawMessage("{}")}
 		if b.Data != "" {
 			row.Data = json.RawMessage(b.Data)
 		}
-		if err := use(row); err != nil {
-			return err
-		}
-	}
+		return use(row)
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"reconcile/config"
 	"reconcile/engine/merge"
@@ -91,7 +93,7 @@ func (r *tableRun) latestUsers(ctx context.Context, s *schema, ing, groups *inge
 			cursors = append(cursors, c)
 		}
 	}
-	w, err := openObject(r.env.store, s.storedColumns())
+	w, err := openObject(r.attempt.store, s.storedColumns())
 	if err != nil {
 		return nil, err
 	}
@@ -271,6 +273,9 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	for name, key := range c.masks {
 		column.MaskColumn(b.Col(name), key)
 	}
+	if err := c.s.maskNotes(b.Col(storedNotes)); err != nil {
+		return nil, err
+	}
 	modified := b.Col(storedPrefix + colModified)
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
 	for i, raw := range b.Cols[0].Ints {
@@ -285,6 +290,29 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: modifiedMillis(modified, i), Ver: ver, At: uint32(i)})
 	}
 	return ch, nil
+}
+
+// maskNotes takes out of the notes what the schema masks.
+func (s *schema) maskNotes(notes *column.Column) error {
+	clean := column.NewDict()
+	for i, code := range notes.Codes {
+		if code == 0 {
+			continue
+		}
+		items, err := column.SplitRescue(notes.Dict.Value(code))
+		if err != nil {
+			return fmt.Errorf("notes of a kept user: %w", err)
+		}
+		items = slices.DeleteFunc(items, func(it column.Rescued) bool {
+			return !strings.HasPrefix(it.Name, spellingKey) && !s.rescues(it.Name)
+		})
+		notes.Codes[i] = 0
+		if len(items) > 0 {
+			notes.Codes[i] = clean.Add(column.AppendRescue(nil, items))
+		}
+	}
+	notes.Dict = clean
+	return nil
 }
 
 func (c *keptCursor) Close() error { return c.rd.Close() }

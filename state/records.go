@@ -147,4 +147,8 @@ type Mapping struct {
 	Dump   int64  `cbor:"1,keyasint"`
 	Digest string `cbor:"2,keyasint"` // meaning of the manifest's entries for it
 	Ref    Ref    `cbor:"3,keyasint"`
+	// Quarantine holds the rows without both ids, Warnings the conflicts and
+	// cycles that were found.
+	Quarantine Ref      `cbor:"4,keyasint,omitempty"`
+	Warnings   []string `cbor:"5,keyasint,omitempty"`
 }

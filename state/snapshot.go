@@ -52,7 +52,7 @@ func (s *Snapshot) Close() error {
 func (s *Snapshot) Refs() iter.Seq[Ref] {
 	return func(yield func(Ref) bool) {
 		each := func(r Ref) bool { return r.IsZero() || yield(r) }
-		if s.Mapping != nil && !each(s.Mapping.Ref) {
+		if s.Mapping != nil && (!each(s.Mapping.Ref) || !each(s.Mapping.Quarantine)) {
 			return
 		}
 		for _, t := range s.Tables {

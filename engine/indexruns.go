@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"reconcile/engine/index"
+	"reconcile/engine/rows"
+	"reconcile/state"
+)
+
+// openRuns opens the runs of an index. done closes them.
+func openRuns(ctx context.Context, store *state.Store, refs []state.Ref) (runs []*index.Run, done func() error, err error) {
+	var objs []*state.Object
+	done = func() error {
+		var errs []error
+		for _, o := range objs {
+			errs = append(errs, o.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, ref := range refs {
+		obj, err := store.OpenObject(ctx, ref)
+		if err != nil {
+			return nil, nil, errors.Join(err, done())
+		}
+		objs = append(objs, obj)
+		run, err := index.Open(obj, obj.Size())
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("index run %s: %w", ref.Digest, err), done())
+		}
+		runs = append(runs, run)
+	}
+	return runs, done, nil
+}
+
+// lookupIndex returns what an index knows of users, which must be sorted; each
+// entry once.
+func lookupIndex(ctx context.Context, store *state.Store, refs []state.Ref, users []int64) (_ []index.Entry, err error) {
+	runs, done, err := openRuns(ctx, store, refs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	found, _, err := index.Lookup(ctx, runs, users)
+	if err != nil {
+		return nil, fmt.Errorf("probing the index: %w", err)
+	}
+	return found, nil
+}
+
+// writeIndex writes a run of the index as an object of the state.
+func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer) error) (*state.Sealed, error) {
+	o := store.NewObject()
+	w := index.NewWriter(o)
+	if err := errors.Join(fill(w), w.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("writing an index run: %w", err), o.Abort())
+	}
+	obj, err := o.Close(ctx)
+	if err != nil {
+		return nil, err
+	}
+	obj.Ref.Rows = w.Entries()
+	return obj, nil
+}
+
+// extendIndex adds a run with the delivered rows that stay, if the index does
+// not know them, and merges the runs when there are too many.
+func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]uint32) error {
+	var entries []index.Entry
+	for _, s := range d.ing.segments {
+		for i, row := range s.Rows() {
+			if s.Verdicts.Get(i) != rows.Drop {
+				entries = append(entries, index.Entry{Raw: row.Raw, Part: ords[row.Part], Hash: d.hash(row.Key)})
+			}
+		}
+	}
+	index.Sort(entries)
+	index.Sort(d.known)
+	entries = slices.DeleteFunc(slices.Compact(entries), func(e index.Entry) bool {
+		_, ok := slices.BinarySearchFunc(d.known, e, index.Compare)
+		return ok
+	})
+	if len(entries) == 0 {
+		return nil
+	}
+	obj, err := writeIndex(ctx, d.attempt.store, func(w *index.Writer) error {
+		for _, e := range entries {
+			if err := w.Add(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.objects = append(c.objects, obj)
+	c.table.Index = append(c.table.Index, obj.Ref)
+	return d.mergeIndex(ctx, c, entries)
+}
+
+// mergeIndex merges the smaller runs once there are too many, so that a run
+// takes part in a merge only as often as its size doubles.
+func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entry) (err error) {
+	if len(c.table.Index) <= d.env.lim.indexRuns {
+		return nil
+	}
+	refs := d.old.Index // those that the store can open: the fresh run is merged from memory
+	keep := 0
+	for total := int64(len(fresh)); keep < len(refs); keep++ {
+		rest := int64(0)
+		for _, r := range refs[keep+1:] {
+			rest += r.Rows
+		}
+		if refs[keep].Rows <= 2*(rest+total) {
+			break
+		}
+	}
+	runs, done, err := openRuns(ctx, d.env.store, refs[keep:])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	var gone = map[uint32]bool{}
+	for _, o := range c.removed {
+		gone[o] = true
+	}
+	sorter := index.NewSorter(d.env.lim.scratch, d.env.lim.memory/4/16)
+	defer func() { err = errors.Join(err, sorter.Close()) }()
+	for _, e := range fresh {
+		if err := sorter.Add(ctx, e); err != nil {
+			return err
+		}
+	}
+	for _, r := range runs {
+		if err := addRun(ctx, sorter, r, gone); err != nil {
+			return err
+		}
+	}
+	obj, err := writeIndex(ctx, d.attempt.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
+	if err != nil {
+		return err
+	}
+	c.objects = append(c.objects[:len(c.objects)-1], obj)
+	c.table.Index = append(slices.Clone(refs[:keep]), obj.Ref)
+	return nil
+}
+
+// addRun feeds a run to a sorter, without the entries of partitions that are gone.
+func addRun(ctx context.Context, sorter *index.Sorter, r *index.Run, gone map[uint32]bool) error {
+	sc := r.Scan()
+	for {
+		entries, err := sc.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("merging index runs: %w", err)
+		}
+		for _, e := range entries {
+			if gone[e.Part] {
+				continue
+			}
+			if err := sorter.Add(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"reconcile/internal/failpoint"
+)
+
+var (
+	flagKills    = flag.Int("kills", 2, "hits of each failpoint that are tried in each case, 0 for all")
+	flagKillSeed = flag.Int64("killseed", 1, "seed of the tests that interrupt")
+)
+
+// digest returns that of a file's bytes, empty when there is none.
+func (b *killBed) digest(path string) string {
+	b.t.Helper()
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// hits runs the case undisturbed and counts how often each point is reached.
+func (b *killBed) hits() map[failpoint.Name]int64 {
+	b.t.Helper()
+	b.restore()
+	const never = 1 << 40
+	var items []string
+	for _, p := range failpoint.All() {
+		items = append(items, fmt.Sprintf("%s=error@%d", p, never))
+	}
+	set, err := failpoint.Parse(strings.Join(items, ","))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.fails = set
+	_, err = b.apply()
+	b.fails = nil
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	out := map[failpoint.Name]int64{}
+	for _, p := range failpoint.All() {
+		out[p] = set.Hits(p)
+	}
+	b.checkDone()
+	return out
+}
+
+// pick chooses which hits of a point are tried: the first and the last ones
+// among them.
+func pickHits(r *rand.Rand, total int64, most int) []int64 {
+	var all []int64
+	for n := int64(1); n <= total; n++ {
+		all = append(all, n)
+	}
+	if most <= 0 || len(all) <= most {
+		return all
+	}
+	if most == 1 {
+		return []int64{1 + r.Int63n(total)}
+	}
+	out := []int64{1 + r.Int63n(total), total}
+	for len(out) < most {
+		out = append(out, 1+r.Int63n(total))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// TestFailpoints makes every case fail at every point, and sees that readers
+// are not misled, that recovery needs nothing but what was staged, and that the
+// next apply ends where an undisturbed one does.
+func TestFailpoints(t *testing.T) {
+	reached := make(chan map[failpoint.Name]int64, 100)
+	t.Run("cases", func(t *testing.T) {
+		for i, c := range killCases() {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				b := newKillBed(t, c)
+				hits := b.hits()
+				reached <- hits
+				b.failEverywhere(rand.New(rand.NewSource(*flagKillSeed+int64(i))), hits)
+			})
+		}
+	})
+	close(reached)
+	total := map[failpoint.Name]int64{}
+	for hits := range reached {
+		for p, n := range hits {
+			total[p] += n
+		}
+	}
+	for _, p := range failpoint.All() {
+		if total[p] == 0 && !t.Failed() {
+			t.Errorf("no case reaches the point %s", p)
+		}
+	}
+}
+
+func (b *killBed) failEverywhere(r *rand.Rand, hits map[failpoint.Name]int64) {
+	t := b.t
+	for _, p := range failpoint.All() {
+		actions := []string{"error"}
+		switch p {
+		case failpoint.StageWrite, failpoint.SpillWrite, failpoint.ObjectWrite:
+			actions = append(actions, "enospc")
+		}
+		for _, action := range actions {
+			for _, n := range pickHits(r, hits[p], *flagKills) {
+				what := fmt.Sprintf("%s=%s@%d", p, action, n)
+				if !t.Run(what, func(t *testing.T) {
+					b.t = t
+					defer func(was *testing.T) { b.t = was }(b.t)
+					b.failOnce(r, p, action, n)
+				}) {
+					b.t = t
+					return
+				}
+				b.t = t
+			}
+		}
+	}
+}
+
+// failOnce plays the case with one failure, at times with a second one in the
+// apply that recovers.
+func (b *killBed) failOnce(r *rand.Rand, p failpoint.Name, action string, n int64) {
+	b.t.Helper()
+	b.restore()
+	want := failpoint.ErrInjected
+	if action == "enospc" {
+		want = syscall.ENOSPC
+	}
+	err, reached := b.disturbed(p, action, n)
+	if reached >= n && !errors.Is(err, want) {
+		b.t.Fatalf("the apply ended with %v", err)
+	}
+	if reached < n && err != nil {
+		b.t.Fatal(err)
+	}
+	b.afterBreak(r)
+}
+
+// afterBreak checks what an interrupted apply left, and that it heals.
+func (b *killBed) afterBreak(r *rand.Rand) {
+	b.t.Helper()
+	unfinished := b.checkBroken()
+	if r.Intn(3) == 0 {
+		points := failpoint.All()
+		p, n := points[r.Intn(len(points))], 1+r.Int63n(3)
+		if err, _ := b.disturbed(p, "error", n); err != nil && !errors.Is(err, failpoint.ErrInjected) {
+			b.t.Fatalf("again, with %s@%d: %v", p, n, err)
+		}
+		unfinished = b.checkBroken()
+	}
+	if len(unfinished) > 0 && r.Intn(2) == 0 {
+		b.checkRecovery(unfinished)
+	}
+	b.heal()
+}

@@ -1,0 +1,383 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reconcile/config"
+	"reconcile/engine/model"
+	"reconcile/internal/failpoint"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// killBed is where a killCase is played again and again: the state before it is
+// kept aside and put back for every play.
+type killBed struct {
+	*harness
+	c        killCase
+	old, new killWants
+}
+
+// killWants is the correct content of every configured table, by name.
+type killWants map[string]killWant
+
+type killWant struct {
+	folder string
+	table  *model.Table
+}
+
+func newKillBed(t *testing.T, c killCase) *killBed {
+	t.Helper()
+	b := &killBed{harness: newHarness(t, c.hcl), c: c, old: killWants{}}
+	b.tuning = c.tuning
+	dumps := killDumps()
+	if c.before > 0 {
+		b.arrive(dumps[:c.before]...)
+		b.must()
+		b.old = b.wants()
+	}
+	for _, top := range killTops {
+		killClone(t, filepath.Join(b.dir, top), filepath.Join(b.dir, "saved", top))
+	}
+	b.arrive(dumps[c.before:c.after]...)
+	b.hcl = c.then
+	b.new = b.wants()
+	return b
+}
+
+// killTops are the folders that an apply writes to.
+var killTops = []string{"lake", "state", "scratch"}
+
+// restore puts back what was there before the case.
+func (b *killBed) restore() {
+	b.t.Helper()
+	for _, top := range killTops {
+		killClone(b.t, filepath.Join(b.dir, "saved", top), filepath.Join(b.dir, top))
+	}
+}
+
+// killClone makes a folder what another one is. Files that are only ever
+// replaced as a whole are linked, so that they keep what a pin consists of.
+func killClone(t *testing.T, from, to string) {
+	t.Helper()
+	err := os.RemoveAll(to)
+	if err == nil {
+		err = filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && p == from {
+				return nil
+			}
+			rel, e := filepath.Rel(from, p)
+			if err = errors.Join(err, e); err != nil {
+				return err
+			}
+			dst := filepath.Join(to, rel)
+			switch {
+			case d.IsDir():
+				return os.MkdirAll(dst, 0o755)
+			case !strings.HasPrefix(d.Name(), "state.db"):
+				return os.Link(p, dst)
+			}
+			data, err := os.ReadFile(p)
+			if err == nil {
+				err = os.WriteFile(dst, data, 0o600)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wants asks the model.
+func (b *killBed) wants() killWants {
+	b.t.Helper()
+	cfg, out := b.config(), killWants{}
+	mapping, _ := model.MappingFor(b.arrived)
+	for _, name := range (&model.World{Dumps: b.arrived}).Tables() {
+		t, diags := cfg.Table(name, b.delivered(name))
+		if diags.HasErrors() {
+			b.t.Fatal(diags)
+		}
+		if t == nil {
+			continue
+		}
+		s := model.FromConfig(t)
+		set, _ := model.AppliedFor(b.arrived, name, s)
+		want, err := model.Expect(set, mapping, s, name)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		out[name] = killWant{t.Folder, want}
+	}
+	return out
+}
+
+// tables names all tables before and after, with their folders.
+func (b *killBed) tables() map[string]string {
+	out := map[string]string{}
+	for name, w := range b.old {
+		out[name] = w.folder
+	}
+	for name, w := range b.new {
+		out[name] = w.folder
+	}
+	return out
+}
+
+// diff compares a table with what it should be; a table that is not wanted has
+// no files.
+func (b *killBed) diff(name string, wants killWants) []string {
+	b.t.Helper()
+	dir := filepath.Join(b.dir, "lake", b.tables()[name])
+	w, ok := wants[name]
+	if !ok {
+		var out []string
+		for _, f := range killFiles(dir) {
+			out = append(out, f+" is there and should not be")
+		}
+		return out
+	}
+	got, columns := b.read(dir, name, w.table)
+	return append(w.table.Diff(got), w.table.DiffColumns(columns)...)
+}
+
+// killFiles lists the files below a folder, sorted.
+func killFiles(dir string) []string {
+	var out []string
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			out = append(out, p)
+		}
+		return nil
+	})
+	return out
+}
+
+// fail applies with a failpoint set, and says how often it was reached.
+func (b *killBed) disturbed(point failpoint.Name, action string, n int64) (error, int64) {
+	b.t.Helper()
+	set, err := failpoint.Parse(fmt.Sprintf("%s=%s@%d", point, action, n))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.fails = set
+	_, err = b.apply()
+	b.fails = nil
+	return err, set.Hits(point)
+}
+
+func (b *killBed) load() *state.Snapshot {
+	b.t.Helper()
+	snap, err := b.engine().store.Load(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := snap.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	return snap
+}
+
+// current reads current.json as a consumer does.
+func (b *killBed) current() sinks.Current {
+	b.t.Helper()
+	var cur sinks.Current
+	data, err := os.ReadFile(filepath.Join(b.dir, "lake", "_reconcile", "current.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return cur
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &cur)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return cur
+}
+
+// checkBroken sees what readers see after an interrupted apply: every file is
+// whole, and a table that is called complete is exactly the old or the new one.
+// It returns the tables whose publish list is not finished.
+func (b *killBed) checkBroken() []string {
+	b.t.Helper()
+	snap, cur := b.load(), b.current()
+	lists := map[string]*state.Publish{}
+	for _, p := range snap.Publishes {
+		lists[p.Table] = p
+	}
+	for name, folder := range b.tables() {
+		entry, listed := cur.Tables[name]
+		list := lists[name]
+		if list != nil && b.halfDone(list) && entry.Complete {
+			b.t.Fatalf("table %s is called complete while its files move", name)
+		}
+		if list == nil && listed && !entry.Complete {
+			b.t.Fatalf("table %s is called incomplete, and nothing is left to do", name)
+		}
+		if listed && !entry.Complete {
+			for _, f := range killFiles(filepath.Join(b.dir, "lake", folder)) {
+				b.readFile(f, name, "", map[string]model.Row{}) // fails unless the file is whole
+			}
+			continue
+		}
+		if old := b.diff(name, b.old); len(old) > 0 {
+			if now := b.diff(name, b.new); len(now) > 0 {
+				b.t.Fatalf("table %s is neither what it was:\n%s\nnor what it will be:\n%s", name, strings.Join(old, "\n"), strings.Join(now, "\n"))
+			}
+		}
+	}
+	for _, f := range killFiles(filepath.Join(b.dir, "lake", "_reconcile")) {
+		if strings.HasSuffix(f, ".parquet") {
+			b.t.Fatalf("a reader's glob finds %s", f)
+		}
+	}
+	return slices.Sorted(maps.Keys(lists))
+}
+
+// halfDone reports whether some steps of a publish list were carried out and
+// others were not.
+func (b *killBed) halfDone(p *state.Publish) bool {
+	b.t.Helper()
+	done := 0
+	for _, s := range p.Steps {
+		digest := b.digest(filepath.Join(s.Sink, s.Path))
+		switch digest {
+		case s.After:
+			done++
+		case s.Before:
+		default:
+			b.t.Fatalf("%s holds neither what was there nor what should be", s.Path)
+		}
+	}
+	return done > 0 && done < len(p.Steps)
+}
+
+// checkDone sees that everything is as it should be and that nothing is left
+// over or to do.
+func (b *killBed) checkDone() {
+	b.t.Helper()
+	cur := b.current()
+	for name := range b.tables() {
+		if diff := b.diff(name, b.new); len(diff) > 0 {
+			b.t.Fatalf("table %s is not what it should be:\n%s", name, strings.Join(diff, "\n"))
+		}
+		_, wanted := b.new[name]
+		if entry, ok := cur.Tables[name]; ok != wanted || ok && !entry.Complete {
+			b.t.Fatalf("current.json says %+v of table %s", entry, name)
+		}
+	}
+	b.checkIdle()
+	b.checkNoLeftovers()
+	p, err := b.engine().Plan(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer p.Close()
+	if p.Changes() || len(p.Holds) > 0 {
+		add, change, destroy := p.Counts()
+		b.t.Fatalf("the plan after all was applied: %d to add, %d to change, %d to destroy, holds %v", add, change, destroy, p.Holds)
+	}
+}
+
+// checkNoLeftovers looks for what nobody refers to.
+func (b *killBed) checkNoLeftovers() {
+	b.t.Helper()
+	snap := b.load()
+	if len(snap.Publishes) > 0 {
+		b.t.Fatalf("the state still lists %d commits", len(snap.Publishes))
+	}
+	for name := range snap.Settings {
+		b.t.Errorf("the state still has the setting %s", name)
+	}
+	refs := map[string]bool{}
+	for r := range snap.Refs() {
+		refs[r.Digest] = true
+	}
+	for _, f := range killFiles(filepath.Join(b.dir, "state", "objects")) {
+		if !refs[filepath.Base(f)] {
+			b.t.Errorf("nothing refers to %s", f)
+		}
+	}
+	for _, f := range killFiles(filepath.Join(b.dir, "lake", "_reconcile")) {
+		if filepath.Base(f) != "current.json" {
+			b.t.Errorf("%s is left over", f)
+		}
+	}
+	for _, dir := range []string{"lake/_reconcile/staging", "scratch"} {
+		if left, _ := os.ReadDir(filepath.Join(b.dir, dir)); len(left) > 0 {
+			b.t.Errorf("%s is left over in %s", left[0].Name(), dir)
+		}
+	}
+	if b.c.name == "mask" {
+		for _, f := range killFiles(filepath.Join(b.dir, "state")) {
+			if data, err := os.ReadFile(f); err != nil || strings.Contains(string(data), killSecret) {
+				b.t.Errorf("%s still holds the masked value (%v)", f, err)
+			}
+		}
+	}
+	if b.t.Failed() {
+		b.t.FailNow()
+	}
+}
+
+// recover finishes what was committed, as the beginning of every apply does.
+func (b *killBed) recover() error {
+	ctx := context.Background()
+	e := b.engine()
+	l, err := e.Lock(ctx, "test")
+	if err != nil {
+		return err
+	}
+	_, err = e.Recover(ctx, l)
+	return errors.Join(err, l.Unlock())
+}
+
+// checkRecovery sees that recovery finishes the listed tables without the
+// source.
+func (b *killBed) checkRecovery(tables []string) {
+	b.t.Helper()
+	source, away := filepath.Join(b.dir, "dumps"), filepath.Join(b.dir, "away")
+	if err := os.Rename(source, away); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.recover(); err != nil {
+		b.t.Fatal(err)
+	}
+	if left := b.load().Publishes; len(left) > 0 {
+		b.t.Fatalf("recovery left %d commits", len(left))
+	}
+	for _, name := range tables {
+		if diff := b.diff(name, b.new); len(diff) > 0 {
+			b.t.Fatalf("table %s after a recovery without the source:\n%s", name, strings.Join(diff, "\n"))
+		}
+	}
+	if err := os.Rename(away, source); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// heal applies undisturbed and checks everything.
+func (b *killBed) heal() {
+	b.t.Helper()
+	res, err := b.apply()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(res.Holds) > 0 {
+		b.t.Fatalf("held: %v", res.Holds)
+	}
+	b.checkDone()
+}
+
+var _ = config.Config{}
