@@ -284,6 +284,11 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
+	return e.runOn(ctx, snap, p, t, ofConfig)
+}
+
+// runOn prepares a pass over a table from a view of the state.
+func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
 	t.repin(r.oldParts)
 	if err := e.openOld(r); err != nil {

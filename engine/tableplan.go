@@ -213,6 +213,9 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return nil
 	}
 	t.estimate()
+	if e.opts.Exact {
+		return e.measure(ctx, p, t)
+	}
 	return nil
 }
 

@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"reconcile/internal/blob"
+	"reconcile/sinks/parquet"
+	"reconcile/state"
+)
+
+// measure replaces a table's estimates by exact figures: it computes the new
+// content as an apply would, into the scratch folder, and throws it away.
+func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error) {
+	if t.Action == Destroy || t.Action == Forget {
+		return nil
+	}
+	cleanup, err := e.scratch()
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	dir := e.lim.scratch
+	ofConfig := t.old != nil && t.Change.Class != ClassNone
+	r, err := e.runOn(ctx, p.snap, p, t, ofConfig)
+	if err != nil {
+		return err
+	}
+	if err := r.divert(dir); err != nil {
+		return err
+	}
+	c, err := r.compute(ctx, t.Change.Class, ofConfig)
+	var bad *fileError
+	if errors.As(err, &bad) && ctx.Err() == nil {
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	t.Exact, t.Counts = true, &c.counts
+	t.Partitions, t.BytesToWrite = c.counts.Partitions, c.counts.Written
+	return nil
+}
+
+// divert has everything that the run writes go below dir.
+func (r *tableRun) divert(dir string) error {
+	r.attempt.store = state.Open(filepath.Join(dir, "state.db"), state.Options{Program: r.env.program})
+	for i := range r.attempt.targets {
+		root := filepath.Join(dir, fmt.Sprintf("sink%d", i))
+		if err := os.MkdirAll(root, 0o700); err != nil {
+			return fmt.Errorf("scratch_dir: %w", err)
+		}
+		st, err := blob.NewLocal(root)
+		if err != nil {
+			return err
+		}
+		r.attempt.targets[i].sink = parquet.New(st, parquet.Options{Compression: r.attempt.targets[i].compression})
+	}
+	return nil
+}
