@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"hash/crc32"
+	"math"
+	"slices"
+	"strings"
+
+	"reconcile/engine/model"
+)
+
+// oddTables are names that folders, globs and readers may stumble over.
+var oddTables = []string{"checkout", "Add To Cart", "-dash", "_hidden", "per%cent", "per%20cent", "ünï_cödé", `quo"te`, "it's", "a/b", "..",
+	"year=2020", "*[a]?{b,c}", "con", "dot.", "emoji 😀", "semi;colon -- ", "$HOME", strings.Repeat("long", 75)}
+
+// oddText are values that text must keep, and some that are not valid UTF-8.
+var oddText = []any{"", " blanks ", "null", "NULL", "\\N", "nul\x00byte", "\x00", "two\nlines\r\n", "tab\t", "emoji 😀👩‍👩‍👧", "\u2028 \u2029 \ufeff",
+	"bad \xff\xfe bytes", "\xc3", "\xed\xa0\x80 surrogate", "\xf4\x90\x80\x80", "e\u0301", `"quotes" 'single' \back`, "__HIVE_DEFAULT_PARTITION__",
+	strings.Repeat("x", 100_000), strings.Repeat("\x00", 300), nil, "last"}
+
+var oddColumns = []struct {
+	name, declared string
+	values         []any
+}{
+	{"small", "decimal(9,2)", []any{"0.01", "-9999999.99", "9999999.99", "1e3", "0.001", nil, "", "-0.00"}},
+	{"middle", "decimal(18,0)", []any{"999999999999999999", "-999999999999999999", "1.0", "0.5", nil}},
+	{"large", "decimal(19,4)", []any{"999999999999999.9999", "-999999999999999.9999", "0.0001", "-0.0001", nil}},
+	{"huge", "decimal(38,10)", []any{"9999999999999999999999999999.9999999999", "-9999999999999999999999999999.9999999999", "1", "-1", nil}},
+	{"whole", "int64", []any{"9223372036854775807", "-9223372036854775808", "0", "-1", "9223372036854775808", nil}},
+	{"real", "double", []any{"1.7976931348623157e308", "5e-324", "NaN", "Infinity", "-Infinity", "0.1", "-0", "1e999", nil}},
+	{"ok", "boolean", []any{"true", "F", "1", "0", "maybe", nil}},
+	{"born", "date", []any{"1970-01-01", "9999-12-31", "2000-02-29", "2001-02-29", "1969-12-31", nil}},
+	{"seen", "timestamp", []any{"2026-01-05T10:00:00.001Z", "1", "0", "2200-01-01", "nonsense", nil}},
+	{"payload", "json", []any{`{"a": [1, "é😀"]}`, "nope", "null", nil}},
+	{"Mixed_Case", "", []any{"a", "B", nil}},
+	{"renamed", "", oddText},
+	{"title", "", oddText},
+}
+
+// oddTimes are event times around the ends of days, months and years, and none.
+var oddTimes = []any{"2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z", "2026-01-01T00:30:00+01:00", "2026-02-28T23:00:00-01:00", "1970-01-01T00:00:00.001Z",
+	"0", "Invalid date", "never", nil, "2199-12-31T23:59:59.999Z", "1767607200"}
+
+// oddConfig is the configuration of the odd world: flat, nested or by date.
+func oddConfig(layout string) string {
+	by := map[string]string{"flat": "[]", "nested": "[year(time), month(time), day(time), hour(time)]", "dates": "[date(time)]"}[layout]
+	var b strings.Builder
+	fmt.Fprintf(&b, "%stable \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", prelude, by)
+	for _, c := range oddColumns {
+		if c.declared != "" {
+			fmt.Fprintf(&b, "  column %q { type = %q }\n", c.name, c.declared)
+		}
+	}
+	b.WriteString("  column \"renamed\" { as = \"-100% \\\"naïve\\\" 'col' 😀 _\" }\n}\n")
+	b.WriteString("table \"users\" { sinks = [sink.parquet.lake] }\ntable \"user_migrations\" { sinks = [sink.parquet.lake] }\n")
+	return b.String()
+}
+
+// oddSteps are two dumps that come one after the other: in the second some
+// columns are new, and one table is emptied.
+func oddSteps() [][]*model.Dump {
+	one, two := &model.Dump{ID: 1}, &model.Dump{ID: math.MaxInt64}
+	for _, name := range oddTables {
+		one.Entries = append(one.Entries, oddEntry(name, 1, 0, 6))
+		two.Entries = append(two.Entries, oddEntry(name, 2, 3, len(oddColumns)))
+	}
+	one.Entries = append(one.Entries, oddEntry("emptied", 1, 0, 3), oddEntry("users", 1, 0, 6))
+	two.Entries = append(two.Entries, model.Entry{Table: "emptied", Incremental: model.Bool(false), Columns: []string{"event_id", "user_id"}},
+		model.Entry{Table: "born_empty", Incremental: model.Bool(false), Columns: []string{"event_id", "user_id"}},
+		oddEntry("users", 2, 3, len(oddColumns)), oddMapping())
+	return [][]*model.Dump{{one}, {two}}
+}
+
+// oddEntry delivers as many rows as there are odd texts, with some of the columns.
+func oddEntry(table string, dump, from, to int) model.Entry {
+	f := &model.File{Key: fmt.Sprintf("sync_%d/part-%08x.avro", dump, crc32.ChecksumIEEE([]byte(table))), Codec: "snappy"}
+	long, text := []any{"null", "long"}, []any{"null", "string"}
+	f.Fields = []model.Field{{Name: "user_id", Type: long}, {Name: "event_id", Type: long}, {Name: "session_id", Type: long}, {Name: "time", Type: text}, {Name: "last_modified", Type: text}}
+	for _, c := range oddColumns[from:to] {
+		f.Fields = append(f.Fields, model.Field{Name: c.name, Type: text})
+	}
+	users := []any{int64(1), int64(-5), int64(math.MaxInt64), int64(math.MinInt64), int64(0)}
+	for i := range len(oddText) {
+		id := []any{int64(dump*1000 + i), int64(math.MinInt64 + i)}[i%2]
+		row := []any{users[i%len(users)], id, int64(i), oddTimes[i%len(oddTimes)], oddTimes[(i+3)%len(oddTimes)]}
+		for _, c := range oddColumns[from:to] {
+			row = append(row, c.values[(i+dump)%len(c.values)])
+		}
+		f.Rows = append(f.Rows, row)
+	}
+	if table == "users" {
+		f.Fields = slices.Delete(f.Fields, 1, 4)
+		for i := range f.Rows {
+			f.Rows[i] = slices.Delete(f.Rows[i], 1, 4)
+		}
+	}
+	e := model.Entry{Table: table, Incremental: model.Bool(dump != 1), Files: []*model.File{f}}
+	for _, fd := range f.Fields {
+		e.Columns = append(e.Columns, fd.Name)
+	}
+	return e
+}
+
+func oddMapping() model.Entry {
+	f := &model.File{Key: "sync_2/mapping.avro", Fields: []model.Field{{Name: "from_user_id", Type: "long"}, {Name: "to_user_id", Type: "long"}, {Name: "time", Type: []any{"null", "string"}}}}
+	f.Rows = [][]any{{int64(1), int64(-5), "1767607200"}, {int64(math.MinInt64), int64(math.MaxInt64), nil}, {int64(0), int64(0), nil}}
+	return model.Entry{Table: "user_migrations", Incremental: model.Bool(false), Columns: []string{"from_user_id", "to_user_id", "time"}, Files: []*model.File{f}}
+}
