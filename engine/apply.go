@@ -10,7 +10,6 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
-	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -42,39 +41,6 @@ var ErrStale = errors.New("the plan is stale: the state has changed since; plan 
 // ErrRefused says that a plan needs a flag to be applied.
 var ErrRefused = errors.New("refused")
 
-// Recover finishes what an earlier apply committed and did not make visible.
-// Every apply does this before it plans.
-func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
-	snap, err := l.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, snap.Close()) }()
-	for _, p := range snap.Publishes {
-		t := snap.Tables[p.Table]
-		err := e.publish(ctx, l, p, t, snap.Partitions[p.Table])
-		if errors.Is(err, sinks.ErrStagedLost) {
-			err = e.abandon(ctx, l, p, err)
-		}
-		if err != nil {
-			return tables, fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
-		}
-		tables = append(tables, p.Table)
-	}
-	return tables, nil
-}
-
-// rebuildSetting marks a table whose staged files were lost.
-func rebuildSetting(table string) string { return "rebuild/" + table }
-
-// abandon replaces a publish list that can no longer be carried out by a mark
-// that has the table rebuilt.
-func (e *Engine) abandon(ctx context.Context, l *state.Lock, p *state.Publish, why error) error {
-	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(tx.DeletePublish(p.Table), tx.PutSetting(rebuildSetting(p.Table), []byte(why.Error())))
-	})
-}
-
 // Refusal says why a plan may not be applied as it is, nil if it may.
 func (e *Engine) Refusal(p *Plan) error {
 	var errs []error
@@ -98,11 +64,14 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.Refusal(p); err != nil {
 		return nil, err
 	}
+	if err := e.tidy(ctx, l); err != nil {
+		return nil, err
+	}
 	res := &Result{Holds: p.Holds}
 	if !p.Changes() {
 		return res, nil
 	}
-	cleanup, err := e.scratch()
+	cleanup, err := e.scratch(e.scratchPrefix())
 	if err != nil {
 		return nil, err
 	}
@@ -120,19 +89,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 			return res, r.Err
 		}
 	}
-	if err := e.collect(ctx, l); err != nil {
-		return res, err
-	}
-	return res, e.forgetMasked(ctx, l, p)
-}
-
-// forgetMasked rewrites the state's file after a mask was added: its free pages
-// still hold what the mask hides.
-func (e *Engine) forgetMasked(ctx context.Context, l *state.Lock, p *Plan) error {
-	if !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Action != None && t.Change.masks }) {
-		return nil
-	}
-	return l.Compact(ctx)
+	return res, e.tidy(ctx, l)
 }
 
 // fatal reports whether an error ends the whole apply: anything but a sink or
@@ -227,6 +184,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, r.attempt))
 		}
 		out.add(c)
+		t.committed, t.lost = true, nil
 		return e.commit(ctx, l, p, r, c)
 	}
 }
@@ -277,8 +235,12 @@ func lasting(err error) bool {
 	return errors.As(err, &damage) || errors.As(err, &cast)
 }
 
-// newRun prepares a pass over a table from the state as it is now.
+// newRun prepares a pass over a table from the state as it is now: until the
+// table's own first commit that is what the plan saw of it.
 func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableRun, error) {
+	if !t.committed {
+		return e.runOn(ctx, p.snap, p, t, ofConfig)
+	}
 	snap, err := l.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -290,6 +252,8 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 // runOn prepares a pass over a table from a view of the state.
 func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
+	r.masks = ofConfig && t.Change.masks
+	r.lost = t.lost
 	t.repin(r.oldParts)
 	if err := e.openOld(r); err != nil {
 		return nil, err

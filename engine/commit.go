@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"reconcile/internal/failpoint"
@@ -20,6 +22,9 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 	err := l.Update(ctx, func(tx *state.Tx) error {
 		c.table.Commit, pub.Commit = tx.Serial(), tx.Serial()
 		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name))}
+		if r.masks {
+			errs = append(errs, tx.PutSetting(compactSetting, nil))
+		}
 		for _, o := range c.objects {
 			errs = append(errs, tx.PutObject(o))
 		}
@@ -73,10 +78,19 @@ func (c *change) partitions(old []*state.Partition) []*state.Partition {
 // place is a file of a sink.
 type place struct{ root, path string }
 
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.root, q.root), cmp.Compare(p.path, q.path))
+}
+
 // steps lists what makes a change visible: moves first, then removals of what
 // no longer belongs to the table.
 func (r *tableRun) steps(c *change) []state.Step {
 	before := map[place]state.File{}
+	if r.lost != nil {
+		for _, s := range r.lost.Left {
+			before[place{s.Sink, s.Path}] = state.File{Path: s.Path, Digest: s.Before, Pin: s.BeforePin}
+		}
+	}
 	rewritten := map[uint32]bool{}
 	for _, p := range c.parts {
 		rewritten[p.record.Ordinal] = true
@@ -104,13 +118,12 @@ func (r *tableRun) steps(c *change) []state.Step {
 			steps = append(steps, s)
 		}
 	}
-	for _, p := range r.oldParts {
-		for _, f := range p.Files {
-			at := place{r.old.Sinks[f.Sink].Root, f.Path}
-			if b, ok := before[at]; ok && !c.keepsFiles() {
-				steps = append(steps, state.Step{Sink: at.root, Path: f.Path, Before: b.Digest, BeforePin: b.Pin})
-			}
-		}
+	if c.keepsFiles() {
+		return steps
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(before), place.compare) {
+		b := before[at]
+		steps = append(steps, state.Step{Sink: at.root, Path: b.Path, Before: b.Digest, BeforePin: b.Pin})
 	}
 	return steps
 }
@@ -143,14 +156,15 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, p *state.Publish, t
 	if err := failpoint.Hit(ctx, failpoint.PublishClearBefore); err != nil {
 		return err
 	}
-	if err := e.clear(ctx, l, p, t, live, pins); err != nil {
+	keep, err := e.clear(ctx, l, p, t, live, pins)
+	if err != nil {
 		return err
 	}
 	if err := failpoint.Hit(ctx, failpoint.PublishClearAfter); err != nil {
 		return err
 	}
 	for _, root := range roots {
-		if err := e.sinks[root].Sweep(ctx, nil); err != nil {
+		if err := e.sinks[root].Sweep(ctx, keep); err != nil {
 			return err
 		}
 	}
@@ -244,20 +258,24 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 	return c, true
 }
 
-// clear ends a commit: the publish list goes, and the files' pins are recorded.
-func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *state.Table, live []*state.Partition, pins map[place]string) error {
+// clear ends a commit: the publish list goes, the files' pins are recorded, and
+// small objects that nothing names any more are removed. It returns the staging
+// folders that other commits need.
+func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *state.Table, live []*state.Partition, pins map[place]string) (keep []string, err error) {
 	snap, err := l.Load(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	holds := snap.Holds
 	if err := snap.Close(); err != nil {
-		return err
+		return nil, err
 	}
-	return l.Update(ctx, func(tx *state.Tx) error {
+	snap.Publishes = slices.DeleteFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == p.Table })
+	return attempts(snap), l.Update(ctx, func(tx *state.Tx) error {
+		tx.CollectInline(referenced(snap))
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {
-			for _, h := range holds {
+			errs = append(errs, tx.DeleteSetting(rebuildSetting(p.Table)))
+			for _, h := range snap.Holds {
 				if h.Table == p.Table {
 					errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
 				}
@@ -308,21 +326,4 @@ func (e *Engine) sweep(ctx context.Context, a *attempt) error {
 		errs = append(errs, t.sink.Sweep(context.WithoutCancel(ctx), nil))
 	}
 	return errors.Join(errs...)
-}
-
-// collect removes objects of the state that nothing names any more.
-func (e *Engine) collect(ctx context.Context, l *state.Lock) error {
-	snap, err := l.Load(ctx)
-	if err != nil {
-		return err
-	}
-	keep := map[string]bool{}
-	for ref := range snap.Refs() {
-		keep[ref.Digest] = true
-	}
-	if err := snap.Close(); err != nil {
-		return err
-	}
-	_, err = l.Collect(ctx, func(digest string) bool { return keep[digest] })
-	return err
 }

@@ -19,60 +19,73 @@ type digester interface {
 // planDrift compares what the sinks hold with what the state says they do. A
 // foreign data file is an error: it would be counted by every reader. A file
 // that is missing, or whose digest is another, has the table rebuilt.
-func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) error {
-	if why, ok := p.snap.Settings[rebuildSetting(t.Name)]; ok {
-		t.Drift = append(t.Drift, string(why))
+func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) (err error) {
+	if t.lost, err = lostCommitOf(p.snap, t.Name); err != nil {
+		return err
 	}
-	if e.opts.NoRefresh || slices.Contains(p.Recover, t.Name) {
+	// After a lost commit the state does not know what the sink holds.
+	if t.lost == nil && (e.opts.NoRefresh || slices.Contains(p.Recover, t.Name)) {
 		return nil
 	}
-	type found struct {
-		sink  sinks.Sink
-		files map[string]sinks.Object
+	have, err := e.listFolders(ctx, t)
+	if err != nil {
+		return err
 	}
-	listed := map[place]found{}
-	list := func(root, folder string) (found, error) {
-		if f, ok := listed[place{root, folder}]; ok {
-			return f, nil
-		}
-		sk, err := e.openSink(root, "")
-		if err != nil {
-			return found{}, err
-		}
-		objs, err := sk.List(ctx, folder)
-		if err != nil {
-			return found{}, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, folder, root, err)
-		}
-		f := found{sk, map[string]sinks.Object{}}
-		for _, o := range objs {
-			f.files[o.Path] = o
-		}
-		listed[place{root, folder}] = f
-		return f, nil
-	}
-	if t.old != nil {
-		for _, part := range t.parts {
-			for i := range part.Files {
-				s := t.old.Sinks[part.Files[i].Sink]
-				f, err := list(s.Root, s.Folder)
-				if err != nil {
-					return err
-				}
-				if err := t.compare(ctx, f.sink, f.files, &part.Files[i]); err != nil {
-					return err
-				}
+	for _, part := range t.parts {
+		for i := range part.Files {
+			f := &part.Files[i]
+			if err := t.compare(ctx, have[t.old.Sinks[f.Sink].Root], f); err != nil {
+				return err
 			}
 		}
 	}
-	var foreign []string
-	for _, s := range foldersOf(t) {
-		f, err := list(s.root, s.path)
-		if err != nil {
-			return err
+	if t.lost != nil {
+		t.Drift = append(t.Drift, t.lost.Why)
+		for i := range t.lost.Left {
+			s := &t.lost.Left[i]
+			if err := have[s.Sink].repin(ctx, s); err != nil {
+				return err
+			}
 		}
-		for name := range f.files {
+	}
+	return foreignFiles(t.Name, have)
+}
+
+// listing is what a sink holds in the folders of a table and nobody has
+// accounted for yet.
+type listing struct {
+	sink  sinks.Sink
+	files map[string]sinks.Object
+}
+
+// listFolders lists where a table is and where it is to be, by root.
+func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]listing, error) {
+	out := map[string]listing{}
+	for _, at := range foldersOf(t) {
+		sk, err := e.openSink(at.root, "")
+		if err != nil {
+			return nil, err
+		}
+		objs, err := sk.List(ctx, at.path)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
+		}
+		if _, ok := out[at.root]; !ok {
+			out[at.root] = listing{sk, map[string]sinks.Object{}}
+		}
+		for _, o := range objs {
+			out[at.root].files[o.Path] = o
+		}
+	}
+	return out, nil
+}
+
+func foreignFiles(table string, have map[string]listing) error {
+	var foreign []string
+	for root, l := range have {
+		for name := range l.files {
 			if strings.HasSuffix(name, ".parquet") {
-				foreign = append(foreign, s.root+"/"+name)
+				foreign = append(foreign, root+"/"+name)
 			}
 		}
 	}
@@ -81,7 +94,7 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	slices.Sort(foreign)
 	return fmt.Errorf("table %s: %d data files that the state does not know, as %s: readers would count their rows; move them away, or bring back the state that wrote them",
-		t.Name, len(foreign), foreign[0])
+		table, len(foreign), foreign[0])
 }
 
 // foldersOf lists where a table is and where it is to be.
@@ -101,32 +114,50 @@ func foldersOf(t *TablePlan) []place {
 	return out
 }
 
-// compare checks one file against the listing, and takes it out of it.
-func (t *TablePlan) compare(ctx context.Context, sk sinks.Sink, files map[string]sinks.Object, f *state.File) error {
-	obj, ok := files[f.Path]
-	delete(files, f.Path)
+// take accounts for a file. It returns the digest and the pin of what is there
+// if the pin is another one than was known, and whether anything is there.
+func (l listing) take(ctx context.Context, path, pin string) (digest, now string, there bool, err error) {
+	obj, ok := l.files[path]
+	delete(l.files, path)
+	if !ok || obj.Pin == pin {
+		return "", pin, ok, nil
+	}
+	d, ok := l.sink.(digester)
 	if !ok {
+		return "", "", true, fmt.Errorf("%s: the sink cannot tell whether it changed", path)
+	}
+	digest, err = d.Digest(ctx, path)
+	return digest, obj.Pin, true, err
+}
+
+// compare checks one file against the listing.
+func (t *TablePlan) compare(ctx context.Context, l listing, f *state.File) error {
+	digest, pin, there, err := l.take(ctx, f.Path, f.Pin)
+	switch {
+	case err != nil:
+		return err
+	case !there:
 		t.Drift = append(t.Drift, f.Path+" is missing")
 		return nil
-	}
-	if obj.Pin == f.Pin {
+	case pin == f.Pin:
 		return nil
 	}
-	d, ok := sk.(digester)
-	if !ok {
-		return fmt.Errorf("%s: the sink cannot tell whether it changed", f.Path)
-	}
-	sum, err := d.Digest(ctx, f.Path)
-	if err != nil {
-		return err
-	}
-	t.touched = append(t.touched, touchedFile{*f, sum, obj.Pin})
-	if sum == f.Digest {
-		f.Pin = obj.Pin
+	t.touched = append(t.touched, touchedFile{*f, digest, pin})
+	if digest == f.Digest {
+		f.Pin = pin
 		return nil
 	}
 	t.Drift = append(t.Drift, f.Path+" was changed")
 	return nil
+}
+
+// repin makes a removal one of what is there now.
+func (l listing) repin(ctx context.Context, s *state.Step) error {
+	digest, pin, there, err := l.take(ctx, s.Path, s.BeforePin)
+	if err == nil && there && pin != s.BeforePin {
+		s.Before, s.BeforePin = digest, pin
+	}
+	return err
 }
 
 // touchedFile is a file whose pin is no longer that of the state, and what it

@@ -115,12 +115,13 @@ func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
 	return s, nil
 }
 
-// scratch makes the scratch folder of this process.
-func (e *Engine) scratch() (func(), error) {
+// scratch makes a scratch folder whose name begins with prefix; what it returns
+// removes it.
+func (e *Engine) scratch(prefix string) (func(), error) {
 	if err := os.MkdirAll(e.cfg.ScratchDir, 0o700); err != nil {
 		return nil, fmt.Errorf("scratch_dir: %w", err)
 	}
-	dir, err := os.MkdirTemp(e.cfg.ScratchDir, "apply-*")
+	dir, err := os.MkdirTemp(e.cfg.ScratchDir, prefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("scratch_dir: %w", err)
 	}

@@ -18,7 +18,7 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	if t.Action == Destroy || t.Action == Forget {
 		return nil
 	}
-	cleanup, err := e.scratch()
+	cleanup, err := e.scratch("plan-")
 	if err != nil {
 		return err
 	}

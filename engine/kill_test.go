@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	flagKills    = flag.Int("kills", 2, "hits of each failpoint that are tried in each case, 0 for all")
+	flagKills    = flag.Int("kills", 1, "hits of each failpoint that are tried in each case, 0 for all")
 	flagKillSeed = flag.Int64("killseed", 1, "seed of the tests that interrupt")
 )
 

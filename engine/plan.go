@@ -73,6 +73,8 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
+	lost       *lostCommit // that the table's next commit makes good
+	committed  bool        // by this apply
 }
 
 // Destructive reports whether the step replaces or removes what is there.

@@ -51,6 +51,8 @@ type tableRun struct {
 	rank       map[int64]int
 	floor      int64 // everything of smaller dumps is void
 	hasFloor   bool
+	lost       *lostCommit // that the run makes good; nil without one
+	masks      bool        // the run masks what was plain
 	// asNew says that the table's stored rows are not to be used.
 	asNew bool
 	// badHeader is a file whose header cannot be read.

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// Recover finishes what an earlier apply committed and did not make visible.
+// Every apply does this before it plans.
+func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	for _, p := range snap.Publishes {
+		t := snap.Tables[p.Table]
+		err := e.publish(ctx, l, p, t, snap.Partitions[p.Table])
+		if errors.Is(err, sinks.ErrStagedLost) {
+			err = e.abandon(ctx, l, p, err)
+		}
+		if err != nil {
+			return tables, fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
+		}
+		tables = append(tables, p.Table)
+	}
+	return tables, nil
+}
+
+// lostCommit is the setting of a table whose staged files were lost: why it is
+// to be rebuilt, and the files of the content before that the state no longer
+// lists. They go when the rebuilt ones are there.
+type lostCommit struct {
+	Why  string       `json:"why"`
+	Left []state.Step `json:"left,omitempty"` // removals
+}
+
+func rebuildSetting(table string) string { return "rebuild/" + table }
+
+// lostCommitOf returns the mark of a table, nil without one.
+func lostCommitOf(snap *state.Snapshot, table string) (*lostCommit, error) {
+	data, ok := snap.Settings[rebuildSetting(table)]
+	if !ok {
+		return nil, nil
+	}
+	m := &lostCommit{}
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("table %s: the mark of its lost commit: %w", table, err)
+	}
+	return m, nil
+}
+
+// abandon replaces a publish list that can no longer be carried out by a mark
+// that has the table rebuilt.
+func (e *Engine) abandon(ctx context.Context, l *state.Lock, p *state.Publish, why error) error {
+	m := lostCommit{Why: why.Error()}
+	for _, s := range p.Steps {
+		if s.Staged == "" {
+			m.Left = append(m.Left, s)
+		}
+	}
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(tx.DeletePublish(p.Table), tx.PutSetting(rebuildSetting(p.Table), data))
+	})
+}
+
+// compactSetting says that the state's file may still hold plain values of a
+// column that is masked by now.
+const compactSetting = "compact"
+
+// tidy removes what earlier commits and interrupted applies left: staged and
+// spilled files, objects that nothing names, plain values that a mask hides by
+// now. Where there is nothing of the kind it writes nothing.
+func (e *Engine) tidy(ctx context.Context, l *state.Lock) error {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(snap.Close(), e.sweepSinks(ctx, snap), e.sweepScratch()); err != nil {
+		return err
+	}
+	keep := referenced(snap)
+	if _, err := l.Collect(ctx, keep); err != nil {
+		return err
+	}
+	if _, ok := snap.Settings[compactSetting]; !ok {
+		return nil
+	}
+	err = l.Update(ctx, func(tx *state.Tx) error {
+		tx.CollectInline(keep)
+		return tx.PutSetting(compactSetting, nil)
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.Compact(ctx); err != nil {
+		return err
+	}
+	return l.Update(ctx, func(tx *state.Tx) error { return tx.DeleteSetting(compactSetting) })
+}
+
+// referenced tells which objects of the state are named.
+func referenced(snap *state.Snapshot) func(digest string) bool {
+	keep := map[string]bool{}
+	for ref := range snap.Refs() {
+		keep[ref.Digest] = true
+	}
+	return func(digest string) bool { return keep[digest] }
+}
+
+// sweepSinks removes staged files that no publish list names. A sink that
+// nothing was published to yet is left alone: what is staged there can be
+// another state's.
+func (e *Engine) sweepSinks(ctx context.Context, snap *state.Snapshot) error {
+	for _, root := range sortedKeys(e.sinks) {
+		cur, err := e.sinks[root].Current(ctx)
+		if err != nil {
+			return err
+		}
+		if cur == nil || cur.Lineage != snap.Lineage {
+			continue
+		}
+		if err := e.sinks[root].Sweep(ctx, attempts(snap)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attempts names the staging folders that commits under way still need.
+func attempts(snap *state.Snapshot) []string {
+	var out []string
+	for _, p := range snap.Publishes {
+		out = append(out, p.Attempt)
+	}
+	return out
+}
+
+// scratchPrefix begins the names of this state's folders in scratch_dir, which
+// other states may use too.
+func (e *Engine) scratchPrefix() string {
+	sum := sha256.Sum256([]byte(e.cfg.StatePath))
+	return "apply-" + hex.EncodeToString(sum[:8]) + "-"
+}
+
+// sweepScratch removes the scratch folders of applies that were killed: under
+// the lock of the state nobody else has one.
+func (e *Engine) sweepScratch() error {
+	list, err := os.ReadDir(e.cfg.ScratchDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, d := range list {
+		if strings.HasPrefix(d.Name(), e.scratchPrefix()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(e.cfg.ScratchDir, d.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("scratch_dir: %w", err)
+	}
+	return nil
+}
