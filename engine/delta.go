@@ -289,6 +289,26 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]mer
 	return out, nil
 }
 
+// rewrite gives a partition its new content; nil stands for the old one.
+func (d *deltaRun) rewrite(ctx context.Context, out *output, value int64, ordinal uint32) (*part, error) {
+	s, err := d.newSplice(ctx, d.byValue[value])
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		return s.run(ctx, out)
+	}
+	cursors := d.storedCursors(d.byValue[value])
+	for _, seg := range d.ing.segments {
+		if c := seg.Open(value); c != nil {
+			cursors = append(cursors, c)
+		}
+	}
+	return d.attempt.writePart(ctx, out, value, ordinal, func(emit func(*rows.Chunk, int) error) error {
+		return merge.Partition(ctx, cursors, emit)
+	})
+}
+
 // write rewrites the touched partitions.
 func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	out := &output{canon: d.canon, dumps: d.ids, group: d.env.lim.groupRows}
@@ -307,15 +327,7 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	eg.SetLimit(d.env.lim.workers)
 	for i, v := range values {
 		eg.Go(func() (err error) {
-			cursors := d.storedCursors(d.byValue[v])
-			for _, s := range d.ing.segments {
-				if c := s.Open(v); c != nil {
-					cursors = append(cursors, c)
-				}
-			}
-			parts[i], err = d.attempt.writePart(egctx, out, v, ords[v], func(emit func(*rows.Chunk, int) error) error {
-				return merge.Partition(egctx, cursors, emit)
-			})
+			parts[i], err = d.rewrite(egctx, out, v, ords[v])
 			return err
 		})
 	}
@@ -324,6 +336,9 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	}
 	c := d.newChange(d.ing)
 	for _, p := range parts {
+		if p == nil {
+			continue
+		}
 		if len(p.record.Files) == 0 && p.record.Shadow.IsZero() {
 			c.removed = append(c.removed, p.record.Ordinal)
 			continue

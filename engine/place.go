@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sync/atomic"
 
 	"reconcile/engine/rows"
@@ -45,6 +46,21 @@ type multiWriter struct{ ws []sinks.Writer }
 func (m *multiWriter) Write(ctx context.Context, b *column.Batch) error {
 	for _, w := range m.ws {
 		if err := w.Write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copies reports whether every sink can take row groups over from a file.
+func (m *multiWriter) copies() bool {
+	return !slices.ContainsFunc(m.ws, func(w sinks.Writer) bool { _, ok := w.(sinks.Copier); return !ok })
+}
+
+// copy takes a row group over from a file.
+func (m *multiWriter) copy(ctx context.Context, from sinks.GroupReader, group int, replace map[string]*column.Column) error {
+	for _, w := range m.ws {
+		if err := w.(sinks.Copier).Copy(ctx, from, group, replace); err != nil {
 			return err
 		}
 	}

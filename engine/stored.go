@@ -32,10 +32,15 @@ func (d *deltaRun) storedCursors(p *state.Partition) []rows.Cursor {
 		base += int(f.Rows)
 	}
 	if !p.Shadow.IsZero() {
-		out = append(out, &storedCursor{d: d, name: "shadow rows", part: partValue(p), marks: marks.shadow, otherwise: rows.Shadow,
-			open: func(ctx context.Context) (sinks.Reader, error) { return d.openObject(ctx, p.Shadow, want) }})
+		out = append(out, d.shadowCursor(p, marks))
 	}
 	return out
+}
+
+// shadowCursor reads the shadow rows that a partition has.
+func (d *deltaRun) shadowCursor(p *state.Partition, marks *storedMarks) rows.Cursor {
+	return &storedCursor{d: d, name: "shadow rows", part: partValue(p), marks: marks.shadow, otherwise: rows.Shadow,
+		open: func(ctx context.Context) (sinks.Reader, error) { return d.openObject(ctx, p.Shadow, d.storedColumns()) }}
 }
 
 // storedColumns are the columns of a data file that a merge needs.
@@ -74,21 +79,9 @@ func (c *storedCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	if b == nil {
 		return nil, nil
 	}
-	ch := &rows.Chunk{Batch: b, Rows: make([]rows.Row, b.N), Verdicts: rows.NewVerdicts(b.N)}
-	keys, raws, dumps := b.Cols[0].Ints, b.Cols[1].Ints, b.Cols[2].Ints
-	for i := range b.N {
-		ver, err := rows.Version(c.d.rank[dumps[i]], 0, 0)
-		if err != nil {
-			return nil, err
-		}
-		ch.Rows[i] = rows.Row{Part: c.part, Raw: raws[i], Key: keys[i], Ver: ver, At: uint32(i)}
-		v, ok := c.marks[c.base+i]
-		if !ok {
-			v = c.otherwise
-		}
-		if v != rows.Publish {
-			ch.Verdicts.Set(i, v)
-		}
+	ch, err := c.d.storedChunk(b, c.part, c.marks, c.base, c.otherwise)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", c.name, err)
 	}
 	c.base += b.N
 	return ch, nil

@@ -80,6 +80,25 @@ type Reader interface {
 	Close() error
 }
 
+// GroupReader is what a Reader can do beyond its interface: give row groups in
+// any order. One goroutine uses it at a time.
+type GroupReader interface {
+	Reader
+	// Groups returns the number of rows of each row group.
+	Groups() []int
+	// Group reads columns of one row group, by the rules of Open and Next.
+	Group(ctx context.Context, group int, columns []column.Column) (*column.Batch, error)
+}
+
+// Copier is what a Writer can do beyond its interface: take rows over from
+// another file without decoding them.
+type Copier interface {
+	// Copy adds the rows of a row group of a file that the same kind of sink
+	// opened, with the columns of replace, by name, in the place of its own. A
+	// column that the file lacks is null.
+	Copy(ctx context.Context, from GroupReader, group int, replace map[string]*column.Column) error
+}
+
 // Current is the content of _reconcile/current.json: what a consumer that
 // needs more than file consistency waits for.
 type Current struct {

@@ -91,6 +91,17 @@ type Chunk struct {
 // Verdict returns the verdict of Rows[i].
 func (c *Chunk) Verdict(i int) Verdict { return c.Verdicts.Get(c.First + i) }
 
+// Part returns the rows of one partition of a segment in memory, nil if there
+// are none.
+func (s *Segment) Part(part int64) *Chunk {
+	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
+	if i == len(s.Parts) || s.Parts[i].Part != part || s.file != nil {
+		return nil
+	}
+	r := s.Parts[i]
+	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo}
+}
+
 // Cursor reads rows in the order of (raw user, key). Next returns nil at the
 // end.
 type Cursor interface {
@@ -100,15 +111,17 @@ type Cursor interface {
 
 // Open returns a cursor over the rows of one partition, nil if there are none.
 func (s *Segment) Open(part int64) Cursor {
+	if s.file == nil {
+		if ch := s.Part(part); ch != nil {
+			return &memCursor{chunk: ch}
+		}
+		return nil
+	}
 	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
 	if i == len(s.Parts) || s.Parts[i].Part != part {
 		return nil
 	}
-	r := s.Parts[i]
-	if s.file != nil {
-		return s.file.open(r, s.Verdicts)
-	}
-	return &memCursor{chunk: &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo}}
+	return s.file.open(s.Parts[i], s.Verdicts)
 }
 
 type memCursor struct{ chunk *Chunk }

@@ -286,3 +286,59 @@ func BenchmarkWrite(b *testing.B) {
 	b.ReportMetric(float64(b.N)*8192/b.Elapsed().Seconds()/1e6, "Mrows/s")
 	w.Abort()
 }
+
+// TestCopy takes row groups over from a file, between rows of its own and with a
+// column replaced.
+func TestCopy(t *testing.T) {
+	s, _, _ := open(t, parquet.Options{RowGroup: 100})
+	f := stage(t, s, "old", 100, 100, 30)
+	rd, err := s.Open(ctx, f.Path, "", cols())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rd.Close()
+	old := rd.(sinks.GroupReader)
+	if got := fmt.Sprint(old.Groups()); got != "[100 100 30]" {
+		t.Fatalf("groups %s", got)
+	}
+	w, err := s.Stage(ctx, "a", "new", sinks.FileSpec{Columns: cols()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := old.Group(ctx, 2, cols()[:1])
+	if err != nil || b.N != 30 || b.Cols[0].Ints[0] != 200 {
+		t.Fatalf("%v: %+v", err, b)
+	}
+	for i := range b.Cols[0].Ints {
+		b.Cols[0].Ints[i] *= -1
+	}
+	cp := w.(sinks.Copier)
+	for _, step := range []error{
+		w.Write(ctx, batch(1000, 7)), cp.Copy(ctx, old, 1, nil),
+		cp.Copy(ctx, old, 2, map[string]*column.Column{"id": &b.Cols[0]}), w.Write(ctx, batch(2000, 2)),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	f, err = w.Close()
+	if err != nil || f.Rows != 139 {
+		t.Fatalf("%v: %+v", err, f)
+	}
+	rd, err = s.Open(ctx, f.Path, "", cols())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rd.Close()
+	var got []string
+	for b, err := rd.Next(ctx); b != nil || err != nil; b, err = rd.Next(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(b.N, b.Cols[0].Ints[0], string(b.Cols[1].Bytes(0))))
+	}
+	want := "[7 1000 value number 1000 100 100 value number 100 30 -200 value number 200 2 2000 value number 2000]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}

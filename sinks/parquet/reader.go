@@ -45,21 +45,43 @@ type reader struct {
 }
 
 func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
+	if r.next >= r.f.RowGroups() {
+		return nil, ctx.Err()
+	}
+	b, err := r.Group(ctx, r.next, r.want)
+	if err == nil {
+		r.next++
+	}
+	return b, err
+}
+
+// Groups implements sinks.GroupReader.
+func (r *reader) Groups() []int {
+	rows := make([]int, r.f.RowGroups())
+	for g := range rows {
+		rows[g] = r.f.GroupRows(g)
+	}
+	return rows
+}
+
+// Group implements sinks.GroupReader.
+func (r *reader) Group(ctx context.Context, group int, columns []column.Column) (*column.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if r.next >= r.f.RowGroups() {
-		return nil, nil
-	}
 	b := &column.Batch{}
-	if err := r.f.ReadRowGroup(r.next, r.want, b); err != nil {
-		if errors.Is(err, blob.ErrConflict) {
-			err = sinks.ErrDrift
-		}
-		return nil, fmt.Errorf("read %s: %w", r.place, err)
+	if err := r.f.ReadRowGroup(group, columns, b); err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.place, drifted(err))
 	}
-	r.next++
 	return b, nil
+}
+
+// drifted turns the store's word for a file that was replaced into the sink's.
+func drifted(err error) error {
+	if errors.Is(err, blob.ErrConflict) {
+		return sinks.ErrDrift
+	}
+	return err
 }
 
 func (r *reader) Close() error { return r.h.Close() }

@@ -90,8 +90,32 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 	return nil
 }
 
+// Copy implements sinks.Copier.
+func (w *writer) Copy(ctx context.Context, from sinks.GroupReader, group int, replace map[string]*column.Column) error {
+	r, ok := from.(*reader)
+	if !ok {
+		return fmt.Errorf("write %s: rows cannot be copied from a %T", w.path, from)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(w.ctx, failpoint.StageWrite); err != nil {
+		return err
+	}
+	if err := w.file.CopyRowGroup(r.f, group, replace); err != nil {
+		return fmt.Errorf("write %s: from %s: %w", w.path, r.place, drifted(err))
+	}
+	return nil
+}
+
 // flush writes the rows that were collected.
 func (w *writer) flush() error {
+	if w.group.rows.N == 0 {
+		return nil
+	}
 	err := w.emit(&w.group.rows)
 	w.group.reset()
 	return err
