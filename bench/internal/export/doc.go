@@ -1,0 +1,67 @@
+// Package export makes exports for benchmarks: Avro part files and manifests
+// as the vendor lays them out, from a few numbers and a seed. Equal options give
+// equal bytes, whatever the number of processors. It writes nothing but the
+// folder that it is given, and it never reads rows back.
+package export
+
+import (
+	"fmt"
+	"math"
+)
+
+// Options says what an export holds. All numbers are of distinct things: rows
+// that are delivered again come on top.
+type Options struct {
+	Events     int     // rows of the table pageviews
+	Sessions   int     // rows of the table sessions
+	Users      int     // rows of the table users
+	Columns    int     // delivered columns of pageviews, from MinColumns on
+	Days       int     // that the events spread over
+	Dumps      int     // that the events spread over, in the order of their time
+	Overlap    float64 // share of a dump's events that the next one delivers again
+	Migrations int     // users that are mapped to another one
+	Sorted     bool    // rows of a dump in the order of their time, else in none
+	Codec      string  // "null" or "snappy"
+	FileRows   int     // rows of a part file
+	Seed       uint64
+}
+
+// MinColumns is the number of columns of pageviews that are always there.
+const MinColumns = 30
+
+// Check reports the first option that makes no sense.
+func (o *Options) Check() error {
+	for _, c := range []struct {
+		name  string
+		v, lo int
+	}{
+		{"events", o.Events, 1}, {"sessions", o.Sessions, 1}, {"users", o.Users, 2}, {"columns", o.Columns, MinColumns},
+		{"days", o.Days, 1}, {"dumps", o.Dumps, 1}, {"migrations", o.Migrations, 0}, {"rows of a file", o.FileRows, 1},
+	} {
+		if c.v < c.lo || c.v > math.MaxInt32 {
+			return fmt.Errorf("%s: %d is not from %d to %d", c.name, c.v, c.lo, math.MaxInt32)
+		}
+	}
+	switch {
+	case o.Overlap < 0 || o.Overlap > 1:
+		return fmt.Errorf("overlap: %v is not from 0 to 1", o.Overlap)
+	case o.Migrations > o.Users/2:
+		return fmt.Errorf("migrations: %d of %d users: at most half can be mapped", o.Migrations, o.Users)
+	case o.Codec != "null" && o.Codec != "snappy":
+		return fmt.Errorf("codec: %q is neither null nor snappy", o.Codec)
+	}
+	return nil
+}
+
+// Night is one more dump on top of an export, the harvest of a night.
+type Night struct {
+	Events     int // of which Overlap of the options are delivered again; times in the last two days
+	Migrations int // mapped now and not before
+}
+
+// Stats counts what was written.
+type Stats struct {
+	Rows  int64 // of all tables, repeated ones too
+	Bytes int64 // of all part files
+	Dump  int64 // the last dump's id
+}
