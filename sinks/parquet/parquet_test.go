@@ -335,7 +335,7 @@ func TestCopy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprint(b.N, b.Cols[0].Ints[0], string(b.Cols[1].Bytes(0))))
+		got = append(got, fmt.Sprintf("%d %d %s", b.N, b.Cols[0].Ints[0], b.Cols[1].Bytes(0)))
 	}
 	want := "[7 1000 value number 1000 100 100 value number 100 30 -200 value number 200 2 2000 value number 2000]"
 	if fmt.Sprint(got) != want {
