@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -34,7 +33,7 @@ type deltaRun struct {
 	byValue map[int64]*state.Partition
 	next    uint32
 	changed []int64       // raw users whose canonical user differs
-	known   []index.Entry // of the index, of all users that matter
+	met     []index.Entry // of the index, sorted: all that are contested
 	stored  map[uint32]*storedMarks
 	counts  Counts
 	touched map[int64]bool // partition values to rewrite
@@ -86,76 +85,6 @@ func (d *deltaRun) read(ctx context.Context) error {
 	return nil
 }
 
-// hashed is a (user, key hash) that a row or an index entry stands for.
-type hashed struct {
-	raw  int64
-	hash uint32
-}
-
-// contest probes the index and returns, sorted, what is contested: the
-// (raw user, hash) pairs that share a bucket (canonical user, hash) with
-// another entry, under the old grouping or under the new. Only rows behind
-// these can be affected by, or affect, a delivered row or a changed user.
-func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
-	var users []int64
-	var all []index.Entry
-	for _, s := range d.ing.segments {
-		for _, row := range s.Rows() {
-			users = append(users, row.Raw)
-			all = append(all, index.Entry{Raw: row.Raw, Hash: d.hash(row.Key)})
-		}
-	}
-	slices.Sort(users)
-	g := identity.Expand(slices.Compact(users), d.changed, d.oldMapping, d.newMapping)
-	known, err := lookupIndex(ctx, d.env.store, d.old.Index, g)
-	if err != nil {
-		return nil, err
-	}
-	d.known = known
-	all = append(all, d.known...)
-	var out []hashed
-	for _, canon := range []func(int64) int64{d.oldMapping.Canon, d.newMapping.Canon} {
-		out = append(out, crowded(all, canon)...)
-	}
-	slices.SortFunc(out, compareHashed)
-	return slices.Compact(out), nil
-}
-
-func (d *deltaRun) hash(key int64) uint32 { return index.KeyHash(key, d.env.lim.hashBits) }
-
-func compareHashed(a, b hashed) int {
-	return cmp.Or(cmp.Compare(a.raw, b.raw), cmp.Compare(a.hash, b.hash))
-}
-
-// crowded returns the entries that are not alone in their bucket.
-func crowded(all []index.Entry, canon func(int64) int64) []hashed {
-	type placed struct {
-		user int64
-		hashed
-	}
-	ps := make([]placed, len(all))
-	for i, e := range all {
-		ps[i] = placed{canon(e.Raw), hashed{e.Raw, e.Hash}}
-	}
-	slices.SortFunc(ps, func(a, b placed) int {
-		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.hash, b.hash))
-	})
-	var out []hashed
-	for i := 0; i < len(ps); {
-		j := i + 1
-		for j < len(ps) && ps[j].user == ps[i].user && ps[j].hash == ps[i].hash {
-			j++
-		}
-		if j-i > 1 {
-			for _, p := range ps[i:j] {
-				out = append(out, p.hashed)
-			}
-		}
-		i = j
-	}
-	return out
-}
-
 // judge decides about the delivered rows and the stored rows that are
 // contested, and notes which partitions change.
 func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
@@ -182,7 +111,6 @@ func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
 		d.mark(rec.Loc, verdict[rec.Loc])
 	}
 	d.touchDelivered()
-	d.touchRekeyed()
 	return nil
 }
 
@@ -233,27 +161,12 @@ func (d *deltaRun) touchDelivered() {
 	}
 }
 
-// touchRekeyed touches the partitions that hold rows of changed users.
-func (d *deltaRun) touchRekeyed() {
-	for _, e := range d.known {
-		if _, ok := slices.BinarySearch(d.changed, e.Raw); !ok {
-			continue
-		}
-		if p := d.byOrd[e.Part]; p != nil {
-			d.touched[partValue(p)] = true
-			d.counts.Rekeyed++
-		}
-	}
-}
-
 // readContested reads the key columns of the partitions that the index names
 // for contested pairs and returns the rows that really are.
 func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]merge.Rec, error) {
 	ords := map[uint32]bool{}
-	for _, e := range d.known {
-		if _, ok := slices.BinarySearchFunc(contested, hashed{e.Raw, e.Hash}, compareHashed); ok {
-			ords[e.Part] = true
-		}
+	for _, e := range d.met {
+		ords[e.Part] = true
 	}
 	want := []column.Column{{Name: d.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
 	var out []merge.Rec

@@ -79,9 +79,8 @@ func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]ui
 		}
 	}
 	index.Sort(entries)
-	index.Sort(d.known)
 	entries = slices.DeleteFunc(slices.Compact(entries), func(e index.Entry) bool {
-		_, ok := slices.BinarySearchFunc(d.known, e, index.Compare)
+		_, ok := slices.BinarySearchFunc(d.met, e, index.Compare)
 		return ok
 	})
 	if len(entries) == 0 {
