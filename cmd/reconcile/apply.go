@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"reconcile/engine"
+	"reconcile/state"
+)
+
+type applyOptions struct {
+	engineFlags
+	autoApprove, input bool
+}
+
+func applyCommand() *command {
+	var o applyOptions
+	c := &command{
+		name:    "apply",
+		usage:   "[flags]",
+		summary: "Show the plan, ask, and make it so",
+		help: `First finishes what an interrupted apply had committed. Asks on a terminal; without
+one it needs -auto-approve. Ctrl-C stops at a safe point, and the next apply goes
+on from there.
+
+Exit codes: 0 done or nothing to do; 1 on an error, also when the answer is not
+yes; 3 applied in part, because something is held or failed, safe to run again;
+11 another process holds the lock of the state; 130 interrupted.`,
+		maxArgs: 1,
+	}
+	c.flags = func(f *flag.FlagSet) {
+		o.register(f)
+		c.common.jsonFlag(f)
+		f.BoolVar(&o.autoApprove, "auto-approve", false, "do not ask")
+		f.BoolVar(&o.input, "input", true, "never ask, fail instead")
+		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait so long for another apply, as `30s`")
+	}
+	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
+		if len(args) > 0 {
+			return 0, fmt.Errorf("apply %s: saved plans come in a later version of reconcile. `reconcile apply` without a file shows the plan and asks", args[0])
+		}
+		if !o.autoApprove && (c.common.json || !o.input || !isTerminal(s.stdin)) {
+			return 0, errors.New("apply asks before it changes anything, and here there is nobody to ask: give -auto-approve to apply without a question")
+		}
+		return runApply(ctx, s, &o)
+	}
+	return c
+}
+
+// runApply takes the lock and finishes what an earlier apply committed before
+// it plans: the plan is then of a state that only this process can change.
+func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err error) {
+	e, cfg, err := s.engine(&o.engineFlags)
+	if err != nil {
+		return 0, err
+	}
+	lock, err := e.Lock(ctx, "apply")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	tables, err := e.Recover(ctx, lock)
+	if len(tables) > 0 {
+		s.view.record("recovered", map[string]any{"tables": tables},
+			"Finished what an interrupted apply had committed: "+strings.Join(tables, ", ")+".\n")
+	}
+	if err != nil {
+		return 0, err
+	}
+	p, err := e.PlanLocked(ctx, lock)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	s.warn(p.Warnings())
+	s.view.plan(p)
+	if err := e.Refusal(p); err != nil {
+		return 0, err
+	}
+	if p.Changes() && !o.autoApprove {
+		if err := s.confirm(ctx); err != nil {
+			return 0, err
+		}
+	}
+	s.limitMemory(cfg, p.Mapping.Entries)
+	return s.carryOut(ctx, e, lock, p)
+}
+
+// carryOut applies a plan and shows what came of it.
+func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lock, p *engine.Plan) (int, error) {
+	pr := s.view.progress(bytesToRead(p))
+	s.meter = pr.add
+	res, err := e.Apply(ctx, lock, p)
+	pr.stop()
+	if res != nil {
+		s.view.result(res, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return heldCode(res.Partial()), nil
+}
+
+func bytesToRead(p *engine.Plan) int64 {
+	n := int64(0)
+	for _, t := range p.Tables {
+		if t.Action == engine.None {
+			continue
+		}
+		for _, d := range t.Dumps {
+			n += d.Bytes
+		}
+	}
+	return n
+}
+
+// confirm asks for the word yes.
+func (s *session) confirm(ctx context.Context) error {
+	fmt.Fprint(s.out, "\nDo you want to make these changes?\n  Only 'yes' will be accepted.\n\n  Enter a value: ")
+	if err := s.out.flush(); err != nil {
+		return fmt.Errorf("the question could not be asked: %w", err)
+	}
+	answer := make(chan string, 1)
+	go func() { // ends with the process at the latest: nothing stops a read of a terminal
+		line, _ := bufio.NewReader(s.stdin).ReadString('\n')
+		answer <- line
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case line := <-answer:
+		if strings.TrimSpace(line) != "yes" {
+			return errors.New("apply cancelled: the answer was not 'yes'; nothing was changed")
+		}
+		fmt.Fprintln(s.out)
+		return nil
+	}
+}

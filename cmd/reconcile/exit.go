@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/state"
+)
+
+// The exit codes, which docs/commands.md promises.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitChanges     = 2 // plan -detailed-exitcode found changes
+	exitPartial     = 3 // something is held or failed; safe to run again
+	exitLocked      = 11
+	exitInterrupted = 130
+)
+
+// codeOf returns the exit code of a failed command.
+func codeOf(ctx context.Context, err error) int {
+	switch {
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, state.ErrLocked):
+		return exitLocked
+	}
+	return exitError
+}

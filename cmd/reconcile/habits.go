@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+)
+
+// later says that a command of the contract is not in this version.
+const later = "comes in a later version of reconcile. "
+
+// habits answers verbs that users of other tools try, or that later versions
+// have.
+func habits() map[string]string {
+	return map[string]string{
+		"init":         "reconcile needs no init: there is nothing to download or to set up. Write the configuration and run `reconcile plan`.",
+		"destroy":      "reconcile has no destroy. Remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`; removed \"x\" { destroy = false } keeps the files.",
+		"import":       "reconcile has no import: tables come from the export alone. Move foreign files out of the sink's folder, and apply.",
+		"refresh":      "reconcile has no refresh: every plan compares the sinks with the state (-refresh=false skips that).",
+		"state":        "`reconcile show` says what the state holds, and `reconcile show -json` for programs. The state is never edited by hand.",
+		"workspace":    "reconcile has no workspaces. Keep one folder for each environment and choose with -chdir=DIR, or set variables with -var-file=FILE.",
+		"output":       "reconcile has no outputs. `reconcile show -json` says where every table lies.",
+		"console":      "reconcile has no console. `reconcile validate` checks expressions, `reconcile plan` shows what follows from them.",
+		"graph":        "reconcile has no graph: tables do not depend on each other.",
+		"providers":    "reconcile has no providers: sources and sinks are built in.",
+		"get":          "reconcile has no modules: all *.hcl files of one folder are the configuration.",
+		"modules":      "reconcile has no modules: all *.hcl files of one folder are the configuration.",
+		"metadata":     "reconcile has no metadata command. `reconcile show -json` describes every table.",
+		"login":        "reconcile needs no login.",
+		"logout":       "reconcile needs no login, so no logout.",
+		"taint":        "reconcile has no taint: a plan rebuilds a table whose files were changed or removed.",
+		"untaint":      "reconcile has no untaint: nothing is ever tainted.",
+		"test":         "reconcile has no test command. `reconcile validate` checks the configuration, `reconcile plan` says what it would do.",
+		"force-unlock": "reconcile needs no force-unlock: a lock ends with the process that holds it. The message of exit code 11 names that process.",
+		"status":       "status " + later + "`reconcile plan` names held tables and pending dumps.",
+		"verify":       "verify " + later + "`reconcile plan` compares the sinks with the state.",
+		"rebuild":      "rebuild " + later + "A plan rebuilds a table whose files were changed or removed.",
+		"history":      "history " + later + "`reconcile show` says which dumps each table has.",
+		"schema":       "schema " + later + "`reconcile show -json` lists the columns of each table.",
+		"ddl":          "ddl " + later + "`reconcile show -json` lists columns, types and folders.",
+		"properties":   "properties " + later,
+	}
+}
+
+// answer replies to a verb that is no command: with what to do instead, or with
+// the nearest command.
+func (p *program) answer(name string, args []string) int {
+	wantsHelp := slices.ContainsFunc(args, func(a string) bool { return strings.TrimLeft(a, "-") == "help" || a == "-h" || a == "--h" })
+	if text, ok := habits()[name]; ok {
+		text = strings.TrimSpace(text)
+		if wantsHelp {
+			fmt.Fprintln(p.out, text)
+			return exitDone
+		}
+		return p.reject(fmt.Errorf("%s", text))
+	}
+	var known []string
+	for _, c := range commands() {
+		known = append(known, c.name)
+	}
+	hint := ""
+	if n := config.Nearest(name, known); n != "" {
+		hint = fmt.Sprintf(" Did you mean %q?", n)
+	}
+	return p.reject(fmt.Errorf("there is no command %q.%s Run `reconcile -help` for all of them", name, hint))
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// overview writes the help of the whole program.
+func (p *program) overview(w io.Writer) {
+	fmt.Fprint(w, "Usage: reconcile [-chdir=DIR] COMMAND [flags]\n\n"+
+		"Keeps curated tables equal to what a Data Connect export says they should be.\n\nCommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, `
+Flags before the command:
+  -chdir=DIR  work as if started in the folder DIR
+  -help       show this; every command has it too
+  -version    same as the command version
+
+Exit codes: 0 done or nothing to do, 1 error, 2 "plan -detailed-exitcode" found
+changes, 3 applied in part and safe to run again, 11 the state is locked,
+130 interrupted.
+`)
+}
+
+// describe writes the help of one command.
+func (c *command) describe(w io.Writer, f *flag.FlagSet) {
+	fmt.Fprintf(w, "Usage: reconcile [-chdir=DIR] %s\n\n%s.\n", strings.TrimSpace(c.name+" "+c.usage), c.summary)
+	if c.help != "" {
+		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.help))
+	}
+	fmt.Fprint(w, "\nFlags:\n")
+	f.VisitAll(func(fl *flag.Flag) {
+		placeholder, usage := flag.UnquoteUsage(fl)
+		name := "-" + fl.Name
+		if b, ok := fl.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+			if fl.DefValue == "true" {
+				name += "=false"
+			}
+		} else {
+			name += "=" + placeholder
+		}
+		fmt.Fprintf(w, "  %-22s %s\n", name, usage)
+	})
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/config"
+	"reconcile/engine"
+)
+
+// formatVersion is raised when a field of -json output changes its meaning or
+// goes. New types and fields can come at any time.
+const formatVersion = 1
+
+// jsonView is for programs: one object a line, all on standard output.
+type jsonView struct {
+	out *output
+}
+
+// jsonLine encodes v, which must encode as an object, with its type in front.
+func jsonLine(typ string, v any) ([]byte, error) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", typ, err)
+	}
+	head := fmt.Appendf(nil, `{"type":%q,"format_version":%d`, typ, formatVersion)
+	if rest := body.Bytes()[1:]; rest[0] == '}' {
+		return append(head, rest...), nil
+	}
+	return append(append(head, ','), body.Bytes()[1:]...), nil
+}
+
+func (v *jsonView) record(typ string, value any, _ string) {
+	line, err := jsonLine(typ, value)
+	if err != nil {
+		line, _ = jsonLine("error", map[string]any{"message": err.Error(), "exit_code": exitError})
+	}
+	_, _ = v.out.Write(line) // the writer keeps the error for the end of the program
+}
+
+func (v *jsonView) diagnostics(_ config.Sources, diags hcl.Diagnostics) {
+	for _, d := range config.JSON(diags) {
+		v.record("diagnostic", d, "")
+	}
+}
+
+func (v *jsonView) failure(err error, code int) {
+	v.record("error", map[string]any{"message": err.Error(), "exit_code": code}, "")
+}
+
+// tableLine is a table of a plan.
+type tableLine struct {
+	Address string `json:"address"`
+	*engine.TablePlan
+	Destructive bool     `json:"destructive"`
+	Needs       []string `json:"needs,omitempty"`
+}
+
+// planLine ends a plan.
+type planLine struct {
+	Lineage   string   `json:"lineage"`
+	Serial    uint64   `json:"serial"`
+	Changes   bool     `json:"changes"`
+	Add       int      `json:"add"`
+	Change    int      `json:"change"`
+	Destroy   int      `json:"destroy"`
+	Held      int      `json:"held"`
+	Recover   []string `json:"recover,omitempty"`
+	Unclaimed []string `json:"unclaimed,omitempty"`
+}
+
+func (v *jsonView) plan(p *engine.Plan) {
+	for _, n := range p.Notices {
+		v.record("notice", map[string]string{"message": n}, "")
+	}
+	destructive, steps, behind := split(p)
+	for _, t := range destructive {
+		v.record("table", tableLine{"table." + t.Name, t, true, needs(t)}, "")
+	}
+	v.record("mapping", &p.Mapping, "")
+	for _, t := range append(steps, behind...) {
+		v.record("table", tableLine{"table." + t.Name, t, false, nil}, "")
+	}
+	v.holds(p.Holds)
+	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover, Unclaimed: p.Unclaimed}
+	l.Add, l.Change, l.Destroy = p.Counts()
+	v.record("plan", l, "")
+}
+
+func (v *jsonView) holds(holds []engine.Hold) {
+	for _, h := range holds {
+		v.record("hold", h, "")
+	}
+}
+
+// resultLine is what an apply did to a table.
+type resultLine struct {
+	Address  string           `json:"address"`
+	Action   engine.Action    `json:"action"`
+	Counts   engine.Counts    `json:"counts"`
+	Unlisted map[string]int64 `json:"unlisted,omitempty"`
+	Error    string           `json:"error,omitempty"`
+}
+
+// applyLine ends an apply.
+type applyLine struct {
+	Status  string `json:"status"` // "complete", "partial", or "stopped" before its end
+	Changed int    `json:"changed"`
+	Failed  int    `json:"failed"`
+	Held    int    `json:"held"`
+}
+
+func (v *jsonView) result(r *engine.Result, err error) {
+	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds)}
+	for _, t := range r.Tables {
+		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted}
+		if t.Err != nil {
+			line.Error = t.Err.Error()
+			l.Failed++
+		}
+		v.record("applied", line, "")
+	}
+	v.holds(r.Holds)
+	switch {
+	case err != nil:
+		l.Status = "stopped"
+	case r.Partial():
+		l.Status = "partial"
+	}
+	v.record("apply", l, "")
+}
+
+// stateLine is the state as a whole; its tables follow.
+type stateLine struct {
+	State      string           `json:"state"`
+	Lineage    string           `json:"lineage,omitempty"`
+	Serial     uint64           `json:"serial"`
+	Program    string           `json:"program,omitempty"`
+	Mapping    *engine.ShownMap `json:"mapping"`
+	Unfinished []string         `json:"unfinished,omitempty"`
+}
+
+// shownLine is one table of the state.
+type shownLine struct {
+	Address string `json:"address"`
+	*engine.ShownTable
+}
+
+func (v *jsonView) shown(s *engine.Shown) {
+	v.record("state", stateLine{s.State, s.Lineage, s.Serial, s.Program, s.Mapping, s.Unfinished}, "")
+	for i := range s.Tables {
+		v.record("state_table", shownLine{"table." + s.Tables[i].Name, &s.Tables[i]}, "")
+	}
+	v.holds(s.Holds)
+}
+
+func (v *jsonView) progress(total int64) progress { return newRecords(v, total) }

@@ -1,0 +1,89 @@
+// Command reconcile keeps curated datasets equal to what a Data Connect export
+// says they should be: `reconcile plan` shows what would change, `reconcile
+// apply` makes it so, and a second apply changes nothing.
+//
+// This package turns flags into options, calls the engine, shows what it
+// returns and chooses the exit code. It is the only one that prints or exits,
+// and it decides nothing about data.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"reconcile/internal/failpoint"
+)
+
+func main() { os.Exit(start(nil)) }
+
+// failpointEnv names the variable by which tests make the program fail or die
+// at a named step.
+const failpointEnv = "RECONCILE_FAILPOINT"
+
+// start runs the program over the process's own arguments and streams. tap is
+// told of all progress; it is for tests.
+func start(tap func(table string, rows, bytes int64)) (code int) {
+	// The runtime ends a panic of any goroutine but this one with exit code 2,
+	// which means something else here: let it abort instead. A core file would
+	// hold the keys of masks.
+	debug.SetTraceback("crash")
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(os.Stderr, "Error: reconcile failed in a way it should not: %v\n\n%s\n"+
+				"Please report this. The next apply goes on from what was committed.\n", r, debug.Stack())
+			code = exitError
+		}
+	}()
+	signal.Ignore(syscall.SIGPIPE) // an apply whose output nobody reads ends well all the same
+	points, err := failpoint.Parse(os.Getenv(failpointEnv))
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Error: %s: %v\n", failpointEnv, err)
+		return exitError
+	}
+	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: os.Stderr, getenv: os.LookupEnv, tap: tap}
+	ctx, stop := interruptible(failpoint.With(context.Background(), points), os.Stderr)
+	defer stop()
+	code = p.run(ctx, os.Args[1:])
+	if err := p.out.flush(); err != nil && code == exitDone {
+		fmt.Fprintf(os.Stderr, "Error: the output could not be written: %v\n", err)
+		code = exitError
+	}
+	return code
+}
+
+// interruptible returns a context that the first SIGINT or SIGTERM cancels. The
+// second ends the process at once, which is safe at any point: the next apply
+// finishes or discards what was under way.
+func interruptible(parent context.Context, w io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+		case <-done:
+			return
+		}
+		fmt.Fprintln(w, "\nStopping at a safe point. Interrupt again to stop at once.")
+		cancel()
+		select {
+		case <-signals:
+			os.Exit(exitInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}

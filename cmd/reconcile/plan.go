@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+)
+
+type planOptions struct {
+	engineFlags
+	out      string
+	detailed bool
+}
+
+func planCommand() *command {
+	var o planOptions
+	c := &command{
+		name:    "plan",
+		usage:   "[flags]",
+		summary: "Show what an apply would do, and change nothing",
+		help: `Reads the listings, the manifests and the user mapping exactly. What would need
+the rows decoded is an estimate, marked ~, unless -exact is given. A plan can
+run beside an apply.
+
+Exit codes: 0; 1 on an error; 2 with -detailed-exitcode when there are changes,
+held or not; 3 when something is held and 2 does not apply.`,
+	}
+	c.flags = func(f *flag.FlagSet) {
+		o.register(f)
+		c.common.jsonFlag(f)
+		f.StringVar(&o.out, "out", "", "save the plan to `FILE` (comes in a later version)")
+		f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
+	}
+	c.run = func(ctx context.Context, s *session, _ []string) (int, error) { return runPlan(ctx, s, &o) }
+	return c
+}
+
+func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err error) {
+	if o.out != "" {
+		return 0, errors.New("plan -out=FILE comes in a later version of reconcile: this one has no saved plans. `reconcile apply` shows its plan and asks before it changes anything")
+	}
+	e, _, err := s.engine(&o.engineFlags)
+	if err != nil {
+		return 0, err
+	}
+	p, err := e.Plan(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	s.warn(p.Warnings())
+	s.view.plan(p)
+	if o.detailed && p.Changes() {
+		return exitChanges, nil
+	}
+	return heldCode(len(p.Holds) > 0), nil
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"reconcile/config"
+)
+
+// program is what a run of the command line works with.
+type program struct {
+	stdin  *os.File
+	out    *output
+	err    io.Writer
+	getenv func(string) (string, bool)
+	tap    func(table string, rows, bytes int64)
+}
+
+// command is one verb. Its flags and run close over the options of one run.
+type command struct {
+	name    string
+	usage   string // what follows the name
+	summary string // one line
+	help    string // further paragraphs
+	common  commonFlags
+	flags   func(*flag.FlagSet)
+	maxArgs int
+	run     func(ctx context.Context, s *session, args []string) (int, error)
+}
+
+// commonFlags are those of every command.
+type commonFlags struct {
+	json, noColor bool
+}
+
+// commands returns all verbs, in the order of the help.
+func commands() []*command {
+	return []*command{
+		planCommand(), applyCommand(), showCommand(), quarantineCommand(),
+		validateCommand(), fmtCommand(), versionCommand(),
+	}
+}
+
+// errHelp says that help was asked for and given.
+var errHelp = errors.New("help was given")
+
+// run carries out a command line and returns the exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	name, rest, err := p.global(args)
+	switch {
+	case errors.Is(err, errHelp):
+		return exitDone
+	case err != nil:
+		return p.reject(err)
+	case name == "":
+		p.overview(p.err)
+		return exitError
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return p.runCommand(ctx, c, rest)
+		}
+	}
+	return p.answer(name, rest)
+}
+
+// reject reports a command line that makes no sense.
+func (p *program) reject(err error) int {
+	fmt.Fprintf(p.err, "%s %v\n", inkFor(p.err, false, p.getenv).red("Error:"), err)
+	return exitError
+}
+
+// global reads what stands before the verb.
+func (p *program) global(args []string) (name string, rest []string, err error) {
+	f := newFlagSet("reconcile")
+	dir := f.String("chdir", "", "work as if started in the folder `DIR`")
+	version := f.Bool("version", false, "same as the command version")
+	short := f.Bool("v", false, "same as -version")
+	if err := parseFlags(f, args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			p.overview(p.out)
+			return "", nil, errHelp
+		}
+		return "", nil, fmt.Errorf("%w; run `reconcile -help`", err)
+	}
+	if *dir != "" {
+		if err := os.Chdir(*dir); err != nil {
+			return "", nil, fmt.Errorf("-chdir: %w", err)
+		}
+	}
+	rest = f.Args()
+	switch {
+	case *version || *short:
+		return "version", rest, nil
+	case len(rest) == 0:
+		return "", nil, nil
+	case rest[0] == "help" && len(rest) > 1:
+		return rest[1], []string{"-help"}, nil
+	case rest[0] == "help":
+		p.overview(p.out)
+		return "", nil, errHelp
+	}
+	return rest[0], rest[1:], nil
+}
+
+// runCommand reads the flags of a verb, runs it and shows its error.
+func (p *program) runCommand(ctx context.Context, c *command, args []string) int {
+	f := newFlagSet(c.name)
+	f.BoolVar(&c.common.noColor, "no-color", false, "print no colours")
+	c.flags(f)
+	rest, err := parseMixed(f, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		c.describe(p.out, f)
+		return exitDone
+	case err == nil && len(rest) > c.maxArgs:
+		err = fmt.Errorf("too many arguments: %q", rest[c.maxArgs])
+	}
+	if err != nil {
+		return p.reject(fmt.Errorf("%s: %w; run `reconcile %s -help`", c.name, err, c.name))
+	}
+	s := &session{program: p, view: p.newView(c.common)}
+	code, err := c.run(ctx, s, rest)
+	if err != nil {
+		code = codeOf(ctx, err)
+		s.fail(err, code)
+	}
+	return code
+}
+
+func (p *program) newView(c commonFlags) view {
+	if c.json {
+		return &jsonView{out: p.out}
+	}
+	return &textView{out: p.out, err: p.err, ink: inkFor(p.out, c.noColor, p.getenv), errInk: inkFor(p.err, c.noColor, p.getenv)}
+}
+
+// jsonFlag adds -json.
+func (c *commonFlags) jsonFlag(f *flag.FlagSet) {
+	f.BoolVar(&c.json, "json", false, "print one JSON object a line (docs/json-output.md)")
+}
+
+func newFlagSet(name string) *flag.FlagSet {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
+	return f
+}
+
+// parseMixed reads flags that stand before, between and behind arguments.
+func parseMixed(f *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := parseFlags(f, args); err != nil {
+			return nil, err
+		}
+		left := f.Args()
+		if len(left) == 0 {
+			return rest, nil
+		}
+		if n := len(args) - len(left); n > 0 && args[n-1] == "--" {
+			return append(rest, left...), nil
+		}
+		rest, args = append(rest, left[0]), left[1:]
+	}
+}
+
+// parseFlags is f.Parse with a better word for flags that do not exist.
+func parseFlags(f *flag.FlagSet, args []string) error {
+	err := f.Parse(args)
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	given, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	var known []string
+	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
+	hint := ""
+	if n := config.Nearest(given, known); n != "" {
+		hint = fmt.Sprintf(" (did you mean -%s?)", n)
+	}
+	return fmt.Errorf("there is no flag -%s%s", given, hint)
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary be the program, too, and the program with
+// something that happens at the first progress of an apply.
+func TestMain(m *testing.M) {
+	tapped := func(tap func()) func() {
+		return func() { os.Exit(start(func(string, int64, int64) { tap() })) }
+	}
+	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
+	testscript.Main(m, map[string]func(){
+		"reconcile": main,
+		"reconcile-interrupted": tapped(func() {
+			interrupt()
+			time.Sleep(300 * time.Millisecond)
+		}),
+		"reconcile-terminated": tapped(func() {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+			time.Sleep(300 * time.Millisecond)
+		}),
+		"reconcile-interrupted-twice": tapped(func() {
+			interrupt()
+			time.Sleep(100 * time.Millisecond)
+			interrupt()
+			time.Sleep(time.Minute)
+		}),
+		"reconcile-waiting": tapped(func() {
+			_ = os.WriteFile("waiting", nil, 0o600)
+			for range 2000 {
+				if _, err := os.Stat("go-on"); err == nil {
+					return
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		}),
+		"reconcile-panicking": tapped(func() { panic("in a worker") }),
+		"reconcile-panicking-in-main": func() {
+			os.Args = nil // which start slices
+			main()
+		},
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		ContinueOnError:     true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     cmdExits,
+			"mkexport":  cmdMkexport,
+			"snapshot":  cmdSnapshot,
+			"unchanged": cmdUnchanged,
+			"wait-for":  cmdWaitFor,
+			"flip":      cmdFlip,
+			"json":      cmdJSON,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TERM", "xterm")
+			return nil
+		},
+	})
+}
+
+// cmdExits runs a program that must end with an exit code: exits CODE PROGRAM ARGS.
+// The code "signal" stands for an end by a signal.
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() < 0:
+		code = "signal"
+	case errors.As(err, &exit):
+		code = strconv.Itoa(exit.ExitCode())
+	default:
+		ts.Check(err)
+	}
+	if code != args[0] {
+		ts.Fatalf("ended with %s, want %s", code, args[0])
+	}
+}
+
+// listing describes all files and folders below the given ones: kind, time of
+// change, digest.
+func listing(ts *testscript.TestScript, dirs []string) string {
+	var b strings.Builder
+	for _, dir := range dirs {
+		err := filepath.WalkDir(ts.MkAbs(dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			sum := ""
+			if info.Mode().IsRegular() {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				sum = fmt.Sprintf("%x", sha256.Sum256(text))
+			}
+			fmt.Fprintln(&b, path, info.Mode(), info.ModTime().UnixNano(), sum)
+			return nil
+		})
+		ts.Check(err)
+	}
+	return b.String()
+}
+
+func snapshotFile(ts *testscript.TestScript) string {
+	return filepath.Join(filepath.Dir(ts.Getenv("WORK")), "snapshot-"+ts.Name())
+}
+
+// cmdSnapshot notes the content of folders: snapshot DIR...
+func cmdSnapshot(ts *testscript.TestScript, _ bool, args []string) {
+	text := listing(ts, args)
+	ts.Check(os.WriteFile(snapshotFile(ts), []byte(strings.Join(args, "\n")+"\x00"+text), 0o600))
+}
+
+// cmdUnchanged fails if anything changed since snapshot: unchanged [-but=NAME].
+// With -but files and folders of that name do not count, such as the lock, which
+// every apply takes.
+func cmdUnchanged(ts *testscript.TestScript, neg bool, args []string) {
+	dirs, was, _ := strings.Cut(ts.ReadFile(snapshotFile(ts)), "\x00")
+	now := listing(ts, strings.Split(dirs, "\n"))
+	for _, arg := range args {
+		name, ok := strings.CutPrefix(arg, "-but=")
+		if !ok {
+			ts.Fatalf("usage: unchanged [-but=NAME]...")
+		}
+		was, now = without(was, name), without(now, name)
+	}
+	if (was == now) == neg {
+		ts.Fatalf("before:\n%s\nnow:\n%s", was, now)
+	}
+}
+
+func without(list, name string) string {
+	var out []string
+	for line := range strings.Lines(list) {
+		if path, _, _ := strings.Cut(line, " "); filepath.Base(path) != name {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "")
+}
+
+// cmdWaitFor waits until a file is there.
+func cmdWaitFor(ts *testscript.TestScript, _ bool, args []string) {
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not appear", args[0])
+}
+
+// cmdFlip inverts the byte in the middle of a file, or cuts it off there with -cut.
+func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[len(args)-1])
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	if args[0] == "-cut" {
+		text = text[:len(text)/2]
+	} else {
+		text[len(text)/2] ^= 0xff
+	}
+	ts.Check(os.WriteFile(path, text, 0o600))
+}
+
+// cmdJSON checks that a file, or stdout, has one JSON object a line, each with
+// a type and the format version, and that the last one is of a type: json FILE TYPE.
+func cmdJSON(ts *testscript.TestScript, _ bool, args []string) {
+	last := ""
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		var v struct {
+			Type    string `json:"type"`
+			Version int    `json:"format_version"`
+		}
+		if err := json.Unmarshal([]byte(line), &v); err != nil || v.Type == "" || v.Version != formatVersion {
+			ts.Fatalf("bad line %q: %v", line, err)
+		}
+		last = v.Type
+	}
+	if last != args[1] {
+		ts.Fatalf("the last line is of type %q, want %q", last, args[1])
+	}
+}

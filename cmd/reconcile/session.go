@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/config"
+	"reconcile/engine"
+)
+
+// session is one run of a command.
+type session struct {
+	*program
+	view    view
+	sources config.Sources // of the configuration, once it was read
+	meter   func(table string, rows, bytes int64)
+}
+
+// configFlags choose the values of variables.
+type configFlags struct {
+	inputs []config.Input
+}
+
+func (c *configFlags) register(f *flag.FlagSet) {
+	f.Func("var", "set a variable, as `NAME=VALUE`; can be repeated", func(arg string) error {
+		in, err := config.ParseVar(arg)
+		if err == nil {
+			c.inputs = append(c.inputs, in)
+		}
+		return err
+	})
+	f.Func("var-file", "set variables from `FILE`; can be repeated", func(arg string) error {
+		if arg == "" {
+			return errors.New("it needs the name of a file")
+		}
+		c.inputs = append(c.inputs, config.Input{File: arg})
+		return nil
+	})
+}
+
+// engineFlags are those that plan and apply share.
+type engineFlags struct {
+	configFlags
+	targets, acceptLoss []string
+	acceptManifest      []int64
+	exact, allowDestroy bool
+	refresh             bool
+	parallelism         int
+	lockTimeout         time.Duration
+}
+
+func (e *engineFlags) register(f *flag.FlagSet) {
+	e.configFlags.register(f)
+	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
+	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
+	f.Func("accept-manifest", "take the changed manifest of dump `ID`; can be repeated", func(arg string) error {
+		id, err := strconv.ParseInt(arg, 10, 64)
+		if err != nil {
+			return errors.New("it needs the number of a dump")
+		}
+		e.acceptManifest = append(e.acceptManifest, id)
+		return nil
+	})
+	f.BoolVar(&e.exact, "exact", false, "decode rows to give exact numbers instead of estimates")
+	f.BoolVar(&e.allowDestroy, "allow-destroy", false, "let the configuration destroy data for good")
+	f.BoolVar(&e.refresh, "refresh", true, "do not compare the sinks with the state")
+	f.Func("parallelism", "work on `N` things at once (default: as many as there are processors)", func(arg string) (err error) {
+		if e.parallelism, err = strconv.Atoi(arg); err != nil || e.parallelism < 1 {
+			return errors.New("it needs a number from 1 on")
+		}
+		return nil
+	})
+}
+
+func nonEmpty(list *[]string) func(string) error {
+	return func(arg string) error {
+		if arg == "" {
+			return errors.New("it needs a name")
+		}
+		*list = append(*list, arg)
+		return nil
+	}
+}
+
+// configError carries the diagnostics of a configuration that cannot be used.
+type configError struct{ diags hcl.Diagnostics }
+
+func (e *configError) Error() string { return e.diags.Error() }
+
+// load reads the configuration of the working directory and shows warnings.
+func (s *session) load(c *configFlags) (*config.Config, error) {
+	cfg, sources, diags := config.Load(".", config.Options{Inputs: c.inputs, Env: s.getenv, Version: programVersion()})
+	s.sources = sources
+	if diags.HasErrors() {
+		return nil, &configError{diags}
+	}
+	s.warn(diags)
+	s.limitMemory(cfg, 0)
+	return cfg, nil
+}
+
+func (s *session) warn(diags hcl.Diagnostics) {
+	if len(diags) > 0 {
+		s.view.diagnostics(s.sources, diags)
+	}
+}
+
+const (
+	bytesPerMapping = 40
+	// outsideHeap is the part of the limit, in percent, for what the runtime
+	// does not count: stacks of the system, mapped files, fragmentation.
+	outsideHeap = 10
+)
+
+// limitMemory tells the runtime how much it may use: the configured limit, and
+// what the user mapping takes on top of it.
+func (s *session) limitMemory(cfg *config.Config, mappings int) {
+	debug.SetMemoryLimit(cfg.MemoryLimit/100*(100-outsideHeap) + int64(mappings)*bytesPerMapping)
+}
+
+// engine loads the configuration and returns an engine for it.
+func (s *session) engine(o *engineFlags) (*engine.Engine, *config.Config, error) {
+	cfg, err := s.load(&o.configFlags)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts := engine.Options{
+		Program: programVersion(), Targets: o.targets, NoRefresh: !o.refresh, Exact: o.exact,
+		AcceptManifest: o.acceptManifest, AllowDestroy: o.allowDestroy,
+		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
+		Progress: func(table string, rows, bytes int64) {
+			if s.meter != nil {
+				s.meter(table, rows, bytes)
+			}
+			if s.tap != nil {
+				s.tap(table, rows, bytes)
+			}
+		},
+	}
+	for _, t := range o.acceptLoss {
+		opts.AcceptLoss = append(opts.AcceptLoss, strings.TrimPrefix(t, "table."))
+	}
+	e, err := engine.New(cfg, opts)
+	return e, cfg, err
+}
+
+// reader is engine for commands that only read the state.
+func (s *session) reader(c *configFlags) (*engine.Engine, error) {
+	e, _, err := s.engine(&engineFlags{configFlags: *c, refresh: true})
+	return e, err
+}
+
+// fail shows why a command failed.
+func (s *session) fail(err error, code int) {
+	var ofConfig *configError
+	var ofTables *engine.DiagnosticsError
+	switch {
+	case errors.As(err, &ofConfig):
+		s.view.diagnostics(s.sources, ofConfig.diags)
+	case errors.As(err, &ofTables):
+		s.view.diagnostics(s.sources, ofTables.Diags)
+	case code == exitInterrupted && errors.Is(err, context.Canceled):
+	default:
+		for _, e := range separate(err) {
+			s.view.failure(e, code)
+		}
+	}
+	if code == exitInterrupted {
+		s.view.failure(errInterrupted, code)
+	}
+}
+
+// errInterrupted is shown after Ctrl-C.
+var errInterrupted = errors.New("interrupted. Every table is as it was or as it should be once the next `reconcile apply` has gone on from here")
+
+// separate takes joined errors apart.
+func separate(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		if isJoin(err, j.Unwrap()) {
+			var out []error
+			for _, e := range j.Unwrap() {
+				out = append(out, separate(e)...)
+			}
+			return out
+		}
+	}
+	return []error{err}
+}
+
+// isJoin reports whether an error says no more than its parts do.
+func isJoin(err error, parts []error) bool {
+	var texts []string
+	for _, p := range parts {
+		texts = append(texts, p.Error())
+	}
+	return err.Error() == strings.Join(texts, "\n")
+}
+
+// heldCode is the exit code of a command that did what it could.
+func heldCode(partial bool) int {
+	if partial {
+		return exitPartial
+	}
+	return exitDone
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/config"
+	"reconcile/engine"
+)
+
+// textView is for people: what a command finds goes to standard output, what
+// went wrong and progress to standard error.
+type textView struct {
+	out         *output
+	err         io.Writer
+	ink, errInk ink
+}
+
+func (v *textView) printf(format string, args ...any) { fmt.Fprintf(v.out, format, args...) }
+
+// errors returns standard error, after what was said before.
+func (v *textView) errors() io.Writer {
+	_ = v.out.flush() // the writer keeps the error for the end of the program
+	return v.err
+}
+
+func (v *textView) diagnostics(src config.Sources, diags hcl.Diagnostics) {
+	if err := src.Write(v.errors(), diags, v.out.width, bool(v.errInk)); err != nil {
+		fmt.Fprintln(v.err, diags.Error())
+	}
+}
+
+func (v *textView) failure(err error, code int) {
+	if code == exitInterrupted && err == errInterrupted {
+		text := err.Error()
+		fmt.Fprintf(v.errors(), "%s\n", v.errInk.yellow(strings.ToUpper(text[:1])+text[1:]+"."))
+		return
+	}
+	fmt.Fprintf(v.errors(), "%s %v\n", v.errInk.red("Error:"), err)
+}
+
+func (v *textView) record(_ string, _ any, text string) { v.printf("%s", text) }
+
+func (v *textView) progress(total int64) progress {
+	if w := v.errors(); isTerminal(w) {
+		return newBar(w, total)
+	}
+	return newLines(v.err, total)
+}
+
+// holds lists what waits.
+func (v *textView) holds(holds []engine.Hold) {
+	if len(holds) == 0 {
+		return
+	}
+	v.printf("\n%s\n\n", v.ink.bold(v.ink.yellow("Held, while the rest goes on:")))
+	for _, h := range holds {
+		var where []string
+		if h.Table != "" {
+			where = append(where, "table."+h.Table)
+		}
+		if h.Dump != 0 || h.Table == "" && h.File == "" {
+			where = append(where, fmt.Sprintf("dump %d", h.Dump))
+		}
+		if h.File != "" {
+			where = append(where, h.File)
+		}
+		v.printf("  %s\n      %s\n", strings.Join(where, ", "), h.Reason)
+	}
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"reconcile/engine"
+)
+
+func (v *textView) plan(p *engine.Plan) {
+	for _, n := range p.Notices {
+		v.printf("%s %s\n", v.ink.yellow("Note:"), n)
+	}
+	if len(p.Recover) > 0 {
+		v.printf("\nThe apply first finishes what an interrupted one had committed: %s.\n", strings.Join(p.Recover, ", "))
+	}
+	destructive, steps, behind := split(p)
+	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
+	v.mapping(&p.Mapping)
+	v.steps(v.ink.bold("Steps:"), steps)
+	v.holds(p.Holds)
+	for _, t := range behind {
+		v.printf("\ntable.%s is left behind: -target does not name it.\n", t.Name)
+	}
+	if len(p.Unclaimed) > 0 {
+		v.printf("\nDelivered, but no table block takes it: %s.\nAdd a block, or say ignore %q {}.\n",
+			strings.Join(p.Unclaimed, ", "), p.Unclaimed[0])
+	}
+	v.printf("\n%s\n", v.ink.bold(countingLine(p)))
+}
+
+// countingLine is the last line of a plan.
+func countingLine(p *engine.Plan) string {
+	if p.Changes() {
+		add, change, destroy := p.Counts()
+		return fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
+	}
+	if len(p.Holds) > 0 {
+		return "No changes. What is held waits for the source to be mended."
+	}
+	return "No changes. Every table is what the configuration and the export say."
+}
+
+// mapping says what becomes of the user mapping.
+func (v *textView) mapping(m *engine.MappingPlan) {
+	if m.To == nil {
+		return
+	}
+	switch {
+	case m.From == nil:
+		v.printf("\n%s dump %d brings the first one, of %s: %s merged.\n", v.ink.bold("User mapping:"), *m.To,
+			plural(int64(m.Entries), "entry"), plural(int64(m.Merged), "user"))
+	case *m.From != *m.To || m.Merged+m.Parted > 0:
+		v.printf("\n%s that of dump %d, of %s, replaces that of dump %d: %s merged, %s parted.\n", v.ink.bold("User mapping:"),
+			*m.To, plural(int64(m.Entries), "entry"), *m.From, plural(int64(m.Merged), "user"), count(int64(m.Parted)))
+	}
+	for _, n := range m.Notes {
+		v.printf("%s %s\n", v.ink.yellow("Warning: user mapping:"), n)
+	}
+}
+
+// steps lists what becomes of tables.
+func (v *textView) steps(title string, tables []*engine.TablePlan) {
+	if len(tables) == 0 {
+		return
+	}
+	v.printf("\n%s\n\n", title)
+	for _, t := range tables {
+		symbol := fmt.Sprintf("%3s", string(t.Action))
+		v.printf("%s table.%s: %s\n", v.colour(t.Action, symbol), t.Name, actionText(t))
+		for _, line := range details(t) {
+			v.printf("        %s\n", line)
+		}
+		if n := needs(t); len(n) > 0 {
+			v.printf("        %s\n", v.ink.red("needs "+strings.Join(n, " ")))
+		}
+	}
+}
+
+func (v *textView) colour(a engine.Action, s string) string {
+	switch a {
+	case engine.Create:
+		return v.ink.green(s)
+	case engine.Destroy, engine.Rebuild:
+		return v.ink.red(s)
+	}
+	return v.ink.yellow(s)
+}
+
+func actionText(t *engine.TablePlan) string {
+	switch t.Action {
+	case engine.Create:
+		return "create"
+	case engine.Rebuild:
+		return "rebuild from the source"
+	case engine.Destroy:
+		return fmt.Sprintf("destroy, with %s", plural(t.RowsNow, "row"))
+	case engine.Forget:
+		return "forget; its files stay"
+	}
+	if t.Change.Class == engine.ClassRewrite {
+		return "rewrite from the sink"
+	}
+	return "update"
+}
+
+// details are the lines below a table of a plan.
+func details(t *engine.TablePlan) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, r := range t.Change.Reasons {
+		add("%s", r)
+	}
+	out = append(out, dumpLines(t)...)
+	if len(t.Columns) > 0 {
+		add("new columns: %s", strings.Join(t.Columns, ", "))
+	}
+	if t.Rekeyed > 0 {
+		add("%s with another canonical id", plural(int64(t.Rekeyed), "user"))
+	}
+	if line := costLine(t); line != "" {
+		add("%s", line)
+	}
+	if t.Counts != nil {
+		add("rows: %s", countsText(t.Counts))
+	}
+	for _, d := range t.Destroys {
+		add("destroys %s", d)
+	}
+	if len(t.Lost) > 0 {
+		add("%s: gone from the source, their rows would be lost", idList(t.Lost))
+	}
+	return out
+}
+
+// dumpLines names the dumps to apply: full resyncs one by one, what they make
+// void and the others together.
+func dumpLines(t *engine.TablePlan) []string {
+	var out []string
+	var plain, void []int64
+	files, bytes := 0, int64(0)
+	for _, d := range t.Dumps {
+		switch {
+		case d.Void:
+			void = append(void, d.Dump)
+		case d.Resync:
+			line := fmt.Sprintf("dump %d: full resync, %s, %s to read", d.Dump, plural(int64(d.Files), "file"), size(d.Bytes))
+			if t.RowsNow > 0 {
+				line += fmt.Sprintf("; voids what is there, %s", plural(t.RowsNow, "row"))
+			}
+			out = append(out, line)
+		default:
+			plain = append(plain, d.Dump)
+			files += d.Files
+			bytes += d.Bytes
+		}
+	}
+	if len(void) > 0 {
+		out = append(out, idList(void)+": void, not read")
+	}
+	if len(plain) > 0 {
+		out = append(out, fmt.Sprintf("%s: %s, %s to read", idList(plain), plural(int64(files), "file"), size(bytes)))
+	}
+	return out
+}
+
+// costLine says what there is to write.
+func costLine(t *engine.TablePlan) string {
+	if t.BytesToWrite == 0 && t.Partitions == 0 || t.Action == engine.Destroy || t.Action == engine.Forget {
+		return ""
+	}
+	about := "~"
+	if t.Exact {
+		about = ""
+	}
+	if t.PartitionsNow == 0 && t.Partitions == 0 {
+		return fmt.Sprintf("%s%s to write", about, size(t.BytesToWrite))
+	}
+	return fmt.Sprintf("%s%s to rewrite (there are %s), %s%s to write", about, plural(t.Partitions, "partition"),
+		count(int64(t.PartitionsNow)), about, size(t.BytesToWrite))
+}
+
+// countsText says what happens to rows, leaving out what does not.
+func countsText(c *engine.Counts) string {
+	var parts []string
+	for _, x := range tally(c) {
+		if x.n != 0 {
+			parts = append(parts, count(x.n)+" "+x.what)
+		}
+	}
+	if len(parts) == 0 {
+		return "none changes"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// counted is one of the numbers of an apply.
+type counted struct {
+	what string
+	n    int64
+}
+
+// tally lists the numbers that people ask for, in the order of the summary.
+func tally(c *engine.Counts) []counted {
+	return []counted{
+		{"added", c.Added}, {"replaced", c.Replaced}, {"re-keyed", c.Rekeyed}, {"collapsed", c.Collapsed},
+		{"revived", c.Revived}, {"removed", c.Removed}, {"quarantined", c.Quarantined}, {"rescued", c.Rescued},
+	}
+}

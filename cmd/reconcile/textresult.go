@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"reconcile/engine"
+)
+
+func (v *textView) result(r *engine.Result, err error) {
+	v.summary(r)
+	if w := warnings(r); len(w) > 0 {
+		v.printf("\n")
+		for _, text := range w {
+			v.printf("%s %s\n", v.ink.yellow("Warning:"), text)
+		}
+	}
+	v.holds(r.Holds)
+	for _, t := range failed(r, err) {
+		v.failure(fmt.Errorf("table.%s: %w", t.Name, t.Err), exitPartial)
+	}
+	if err != nil {
+		return
+	}
+	v.printf("\n%s\n", v.ink.bold(v.ink.green(endLine(r))))
+}
+
+// warnings names what was delivered and is in no table.
+func warnings(r *engine.Result) []string {
+	var out []string
+	for _, t := range r.Tables {
+		for _, name := range slices.Sorted(maps.Keys(t.Unlisted)) {
+			out = append(out, fmt.Sprintf("table.%s: %s with the field %s, which the manifest does not list: it is not published",
+				t.Name, plural(t.Unlisted[name], "row"), name))
+		}
+		if n := t.Counts.Quarantined; n > 0 {
+			out = append(out, fmt.Sprintf("table.%s: %s without its key columns went to the quarantine: `reconcile quarantine list`",
+				t.Name, plural(n, "row")))
+		}
+	}
+	return out
+}
+
+// failed lists the tables that failed while the apply went on.
+func failed(r *engine.Result, ended error) []engine.TableResult {
+	var out []engine.TableResult
+	for _, t := range r.Tables {
+		if t.Err != nil && (ended == nil || !errors.Is(ended, t.Err)) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// changed counts the tables that an apply brought to their planned state.
+func changed(r *engine.Result) int {
+	n := 0
+	for _, t := range r.Tables {
+		if t.Err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// endLine is the last line of an apply.
+func endLine(r *engine.Result) string {
+	done := plural(int64(changed(r)), "table") + " changed"
+	if len(r.Tables) == 0 {
+		done = "Nothing to change"
+	}
+	if !r.Partial() {
+		return "Apply complete! " + done + "."
+	}
+	parts := []string{done}
+	if n := len(failed(r, nil)); n > 0 {
+		parts = append(parts, count(int64(n))+" failed")
+	}
+	if n := len(r.Holds); n > 0 {
+		parts = append(parts, count(int64(n))+" held")
+	}
+	return "Applied in part: " + strings.Join(parts, ", ") + ". It is safe to run again."
+}
+
+// summary is a table of what happened to rows, with the columns that are not
+// all zero.
+func (v *textView) summary(r *engine.Result) {
+	var done []engine.TableResult
+	for _, t := range r.Tables {
+		if t.Err == nil {
+			done = append(done, t)
+		}
+	}
+	if len(done) == 0 {
+		return
+	}
+	used := map[string]bool{"added": true}
+	for _, t := range done {
+		for _, x := range tally(&t.Counts) {
+			used[x.what] = used[x.what] || x.n != 0
+		}
+	}
+	v.printf("\n")
+	w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "table\t")
+	for _, x := range tally(&engine.Counts{}) {
+		if used[x.what] {
+			fmt.Fprintf(w, "%s\t", x.what)
+		}
+	}
+	fmt.Fprint(w, "rows now\t\n")
+	for _, t := range done {
+		fmt.Fprintf(w, "%s\t", t.Name)
+		for _, x := range tally(&t.Counts) {
+			if used[x.what] {
+				fmt.Fprintf(w, "%s\t", count(x.n))
+			}
+		}
+		fmt.Fprintf(w, "%s\t\n", rowsAfter(t))
+	}
+	_ = w.Flush() // the writer below keeps the error for the end of the program
+}
+
+func rowsAfter(t engine.TableResult) string {
+	switch t.Action {
+	case engine.Destroy:
+		return "destroyed"
+	case engine.Forget:
+		return "forgotten"
+	}
+	return count(t.Counts.Rows)
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"reconcile/engine"
+)
+
+func (v *textView) shown(s *engine.Shown) {
+	if s.Lineage == "" {
+		v.printf("Nothing was ever applied: there is no state at %s.\n", s.State)
+		return
+	}
+	v.printf("State %s, lineage %s, commit %d, written by reconcile %s\n", s.State, s.Lineage, s.Serial, s.Program)
+	if s.Mapping != nil {
+		v.printf("User mapping of dump %d, %s\n", s.Mapping.Dump, plural(s.Mapping.Entries, "entry"))
+	}
+	for i := range s.Tables {
+		v.shownTable(&s.Tables[i], s.Mapping)
+	}
+	v.holds(s.Holds)
+	for _, t := range s.Unfinished {
+		v.printf("\ntable.%s: its last commit is not wholly visible yet; the next apply finishes it.\n", t)
+	}
+}
+
+func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap) {
+	v.printf("\n%s\n", v.ink.bold("table."+t.Name))
+	line := func(name, format string, args ...any) { v.printf("  %-11s %s\n", name, fmt.Sprintf(format, args...)) }
+	extra := ""
+	if t.Hidden > 0 {
+		extra += fmt.Sprintf(", %s more hidden behind others of their key", count(t.Hidden))
+	}
+	if t.Quarantined > 0 {
+		extra += fmt.Sprintf(", %s in the quarantine", count(t.Quarantined))
+	}
+	line("rows", "%s%s", count(t.Rows), extra)
+	if len(t.Dumps) > 0 {
+		line("dumps", "%s", strings.TrimPrefix(strings.TrimPrefix(idList(t.Dumps), "dumps "), "dump "))
+	}
+	if len(t.Skipped) > 0 {
+		line("skipped", "%s", idList(t.Skipped))
+	}
+	if t.Mapping != nil {
+		behind := ""
+		if newest != nil && newest.Dump != *t.Mapping {
+			behind = fmt.Sprintf(", behind dump %d", newest.Dump)
+		}
+		line("mapping", "of dump %d%s", *t.Mapping, behind)
+	}
+	if t.PartitionBy != "" {
+		line("partitions", "%s by %s", count(int64(t.Partitions)), t.PartitionBy)
+	}
+	line("columns", "%s", columnsText(t.Columns))
+	for _, s := range t.Sinks {
+		line("files", "%s, %s in %s/%s", count(int64(s.Files)), size(s.Bytes), s.Root, s.Folder)
+	}
+	for _, w := range t.Warnings {
+		line("warning", "%s", w)
+	}
+}
+
+func columnsText(cols []engine.ShownColumn) string {
+	if len(cols) == 0 {
+		return "none beside the keys"
+	}
+	parts := make([]string, len(cols))
+	for i, c := range cols {
+		parts[i] = c.Name + " " + c.Type
+		if c.Mask != "" {
+			parts[i] += " (masked: " + c.Mask + ")"
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// count writes a number with thousands separators.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// plural writes a number and what it counts.
+func plural(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if stem, ok := strings.CutSuffix(one, "y"); ok {
+		return count(n) + " " + stem + "ies"
+	}
+	return count(n) + " " + one + "s"
+}
+
+// size writes a number of bytes in decimal units.
+func size(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, unit := float64(n)/1000, 0
+	for v >= 999.95 && unit < 4 {
+		v, unit = v/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %cB", v, "kMGTP"[unit])
+}
+
+// idList names dumps: all of a few, the ends of many.
+func idList(ids []int64) string {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	text := func(ids []int64) string {
+		parts := make([]string, len(ids))
+		for i, id := range ids {
+			parts[i] = strconv.FormatInt(id, 10)
+		}
+		return strings.Join(parts, ", ")
+	}
+	switch n := len(ids); {
+	case n == 1:
+		return "dump " + text(ids)
+	case n <= 8:
+		return "dumps " + text(ids)
+	default:
+		return fmt.Sprintf("dumps %s, ... %s (%d)", text(ids[:3]), text(ids[n-1:]), n)
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/config"
+	"reconcile/engine"
+)
+
+// view shows what commands find and do: textView to people, jsonView to
+// programs. It never changes what it is given.
+type view interface {
+	// diagnostics shows mistakes and warnings of the configuration.
+	diagnostics(src config.Sources, diags hcl.Diagnostics)
+	// failure shows an error of a command that ends with an exit code.
+	failure(err error, code int)
+	// record shows one fact: a text for people, "" for nothing, or a value that
+	// encodes as a JSON object.
+	record(typ string, v any, text string)
+	// plan shows a plan; the counting line comes last.
+	plan(p *engine.Plan)
+	// progress shows how far an apply is. total is the number of bytes to read,
+	// 0 if there is nothing to measure against.
+	progress(total int64) progress
+	// result shows what an apply did. err is what ended it early, if anything.
+	result(r *engine.Result, err error)
+	// shown shows what is applied.
+	shown(s *engine.Shown)
+}
+
+// progress shows how far an apply is. add may be called by several goroutines
+// at once; after stop nothing more is shown.
+type progress interface {
+	add(table string, rows, bytes int64)
+	stop()
+}
+
+// needs lists the flags without which a step is refused.
+func needs(t *engine.TablePlan) []string {
+	var out []string
+	if t.Action == engine.None {
+		return nil
+	}
+	if len(t.Destroys) > 0 {
+		out = append(out, "-allow-destroy")
+	}
+	if len(t.Lost) > 0 {
+		out = append(out, "-accept-loss="+t.Name)
+	}
+	return out
+}
+
+// split divides the steps of a plan: destructive ones, other ones, and tables
+// that -target leaves behind.
+func split(p *engine.Plan) (destructive, steps, behind []*engine.TablePlan) {
+	for _, t := range p.Tables {
+		switch {
+		case t.Behind:
+			behind = append(behind, t)
+		case t.Action == engine.None:
+		case t.Destructive():
+			destructive = append(destructive, t)
+		default:
+			steps = append(steps, t)
+		}
+	}
+	return destructive, steps, behind
+}
