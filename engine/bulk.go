@@ -57,10 +57,6 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 // what was replaced is what was read or stored and is neither published nor kept
 // as a shadow.
 func (c *change) countVerdicts(ing *ingest, r *tableRun) {
-	before := int64(0)
-	if r.old != nil {
-		before = r.old.Rows
-	}
 	for _, s := range ing.segments {
 		for i := range s.Len() {
 			switch s.Verdicts.Get(i) {
@@ -70,6 +66,20 @@ func (c *change) countVerdicts(ing *ingest, r *tableRun) {
 				c.counts.Collapsed++
 			}
 		}
+	}
+	c.countNet(r)
+}
+
+// countNet counts rows as added or removed by the difference alone; of a table
+// that starts anew all are.
+func (c *change) countNet(r *tableRun) {
+	before := int64(0)
+	if r.old != nil {
+		before = r.old.Rows
+	}
+	if r.asNew {
+		c.counts.Added, c.counts.Removed = c.counts.Rows, before
+		return
 	}
 	c.counts.Added = max(c.counts.Rows-before, 0)
 	c.counts.Removed = max(before-c.counts.Rows, 0)

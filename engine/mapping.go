@@ -216,7 +216,11 @@ func (r *tableRun) mappingTable(ctx context.Context) (_ *change, err error) {
 	if !r.mapping.Quarantine.IsZero() {
 		c.table.Quarantine = []state.DumpRef{{Dump: r.mapping.Dump, Ref: r.mapping.Quarantine}}
 	}
-	return c, r.finish(ctx, c, &ingest{})
+	if err := r.finish(ctx, c, &ingest{}); err != nil {
+		return nil, err
+	}
+	c.countNet(r)
+	return c, nil
 }
 
 func (r *tableRun) mappingBatch(lo, hi int) *column.Batch {

@@ -32,6 +32,7 @@ var (
 type harness struct {
 	t       *testing.T
 	dir     string
+	prelude string // of the configuration: source, state and sinks
 	hcl     string
 	arrived []*model.Dump
 	// unchecked leaves out the comparison: what is applied while something is
@@ -44,7 +45,7 @@ type harness struct {
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
-	h := &harness{t: t, dir: t.TempDir(), hcl: hcl}
+	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl}
 	for _, d := range []string{"dumps/manifests", "conf"} {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -65,7 +66,7 @@ sink "parquet" "lake" { path = "../lake" }
 
 func (h *harness) config() *config.Config {
 	h.t.Helper()
-	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(prelude+h.hcl), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(h.prelude+h.hcl), 0o644); err != nil {
 		h.t.Fatal(err)
 	}
 	cfg, src, diags := config.Load(filepath.Join(h.dir, "conf"), config.Options{Version: "0.1.0"})
@@ -216,8 +217,9 @@ func (h *harness) check() {
 		return
 	}
 	cfg := h.config()
-	mapping, _ := model.MappingFor(h.arrived)
-	w := &model.World{Dumps: h.arrived}
+	arrived := h.unskipped(cfg)
+	mapping, _ := model.MappingFor(arrived)
+	w := &model.World{Dumps: arrived}
 	for _, name := range w.Tables() {
 		t, diags := cfg.Table(name, h.delivered(name))
 		if diags.HasErrors() {
@@ -227,17 +229,61 @@ func (h *harness) check() {
 			continue
 		}
 		s := model.FromConfig(t)
-		set, _ := model.AppliedFor(h.arrived, name, s)
+		set, _ := model.AppliedFor(arrived, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {
 			continue // the table cannot be: it is held
 		}
-		h.checkQuarantine(name, want.Quarantine)
-		got, columns := h.read(filepath.Join(h.dir, "lake", t.Folder), name, want)
-		if diff := append(want.Diff(got), want.DiffColumns(columns)...); len(diff) > 0 {
+		diff := h.diffQuarantine(name, want)
+		for _, sink := range t.Sinks {
+			got, columns := h.read(filepath.Join(sink.Path, t.Folder), name, want)
+			diff = append(append(diff, want.Diff(got)...), want.DiffColumns(columns)...)
+		}
+		if len(diff) > 0 {
 			h.t.Fatalf("table %s is not what it should be:\n%s\n\nthe model:\n%s\nthe dumps:\n%s", name, strings.Join(diff, "\n"), want, w)
 		}
 	}
+}
+
+// unskipped are the dumps as the configuration lets them count.
+func (h *harness) unskipped(cfg *config.Config) []*model.Dump {
+	out := slices.Clone(h.arrived)
+	for _, skip := range cfg.Skips {
+		for i, d := range out {
+			if d.ID == skip.Dump {
+				out[i] = d.Without(skip.Tables...)
+			}
+		}
+	}
+	return out
+}
+
+// diffQuarantine compares the quarantined rows of a table with the model's.
+func (h *harness) diffQuarantine(name string, want *model.Table) []string {
+	h.t.Helper()
+	var got, expected, out []string
+	for _, q := range want.Quarantine {
+		expected = append(expected, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
+	}
+	shown, err := h.engine().Show(context.Background())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if slices.ContainsFunc(shown.Tables, func(t ShownTable) bool { return t.Name == name }) {
+		err = h.engine().Quarantine(context.Background(), name, func(q QuarantineRow) error {
+			got = append(got, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
+			return nil
+		})
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	slices.Sort(got)
+	slices.Sort(expected)
+	if !slices.Equal(got, expected) {
+		out = append(out, fmt.Sprintf("quarantined are %q instead of %q", got, expected))
+	}
+	return out
 }
 
 func (h *harness) delivered(name string) []string {

@@ -78,7 +78,11 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	}
 	c.table.Users = latest.Ref
 	c.objects = append(c.objects, latest)
-	return c, r.finish(ctx, c, ing)
+	if err := r.finish(ctx, c, ing); err != nil {
+		return nil, err
+	}
+	c.countNet(r)
+	return c, nil
 }
 
 // latestUsers merges the kept rows with the delivered ones, writes the result
