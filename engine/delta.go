@@ -137,6 +137,10 @@ func (d *deltaRun) mark(loc uint64, now rows.Verdict) {
 	switch {
 	case now == rows.Drop:
 		d.counts.Replaced++
+		d.counts.Added-- // its replacement counts as one
+		if was == rows.Shadow {
+			d.counts.Collapsed--
+		}
 	case now == rows.Shadow:
 		d.counts.Collapsed++
 	default:
@@ -145,19 +149,26 @@ func (d *deltaRun) mark(loc uint64, now rows.Verdict) {
 	d.touched[partValue(d.byOrd[ord])] = true
 }
 
+// touchDelivered marks the partitions of what was delivered, after all stored
+// rows are judged. What it counts adds up: the rows before, and those added and
+// revived, without those collapsed, are the rows after.
 func (d *deltaRun) touchDelivered() {
 	for _, s := range d.ing.segments {
 		for i, row := range s.Rows() {
-			switch s.Verdicts.Get(i) {
-			case rows.Publish:
-				d.counts.Added++
-			case rows.Shadow:
-				d.counts.Collapsed++
-			default:
+			verdict := s.Verdicts.Get(i)
+			if verdict == rows.Drop {
 				continue
+			}
+			d.counts.Added++
+			if verdict == rows.Shadow {
+				d.counts.Collapsed++
 			}
 			d.touched[row.Part] = true
 		}
+	}
+	if d.counts.Collapsed < 0 { // shadows whose replacements are published
+		d.counts.Revived -= d.counts.Collapsed
+		d.counts.Collapsed = 0
 	}
 }
 

@@ -148,7 +148,7 @@ func (b *killBed) failOnce(r *rand.Rand, p failpoint.Name, action string, n int6
 	if action == "enospc" {
 		want = syscall.ENOSPC
 	}
-	err, reached := b.disturbed(p, action, n)
+	reached, err := b.disturbed(p, action, n)
 	if reached >= n && !errors.Is(err, want) {
 		b.t.Fatalf("the apply ended with %v", err)
 	}
@@ -165,7 +165,7 @@ func (b *killBed) afterBreak(r *rand.Rand) {
 	if r.Intn(3) == 0 {
 		points := failpoint.All()
 		p, n := points[r.Intn(len(points))], 1+r.Int63n(3)
-		if err, _ := b.disturbed(p, "error", n); err != nil && !errors.Is(err, failpoint.ErrInjected) {
+		if _, err := b.disturbed(p, "error", n); err != nil && !errors.Is(err, failpoint.ErrInjected) {
 			b.t.Fatalf("again, with %s@%d: %v", p, n, err)
 		}
 		unfinished = b.checkBroken()

@@ -164,8 +164,8 @@ func killFiles(dir string) []string {
 	return out
 }
 
-// fail applies with a failpoint set, and says how often it was reached.
-func (b *killBed) disturbed(point failpoint.Name, action string, n int64) (error, int64) {
+// disturbed applies with a failpoint set, and says how often it was reached.
+func (b *killBed) disturbed(point failpoint.Name, action string, n int64) (int64, error) {
 	b.t.Helper()
 	set, err := failpoint.Parse(fmt.Sprintf("%s=%s@%d", point, action, n))
 	if err != nil {
@@ -174,7 +174,7 @@ func (b *killBed) disturbed(point failpoint.Name, action string, n int64) (error
 	b.fails = set
 	_, err = b.apply()
 	b.fails = nil
-	return err, set.Hits(point)
+	return set.Hits(point), err
 }
 
 func (b *killBed) load() *state.Snapshot {

@@ -56,7 +56,7 @@ func (b *killBed) start(fail string) *exec.Cmd {
 		b.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(b.t.Context(), os.Args[0], "-test.run=^TestKillChild$", "-test.count=1")
-	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail)
+	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.prelude+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {

@@ -342,35 +342,6 @@ func (h *harness) read(dir, table string, want *model.Table) (map[string]model.R
 	return got, columns
 }
 
-// checkQuarantine compares the quarantined rows of a table with the model's.
-func (h *harness) checkQuarantine(table string, want []model.Quarantined) {
-	h.t.Helper()
-	var expect, got []string
-	for _, q := range want {
-		expect = append(expect, fmt.Sprintf("%d %s %d", q.Dump, q.File, q.Row))
-	}
-	e := h.engine()
-	snap, err := e.store.Load(context.Background())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = snap.Close()
-	if snap.Tables[table] != nil {
-		err := e.Quarantine(context.Background(), table, func(q QuarantineRow) error {
-			got = append(got, fmt.Sprintf("%d %s %d", q.Dump, q.File, q.Row))
-			return nil
-		})
-		if err != nil {
-			h.t.Fatal(err)
-		}
-	}
-	slices.Sort(expect)
-	slices.Sort(got)
-	if !slices.Equal(expect, got) {
-		h.t.Fatalf("table %s: the quarantine holds\n%s\ninstead of\n%s", table, strings.Join(got, "\n"), strings.Join(expect, "\n"))
-	}
-}
-
 func (h *harness) readFile(p, table, part string, got map[string]model.Row) []string {
 	h.t.Helper()
 	data, err := os.ReadFile(p)

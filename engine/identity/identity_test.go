@@ -161,8 +161,8 @@ func TestDiffAndExpand(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		ids := 2 + rng.IntN(40)
-		older, newer := newWorld(randomRows(rand.New(rand.NewPCG(seed, 9)), rng.IntN(40), ids)), newWorld(nil)
-		newer = newWorld(append(randomRows(rand.New(rand.NewPCG(seed, 9)), rng.IntN(40), ids), randomRows(rng, rng.IntN(4), ids)...))
+		older := newWorld(randomRows(rand.New(rand.NewPCG(seed, 9)), rng.IntN(40), ids))
+		newer := newWorld(append(randomRows(rand.New(rand.NewPCG(seed, 9)), rng.IntN(40), ids), randomRows(rng, rng.IntN(4), ids)...))
 		a, _ := older.build()
 		b, _ := newer.build()
 		all := append(older.universe(), newer.universe()...)
