@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrTooLarge reports an object that is larger than the reader allows.
@@ -74,7 +76,7 @@ func Copy(ctx context.Context, from Store, key string, to Store, newKey string, 
 type onlyWriter struct{ io.Writer }
 
 // DeleteAll removes all objects below a prefix, those below the prefixes in
-// spare excepted. An object that is gone already is no error.
+// spare excepted, several at once. An object that is gone already is no error.
 func DeleteAll(ctx context.Context, s Store, prefix string, spare []string) error {
 	list, err := s.List(ctx, prefix)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,18 +85,28 @@ func DeleteAll(ctx context.Context, s Store, prefix string, spare []string) erro
 	if err != nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(deletesAtOnce)
 	for _, o := range list {
-		if spared(o.Key, spare) {
+		if Spared(o.Key, spare) {
 			continue
 		}
-		if err := s.Delete(ctx, o.Key, Cond{}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		g.Go(func() error {
+			err := s.Delete(ctx, o.Key, Cond{})
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
 			return err
-		}
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
-func spared(key string, spare []string) bool {
+// deletesAtOnce hides the latency of a store behind a network.
+const deletesAtOnce = 16
+
+// Spared reports whether a key lies at or below one of the prefixes in spare.
+func Spared(key string, spare []string) bool {
 	for _, s := range spare {
 		if Under(key, s) {
 			return true

@@ -41,8 +41,8 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// checkPrefix is CheckKey for a folder, where the empty key is the root.
-func checkPrefix(prefix string) error {
+// CheckPrefix is CheckKey for a folder, where the empty key is the root.
+func CheckPrefix(prefix string) error {
 	if prefix == "" {
 		return nil
 	}

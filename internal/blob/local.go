@@ -146,7 +146,7 @@ func (h *localHandle) Object() Object { return h.o }
 // List returns all files below a folder.
 func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	var list []Object
-	err := checkPrefix(prefix)
+	err := CheckPrefix(prefix)
 	if err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
 			list, err = walk(ctx, root, prefix, nil)

@@ -91,7 +91,7 @@ func syncDir(root *os.Root, folder string) error {
 
 // Prune removes empty folders from folder up to below stop.
 func (l *Local) Prune(ctx context.Context, folder, stop string) error {
-	err := errors.Join(checkPrefix(folder), checkPrefix(stop))
+	err := errors.Join(CheckPrefix(folder), CheckPrefix(stop))
 	if err == nil && !Under(folder, stop) {
 		err = &KeyError{folder, fmt.Sprintf("it is not below %q", stop)}
 	}
@@ -145,7 +145,7 @@ func removeFolder(root *os.Root, folder string) (bool, error) {
 // Tidy removes temporary files and empty folders below prefix, and the folder
 // of that name if it is then empty.
 func (l *Local) Tidy(ctx context.Context, prefix string, spare []string) error {
-	err := checkPrefix(prefix)
+	err := CheckPrefix(prefix)
 	if err == nil {
 		err = l.in(ctx, func(root *os.Root) error { return l.tidy(ctx, root, prefix, spare) })
 		if errors.Is(err, fs.ErrNotExist) {
@@ -159,7 +159,7 @@ func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, spare []
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if spared(folder, spare) {
+	if Spared(folder, spare) {
 		return nil
 	}
 	infos, err := readDir(root, folder)

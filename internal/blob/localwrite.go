@@ -17,6 +17,13 @@ const (
 	tempSuffix = ".tmp"
 )
 
+// TempName returns a new name for what is not an object yet. No listing shows
+// such names, and Tidy removes them.
+func TempName() string { return tempPrefix + rand.Text() + tempSuffix }
+
+// IsTemp reports whether the last name of a key is one of TempName.
+func IsTemp(key string) bool { return isTemp(key[strings.LastIndexByte(key, '/')+1:]) }
+
 func isTemp(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
 }
@@ -31,12 +38,12 @@ func native(key string) string {
 // Create starts writing a file under a temporary name in its folder, which it
 // makes if need be.
 func (l *Local) Create(ctx context.Context, key string, cond Cond) (Writer, error) {
-	if err := checkWritable(key); err != nil {
+	if err := CheckWritable(key); err != nil {
 		return nil, wrap(err, "create", l.dir, key)
 	}
 	w := &localWriter{ctx: ctx, l: l, key: key, cond: cond}
 	err := l.inMade(ctx, func(root *os.Root) error {
-		w.temp = Join(Dir(key), tempPrefix+rand.Text()+tempSuffix)
+		w.temp = Join(Dir(key), TempName())
 		return l.inFolder(root, Dir(key), func() (err error) {
 			w.f, err = root.OpenFile(native(w.temp), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 			return err
@@ -48,13 +55,13 @@ func (l *Local) Create(ctx context.Context, key string, cond Cond) (Writer, erro
 	return w, nil
 }
 
-// checkWritable is CheckKey without the names of unfinished writes, which a
+// CheckWritable is CheckKey without the names of unfinished writes, which a
 // listing would never show.
-func checkWritable(key string) error {
+func CheckWritable(key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
-	if isTemp(key[strings.LastIndexByte(key, '/')+1:]) {
+	if IsTemp(key) {
 		return &KeyError{key, "the name is that of an unfinished write"}
 	}
 	return nil
@@ -179,7 +186,7 @@ func judge(root *os.Root, key string, cond Cond) error {
 
 // Move renames a file and synchronises both folders.
 func (l *Local) Move(ctx context.Context, from, to string, cond Cond) (Object, error) {
-	if err := errors.Join(checkWritable(from), checkWritable(to)); err != nil {
+	if err := errors.Join(CheckWritable(from), CheckWritable(to)); err != nil {
 		return Object{}, wrap(err, "move to", l.dir, to)
 	}
 	var o Object
@@ -201,7 +208,7 @@ func (l *Local) Move(ctx context.Context, from, to string, cond Cond) (Object, e
 
 // Delete removes a file, or a link itself, and synchronises its folder.
 func (l *Local) Delete(ctx context.Context, key string, cond Cond) error {
-	if err := checkWritable(key); err != nil {
+	if err := CheckWritable(key); err != nil {
 		return wrap(err, "delete", l.dir, key)
 	}
 	err := l.in(ctx, func(root *os.Root) error {

@@ -23,8 +23,9 @@ func (r Retry) attempts() int {
 	return r.Attempts
 }
 
-// Do calls op until it succeeds, fails with an error that is not transient, or
-// the attempts are used up, and returns its last error. The waits are up to a
+// Do calls op until it succeeds, fails with an error that is not transient or
+// that was retried where it arose, or the attempts are used up, and returns its
+// last error. The waits are up to a
 // half longer than said, by chance. A context that ends cuts a wait short.
 func (r Retry) Do(ctx context.Context, op func() error) error {
 	wait := r.Wait
@@ -33,7 +34,7 @@ func (r Retry) Do(ctx context.Context, op func() error) error {
 	}
 	for n := 1; ; n++ {
 		err := op()
-		if err == nil || n >= r.attempts() || !Transient(err) {
+		if err == nil || n >= r.attempts() || !Transient(err) || retried(err) {
 			return err
 		}
 		t := time.NewTimer(wait + rand.N(wait/2+1))
@@ -47,9 +48,20 @@ func (r Retry) Do(ctx context.Context, op func() error) error {
 	}
 }
 
+// retried reports whether a store has tried again already, and given up.
+func retried(err error) bool {
+	var r interface{ Retried() bool }
+	return errors.As(err, &r) && r.Retried()
+}
+
 // Transient reports whether an error may go away by itself, as network file
-// systems and failing disks give them. The end of a context is not transient.
+// systems, failing disks and busy servers give them. The end of a context is
+// not transient. An error can say it of itself with Transient() bool.
 func Transient(err error) bool {
+	var own interface{ Transient() bool }
+	if errors.As(err, &own) {
+		return own.Transient()
+	}
 	for _, t := range []error{
 		syscall.EIO, syscall.EAGAIN, syscall.EINTR, syscall.EBUSY, syscall.ESTALE, syscall.ETIMEDOUT,
 		syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ECONNREFUSED, syscall.ENETDOWN,
@@ -65,7 +77,9 @@ func Transient(err error) bool {
 
 // WithRetries returns a store whose reads (List, Stat, Open and what is read
 // through a handle) are tried again after transient errors. Writes are not:
-// whoever writes must judge what became of a write that failed.
+// whoever writes must judge what became of a write that failed. A store that
+// retries by itself, as one on S3 does, says so in its errors, which are then
+// final.
 func WithRetries(s Store, r Retry) Store { return &retrying{Store: s, r: r} }
 
 type retrying struct {

@@ -1,11 +1,12 @@
-// Package blob is a narrow store of named objects: local folders now, and
-// anything with keys, ranged reads and conditional writes.
+// Package blob is a narrow store of named objects: local folders here, S3 in
+// package s3blob, and anything with keys, ranged reads and conditional writes.
 //
 // It promises that an object is wholly old or wholly new at any instant, that
 // what was acknowledged is durable (the object, its name and the folders above
-// it), that a condition on a write is kept, and that no key and no symbolic
-// link leads out of a store's root. It never retries a write, never deletes
-// what it was not told to, and never knows what an object means.
+// it), that a condition on a write is kept or the write refused, and that no
+// key and no symbolic link leads out of a store's root. It never repeats a
+// write unless it can tell what became of the first one, never deletes what it
+// was not told to, and never knows what an object means.
 package blob
 
 import (
@@ -19,6 +20,9 @@ import (
 // slash-separated and relative to the store's root. Pin changes whenever the
 // content may have changed: on folders it is size, modification time in ns and
 // inode; on S3 the ETag. Pins are compared for equality and nothing else.
+// Writing the very same content again may leave an object's pin as it was.
+// ModTime is zero in what Commit and Move return where a store does not say it
+// without being asked again; Stat and List always give it.
 type Object struct {
 	Key     string
 	Size    int64
@@ -66,7 +70,9 @@ type Store interface {
 	// covers the writes too.
 	Create(ctx context.Context, key string, cond Cond) (Writer, error)
 	// Move makes the object at from the object at to, durably and at once for
-	// readers of to, if cond holds for to (ErrConflict if not).
+	// readers of to, if cond holds for to (ErrConflict if not). A store that
+	// copies may find that an earlier attempt got as far as the copy: that is
+	// success, not a conflict.
 	Move(ctx context.Context, from, to string, cond Cond) (Object, error)
 	// Delete removes an object durably if cond holds for it (ErrConflict if
 	// not).
@@ -83,6 +89,10 @@ type Store interface {
 
 // ErrConflict reports an object that is not as a condition demands.
 var ErrConflict = errors.New("the object is not as expected")
+
+// ErrUnsupported reports something that a store cannot do, or not safely: above
+// all a conditional write where the server ignores the condition.
+var ErrUnsupported = errors.New("the store cannot do that")
 
 // Cond is what must hold for an object when it is replaced or removed. The
 // zero Cond always holds.

@@ -1,0 +1,227 @@
+package s3blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"reconcile/internal/blob"
+)
+
+// Error is a request that failed for good: what can be tried again was.
+//
+// It matches fs.ErrNotExist, fs.ErrPermission, blob.ErrConflict or
+// blob.ErrUnsupported where that is what happened.
+type Error struct {
+	Doing  string // what was being done, as "read"
+	Place  string // the URL of the object or folder
+	Reason string // what went wrong and, where known, what to do
+	Code   string // of S3, empty if none
+	Status int    // of HTTP, 0 if there was no answer
+	ID     string // of the request, for support
+	kind   error
+	again  bool
+	cut    bool // an answer was cut off: worth another request at once
+	err    error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s", e.Doing, e.Place, e.Reason)
+	var in []string
+	if e.Code != "" {
+		in = append(in, e.Code)
+	}
+	if e.ID != "" {
+		in = append(in, "request "+e.ID)
+	}
+	if len(in) > 0 {
+		fmt.Fprintf(&b, " (%s)", strings.Join(in, ", "))
+	}
+	return b.String()
+}
+
+// Is reports whether e is of a kind.
+func (e *Error) Is(target error) bool { return e.kind != nil && target == e.kind }
+
+func (e *Error) Unwrap() error { return e.err }
+
+// Transient reports whether a later run may succeed without anybody's help.
+func (e *Error) Transient() bool { return e.again }
+
+// Retried says that it makes no sense to try again at once.
+func (e *Error) Retried() bool { return true }
+
+// call is what a request is about, for its errors.
+type call struct {
+	op    string // of S3
+	doing string
+	place string
+	arn   string // of the object or, for listings, of the bucket
+	key   bool   // the request is about an object
+	with  string // further actions that the request needs
+}
+
+// explain turns an error of the SDK into one that says what was being done to
+// what, and what is missing.
+func explain(ctx context.Context, c call, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", c.doing, c.place, ctx.Err())
+	}
+	var mine *Error
+	if errors.As(err, &mine) {
+		return err
+	}
+	e := &Error{Doing: c.doing, Place: c.place, err: err}
+	var re *awshttp.ResponseError
+	var header http.Header
+	if errors.As(err, &re) {
+		e.ID, e.Status = re.RequestID, re.HTTPStatusCode()
+		if re.Response != nil {
+			header = re.Response.Header
+		}
+	}
+	message := ""
+	var ae smithy.APIError
+	if errors.As(err, &ae) {
+		e.Code, message = ae.ErrorCode(), ae.ErrorMessage()
+	}
+	if !e.named(c, message, header) {
+		e.byStatus(c, message)
+	}
+	return e
+}
+
+// named judges by the error code.
+func (e *Error) named(c call, message string, header http.Header) bool {
+	switch e.Code {
+	case "NoSuchBucket":
+		e.Reason = "there is no such bucket here; check bucket, region, endpoint and the account"
+	case "NoSuchKey", "NotFound":
+		e.kind, e.Reason = fs.ErrNotExist, "it does not exist"
+	case "NoSuchUpload":
+		e.again, e.Reason = true, "the multipart upload is gone: somebody aborted it, or a lifecycle rule did"
+	case "PreconditionFailed":
+		e.kind, e.Reason = blob.ErrConflict, "it is not as expected: somebody else made, changed or removed it"
+	case "ConditionalRequestConflict", "OperationAborted":
+		e.again, e.Reason = true, "somebody else is changing it at this moment"
+	case "NotImplemented", "MethodNotAllowed":
+		e.kind, e.Reason = blob.ErrUnsupported, fmt.Sprintf("the server cannot do %s: %s", c.op, message)
+	case "InvalidObjectState":
+		e.Reason = "it is archived; restore it from its storage class first"
+	case "RequestTimeTooSkewed":
+		e.Reason = "the clock of this machine is wrong: " + message
+	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired":
+		e.Reason = "the credentials have expired; renew them and run again"
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId":
+		e.kind, e.Reason = fs.ErrPermission, "the credentials are not valid here: "+message
+	case "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+		e.Reason = elsewhere(header, message)
+	default:
+		if strings.HasPrefix(e.Code, "KMS.") {
+			e.Reason = "the KMS key cannot be used: " + message
+			return true
+		}
+		return false
+	}
+	return true
+}
+
+func elsewhere(header http.Header, message string) string {
+	if r := header.Get("X-Amz-Bucket-Region"); r != "" {
+		return fmt.Sprintf("the bucket is in another region: set region = %q", r)
+	}
+	return "the bucket is in another region: " + message
+}
+
+// byStatus judges what has no code that says enough. Answers to HEAD have none.
+func (e *Error) byStatus(c call, message string) {
+	switch {
+	case e.Status == 403 || e.Code == "AccessDenied":
+		e.kind, e.Reason = fs.ErrPermission, denied(c, message)
+	case e.Status == 404 && c.key:
+		e.kind, e.Reason = fs.ErrNotExist, "it does not exist"
+	case e.Status == 412:
+		e.kind, e.Reason = blob.ErrConflict, "it is not as expected: somebody else made, changed or removed it"
+	case e.Status == 301 || e.Status == 307 || e.Status == 400 && c.op == "HeadObject":
+		e.Reason = "the server refuses; is the region right?"
+	case e.Status == 501:
+		e.kind, e.Reason = blob.ErrUnsupported, "the server cannot do "+c.op
+	case e.Status >= 500 || e.Status == 429:
+		e.again, e.Reason = true, fmt.Sprintf("the server is busy or ailing (HTTP %d) after several attempts: %s", e.Status, message)
+	case e.Code != "":
+		e.Reason = message
+	default:
+		e.again = transport(e.err)
+		e.Reason = cause(e.err)
+	}
+}
+
+var actionIn = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z*]+)(?: on resource: "?([^" ]+))?`)
+
+// actions are what the requests need, by the names that policies use.
+var actions = map[string]string{
+	"ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket",
+	"ListMultipartUploads": "s3:ListBucketMultipartUploads",
+	"HeadObject":           "s3:GetObject", "GetObject": "s3:GetObject",
+	"PutObject": "s3:PutObject", "CreateMultipartUpload": "s3:PutObject", "UploadPart": "s3:PutObject",
+	"CompleteMultipartUpload": "s3:PutObject", "AbortMultipartUpload": "s3:AbortMultipartUpload",
+	"CopyObject": "s3:PutObject", "UploadPartCopy": "s3:PutObject", "DeleteObject": "s3:DeleteObject",
+}
+
+// denied names the action that is missing. AWS often says it; else it is what
+// the request needs.
+func denied(c call, message string) string {
+	if m := actionIn.FindStringSubmatch(message); m != nil {
+		on := c.arn
+		if m[2] != "" {
+			on = strings.TrimRight(m[2], ".,")
+		}
+		return fmt.Sprintf("access denied: the action %s on %s is not allowed; %s", m[1], on, message)
+	}
+	text := fmt.Sprintf("access denied: allow %s on %s", actions[c.op], c.arn)
+	if c.with != "" {
+		text += ", " + c.with
+	}
+	if actions[c.op] == "s3:GetObject" {
+		text += "; kms:Decrypt too if its key is in KMS; and s3:ListBucket on the bucket, without which S3 denies what does not exist"
+	}
+	return text
+}
+
+// transport reports whether an error without an answer comes from the network.
+func transport(err error) bool {
+	var ne net.Error
+	var ce interface{ ConnectionError() bool }
+	return errors.As(err, &ne) || errors.As(err, &ce) && ce.ConnectionError() ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
+
+// cause is the part of an error of the SDK that helps.
+func cause(err error) string {
+	text := err.Error()
+	if strings.Contains(text, "get credentials:") || strings.Contains(text, "get identity:") {
+		_, why, _ := strings.Cut(text, "get credentials: ")
+		return "there are no usable credentials; set a profile, role_arn or the environment of the AWS SDK: " + why
+	}
+	if strings.Contains(text, "Missing Region") || strings.Contains(text, "Invalid region") {
+		return "the region is missing or wrong: set region"
+	}
+	var oe *smithy.OperationError
+	if errors.As(err, &oe) {
+		return oe.Unwrap().Error()
+	}
+	return text
+}

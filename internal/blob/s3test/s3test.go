@@ -1,0 +1,182 @@
+// Package s3test starts an S3 server for tests: versitygw, over a folder.
+//
+// It promises a server of its own to each test, on the loopback interface, that
+// ends with the test, and never uses the network. The program is looked for in
+// RECONCILE_VERSITYGW, in PATH and in the user's cache folder. Without it tests
+// are skipped, unless RECONCILE_REQUIRE_S3=1 says that they must run.
+package s3test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Version is that of versitygw that the tests were written for.
+const Version = "v1.8.0"
+
+// Server is an S3 server with one account.
+type Server struct {
+	Endpoint  string // URL; path style
+	AccessKey string
+	SecretKey string
+	Region    string
+	// Dir holds a folder per bucket, with the objects as files.
+	Dir     string
+	buckets atomic.Int32
+}
+
+// Find returns the path of the program.
+func Find() (string, error) {
+	if p := os.Getenv("RECONCILE_VERSITYGW"); p != "" {
+		if _, err := os.Stat(p); err != nil {
+			return "", fmt.Errorf("RECONCILE_VERSITYGW: %w", err)
+		}
+		return p, nil
+	}
+	if p, err := exec.LookPath("versitygw"); err == nil {
+		return p, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "reconcile-ci", "versitygw-"+Version)
+	p := filepath.Join(dir, "versitygw")
+	if _, err := os.Stat(p); err != nil {
+		return "", fmt.Errorf("versitygw is neither in PATH nor in %s; get it with GOBIN=%s go install github.com/versity/versitygw/cmd/versitygw@%s",
+			dir, dir, Version)
+	}
+	return p, nil
+}
+
+// Start starts a server that ends with the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	program, err := Find()
+	if err != nil {
+		if os.Getenv("RECONCILE_REQUIRE_S3") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("no S3 server to test with: " + err.Error())
+	}
+	s := &Server{AccessKey: "testuser", SecretKey: "testpassword", Region: "us-east-1", Dir: t.TempDir()}
+	for range 5 {
+		if err = s.start(t, program); err == nil {
+			return s
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// start tries one port: between finding it free and using it somebody else may
+// take it.
+func (s *Server) start(t testing.TB, program string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	addr := l.Addr().String()
+	l.Close()
+	log, err := os.Create(filepath.Join(t.TempDir(), "versitygw.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(program, "--port", addr, "posix", s.Dir)
+	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.AccessKey, "ROOT_SECRET_KEY="+s.SecretKey)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	stop := func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	s.Endpoint = "http://" + addr
+	if err := s.ready(ended); err != nil {
+		stop()
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("versitygw does not start: %w\n%s", err, text)
+	}
+	t.Cleanup(stop)
+	return nil
+}
+
+// ready waits for the server to answer.
+func (s *Server) ready(ended <-chan struct{}) error {
+	client := http.Client{Timeout: time.Second}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		resp, err := client.Get(s.Endpoint)
+		if err == nil {
+			resp.Body.Close()
+			return nil
+		}
+		select {
+		case <-ended:
+			return errors.New("it ended at once")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return errors.New("it does not answer")
+}
+
+// Credentials are those of the server's account.
+func (s *Server) Credentials() aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, "")
+}
+
+// Client returns a plain client, for what no store does.
+func (s *Server) Client() *s3.Client {
+	return s3.New(s3.Options{BaseEndpoint: aws.String(s.Endpoint), Region: s.Region, Credentials: s.Credentials(), UsePathStyle: true})
+}
+
+// Bucket makes a new bucket and returns its name.
+func (s *Server) Bucket(t testing.TB) string {
+	t.Helper()
+	name := "test-" + strconv.Itoa(int(s.buckets.Add(1)))
+	_, err := s.Client().CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Env returns the environment in which the AWS SDK finds the account and
+// nothing of the machine that the test runs on.
+func (s *Server) Env() []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=" + s.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s.SecretKey, "AWS_REGION=" + s.Region,
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PROFILE=", "AWS_SESSION_TOKEN=",
+	}
+}
+
+// Setenv sets Env for the test's own process.
+func (s *Server) Setenv(t testing.TB) {
+	t.Helper()
+	for _, kv := range s.Env() {
+		k, v, _ := strings.Cut(kv, "=")
+		t.Setenv(k, v)
+	}
+}
