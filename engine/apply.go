@@ -83,23 +83,18 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 		if t.Action == None {
 			continue
 		}
+		if err := e.unreachable(t); err != nil {
+			res.Holds = append(res.Holds, Hold{Table: t.Name, Reason: err.Error()})
+			continue
+		}
 		r := e.applyTable(ctx, l, p, t, res)
 		res.Tables = append(res.Tables, r)
-		if fatal(ctx, r.Err) {
+		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
 			return res, r.Err
 		}
 	}
 	return res, e.tidy(ctx, l)
 }
-
-// fatal reports whether an error ends the whole apply: anything but a sink or
-// a source that fails one table.
-func fatal(ctx context.Context, err error) bool {
-	return err != nil && (ctx.Err() != nil || errors.Is(err, state.ErrDamaged) || !errors.Is(err, errTable))
-}
-
-// errTable marks an error that stops one table only.
-var errTable = errors.New("table stopped")
 
 // commitMapping stores a newly read mapping. Tables follow one by one.
 func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
@@ -172,7 +167,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 		c, err := r.compute(ctx, t.Change.Class, ofConfig)
 		var bad *fileError
 		if errors.As(err, &bad) && ctx.Err() == nil && !ofConfig {
-			if err := e.sweep(ctx, r.attempt); err != nil {
+			if err := e.sweep(ctx, l, r.attempt); err != nil {
 				return err
 			}
 			if err := e.hold(ctx, l, t, bad, res); err != nil {
@@ -181,7 +176,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			continue
 		}
 		if err != nil {
-			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, r.attempt))
+			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, r.attempt))
 		}
 		out.add(c)
 		t.committed, t.lost = true, nil

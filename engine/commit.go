@@ -319,11 +319,16 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) e
 	return e.publish(ctx, l, pub, t.old, nil)
 }
 
-// sweep removes what an attempt staged.
-func (e *Engine) sweep(ctx context.Context, a *attempt) error {
-	var errs []error
+// sweep removes what an attempt staged, and spares what commits under way need.
+func (e *Engine) sweep(ctx context.Context, l *state.Lock, a *attempt) error {
+	ctx = context.WithoutCancel(ctx)
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return err
+	}
+	errs := []error{snap.Close()}
 	for _, t := range a.targets {
-		errs = append(errs, t.sink.Sweep(context.WithoutCancel(ctx), nil))
+		errs = append(errs, t.sink.Sweep(ctx, attempts(snap)))
 	}
 	return errors.Join(errs...)
 }

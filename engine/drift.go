@@ -105,6 +105,9 @@ func foldersOf(t *TablePlan) []place {
 			out = append(out, place{s.Root, s.Folder})
 		}
 	}
+	if t.cfg == nil {
+		return out
+	}
 	for _, s := range t.cfg.Sinks {
 		at := place{s.Path, t.cfg.Folder}
 		if !slices.Contains(out, at) {

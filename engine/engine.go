@@ -60,6 +60,8 @@ type Engine struct {
 	store  *state.Store
 	source *dump.Source
 	sinks  map[string]sinks.Sink // by root
+	down   map[string]error      // sinks that failed, by root
+	stuck  map[string]error      // tables whose last commit cannot be finished
 	lim    limits
 }
 
@@ -68,7 +70,7 @@ func New(cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}}
+	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}}
 	e.store = state.Open(cfg.StatePath, state.Options{Program: o.Program, InlineLimit: o.Tuning.Inline})
 	src, err := blob.NewLocal(cfg.Source.Path)
 	if err != nil {
@@ -110,7 +112,7 @@ func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}
-	s := parquet.New(st, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
+	s := parquet.New(sinkStore{st}, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
 	e.sinks[root] = s
 	return s, nil
 }

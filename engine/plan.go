@@ -202,7 +202,13 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 // checkSinks refuses sinks that belong to another state.
 func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 	for _, s := range e.cfg.Sinks {
+		if e.down[s.Path] != nil {
+			continue
+		}
 		cur, err := e.sinks[s.Path].Current(ctx)
+		if e.stopsTable(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Address(), err)
 		}

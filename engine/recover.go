@@ -17,7 +17,8 @@ import (
 )
 
 // Recover finishes what an earlier apply committed and did not make visible.
-// Every apply does this before it plans.
+// Every apply does this before it plans. A commit whose sink fails stays for the
+// next apply; its table is held.
 func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
 	snap, err := l.Load(ctx)
 	if err != nil {
@@ -31,7 +32,12 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 			err = e.abandon(ctx, l, p, err)
 		}
 		if err != nil {
-			return tables, fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
+			err = fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
+			if !e.stopsTable(ctx, err) {
+				return tables, err
+			}
+			e.stuck[p.Table] = err
+			continue
 		}
 		tables = append(tables, p.Table)
 	}
@@ -128,14 +134,14 @@ func referenced(snap *state.Snapshot) func(digest string) bool {
 // another state's.
 func (e *Engine) sweepSinks(ctx context.Context, snap *state.Snapshot) error {
 	for _, root := range sortedKeys(e.sinks) {
-		cur, err := e.sinks[root].Current(ctx)
-		if err != nil {
-			return err
-		}
-		if cur == nil || cur.Lineage != snap.Lineage {
+		if e.down[root] != nil {
 			continue
 		}
-		if err := e.sinks[root].Sweep(ctx, attempts(snap)); err != nil {
+		cur, err := e.sinks[root].Current(ctx)
+		if err == nil && cur != nil && cur.Lineage == snap.Lineage {
+			err = e.sinks[root].Sweep(ctx, attempts(snap))
+		}
+		if err != nil && !e.stopsTable(ctx, err) {
 			return err
 		}
 	}

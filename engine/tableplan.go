@@ -70,10 +70,15 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 	if diags.HasErrors() {
 		return nil, nil, nil
 	}
+	t.cfg = cfg
+	if held := e.unreachable(t); held != nil {
+		p.Holds = append(p.Holds, Hold{Table: name, Reason: held.Error()})
+		t.keep()
+		return t, cfg, nil
+	}
 	if cfg == nil {
 		return e.planLeaving(p, t), nil, nil
 	}
-	t.cfg = cfg
 	if !t.classify(columns) {
 		p.Holds = append(p.Holds, Hold{Table: name, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"})
 		return nil, cfg, nil
@@ -81,7 +86,22 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 	if old != nil {
 		t.RowsNow, t.PartitionsNow = old.Rows, len(t.parts)
 	}
-	return t, cfg, e.planContent(ctx, p, t)
+	err = e.planContent(ctx, p, t)
+	if e.stopsTable(ctx, err) {
+		p.Holds = append(p.Holds, Hold{Table: name, Reason: err.Error()})
+		t.keep()
+		err = nil
+	}
+	return t, cfg, err
+}
+
+// keep makes the plan of a table one that leaves it as it is.
+func (t *TablePlan) keep() {
+	kept := TablePlan{Name: t.Name, cfg: t.cfg, kind: t.kind, key: t.key, old: t.old, parts: t.parts}
+	if t.old != nil {
+		kept.RowsNow, kept.PartitionsNow = t.old.Rows, len(t.parts)
+	}
+	*t = kept
 }
 
 // classify finds the table's kind and key.

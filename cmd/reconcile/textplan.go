@@ -36,7 +36,7 @@ func countingLine(p *engine.Plan) string {
 		return fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
 	}
 	if len(p.Holds) > 0 {
-		return "No changes. What is held waits for the source to be mended."
+		return "No changes. What is held waits until its reason is gone."
 	}
 	return "No changes. Every table is what the configuration and the export say."
 }

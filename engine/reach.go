@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"reconcile/internal/blob"
+	"reconcile/sinks"
+)
+
+// SinkError says that a sink could not be read or written. It stops the tables
+// of that sink and no others.
+type SinkError struct {
+	Root string
+	Err  error
+}
+
+func (e *SinkError) Error() string { return fmt.Sprintf("sink %s: %v", e.Root, e.Err) }
+
+func (e *SinkError) Unwrap() error { return e.Err }
+
+// stopsTable reports whether an error concerns one table and what shares its
+// sink, so that the rest can go on: a sink that fails, or that somebody else
+// changed under a commit.
+func (e *Engine) stopsTable(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	var se *SinkError
+	if errors.As(err, &se) {
+		e.down[se.Root] = se
+		return true
+	}
+	return errors.Is(err, sinks.ErrDrift)
+}
+
+// unreachable returns why a table cannot be worked on in this run, nil if it
+// can: one of its sinks failed, or its last commit could not be finished.
+func (e *Engine) unreachable(t *TablePlan) error {
+	if err := e.stuck[t.Name]; err != nil {
+		return err
+	}
+	for _, at := range foldersOf(t) {
+		if err := e.down[at.root]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sinkStore marks the failures of a sink's store.
+type sinkStore struct{ blob.Store }
+
+func (s sinkStore) mark(err error) error {
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	return &SinkError{s.Root(), err}
+}
+
+func (s sinkStore) List(ctx context.Context, prefix string) ([]blob.Object, error) {
+	out, err := s.Store.List(ctx, prefix)
+	return out, s.mark(err)
+}
+
+func (s sinkStore) Stat(ctx context.Context, key string) (blob.Object, error) {
+	o, err := s.Store.Stat(ctx, key)
+	return o, s.mark(err)
+}
+
+func (s sinkStore) Open(ctx context.Context, key string) (blob.Handle, error) {
+	h, err := s.Store.Open(ctx, key)
+	if err != nil {
+		return nil, s.mark(err)
+	}
+	return sinkHandle{h, s}, nil
+}
+
+func (s sinkStore) Create(ctx context.Context, key string, cond blob.Cond) (blob.Writer, error) {
+	w, err := s.Store.Create(ctx, key, cond)
+	if err != nil {
+		return nil, s.mark(err)
+	}
+	return sinkWriter{w, s}, nil
+}
+
+func (s sinkStore) Move(ctx context.Context, from, to string, cond blob.Cond) (blob.Object, error) {
+	o, err := s.Store.Move(ctx, from, to, cond)
+	return o, s.mark(err)
+}
+
+func (s sinkStore) Delete(ctx context.Context, key string, cond blob.Cond) error {
+	return s.mark(s.Store.Delete(ctx, key, cond))
+}
+
+func (s sinkStore) Prune(ctx context.Context, folder, stop string) error {
+	return s.mark(s.Store.Prune(ctx, folder, stop))
+}
+
+func (s sinkStore) Tidy(ctx context.Context, prefix string, spare []string) error {
+	return s.mark(s.Store.Tidy(ctx, prefix, spare))
+}
+
+type sinkHandle struct {
+	blob.Handle
+	s sinkStore
+}
+
+func (h sinkHandle) ReadAt(p []byte, off int64) (int, error) {
+	n, err := h.Handle.ReadAt(p, off)
+	return n, h.s.mark(err)
+}
+
+type sinkWriter struct {
+	blob.Writer
+	s sinkStore
+}
+
+func (w sinkWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	return n, w.s.mark(err)
+}
+
+func (w sinkWriter) Commit() (blob.Object, error) {
+	o, err := w.Writer.Commit()
+	return o, w.s.mark(err)
+}
