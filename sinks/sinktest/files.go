@@ -50,6 +50,82 @@ func testRoundTrip(t *testing.T, p Place) {
 	}
 }
 
+// testBatchesStay keeps every batch of two readers of one file, and looks at
+// them only after the last one was read and the readers were closed.
+func testBatchesStay(t *testing.T, p Place) {
+	w, err := p.Sink.Stage(ctx, "a", "f", sinks.FileSpec{Columns: schema()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	const each, parts = 100, 5
+	for i := range parts {
+		b := batch(i*each, each)
+		want = append(want, rows(b)...)
+		if err := w.Write(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := publish(t, p, moveOf(f, "t/f.parquet"))
+	absent := column.Column{Name: "absent", Type: column.Type{ID: column.String}}
+	var kept [2][]*column.Batch
+	var readers [2]sinks.Reader
+	for k := range readers {
+		if readers[k], err = p.Sink.Open(ctx, "t/f.parquet", o.Pin, append(schema(), absent)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for more := true; more; {
+		for k, r := range readers {
+			b, err := r.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if more = b != nil; more {
+				kept[k] = append(kept[k], b)
+			}
+		}
+	}
+	for _, r := range readers {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for k, batches := range kept {
+		if len(batches) < 2 {
+			t.Fatalf("the %d rows came as %d batches: give the sink of the test small row groups", len(want), len(batches))
+		}
+		var got []string
+		for _, b := range batches {
+			for _, row := range rows(b) {
+				got = append(got, strings.TrimSuffix(row, "null|")) // of the absent column
+			}
+			scribble(b) // which nobody else may notice
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("reader %d: its batches did not stay as they were", k)
+		}
+	}
+}
+
+// scribble overwrites a batch, as its owner may.
+func scribble(b *column.Batch) {
+	for i := range b.Cols {
+		c := &b.Cols[i]
+		clear(c.Ints)
+		clear(c.Floats)
+		clear(c.Codes)
+		if c.Dict != nil {
+			c.Dict.Reset()
+			c.Dict.Add([]byte("scribbled"))
+		}
+	}
+}
+
 func testMissingColumns(t *testing.T, p Place) {
 	f := stage(t, p, "a", "f", 10, 2)
 	publish(t, p, moveOf(f, "t/f.parquet"))

@@ -24,14 +24,15 @@ type Place struct {
 	Store blob.Store
 }
 
-// Run runs the conformance tests. open returns a new place that holds nothing.
+// Run runs the conformance tests. open returns a new place that holds nothing
+// and whose sink writes row groups of at most 100 rows.
 func Run(t *testing.T, open func(t *testing.T) Place) {
 	for _, c := range []struct {
 		name string
 		test func(t *testing.T, p Place)
 	}{
 		{"round trip", testRoundTrip}, {"missing columns read as null", testMissingColumns},
-		{"wrong batches", testWrongBatches}, {"empty file", testNoRows},
+		{"batches stay", testBatchesStay}, {"wrong batches", testWrongBatches}, {"empty file", testNoRows},
 		{"staged is invisible", testInvisible}, {"abort", testAbort}, {"names", testNames},
 		{"publish new", testNew}, {"replace", testReplace}, {"remove", testRemove},
 		{"lost staged file", testLost}, {"drift of a move", testMoveDrift},

@@ -1,0 +1,433 @@
+package rows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"reconcile/internal/column"
+	"reconcile/internal/failpoint"
+)
+
+func TestVersion(t *testing.T) {
+	// Ascending: the dump counts before the file, the file before the row.
+	places := [][3]int{{0, 0, 0}, {0, 0, 1}, {0, 0, 1<<28 - 1}, {0, 1, 0}, {0, 1<<16 - 1, 1<<28 - 1}, {1, 0, 0}, {1<<20 - 1, 0, 0}, {1<<20 - 1, 1<<16 - 1, 1<<28 - 1}}
+	last := uint64(0)
+	for i, p := range places {
+		v, err := Version(p[0], p[1], p[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 && v <= last {
+			t.Errorf("%v is not after the one before", p)
+		}
+		if DumpRank(v) != p[0] {
+			t.Errorf("the dump of %v is %d", p, DumpRank(v))
+		}
+		last = v
+	}
+	for _, p := range [][3]int{{1 << 20, 0, 0}, {0, 1 << 16, 0}, {0, 0, 1 << 28}} {
+		if _, err := Version(p[0], p[1], p[2]); err == nil || !strings.Contains(err.Error(), "not supported") {
+			t.Errorf("%v: got %v", p, err)
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	// Ascending, each by the first field in which it differs.
+	list := []Row{
+		{Part: NullPart, Raw: 9, Key: 9, Ver: 9}, {Part: -1, Raw: 9}, {Part: 0, Raw: math.MinInt64, Key: 9, Ver: 9},
+		{Part: 0, Raw: -1, Key: 9}, {Part: 0, Raw: 0, Key: math.MinInt64, Ver: 9}, {Part: 0, Raw: 0, Key: -1},
+		{Part: 0, Raw: 0, Key: 0, Ver: 0}, {Part: 0, Raw: 0, Key: 0, Ver: 1 << 63}, {Part: 0, Raw: 0, Key: 0, Ver: math.MaxUint64},
+		{Part: 0, Raw: 0, Key: 1}, {Part: 0, Raw: math.MaxInt64}, {Part: 1, Raw: math.MinInt64},
+	}
+	for i, a := range list {
+		for j, b := range list {
+			if got, want := Compare(a, b), min(1, max(-1, i-j)); got != want {
+				t.Errorf("Compare(%+v, %+v) = %d, want %d", a, b, got, want)
+			}
+		}
+	}
+	if Compare(Row{At: 1}, Row{At: 2}) != 0 {
+		t.Error("At is part of the order")
+	}
+}
+
+// Verdicts that many goroutines set, of neighbours too, are all kept.
+func TestVerdicts(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 17, 1000} {
+		v := NewVerdicts(n)
+		want := make([]Verdict, n)
+		r := rand.New(rand.NewPCG(uint64(n), 1))
+		for i := range want {
+			if v.Get(i) != Publish {
+				t.Fatalf("row %d of %d is not published at first", i, n)
+			}
+			want[i] = Verdict(r.IntN(3))
+		}
+		var wg sync.WaitGroup
+		for g := range 8 {
+			wg.Go(func() {
+				for i := g; i < n; i += 8 {
+					v.Set(i, want[i])
+				}
+			})
+		}
+		wg.Wait()
+		for i := range want {
+			if v.Get(i) != want[i] {
+				t.Errorf("row %d of %d: %d, want %d", i, n, v.Get(i), want[i])
+			}
+		}
+	}
+}
+
+// types has a column of every kind.
+var types = []column.Column{
+	{Name: "text", Type: column.Type{ID: column.String}}, {Name: "number", Type: column.Type{ID: column.Int64}},
+	{Name: "ratio", Type: column.Type{ID: column.Double}}, {Name: "at", Type: column.Type{ID: column.Timestamp}},
+	{Name: "ok", Type: column.Type{ID: column.Boolean}}, {Name: "money", Type: column.Type{ID: column.Decimal, Precision: 30, Scale: 2}},
+	{Name: "json", Type: column.Type{ID: column.JSON}}, {Name: "odd\n/näme", Type: column.Type{ID: column.String}},
+}
+
+// payload makes n rows whose values say which row they are of, some null.
+func payload(n int) *column.Batch {
+	b := &column.Batch{N: n, Cols: slices.Clone(types)}
+	for k := range b.Cols {
+		c := &b.Cols[k]
+		c.Reset()
+		for i := range n {
+			switch {
+			case (i+k)%5 == 0:
+				c.AppendNulls(1)
+			case c.Type.ID == column.Boolean:
+				c.AppendInt(int64(i % 2))
+			case c.Type.Kind() == column.KindInt64:
+				c.AppendInt(int64(i * 1000003))
+			case c.Type.Kind() == column.KindDouble:
+				c.AppendFloat(float64(i) / 3)
+			case c.Type.ID == column.Decimal:
+				c.AppendBytes([]byte(fmt.Sprintf("%016d", i)))
+			case c.Type.ID == column.JSON:
+				c.AppendBytes([]byte(fmt.Sprintf(`{"i":%d}`, i%11)))
+			default:
+				c.AppendBytes([]byte(strings.Repeat("é", i%4) + fmt.Sprint(i)))
+			}
+		}
+	}
+	return b
+}
+
+// line writes the payload of one row.
+func line(b *column.Batch, at uint32) string {
+	var s strings.Builder
+	for _, want := range types {
+		c := b.Col(want.Name)
+		switch i := int(at); {
+		case c == nil:
+			s.WriteString("no column|")
+		case c.IsNull(i):
+			s.WriteString("null|")
+		case c.Type.Kind() == column.KindInt64:
+			fmt.Fprintf(&s, "%d|", c.Ints[i])
+		case c.Type.Kind() == column.KindDouble:
+			fmt.Fprintf(&s, "%x|", c.Floats[i])
+		default:
+			fmt.Fprintf(&s, "%q|", c.Bytes(i))
+		}
+	}
+	return s.String()
+}
+
+// some makes n rows in few partitions over a batch that has rows to spare.
+func some(r *rand.Rand, n int) ([]Row, *column.Batch) {
+	parts := []int64{NullPart, -7, 0, 3, math.MaxInt64}
+	rs := make([]Row, n)
+	for i := range rs {
+		rs[i] = Row{Part: parts[r.IntN(len(parts))], Raw: r.Int64N(20) - 10, Key: int64(r.Uint64()), Ver: r.Uint64(), At: uint32(2 * i)}
+	}
+	return rs, payload(2*n + 1)
+}
+
+// full is a row, what it carries and what was decided about it.
+type full struct {
+	row     Row
+	text    string
+	verdict Verdict
+}
+
+// readPart reads a partition through its cursor. What a chunk gave stays as it
+// was while later ones are read.
+func readPart(t *testing.T, s *Segment, part int64) []full {
+	t.Helper()
+	c := s.Open(part)
+	if c == nil {
+		return nil
+	}
+	var kept []*Chunk
+	for {
+		ch, err := c.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ch == nil {
+			break
+		}
+		kept = append(kept, ch)
+	}
+	if again, err := c.Next(t.Context()); again != nil || err != nil {
+		t.Errorf("after the end: %v, %v", again, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	var out []full
+	for _, ch := range kept {
+		for i, row := range ch.Rows {
+			f := full{row, line(ch.Batch, row.At), ch.Verdict(i)}
+			f.row.At = 0
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Spilled segments give what they gave in memory, for every size of row group:
+// all rows of each partition, in order, with payload and verdicts, the latter
+// also when they are set later.
+func TestSpill(t *testing.T) {
+	for _, n := range []int{1, 2, 63, 64, 65, 1000} {
+		for _, group := range []int{0, 1, 7, 64, 5000} {
+			if group == 1 && n > 100 {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d rows in groups of %d", n, group), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(uint64(n), uint64(group)))
+				rs, batch := some(r, n)
+				texts := map[Row]string{}
+				for _, row := range rs {
+					text := line(batch, row.At)
+					row.At = 0
+					texts[row] = text
+				}
+				s := NewSegment(rs, batch)
+				checkSegment(t, s, n, texts)
+				want := map[int64][]full{}
+				for _, p := range s.Parts {
+					want[p.Part] = readPart(t, s, p.Part)
+				}
+				dir := t.TempDir()
+				if err := s.Spill(t.Context(), dir, group); err != nil {
+					t.Fatal(err)
+				}
+				checkSpilled(t, s, n, dir)
+				for part, rows := range want {
+					if got := readPart(t, s, part); !slices.Equal(got, rows) {
+						t.Fatalf("partition %d: got %d rows, want the %d in memory", part, len(got), len(rows))
+					}
+				}
+				checkVerdicts(t, s, r)
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				if files, _ := os.ReadDir(dir); len(files) != 0 {
+					t.Errorf("%d scratch files are left", len(files))
+				}
+			})
+		}
+	}
+}
+
+// checkSegment looks at a segment in memory: its ranges tile its rows, which are
+// sorted and carry what they carried.
+func checkSegment(t *testing.T, s *Segment, n int, texts map[Row]string) {
+	t.Helper()
+	rs := s.Rows()
+	if s.Len() != n || len(rs) != n || !slices.IsSortedFunc(rs, Compare) {
+		t.Fatalf("%d of %d rows, or not in order", len(rs), n)
+	}
+	at := 0
+	for i, p := range s.Parts {
+		if p.Lo != at || p.Hi <= p.Lo || i > 0 && s.Parts[i-1].Part >= p.Part {
+			t.Fatalf("ranges %+v", s.Parts)
+		}
+		at = p.Hi
+		got := readPart(t, s, p.Part)
+		if len(got) != p.Hi-p.Lo {
+			t.Fatalf("partition %d has %d rows, want %d", p.Part, len(got), p.Hi-p.Lo)
+		}
+		for _, f := range got {
+			if f.row.Part != p.Part || texts[f.row] != f.text || f.verdict != Publish {
+				t.Fatalf("row %+v has %s, want %s", f.row, f.text, texts[f.row])
+			}
+		}
+	}
+	if at != n {
+		t.Fatalf("ranges end at %d of %d", at, n)
+	}
+	if s.Part(12345) != nil || s.Open(12345) != nil {
+		t.Error("a partition that it does not have is there")
+	}
+}
+
+// checkSpilled sees that a spilled segment lets go of its memory, has one file,
+// and that spilling it again does nothing.
+func checkSpilled(t *testing.T, s *Segment, n int, dir string) {
+	t.Helper()
+	if s.Rows() != nil || s.rows != nil || s.batch != nil || s.Part(s.Parts[0].Part) != nil || s.Len() != n {
+		t.Error("a spilled segment still has rows in memory")
+	}
+	before, err := os.ReadDir(dir)
+	if err != nil || len(before) != 1 {
+		t.Fatalf("%d files, %v", len(before), err)
+	}
+	if err := s.Spill(t.Context(), filepath.Join(dir, "nowhere"), 1); err != nil {
+		t.Errorf("spilled again: %v", err)
+	}
+	if s.Open(12345) != nil {
+		t.Error("a partition that it does not have is there")
+	}
+}
+
+// checkVerdicts sets verdicts by position and finds them in the cursors.
+func checkVerdicts(t *testing.T, s *Segment, r *rand.Rand) {
+	t.Helper()
+	want := make([]Verdict, s.Len())
+	for i := range want {
+		want[i] = Verdict(r.IntN(3))
+		s.Verdicts.Set(i, want[i])
+	}
+	for _, p := range s.Parts {
+		for i, f := range readPart(t, s, p.Part) {
+			if f.verdict != want[p.Lo+i] {
+				t.Fatalf("row %d of partition %d: verdict %d, want %d", i, p.Part, f.verdict, want[p.Lo+i])
+			}
+		}
+	}
+}
+
+func TestEmptySegment(t *testing.T) {
+	s := NewSegment(nil, payload(3))
+	dir := t.TempDir()
+	if err := s.Spill(t.Context(), dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 0 || s.Len() != 0 || s.Open(0) != nil {
+		t.Error("no rows became something")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A cursor that is closed before its end, or before its beginning, lets go of
+// its file all the same.
+func TestCursorClosedEarly(t *testing.T) {
+	rs, batch := some(rand.New(rand.NewPCG(1, 1)), 200)
+	for i := range rs {
+		rs[i].Part = 1
+	}
+	s := NewSegment(rs, batch)
+	if err := s.Spill(t.Context(), t.TempDir(), 10); err != nil {
+		t.Fatal(err)
+	}
+	for reads := range 3 {
+		c := s.Open(1).(*spillCursor)
+		for range reads {
+			if ch, err := c.Next(t.Context()); err != nil || len(ch.Rows) != 10 {
+				t.Fatalf("%v, %v", ch, err)
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if c.f != nil && !errors.Is(c.f.Close(), os.ErrClosed) {
+			t.Error("the file was left open")
+		}
+	}
+}
+
+// What fails while rows are spilled leaves the segment as it was and no file. A
+// full disk says what to do.
+func TestSpillFails(t *testing.T) {
+	ctx := func(spec string) context.Context {
+		set, err := failpoint.Parse(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return failpoint.With(t.Context(), set)
+	}
+	for name, c := range map[string]struct {
+		spec, dir string
+		want      error
+		says      string
+	}{
+		"full disk":     {"spill.write=enospc", "", syscall.ENOSPC, "scratch_dir"},
+		"full later":    {"spill.write=enospc@3", "", syscall.ENOSPC, "is full"},
+		"failure":       {"spill.write=error@2", "", failpoint.ErrInjected, "spilling rows"},
+		"no folder":     {"", "gone", os.ErrNotExist, "gone"},
+		"nothing fails": {"spill.write=error@99", "", nil, ""},
+	} {
+		rs, batch := some(rand.New(rand.NewPCG(4, 4)), 50)
+		s := NewSegment(rs, batch)
+		part := s.Parts[0].Part
+		want := readPart(t, s, part)
+		dir := t.TempDir()
+		err := s.Spill(ctx(c.spec), filepath.Join(dir, c.dir), 10)
+		if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		files, _ := os.ReadDir(dir)
+		if err != nil && (len(files) != 0 || s.Rows() == nil) {
+			t.Errorf("%s: %d files are left, or the rows are gone", name, len(files))
+		}
+		if !slices.Equal(readPart(t, s, part), want) {
+			t.Errorf("%s: the rows differ", name)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A scratch file that is damaged or gone is an error that names it.
+func TestSpillDamaged(t *testing.T) {
+	rs, batch := some(rand.New(rand.NewPCG(5, 5)), 300)
+	s := NewSegment(rs, batch)
+	if err := s.Spill(t.Context(), t.TempDir(), 100); err != nil {
+		t.Fatal(err)
+	}
+	path := s.file.path
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func() error {
+		c := s.Open(s.Parts[0].Part)
+		_, err := c.Next(t.Context())
+		return errors.Join(err, c.Close())
+	}
+	for _, cut := range []int{0, 10, len(data) / 2, len(data) - 1} {
+		if err := os.WriteFile(path, data[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := next(); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("cut to %d bytes: %v", cut, err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
+		t.Errorf("gone: %v", err)
+	}
+}
