@@ -219,6 +219,7 @@ func TestSpill(t *testing.T) {
 					row.At = 0
 					texts[row] = text
 				}
+				checkVerdicts(t, NewSegment(slices.Clone(rs), batch), r)
 				s := NewSegment(rs, batch)
 				checkSegment(t, s, n, texts)
 				want := map[int64][]full{}
