@@ -19,7 +19,9 @@ import (
 func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
 	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Steps: r.steps(c)}
 	live := c.partitions(r.oldParts)
+	lineage := ""
 	err := l.Update(ctx, func(tx *state.Tx) error {
+		lineage = tx.Lineage()
 		c.table.Commit, pub.Commit = tx.Serial(), tx.Serial()
 		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name))}
 		if r.masks {
@@ -50,7 +52,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 	if err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}
-	if err := e.publish(ctx, l, pub, c.table, live); err != nil {
+	if err := e.publish(ctx, l, lineage, pub, c.table, live); err != nil {
 		return fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", c.table.Name, err)
 	}
 	return nil
@@ -133,9 +135,9 @@ func (c *change) keepsFiles() bool { return !c.all && len(c.parts) == 0 && len(c
 
 // publish carries out a publish list. It is the tail of every commit and all of
 // its recovery: each step can be repeated.
-func (e *Engine) publish(ctx context.Context, l *state.Lock, p *state.Publish, t *state.Table, live []*state.Partition) error {
+func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *state.Publish, t *state.Table, live []*state.Partition) error {
 	roots := e.publishRoots(p, t)
-	if err := e.announce(ctx, l, roots, p, t, false); err != nil {
+	if err := e.announce(ctx, lineage, roots, p, t, false); err != nil {
 		return err
 	}
 	pins := map[place]string{}
@@ -150,7 +152,7 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, p *state.Publish, t
 		}
 		pins[place{s.Sink, s.Path}] = obj.Pin
 	}
-	if err := e.announce(ctx, l, roots, p, t, true); err != nil {
+	if err := e.announce(ctx, lineage, roots, p, t, true); err != nil {
 		return err
 	}
 	if err := failpoint.Hit(ctx, failpoint.PublishClearBefore); err != nil {
@@ -186,14 +188,10 @@ func (e *Engine) publishRoots(p *state.Publish, t *state.Table) []string {
 }
 
 // announce tells the readers of each sink what stands there.
-func (e *Engine) announce(ctx context.Context, l *state.Lock, roots []string, p *state.Publish, t *state.Table, complete bool) error {
+func (e *Engine) announce(ctx context.Context, lineage string, roots []string, p *state.Publish, t *state.Table, complete bool) error {
 	point := failpoint.PublishIncomplete
 	if complete {
 		point = failpoint.PublishComplete
-	}
-	lineage, err := e.lineage(ctx, l)
-	if err != nil {
-		return err
 	}
 	for _, root := range roots {
 		sk, err := e.openSink(root, "")
@@ -228,14 +226,6 @@ func (e *Engine) announce(ctx context.Context, l *state.Lock, roots []string, p 
 		}
 	}
 	return nil
-}
-
-func (e *Engine) lineage(ctx context.Context, l *state.Lock) (string, error) {
-	snap, err := l.Load(ctx)
-	if err != nil {
-		return "", err
-	}
-	return snap.Lineage, snap.Close()
 }
 
 // currentTable describes a table in a sink; ok is false when the sink no longer
@@ -309,14 +299,15 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) e
 			}
 		}
 	}
+	lineage := ""
 	err := l.Update(ctx, func(tx *state.Tx) error {
-		pub.Commit = tx.Serial()
+		pub.Commit, lineage = tx.Serial(), tx.Lineage()
 		return tx.PutPublish(pub)
 	})
 	if err != nil {
 		return err
 	}
-	return e.publish(ctx, l, pub, t.old, nil)
+	return e.publish(ctx, l, lineage, pub, t.old, nil)
 }
 
 // sweep removes what an attempt staged, and spares what commits under way need.

@@ -27,7 +27,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	for _, p := range snap.Publishes {
 		t := snap.Tables[p.Table]
-		err := e.publish(ctx, l, p, t, snap.Partitions[p.Table])
+		err := e.publish(ctx, l, snap.Lineage, p, t, snap.Partitions[p.Table])
 		if errors.Is(err, sinks.ErrStagedLost) {
 			err = e.abandon(ctx, l, p, err)
 		}
