@@ -112,8 +112,10 @@ func refused(err error) (bool, error) {
 		return false, nil
 	}
 	var e *Error
-	if errors.As(err, &e) && e.Status == 400 {
-		return false, nil // it does not know the header here
+	// It does not know the header here, or it completed the upload at the first
+	// attempt, whose answer was lost.
+	if errors.As(err, &e) && (e.Status == 400 || e.Code == "NoSuchUpload") {
+		return false, nil
 	}
 	return false, err
 }

@@ -45,7 +45,7 @@ func (p *Proxy) Latency(d time.Duration) { p.set(func() { p.latency = d }) }
 // Cut resets the next times connections after so many bytes of answers.
 func (p *Proxy) Cut(after int64, times int) { p.set(func() { p.cutAfter, p.cuts = after, times }) }
 
-// Silence lets no byte of an answer through any more, or again.
+// Silence holds all answers back, or no longer.
 func (p *Proxy) Silence(on bool) { p.set(func() { p.silent = on }) }
 
 func (p *Proxy) set(f func()) {
@@ -110,11 +110,11 @@ func (p *Proxy) answer(c, s net.Conn) {
 		if err != nil {
 			return
 		}
-		allowed, wait, silent := p.judge(sent, n)
-		time.Sleep(wait)
-		if silent {
-			continue
+		for p.held() {
+			time.Sleep(time.Millisecond)
 		}
+		allowed, wait := p.judge(sent, n)
+		time.Sleep(wait)
 		if _, err := c.Write(buf[:allowed]); err != nil {
 			return
 		}
@@ -126,13 +126,20 @@ func (p *Proxy) answer(c, s net.Conn) {
 	}
 }
 
-// judge says how many of n bytes may pass after sent ones.
-func (p *Proxy) judge(sent int64, n int) (allowed int, wait time.Duration, silent bool) {
+// held reports whether answers are held back.
+func (p *Proxy) held() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.silent && p.conns != nil
+}
+
+// judge says how many of n bytes may pass after sent ones, and when.
+func (p *Proxy) judge(sent int64, n int) (allowed int, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cuts > 0 && p.cutAfter >= 0 && sent+int64(n) > p.cutAfter {
 		p.cuts--
-		return int(max(0, p.cutAfter-sent)), p.latency, p.silent
+		return int(max(0, p.cutAfter-sent)), p.latency
 	}
-	return n, p.latency, p.silent
+	return n, p.latency
 }
