@@ -33,6 +33,7 @@ func (s *Store) connect(ctx context.Context) error {
 		}
 		cfg.Region = "us-east-1" // a server that is not AWS rarely cares
 	}
+	s.region = cfg.Region
 	if o.RoleARN != "" {
 		assume(&cfg, o)
 	}

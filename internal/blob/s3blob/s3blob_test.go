@@ -58,8 +58,19 @@ func TestFakeConforms(t *testing.T) {
 	blobtest.Run(t, func(t *testing.T) blob.Store { return open(t, fake(t)) })
 }
 
-func TestVersitygwConforms(t *testing.T) {
-	srv := s3test.Start(t)
+func TestVersitygwConforms(t *testing.T) { conforms(t, s3test.Start(t)) }
+
+func TestOtherConforms(t *testing.T) {
+	srv := s3test.Other(t)
+	conforms(t, srv)
+	caps, err := open(t, real(t, srv)).Capabilities(ctx)
+	t.Logf("%+v, %v", caps, err)
+	for _, f := range faults {
+		failEach(t, f, big, func(t testing.TB) s3blob.Options { return realParts(t, srv) })
+	}
+}
+
+func conforms(t *testing.T, srv *s3test.Server) {
 	for name, change := range map[string]func(*s3blob.Options){
 		"plain": func(*s3blob.Options) {},
 		"prefix, small parts and pages": func(o *s3blob.Options) {

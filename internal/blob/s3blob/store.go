@@ -33,9 +33,10 @@ import (
 
 // Store is a blob.Store in S3.
 type Store struct {
-	o     Options
-	api   *s3.Client
-	count counter
+	o      Options
+	api    *s3.Client
+	count  counter
+	region string
 	// attempts is how often a request is tried.
 	attempts int
 	// slots limits the requests that move content.
@@ -95,7 +96,13 @@ func (s *Store) bucketARN() string {
 	if strings.HasPrefix(s.o.Bucket, "arn:") {
 		return s.o.Bucket
 	}
-	return "arn:aws:s3:::" + s.o.Bucket
+	partition := "aws"
+	for _, p := range []string{"cn", "us-gov"} {
+		if strings.HasPrefix(s.region, p+"-") {
+			partition += "-" + p
+		}
+	}
+	return "arn:" + partition + ":s3:::" + s.o.Bucket
 }
 
 // about describes a request about an object.

@@ -77,6 +77,17 @@ var faults = []fault{
 		}
 		return resp, err
 	}},
+	{"late error", false, lateError},
+}
+
+// lateError is an error that is found after the answer began with 200, as it is
+// with what takes long.
+func lateError(next aws.HTTPClient, r *http.Request) (*http.Response, error) {
+	switch awsmiddleware.GetOperationName(r.Context()) {
+	case "CopyObject", "UploadPartCopy", "CompleteMultipartUpload":
+		return answer(r, 200, "InternalError", "We encountered an internal error."), nil
+	}
+	return next.Do(r)
 }
 
 // cut ends a body in its middle.

@@ -4,20 +4,21 @@
 // ends with the test, and never uses the network. The program is looked for in
 // RECONCILE_VERSITYGW, in PATH and in the user's cache folder. Without it tests
 // are skipped, unless RECONCILE_REQUIRE_S3=1 says that they must run.
+// RECONCILE_OTHER_S3 names a second server, which is used as it is.
 package s3test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,9 +36,9 @@ type Server struct {
 	AccessKey string
 	SecretKey string
 	Region    string
-	// Dir holds a folder per bucket, with the objects as files.
-	Dir     string
-	buckets atomic.Int32
+	// Dir holds a folder per bucket, with the objects as files. It is empty for
+	// a server that was not started here.
+	Dir string
 }
 
 // Find returns the path of the program.
@@ -82,6 +83,22 @@ func Start(t testing.TB) *Server {
 	}
 	t.Fatal(err)
 	return nil
+}
+
+// Other returns the server that RECONCILE_OTHER_S3 names with a URL that holds
+// its keys, as http://user:password@127.0.0.1:9000, and skips the test if there
+// is none.
+func Other(t testing.TB) *Server {
+	t.Helper()
+	u, err := url.Parse(os.Getenv("RECONCILE_OTHER_S3"))
+	if err != nil {
+		t.Fatal("RECONCILE_OTHER_S3 is not a URL") // which would show the keys
+	}
+	if u.Host == "" {
+		t.Skip("RECONCILE_OTHER_S3 names no second server")
+	}
+	secret, _ := u.User.Password()
+	return &Server{Endpoint: u.Scheme + "://" + u.Host, AccessKey: u.User.Username(), SecretKey: secret, Region: "us-east-1"}
 }
 
 // start tries one port: between finding it free and using it somebody else may
@@ -154,7 +171,7 @@ func (s *Server) Client() *s3.Client {
 // Bucket makes a new bucket and returns its name.
 func (s *Server) Bucket(t testing.TB) string {
 	t.Helper()
-	name := "test-" + strconv.Itoa(int(s.buckets.Add(1)))
+	name := "test-" + strings.ToLower(rand.Text())
 	_, err := s.Client().CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &name})
 	if err != nil {
 		t.Fatal(err)
