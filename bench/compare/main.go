@@ -1,82 +1,90 @@
-// Command compare checks that two folders of Parquet files hold the same tables:
-// for each subfolder of the first, the same number of rows and the same sum of
-// the rows' hashes, over the columns that both have. Files, their order and the
-// order of their rows do not count.
+// Command compare measures reconcile against the same job in ClickHouse's
+// embedded engine, on one export, one after the other in turn:
+//
+//	go run ./bench/compare -python venv/bin/python
+//
+// It builds reconcile, makes an export, loads it several times with each of the
+// two, checks that both made the same tables, adds nights of small dumps, and
+// checks again. What it prints are tables in Markdown.
+//
+//	go run ./bench/compare -check FOLDER FOLDER
+//
+// only compares the tables in two folders.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
+	"os/exec"
+	"runtime"
+
+	"reconcile/bench/internal/export"
+	"reconcile/bench/internal/lake"
 )
 
+// tables are those that both sides make.
+var tables = []string{"pageviews", "sessions", "users"}
+
+// options say what is measured.
+type options struct {
+	export  export.Options
+	dir     string
+	python  string
+	alone   bool
+	runs    int
+	nights  int
+	night   int
+	threads int
+	memory  string
+}
+
 func main() {
-	tables := flag.String("tables", "pageviews,sessions,users", "tables to compare, with a comma between two")
+	var o options
+	check := flag.Bool("check", false, "compare the tables in two folders, and do nothing else")
+	flag.StringVar(&o.dir, "dir", "", "folder to work in, which stays (default: a temporary one)")
+	flag.StringVar(&o.python, "python", "python3", "Python that has chdb: pip install chdb into a virtual environment")
+	flag.BoolVar(&o.alone, "without-chdb", false, "measure reconcile alone")
+	flag.IntVar(&o.runs, "runs", 3, "cold loads with each")
+	flag.IntVar(&o.nights, "nights", 3, "nights of each kind")
+	flag.IntVar(&o.night, "night", 20_000, "page views of a night")
+	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads that each may use")
+	flag.StringVar(&o.memory, "memory-limit", "1GiB", "memory_limit of reconcile")
+	o.export.Flags(flag.CommandLine)
 	flag.Parse()
-	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: compare [-tables A,B] FOLDER FOLDER")
+	if err := run(&o, *check, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}
-	for _, t := range strings.Split(*tables, ",") {
-		if err := compare(flag.Arg(0), flag.Arg(1), t); err != nil {
-			fmt.Fprintf(os.Stderr, "compare: table %s: %v\n", t, err)
-			os.Exit(1)
-		}
-	}
 }
 
-func compare(a, b, table string) error {
-	x, err := findFiles(filepath.Join(a, table))
-	if err != nil {
-		return err
+func run(o *options, check bool, args []string) error {
+	switch {
+	case check && len(args) == 2:
+		return sameTables(args[0], args[1])
+	case check || len(args) > 0:
+		return errors.New("usage: compare [flags], or compare -check FOLDER FOLDER")
 	}
-	y, err := findFiles(filepath.Join(b, table))
-	if err != nil {
-		return err
-	}
-	var cols []string
-	for name := range x.columns {
-		if y.columns[name] {
-			cols = append(cols, name)
+	if !o.alone {
+		if out, err := exec.Command(o.python, "-c", "import chdb").CombinedOutput(); err != nil {
+			return fmt.Errorf("%s cannot import chdb (%w): pip install chdb into a virtual environment and name its Python with -python, or say -without-chdb\n%s", o.python, err, out)
 		}
 	}
-	slices.Sort(cols)
-	ax, err := x.sum(cols)
+	b, err := newBed(o)
 	if err != nil {
 		return err
 	}
-	ay, err := y.sum(cols)
-	if err != nil {
-		return err
+	return errors.Join(b.measure(), b.close())
+}
+
+func sameTables(a, b string) error {
+	for _, t := range tables {
+		found, err := lake.Compare(a, b, t)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", t, err)
+		}
+		fmt.Println(found)
 	}
-	if ax.rows != ay.rows {
-		return fmt.Errorf("%d rows and %d rows", ax.rows, ay.rows)
-	}
-	if ax.hash != ay.hash {
-		return x.explain(y, cols)
-	}
-	fmt.Printf("%s: equal, %d rows in %d columns\n", table, ax.rows, len(cols))
 	return nil
-}
-
-// explain says which columns differ.
-func (f *fileSet) explain(o *fileSet, cols []string) error {
-	var bad []string
-	for _, c := range cols {
-		a, err := f.sum([]string{c})
-		if err != nil {
-			return err
-		}
-		b, err := o.sum([]string{c})
-		if err != nil {
-			return err
-		}
-		if a != b {
-			bad = append(bad, c)
-		}
-	}
-	return fmt.Errorf("the rows differ, taken by themselves the columns %s", strings.Join(bad, ", "))
 }
