@@ -23,6 +23,9 @@ func (b *bed) measure() error {
 	if err := b.sizes(); err != nil {
 		return err
 	}
+	if b.o.nights == 0 {
+		return nil
+	}
 	return b.measureNights(cold)
 }
 
@@ -44,7 +47,7 @@ func (b *bed) measureNights(cold *series) error {
 		}
 	}
 	again := &series{name: "chdb, all from scratch"}
-	if b.o.nights > 0 && !b.o.alone {
+	if !b.o.alone {
 		if err := again.add(b.query()); err != nil {
 			return err
 		}
