@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,14 +20,19 @@ func TestDocumentedConfigurations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := 0
+	whole, blocks := 0, map[string]int{}
 	for _, page := range append(pages, "../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, m := range inline.FindAllStringSubmatch(string(text), -1) {
+			blocks[page]++
+			load(t, page, complete(m[1]))
+		}
 		for _, m := range regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 			block := m[1]
+			blocks[page]++
 			if got := string(config.Format([]byte(block))); got != block {
 				t.Errorf("%s: the layout should be\n%s", page, got)
 			}
@@ -35,9 +42,74 @@ func TestDocumentedConfigurations(t *testing.T) {
 			load(t, page, complete(block))
 		}
 	}
-	if whole < 2 {
-		t.Errorf("only %d whole configurations were found", whole)
+	if n := blocks["../docs/configuration.md"]; whole < 2 || n < 8 {
+		t.Errorf("only %d whole configurations were found, and %d snippets of the page about them", whole, n)
 	}
+}
+
+// inline is a block in the middle of a sentence.
+var inline = regexp.MustCompile("`((?:ignore|removed|table|mask|identity)[^`\\n]*\\{[^`\\n]*\\})`")
+
+// TestLinks follows the links between pages, down to their headings.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, "../README.md")
+	targets := map[string][]string{}
+	for _, page := range pages {
+		targets[page] = anchors(prose(t, page))
+	}
+	links := 0
+	for _, page := range pages {
+		for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(prose(t, page), -1) {
+			file, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			to := page
+			if file != "" {
+				to = filepath.Join(filepath.Dir(page), file)
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, m[1])
+			} else if anchor != "" && !slices.Contains(targets[to], anchor) {
+				t.Errorf("%s links to %s: that page has the headings %q", page, m[1], targets[to])
+			}
+		}
+	}
+	if links < 30 {
+		t.Errorf("only %d links were found", links)
+	}
+}
+
+// prose is a page without its blocks of code.
+func prose(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile("(?s)```.*?\n```").ReplaceAllString(string(text), "")
+}
+
+// anchors are the names under which headings can be linked to.
+func anchors(text string) []string {
+	var out []string
+	seen := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\w -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		name = strings.ReplaceAll(name, " ", "-")
+		if n := seen[name]; n > 0 {
+			out = append(out, name+"-"+strconv.Itoa(n))
+		} else {
+			out = append(out, name)
+		}
+		seen[name]++
+	}
+	return out
 }
 
 // complete adds to a part of a configuration what every configuration needs.

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"go/ast"
+	"go/token"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// texts returns the string literals below a node.
+func texts(n ast.Node) []string {
+	var out []string
+	ast.Inspect(n, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			s, _ := strconv.Unquote(lit.Value) // the compiler took it
+			out = append(out, s)
+		}
+		return true
+	})
+	return out
+}
+
+// argumentsAndBlocks finds the names that the configuration's code reads: the
+// lists required, optional and blocks of a schema, lists called ...Args, and the
+// types of block headers.
+func argumentsAndBlocks(f *ast.File) []string {
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ValueSpec:
+			if strings.HasSuffix(n.Names[0].Name, "Args") && len(n.Values) == len(n.Names) {
+				for _, v := range n.Values {
+					out = append(out, texts(v)...)
+				}
+			}
+		case *ast.KeyValueExpr:
+			key, _ := n.Key.(*ast.Ident)
+			switch {
+			case key == nil:
+			case key.Name == "required" || key.Name == "optional":
+				out = append(out, texts(n.Value)...)
+			case key.Name == "Type":
+				if lit, ok := n.Value.(*ast.BasicLit); ok {
+					out = append(out, texts(lit)...)
+				}
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// functionNames finds the functions that expressions can call.
+func functionNames(f *ast.File) []string {
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CompositeLit:
+			m, ok := n.Type.(*ast.MapType)
+			if !ok {
+				return true
+			}
+			sel, _ := m.Value.(*ast.SelectorExpr)
+			_, ofTexts := m.Value.(*ast.FuncType)
+			if sel != nil && sel.Sel.Name == "Function" || ofTexts {
+				for _, e := range n.Elts {
+					out = append(out, texts(e.(*ast.KeyValueExpr).Key)...)
+				}
+			}
+		case *ast.IndexExpr:
+			if id, ok := n.X.(*ast.Ident); ok && id.Name == "fs" {
+				out = append(out, texts(n.Index)...)
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// Every argument, block and function of the configuration is in its page, and
+// the page's list of functions holds no other.
+func TestConfigurationIsDocumented(t *testing.T) {
+	page := readPage(t, "docs/configuration.md")
+	names, funcs := map[string]bool{}, map[string]bool{}
+	for _, f := range sources(t, "../../config") {
+		for _, n := range argumentsAndBlocks(f) {
+			names[n] = true
+		}
+		for _, n := range functionNames(f) {
+			funcs[n] = true
+		}
+	}
+	if len(names) < 40 || len(funcs) < 50 || !names["partition_by"] || !names["skip_dump"] || !funcs["env"] {
+		t.Fatalf("the code seems to have only %d names and %d functions", len(names), len(funcs))
+	}
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		if !regexp.MustCompile("`[^`\n]*\\b" + n + "\\b[^`\n]*`").MatchString(page) {
+			t.Errorf("docs/configuration.md does not explain %s", n)
+		}
+	}
+	var listed []string
+	for _, row := range regexp.MustCompile("(?m)^\\| \\w[\\w ]* \\| `([^|]*)` *:?[^|]*\\|$").FindAllStringSubmatch(section(page, "## Expressions"), -1) {
+		for _, n := range strings.Fields(row[1]) {
+			listed = append(listed, strings.TrimRight(strings.SplitN(n, "(", 2)[0], "`"))
+		}
+	}
+	same(t, "functions", slices.Collect(maps.Keys(funcs)), listed)
+}
