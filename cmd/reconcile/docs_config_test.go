@@ -1,14 +1,18 @@
 package main
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/token"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"reconcile/sinks"
 )
 
 // texts returns the string literals below a node.
@@ -79,6 +83,24 @@ func functionNames(f *ast.File) []string {
 		return true
 	})
 	return out
+}
+
+// The page about reading has every field of current.json.
+func TestCurrentIsDocumented(t *testing.T) {
+	code := map[string]string{}
+	fields(reflect.TypeFor[sinks.Current](), "", code)
+	fields(reflect.TypeFor[sinks.CurrentTable](), "", code)
+	delete(code, "tables") // which the example shows
+	page := section(readPage(t, "docs/reading.md"), "## What a reader sees while an apply runs")
+	same(t, "fields of current.json", slices.Collect(maps.Keys(code)), firstCells(page))
+	_, example, _ := strings.Cut(page, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	dec := json.NewDecoder(strings.NewReader(example))
+	dec.DisallowUnknownFields()
+	var c sinks.Current
+	if err := dec.Decode(&c); err != nil || len(c.Tables) == 0 {
+		t.Errorf("the example is read as %+v, %v", c, err)
+	}
 }
 
 // Every argument, block and function of the configuration is in its page, and

@@ -365,7 +365,7 @@ func checkRecord(t *testing.T, typ, line string) {
 	if err := json.Unmarshal([]byte(line), &v); err != nil {
 		t.Fatal(err)
 	}
-	if v["format_version"] != float64(formatVersion) || documentedAt(typ) == false {
+	if v["format_version"] != float64(formatVersion) || !documentedAt(typ) {
 		t.Errorf("not a record of the page: %s", line)
 		return
 	}
