@@ -77,7 +77,7 @@ func (w *world) run(ctx context.Context, b *testing.B) {
 		b.Fatal(diags)
 	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(cfg.MemoryLimit / 100 * 90))
-	e, err := engine.New(cfg, engine.Options{Program: "0.1.0"})
+	e, err := engine.New(context.Background(), cfg, engine.Options{Program: "0.1.0"})
 	if err != nil {
 		b.Fatal(err)
 	}

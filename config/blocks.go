@@ -103,16 +103,15 @@ func (l *loader) loadSource(blocks hcl.Blocks) {
 	case "local":
 		l.loadLocalSource(b)
 	case "s3":
-		l.add(notYet(b.DefRange, `"s3" sources`, `Mirror the bucket to a folder and use source "local".`))
+		l.loadS3Source(b)
 	default:
-		l.add(errorAt(b.LabelRanges[0], "Unknown kind of source", "This version has source \"local\".%s", didYouMean(kind, []string{"local"})))
+		l.add(errorAt(b.LabelRanges[0], "Unknown kind of source", "This version has source \"s3\" and source \"local\".%s", didYouMean(kind, []string{"local", "s3"})))
 	}
 }
 
 func (l *loader) loadLocalSource(b *hcl.Block) {
 	c := l.content(b, schema{
 		required: []string{"path"}, optional: []string{"manifests"},
-		later:  []string{"bucket", "prefix", "region", "endpoint", "profile", "role_arn", "force_path_style", "manifest_bucket"},
 		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
 	})
 	l.cfg.Source = Source{Kind: "local", Manifests: defaultManifests}
@@ -120,6 +119,11 @@ func (l *loader) loadLocalSource(b *hcl.Block) {
 		l.cfg.Source.Path = p.abs
 		l.paths = append(l.paths, *p)
 	}
+	l.sourceBlocks(c)
+}
+
+// sourceBlocks reads what every kind of source has.
+func (l *loader) sourceBlocks(c *hcl.BodyContent) {
 	if s := l.str(c.Attributes["manifests"], true); s != nil {
 		if _, err := path.Match(s.value, "x"); err != nil || strings.Contains(s.value, "/") {
 			l.add(errorAt(s.rng, "Invalid glob", "%q must be a glob over the names of files in manifests/, as in \"sync_*.json\".", s.value))

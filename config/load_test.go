@@ -42,7 +42,8 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(out)
 	}
 	want := []any{filepath.Join(cfg.Dir, ".reconcile/state.db"), filepath.Join(cfg.Dir, ".reconcile/scratch"), int64(1 << 30), "warn",
-		Source{"local", filepath.Join(cfg.Dir, "dumps"), "*.json"}, Sink{"parquet", "lake", filepath.Join(cfg.Dir, "lake"), "zstd"}}
+		Source{Kind: "local", Path: filepath.Join(cfg.Dir, "dumps"), Manifests: "*.json"},
+		Sink{Kind: "parquet", Label: "lake", Path: filepath.Join(cfg.Dir, "lake"), Compression: "zstd"}}
 	got := []any{cfg.StatePath, cfg.ScratchDir, cfg.MemoryLimit, cfg.OnConflict, cfg.Source, *cfg.Sinks[0]}
 	if !filepath.IsAbs(cfg.Dir) || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -60,7 +61,7 @@ func TestFullSample(t *testing.T) {
 	if cfg == nil || out != "" {
 		t.Fatal(out)
 	}
-	if cfg.Source != (Source{"local", "/mirror", "sync_*.json"}) || cfg.MemoryLimit != 512<<20 || cfg.ScratchDir != "/var/tmp/reconcile" ||
+	if cfg.Source != (Source{Kind: "local", Path: "/mirror", Manifests: "sync_*.json"}) || cfg.MemoryLimit != 512<<20 || cfg.ScratchDir != "/var/tmp/reconcile" ||
 		cfg.StatePath != filepath.Join(cfg.Dir, "state/reconcile.db") || cfg.OnConflict != "fail" {
 		t.Errorf("settings: %+v %d %s %s %s", cfg.Source, cfg.MemoryLimit, cfg.ScratchDir, cfg.StatePath, cfg.OnConflict)
 	}
@@ -248,5 +249,40 @@ func TestParseVar(t *testing.T) {
 func TestLoadUnreadable(t *testing.T) {
 	if cfg, _, diags := Load(filepath.Join(t.TempDir(), "none"), Options{}); cfg != nil || !diags.HasErrors() {
 		t.Errorf("a missing folder gives %v", diags)
+	}
+}
+
+func TestS3(t *testing.T) {
+	cfg, out := loadText(t, `
+source "s3" {
+  bucket           = "csq-rs3-acme"
+  prefix           = "/exports/heap/"
+  region           = "eu-west-1"
+  endpoint         = "http://127.0.0.1:7070"
+  force_path_style = true
+  manifest_bucket  = "csq-vendor"
+  role_arn         = "arn:aws:iam::1:role/r"
+  external_id      = "x"
+}
+sink "parquet" "lake" {
+  path          = "s3://acme-curated/heap/"
+  profile       = "lake"
+  sse           = "aws:kms"
+  kms_key_id    = "k"
+  storage_class = "STANDARD_IA"
+  tags          = { team = "data" }
+}
+table "*" { sinks = [sink.parquet.lake] }
+`, Options{Version: "devel"})
+	if cfg == nil || out != "" {
+		t.Fatal(out)
+	}
+	wantSource := Source{Kind: "s3", Path: "s3://csq-rs3-acme/exports/heap", Manifests: "*.json", ManifestBucket: "csq-vendor",
+		S3: &S3{Bucket: "csq-rs3-acme", Prefix: "exports/heap", Region: "eu-west-1", Endpoint: "http://127.0.0.1:7070", ForcePathStyle: true,
+			RoleARN: "arn:aws:iam::1:role/r", ExternalID: "x"}}
+	wantSink := Sink{Kind: "parquet", Label: "lake", Path: "s3://acme-curated/heap", Compression: "zstd",
+		S3: &S3{Bucket: "acme-curated", Prefix: "heap", Profile: "lake", SSE: "aws:kms", KMSKeyID: "k", StorageClass: "STANDARD_IA", Tags: map[string]string{"team": "data"}}}
+	if !reflect.DeepEqual(cfg.Source, wantSource) || !reflect.DeepEqual(*cfg.Sinks[0], wantSink) {
+		t.Errorf("got %+v, %+v\nwant %+v, %+v", cfg.Source.S3, cfg.Sinks[0].S3, wantSource.S3, wantSink.S3)
 	}
 }

@@ -15,22 +15,25 @@ type placedPath struct {
 	sink    bool
 	written string
 	abs     string
+	s3      *S3 // nil when it is on this machine
 	rng     hcl.Range
 }
 
-// place reads a path of this machine. Relative ones start at the configuration's
-// folder.
+// place reads a path of this machine, or of a sink on S3. Relative ones start at
+// the configuration's folder.
 func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
 	s := l.str(a, true)
 	if s == nil {
 		return nil
 	}
 	if scheme, ok := urlScheme(s.value); ok {
-		if scheme == "s3" {
-			l.add(notYet(s.rng, "paths on S3", "Name a local folder, as in \"./lake\"."))
-		} else {
-			l.add(errorAt(s.rng, "Not a path", "%q is an address. Name a local folder, as in \"./lake\".", s.value))
+		if scheme == "s3" && strings.HasPrefix(what, "sink.") {
+			if s3 := l.s3Path(s); s3 != nil {
+				return &placedPath{what: what, written: s.value, abs: s3.URL(), s3: s3, rng: s.rng}
+			}
+			return nil
 		}
+		l.add(errorAt(s.rng, "Not a path", "%q is an address. Name a local folder, as in \"./lake\".", s.value))
 		return nil
 	}
 	if strings.ContainsRune(s.value, 0) {
@@ -92,9 +95,14 @@ func (l *loader) checkInSink(sink, other placedPath) {
 
 // within reports whether a path lies below a folder.
 func within(p, folder string) bool {
+	if onS3(p) != onS3(folder) {
+		return false
+	}
 	rel, err := filepath.Rel(folder, p)
 	return err == nil && rel != "." && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
+
+func onS3(p string) bool { return strings.HasPrefix(p, "s3://") }
 
 // firstBelow is the name right below folder on the way to p.
 func firstBelow(folder, p string) string {

@@ -47,19 +47,33 @@ func (l *loader) loadSinks() {
 			continue
 		}
 		c := l.content(d.block, schema{
-			required: []string{"path"}, optional: []string{"compression"},
-			later: []string{"region", "endpoint", "profile", "role_arn", "force_path_style"},
+			required: []string{"path"}, optional: slices.Concat([]string{"compression"}, connectArgs, writeArgs),
 		})
 		d.sink.Compression = "zstd"
 		if s := l.oneOf(c.Attributes["compression"], "zstd", "snappy", "none"); s != nil {
 			d.sink.Compression = s.value
 		}
 		if p := l.place(c.Attributes["path"], d.sink.Address()); p != nil {
-			d.sink.Path = p.abs
+			d.sink.Path, d.sink.S3 = p.abs, p.s3
 			p.sink = true
 			l.paths = append(l.paths, *p)
+			l.loadSinkS3(c, d.sink)
 		}
 		l.cfg.Sinks = append(l.cfg.Sinks, d.sink)
+	}
+}
+
+// loadSinkS3 reads the arguments of a sink on S3; others have none of them.
+func (l *loader) loadSinkS3(c *hcl.BodyContent, s *Sink) {
+	if s.S3 != nil {
+		l.connect(c, s.S3)
+		l.written(c, s.S3)
+		return
+	}
+	for _, name := range slices.Concat(connectArgs, writeArgs) {
+		if a := c.Attributes[name]; a != nil {
+			l.add(errorAt(a.NameRange, "Not on S3", "%q is for sinks on S3, whose path is \"s3://bucket/folder\".", name))
+		}
 	}
 }
 

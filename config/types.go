@@ -35,16 +35,20 @@ func (c *Config) GoString() string { return c.String() }
 
 // Source says where the export lies.
 type Source struct {
-	Kind      string // "local"
-	Path      string // folder, absolute
+	Kind      string // "local" or "s3"
+	Path      string // folder, absolute, or URL
 	Manifests string // glob over the names in manifests/, "*.json" by default
+	S3        *S3    // nil of a local source
+	// ManifestBucket is the one bucket that manifests may name; empty for any.
+	ManifestBucket string
 }
 
 // Sink is one declared sink.
 type Sink struct {
 	Kind        string // "parquet"
 	Label       string
-	Path        string // folder, absolute
+	Path        string // folder, absolute, or URL
+	S3          *S3    // nil of a local sink
 	Compression string // "zstd", "snappy" or "none"
 }
 

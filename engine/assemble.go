@@ -56,7 +56,7 @@ func (a *assembler) flush(ctx context.Context) error {
 		}
 		a.w = w
 	}
-	a.dedupSources()
+	a.srcs = dedupSources(a.srcs, a.picks)
 	a.fill()
 	if err := a.w.Write(ctx, &a.out); err != nil {
 		return err
@@ -70,11 +70,11 @@ func (a *assembler) flush(ctx context.Context) error {
 
 // dedupSources names each source batch once: interleaved cursors name them
 // again and again.
-func (a *assembler) dedupSources() {
+func dedupSources(srcs []*column.Batch, picks []column.Pick) []*column.Batch {
 	index := map[*column.Batch]uint32{}
-	to := make([]uint32, len(a.srcs))
-	uniq := a.srcs[:0:0]
-	for i, s := range a.srcs {
+	to := make([]uint32, len(srcs))
+	uniq := srcs[:0:0]
+	for i, s := range srcs {
 		n, ok := index[s]
 		if !ok {
 			n = uint32(len(uniq))
@@ -83,10 +83,10 @@ func (a *assembler) dedupSources() {
 		}
 		to[i] = n
 	}
-	for i := range a.picks {
-		a.picks[i].Src = to[a.picks[i].Src]
+	for i := range picks {
+		picks[i].Src = to[picks[i].Src]
 	}
-	a.srcs = append(a.srcs[:0], uniq...)
+	return uniq
 }
 
 // fill builds the published columns of the gathered rows.

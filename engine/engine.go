@@ -62,25 +62,20 @@ type Engine struct {
 	sinks  map[string]sinks.Sink // by root
 	down   map[string]error      // sinks that failed, by root
 	stuck  map[string]error      // tables whose last commit cannot be finished
+	// openPlace returns the store of a sink's root.
+	openPlace func(root string) (blob.Store, error)
 	lim    limits
 }
 
-// New returns an engine. It reads nothing yet.
-func New(cfg *config.Config, o Options) (*Engine, error) {
+// New returns an engine. It reads nothing of the source and the sinks yet.
+func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
 	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}}
 	e.store = state.Open(cfg.StatePath, state.Options{Program: o.Program, InlineLimit: o.Tuning.Inline})
-	src, err := blob.NewLocal(cfg.Source.Path)
-	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", cfg.Source.Path, err)
-	}
-	e.source = dump.Open(src, dump.Options{Manifests: cfg.Source.Manifests})
-	for _, s := range cfg.Sinks {
-		if _, err := e.openSink(s.Path, s.Compression); err != nil {
-			return nil, err
-		}
+	if err := e.openStores(ctx); err != nil {
+		return nil, err
 	}
 	t := o.Tuning
 	e.lim = limits{workers: o.Parallelism, memory: t.Memory, scratch: cfg.ScratchDir, spillGroup: t.SpillGroup,
@@ -108,7 +103,7 @@ func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
 	if s, ok := e.sinks[root]; ok {
 		return s, nil
 	}
-	st, err := blob.NewLocal(root)
+	st, err := e.openPlace(root)
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}

@@ -82,7 +82,7 @@ func (h *harness) engine() *Engine {
 	h.t.Helper()
 	o := h.opts
 	o.Program, o.Parallelism, o.Tuning = "0.1.0", 2, h.tuning
-	e, err := New(h.config(), o)
+	e, err := New(context.Background(), h.config(), o)
 	if err != nil {
 		h.t.Fatal(err)
 	}

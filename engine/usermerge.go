@@ -58,6 +58,7 @@ func (m *userMerger) flush() error {
 		return nil
 	}
 	s := m.r.schema
+	m.srcs = dedupSources(m.srcs, m.picks)
 	f := &userFold{s: s, meta: m.meta, issues: map[int][]issue{}}
 	m.cast(f)
 	f.group()

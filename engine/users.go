@@ -185,6 +185,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	if len(k.picks) == 0 {
 		return nil
 	}
+	k.srcs = dedupSources(k.srcs, k.picks)
 	out := &column.Batch{N: len(k.picks), Cols: k.s.storedColumns()}
 	for _, m := range k.meta {
 		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)

@@ -54,7 +54,7 @@ yes; 3 applied in part, because something is held or failed, safe to run again;
 // runApply takes the lock and finishes what an earlier apply committed before
 // it plans: the plan is then of a state that only this process can change.
 func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err error) {
-	e, cfg, err := s.engine(&o.engineFlags)
+	e, cfg, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {
 		return 0, err
 	}

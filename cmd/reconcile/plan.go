@@ -39,7 +39,7 @@ func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err err
 	if o.out != "" {
 		return 0, errors.New("plan -out=FILE comes in a later version of reconcile: this one has no saved plans. `reconcile apply` shows its plan and asks before it changes anything")
 	}
-	e, _, err := s.engine(&o.engineFlags)
+	e, _, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {
 		return 0, err
 	}

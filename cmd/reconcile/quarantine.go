@@ -60,7 +60,7 @@ type quarantined struct {
 }
 
 func listQuarantine(ctx context.Context, s *session, o *quarantineOptions) error {
-	e, err := s.reader(&o.configFlags)
+	e, err := s.reader(ctx, &o.configFlags)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func listQuarantine(ctx context.Context, s *session, o *quarantineOptions) error
 }
 
 func exportQuarantine(ctx context.Context, s *session, o *quarantineOptions) error {
-	e, err := s.reader(&o.configFlags)
+	e, err := s.reader(ctx, &o.configFlags)
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func (s *session) limitMemory(cfg *config.Config, mappings int) {
 }
 
 // engine loads the configuration and returns an engine for it.
-func (s *session) engine(o *engineFlags) (*engine.Engine, *config.Config, error) {
+func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *config.Config, error) {
 	cfg, err := s.load(&o.configFlags)
 	if err != nil {
 		return nil, nil, err
@@ -147,13 +147,13 @@ func (s *session) engine(o *engineFlags) (*engine.Engine, *config.Config, error)
 	for _, t := range o.acceptLoss {
 		opts.AcceptLoss = append(opts.AcceptLoss, strings.TrimPrefix(t, "table."))
 	}
-	e, err := engine.New(cfg, opts)
+	e, err := engine.New(ctx, cfg, opts)
 	return e, cfg, err
 }
 
 // reader is engine for commands that only read the state.
-func (s *session) reader(c *configFlags) (*engine.Engine, error) {
-	e, _, err := s.engine(&engineFlags{configFlags: *c, refresh: true})
+func (s *session) reader(ctx context.Context, c *configFlags) (*engine.Engine, error) {
+	e, _, err := s.engine(ctx, &engineFlags{configFlags: *c, refresh: true})
 	return e, err
 }
 

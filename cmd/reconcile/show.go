@@ -19,7 +19,7 @@ What is pending, ` + "`reconcile plan`" + ` says.`,
 		c.common.jsonFlag(f)
 	}
 	c.run = func(ctx context.Context, s *session, _ []string) (int, error) {
-		e, err := s.reader(&o)
+		e, err := s.reader(ctx, &o)
 		if err != nil {
 			return 0, err
 		}

@@ -167,7 +167,7 @@ func (r *entryReader) file() error {
 	if err != nil {
 		return err
 	}
-	key, err := keyOf(url)
+	key, err := r.m.at.key(url)
 	if err != nil {
 		r.m.fault("a file of entry %d of its tables %v", len(r.m.entries), err)
 		return nil
@@ -176,10 +176,16 @@ func (r *entryReader) file() error {
 	return nil
 }
 
-// keyOf returns the key of an address: s3://bucket/key means the key under the
-// source, whatever the bucket, and anything else is such a key itself. Nothing
-// is decoded.
-func keyOf(url string) (string, error) {
+// addresses says what the addresses in a manifest mean.
+type addresses struct {
+	bucket string // the only one that they may name; empty for any
+	prefix string // folder of the source in its bucket
+}
+
+// key returns the key of an address: s3://bucket/key means the key under the
+// source, and anything else is such a key itself. The source's own prefix is
+// taken off; a mirror below a prefix keeps keys that lack it. Nothing is decoded.
+func (a addresses) key(url string) (string, error) {
 	key := url
 	if scheme, rest, ok := strings.Cut(url, "://"); ok && isScheme(scheme) {
 		switch strings.ToLower(scheme) {
@@ -192,6 +198,12 @@ func keyOf(url string) (string, error) {
 		if bucket == "" || key == "" {
 			return "", fmt.Errorf("has the address %s, which lacks a bucket or a key", abbreviate(url))
 		}
+		if a.bucket != "" && bucket != a.bucket {
+			return "", fmt.Errorf("has the address %s, which is not in the bucket %s (manifest_bucket = %q would allow it)", abbreviate(url), a.bucket, bucket)
+		}
+	}
+	if a.prefix != "" {
+		key = strings.TrimPrefix(key, a.prefix+"/")
 	}
 	if err := blob.CheckKey(key); err != nil {
 		return "", fmt.Errorf("has the address %s, which is never read: %s", abbreviate(url), err.(*blob.KeyError).Reason)

@@ -41,7 +41,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 		}
 		return c, nil
 	}
-	m, err := parseManifest(data)
+	m, err := parseManifest(data, s.at)
 	c.hasID, c.dump.ID, c.notices = m.hasID, m.id, m.notices
 	switch {
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 // manifest is what one manifest says, before its meaning is judged against
 // that of others.
 type manifest struct {
+	at         addresses
 	id         int64
 	hasID      bool
 	hasTables  bool
@@ -45,8 +46,8 @@ func (m *manifest) reason() string {
 // something is wrong: with text that is not JSON as an error, with what breaks
 // the dump in faults, with what breaks one table in its entry. The manifest
 // keeps slices of data, which nobody may change afterwards.
-func parseManifest(data []byte) (*manifest, error) {
-	m := &manifest{}
+func parseManifest(data []byte, at addresses) (*manifest, error) {
+	m := &manifest{at: at}
 	s := strings.TrimPrefix(unsafe.String(unsafe.SliceData(data), len(data)), "\ufeff")
 	if strings.TrimSpace(s) == "" {
 		return m, errors.New("it is empty")
@@ -183,7 +184,7 @@ func (m *manifest) readProperties(p *scanner) error {
 	if err != nil || url == "" {
 		return err
 	}
-	m.properties, err = keyOf(url)
+	m.properties, err = m.at.key(url)
 	if err != nil {
 		m.fault("its property_definitions %v", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 func parse(t *testing.T, s string) *manifest {
 	t.Helper()
-	m, err := parseManifest([]byte(s))
+	m, err := parseManifest([]byte(s), addresses{})
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}
@@ -48,7 +48,7 @@ func TestBrokenManifests(t *testing.T) {
 		`[]`:                       "not a JSON object",
 		"{\"dump_id\":1,\"\xff\"}": "not valid UTF-8",
 	} {
-		if _, err := parseManifest([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseManifest([]byte(text), addresses{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
@@ -241,7 +241,7 @@ func FuzzManifest(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := parseManifest(data)
+		m, err := parseManifest(data, addresses{})
 		if err != nil || m.faulty > 0 {
 			return
 		}
@@ -260,10 +260,30 @@ func FuzzManifest(f *testing.F) {
 				t.Fatal("a table without a name")
 			}
 			for _, f := range e.Files {
-				if k, err := keyOf(f.URL); err != nil || k != f.Key || strings.HasPrefix(k, "/") || strings.Contains("/"+k+"/", "/../") {
+				if k, err := m.at.key(f.URL); err != nil || k != f.Key || strings.HasPrefix(k, "/") || strings.Contains("/"+k+"/", "/../") {
 					t.Fatalf("key %q of %q climbs out", f.Key, f.URL)
 				}
 			}
 		}
 	})
+}
+
+func TestAddresses(t *testing.T) {
+	at := addresses{bucket: "b", prefix: "heap/x"}
+	for url, want := range map[string]string{
+		"s3://b/heap/x/sync_1/a.avro": "sync_1/a.avro",
+		"s3://b/sync_1/a.avro":        "sync_1/a.avro",
+		"heap/x/sync_1/a.avro":        "sync_1/a.avro",
+		"sync_1/a.avro":               "sync_1/a.avro",
+		"s3://b/heap/xy/a.avro":       "heap/xy/a.avro",
+	} {
+		if key, err := at.key(url); err != nil || key != want {
+			t.Errorf("%s: %q, %v; want %q", url, key, err, want)
+		}
+	}
+	for _, url := range []string{"s3://c/heap/x/a.avro", "s3://B/a.avro", "s3://b/heap/x/../../a.avro", "s3://b/heap/x//etc"} {
+		if key, err := at.key(url); err == nil {
+			t.Errorf("%s: taken as %q", url, key)
+		}
+	}
 }

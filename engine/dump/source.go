@@ -23,6 +23,11 @@ type Options struct {
 	// Manifests is a glob over the names in manifests/, "*.json" if empty. As in
 	// a shell, names that begin with a dot need a glob that does.
 	Manifests string
+	// Bucket is the only one that manifests may name; empty for any.
+	Bucket string
+	// Prefix is the folder of the source in its bucket, which the keys in
+	// manifests begin with.
+	Prefix string
 	// Retry says how reads are tried again; the zero Retry is the default.
 	Retry blob.Retry
 }
@@ -32,6 +37,7 @@ type Options struct {
 type Source struct {
 	store blob.Store
 	glob  string
+	at    addresses
 }
 
 // Open returns the source in a store. It reads nothing.
@@ -39,7 +45,7 @@ func Open(store blob.Store, o Options) *Source {
 	if o.Manifests == "" {
 		o.Manifests = "*.json"
 	}
-	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests}
+	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{o.Bucket, o.Prefix}}
 }
 
 // Root identifies the source, as messages name it.

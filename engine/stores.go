@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/internal/blob"
+	"reconcile/internal/blob/s3blob"
+)
+
+// sourceGrace is how long a listed file on S3 may take to appear.
+const sourceGrace = 3 * time.Second
+
+// openStores opens the source and the declared sinks.
+func (e *Engine) openStores(ctx context.Context) error {
+	src := e.cfg.Source
+	st, err := openStore(ctx, src.Path, src.S3, sourceGrace)
+	if err != nil {
+		return fmt.Errorf("source %s: %w", src.Path, err)
+	}
+	o := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket}
+	if src.S3 != nil {
+		o.Prefix = src.S3.Prefix
+	}
+	e.source = dump.Open(st, o)
+	e.openPlace = func(root string) (blob.Store, error) { return openStore(ctx, root, e.s3Of(root), 0) }
+	for _, s := range e.cfg.Sinks {
+		if _, err := e.openSink(s.Path, s.Compression); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// s3Of says how a sink's root on S3 is reached: as its declaration says, or,
+// when the configuration no longer has it, as that of another sink, first of
+// one in the same bucket. It is nil for a folder.
+func (e *Engine) s3Of(root string) *config.S3 {
+	rest, ok := strings.CutPrefix(root, "s3://")
+	if !ok {
+		return nil
+	}
+	bucket, prefix, _ := strings.Cut(rest, "/")
+	var like *config.S3
+	for _, s := range e.cfg.Sinks {
+		switch {
+		case s.S3 == nil:
+		case s.Path == root:
+			return s.S3
+		case like == nil || like.Bucket != bucket && s.S3.Bucket == bucket:
+			like = s.S3
+		}
+	}
+	out := config.S3{}
+	if like != nil {
+		out = *like
+	}
+	out.Bucket, out.Prefix = bucket, prefix
+	return &out
+}
+
+// openStore opens a folder, or with c a folder in a bucket.
+func openStore(ctx context.Context, place string, c *config.S3, grace time.Duration) (blob.Store, error) {
+	if c == nil {
+		return blob.NewLocal(place)
+	}
+	return s3blob.New(ctx, s3blob.Options{
+		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint, ForcePathStyle: c.ForcePathStyle,
+		Profile: c.Profile, RoleARN: c.RoleARN, ExternalID: c.ExternalID, SessionName: c.SessionName, Grace: grace,
+		Write: s3blob.Write{SSE: c.SSE, KMSKeyID: c.KMSKeyID, BucketKey: c.BucketKey, ACL: c.ACL,
+			StorageClass: c.StorageClass, Tags: c.Tags, Checksum: c.Checksum},
+	})
+}
