@@ -64,7 +64,7 @@ type Engine struct {
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	// openPlace returns the store of a sink's root.
 	openPlace func(root string) (blob.Store, error)
-	lim    limits
+	lim       limits
 }
 
 // New returns an engine. It reads nothing of the source and the sinks yet.

@@ -42,6 +42,7 @@ type harness struct {
 	tuning    Tuning
 	opts      Options
 	fails     *failpoint.Set
+	remote    *bucketPair // where source and sink are on S3
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
@@ -105,6 +106,7 @@ func (h *harness) apply() (*Result, error) {
 	if h.fails != nil {
 		ctx = failpoint.With(ctx, h.fails)
 	}
+	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	e := h.engine()
 	l, err := e.Lock(ctx, "test")
 	if err != nil {
@@ -126,6 +128,7 @@ func (h *harness) apply() (*Result, error) {
 // everything as it was.
 func (h *harness) exactPlan() map[string]Counts {
 	h.t.Helper()
+	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	before := h.tree()
 	h.opts.Exact = true
 	e := h.engine()
@@ -194,8 +197,8 @@ func (h *harness) checkIdle() {
 // tree lists what the state and the sink consist of.
 func (h *harness) tree() []string {
 	var out []string
-	for _, top := range []string{"lake", "state"} {
-		_ = filepath.WalkDir(filepath.Join(h.dir, top), func(p string, d fs.DirEntry, err error) error {
+	for _, top := range []string{h.folder(filepath.Join(h.dir, "lake")), filepath.Join(h.dir, "state")} {
+		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") {
 				return nil
 			}
@@ -236,7 +239,7 @@ func (h *harness) check() {
 		}
 		diff := h.diffQuarantine(name, want)
 		for _, sink := range t.Sinks {
-			got, columns := h.read(filepath.Join(sink.Path, t.Folder), name, want)
+			got, columns := h.read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
 			diff = append(append(diff, want.Diff(got)...), want.DiffColumns(columns)...)
 		}
 		if len(diff) > 0 {
@@ -449,7 +452,7 @@ func randomConfig(r *rand.Rand) string {
 func TestMasterProperty(t *testing.T) {
 	for i := range *flagWorlds {
 		seed := *flagSeed + int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, nil) })
 	}
 }
 
@@ -469,7 +472,7 @@ func unclear(d *model.Dump) bool {
 	return false
 }
 
-func randomWorld(t *testing.T, seed int64) {
+func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	r := rand.New(rand.NewSource(seed))
 	opt := model.GenOptions{Tame: seed%3 == 0}
 	if seed%4 == 1 {
@@ -477,6 +480,9 @@ func randomWorld(t *testing.T, seed int64) {
 	}
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
+	if remote != nil {
+		h.remote, h.prelude = remote, remote.prelude()
+	}
 	order := slices.Clone(w.Dumps)
 	switch r.Intn(3) {
 	case 0:

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"reconcile/internal/blob/s3test"
+)
+
+// bucketPair is where the export and the lake of a harness are when they are on
+// S3. The server keeps objects as files, so that what it holds can be read.
+type bucketPair struct {
+	server  *s3test.Server
+	in, out string
+	sent    map[string]string // what was uploaded, by key
+}
+
+func newBucketPair(t *testing.T, s *s3test.Server) *bucketPair {
+	return &bucketPair{server: s, in: s.Bucket(t), out: s.Bucket(t), sent: map[string]string{}}
+}
+
+func (b *bucketPair) prelude() string {
+	at := fmt.Sprintf("endpoint = %q\nforce_path_style = true\nregion = %q\n", b.server.Endpoint, b.server.Region)
+	return fmt.Sprintf(`
+source "s3" {
+  bucket = %q
+  prefix = "export"
+  manifest_bucket = "csq-rs3-test"
+  %s}
+reconcile {
+  state "local" { path = "../state/state.db" }
+  scratch_dir = "../scratch"
+}
+sink "parquet" "lake" {
+  path = "s3://%s/lake"
+  %s}
+`, b.in, at, b.out, at)
+}
+
+// folder returns where a sink's files can be read.
+func (h *harness) folder(sink string) string {
+	if h.remote == nil {
+		return sink
+	}
+	return filepath.Join(h.remote.server.Dir, h.remote.out, "lake")
+}
+
+// upload makes the export in the bucket what it is in a folder.
+func (b *bucketPair) upload(t *testing.T, dir string) {
+	t.Helper()
+	if b == nil {
+		return
+	}
+	client, have := b.server.Client(), map[string]bool{}
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		key := "export/" + filepath.ToSlash(rel)
+		have[key] = true
+		if was, ok := b.sent[key]; ok && was == string(data) {
+			return nil
+		}
+		b.sent[key] = string(data)
+		_, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.in, Key: &key, Body: bytes.NewReader(data)})
+		return err
+	})
+	for key := range b.sent {
+		if !have[key] && err == nil {
+			delete(b.sent, key)
+			_, err = client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &b.in, Key: &key})
+		}
+	}
+	if err != nil && !strings.Contains(err.Error(), "no such file") {
+		t.Fatal(err)
+	}
+}
+
+// TestMasterPropertyOnS3 plays random worlds from one bucket to another.
+func TestMasterPropertyOnS3(t *testing.T) {
+	s := s3test.Start(t)
+	s.Setenv(t)
+	for i := range max(*flagWorlds/10, 1) {
+		seed := *flagSeed + 3*int64(i)
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s)) })
+	}
+}
