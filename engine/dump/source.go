@@ -132,7 +132,7 @@ func (s *Source) List(ctx context.Context) (*Listing, error) {
 }
 
 // place names a manifest, or their folder, for messages.
-func (s *Source) place(name string) string { return path.Join(s.Root(), folder, name) }
+func (s *Source) place(name string) string { return s.Root() + "/" + path.Join(folder, name) }
 
 // manifests returns the keys of the manifests, and how many files their folder
 // holds in all.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 
 	"reconcile/internal/blob"
 	"reconcile/sinks"
@@ -28,7 +27,7 @@ func (s *sink) Current(ctx context.Context) (*sinks.Current, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := path.Join(s.Root(), current)
+	file := s.place(current)
 	// The version first: a newer one may change what the rest looks like.
 	var v struct {
 		Version *int `json:"version"`

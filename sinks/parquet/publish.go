@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
@@ -200,7 +199,7 @@ func (r readerWithContext) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-func (s *sink) place(key string) string { return path.Join(s.Root(), key) }
+func (s *sink) place(key string) string { return s.Root() + "/" + key }
 
 func (s *sink) drift(key, why string) error {
 	return fmt.Errorf("%s: %w: %s", s.place(key), sinks.ErrDrift, why)
