@@ -23,6 +23,7 @@ type sourceFile struct {
 type use struct {
 	field int
 	name  string // as delivered
+	float bool   // float or double, which no id is
 	col   column.Column
 }
 
@@ -78,7 +79,7 @@ func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
 		if target >= 0 && field.Name != s.payload[target].Delivered {
 			p.spelled = append(p.spelled, s.payload[target].fold)
 		}
-		b.uses = append(b.uses, use{field: fi, name: field.Name, col: column.Column{Type: nativeType(field.Native)}})
+		b.uses = append(b.uses, newUse(fi, field))
 	}
 	for _, target := range sortedKeys(byTarget) {
 		b := byTarget[target]
@@ -93,18 +94,76 @@ func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
 	return p, nil
 }
 
+func newUse(i int, f avro.Field) use {
+	return use{field: i, name: f.Name, float: f.Float, col: column.Column{Type: nativeType(f.Native)}}
+}
+
 // settle decides how the values of a binding travel.
 func (b *binding) settle(s *schema) {
-	if b.target < 0 {
-		return
+	text := len(b.uses) > 1 // winner takes texts
+	if b.target >= 0 {
+		p := s.payload[b.target]
+		b.direct = len(b.uses) == 1 && p.typ == typeString && p.mask == config.MaskNone
+		text = text || p.typ == typeString
 	}
-	p := s.payload[b.target]
-	b.direct = len(b.uses) == 1 && p.typ == typeString && p.mask == config.MaskNone
-	if p.typ == typeString || len(b.uses) > 1 {
-		for i := range b.uses {
-			b.uses[i].col.Type = typeString
+	if text {
+		b.texts()
+	}
+}
+
+// texts makes the values of a binding travel as texts.
+func (b *binding) texts() {
+	for i := range b.uses {
+		b.uses[i].col.Type = typeString
+	}
+}
+
+// winner returns the column whose values count, and the use that each row takes
+// its value from. Of several spellings the last that has a value wins; lose is
+// told of the others.
+func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, func(row int) *use) {
+	if len(b.uses) == 1 {
+		return &b.uses[0].col, func(int) *use { return &b.uses[0] }
+	}
+	out := &column.Column{Type: typeString, Dict: column.NewDict()}
+	from := make([]int, n)
+	for row := range n {
+		last := -1
+		for u := range b.uses {
+			if b.uses[u].col.IsNull(row) {
+				continue
+			}
+			if last >= 0 {
+				lose(row, &b.uses[last])
+			}
+			last = u
+		}
+		if last < 0 {
+			out.AppendNulls(1)
+			last = len(b.uses) - 1
+		} else {
+			out.AppendBytes(b.uses[last].col.Bytes(row))
+		}
+		from[row] = last
+	}
+	return out, func(row int) *use { return &b.uses[from[row]] }
+}
+
+// castID casts the winner of a binding to ids. What a float or double delivered
+// is no id, though its text may look like one.
+func (b *binding) castID(src, dst *column.Column, from func(row int) *use) []column.Fail {
+	base := dst.Len()
+	fails := column.CastID(src, dst)
+	if !slices.ContainsFunc(b.uses, func(u use) bool { return u.float }) {
+		return fails
+	}
+	for row := range src.Len() {
+		if !dst.IsNull(base+row) && from(row).float {
+			fails = append(fails, column.Fail{Row: row, Text: column.AppendText(nil, src, row)})
+			dst.SetNull(base + row)
 		}
 	}
+	return fails
 }
 
 func nativeType(n avro.Native) column.Type {

@@ -105,7 +105,7 @@ func (b *builder) bind(bd *binding, n int, failCasts bool) error {
 	if bd.direct {
 		c, name := &b.cols[bd.target], bd.uses[0].name
 		if b.schema.kind == kindUsers {
-			b.noteSpelling(c, len(c.Codes)-n, n, &b.schema.payload[bd.target], func(int) string { return name })
+			b.noteSpelling(c, len(c.Codes)-n, n, &b.schema.payload[bd.target], func(int) *use { return &bd.uses[0] })
 		} else {
 			b.repair(c, name, n)
 		}
@@ -116,19 +116,19 @@ func (b *builder) bind(bd *binding, n int, failCasts bool) error {
 			column.MaskColumn(&bd.uses[i].col, b.schema.payload[bd.target].key)
 		}
 	}
-	src, names := b.winner(bd, n)
+	src, from := bd.winner(n, b.loser(bd))
 	switch bd.target {
 	case targetUser:
-		column.CastID(src, &b.user)
+		bd.castID(src, &b.user, from)
 		return nil
 	case targetKey:
-		column.CastID(src, &b.key)
+		bd.castID(src, &b.key, from)
 		return nil
 	}
 	p := &b.schema.payload[bd.target]
 	dst := &b.cols[bd.target]
 	if b.schema.kind == kindUsers {
-		b.keepUncast(src, dst, p, n, names)
+		b.keepUncast(src, dst, p, n, from)
 		return nil
 	}
 	var fails []column.Fail
@@ -139,7 +139,7 @@ func (b *builder) bind(bd *binding, n int, failCasts bool) error {
 	case isTimestampName(p.fold):
 		fails = column.CastTimestamp(src, dst)
 	case isIDName(p.fold):
-		fails = column.CastID(src, dst)
+		fails = bd.castID(src, dst, from)
 	default:
 		fails = column.Cast(src, p.typ, dst)
 	}
@@ -147,42 +147,20 @@ func (b *builder) bind(bd *binding, n int, failCasts bool) error {
 		if failCasts && !f.Kept {
 			return &castError{column: p.Delivered, value: string(f.Text), typ: p.typ}
 		}
-		b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: names(f.Row), Value: append([]byte(nil), f.Text...)})
+		b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
 	}
 	return nil
 }
 
-// winner returns the column whose values count, and the name under which each
-// row delivered it. Of several spellings the last that has a value wins and the
-// others are rescued.
-func (b *builder) winner(bd *binding, n int) (*column.Column, func(row int) string) {
-	if len(bd.uses) == 1 {
-		name := bd.uses[0].name
-		return &bd.uses[0].col, func(int) string { return name }
+// loser returns what becomes of a value that another spelling of its name
+// outdoes: it is rescued, unless its column is masked.
+func (b *builder) loser(bd *binding) func(row int, u *use) {
+	if bd.target >= 0 && b.schema.payload[bd.target].mask != config.MaskNone {
+		return func(int, *use) {}
 	}
-	masked := bd.target >= 0 && b.schema.payload[bd.target].mask != config.MaskNone
-	out := &column.Column{Type: typeString, Dict: column.NewDict()}
-	from := make([]int, n)
-	for row := range n {
-		last := -1
-		for u := range bd.uses {
-			if bd.uses[u].col.IsNull(row) {
-				continue
-			}
-			if last >= 0 && !masked {
-				b.items[row] = append(b.items[row], column.Rescued{Name: bd.uses[last].name, Value: append([]byte(nil), bd.uses[last].col.Bytes(row)...)})
-			}
-			last = u
-		}
-		if last < 0 {
-			out.AppendNulls(1)
-			last = len(bd.uses) - 1
-		} else {
-			out.AppendBytes(bd.uses[last].col.Bytes(row))
-		}
-		from[row] = last
+	return func(row int, u *use) {
+		b.items[row] = append(b.items[row], column.Rescued{Name: u.name, Value: append([]byte(nil), u.col.Bytes(row)...)})
 	}
-	return out, func(row int) string { return bd.uses[from[row]].name }
 }
 
 // repair replaces invalid UTF-8 among the last n values of a column that was
@@ -208,7 +186,7 @@ func (b *builder) repair(c *column.Column, name string, n int) {
 
 // keepUncast copies the texts of a users column as they are: users are cast
 // when they are merged.
-func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, names func(int) string) {
+func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, from func(int) *use) {
 	base := len(dst.Codes)
 	for row := range n {
 		if src.IsNull(row) {
@@ -217,17 +195,28 @@ func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, names f
 			dst.AppendBytes(src.Bytes(row))
 		}
 	}
-	b.noteSpelling(dst, base, n, p, names)
+	b.noteSpelling(dst, base, n, p, from)
 }
 
-// spellingKey marks, among the notes of a users row, the spelling under which
-// a column was delivered where it is not the column's own.
-const spellingKey = "\x00"
+// What marks the notes of a users row. No delivered name holds a NUL.
+const (
+	// spellingKey: the spelling under which a column was delivered where it is
+	// not the column's own.
+	spellingKey = "\x00"
+	// floatKey, which begins like it: an id that came as a float or double and
+	// so does not cast.
+	floatKey = "\x00\x00"
+)
 
-func (b *builder) noteSpelling(c *column.Column, base, n int, p *payload, names func(int) string) {
+func (b *builder) noteSpelling(c *column.Column, base, n int, p *payload, from func(int) *use) {
+	id := isIDName(p.fold)
 	for row := range n {
-		if name := names(row); name != p.Delivered && !c.IsNull(base+row) {
-			b.items[row] = append(b.items[row], column.Rescued{Name: spellingKey + p.fold, Value: []byte(name)})
+		u := from(row)
+		if u.name != p.Delivered && !c.IsNull(base+row) {
+			b.items[row] = append(b.items[row], column.Rescued{Name: spellingKey + p.fold, Value: []byte(u.name)})
+		}
+		if id && u.float && !c.IsNull(base+row) {
+			b.items[row] = append(b.items[row], column.Rescued{Name: floatKey + p.fold})
 		}
 	}
 }

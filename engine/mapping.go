@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
@@ -43,7 +44,7 @@ func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry)
 	m := &mappingRead{dump: id, digest: e.Digest}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
-		sf := sourceFile{dump: id, index: i, key: f.Key}
+		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
 		if err := m.readFile(ctx, src, sf, b); err != nil {
 			return nil, &fileError{sf, err}
 		}
@@ -67,20 +68,8 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 		return err
 	}
 	fields := sc.Header().Fields()
-	names := [...]string{colFrom, colTo, colTime}
-	var src3, out [3]column.Column
-	var at [3]int
-	dst := make([]*column.Column, len(fields))
-	for i, n := range names {
-		at[i] = -1
-		for j, fl := range fields {
-			if fold(fl.Name) == n {
-				at[i] = j
-				src3[i].Type = nativeType(fl.Native)
-				dst[j] = &src3[i]
-			}
-		}
-	}
+	mf := &mappingFile{file: f, dst: make([]*column.Column, len(fields))}
+	mf.bind(fields)
 	first := 0
 	for {
 		if err := ctx.Err(); err != nil {
@@ -91,35 +80,79 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 		if err != nil || !ok {
 			return err
 		}
-		for i := range src3 {
-			src3[i].Reset()
-		}
-		if err := dec.Decode(&blk, dst); err != nil {
+		mf.reset()
+		if err := dec.Decode(&blk, mf.dst); err != nil {
 			return err
 		}
-		n := int(blk.Count)
-		out = [3]column.Column{{Type: typeInt64}, {Type: typeInt64}, {Type: typeTimestamp}}
-		for i := range out {
-			switch {
-			case at[i] < 0:
-				out[i].AppendNulls(n)
-			case i == 2:
-				column.CastTimestamp(&src3[i], &out[i])
-			default:
-				column.CastID(&src3[i], &out[i])
-			}
-		}
-		if err := m.take(f, b, &src3, &out, at, n, first); err != nil {
+		if err := m.take(mf, b, int(blk.Count), first); err != nil {
 			return err
 		}
-		first += n
+		first += int(blk.Count)
+	}
+}
+
+// mappingFile is how the blocks of a file are read: what feeds from_user_id,
+// to_user_id and time, as of other tables.
+type mappingFile struct {
+	file  sourceFile
+	binds [3]binding
+	dst   []*column.Column
+	out   [3]column.Column
+}
+
+var mappingNames = [3]string{colFrom, colTo, colTime}
+
+func (mf *mappingFile) bind(fields []avro.Field) {
+	for _, fi := range mf.file.order(fields) {
+		i := slices.Index(mappingNames[:], fold(fields[fi].Name))
+		if i < 0 || i == 2 && !mf.file.lists(fields[fi].Name) {
+			continue
+		}
+		mf.binds[i].uses = append(mf.binds[i].uses, newUse(fi, fields[fi]))
+	}
+	for i := range mf.binds {
+		b := &mf.binds[i]
+		if len(b.uses) > 1 {
+			b.texts()
+		}
+		for u := range b.uses {
+			mf.dst[b.uses[u].field] = &b.uses[u].col
+		}
+	}
+}
+
+func (mf *mappingFile) reset() {
+	for i := range mf.binds {
+		for u := range mf.binds[i].uses {
+			mf.binds[i].uses[u].col.Reset()
+		}
+	}
+	mf.out = [3]column.Column{{Type: typeInt64}, {Type: typeInt64}, {Type: typeTimestamp}}
+}
+
+// cast makes ids and times of the n rows of a block.
+func (mf *mappingFile) cast(n int) {
+	for i := range mf.binds {
+		bd := &mf.binds[i]
+		if len(bd.uses) == 0 {
+			mf.out[i].AppendNulls(n)
+			continue
+		}
+		src, from := bd.winner(n, func(int, *use) {})
+		if i == 2 {
+			column.CastTimestamp(src, &mf.out[i])
+		} else {
+			bd.castID(src, &mf.out[i], from)
+		}
 	}
 }
 
 // take adds the rows of one block; those without both ids go to the quarantine.
-func (m *mappingRead) take(f sourceFile, b *identity.Builder, src, out *[3]column.Column, at [3]int, n, first int) error {
+func (m *mappingRead) take(mf *mappingFile, b *identity.Builder, n, first int) error {
+	mf.cast(n)
+	out := &mf.out
 	for i := range n {
-		ver, err := rows.Version(0, f.index, first+i)
+		ver, err := rows.Version(0, mf.file.index, first+i)
 		if err != nil {
 			return err
 		}
@@ -131,24 +164,29 @@ func (m *mappingRead) take(f sourceFile, b *identity.Builder, src, out *[3]colum
 			b.Add(e)
 			continue
 		}
-		names := [...]string{colFrom, colTo, colTime}
-		bad := badRow{Table: tableMapping, Dump: f.dump, File: f.key, Row: int64(first + i)}
-		var items []column.Rescued
-		for c := range src {
-			if at[c] < 0 || src[c].IsNull(i) {
-				continue
-			}
-			items = append(items, column.Rescued{Name: names[c], Value: column.AppendText(nil, &src[c], i)})
-		}
-		for c := 1; c >= 0; c-- {
-			if out[c].IsNull(i) {
-				bad.Reason = names[c] + " is missing or not an integer"
-			}
-		}
-		bad.Data = string(column.AppendRescue(nil, items))
-		m.bad = append(m.bad, bad)
+		m.bad = append(m.bad, mf.badRow(i, first))
 	}
 	return nil
+}
+
+// badRow is row i of the current block, which lacks an id.
+func (mf *mappingFile) badRow(i, first int) badRow {
+	bad := badRow{Table: tableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
+	var items []column.Rescued
+	for c := range mf.binds {
+		for u := range mf.binds[c].uses {
+			if us := &mf.binds[c].uses[u]; !us.col.IsNull(i) {
+				items = append(items, column.Rescued{Name: us.name, Value: column.AppendText(nil, &us.col, i)})
+			}
+		}
+	}
+	for c := 1; c >= 0; c-- {
+		if mf.out[c].IsNull(i) {
+			bad.Reason = mappingNames[c] + " is missing or not an integer"
+		}
+	}
+	bad.Data = string(column.AppendRescue(nil, items))
+	return bad
 }
 
 // store writes the mapping as an object of the state.

@@ -91,7 +91,7 @@ func (m *userMerger) cast(f *userFold) {
 	f.cols = make([]column.Column, last)
 	notes := column.Column{Dict: column.NewDict()}
 	m.g.Column(&notes, m.sources(storedNotes), m.picks)
-	spelling := f.readNotes(&notes)
+	marks := f.readNotes(&notes)
 	for i, p := range f.s.payload[:last] {
 		src := column.Column{Dict: column.NewDict()}
 		m.g.Column(&src, m.sources(storedPrefix+p.fold), m.picks)
@@ -103,13 +103,13 @@ func (m *userMerger) cast(f *userFold) {
 		case isTimestampName(p.fold) && p.typ == typeTimestamp:
 			fails = column.CastTimestamp(&src, dst)
 		case isIDName(p.fold) && p.typ == typeInt64:
-			fails = column.CastID(&src, dst)
+			fails = append(column.CastID(&src, dst), marks.floats(p.fold, &src, dst)...)
 		default:
 			fails = column.Cast(&src, p.typ, dst)
 		}
 		for _, fl := range fails {
 			name := p.Delivered
-			if n, ok := spelling[noteKey{fl.Row, p.fold}]; ok {
+			if n, ok := marks[noteKey{fl.Row, spellingKey + p.fold}]; ok {
 				name = n
 			}
 			f.issues[fl.Row] = append(f.issues[fl.Row], issue{i, column.Rescued{Name: name, Value: slices.Clone(fl.Text)}})
@@ -125,15 +125,32 @@ func (m *userMerger) sources(name string) []*column.Column {
 	return out
 }
 
+// noteKey is a row and a mark: spellingKey or floatKey, and the column's name.
 type noteKey struct {
 	row  int
-	fold string
+	mark string
+}
+
+// userMarks are the marks among the notes of some rows, and their values.
+type userMarks map[noteKey]string
+
+// floats makes null what a float or double delivered as an id, and reports it
+// as not cast.
+func (m userMarks) floats(name string, src, dst *column.Column) []column.Fail {
+	var fails []column.Fail
+	for k := range m {
+		if k.mark == floatKey+name && !dst.IsNull(k.row) {
+			fails = append(fails, column.Fail{Row: k.row, Text: src.Bytes(k.row)})
+			dst.SetNull(k.row)
+		}
+	}
+	return fails
 }
 
 // readNotes turns the kept notes into issues (losers of spelling) and returns
-// the spellings.
-func (f *userFold) readNotes(notes *column.Column) map[noteKey]string {
-	spelling := map[noteKey]string{}
+// the marks among them.
+func (f *userFold) readNotes(notes *column.Column) userMarks {
+	marks := userMarks{}
 	for row := range notes.Codes {
 		if notes.IsNull(row) {
 			continue
@@ -143,8 +160,8 @@ func (f *userFold) readNotes(notes *column.Column) map[noteKey]string {
 			continue // we wrote them; their checksum was verified
 		}
 		for _, it := range items {
-			if name, ok := strings.CutPrefix(it.Name, spellingKey); ok {
-				spelling[noteKey{row, name}] = string(it.Value)
+			if strings.HasPrefix(it.Name, spellingKey) {
+				marks[noteKey{row, it.Name}] = string(it.Value)
 				continue
 			}
 			if c, ok := f.s.byFold[fold(it.Name)]; ok {
@@ -152,7 +169,7 @@ func (f *userFold) readNotes(notes *column.Column) map[noteKey]string {
 			}
 		}
 	}
-	return spelling
+	return marks
 }
 
 // group finds the rows of each canonical user and sorts them, latest first: by

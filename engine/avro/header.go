@@ -3,6 +3,7 @@ package avro
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Native says what a field's values are when they are not text.
@@ -21,6 +22,8 @@ const (
 type Field struct {
 	Name   string
 	Native Native
+	// Float says that all values are floats or doubles.
+	Float bool
 }
 
 // Header is what the header of a file says. It is immutable.
@@ -66,9 +69,12 @@ func newHeader(schema, codec []byte) (*Header, error) {
 	h.root = root
 	for i := range root.fields {
 		f := &root.fields[i]
+		if strings.Contains(f.name, "\x00") {
+			return nil, fmt.Errorf("schema: the field %q has a NUL in its name", f.name)
+		}
 		o := compile(f.node)
 		h.proto = append(h.proto, o)
-		h.fields = append(h.fields, Field{Name: f.name, Native: o.native()})
+		h.fields = append(h.fields, Field{Name: f.name, Native: o.native(), Float: o.float()})
 		if f.node.width == 0 {
 			h.zero++
 		}

@@ -87,6 +87,15 @@ func (o *op) native() Native {
 	return Text
 }
 
+// float reports whether all values are floats or doubles.
+func (o *op) float() bool {
+	isFloat := func(n *node) bool { return n.kind == kindFloat || n.kind == kindDouble }
+	if o.code != opUnion {
+		return isFloat(o.node)
+	}
+	return !slices.ContainsFunc(o.node.branches, func(n *node) bool { return n.kind != kindNull && !isFloat(n) })
+}
+
 // bind makes room in col for n rows, all null, and points o at them. A nil
 // col turns o into one that skips.
 func (o *op) bind(col *column.Column, n int) error {

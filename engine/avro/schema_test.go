@@ -13,12 +13,14 @@ func TestFields(t *testing.T) {
 		{"name":"a","type":"long"},{"name":"A","type":["null","int"]},{"name":"b","type":["double","null"]},
 		{"name":"c","type":"float"},{"name":"d","type":["long"]},{"name":"e","type":["null","int","long"]},
 		{"name":"f","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"g","type":{"type":"long","logicalType":"new"}},
-		{"name":"h","type":"null"},{"name":"i","type":{"type":{"type":"int"}}},{"name":"j","type":"string"}]}`
+		{"name":"h","type":"null"},{"name":"i","type":{"type":{"type":"int"}}},{"name":"j","type":"string"},
+		{"name":"k","type":["null","float","double"]},{"name":"l","type":["long","double"]}]}`
 	h, err := newHeader([]byte(schema), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Field{{"a", Long}, {"A", Long}, {"b", Double}, {"c", Text}, {"d", Long}, {"e", Text}, {"f", Text}, {"g", Long}, {"h", Text}, {"i", Long}, {"j", Text}}
+	want := []Field{{"a", Long, false}, {"A", Long, false}, {"b", Double, true}, {"c", Text, true}, {"d", Long, false}, {"e", Text, false},
+		{"f", Text, false}, {"g", Long, false}, {"h", Text, false}, {"i", Long, false}, {"j", Text, false}, {"k", Text, true}, {"l", Text, false}}
 	got := h.Fields()
 	if len(got) != len(want) {
 		t.Fatalf("fields %v", got)
@@ -76,6 +78,7 @@ func TestBadSchemas(t *testing.T) {
 		{"field is text", `{"type":"record","name":"r","fields":["x"]}`, "field 0 has no name"},
 		{"field without type", `{"type":"record","name":"r","fields":[{"name":"x"}]}`, `field "x"`},
 		{"field twice", `{"type":"record","name":"r","fields":[{"name":"x","type":"int"},{"name":"x","type":"int"}]}`, `two fields are called "x"`},
+		{"NUL in a name", `{"type":"record","name":"r","fields":[{"name":"x\u0000","type":"int"}]}`, `"x\x00" has a NUL`},
 		{"unknown type", record(`"strng"`), `unknown type "strng"`},
 		{"unknown complex type", record(`{"type":"list"}`), `unknown type "list"`},
 		{"type defined later", `{"type":"record","name":"r","fields":[{"name":"x","type":"e"},{"name":"y","type":{"type":"enum","name":"e","symbols":["A"]}}]}`, `unknown type "e"`},

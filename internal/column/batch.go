@@ -94,6 +94,23 @@ func (c *Column) AppendNulls(n int) {
 	}
 }
 
+// SetNull makes row i null.
+func (c *Column) SetNull(i int) {
+	switch c.Type.Kind() {
+	case KindBytes:
+		c.Codes[i] = 0
+		return
+	case KindInt64:
+		c.Ints[i] = 0
+	case KindDouble:
+		c.Floats[i] = 0
+	}
+	if c.Null == nil {
+		c.Null = make([]bool, c.Len())
+	}
+	c.Null[i] = true
+}
+
 // AppendBytes adds one row to a bytes column.
 func (c *Column) AppendBytes(v []byte) { c.Codes = append(c.Codes, c.Dict.Add(v)) }
 

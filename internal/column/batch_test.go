@@ -46,3 +46,24 @@ func TestParseType(t *testing.T) {
 		}
 	}
 }
+
+func TestSetNull(t *testing.T) {
+	for _, typ := range []Type{{ID: Int64}, {ID: Double}, {}} {
+		c := Column{Type: typ}
+		c.Reset()
+		for range 3 {
+			switch typ.Kind() {
+			case KindInt64:
+				c.AppendInt(7)
+			case KindDouble:
+				c.AppendFloat(7)
+			default:
+				c.AppendBytes([]byte("7"))
+			}
+		}
+		c.SetNull(1)
+		if c.Len() != 3 || c.IsNull(0) || !c.IsNull(1) || c.IsNull(2) {
+			t.Errorf("%s: %+v", typ, c)
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reconcile/engine/model"
+	"reconcile/internal/column"
+	"reconcile/internal/parquet"
+)
+
+// attack is a harness whose expectations are written out by hand from the
+// contract, so that a mistake that engine and model share shows.
+type attack struct {
+	*harness
+}
+
+func newAttack(t *testing.T, hcl string) *attack {
+	return &attack{newHarness(t, hcl)}
+}
+
+// lakeTables is the configuration that most attacks start from.
+const lakeTables = `
+table "*" { sinks = [sink.parquet.lake] }
+table "users" { sinks = [sink.parquet.lake] }
+table "user_migrations" { sinks = [sink.parquet.lake] }
+`
+
+// dumpOf makes a dump and names its files.
+func dumpOf(id int64, entries ...model.Entry) *model.Dump {
+	d := &model.Dump{ID: id, Entries: entries}
+	n := 0
+	for _, e := range entries {
+		for _, f := range e.Files {
+			if f.Key == "" {
+				f.Key = fmt.Sprintf("sync_%d/x/part-%05d.avro", id, n)
+			}
+			n++
+		}
+	}
+	return d
+}
+
+func full(table string, files ...*model.File) model.Entry {
+	return model.Entry{Table: table, Incremental: model.Bool(false), Files: files}
+}
+
+func more(table string, files ...*model.File) model.Entry {
+	return model.Entry{Table: table, Incremental: model.Bool(true), Files: files}
+}
+
+// withColumns gives an entry the columns of its manifest.
+func withColumns(e model.Entry, columns string) model.Entry {
+	e.Columns = strings.Fields(columns)
+	return e
+}
+
+// logicals are the types that avroPart knows beside the plain ones.
+var logicals = map[string]any{
+	"date":    map[string]any{"type": "int", "logicalType": "date"},
+	"tms":     map[string]any{"type": "int", "logicalType": "time-millis"},
+	"tus":     map[string]any{"type": "long", "logicalType": "time-micros"},
+	"ms":      map[string]any{"type": "long", "logicalType": "timestamp-millis"},
+	"us":      map[string]any{"type": "long", "logicalType": "timestamp-micros"},
+	"localms": map[string]any{"type": "long", "logicalType": "local-timestamp-millis"},
+	"dec":     map[string]any{"type": "bytes", "logicalType": "decimal", "precision": 12.0, "scale": 2.0},
+	"uuid":    map[string]any{"type": "string", "logicalType": "uuid"},
+	"ints":    map[string]any{"type": "array", "items": "int"},
+	"map":     map[string]any{"type": "map", "values": []any{"null", "string"}},
+	"rec": map[string]any{"type": "record", "name": "R", "fields": []any{
+		map[string]any{"name": "z", "type": []any{"null", "string"}}, map[string]any{"name": "a", "type": "double"}}},
+	"enum": map[string]any{"type": "enum", "name": "E", "symbols": []any{"RED", "BLUE"}},
+	"fix":  map[string]any{"type": "fixed", "name": "F", "size": 2.0},
+}
+
+// avroPart makes a file of nullable fields, "name" or "name:type"; an int stands
+// for an int64.
+func avroPart(fields string, rows ...[]any) *model.File {
+	f := &model.File{}
+	for _, w := range strings.Fields(fields) {
+		name, typ, _ := strings.Cut(w, ":")
+		switch {
+		case typ != "":
+		case strings.HasSuffix(name, "_id"):
+			typ = "long"
+		default:
+			typ = "string"
+		}
+		var full any = typ
+		if l, ok := logicals[typ]; ok {
+			full = l
+		}
+		f.Fields = append(f.Fields, model.Field{Name: name, Type: []any{"null", full}})
+	}
+	for _, r := range rows {
+		for i, v := range r {
+			if n, ok := v.(int); ok {
+				r[i] = int64(n)
+			}
+		}
+		f.Rows = append(f.Rows, r)
+	}
+	return f
+}
+
+func row(values ...any) []any { return values }
+
+// run applies, and fails on an error.
+func (a *attack) run(dumps ...*model.Dump) *Result {
+	a.t.Helper()
+	a.arrive(dumps...)
+	res, err := a.apply()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for _, t := range res.Tables {
+		if t.Err != nil {
+			a.t.Fatalf("table %s: %v", t.Name, t.Err)
+		}
+	}
+	return res
+}
+
+// held fails unless exactly one hold matches each text: one that has all of its
+// words.
+func (a *attack) held(res *Result, want ...string) {
+	a.t.Helper()
+	left := slices.Clone(res.Holds)
+	for _, w := range want {
+		i := slices.IndexFunc(left, func(h Hold) bool {
+			text := fmt.Sprintf("%s %d %s %s", h.Table, h.Dump, h.File, h.Reason)
+			for _, word := range strings.Fields(w) {
+				if !strings.Contains(text, word) {
+					return false
+				}
+			}
+			return true
+		})
+		if i < 0 {
+			a.t.Errorf("nothing is held with %q: %+v", w, res.Holds)
+			continue
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	if len(left) > 0 {
+		a.t.Errorf("held as well: %+v", left)
+	}
+}
+
+// got returns columns of a folder's rows, sorted: "-" is null, "@" the path
+// below the folder.
+func (a *attack) got(folder, columns string) []string {
+	a.t.Helper()
+	dir := filepath.Join(a.dir, "lake", folder)
+	out := []string{}
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".parquet") {
+			return nil
+		}
+		rel, _ := filepath.Rel(dir, p)
+		for _, r := range a.fileRows(p) {
+			r["@"] = path.Dir(filepath.ToSlash(rel))
+			var words []string
+			for _, c := range strings.Fields(columns) {
+				v, ok := r[c]
+				if !ok {
+					v = "-"
+				}
+				words = append(words, v)
+			}
+			out = append(out, strings.Join(words, " "))
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out
+}
+
+func (a *attack) fileRows(p string) []map[string]string {
+	a.t.Helper()
+	names, rows := a.rowsOf(p)
+	out := make([]map[string]string, len(rows))
+	for i, r := range rows {
+		out[i] = map[string]string{}
+		for c, v := range r {
+			out[i][names[c]] = "-"
+			if v != nil {
+				out[i][names[c]] = *v
+			}
+		}
+	}
+	return out
+}
+
+// want compares some columns of all rows of a folder; the rows in any order.
+func (a *attack) want(folder, columns string, rows ...string) {
+	a.t.Helper()
+	slices.Sort(rows)
+	if diff := diffLines(rows, a.got(folder, columns)); diff != "" {
+		a.t.Errorf("%s (%s), - wanted, + there:\n%s", folder, columns, diff)
+	}
+}
+
+// diffLines compares two sorted lists.
+func diffLines(want, got []string) string {
+	if slices.Equal(want, got) {
+		return ""
+	}
+	var b strings.Builder
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			b.WriteString("  - " + w + "\n")
+		}
+	}
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			b.WriteString("  + " + g + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "  (%d wanted, %d there)", len(want), len(got))
+	return b.String()
+}
+
+// columns returns the columns of the first file of a folder, in their spelling.
+func (a *attack) columns(folder string) string {
+	a.t.Helper()
+	var names []string
+	_ = filepath.WalkDir(filepath.Join(a.dir, "lake", folder), func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(p, ".parquet") {
+			names, _ = a.rowsOf(p)
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return strings.Join(names, " ")
+}
+
+// wantBad compares the quarantine of a table: dump, row, reason words, data.
+func (a *attack) wantBad(table string, want ...string) {
+	a.t.Helper()
+	got := []string{}
+	err := a.engine().Quarantine(a.t.Context(), table, func(q QuarantineRow) error {
+		got = append(got, fmt.Sprintf("%d %d %s", q.Dump, q.Row, q.Data))
+		return nil
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := diffLines(want, got); diff != "" {
+		a.t.Errorf("quarantined of %s, - wanted, + there:\n%s", table, diff)
+	}
+}
+
+// rowsOf reads a data file: its columns as spelled, and their texts.
+func (a *attack) rowsOf(p string) ([]string, [][]*string) {
+	a.t.Helper()
+	data, err := os.ReadFile(p)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	f, err := parquet.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		a.t.Fatal(p, err)
+	}
+	var names []string
+	for _, c := range f.Columns() {
+		names = append(names, c.Name)
+	}
+	var rows [][]*string
+	for g := range f.RowGroups() {
+		b := &column.Batch{}
+		if err := f.ReadRowGroup(g, f.Columns(), b); err != nil {
+			a.t.Fatal(p, err)
+		}
+		for i := range b.N {
+			r := make([]*string, len(b.Cols))
+			for c := range b.Cols {
+				if !b.Cols[c].IsNull(i) {
+					r[c] = model.Text(cellText(&b.Cols[c], i))
+				}
+			}
+			rows = append(rows, r)
+		}
+	}
+	return names, rows
+}
