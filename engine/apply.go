@@ -165,8 +165,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			return nil
 		}
 		c, err := r.compute(ctx, t.Change.Class, ofConfig)
-		var bad *fileError
-		if errors.As(err, &bad) && ctx.Err() == nil && !ofConfig {
+		if bad := holding(err); bad != nil && ctx.Err() == nil && !ofConfig {
 			if err := e.sweep(ctx, l, r.attempt); err != nil {
 				return err
 			}
@@ -202,6 +201,16 @@ func (out *TableResult) add(c *change) {
 	for k, v := range c.unlisted {
 		out.Unlisted[k] += v
 	}
+}
+
+// holding returns the file for which an error holds a table, nil if there is
+// none. A source that is unavailable holds nothing: it stops the run.
+func holding(err error) *fileError {
+	var bad *fileError
+	if dump.Unavailable(err) || !errors.As(err, &bad) {
+		return nil
+	}
+	return bad
 }
 
 // hold takes the dumps from a file on out of the plan. That the file is bad is
@@ -306,8 +315,7 @@ func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) er
 		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
 	} else {
 		del, err := r.delivered(ctx)
-		var bad *fileError
-		if errors.As(err, &bad) && !ofConfig {
+		if bad := holding(err); bad != nil && !ofConfig {
 			r.attempt.schema = &schema{kind: r.kind}
 			r.badHeader = bad
 			return nil

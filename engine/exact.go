@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,8 +32,7 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 		return err
 	}
 	c, err := r.compute(ctx, t.Change.Class, ofConfig)
-	var bad *fileError
-	if errors.As(err, &bad) && ctx.Err() == nil {
+	if bad := holding(err); bad != nil && ctx.Err() == nil {
 		p.Holds = append(p.Holds, Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()})
 		return nil
 	}

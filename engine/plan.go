@@ -73,6 +73,7 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
+	unread     *Hold       // a file whose header would have told the columns
 	lost       *lostCommit // that the table's next commit makes good
 	committed  bool        // by this apply
 }
@@ -284,8 +285,7 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			break
 		}
 		read, err := e.readMappingOf(ctx, d.ID, en)
-		var bad *fileError
-		if errors.As(err, &bad) && ctx.Err() == nil {
+		if bad := holding(err); bad != nil && ctx.Err() == nil {
 			p.Holds = append(p.Holds, Hold{Table: tableMapping, Dump: d.ID, File: bad.file.key, Reason: bad.err.Error()})
 			continue
 		}

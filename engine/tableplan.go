@@ -76,6 +76,10 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 		t.keep()
 		return t, cfg, nil
 	}
+	if t.unread != nil && !has(columns, colUserID) && e.takesEvents(name) {
+		p.Holds = append(p.Holds, *t.unread)
+		return nil, cfg, nil
+	}
 	if cfg == nil {
 		return e.planLeaving(p, t), nil, nil
 	}
@@ -104,11 +108,22 @@ func (t *TablePlan) keep() {
 	*t = kept
 }
 
+// takesEvents reports whether a table would be taken if it delivered events.
+func (e *Engine) takesEvents(name string) bool {
+	if name == tableUsers || name == tableMapping || e.cfg.Ignored(name) {
+		return false
+	}
+	cfg, _ := e.cfg.Table(name, []string{colUserID, colEventID})
+	return cfg != nil
+}
+
+// has reports whether a name is among columns.
+func has(columns []string, name string) bool {
+	return slices.ContainsFunc(columns, func(c string) bool { return fold(c) == name })
+}
+
 // classify finds the table's kind and key.
 func (t *TablePlan) classify(columns []string) bool {
-	has := func(name string) bool {
-		return slices.ContainsFunc(columns, func(c string) bool { return fold(c) == name })
-	}
 	switch t.Name {
 	case tableUsers:
 		t.kind, t.key = kindUsers, colUserID
@@ -118,10 +133,10 @@ func (t *TablePlan) classify(columns []string) bool {
 		return true
 	}
 	t.kind, t.key = kindEvents, colEventID
-	if fold(t.Name) == tableSessions || !has(colEventID) {
+	if fold(t.Name) == tableSessions || !has(columns, colEventID) {
 		t.key = colSessionID
 	}
-	return has(t.key) && has(colUserID)
+	return has(columns, t.key) && has(columns, colUserID)
 }
 
 // knownColumns lists what is known of the delivered columns: what the state
@@ -138,7 +153,7 @@ func (e *Engine) knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]str
 			out = append(out, c.Delivered)
 		}
 	}
-	var bare []*dump.Entry
+	var bare []delivery
 	for _, d := range p.listing.Dumps {
 		en := d.Entry(t.Name)
 		if en == nil || e.skipped(d.ID, t.Name) {
@@ -147,20 +162,26 @@ func (e *Engine) knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]str
 		t.all = append(t.all, delivery{dump: d.ID, entry: en})
 		out = append(out, en.Columns...)
 		if !en.HasColumns {
-			bare = append(bare, en)
+			bare = append(bare, t.all[len(t.all)-1])
 		}
 	}
-	for _, en := range bare {
-		if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == en.Digest }) {
+	for _, d := range bare {
+		if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
 			continue
 		}
-		for _, f := range en.Files {
+		for _, f := range d.entry.Files {
 			h, err := readHeader(ctx, e.source, f.Key)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if dump.Unavailable(err) {
+				return nil, fmt.Errorf("table %s: %w", t.Name, err)
+			}
 			if err != nil {
-				continue // the file holds the table; the reason is found where the files are read
+				// The file holds the table where the files are read, or here if
+				// nothing else says what the table is like.
+				t.unread = &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
+				continue
 			}
 			for _, fl := range h.Fields() {
 				out = append(out, fl.Name)
@@ -369,6 +390,9 @@ func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d del
 		}
 		if ctx.Err() != nil {
 			return nil, 0, ctx.Err()
+		}
+		if dump.Unavailable(err) {
+			return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
 		}
 		if err != nil {
 			return hold(f.Key, err.Error()), 0, nil

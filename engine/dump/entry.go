@@ -143,6 +143,10 @@ func (r *entryReader) column() error {
 		r.e.hold("a column in the manifest has an empty name")
 		return nil
 	}
+	if strings.Contains(c, "\x00") {
+		r.e.hold("the column %s in the manifest has a NUL in its name", abbreviate(c))
+		return nil
+	}
 	r.columns = append(r.columns, c)
 	return nil
 }

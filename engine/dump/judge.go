@@ -26,12 +26,16 @@ const (
 	hintTwin = "remove the wrong one, or leave it out with the manifests pattern of the source"
 )
 
-// read reads one manifest. Only the end of the context is an error.
+// read reads one manifest. It fails only if the source is Unavailable: what is
+// wrong with the manifest itself is a reason.
 func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 	c := candidate{dump: &Dump{Manifest: key}, hint: hintMend}
 	data, o, err := blob.ReadAll(ctx, s.store, key, maxManifest)
 	if cerr := ctx.Err(); cerr != nil {
 		return c, cerr
+	}
+	if Unavailable(err) {
+		return c, fmt.Errorf("the manifest %s cannot be read: %w", s.place(key[len(folder)+1:]), err)
 	}
 	c.dump.Object = o
 	if err != nil {

@@ -107,8 +107,25 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// Unavailable reports whether an error says nothing of what the source holds:
+// that it cannot be reached or may not be read, or that the context ended.
+// Nothing may be concluded from it, so that nothing is held either: it stops
+// the run.
+func Unavailable(err error) bool {
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict):
+		return false
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return true
+	}
+	// A store behind a network has tried again before it gives up.
+	var remote interface{ Retried() bool }
+	return blob.Transient(err) || errors.As(err, &remote) && remote.Retried()
+}
+
 // List reads all manifests. A source without a folder for them is an error, an
-// empty folder a notice, a manifest that cannot be used a problem.
+// empty folder a notice, a manifest that cannot be used a problem. A source that
+// is Unavailable is an error.
 func (s *Source) List(ctx context.Context) (*Listing, error) {
 	names, all, err := s.manifests(ctx)
 	if err != nil {

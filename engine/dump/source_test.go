@@ -265,3 +265,51 @@ func BenchmarkList(b *testing.B) {
 		}
 	}
 }
+
+// broken fails to open one object.
+type broken struct {
+	blob.Store
+	key string
+	err error
+}
+
+func (b *broken) Open(ctx context.Context, key string) (blob.Handle, error) {
+	if key == b.key {
+		return nil, fmt.Errorf("open %s: %w", key, b.err)
+	}
+	return b.Store.Open(ctx, key)
+}
+
+// remote is an error of a store that tries again by itself.
+type remote struct{ kind error }
+
+func (remote) Error() string          { return "no answer" }
+func (remote) Retried() bool          { return true }
+func (r remote) Is(target error) bool { return r.kind == target }
+
+// TestUnavailable: what says nothing of a manifest's content holds no dump.
+func TestUnavailable(t *testing.T) {
+	store, _ := source(t, map[string]string{"1.json": manifest(1, "a"), "2.json": manifest(2, "a")})
+	for _, c := range []struct {
+		err   error
+		stops bool
+	}{
+		{syscall.EIO, true}, {syscall.ECONNREFUSED, true}, {fs.ErrPermission, true}, {syscall.EACCES, true},
+		{context.DeadlineExceeded, true}, {context.Canceled, true}, {remote{}, true}, {remote{fs.ErrPermission}, true},
+		{remote{fs.ErrNotExist}, false}, {remote{blob.ErrConflict}, false}, {fs.ErrNotExist, false}, {blob.ErrConflict, false},
+		{blob.ErrTooLarge, false}, {syscall.ELOOP, false}, {errors.New("not a regular file"), false},
+	} {
+		s := dump.Open(&broken{store, "manifests/1.json", c.err}, dump.Options{Retry: blob.Retry{Wait: time.Microsecond}})
+		l, err := s.List(ctx)
+		switch {
+		case c.stops:
+			if !errors.Is(err, c.err) || !strings.Contains(err.Error(), filepath.Join(store.Root(), "manifests", "1.json")) {
+				t.Errorf("%v: listed %+v, %v", c.err, l, err)
+			}
+		case err != nil:
+			t.Errorf("%v stops the listing: %v", c.err, err)
+		case !slices.Equal(ids(l), []int64{2}) || len(l.Problems) != 1:
+			t.Errorf("%v: dumps %d, problems %v", c.err, ids(l), l.Problems)
+		}
+	}
+}
