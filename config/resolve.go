@@ -217,10 +217,11 @@ func keyOf(name string, delivered []string) string {
 }
 
 // Takes reports whether the table has a delivered column. Under Evolve it has
-// them all; otherwise those of the list, and always its key columns.
+// them all; otherwise those of the list, and always its key columns and what
+// tells which row of a user is the latest.
 func (t *Table) Takes(delivered string) bool {
 	name := fold(delivered)
-	if t.OnSchemaChange == Evolve || name == "user_id" || name == t.key {
+	if t.OnSchemaChange == Evolve || name == "user_id" || name == t.key || t.Name == "users" && name == "last_modified" {
 		return true
 	}
 	return slices.ContainsFunc(t.Columns, func(c string) bool { return fold(c) == name })

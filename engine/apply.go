@@ -64,7 +64,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.Refusal(p); err != nil {
 		return nil, err
 	}
-	if err := e.tidy(ctx, l); err != nil {
+	if err := errors.Join(e.tidy(ctx, l), e.forgetHolds(ctx, l, p)); err != nil {
 		return nil, err
 	}
 	res := &Result{Holds: p.Holds}
@@ -214,8 +214,8 @@ func holding(err error) *fileError {
 }
 
 // hold takes the dumps from a file on out of the plan. That the file is bad is
-// remembered with its pin, so that it is not read again until it changes; a
-// file that could not be read at all is tried again next time.
+// remembered with its pin, so that it is not read again until it, or what makes
+// it bad, changes; a file that could not be read at all is tried again next time.
 func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
 	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
@@ -228,7 +228,26 @@ func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fil
 		return nil
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
-		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: pin, Reason: h.Reason})
+		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad), Reason: h.Reason})
+	})
+}
+
+// forgetHolds drops what is remembered of files that nobody delivers any more,
+// or that are skipped now.
+func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
+	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
+		d := p.listing.Dump(h.Dump)
+		return d != nil && d.Entry(h.Table) != nil && !e.skipped(h.Dump, h.Table)
+	})
+	if len(gone) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, h := range gone {
+			errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
+		}
+		return errors.Join(errs...)
 	})
 }
 

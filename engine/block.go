@@ -32,6 +32,7 @@ type builder struct {
 	n      int
 	rows   []rows.Row
 	items  map[int][]column.Rescued // of the current block, by row
+	failed map[int]*castError       // likewise, where the table does not rescue
 	user   column.Column
 	key    column.Column
 	bad    []badRow
@@ -40,7 +41,7 @@ type builder struct {
 }
 
 func newBuilder(s *schema) *builder {
-	return &builder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}}
+	return &builder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
 }
 
 // memory estimates the bytes that the builder holds, with room for the sort.
@@ -82,12 +83,11 @@ func (b *builder) add(p *filePlan, blk *avro.Block, first int64, failCasts bool)
 	}
 	n := int(blk.Count)
 	clear(b.items)
+	clear(b.failed)
 	b.user = column.Column{Type: typeInt64, Ints: b.user.Ints[:0]}
 	b.key = column.Column{Type: typeInt64, Ints: b.key.Ints[:0]}
 	for i := range p.bindings {
-		if err := b.bind(&p.bindings[i], n, failCasts); err != nil {
-			return err
-		}
+		b.bind(&p.bindings[i], n, failCasts)
 	}
 	for _, i := range p.absent {
 		b.cols[i].AppendNulls(n)
@@ -101,15 +101,15 @@ func (b *builder) add(p *filePlan, blk *avro.Block, first int64, failCasts bool)
 }
 
 // bind moves the values of one binding to their column.
-func (b *builder) bind(bd *binding, n int, failCasts bool) error {
+func (b *builder) bind(bd *binding, n int, failCasts bool) {
 	if bd.direct {
 		c, name := &b.cols[bd.target], bd.uses[0].name
 		if b.schema.kind == kindUsers {
-			b.noteSpelling(c, len(c.Codes)-n, n, &b.schema.payload[bd.target], func(int) *use { return &bd.uses[0] })
+			b.keptUncast(c, &b.schema.payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
 		} else {
 			b.repair(c, name, n)
 		}
-		return nil
+		return
 	}
 	if bd.target >= 0 && b.schema.payload[bd.target].mask == config.MaskHMAC {
 		for i := range bd.uses {
@@ -120,22 +120,22 @@ func (b *builder) bind(bd *binding, n int, failCasts bool) error {
 	switch bd.target {
 	case targetUser:
 		bd.castID(src, &b.user, from)
-		return nil
+		return
 	case targetKey:
 		bd.castID(src, &b.key, from)
-		return nil
+		return
 	}
 	p := &b.schema.payload[bd.target]
 	dst := &b.cols[bd.target]
 	if b.schema.kind == kindUsers {
-		b.keepUncast(src, dst, p, n, from)
-		return nil
+		b.keepUncast(src, dst, p, n, from, failCasts)
+		return
 	}
 	var fails []column.Fail
 	switch {
 	case p.mask != config.MaskNone:
 		column.Cast(src, typeString, dst)
-		return nil
+		return
 	case isTimestampName(p.fold):
 		fails = column.CastTimestamp(src, dst)
 	case isIDName(p.fold):
@@ -145,11 +145,10 @@ func (b *builder) bind(bd *binding, n int, failCasts bool) error {
 	}
 	for _, f := range fails {
 		if failCasts && !f.Kept {
-			return &castError{column: p.Delivered, value: string(f.Text), typ: p.typ}
+			b.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), typ: p.typ}
 		}
 		b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
 	}
-	return nil
 }
 
 // loser returns what becomes of a value that another spelling of its name
@@ -186,8 +185,7 @@ func (b *builder) repair(c *column.Column, name string, n int) {
 
 // keepUncast copies the texts of a users column as they are: users are cast
 // when they are merged.
-func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, from func(int) *use) {
-	base := len(dst.Codes)
+func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
 	for row := range n {
 		if src.IsNull(row) {
 			dst.AppendNulls(1)
@@ -195,7 +193,29 @@ func (b *builder) keepUncast(src, dst *column.Column, p *payload, n int, from fu
 			dst.AppendBytes(src.Bytes(row))
 		}
 	}
-	b.noteSpelling(dst, base, n, p, from)
+	b.keptUncast(dst, p, n, from, failCasts)
+}
+
+// keptUncast notes what the last n values of a users column need to be cast
+// later, and finds those that will not cast where the table does not rescue.
+func (b *builder) keptUncast(c *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
+	base := len(c.Codes) - n
+	b.noteSpelling(c, base, n, p, from)
+	if !failCasts || p.mask != config.MaskNone {
+		return
+	}
+	src := column.Column{Type: typeString, Codes: c.Codes[base:], Dict: c.Dict}
+	var dst column.Column
+	for _, f := range column.Cast(&src, p.cast, &dst) {
+		if !f.Kept {
+			b.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), typ: p.cast}
+		}
+	}
+	for row := range n {
+		if from(row).float && isIDName(p.fold) && !c.IsNull(base+row) {
+			b.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), typ: p.cast}
+		}
+	}
 }
 
 // What marks the notes of a users row. No delivered name holds a NUL.
@@ -259,6 +279,9 @@ func (b *builder) place(p *filePlan, n int, first int64) error {
 			continue
 		default:
 			r.Key = b.key.Ints[i]
+		}
+		if err := b.failed[i]; err != nil {
+			return err
 		}
 		if s.part.Unit != config.UnitNone {
 			r.Part = rows.NullPart

@@ -67,6 +67,7 @@ type payload struct {
 	state.Column
 	fold string
 	typ  column.Type
+	cast column.Type // what users are cast to when they are merged
 	mask config.MaskMethod
 	key  []byte // of the mask
 }

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -210,6 +212,9 @@ func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column 
 	}
 	src := in.Col(c.from.Name)
 	p := b.schema.payload[i]
+	if c.from.Type == typeString && (c.hmac != nil || c.cast) {
+		restoreOriginals(src, in.Col(colRescued), p.fold)
+	}
 	switch {
 	case c.hmac != nil:
 		column.MaskColumn(src, c.hmac)
@@ -222,6 +227,30 @@ func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column 
 		return dst
 	}
 	return src
+}
+
+// restoreOriginals gives the values of a text column back the bytes that were
+// not valid UTF-8, which rescued keeps: masks and casts are of the original.
+func restoreOriginals(c, rescued *column.Column, name string) {
+	for row, code := range c.Codes {
+		if code == 0 || rescued.IsNull(row) || !bytes.Contains(c.Dict.Value(code), replacement) {
+			continue
+		}
+		items, err := column.SplitRescue(rescued.Bytes(row))
+		if err != nil {
+			continue // carryRescued says so
+		}
+		for _, it := range items {
+			if fold(it.Name) != name {
+				continue
+			}
+			original, err := base64.StdEncoding.DecodeString(string(it.Value))
+			if err == nil && bytes.Equal(bytes.ToValidUTF8(original, replacement), c.Dict.Value(code)) {
+				c.Codes[row] = c.Dict.Add(original)
+				break
+			}
+		}
+	}
 }
 
 // carryRescued appends _rescued_data: what the rows had, without the columns

@@ -133,7 +133,7 @@ func (t *TablePlan) classify(columns []string) bool {
 		return true
 	}
 	t.kind, t.key = kindEvents, colEventID
-	if fold(t.Name) == tableSessions || !has(columns, colEventID) {
+	if t.Name == tableSessions || !has(columns, colEventID) {
 		t.key = colSessionID
 	}
 	return has(columns, t.key) && has(columns, colUserID)
@@ -376,10 +376,8 @@ func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d del
 		return hold("", d.entry.Problem), 0, nil
 	}
 	if t.cfg.OnSchemaChange == config.Freeze {
-		for _, c := range d.entry.Columns {
-			if !t.cfg.Takes(c) {
-				return hold("", fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", c)), 0, nil
-			}
+		if h, err := e.checkFrozen(ctx, t, d); h != nil || err != nil {
+			return h, 0, err
 		}
 	}
 	size := int64(0)
@@ -398,7 +396,7 @@ func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d del
 			return hold(f.Key, err.Error()), 0, nil
 		}
 		for _, h := range p.snap.Holds {
-			if h.Table == t.Name && h.Dump == d.dump && h.File == f.Key && h.Pin == obj.Pin && !e.castReleased(t, h) {
+			if h.Table == t.Name && h.Dump == d.dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin) {
 				return hold(f.Key, h.Reason), 0, nil
 			}
 		}
@@ -407,10 +405,61 @@ func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d del
 	return nil, size, nil
 }
 
-// castReleased reports whether a hold was for a value that does not cast in a
-// table that rescues such values by now.
-func (e *Engine) castReleased(t *TablePlan, h state.Hold) bool {
-	return strings.Contains(h.Reason, "on_cast_error") && t.cfg.OnCastError != "fail"
+// checkFrozen returns the hold of a table that takes only certain columns, if a
+// delivery brings others: by its manifest or, without columns there, in its files.
+func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*Hold, error) {
+	frozen := func(file string, columns []string) *Hold {
+		i := slices.IndexFunc(columns, func(c string) bool { return !t.cfg.Takes(c) })
+		if i < 0 {
+			return nil
+		}
+		return &Hold{Table: t.Name, Dump: d.dump, File: file,
+			Reason: fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", columns[i])}
+	}
+	if d.entry.HasColumns {
+		return frozen("", d.entry.Columns), nil
+	}
+	for _, f := range d.entry.Files {
+		h, err := readHeader(ctx, e.source, f.Key)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case dump.Unavailable(err):
+			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
+		case err != nil:
+			return &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
+		}
+		var names []string
+		for _, fl := range h.Fields() {
+			names = append(names, fl.Name)
+		}
+		if h := frozen(f.Key, names); h != nil {
+			return h, nil
+		}
+	}
+	return nil, nil
+}
+
+// holdPin identifies why a file holds a table: its content, and for a value that
+// does not cast also what the column is.
+func holdPin(pin string, err error) string {
+	var cast *castError
+	if errors.As(err, &cast) {
+		return pin + "\n" + cast.typ.String() + "\n" + cast.column
+	}
+	return pin
+}
+
+// stillBad reports whether what holdPin gave still holds the table: not after
+// the file changed, nor after the configuration of its column did.
+func (t *TablePlan) stillBad(held, pin string) bool {
+	was, cast, ok := strings.Cut(held, "\n")
+	if was != pin || !ok {
+		return was == pin
+	}
+	typ, name, _ := strings.Cut(cast, "\n")
+	c := t.cfg.Column(name)
+	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && c.Type.String() == typ
 }
 
 // estimate fills in what an apply would write, without decoding rows.

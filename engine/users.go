@@ -32,7 +32,7 @@ func (s *schema) uncast() *schema {
 	u := *s
 	u.payload = make([]payload, len(s.payload))
 	for i, p := range s.payload {
-		p.typ = typeString
+		p.cast, p.typ = p.typ, typeString
 		p.Name = storedPrefix + p.fold
 		u.payload[i] = p
 	}
@@ -56,6 +56,7 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	stored := r.schema.uncast()
 	ing := newIngest(stored, r.env.lim)
 	ing.lim.memory /= 2
+	ing.failCasts = r.cfg.OnCastError == "fail"
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
 	groups := newIngest(stored, r.env.lim)
 	groups.lim.memory /= 2

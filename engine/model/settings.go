@@ -69,8 +69,10 @@ func published(s Settings, delivered string) string {
 }
 
 // listed reports whether the configuration takes a delivered column: a list of
-// freeze or ignore narrows, but never the keys away.
+// freeze or ignore narrows, but never the keys away, nor what makes a row of
+// users, whose only key is user_id, the latest.
 func listed(s Settings, keys []string, delivered string) bool {
 	mode, list := s.Schema()
-	return mode == "" || mode == "evolve" || containsFold(list, delivered) || containsFold(keys, delivered)
+	return mode == "" || mode == "evolve" || containsFold(list, delivered) || containsFold(keys, delivered) ||
+		len(keys) == 1 && keys[0] == "user_id" && fold(delivered) == "last_modified"
 }

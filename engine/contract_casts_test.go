@@ -12,9 +12,9 @@ import (
 	"reconcile/engine/model"
 )
 
-// TestAttackIDs: an id is an integer or decimal text in int64; anything else,
+// TestContractIDs: an id is an integer or decimal text in int64; anything else,
 // doubles too, is a failed cast.
-func TestAttackIDs(t *testing.T) {
+func TestContractIDs(t *testing.T) {
 	cases := []struct {
 		typ  string
 		v    any
@@ -31,7 +31,7 @@ func TestAttackIDs(t *testing.T) {
 	}
 	for _, key := range []string{"event_id", "user_id", "session_id"} {
 		t.Run(key, func(t *testing.T) {
-			a := newAttack(t, lakeTables)
+			a := newBed(t, lakeTables)
 			d := dumpOf(1)
 			var want, bad []string
 			for i, c := range cases {
@@ -70,8 +70,8 @@ func TestAttackIDs(t *testing.T) {
 	}
 }
 
-// TestAttackText: what becomes text.
-func TestAttackText(t *testing.T) {
+// TestContractText: what becomes text.
+func TestContractText(t *testing.T) {
 	cases := []struct {
 		typ, want string
 		v         any
@@ -90,7 +90,7 @@ func TestAttackText(t *testing.T) {
 		{"map", `{"A":null,"a":"<&>","b":"\""}`, map[string]any{"b": `"`, "a": "<&>", "A": nil}},
 		{"rec", `{"z":null,"a":1}`, map[string]any{"z": nil, "a": 1.0}},
 	}
-	a := newAttack(t, lakeTables)
+	a := newBed(t, lakeTables)
 	d := dumpOf(1)
 	var want []string
 	for i, c := range cases {
@@ -108,9 +108,9 @@ func TestAttackText(t *testing.T) {
 	a.want("e", "event_id a _rescued_data", append(want, "100 2.5 -", "101 s -", "102 false -")...)
 }
 
-// TestAttackCasts: declared types, what does not cast, and under which name it
+// TestContractCasts: declared types, what does not cast, and under which name it
 // is rescued.
-func TestAttackCasts(t *testing.T) {
+func TestContractCasts(t *testing.T) {
 	cases := []struct {
 		typ  string
 		v    any
@@ -129,7 +129,7 @@ func TestAttackCasts(t *testing.T) {
 	}
 	for _, typ := range strings.Fields("boolean int64 double decimal(5,2) json date timestamp") {
 		t.Run(typ, func(t *testing.T) {
-			a := newAttack(t, fmt.Sprintf(`table "*" {
+			a := newBed(t, fmt.Sprintf(`table "*" {
 				sinks = [sink.parquet.lake]
 				column "Amount" { type = %q }
 			}`, typ))
@@ -150,7 +150,7 @@ func TestAttackCasts(t *testing.T) {
 			a.want("e", "event_id Amount _rescued_data", want...)
 		})
 	}
-	a := newAttack(t, `table "*" {
+	a := newBed(t, `table "*" {
 		sinks = [sink.parquet.lake]
 		column "n" { type = "int64" }
 	}`)
@@ -158,10 +158,10 @@ func TestAttackCasts(t *testing.T) {
 	a.want("e", "event_id n _rescued_data", `1 5 -`, `2 - {"n":"5.5"}`, `3 - {"n":"1e+21"}`, `4 - {"n":"NaN"}`)
 }
 
-// TestAttackSpellings: two spellings are one column, spelled as at its creation;
+// TestContractSpellings: two spellings are one column, spelled as at its creation;
 // of a row that has both the later in columns wins and the other is rescued.
-func TestAttackSpellings(t *testing.T) {
-	a := newAttack(t, `
+func TestContractSpellings(t *testing.T) {
+	a := newBed(t, `
 		table "*" {
 			sinks = [sink.parquet.lake]
 			column "b" { type = "int64" }
@@ -178,9 +178,9 @@ func TestAttackSpellings(t *testing.T) {
 	}
 }
 
-// TestAttackSpelledKeys: what counts for columns counts for keys and the mapping.
-func TestAttackSpelledKeys(t *testing.T) {
-	a := newAttack(t, lakeTables)
+// TestContractSpelledKeys: what counts for columns counts for keys and the mapping.
+func TestContractSpelledKeys(t *testing.T) {
+	a := newBed(t, lakeTables)
 	two := func(first string, rest ...[]any) *model.File {
 		return avroPart(first, rest...)
 	}
@@ -195,8 +195,8 @@ func TestAttackSpelledKeys(t *testing.T) {
 	a.want("user_migrations", "from_user_id to_user_id time", "1 30 1970-01-01T00:00:05.000Z", "2 31 1970-01-01T00:00:07.000Z", "9 32 1970-01-01T00:00:07.000Z")
 }
 
-// TestAttackFloatIDs: floats and doubles are no ids, wherever they come.
-func TestAttackFloatIDs(t *testing.T) {
+// TestContractFloatIDs: floats and doubles are no ids, wherever they come.
+func TestContractFloatIDs(t *testing.T) {
 	for _, typ := range []string{"float", "double"} {
 		v := func(f float64) any {
 			if typ == "float" {
@@ -204,7 +204,7 @@ func TestAttackFloatIDs(t *testing.T) {
 			}
 			return f
 		}
-		a := newAttack(t, lakeTables)
+		a := newBed(t, lakeTables)
 		a.run(dumpOf(1,
 			withColumns(more("e", avroPart("event_id user_id SESSION_ID:long session_id:"+typ, row(1, 7, 3, v(4)), row(2, 7, 3, nil))), "event_id user_id SESSION_ID session_id"),
 			more("users", avroPart("user_id session_id:"+typ, row(1, v(5)), row(2, nil), row(3, v(6))), avroPart("user_id session_id", row(2, 9))),
@@ -216,10 +216,10 @@ func TestAttackFloatIDs(t *testing.T) {
 	}
 }
 
-// TestAttackNotUTF8: invalid bytes become U+FFFD, the original is rescued as
+// TestContractNotUTF8: invalid bytes become U+FFFD, the original is rescued as
 // base64; a mask is of the original bytes, and rescues nothing.
-func TestAttackNotUTF8(t *testing.T) {
-	a := newAttack(t, `
+func TestContractNotUTF8(t *testing.T) {
+	a := newBed(t, `
 		table "*" {
 			sinks = [sink.parquet.lake]
 			column "n" { type = "int64" }
@@ -252,10 +252,10 @@ func TestAttackNotUTF8(t *testing.T) {
 	}
 }
 
-// TestAttackReservedNames: a name that is ours, or a partition column's, gets
+// TestContractReservedNames: a name that is ours, or a partition column's, gets
 // one more underscore; so does one that is so but for trailing underscores.
-func TestAttackReservedNames(t *testing.T) {
-	a := newAttack(t, `table "*" { 
+func TestContractReservedNames(t *testing.T) {
+	a := newBed(t, `table "*" { 
 		sinks = [sink.parquet.lake]
 		partition_by = [year(time), month(time)]
 	}`)

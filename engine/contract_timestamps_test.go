@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestAttackTimestamps: every form of a timestamp, on time, where it also
+// TestContractTimestamps: every form of a timestamp, on time, where it also
 // decides on the partition. An empty want is null; one that begins with "!" is
 // null, too, and what is rescued.
-func TestAttackTimestamps(t *testing.T) {
+func TestContractTimestamps(t *testing.T) {
 	cases := []struct {
 		typ  string
 		v    any
@@ -65,7 +65,7 @@ func TestAttackTimestamps(t *testing.T) {
 		{"date", 20458, "2026-01-05T00:00:00.000Z"},
 	}
 	for _, name := range []string{"time", "joindate", "last_modified", "TIME"} {
-		a := newAttack(t, `table "*" { 
+		a := newBed(t, `table "*" { 
 			sinks = [sink.parquet.lake]
 			partition_by = [date(time)]
 		}`)

@@ -16,17 +16,17 @@ import (
 	"reconcile/internal/parquet"
 )
 
-// attack is a harness whose expectations are written out by hand from the
+// bed is a harness whose expectations are written out by hand from the
 // contract, so that a mistake that engine and model share shows.
-type attack struct {
+type bed struct {
 	*harness
 }
 
-func newAttack(t *testing.T, hcl string) *attack {
-	return &attack{newHarness(t, hcl)}
+func newBed(t *testing.T, hcl string) *bed {
+	return &bed{newHarness(t, hcl)}
 }
 
-// lakeTables is the configuration that most attacks start from.
+// lakeTables is the configuration that most contract tests start from.
 const lakeTables = `
 table "*" { sinks = [sink.parquet.lake] }
 table "users" { sinks = [sink.parquet.lake] }
@@ -113,7 +113,7 @@ func avroPart(fields string, rows ...[]any) *model.File {
 func row(values ...any) []any { return values }
 
 // run applies, and fails on an error.
-func (a *attack) run(dumps ...*model.Dump) *Result {
+func (a *bed) run(dumps ...*model.Dump) *Result {
 	a.t.Helper()
 	a.arrive(dumps...)
 	res, err := a.apply()
@@ -130,7 +130,7 @@ func (a *attack) run(dumps ...*model.Dump) *Result {
 
 // held fails unless exactly one hold matches each text: one that has all of its
 // words.
-func (a *attack) held(res *Result, want ...string) {
+func (a *bed) held(res *Result, want ...string) {
 	a.t.Helper()
 	left := slices.Clone(res.Holds)
 	for _, w := range want {
@@ -156,7 +156,7 @@ func (a *attack) held(res *Result, want ...string) {
 
 // got returns columns of a folder's rows, sorted: "-" is null, "@" the path
 // below the folder.
-func (a *attack) got(folder, columns string) []string {
+func (a *bed) got(folder, columns string) []string {
 	a.t.Helper()
 	dir := filepath.Join(a.dir, "lake", folder)
 	out := []string{}
@@ -183,7 +183,7 @@ func (a *attack) got(folder, columns string) []string {
 	return out
 }
 
-func (a *attack) fileRows(p string) []map[string]string {
+func (a *bed) fileRows(p string) []map[string]string {
 	a.t.Helper()
 	names, rows := a.rowsOf(p)
 	out := make([]map[string]string, len(rows))
@@ -200,7 +200,7 @@ func (a *attack) fileRows(p string) []map[string]string {
 }
 
 // want compares some columns of all rows of a folder; the rows in any order.
-func (a *attack) want(folder, columns string, rows ...string) {
+func (a *bed) want(folder, columns string, rows ...string) {
 	a.t.Helper()
 	slices.Sort(rows)
 	if diff := diffLines(rows, a.got(folder, columns)); diff != "" {
@@ -229,7 +229,7 @@ func diffLines(want, got []string) string {
 }
 
 // columns returns the columns of the first file of a folder, in their spelling.
-func (a *attack) columns(folder string) string {
+func (a *bed) columns(folder string) string {
 	a.t.Helper()
 	var names []string
 	_ = filepath.WalkDir(filepath.Join(a.dir, "lake", folder), func(p string, d fs.DirEntry, err error) error {
@@ -243,7 +243,7 @@ func (a *attack) columns(folder string) string {
 }
 
 // wantBad compares the quarantine of a table: dump, row, reason words, data.
-func (a *attack) wantBad(table string, want ...string) {
+func (a *bed) wantBad(table string, want ...string) {
 	a.t.Helper()
 	got := []string{}
 	err := a.engine().Quarantine(a.t.Context(), table, func(q QuarantineRow) error {
@@ -261,7 +261,7 @@ func (a *attack) wantBad(table string, want ...string) {
 }
 
 // rowsOf reads a data file: its columns as spelled, and their texts.
-func (a *attack) rowsOf(p string) ([]string, [][]*string) {
+func (a *bed) rowsOf(p string) ([]string, [][]*string) {
 	a.t.Helper()
 	data, err := os.ReadFile(p)
 	if err != nil {

@@ -49,7 +49,7 @@ type failingHandle struct {
 func (h *failingHandle) ReadAt([]byte, int64) (int, error) { return 0, h.err }
 
 // applyFailing applies while an object of the source fails.
-func (a *attack) applyFailing(key, way string, err error) (*Result, error) {
+func (a *bed) applyFailing(key, way string, err error) (*Result, error) {
 	a.t.Helper()
 	e := a.engine()
 	store, lerr := blob.NewLocal(filepath.Join(a.dir, "dumps"))
@@ -71,10 +71,10 @@ func (a *attack) applyFailing(key, way string, err error) (*Result, error) {
 	return e.Apply(ctx, l, p)
 }
 
-// TestAttackUnavailableSource: a source that cannot be read says nothing of what
+// TestContractUnavailableSource: a source that cannot be read says nothing of what
 // it holds. It stops the run and leaves no hold behind; only what is wrong with
 // a file itself holds its table.
-func TestAttackUnavailableSource(t *testing.T) {
+func TestContractUnavailableSource(t *testing.T) {
 	part := "sync_1/x/part-00000.avro"
 	for _, table := range []string{"e", "users", "user_migrations"} {
 		for _, way := range []string{"stat", "open", "read"} {
@@ -84,7 +84,7 @@ func TestAttackUnavailableSource(t *testing.T) {
 					continue // nobody asks
 				}
 				name := strings.Join([]string{table, way, err.Error()}, " ")
-				a := newAttack(t, lakeTables)
+				a := newBed(t, lakeTables)
 				fields := map[string]string{"e": "event_id user_id", "users": "user_id", "user_migrations": "from_user_id to_user_id"}[table]
 				a.arrive(dumpOf(1, more(table, avroPart(fields, []any{int64(1), int64(2)}[:len(strings.Fields(fields))]))))
 				res, got := a.applyFailing(part, way, err)
