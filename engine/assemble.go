@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
@@ -28,6 +29,12 @@ type assembler struct {
 	srcs  []*column.Batch
 	out   column.Batch
 	g     column.Gatherer
+}
+
+// expect makes room for so many rows.
+func (a *assembler) expect(n int) {
+	n = min(n, a.group)
+	a.picks, a.meta = slices.Grow(a.picks, n), slices.Grow(a.meta, n)
 }
 
 // add takes row i of a chunk.

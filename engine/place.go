@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"reconcile/engine/rows"
@@ -173,7 +174,9 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 	if err = errors.Join(err, pub.flush(ctx), sha.flush(ctx)); err != nil {
 		return nil, err
 	}
-	return p, a.closePart(ctx, p, data, shadow, pub.rows, sha.rows)
+	published, hidden := pub.rows, sha.rows
+	o.release(pub, sha)
+	return p, a.closePart(ctx, p, data, shadow, published, hidden)
 }
 
 func (a *attempt) closePart(ctx context.Context, p *part, data *multiWriter, shadow *shadowWriter, nPub, nShadow int64) error {
@@ -213,8 +216,25 @@ type output struct {
 	// onRow sees every row that stays, published or shadow; it must be safe for
 	// several goroutines.
 	onRow func(r rows.Row, ordinal uint32) error
+
+	free sync.Pool // of assemblers whose memory can be used again
 }
 
+// assembler returns an assembler for one file. Whoever is done with it gives it
+// back with release.
 func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembler {
-	return &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.group, open: open}
+	a, _ := o.free.Get().(*assembler)
+	if a == nil {
+		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.group}
+	}
+	a.open, a.w, a.rows = open, nil, 0
+	return a
+}
+
+// release takes back assemblers that were flushed.
+func (o *output) release(as ...*assembler) {
+	for _, a := range as {
+		a.open, a.w = nil, nil
+		o.free.Put(a)
+	}
 }

@@ -95,6 +95,10 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 		return nil, err
 	}
 	a := s.d.attempt
+	total := len(s.extra)
+	for _, g := range s.groups {
+		total += g.rows
+	}
 	s.part = &part{record: state.Partition{Ordinal: s.old.Ordinal, Value: s.old.Value, Null: s.old.Null}}
 	s.pub = o.assembler(a.schema, func() (batchWriter, error) { return s.open(ctx) })
 	s.sha = o.assembler(a.schema, func() (batchWriter, error) {
@@ -102,6 +106,7 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 		s.shadow, err = a.openShadow()
 		return s.shadow, err
 	})
+	s.pub.expect(total)
 	for g := range s.groups {
 		if err := s.write(ctx, g); err != nil {
 			return nil, err
@@ -110,7 +115,9 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 	if err := errors.Join(s.pub.flush(ctx), s.sha.flush(ctx)); err != nil {
 		return nil, err
 	}
-	if err := a.closePart(ctx, s.part, s.data, s.shadow, s.pub.rows+s.copied, s.sha.rows); err != nil {
+	published, hidden := s.pub.rows+s.copied, s.sha.rows
+	o.release(s.pub, s.sha)
+	if err := a.closePart(ctx, s.part, s.data, s.shadow, published, hidden); err != nil {
 		return nil, err
 	}
 	if !s.hides {

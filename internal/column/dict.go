@@ -2,6 +2,8 @@ package column
 
 import (
 	"bytes"
+	"math/bits"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
@@ -51,6 +53,22 @@ func (d *Dict) Reset() {
 	}
 	clear(d.table)
 	d.mask = uint32(len(d.table) - 1)
+}
+
+// fresh reports whether d never held a value since it was made.
+func (d *Dict) fresh() bool { return d.Len() == 1 && cap(d.data) == 0 }
+
+// Reserve makes room for values of so many bytes in all, so that adding them
+// moves little.
+func (d *Dict) Reserve(values, bytes int) {
+	d.data = slices.Grow(d.data, bytes)
+	d.off = slices.Grow(d.off, values)
+	d.hash = slices.Grow(d.hash, values)
+	values = min(values, sampleAdds) // of more, most are not looked up
+	if size := 1 << bits.Len(uint(2*(values+2))); d.Len() == 1 && size > len(d.table) {
+		d.table = make([]uint64, size)
+		d.mask = uint32(size - 1)
+	}
 }
 
 // Len returns the number of codes, null's included: codes are below it.

@@ -1,5 +1,7 @@
 package column
 
+import "slices"
+
 // Pick names one row of one of several source batches.
 type Pick struct {
 	Src, Row uint32
@@ -8,8 +10,9 @@ type Pick struct {
 // Gatherer copies picked rows of several sources into one column. It keeps
 // scratch memory between calls; one goroutine may use it at a time.
 type Gatherer struct {
-	remap []remap
-	epoch uint32
+	remap  []remap
+	epoch  uint32
+	picked []int // rows, by source
 }
 
 // remap translates the codes of one source dictionary; an entry holds the
@@ -45,6 +48,7 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 		dst.Null = make([]bool, base, base+len(picks))
 	}
 	var zero T
+	vals = slices.Grow(vals, len(picks))
 	for _, p := range picks {
 		if values[p.Src] == nil {
 			vals = append(vals, zero)
@@ -53,6 +57,7 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 		}
 	}
 	if nulls {
+		dst.Null = slices.Grow(dst.Null, len(picks))
 		for _, p := range picks {
 			s := srcs[p.Src]
 			dst.Null = append(dst.Null, s == nil || s.Null != nil && s.Null[p.Row])
@@ -77,7 +82,11 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick) {
 			g.remap[i] = make(remap, s.Dict.Len()+s.Dict.Len()/4)
 		}
 	}
+	if dst.Dict.fresh() {
+		dst.Dict.Reserve(g.expect(srcs, picks))
+	}
 	stamp := uint64(g.epoch) << 32
+	dst.Codes = slices.Grow(dst.Codes, len(picks))
 	for _, p := range picks {
 		s := srcs[p.Src]
 		if s == nil || s.Codes[p.Row] == 0 {
@@ -95,4 +104,22 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick) {
 		}
 		dst.Codes = append(dst.Codes, uint32(m[c]))
 	}
+}
+
+// expect estimates how many values the picks bring, and their bytes: of each
+// source's dictionary the share of its rows that is picked.
+func (g *Gatherer) expect(srcs []*Column, picks []Pick) (values, bytes int) {
+	g.picked = append(g.picked[:0], make([]int, len(srcs))...)
+	for _, p := range picks {
+		g.picked[p.Src]++
+	}
+	for i, s := range srcs {
+		if s == nil || len(s.Codes) == 0 {
+			continue
+		}
+		share := min(1, float64(g.picked[i])/float64(len(s.Codes)))
+		values += int(share * float64(s.Dict.Len()))
+		bytes += int(share * float64(s.Dict.Size()))
+	}
+	return values, bytes
 }

@@ -45,6 +45,7 @@ func (d *columnReader) addTexts(codes []uint32, src []byte) error {
 		return fmt.Errorf("more than %d bytes of text in one row group", uint32(math.MaxUint32))
 	}
 	fixed := d.m.Type == format.FixedLenByteArray
+	dict.Reserve(min(len(codes), len(src)/4), len(src))
 	for i := range codes {
 		n := uint64(decimalBytes)
 		if !fixed {

@@ -37,7 +37,7 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 		return nil, err
 	}
 	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sha256.New(), o: s.o}
-	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 1<<20)
+	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 256<<10)
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
 		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool,
 	})
@@ -62,7 +62,8 @@ type writer struct {
 	part  column.Batch // the rows of one row group inside a larger batch
 }
 
-// Write adds rows. A batch that fills row groups by itself is not copied.
+// Write adds rows. A batch that is no small part of a row group becomes one
+// without being copied.
 func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 	if err := w.group.check(b); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
@@ -72,7 +73,7 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 			return err
 		}
 		n := min(b.N-from, w.o.RowGroup-w.group.rows.N)
-		if w.group.rows.N == 0 && n >= w.o.RowGroup/2 {
+		if w.group.rows.N == 0 && n >= w.o.RowGroup/8 {
 			if err := w.emit(slice(&w.part, b, from, n)); err != nil {
 				return err
 			}
