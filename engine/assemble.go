@@ -13,22 +13,24 @@ type batchWriter interface {
 	Write(ctx context.Context, b *column.Batch) error
 }
 
+// groupBytes is how many bytes of records may wait for a row group.
+const groupBytes = 64 << 20
+
 // assembler gathers judged rows into the published columns and hands them on,
 // a row group at a time. One goroutine uses it.
 type assembler struct {
+	picker
 	schema *schema
 	canon  func(int64) int64
 	dumps  []int64 // id by rank
 	group  int     // rows of a row group
 	open   func() (batchWriter, error)
 
-	w     batchWriter
-	rows  int64
-	picks []column.Pick
-	meta  []rows.Row
-	srcs  []*column.Batch
-	out   column.Batch
-	g     column.Gatherer
+	w    batchWriter
+	rows int64
+	own  column.Batch // gathered columns
+	view column.Batch // those of the only source, with ours
+	g    column.Gatherer
 }
 
 // expect makes room for so many rows.
@@ -39,13 +41,8 @@ func (a *assembler) expect(n int) {
 
 // add takes row i of a chunk.
 func (a *assembler) add(ctx context.Context, ch *rows.Chunk, i int) error {
-	if n := len(a.srcs); n == 0 || a.srcs[n-1] != ch.Batch {
-		a.srcs = append(a.srcs, ch.Batch)
-	}
-	r := ch.Rows[i]
-	a.picks = append(a.picks, column.Pick{Src: uint32(len(a.srcs) - 1), Row: r.At})
-	a.meta = append(a.meta, r)
-	if len(a.picks) >= a.group {
+	a.picker.add(ch, i)
+	if len(a.picks) >= a.group || a.bytes >= groupBytes {
 		return a.flush(ctx)
 	}
 	return nil
@@ -63,68 +60,57 @@ func (a *assembler) flush(ctx context.Context) error {
 		}
 		a.w = w
 	}
-	a.srcs = dedupSources(a.srcs, a.picks)
-	a.fill()
-	if err := a.w.Write(ctx, &a.out); err != nil {
+	if err := a.settle(); err != nil {
+		return err
+	}
+	if err := a.w.Write(ctx, a.fill()); err != nil {
 		return err
 	}
 	a.rows += int64(len(a.picks))
-	a.picks, a.meta = a.picks[:0], a.meta[:0]
-	clear(a.srcs)
-	a.srcs = a.srcs[:0]
+	a.reset()
 	return nil
 }
 
-// dedupSources names each source batch once: interleaved cursors name them
-// again and again.
-func dedupSources(srcs []*column.Batch, picks []column.Pick) []*column.Batch {
-	index := map[*column.Batch]uint32{}
-	to := make([]uint32, len(srcs))
-	uniq := srcs[:0:0]
-	for i, s := range srcs {
-		n, ok := index[s]
-		if !ok {
-			n = uint32(len(uniq))
-			index[s] = n
-			uniq = append(uniq, s)
+// fill builds the published columns of the gathered rows.
+func (a *assembler) fill() *column.Batch {
+	if a.own.Cols == nil {
+		a.own.Cols, a.view.Cols = a.schema.published(), a.schema.published()
+	}
+	n, last := len(a.own.Cols), len(a.schema.payload)-1
+	out := &a.own
+	if b := a.straight(); b != nil {
+		out = &a.view
+		copy(out.Cols[2:], b.Cols[:last])
+		out.Cols[n-1] = b.Cols[last]
+	} else {
+		for i := range a.schema.payload[:last] {
+			a.gather(&out.Cols[2+i], a.schema.payload[i].Name)
 		}
-		to[i] = n
+		a.gather(&out.Cols[n-1], colRescued)
 	}
-	for i := range picks {
-		picks[i].Src = to[picks[i].Src]
-	}
-	return uniq
+	out.N = len(a.picks)
+	a.ids(&out.Cols[0], &out.Cols[1], &out.Cols[n-3], &out.Cols[n-2])
+	return out
 }
 
-// fill builds the published columns of the gathered rows.
-func (a *assembler) fill() {
-	s := a.schema
-	if a.out.Cols == nil {
-		a.out.Cols = s.published()
+func (a *assembler) gather(dst *column.Column, name string) {
+	dst.Reset()
+	a.g.Column(dst, a.columns(name), a.picks)
+}
+
+// ids fills the columns that rows know of themselves.
+func (a *assembler) ids(user, key, raw, dump *column.Column) {
+	for _, c := range []*column.Column{user, key, raw, dump} {
+		c.Ints = slices.Grow(c.Ints[:0], len(a.meta))
 	}
-	a.out.N = len(a.picks)
-	for i := range a.out.Cols {
-		a.out.Cols[i].Reset()
-	}
-	n := len(a.out.Cols)
-	user, key, raw, dmp := &a.out.Cols[0], &a.out.Cols[1], &a.out.Cols[n-3], &a.out.Cols[n-2]
-	for _, r := range a.meta {
-		user.Ints = append(user.Ints, a.canon(r.Raw))
+	var last, to int64
+	for i, r := range a.meta {
+		if i == 0 || r.Raw != last { // a user's rows lie together
+			last, to = r.Raw, a.canon(r.Raw)
+		}
+		user.Ints = append(user.Ints, to)
 		key.Ints = append(key.Ints, r.Key)
 		raw.Ints = append(raw.Ints, r.Raw)
-		dmp.Ints = append(dmp.Ints, a.dumps[rows.DumpRank(r.Ver)])
+		dump.Ints = append(dump.Ints, a.dumps[rows.DumpRank(r.Ver)])
 	}
-	last := len(s.payload) - 1
-	for i := range s.payload[:last] {
-		a.g.Column(&a.out.Cols[2+i], a.sources(s.payload[i].Name), a.picks)
-	}
-	a.g.Column(&a.out.Cols[n-1], a.sources(colRescued), a.picks)
-}
-
-func (a *assembler) sources(name string) []*column.Column {
-	out := make([]*column.Column, len(a.srcs))
-	for i, b := range a.srcs {
-		out[i] = b.Col(name)
-	}
-	return out
 }

@@ -41,28 +41,31 @@ type binding struct {
 	direct bool // decoded straight into the payload column
 }
 
-// filePlan is how the blocks of one file are turned into rows. It belongs to
-// one goroutine.
+// filePlan is how the records of one shape are turned into columns. It belongs
+// to one goroutine.
 type filePlan struct {
-	file     sourceFile
 	dec      *avro.Decoder
 	bindings []binding
-	absent   []int // payload columns that the file lacks
+	all      []int // the bindings, each
+	place    []int // those that say where a row belongs
+	checks   []*use
+	absent   []int // payload columns that the shape lacks
 	dst      []*column.Column
 	unlisted []string // delivered fields that the manifest does not list
-	spelled  []string // columns, folded, whose names this file spells in another way
+	spelled  []string // columns, folded, whose names are spelled in another way here
 }
 
-// newFilePlan binds the fields of a file to the columns of a schema.
-func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
-	dec, err := h.NewDecoder()
+// newFilePlan binds the fields of a shape to the columns of a schema.
+func newFilePlan(f *shape, s *schema) (*filePlan, error) {
+	fields := f.head.Fields()
+	dec, err := f.head.NewDecoder()
 	if err != nil {
 		return nil, err
 	}
-	p := &filePlan{file: f, dec: dec, dst: make([]*column.Column, len(h.Fields()))}
+	p := &filePlan{dec: dec, dst: make([]*column.Column, len(fields))}
 	byTarget := map[int]*binding{}
-	for _, fi := range f.order(h.Fields()) {
-		field := h.Fields()[fi]
+	for _, fi := range f.order(fields) {
+		field := fields[fi]
 		target, ok := s.target(field.Name)
 		if !f.lists(field.Name) && target >= 0 || !f.lists(field.Name) && !ok {
 			p.unlisted = append(p.unlisted, field.Name)
@@ -84,6 +87,12 @@ func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
 	for _, target := range sortedKeys(byTarget) {
 		b := byTarget[target]
 		b.settle(s)
+		p.all = append(p.all, len(p.bindings))
+		if s.places(target) {
+			p.place = append(p.place, len(p.bindings))
+		} else {
+			p.check(b, fields)
+		}
 		p.bindings = append(p.bindings, *b)
 	}
 	for i := range s.payload[:len(s.payload)-1] {
@@ -92,6 +101,24 @@ func newFilePlan(f sourceFile, h *avro.Header, s *schema) (*filePlan, error) {
 		}
 	}
 	return p, nil
+}
+
+// check adds the fields of a binding that must be decoded to know that they can
+// be decoded.
+func (p *filePlan) check(b *binding, fields []avro.Field) {
+	for _, u := range b.uses {
+		if fields[u.field].Checked {
+			p.checks = append(p.checks, &use{field: u.field, name: u.name, col: column.Column{Type: typeString}})
+		}
+	}
+}
+
+// places reports whether a target's column says where a row belongs.
+func (s *schema) places(target int) bool {
+	if target < 0 || target == s.partCol {
+		return true
+	}
+	return s.kind == kindUsers && s.payload[target].fold == colModified
 }
 
 func newUse(i int, f avro.Field) use {
@@ -191,7 +218,7 @@ func (s *schema) target(name string) (int, bool) {
 }
 
 // lists reports whether the manifest lists a delivered name.
-func (f *sourceFile) lists(name string) bool {
+func (f *shape) lists(name string) bool {
 	folded := fold(name)
 	return !f.hasColumns || slices.ContainsFunc(f.columns, func(c string) bool { return fold(c) == folded })
 }
@@ -199,7 +226,7 @@ func (f *sourceFile) lists(name string) bool {
 // order returns the field numbers so that the field that counts most comes
 // last: in the order in which the manifest lists them by their exact name, before
 // that those that it lists in another spelling, in the order of the file.
-func (f *sourceFile) order(fields []avro.Field) []int {
+func (f *shape) order(fields []avro.Field) []int {
 	out := make([]int, len(fields))
 	place := make([]int, len(fields))
 	for i := range fields {

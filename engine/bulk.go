@@ -90,7 +90,7 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 	sorter := index.NewSorter(r.env.lim.scratch, r.env.lim.memory/4/16)
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	var mu sync.Mutex
-	out := &output{canon: r.canon, dumps: r.ids, group: r.env.lim.groupRows}
+	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.ids, group: r.env.lim.groupRows}
 	out.onRow = func(row rows.Row, ordinal uint32) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -117,6 +117,7 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
+	ing.rescued += out.rescued.Load()
 	c := r.newChange(ing)
 	c.all = true
 	for _, p := range parts {

@@ -235,7 +235,7 @@ func (d *deltaRun) rewrite(ctx context.Context, out *output, value int64, ordina
 
 // write rewrites the touched partitions.
 func (d *deltaRun) write(ctx context.Context) (*change, error) {
-	out := &output{canon: d.canon, dumps: d.ids, group: d.env.lim.groupRows}
+	out := &output{shapes: d.ing.shapes, canon: d.canon, dumps: d.ids, group: d.env.lim.groupRows}
 	values := sortedKeys(d.touched)
 	parts := make([]*part, len(values))
 	ords := map[int64]uint32{}
@@ -258,6 +258,7 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
+	d.ing.rescued += out.rescued.Load()
 	c := d.newChange(d.ing)
 	for _, p := range parts {
 		if p == nil {

@@ -18,13 +18,17 @@ import (
 // limits is what a part of an apply may use.
 type limits struct {
 	workers    int
-	memory     int // bytes for rows that wait for their partition
+	memory     int // bytes for rows that wait for their partition, and for writing them
 	scratch    string
 	spillGroup int // rows of a row group in scratch files, 0 for the default
 	groupRows  int // rows of a row group in data files
 	hashBits   int // of the index
 	indexRuns  int // of an index before they are merged
 }
+
+// sealAt is how many bytes of rows a worker collects for a segment: few enough
+// that they are sorted fast, and so many that segments stay few.
+func (l limits) sealAt() int { return l.memory / 4 / l.workers }
 
 // fileError is a file that holds its table.
 type fileError struct {
@@ -39,12 +43,14 @@ func (e *fileError) Unwrap() error { return e.err }
 // segments must be closed by the owner in any case.
 type ingest struct {
 	schema    *schema
+	shapes    *shapes
 	lim       limits
 	failCasts bool
 	progress  func(rows, bytes int64)
 
 	mu       sync.Mutex
 	segments []*rows.Segment
+	held     int // bytes of the segments in memory
 	// onSegment sees every segment while its rows are still in memory.
 	onSegment func(seg int, s *rows.Segment) error
 	bad       []badRow
@@ -56,13 +62,13 @@ type ingest struct {
 }
 
 func newIngest(s *schema, lim limits) *ingest {
-	return &ingest{schema: s, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, progress: func(int64, int64) {}}
+	return &ingest{schema: s, shapes: &shapes{}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
 type job struct {
 	file  sourceFile
-	head  *avro.Header
+	shape int
 	block avro.Block
 	first int64
 }
@@ -84,14 +90,14 @@ func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []source
 	})
 	for range g.lim.workers {
 		eg.Go(func() error {
-			w := &ingestWorker{g: g, ctx: ctx}
+			l := newLocator(g)
 			for j := range jobs {
-				if err := w.add(j); err != nil {
+				if err := g.locate(ctx, l, j); err != nil {
 					return err
 				}
 				free.Put(j)
 			}
-			return w.seal()
+			return g.seal(ctx, l)
 		})
 	}
 	return eg.Wait()
@@ -108,7 +114,7 @@ func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, jobs 
 	if err != nil {
 		return &fileError{f, err}
 	}
-	first := int64(0)
+	first, shape := int64(0), g.shapes.of(&f, sc.Header())
 	for {
 		j := free.Get().(*job)
 		ok, err := sc.Next(&j.block)
@@ -118,7 +124,7 @@ func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, jobs 
 		if !ok {
 			return nil
 		}
-		j.file, j.head, j.first = f, sc.Header(), first
+		j.file, j.shape, j.first = f, shape, first
 		first += int64(j.block.Count)
 		g.progress(int64(j.block.Count), int64(len(j.block.Data)))
 		select {
@@ -138,34 +144,32 @@ func scanHandle(h blob.Handle) (*avro.Scanner, error) {
 	return avro.NewScanner(bufio.NewReaderSize(io.NewSectionReader(h, 0, size), readAhead), size)
 }
 
-type ingestWorker struct {
-	g    *ingest
-	ctx  context.Context
-	b    *builder
-	plan *filePlan
-	head *avro.Header
-}
-
-func (w *ingestWorker) add(j *job) error {
-	if w.head != j.head {
-		p, err := newFilePlan(j.file, j.head, w.g.schema)
-		if err != nil {
-			return &fileError{j.file, err}
-		}
-		w.plan, w.head = p, j.head
-	}
-	if w.b == nil {
-		w.b = newBuilder(w.g.schema)
-	}
-	before := w.b.n
-	if err := w.b.add(w.plan, &j.block, j.first, w.g.failCasts); err != nil {
+// locate takes in one block.
+func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
+	p, err := l.plans.of(j.shape)
+	if err != nil {
 		return &fileError{j.file, err}
 	}
-	w.g.count(w.plan, int64(w.b.n-before), int64(len(j.block.Data)))
-	if w.b.memory() > w.g.lim.memory/w.g.lim.workers {
-		return w.sealAndSpill()
+	if err := l.add(p, j.shape, j); err != nil {
+		return &fileError{j.file, err}
 	}
-	return nil
+	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
+	if l.pack.Memory() < g.lim.sealAt() && !l.pack.Full() {
+		return nil
+	}
+	return g.seal(ctx, l)
+}
+
+// seal ends the rows of a locator as a segment.
+func (g *ingest) seal(ctx context.Context, l *locator) error {
+	g.mu.Lock()
+	g.bad = append(g.bad, l.bad...)
+	g.mu.Unlock()
+	l.bad = nil
+	if l.pack.Len() == 0 {
+		return nil
+	}
+	return g.keep(ctx, l.pack.Seal())
 }
 
 func (g *ingest) count(p *filePlan, rows, bytes int64) {
@@ -181,43 +185,26 @@ func (g *ingest) count(p *filePlan, rows, bytes int64) {
 	}
 }
 
-// seal ends the worker's rows as a segment that stays in memory.
-func (w *ingestWorker) seal() error {
-	_, err := w.g.take(w.b)
-	w.b = nil
-	return err
-}
-
-func (w *ingestWorker) sealAndSpill() error {
-	s, err := w.g.take(w.b)
-	w.b = nil
-	if err != nil || s == nil {
-		return err
-	}
-	return s.Spill(w.ctx, w.g.lim.scratch, w.g.lim.spillGroup)
-}
-
-// take turns a builder into a segment.
-func (g *ingest) take(b *builder) (*rows.Segment, error) {
-	if b == nil {
-		return nil, nil
-	}
-	var s *rows.Segment
-	if len(b.rows) > 0 {
-		s = b.seal()
-	}
+// keep takes in a segment. Half of the memory is for segments; those that come
+// when it is used up are spilled.
+func (g *ingest) keep(ctx context.Context, s *rows.Segment) error {
 	g.mu.Lock()
-	g.bad = append(g.bad, b.bad...)
-	g.rescued += b.rescued
 	n := len(g.segments)
-	if s != nil {
-		g.segments = append(g.segments, s)
+	g.segments = append(g.segments, s)
+	spill := g.held+s.Memory() > g.lim.memory/2
+	if !spill {
+		g.held += s.Memory()
 	}
 	g.mu.Unlock()
-	if s == nil || g.onSegment == nil {
-		return s, nil
+	if g.onSegment != nil {
+		if err := g.onSegment(n, s); err != nil {
+			return err
+		}
 	}
-	return s, g.onSegment(n, s)
+	if !spill {
+		return nil
+	}
+	return s.Spill(ctx, g.lim.scratch, g.lim.spillGroup)
 }
 
 // close removes what was spilled.

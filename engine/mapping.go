@@ -67,9 +67,8 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 	if err != nil {
 		return err
 	}
-	fields := sc.Header().Fields()
-	mf := &mappingFile{file: f, dst: make([]*column.Column, len(fields))}
-	mf.bind(fields)
+	mf := &mappingFile{file: f}
+	mf.bind(&shape{head: sc.Header(), columns: f.columns, hasColumns: f.hasColumns})
 	first := 0
 	for {
 		if err := ctx.Err(); err != nil {
@@ -102,10 +101,12 @@ type mappingFile struct {
 
 var mappingNames = [3]string{colFrom, colTo, colTime}
 
-func (mf *mappingFile) bind(fields []avro.Field) {
-	for _, fi := range mf.file.order(fields) {
+func (mf *mappingFile) bind(sh *shape) {
+	fields := sh.head.Fields()
+	mf.dst = make([]*column.Column, len(fields))
+	for _, fi := range sh.order(fields) {
 		i := slices.Index(mappingNames[:], fold(fields[fi].Name))
-		if i < 0 || i == 2 && !mf.file.lists(fields[fi].Name) {
+		if i < 0 || i == 2 && !sh.lists(fields[fi].Name) {
 			continue
 		}
 		mf.binds[i].uses = append(mf.binds[i].uses, newUse(fi, fields[fi]))

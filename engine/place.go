@@ -210,14 +210,16 @@ func partValue(p *state.Partition) int64 {
 
 // output is what all partitions of a pass share.
 type output struct {
-	canon func(int64) int64
-	dumps []int64
-	group int
+	shapes *shapes
+	canon  func(int64) int64
+	dumps  []int64
+	group  int
 	// onRow sees every row that stays, published or shadow; it must be safe for
 	// several goroutines.
 	onRow func(r rows.Row, ordinal uint32) error
 
-	free sync.Pool // of assemblers whose memory can be used again
+	rescued atomic.Int64 // delivered rows that were written with something rescued
+	free    sync.Pool    // of assemblers whose memory can be used again
 }
 
 // assembler returns an assembler for one file. Whoever is done with it gives it
@@ -226,6 +228,7 @@ func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembl
 	a, _ := o.free.Get().(*assembler)
 	if a == nil {
 		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.group}
+		a.plans = plans{schema: s, shapes: o.shapes}
 	}
 	a.open, a.w, a.rows = open, nil, 0
 	return a
@@ -234,7 +237,8 @@ func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembl
 // release takes back assemblers that were flushed.
 func (o *output) release(as ...*assembler) {
 	for _, a := range as {
-		a.open, a.w = nil, nil
+		o.rescued.Add(a.picker.rescued)
+		a.open, a.w, a.picker.rescued = nil, nil, 0
 		o.free.Put(a)
 	}
 }

@@ -27,33 +27,32 @@ type badRow struct {
 	Data   string `json:"data"` // the row as JSON text, masks applied
 }
 
-// quarantine records row i of the current block.
-func (b *builder) quarantine(p *filePlan, i int, first int64, target int) {
+// reject describes the only row that d decoded: it lacks the column of target.
+func (d *decoder) reject(p *filePlan, target int) badRow {
 	name := colUserID
 	if target == targetKey {
-		name = b.schema.key
+		name = d.schema.key
 	}
 	reason := name + " is missing"
 	var items []column.Rescued
 	for bi := range p.bindings {
 		bd := &p.bindings[bi]
 		for u := range bd.uses {
-			c, at := &bd.uses[u].col, i
+			c := &bd.uses[u].col
 			if bd.direct {
-				c, at = &b.cols[bd.target], b.n+i
+				c = &d.cols[bd.target]
 			}
-			if c.IsNull(at) {
+			if c.IsNull(0) {
 				continue
 			}
-			v := column.AppendText(nil, c, at)
+			v := column.AppendText(nil, c, 0)
 			items = append(items, column.Rescued{Name: bd.uses[u].name, Value: v})
 			if bd.target == target {
 				reason = fmt.Sprintf("%s is not an integer: %s", name, strconv.Quote(string(v)))
 			}
 		}
 	}
-	b.bad = append(b.bad, badRow{Dump: p.file.dump, File: p.file.key, Row: first + int64(i), Reason: reason,
-		Data: string(column.AppendRescue(nil, items))})
+	return badRow{Reason: reason, Data: string(column.AppendRescue(nil, items))}
 }
 
 // writeQuarantine stores rows as an object of the state: compressed lines of JSON.

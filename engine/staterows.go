@@ -67,26 +67,31 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 			want = append(want, *c.from)
 		}
 	}
-	w := &ingestWorker{g: g, ctx: ctx}
+	var b *builder
 	for _, p := range r.oldParts {
-		err := r.eachStateBatch(ctx, p, want, func(b *column.Batch, _ bool) error {
-			if w.b == nil {
-				w.b = newBuilder(g.schema)
+		err := r.eachStateBatch(ctx, p, want, func(in *column.Batch, _ bool) error {
+			if b == nil {
+				b = newBuilder(g.schema)
 			}
-			if err := w.b.addState(b, r.old.Key, conv, r.rank, floor); err != nil {
+			if err := b.addState(in, r.old.Key, conv, r.rank, floor); err != nil {
 				return err
 			}
-			g.progress(int64(b.N), 0)
-			if w.b.memory() > g.lim.memory/g.lim.workers {
-				return w.sealAndSpill()
+			g.progress(int64(in.N), 0)
+			if b.memory() < g.lim.sealAt() {
+				return nil
 			}
-			return nil
+			full := b
+			b = nil
+			return g.keep(ctx, full.seal())
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return w.seal()
+	if b == nil {
+		return nil
+	}
+	return g.keep(ctx, b.seal())
 }
 
 // eachStateBatch reads the data files and the shadow rows of a partition.
@@ -167,6 +172,29 @@ func (o *objectReader) Next(context.Context) (*column.Batch, error) {
 }
 
 func (o *objectReader) Close() error { return o.obj.Close() }
+
+// builder collects stored rows, in columns, for a segment.
+type builder struct {
+	schema *schema
+	cols   []column.Column
+	n      int
+	rows   []rows.Row
+	items  map[int][]column.Rescued // of the current batch, by row
+}
+
+func newBuilder(s *schema) *builder {
+	return &builder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}}
+}
+
+// memory estimates the bytes that the builder holds.
+func (b *builder) memory() int {
+	batch := column.Batch{Cols: b.cols}
+	return cap(b.rows)*40 + batch.Memory()
+}
+
+func (b *builder) seal() *rows.Segment {
+	return rows.NewSegment(b.rows, &column.Batch{N: b.n, Cols: b.cols})
+}
 
 // addState appends rows that a table has.
 func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank map[int64]int, floor int64) error {
@@ -284,7 +312,6 @@ func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
 			continue
 		}
 		dst.AppendBytes(column.AppendRescue(nil, keep))
-		b.rescued++
 	}
 	return nil
 }

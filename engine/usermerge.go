@@ -14,26 +14,19 @@ import (
 // latest member that has one; the configuration may say otherwise per column.
 // A value that does not cast counts as null.
 type userMerger struct {
+	picker
 	r     *tableRun
 	write func(*column.Batch) error
-	picks []column.Pick
-	meta  []rows.Row
-	srcs  []*column.Batch
 	g     column.Gatherer
 }
 
 func (m *userMerger) add(ch *rows.Chunk, i int) error {
-	row := ch.Rows[i]
-	if n := len(m.meta); n >= m.r.env.lim.groupRows && m.meta[n-1].Raw != row.Raw {
+	if n := len(m.meta); n >= m.r.env.lim.groupRows && m.meta[n-1].Raw != ch.Rows[i].Raw {
 		if err := m.flush(); err != nil {
 			return err
 		}
 	}
-	if n := len(m.srcs); n == 0 || m.srcs[n-1] != ch.Batch {
-		m.srcs = append(m.srcs, ch.Batch)
-	}
-	m.picks = append(m.picks, column.Pick{Src: uint32(len(m.srcs) - 1), Row: row.At})
-	m.meta = append(m.meta, row)
+	m.picker.add(ch, i)
 	return nil
 }
 
@@ -57,8 +50,10 @@ func (m *userMerger) flush() error {
 	if len(m.meta) == 0 {
 		return nil
 	}
+	if err := m.settle(); err != nil {
+		return err
+	}
 	s := m.r.schema
-	m.srcs = dedupSources(m.srcs, m.picks)
 	f := &userFold{s: s, meta: m.meta, issues: map[int][]issue{}}
 	m.cast(f)
 	f.group()
@@ -81,7 +76,7 @@ func (m *userMerger) flush() error {
 		m.g.Column(&out.Cols[1+c], []*column.Column{&f.cols[c]}, f.from[c])
 	}
 	f.rescue(&out.Cols[n-1])
-	m.picks, m.meta, m.srcs = m.picks[:0], m.meta[:0], nil
+	m.reset()
 	return m.write(out)
 }
 
@@ -90,11 +85,11 @@ func (m *userMerger) cast(f *userFold) {
 	last := len(f.s.payload) - 1
 	f.cols = make([]column.Column, last)
 	notes := column.Column{Dict: column.NewDict()}
-	m.g.Column(&notes, m.sources(storedNotes), m.picks)
+	m.g.Column(&notes, m.columns(storedNotes), m.picks)
 	marks := f.readNotes(&notes)
 	for i, p := range f.s.payload[:last] {
 		src := column.Column{Dict: column.NewDict()}
-		m.g.Column(&src, m.sources(storedPrefix+p.fold), m.picks)
+		m.g.Column(&src, m.columns(storedPrefix+p.fold), m.picks)
 		dst := &f.cols[i]
 		dst.Type = p.typ
 		dst.Reset()
@@ -115,14 +110,6 @@ func (m *userMerger) cast(f *userFold) {
 			f.issues[fl.Row] = append(f.issues[fl.Row], issue{i, column.Rescued{Name: name, Value: slices.Clone(fl.Text)}})
 		}
 	}
-}
-
-func (m *userMerger) sources(name string) []*column.Column {
-	out := make([]*column.Column, len(m.srcs))
-	for i, b := range m.srcs {
-		out[i] = b.Col(name)
-	}
-	return out
 }
 
 // noteKey is a row and a mark: spellingKey or floatKey, and the column's name.

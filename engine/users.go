@@ -102,7 +102,8 @@ func (r *tableRun) latestUsers(ctx context.Context, s *schema, ing, groups *inge
 	if err != nil {
 		return nil, err
 	}
-	k := &userKeeper{r: r, s: s, w: w, group: &ingestWorker{g: groups, ctx: ctx}}
+	k := &userKeeper{r: r, s: s, w: w, groups: groups}
+	k.plans = plans{schema: s, shapes: ing.shapes}
 	err = merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
 	if err = errors.Join(err, k.end(ctx)); err != nil {
 		return nil, errors.Join(err, w.obj.Abort())
@@ -112,34 +113,34 @@ func (r *tableRun) latestUsers(ctx context.Context, s *schema, ing, groups *inge
 		return nil, err
 	}
 	obj.Ref.Rows = k.n
+	ing.rescued += k.rescued
 	return obj, nil
 }
 
 // userKeeper picks the latest row of each raw user from rows sorted by raw user.
 type userKeeper struct {
-	r     *tableRun
-	s     *schema
-	w     *shadowWriter
-	group *ingestWorker
-	best  rows.Row
-	batch *column.Batch
-	has   bool
-	picks []column.Pick
-	meta  []rows.Row
-	srcs  []*column.Batch
-	g     column.Gatherer
-	n     int64
+	picker
+	r      *tableRun
+	s      *schema
+	w      *shadowWriter
+	groups *ingest
+	sorted *builder // rows to be sorted by canonical user; nil without any
+	best   rows.Row
+	chunk  *rows.Chunk // that best is row at of
+	at     int
+	g      column.Gatherer
+	n      int64
 }
 
 func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 	row := ch.Rows[i]
-	if k.has && k.best.Raw != row.Raw {
+	if k.chunk != nil && k.best.Raw != row.Raw {
 		if err := k.take(ctx); err != nil {
 			return err
 		}
 	}
-	if !k.has || laterUser(row, k.best) {
-		k.best, k.batch, k.has = row, ch.Batch, true
+	if k.chunk == nil || laterUser(row, k.best) {
+		k.best, k.chunk, k.at = row, ch, i
 	}
 	return nil
 }
@@ -157,20 +158,16 @@ func laterUser(a, b rows.Row) bool {
 }
 
 func (k *userKeeper) take(ctx context.Context) error {
-	if n := len(k.srcs); n == 0 || k.srcs[n-1] != k.batch {
-		k.srcs = append(k.srcs, k.batch)
-	}
-	k.picks = append(k.picks, column.Pick{Src: uint32(len(k.srcs) - 1), Row: k.best.At})
-	k.meta = append(k.meta, k.best)
-	k.has = false
-	if len(k.picks) < k.r.env.lim.groupRows {
+	k.picker.add(k.chunk, k.at)
+	k.chunk = nil
+	if len(k.picks) < k.r.env.lim.groupRows && k.bytes < groupBytes {
 		return nil
 	}
 	return k.flush(ctx)
 }
 
 func (k *userKeeper) end(ctx context.Context) error {
-	if k.has {
+	if k.chunk != nil {
 		if err := k.take(ctx); err != nil {
 			return err
 		}
@@ -178,7 +175,7 @@ func (k *userKeeper) end(ctx context.Context) error {
 	if err := k.flush(ctx); err != nil {
 		return err
 	}
-	return k.group.seal()
+	return k.seal(ctx)
 }
 
 // flush writes the picked rows to the kept object and to the grouping.
@@ -186,51 +183,61 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	if len(k.picks) == 0 {
 		return nil
 	}
-	k.srcs = dedupSources(k.srcs, k.picks)
+	if err := k.settle(); err != nil {
+		return err
+	}
 	out := &column.Batch{N: len(k.picks), Cols: k.s.storedColumns()}
 	for _, m := range k.meta {
 		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)
 		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.ids[rows.DumpRank(m.Ver)])
 	}
+	straight := k.straight()
 	for i, p := range k.s.payload {
-		srcs := make([]*column.Column, len(k.srcs))
-		for j, b := range k.srcs {
-			srcs[j] = b.Col(p.Name)
+		if straight != nil {
+			out.Cols[2+i] = straight.Cols[i]
+			continue
 		}
-		k.g.Column(&out.Cols[2+i], srcs, k.picks)
+		k.g.Column(&out.Cols[2+i], k.columns(p.Name), k.picks)
 	}
 	if err := k.w.Write(ctx, out); err != nil {
 		return err
 	}
-	if err := k.regroup(out); err != nil {
+	if err := k.regroup(ctx, out); err != nil {
 		return err
 	}
 	k.n += int64(len(k.picks))
-	k.picks, k.meta, k.srcs = k.picks[:0], k.meta[:0], nil
+	k.reset()
 	return nil
 }
 
 // regroup adds rows to those that are to be sorted by canonical user.
-func (k *userKeeper) regroup(out *column.Batch) error {
-	w := k.group
-	if w.b == nil {
-		w.b = newBuilder(k.s)
+func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
+	if k.sorted == nil {
+		k.sorted = newBuilder(k.s)
 	}
-	b := w.b
-	var g column.Gatherer
+	b := k.sorted
 	all := make([]column.Pick, out.N)
 	for i, m := range k.meta {
 		all[i].Row = uint32(i)
 		b.rows = append(b.rows, rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(b.n + i)})
 	}
 	for i := range k.s.payload {
-		g.Column(&b.cols[i], []*column.Column{&out.Cols[2+i]}, all)
+		k.g.Column(&b.cols[i], []*column.Column{&out.Cols[2+i]}, all)
 	}
 	b.n += out.N
-	if b.memory() > w.g.lim.memory {
-		return w.sealAndSpill()
+	if b.memory() < k.groups.lim.memory/4 {
+		return nil
 	}
-	return nil
+	return k.seal(ctx)
+}
+
+func (k *userKeeper) seal(ctx context.Context) error {
+	if k.sorted == nil {
+		return nil
+	}
+	s := k.sorted.seal()
+	k.sorted = nil
+	return k.groups.keep(ctx, s)
 }
 
 // keptUsers opens the rows that the state keeps, as the new schema has them.

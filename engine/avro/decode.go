@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"reconcile/internal/column"
@@ -21,7 +22,9 @@ type Decoder struct {
 	ops    []op
 	r      renderer
 	text   []byte
-	budget int // of text made from structured values, for each block
+	budget int      // of text made from structured values, for each block
+	each   bool     // the budget is for each record instead
+	ends   []uint32 // of the records of the last block
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
@@ -39,32 +42,82 @@ func (h *Header) NewDecoder() (*Decoder, error) {
 // takes Native Double. After an error, a DamageError unless dst is wrong, the
 // contents of the columns mean nothing.
 func (d *Decoder) Decode(b *Block, dst []*column.Column) error {
+	_, err := d.Locate(b, dst)
+	return err
+}
+
+// Locate is Decode, and tells where the records are. They stay the Decoder's
+// until its next call.
+func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 	data := b.Data
 	// Some codecs cannot represent nothing, and some writers do not try.
 	if b.Count > 0 || len(b.Data) > 0 {
 		var err error
 		if data, err = d.unpack.unpack(b.Data); err != nil {
-			return damaged(b, d.head.codec, err)
+			return Records{}, damaged(b, d.head.codec, err)
 		}
 	}
 	if err := d.head.plausible(b.Count, len(data)); err != nil {
-		return damaged(b, "its record count is wrong", err)
+		return Records{}, damaged(b, "its record count is wrong", err)
 	}
 	if err := d.bind(b.Count, dst); err != nil {
-		return err
+		return Records{}, err
 	}
-	d.r.reader = reader{buf: data, budget: d.budget}
-	d.r.entries = d.r.entries[:0]
-	row, field, err := d.rows(b.Count)
-	clear(d.ops)
+	row, field, err := d.run(data, b.Count)
 	if err != nil {
 		where := fmt.Sprintf("row %d, field %q, byte %d of the decompressed block", row, d.head.fields[field].Name, d.r.pos)
-		return damaged(b, where, err)
+		return Records{}, damaged(b, where, err)
 	}
 	if left := d.r.left(); left > 0 {
-		return damaged(b, fmt.Sprintf("%d bytes are left behind its %d records", left, b.Count), nil)
+		return Records{}, damaged(b, fmt.Sprintf("%d bytes are left behind its %d records", left, b.Count), nil)
+	}
+	return Records{Data: data, Ends: d.ends}, nil
+}
+
+// Records are the records of a block in their binary form, one behind the
+// other: record i ends before Data[Ends[i]].
+type Records struct {
+	Data []byte
+	Ends []uint32
+}
+
+// Record returns the bytes of record i.
+func (r Records) Record(i int) []byte {
+	from := uint32(0)
+	if i > 0 {
+		from = r.Ends[i-1]
+	}
+	return r.Data[from:r.Ends[i]]
+}
+
+// DecodeRecords is Decode for records that Locate found, in any choice and order,
+// one behind the other. What Locate decoded or skipped without an error is
+// decoded without one here.
+func (d *Decoder) DecodeRecords(data []byte, count int, dst []*column.Column) error {
+	if err := d.bind(count, dst); err != nil {
+		return err
+	}
+	d.each = true
+	row, field, err := d.run(data, count)
+	d.each = false
+	switch {
+	case err != nil:
+		return fmt.Errorf("decoding Avro record %d of %d, field %q: %w", row, count, d.head.fields[field].Name, err)
+	case d.r.left() > 0:
+		return fmt.Errorf("decoding Avro: %d bytes are left behind %d records", d.r.left(), count)
 	}
 	return nil
+}
+
+// run decodes count records of data into the bound columns. On an error it
+// returns the place too.
+func (d *Decoder) run(data []byte, count int) (row, field int, err error) {
+	d.r.reader = reader{buf: data, budget: d.budget}
+	d.r.entries = d.r.entries[:0]
+	d.ends = slices.Grow(d.ends[:0], count)[:count]
+	row, field, err = d.rows(count)
+	clear(d.ops)
+	return row, field, err
 }
 
 func damaged(b *Block, reason string, err error) error {
@@ -100,6 +153,9 @@ func (d *Decoder) bind(count int, dst []*column.Column) error {
 func (d *Decoder) rows(count int) (row, field int, err error) {
 	buf, pos := d.r.buf, 0
 	for row = range count {
+		if d.each {
+			d.r.budget = d.budget
+		}
 		for field = range d.ops {
 			o := &d.ops[field]
 			if o.union {
@@ -123,7 +179,7 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 				if c := int(buf[pos]); c&0x81 == 0 && c>>1 < len(buf)-pos {
 					end := pos + 1 + c>>1
 					if o.code == opBytes {
-						o.codes[row] = o.dict.Add(buf[pos+1 : end])
+						o.addText(row, buf[pos+1:end])
 					}
 					pos = end
 					continue
@@ -135,6 +191,7 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 			}
 			pos = d.r.pos
 		}
+		d.ends[row] = uint32(pos)
 	}
 	d.r.pos = pos
 	return 0, 0, nil
@@ -163,7 +220,7 @@ func (d *Decoder) value(o *op, row int) (err error) {
 	switch o.code {
 	case opBytes:
 		if v, err = d.r.bytes(); err == nil {
-			o.codes[row] = o.dict.Add(v)
+			o.addText(row, v)
 		}
 	case opLong:
 		if i, err = d.r.long(); err == nil {

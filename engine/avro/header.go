@@ -24,6 +24,8 @@ type Field struct {
 	Native Native
 	// Float says that all values are floats or doubles.
 	Float bool
+	// Checked says that decoding a value may find damage that skipping it does not.
+	Checked bool
 }
 
 // Header is what the header of a file says. It is immutable.
@@ -74,7 +76,7 @@ func newHeader(schema, codec []byte) (*Header, error) {
 		}
 		o := compile(f.node)
 		h.proto = append(h.proto, o)
-		h.fields = append(h.fields, Field{Name: f.name, Native: o.native(), Float: o.float()})
+		h.fields = append(h.fields, Field{Name: f.name, Native: o.native(), Float: o.float(), Checked: o.checked()})
 		if f.node.width == 0 {
 			h.zero++
 		}

@@ -96,6 +96,16 @@ func (o *op) float() bool {
 	return !slices.ContainsFunc(o.node.branches, func(n *node) bool { return n.kind != kindNull && !isFloat(n) })
 }
 
+// checked reports whether decoding looks at more than skipping does: text may
+// turn out too long, and a run of items not as long as it says.
+func (o *op) checked() bool {
+	deep := func(n *node) bool { return n.names() && n.kind != kindEnum || n.logical == logicalDecimal }
+	if o.code != opUnion {
+		return deep(o.node)
+	}
+	return slices.ContainsFunc(o.node.branches, deep)
+}
+
 // bind makes room in col for n rows, all null, and points o at them. A nil
 // col turns o into one that skips.
 func (o *op) bind(col *column.Column, n int) error {
@@ -125,6 +135,17 @@ func (o *op) bind(col *column.Column, n int) error {
 		col.Null, o.nulls = extend(col.Null, n)
 	}
 	return nil
+}
+
+// addText gives a row its text, which is often that of the row before.
+func (o *op) addText(row int, v []byte) {
+	if row > 0 {
+		if c := o.codes[row-1]; c != 0 && string(o.dict.Value(c)) == string(v) {
+			o.codes[row] = c
+			return
+		}
+	}
+	o.codes[row] = o.dict.Add(v)
 }
 
 // extend adds n zeros to s and returns them too.

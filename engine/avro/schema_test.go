@@ -19,8 +19,8 @@ func TestFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Field{{"a", Long, false}, {"A", Long, false}, {"b", Double, true}, {"c", Text, true}, {"d", Long, false}, {"e", Text, false},
-		{"f", Text, false}, {"g", Long, false}, {"h", Text, false}, {"i", Long, false}, {"j", Text, false}, {"k", Text, true}, {"l", Text, false}}
+	want := []Field{{"a", Long, false, false}, {"A", Long, false, false}, {"b", Double, true, false}, {"c", Text, true, false}, {"d", Long, false, false}, {"e", Text, false, false},
+		{"f", Text, false, false}, {"g", Long, false, false}, {"h", Text, false, false}, {"i", Long, false, false}, {"j", Text, false, false}, {"k", Text, true, false}, {"l", Text, false, false}}
 	got := h.Fields()
 	if len(got) != len(want) {
 		t.Fatalf("fields %v", got)

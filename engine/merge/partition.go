@@ -28,14 +28,11 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 			heads = append(heads, h)
 		}
 	}
+	for i := len(heads)/2 - 1; i >= 0; i-- {
+		sink(heads, i)
+	}
 	for len(heads) > 0 {
-		least := 0
-		for i := 1; i < len(heads); i++ {
-			if heads[i].less(&heads[least]) {
-				least = i
-			}
-		}
-		h := &heads[least]
+		h := &heads[0]
 		if h.chunk.Verdict(h.at) != rows.Drop {
 			if err := emit(h.chunk, h.at); err != nil {
 				return err
@@ -46,10 +43,30 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 			return err
 		}
 		if !ok {
-			heads = append(heads[:least], heads[least+1:]...)
+			heads[0] = heads[len(heads)-1]
+			heads = heads[:len(heads)-1]
 		}
+		sink(heads, 0)
 	}
 	return nil
+}
+
+// sink moves head i of a heap down to where it belongs.
+func sink(heads []head, i int) {
+	for {
+		least := 2*i + 1
+		if least >= len(heads) {
+			return
+		}
+		if r := least + 1; r < len(heads) && heads[r].less(&heads[least]) {
+			least = r
+		}
+		if !heads[least].less(&heads[i]) {
+			return
+		}
+		heads[i], heads[least] = heads[least], heads[i]
+		i = least
+	}
 }
 
 // head is a cursor and its next row.

@@ -39,20 +39,33 @@ type PartRange struct {
 }
 
 // Segment is a sorted, immutable run of rows, in memory or in a scratch file.
+// Their columns are a batch, or packed records.
 type Segment struct {
 	Parts    []PartRange
 	Verdicts Verdicts
 	n        int
+	memory   int
 	rows     []Row // sorted; nil when spilled
 	batch    *column.Batch
 	file     *spillFile
+	packed   bool
+	ends     []uint32
+	data     []byte
+	packs    *packFile
 }
 
 // NewSegment sorts rows and takes ownership of them and of the batch that
 // their At points into. Rows of the batch that no Row names are left out.
 func NewSegment(rs []Row, batch *column.Batch) *Segment {
+	s := newSegment(rs)
+	s.batch = batch
+	s.memory = rowSize*cap(rs) + batch.Memory()
+	return s
+}
+
+func newSegment(rs []Row) *Segment {
 	slices.SortFunc(rs, Compare)
-	s := &Segment{n: len(rs), rows: rs, batch: batch, Verdicts: NewVerdicts(len(rs))}
+	s := &Segment{n: len(rs), rows: rs, Verdicts: NewVerdicts(len(rs))}
 	for i := 0; i < len(rs); {
 		j := i + 1
 		for j < len(rs) && rs[j].Part == rs[i].Part {
@@ -64,6 +77,12 @@ func NewSegment(rs []Row, batch *column.Batch) *Segment {
 	return s
 }
 
+// Memory returns about how many bytes the rows take while they are not spilled.
+func (s *Segment) Memory() int { return s.memory }
+
+// spilled reports whether the rows are in a scratch file.
+func (s *Segment) spilled() bool { return s.file != nil || s.packs != nil }
+
 // Len returns the number of rows.
 func (s *Segment) Len() int { return s.n }
 
@@ -73,19 +92,25 @@ func (s *Segment) Rows() []Row { return s.rows }
 
 // Close removes the scratch file, if any.
 func (s *Segment) Close() error {
-	if s.file == nil {
-		return nil
+	switch {
+	case s.file != nil:
+		return s.file.remove()
+	case s.packs != nil:
+		return s.packs.remove()
 	}
-	return s.file.remove()
+	return nil
 }
 
-// Chunk is a stretch of sorted rows with the batch that holds their columns.
-// The batch may be kept.
+// Chunk is a stretch of sorted rows with the batch that holds their columns, or
+// with their records. Both may be kept.
 type Chunk struct {
 	Rows     []Row
-	Batch    *column.Batch
+	Batch    *column.Batch // nil of packed rows
 	Verdicts Verdicts
 	First    int // position of Rows[0] in Verdicts
+
+	ends []uint32 // of records in data, by Row.At
+	data []byte
 }
 
 // Verdict returns the verdict of Rows[i].
@@ -94,12 +119,19 @@ func (c *Chunk) Verdict(i int) Verdict { return c.Verdicts.Get(c.First + i) }
 // Part returns the rows of one partition of a segment in memory, nil if there
 // are none.
 func (s *Segment) Part(part int64) *Chunk {
-	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
-	if i == len(s.Parts) || s.Parts[i].Part != part || s.file != nil {
+	r, ok := s.find(part)
+	if !ok || s.spilled() {
 		return nil
 	}
-	r := s.Parts[i]
-	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo}
+	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo, ends: s.ends, data: s.data}
+}
+
+func (s *Segment) find(part int64) (PartRange, bool) {
+	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
+	if i == len(s.Parts) || s.Parts[i].Part != part {
+		return PartRange{}, false
+	}
+	return s.Parts[i], true
 }
 
 // Cursor reads rows in the order of (raw user, key). Next returns nil at the
@@ -111,17 +143,16 @@ type Cursor interface {
 
 // Open returns a cursor over the rows of one partition, nil if there are none.
 func (s *Segment) Open(part int64) Cursor {
-	if s.file == nil {
-		if ch := s.Part(part); ch != nil {
-			return &memCursor{chunk: ch}
-		}
+	r, ok := s.find(part)
+	switch {
+	case !ok:
 		return nil
+	case s.file != nil:
+		return s.file.open(r, s.Verdicts)
+	case s.packs != nil:
+		return s.packs.open(r, s.Verdicts)
 	}
-	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
-	if i == len(s.Parts) || s.Parts[i].Part != part {
-		return nil
-	}
-	return s.file.open(s.Parts[i], s.Verdicts)
+	return &memCursor{chunk: s.Part(part)}
 }
 
 type memCursor struct{ chunk *Chunk }

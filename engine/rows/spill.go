@@ -32,10 +32,17 @@ type spillFile struct {
 }
 
 // Spill moves the rows of s to a scratch file in dir and frees its memory.
-// group is the number of rows of a row group; 0 stands for the default.
+// group is the number of rows that are read at once; 0 stands for the default.
 func (s *Segment) Spill(ctx context.Context, dir string, group int) error {
-	if s.file != nil || s.n == 0 {
+	if s.spilled() || s.n == 0 {
 		return nil
+	}
+	if s.packed {
+		p, err := s.spillPack(ctx, dir, group)
+		if err == nil {
+			s.packs, s.rows, s.ends, s.data = p, nil, nil, nil
+		}
+		return err
 	}
 	if group <= 0 {
 		group = spillGroup

@@ -33,6 +33,19 @@ func (b *Batch) Col(name string) *Column {
 	return nil
 }
 
+// Memory returns about how many bytes the columns hold on to.
+func (b *Batch) Memory() int {
+	m := 0
+	for i := range b.Cols {
+		c := &b.Cols[i]
+		m += 4*cap(c.Codes) + 8*cap(c.Ints) + 8*cap(c.Floats) + cap(c.Null)
+		if c.Dict != nil {
+			m += c.Dict.Memory()
+		}
+	}
+	return m
+}
+
 // IsNull reports whether row i is null.
 func (c *Column) IsNull(i int) bool {
 	if c.Type.Kind() == KindBytes {

@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"reconcile/config"
+	"reconcile/internal/column"
+)
+
+// replacement stands for invalid UTF-8.
+var replacement = []byte("\uFFFD")
+
+// castError is a value that does not cast in a table that does not rescue.
+type castError struct {
+	column, value string
+	typ           column.Type
+}
+
+func (e *castError) Error() string {
+	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.typ)
+}
+
+// decoder turns records into the payload columns of a schema: bound, cast, and
+// with what did not cast rescued. One goroutine uses it.
+type decoder struct {
+	schema *schema
+	// failCasts says that the table does not rescue.
+	failCasts bool
+	cols      []column.Column
+	user, key column.Column
+	items     map[int][]column.Rescued // by row
+	failed    map[int]*castError       // likewise, where the table does not rescue
+	rescued   int64                    // rows with something rescued
+}
+
+func newDecoder(s *schema) *decoder {
+	return &decoder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
+}
+
+// records decodes n records into all columns. What the columns held is gone.
+func (d *decoder) records(p *filePlan, data []byte, n int) error {
+	d.aim(p, p.all)
+	if err := p.dec.DecodeRecords(data, n, p.dst); err != nil {
+		return err
+	}
+	d.settle(p, p.all, n)
+	d.rescue(n)
+	return nil
+}
+
+// aim points the plan at the columns that some of its bindings feed.
+func (d *decoder) aim(p *filePlan, bindings []int) {
+	for i := range d.cols {
+		d.cols[i].Reset()
+	}
+	clear(p.dst)
+	for _, i := range bindings {
+		bd := &p.bindings[i]
+		if bd.direct {
+			p.dst[bd.uses[0].field] = &d.cols[bd.target]
+			continue
+		}
+		for j := range bd.uses {
+			bd.uses[j].col.Reset()
+			p.dst[bd.uses[j].field] = &bd.uses[j].col
+		}
+	}
+}
+
+// settle moves what was decoded to its columns, of which those that the records
+// lack become null.
+func (d *decoder) settle(p *filePlan, bindings []int, n int) {
+	clear(d.items)
+	clear(d.failed)
+	d.user = column.Column{Type: typeInt64, Ints: d.user.Ints[:0]}
+	d.key = column.Column{Type: typeInt64, Ints: d.key.Ints[:0]}
+	for _, i := range bindings {
+		d.bind(&p.bindings[i], n, d.failCasts)
+	}
+	for _, i := range p.absent {
+		d.cols[i].AppendNulls(n)
+	}
+}
+
+// bind moves the values of one binding to their column.
+func (d *decoder) bind(bd *binding, n int, failCasts bool) {
+	if bd.direct {
+		c, name := &d.cols[bd.target], bd.uses[0].name
+		if d.schema.kind == kindUsers {
+			d.keptUncast(c, &d.schema.payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
+		} else {
+			d.repair(c, name, n)
+		}
+		return
+	}
+	if bd.target >= 0 && d.schema.payload[bd.target].mask == config.MaskHMAC {
+		for i := range bd.uses {
+			column.MaskColumn(&bd.uses[i].col, d.schema.payload[bd.target].key)
+		}
+	}
+	src, from := bd.winner(n, d.loser(bd))
+	switch bd.target {
+	case targetUser:
+		bd.castID(src, &d.user, from)
+		return
+	case targetKey:
+		bd.castID(src, &d.key, from)
+		return
+	}
+	p := &d.schema.payload[bd.target]
+	dst := &d.cols[bd.target]
+	if d.schema.kind == kindUsers {
+		d.keepUncast(src, dst, p, n, from, failCasts)
+		return
+	}
+	var fails []column.Fail
+	switch {
+	case p.mask != config.MaskNone:
+		column.Cast(src, typeString, dst)
+		return
+	case isTimestampName(p.fold):
+		fails = column.CastTimestamp(src, dst)
+	case isIDName(p.fold):
+		fails = bd.castID(src, dst, from)
+	default:
+		fails = column.Cast(src, p.typ, dst)
+	}
+	for _, f := range fails {
+		if failCasts && !f.Kept {
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), typ: p.typ}
+		}
+		d.items[f.Row] = append(d.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
+	}
+}
+
+// loser returns what becomes of a value that another spelling of its name
+// outdoes: it is rescued, unless its column is masked.
+func (d *decoder) loser(bd *binding) func(row int, u *use) {
+	if bd.target >= 0 && d.schema.payload[bd.target].mask != config.MaskNone {
+		return func(int, *use) {}
+	}
+	return func(row int, u *use) {
+		d.items[row] = append(d.items[row], column.Rescued{Name: u.name, Value: append([]byte(nil), u.col.Bytes(row)...)})
+	}
+}
+
+// repair replaces invalid UTF-8 among the last n values of a column that was
+// decoded straight into place, and rescues the originals.
+func (d *decoder) repair(c *column.Column, name string, n int) {
+	if len(c.Dict.Invalid()) == 0 {
+		return
+	}
+	base := len(c.Codes) - n
+	for row, code := range c.Codes[base:] {
+		if code == 0 {
+			continue
+		}
+		v := c.Dict.Value(code)
+		if utf8.Valid(v) {
+			continue
+		}
+		v = append([]byte(nil), v...)
+		d.items[row] = append(d.items[row], column.Rescued{Name: name, Value: v, Base64: true})
+		c.Codes[base+row] = c.Dict.Add(bytes.ToValidUTF8(v, replacement))
+	}
+}
+
+// keepUncast copies the texts of a users column as they are: users are cast
+// when they are merged.
+func (d *decoder) keepUncast(src, dst *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
+	for row := range n {
+		if src.IsNull(row) {
+			dst.AppendNulls(1)
+		} else {
+			dst.AppendBytes(src.Bytes(row))
+		}
+	}
+	d.keptUncast(dst, p, n, from, failCasts)
+}
+
+// keptUncast notes what the last n values of a users column need to be cast
+// later, and finds those that will not cast where the table does not rescue.
+func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
+	base := len(c.Codes) - n
+	d.noteSpelling(c, base, n, p, from)
+	if !failCasts || p.mask != config.MaskNone {
+		return
+	}
+	src := column.Column{Type: typeString, Codes: c.Codes[base:], Dict: c.Dict}
+	var dst column.Column
+	for _, f := range column.Cast(&src, p.cast, &dst) {
+		if !f.Kept {
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), typ: p.cast}
+		}
+	}
+	for row := range n {
+		if from(row).float && isIDName(p.fold) && !c.IsNull(base+row) {
+			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), typ: p.cast}
+		}
+	}
+}
+
+// What marks the notes of a users row. No delivered name holds a NUL.
+const (
+	// spellingKey: the spelling under which a column was delivered where it is
+	// not the column's own.
+	spellingKey = "\x00"
+	// floatKey, which begins like it: an id that came as a float or double and
+	// so does not cast.
+	floatKey = "\x00\x00"
+)
+
+func (d *decoder) noteSpelling(c *column.Column, base, n int, p *payload, from func(int) *use) {
+	id := isIDName(p.fold)
+	for row := range n {
+		u := from(row)
+		if u.name != p.Delivered && !c.IsNull(base+row) {
+			d.items[row] = append(d.items[row], column.Rescued{Name: spellingKey + p.fold, Value: []byte(u.name)})
+		}
+		if id && u.float && !c.IsNull(base+row) {
+			d.items[row] = append(d.items[row], column.Rescued{Name: floatKey + p.fold})
+		}
+	}
+}
+
+// rescue writes the rescued values of n rows to the last payload column.
+func (d *decoder) rescue(n int) {
+	c := &d.cols[len(d.cols)-1]
+	base := len(c.Codes)
+	c.AppendNulls(n)
+	for row, items := range d.items {
+		c.Codes[base+row] = c.Dict.Add(column.AppendRescue(nil, items))
+		d.rescued++
+	}
+}

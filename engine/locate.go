@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/avro"
+	"reconcile/engine/rows"
+)
+
+// locator reads of delivered rows what says where they belong: user, key,
+// version and partition. The rows themselves it packs as they are; who writes
+// them decodes them. Rows without their key columns it describes for the
+// quarantine.
+type locator struct {
+	dec   *decoder
+	whole *decoder // of rows for the quarantine; nil until there is one
+	plans plans
+	pack  rows.Pack
+	bad   []badRow
+}
+
+func newLocator(g *ingest) *locator {
+	l := &locator{dec: newDecoder(g.schema), plans: plans{schema: g.schema, shapes: g.shapes}}
+	l.dec.failCasts = g.failCasts
+	return l
+}
+
+// add reads one block.
+func (l *locator) add(p *filePlan, shape int, j *job) error {
+	list, n := p.place, j.block.Count
+	if l.dec.failCasts {
+		list = p.all // every value must cast
+	}
+	l.dec.aim(p, list)
+	if !l.dec.failCasts {
+		for _, u := range p.checks {
+			u.col.Reset()
+			p.dst[u.field] = &u.col
+		}
+	}
+	recs, err := p.dec.Locate(&j.block, p.dst)
+	if err != nil {
+		return err
+	}
+	l.dec.settle(p, list, n)
+	return l.place(p, shape, j, recs)
+}
+
+// lacking is a row without its key columns.
+type lacking struct {
+	row, target int
+	record      []byte
+}
+
+func (l *locator) place(p *filePlan, shape int, j *job, recs avro.Records) error {
+	n, d := j.block.Count, l.dec
+	var lack []lacking
+	l.pack.Grow(n, len(recs.Data)+2*n)
+	for i := range n {
+		ver, err := rows.Version(j.file.rank, j.file.index, int(j.first)+i)
+		if err != nil {
+			return err
+		}
+		target, ok := d.missing(i)
+		if !ok {
+			lack = append(lack, lacking{i, target, slices.Clone(recs.Record(i))})
+			continue
+		}
+		if err := d.failed[i]; err != nil {
+			return err
+		}
+		l.pack.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver}, shape, recs.Record(i))
+	}
+	for _, r := range lack {
+		if err := l.reject(p, j, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing returns the key column that row i lacks; ok if it has both.
+func (d *decoder) missing(i int) (target int, ok bool) {
+	if len(d.user.Ints) == 0 || d.user.IsNull(i) {
+		return targetUser, false
+	}
+	if d.schema.kind != kindUsers && (len(d.key.Ints) == 0 || d.key.IsNull(i)) {
+		return targetKey, false
+	}
+	return 0, true
+}
+
+// rowKey returns the key of row i; users are ordered by last_modified.
+func (d *decoder) rowKey(i int) int64 {
+	if d.schema.kind != kindUsers {
+		return d.key.Ints[i]
+	}
+	if c, ok := d.schema.byFold[colModified]; ok {
+		return modifiedMillis(&d.cols[c], i)
+	}
+	return math.MinInt64
+}
+
+func (d *decoder) partition(i int) int64 {
+	s := d.schema
+	switch {
+	case s.part.Unit == config.UnitNone:
+		return 0
+	case s.partCol < 0:
+		return rows.NullPart
+	}
+	return partOf(s.part.Unit, &d.cols[s.partCol], i)
+}
+
+func (l *locator) reject(p *filePlan, j *job, r lacking) error {
+	if l.whole == nil {
+		l.whole = newDecoder(l.dec.schema)
+	}
+	if err := l.whole.records(p, r.record, 1); err != nil {
+		return err
+	}
+	b := l.whole.reject(p, r.target)
+	b.Dump, b.File, b.Row = j.file.dump, j.file.key, j.first+int64(r.row)
+	l.bad = append(l.bad, b)
+	return nil
+}

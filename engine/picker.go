@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+)
+
+// picker collects rows of many sources in the order in which they are to be
+// written. Those that are packed are decoded together, in that order. One
+// goroutine uses it.
+type picker struct {
+	plans plans
+	picks []column.Pick
+	meta  []rows.Row
+	srcs  []*column.Batch
+	bytes int // of packed records
+	// rescued counts packed rows with something rescued.
+	rescued int64
+
+	packed []*packedSource // by shape
+	open   int             // those that hold records
+}
+
+// packedSource is the picked records of one shape, and what becomes of them.
+type packedSource struct {
+	data  []byte
+	n     int
+	dec   *decoder
+	batch column.Batch
+}
+
+// add takes row i of a chunk.
+func (p *picker) add(ch *rows.Chunk, i int) {
+	src, row := ch.Batch, ch.Rows[i].At
+	if ch.Packed() {
+		shape, record := ch.Record(i)
+		s := p.source(shape)
+		if s.n == 0 {
+			p.open++
+		}
+		s.data = append(s.data, record...)
+		src, row = &s.batch, uint32(s.n)
+		s.n++
+		p.bytes += len(record)
+	}
+	if n := len(p.srcs); n == 0 || p.srcs[n-1] != src {
+		p.srcs = append(p.srcs, src)
+	}
+	p.picks = append(p.picks, column.Pick{Src: uint32(len(p.srcs) - 1), Row: row})
+	p.meta = append(p.meta, ch.Rows[i])
+}
+
+func (p *picker) source(shape int) *packedSource {
+	for len(p.packed) <= shape {
+		p.packed = append(p.packed, nil)
+	}
+	if p.packed[shape] == nil {
+		p.packed[shape] = &packedSource{}
+	}
+	return p.packed[shape]
+}
+
+// settle decodes what is packed and names each source once.
+func (p *picker) settle() error {
+	for shape, s := range p.packed {
+		if s == nil || s.n == 0 {
+			continue
+		}
+		plan, err := p.plans.of(shape)
+		if err != nil {
+			return err
+		}
+		if s.dec == nil {
+			s.dec = newDecoder(p.plans.schema)
+		}
+		before := s.dec.rescued
+		if err := s.dec.records(plan, s.data, s.n); err != nil {
+			return err
+		}
+		p.rescued += s.dec.rescued - before
+		s.batch.N, s.batch.Cols = s.n, s.dec.cols
+	}
+	p.srcs = dedupSources(p.srcs, p.picks)
+	return nil
+}
+
+// straight returns the one source whose rows are the picks in their order, nil
+// if there is none such.
+func (p *picker) straight() *column.Batch {
+	if len(p.srcs) != 1 || p.open != 1 {
+		return nil
+	}
+	return p.srcs[0]
+}
+
+// reset forgets the rows and keeps the memory.
+func (p *picker) reset() {
+	p.picks, p.meta, p.bytes, p.open = p.picks[:0], p.meta[:0], 0, 0
+	clear(p.srcs)
+	p.srcs = p.srcs[:0]
+	for _, s := range p.packed {
+		if s != nil {
+			s.data, s.n = s.data[:0], 0
+		}
+	}
+}
+
+// columns returns the column of that name of every source, nil where it lacks.
+func (p *picker) columns(name string) []*column.Column {
+	out := make([]*column.Column, len(p.srcs))
+	for i, b := range p.srcs {
+		out[i] = b.Col(name)
+	}
+	return out
+}
+
+// dedupSources names each source batch once: interleaved cursors name them
+// again and again.
+func dedupSources(srcs []*column.Batch, picks []column.Pick) []*column.Batch {
+	if len(srcs) < 2 {
+		return srcs
+	}
+	index := map[*column.Batch]uint32{}
+	to := make([]uint32, len(srcs))
+	uniq := srcs[:0:0]
+	for i, s := range srcs {
+		n, ok := index[s]
+		if !ok {
+			n = uint32(len(uniq))
+			index[s] = n
+			uniq = append(uniq, s)
+		}
+		to[i] = n
+	}
+	for i := range picks {
+		picks[i].Src = to[picks[i].Src]
+	}
+	return uniq
+}

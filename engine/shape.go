@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"strings"
+	"sync"
+
+	"reconcile/engine/avro"
+)
+
+// shape is what records must share to be decoded alike: how they were written,
+// and the columns that their manifest lists.
+type shape struct {
+	head       *avro.Header
+	columns    []string
+	hasColumns bool
+}
+
+// shapes numbers the shapes of a pass. Any number of goroutines may use it.
+type shapes struct {
+	mu    sync.Mutex
+	byKey map[string]int
+	list  []*shape
+}
+
+// of returns the number of a file's shape.
+func (s *shapes) of(f *sourceFile, h *avro.Header) int {
+	key := strings.Join(append([]string{h.Codec(), h.Schema()}, f.columns...), "\x00")
+	if f.hasColumns {
+		key += "\x00\x00"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, ok := s.byKey[key]; ok {
+		return n
+	}
+	if s.byKey == nil {
+		s.byKey = map[string]int{}
+	}
+	s.byKey[key] = len(s.list)
+	s.list = append(s.list, &shape{head: h, columns: f.columns, hasColumns: f.hasColumns})
+	return len(s.list) - 1
+}
+
+func (s *shapes) at(n int) *shape {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list[n]
+}
+
+// plans are the plans of one goroutine, by shape.
+type plans struct {
+	schema *schema
+	shapes *shapes
+	list   []*filePlan
+}
+
+func (p *plans) of(shape int) (*filePlan, error) {
+	for len(p.list) <= shape {
+		p.list = append(p.list, nil)
+	}
+	if p.list[shape] == nil {
+		plan, err := newFilePlan(p.shapes.at(shape), p.schema)
+		if err != nil {
+			return nil, err
+		}
+		p.list[shape] = plan
+	}
+	return p.list[shape], nil
+}
