@@ -154,7 +154,7 @@ func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 		return &fileError{j.file, err}
 	}
 	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
-	if l.pack.Memory() < g.lim.sealAt() && !l.pack.Full() {
+	if l.pack.Size() < g.lim.sealAt() && !l.pack.Full() {
 		return nil
 	}
 	return g.seal(ctx, l)
@@ -169,7 +169,10 @@ func (g *ingest) seal(ctx context.Context, l *locator) error {
 	if l.pack.Len() == 0 {
 		return nil
 	}
-	return g.keep(ctx, l.pack.Seal())
+	s := l.pack.Seal()
+	err := g.keep(ctx, s)
+	l.pack = s.Spare()
+	return err
 }
 
 func (g *ingest) count(p *filePlan, rows, bytes int64) {

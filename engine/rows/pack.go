@@ -36,16 +36,24 @@ func (p *Pack) Full() bool { return len(p.data) >= maxPack }
 // rowSize is what a Row takes in memory.
 const rowSize = 40
 
-// Memory returns about how many bytes p holds on to.
-func (p *Pack) Memory() int { return rowSize*cap(p.rows) + 4*cap(p.ends) + cap(p.data) }
+// Size returns how many bytes the rows take.
+func (p *Pack) Size() int { return (rowSize+4)*len(p.rows) + len(p.data) }
 
 // Seal turns what was collected into a segment. p is empty afterwards.
 func (p *Pack) Seal() *Segment {
 	s := newSegment(p.rows)
 	s.data, s.ends, s.packed = p.data, p.ends, true
-	s.memory = p.Memory()
+	s.memory = (rowSize+4)*cap(p.rows) + cap(p.data)
 	*p = Pack{}
 	return s
+}
+
+// Spare returns a pack with the memory of a packed segment that was spilled, an
+// empty one otherwise. It can be asked once.
+func (s *Segment) Spare() Pack {
+	p := s.spare
+	s.spare = Pack{}
+	return p
 }
 
 // Record returns the record of Rows[i] of a chunk of packed rows and the shape
@@ -117,7 +125,15 @@ func (s *Segment) blockEnd(lo, hi, group int) int {
 	return hi
 }
 
-// Grow makes room for about so many rows more.
+// Grow makes room for about so many rows more, and for as many as there are, so
+// that rows are seldom moved.
 func (p *Pack) Grow(rows, bytes int) {
-	p.rows, p.ends, p.data = slices.Grow(p.rows, rows), slices.Grow(p.ends, rows), slices.Grow(p.data, bytes)
+	p.rows, p.ends, p.data = double(p.rows, rows), double(p.ends, rows), double(p.data, bytes)
+}
+
+func double[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return slices.Grow(s, max(n, len(s)))
 }

@@ -15,7 +15,7 @@ import (
 
 // blockBytes is the size of a block in a scratch file of packed rows, before
 // compression. A merge holds one block of every segment.
-const blockBytes = 128 << 10
+const blockBytes = 60 << 10
 
 // packFile is a scratch file of packed rows: blocks of sorted rows, each of one
 // partition, compressed one by one.

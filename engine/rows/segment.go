@@ -52,6 +52,7 @@ type Segment struct {
 	ends     []uint32
 	data     []byte
 	packs    *packFile
+	spare    Pack
 }
 
 // NewSegment sorts rows and takes ownership of them and of the batch that
