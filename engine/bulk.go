@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -89,14 +88,10 @@ func (c *change) countNet(r *tableRun) {
 func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err error) {
 	sorter := index.NewSorter(r.env.lim.scratch, r.env.lim.memory/4/16)
 	defer func() { err = errors.Join(err, sorter.Close()) }()
-	var mu sync.Mutex
+	shared := &sharedSorter{sorter: sorter}
 	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.ids, group: r.env.lim.groupRows}
-	out.onRow = func(row rows.Row, ordinal uint32) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return sorter.Add(ctx, index.Entry{Raw: row.Raw, Part: ordinal, Hash: index.KeyHash(row.Key, r.env.lim.hashBits)})
-	}
 	values := ing.partitions()
+	r.attempt.parallel = r.env.lim.workers / max(len(values), 1)
 	parts := make([]*part, len(values))
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.SetLimit(r.env.lim.workers)
@@ -108,8 +103,15 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 					cursors = append(cursors, c)
 				}
 			}
+			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.env.lim.hashBits}
 			parts[i], err = r.attempt.writePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
-				return merge.Partition(egctx, cursors, emit)
+				err := merge.Partition(egctx, cursors, func(ch *rows.Chunk, i int) error {
+					if err := entries.add(egctx, &ch.Rows[i]); err != nil {
+						return err
+					}
+					return emit(ch, i)
+				})
+				return errors.Join(err, entries.flush(egctx))
 			})
 			return err
 		})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"reconcile/engine/index"
 	"reconcile/engine/rows"
@@ -169,4 +170,39 @@ func addRun(ctx context.Context, sorter *index.Sorter, r *index.Run, gone map[ui
 			}
 		}
 	}
+}
+
+// sharedSorter lets partitions that are written side by side feed one sorter.
+type sharedSorter struct {
+	mu     sync.Mutex
+	sorter *index.Sorter
+}
+
+// indexBuffer collects the entries of one partition, so that these seldom wait
+// for those of others.
+type indexBuffer struct {
+	to       *sharedSorter
+	part     uint32
+	hashBits int
+	entries  []index.Entry
+}
+
+func (b *indexBuffer) add(ctx context.Context, r *rows.Row) error {
+	b.entries = append(b.entries, index.Entry{Raw: r.Raw, Part: b.part, Hash: index.KeyHash(r.Key, b.hashBits)})
+	if len(b.entries) < 4096 {
+		return nil
+	}
+	return b.flush(ctx)
+}
+
+func (b *indexBuffer) flush(ctx context.Context) error {
+	b.to.mu.Lock()
+	defer b.to.mu.Unlock()
+	for _, e := range b.entries {
+		if err := b.to.sorter.Add(ctx, e); err != nil {
+			return err
+		}
+	}
+	b.entries = b.entries[:0]
+	return nil
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 )
@@ -38,16 +40,29 @@ func (p *picker) add(ch *rows.Chunk, i int) {
 		if s.n == 0 {
 			p.open++
 		}
+		if cap(s.data)-len(s.data) < len(record) {
+			s.data = slices.Grow(s.data, len(s.data)+len(record))
+		}
 		s.data = append(s.data, record...)
 		src, row = &s.batch, uint32(s.n)
 		s.n++
 		p.bytes += len(record)
 	}
-	if n := len(p.srcs); n == 0 || p.srcs[n-1] != src {
-		p.srcs = append(p.srcs, src)
-	}
-	p.picks = append(p.picks, column.Pick{Src: uint32(len(p.srcs) - 1), Row: row})
+	p.picks = append(p.picks, column.Pick{Src: p.index(src), Row: row})
 	p.meta = append(p.meta, ch.Rows[i])
+}
+
+// index returns the number of a source. One that was not used lately may get a
+// second number, see settle.
+func (p *picker) index(src *column.Batch) uint32 {
+	n := len(p.srcs)
+	for i := n - 1; i >= max(n-8, 0); i-- {
+		if p.srcs[i] == src {
+			return uint32(i)
+		}
+	}
+	p.srcs = append(p.srcs, src)
+	return uint32(n)
 }
 
 func (p *picker) source(shape int) *packedSource {

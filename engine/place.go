@@ -31,7 +31,10 @@ type attempt struct {
 	targets []target
 	schema  *schema
 	meta    map[string]string
-	files   atomic.Int64
+	// parallel is how many columns of a file are encoded at a time, more than one
+	// where files are not written side by side.
+	parallel int
+	files    atomic.Int64
 }
 
 // part is the new content of one partition, staged and durable.
@@ -79,7 +82,7 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	m := &multiWriter{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for _, t := range a.targets {
-		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta})
+		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel})
 		if err != nil {
 			m.abort()
 			return nil, err
@@ -111,13 +114,13 @@ type shadowWriter struct {
 }
 
 func (a *attempt) openShadow() (*shadowWriter, error) {
-	return openObject(a.store, a.schema.published())
+	return openObject(a.store, a.schema.published(), a.parallel)
 }
 
-func openObject(store *state.Store, cols []column.Column) (*shadowWriter, error) {
+func openObject(store *state.Store, cols []column.Column, parallel int) (*shadowWriter, error) {
 	w := &shadowWriter{obj: store.NewObject()}
 	var err error
-	if w.pq, err = parquet.NewWriter(w.obj, cols, parquet.Options{Compression: "zstd"}); err != nil {
+	if w.pq, err = parquet.NewWriter(w.obj, cols, parquet.Options{Compression: "zstd", Parallel: parallel}); err != nil {
 		return nil, errors.Join(err, w.obj.Abort())
 	}
 	return w, nil
@@ -161,11 +164,6 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 		}
 	}()
 	err = merge(func(ch *rows.Chunk, i int) error {
-		if o.onRow != nil {
-			if err := o.onRow(ch.Rows[i], ordinal); err != nil {
-				return err
-			}
-		}
 		if ch.Verdict(i) == rows.Shadow {
 			return sha.add(ctx, ch, i)
 		}
@@ -214,9 +212,6 @@ type output struct {
 	canon  func(int64) int64
 	dumps  []int64
 	group  int
-	// onRow sees every row that stays, published or shadow; it must be safe for
-	// several goroutines.
-	onRow func(r rows.Row, ordinal uint32) error
 
 	rescued atomic.Int64 // delivered rows that were written with something rescued
 	free    sync.Pool    // of assemblers whose memory can be used again

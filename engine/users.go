@@ -54,6 +54,7 @@ func (s *schema) storedColumns() []column.Column {
 // then one row per canonical user. Its cost is that of the whole table.
 func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	stored := r.schema.uncast()
+	r.attempt.parallel = r.env.lim.workers
 	ing := newIngest(stored, r.env.lim)
 	ing.lim.memory /= 2
 	ing.failCasts = r.cfg.OnCastError == "fail"
@@ -98,7 +99,7 @@ func (r *tableRun) latestUsers(ctx context.Context, s *schema, ing, groups *inge
 			cursors = append(cursors, c)
 		}
 	}
-	w, err := openObject(r.attempt.store, s.storedColumns())
+	w, err := openObject(r.attempt.store, s.storedColumns(), r.attempt.parallel)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,7 @@ var ErrDrift = errors.New("changed by somebody else")
 type FileSpec struct {
 	Columns  []column.Column   // names and types, without rows
 	Metadata map[string]string // of the footer
+	Parallel int               // columns that may be encoded at a time; 0 is 1
 }
 
 // Writer writes one data file. Write takes rows in their final order and

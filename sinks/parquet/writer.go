@@ -39,7 +39,7 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sha256.New(), o: s.o}
 	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 256<<10)
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
-		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool,
+		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool, Parallel: spec.Parallel,
 	})
 	if err != nil {
 		obj.Abort()
