@@ -13,9 +13,6 @@ type batchWriter interface {
 	Write(ctx context.Context, b *column.Batch) error
 }
 
-// groupBytes is how many bytes of records may wait for a row group.
-const groupBytes = 64 << 20
-
 // assembler gathers judged rows into the published columns and hands them on,
 // a row group at a time. One goroutine uses it.
 type assembler struct {
@@ -24,7 +21,9 @@ type assembler struct {
 	canon  func(int64) int64
 	dumps  []int64 // id by rank
 	group  int     // rows of a row group
-	open   func() (batchWriter, error)
+	// groupBytes is how many bytes of records may wait for one.
+	groupBytes int
+	open       func() (batchWriter, error)
 
 	w    batchWriter
 	rows int64
@@ -42,7 +41,7 @@ func (a *assembler) expect(n int) {
 // add takes row i of a chunk.
 func (a *assembler) add(ctx context.Context, ch *rows.Chunk, i int) error {
 	a.picker.add(ch, i)
-	if len(a.picks) >= a.group || a.bytes >= groupBytes {
+	if len(a.picks) >= a.group || a.bytes >= a.groupBytes {
 		return a.flush(ctx)
 	}
 	return nil

@@ -89,7 +89,7 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 	sorter := index.NewSorter(r.env.lim.scratch, r.env.lim.memory/4/16)
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	shared := &sharedSorter{sorter: sorter}
-	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.ids, group: r.env.lim.groupRows}
+	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.ids, lim: r.env.lim}
 	values := ing.partitions()
 	r.attempt.parallel = r.env.lim.workers / max(len(values), 1)
 	parts := make([]*part, len(values))

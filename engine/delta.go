@@ -235,7 +235,7 @@ func (d *deltaRun) rewrite(ctx context.Context, out *output, value int64, ordina
 
 // write rewrites the touched partitions.
 func (d *deltaRun) write(ctx context.Context) (*change, error) {
-	out := &output{shapes: d.ing.shapes, canon: d.canon, dumps: d.ids, group: d.env.lim.groupRows}
+	out := &output{shapes: d.ing.shapes, canon: d.canon, dumps: d.ids, lim: d.env.lim}
 	values := sortedKeys(d.touched)
 	parts := make([]*part, len(values))
 	ords := map[int64]uint32{}

@@ -48,9 +48,11 @@ const (
 	defaultGroupRows = 128 << 10
 	defaultHashBits  = 32
 	defaultIndexRuns = 8
-	// memoryShare is the part of memory_limit that waiting rows may take; the
-	// rest is for decoding, encoding and the runtime.
+	// memoryShare is the part of memory_limit, without what the program takes
+	// anyway, that waiting rows may take; the rest is for decoding, encoding and
+	// the runtime.
 	memoryShare = 0.4
+	programSize = 64 << 20
 )
 
 // Engine runs plans and applies of one configuration.
@@ -83,7 +85,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if e.lim.workers <= 0 {
 		e.lim.workers = runtime.GOMAXPROCS(0)
 	}
-	e.lim.memory = orDefault(t.Memory, int(float64(cfg.MemoryLimit)*memoryShare))
+	e.lim.memory = orDefault(t.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))
 	e.lim.groupRows = orDefault(t.GroupRows, defaultGroupRows)
 	e.lim.hashBits = orDefault(t.HashBits, defaultHashBits)
 	e.lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)

@@ -30,6 +30,10 @@ type limits struct {
 // that they are sorted fast, and so many that segments stay few.
 func (l limits) sealAt() int { return l.memory / 4 / l.workers }
 
+// groupBytes is how many bytes of records may wait for a row group. Decoded and
+// encoded they take several times that.
+func (l limits) groupBytes() int { return min(max(l.memory/4/l.workers, 4<<20), 64<<20) }
+
 // fileError is a file that holds its table.
 type fileError struct {
 	file sourceFile

@@ -211,7 +211,7 @@ type output struct {
 	shapes *shapes
 	canon  func(int64) int64
 	dumps  []int64
-	group  int
+	lim    limits
 
 	rescued atomic.Int64 // delivered rows that were written with something rescued
 	free    sync.Pool    // of assemblers whose memory can be used again
@@ -222,7 +222,7 @@ type output struct {
 func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembler {
 	a, _ := o.free.Get().(*assembler)
 	if a == nil {
-		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.group}
+		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.lim.groupRows, groupBytes: o.lim.groupBytes()}
 		a.plans = plans{schema: s, shapes: o.shapes}
 	}
 	a.open, a.w, a.rows = open, nil, 0

@@ -161,7 +161,7 @@ func laterUser(a, b rows.Row) bool {
 func (k *userKeeper) take(ctx context.Context) error {
 	k.picker.add(k.chunk, k.at)
 	k.chunk = nil
-	if len(k.picks) < k.r.env.lim.groupRows && k.bytes < groupBytes {
+	if len(k.picks) < k.r.env.lim.groupRows && k.bytes < k.r.env.lim.groupBytes() {
 		return nil
 	}
 	return k.flush(ctx)
