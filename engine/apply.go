@@ -76,7 +76,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 		return nil, err
 	}
 	defer cleanup()
-	if err := e.commitMapping(ctx, l, p); err != nil {
+	if err := errors.Join(acceptManifests(ctx, l, p), e.commitMapping(ctx, l, p)); err != nil {
 		return nil, err
 	}
 	for _, t := range p.Tables {

@@ -55,7 +55,7 @@ func maskVerifier(c config.Column) string {
 }
 
 // diffConfig compares the table's record with its configuration.
-func (t *TablePlan) diffConfig(e *Engine) {
+func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	d, old, cfg := &t.Change, t.old, t.cfg
 	if len(t.Drift) > 0 {
 		d.add(ClassRebuild, "the sink no longer holds what was written: %s", strings.Join(t.Drift, ", "))
@@ -64,11 +64,13 @@ func (t *TablePlan) diffConfig(e *Engine) {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}
 	for _, a := range old.Applied {
-		if e.skipped(a.Dump, t.Name) {
-			d.add(ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
-		}
 		i := slices.IndexFunc(t.all, func(x delivery) bool { return x.dump == a.Dump })
-		if i >= 0 && t.kind != kindMapping && t.all[i].entry.Digest != a.Digest {
+		switch {
+		case e.skipped(a.Dump, t.Name):
+			d.add(ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
+		case e.withdrawn(p, a.Dump, t.Name):
+			d.add(ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
+		case i >= 0 && t.kind != kindMapping && t.all[i].entry.Digest != a.Digest:
 			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		}
 	}
@@ -190,9 +192,9 @@ func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
 }
 
 // findLost names the dumps that a rebuild needs and the source no longer has.
-func (t *TablePlan) findLost(e *Engine) error {
+func (t *TablePlan) findLost(e *Engine, p *Plan) {
 	if t.Change.Class != ClassRebuild {
-		return nil
+		return
 	}
 	floor := int64(-1 << 63)
 	for _, a := range t.old.Applied {
@@ -201,9 +203,8 @@ func (t *TablePlan) findLost(e *Engine) error {
 		}
 	}
 	for _, a := range t.old.Applied {
-		if a.Dump >= floor && !e.skipped(a.Dump, t.Name) && !slices.ContainsFunc(t.all, func(x delivery) bool { return x.dump == a.Dump }) {
+		if a.Dump >= floor && !e.withdrawn(p, a.Dump, t.Name) && !slices.ContainsFunc(t.all, func(x delivery) bool { return x.dump == a.Dump }) {
 			t.Lost = append(t.Lost, a.Dump)
 		}
 	}
-	return nil
 }

@@ -110,6 +110,7 @@ type Plan struct {
 	Unclaimed []string     `json:"unclaimed,omitempty"`
 	Notices   []string     `json:"notices,omitempty"`
 	Recover   []string     `json:"recover,omitempty"` // tables whose commit an earlier apply left unfinished
+	Accepted  []int64      `json:"accepted_manifests,omitempty"`
 
 	snap       *state.Snapshot
 	listing    *dump.Listing
@@ -139,7 +140,7 @@ func (p *Plan) Counts() (add, change, destroy int) {
 // Changes reports whether an apply would do anything.
 func (p *Plan) Changes() bool {
 	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover) > 0 || p.newMapping != nil
+	return a+c+d > 0 || len(p.Recover)+len(p.Accepted) > 0 || p.newMapping != nil
 }
 
 // Close lets go of what the plan pins in the state.
@@ -223,33 +224,6 @@ func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 		}
 	}
 	return nil
-}
-
-// holdManifests turns what cannot be read, and what changed after it was
-// applied, into holds, and drops those dumps from the listing.
-func (e *Engine) holdManifests(p *Plan) {
-	for _, pr := range p.listing.Problems {
-		p.Holds = append(p.Holds, Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
-	}
-	p.listing.Dumps = slices.DeleteFunc(p.listing.Dumps, func(d *dump.Dump) bool {
-		was, ok := p.snap.Dumps[d.ID]
-		if !ok || was.Digest == d.Digest || slices.Contains(e.opts.AcceptManifest, d.ID) {
-			return false
-		}
-		p.Holds = append(p.Holds, Hold{Dump: d.ID, File: d.Manifest,
-			Reason: fmt.Sprintf("the manifest changed after it was applied (as %s); -accept-manifest=%d plans the rebuild", was.Manifest, d.ID)})
-		return true
-	})
-}
-
-// skipped reports whether a skip_dump block leaves a table out of a dump.
-func (e *Engine) skipped(id int64, table string) bool {
-	for _, s := range e.cfg.Skips {
-		if s.Dump == id && slices.ContainsFunc(s.Tables, func(t string) bool { return t == table || t == "*" }) {
-			return true
-		}
-	}
-	return false
 }
 
 // closureOf returns the closure of a mapping that the state keeps.

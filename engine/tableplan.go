@@ -241,10 +241,8 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	if t.old != nil {
-		t.diffConfig(e)
-		if err := t.findLost(e); err != nil {
-			return err
-		}
+		t.diffConfig(e, p)
+		t.findLost(e, p)
 	}
 	t.settle()
 	if !e.targeted(t.Name) && t.Action != None {

@@ -71,6 +71,7 @@ type planLine struct {
 	Destroy   int      `json:"destroy"`
 	Held      int      `json:"held"`
 	Recover   []string `json:"recover,omitempty"`
+	Accepted  []int64  `json:"accepted_manifests,omitempty"`
 	Unclaimed []string `json:"unclaimed,omitempty"`
 }
 
@@ -87,7 +88,8 @@ func (v *jsonView) plan(p *engine.Plan) {
 		v.record("table", tableLine{"table." + t.Name, t, false, nil}, "")
 	}
 	v.holds(p.Holds)
-	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover, Unclaimed: p.Unclaimed}
+	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover,
+		Accepted: p.Accepted, Unclaimed: p.Unclaimed}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
 }

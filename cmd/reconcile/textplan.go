@@ -14,6 +14,9 @@ func (v *textView) plan(p *engine.Plan) {
 	if len(p.Recover) > 0 {
 		v.printf("\nThe apply first finishes what an interrupted one had committed: %s.\n", strings.Join(p.Recover, ", "))
 	}
+	if len(p.Accepted) > 0 {
+		v.printf("\nTaken with their changed manifests: %s.\n", idList(p.Accepted))
+	}
 	destructive, steps, behind := split(p)
 	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
 	v.mapping(&p.Mapping)

@@ -148,9 +148,6 @@ func difference(group []candidate) string {
 				}
 			}
 		}
-		if a.Properties != c.dump.Properties {
-			add("property_definitions")
-		}
 	}
 	const most = 5
 	if len(in) > most {

@@ -63,7 +63,7 @@ type Dump struct {
 	ID       int64
 	Manifest string // key
 	// Digest is the lower-case hex SHA-256 of the meaning of the manifest, its id
-	// aside: entries of all tables and where the property definitions lie.
+	// aside: the entries of all tables.
 	Digest     string
 	Entries    []*Entry // one a table, by name
 	Properties string   // key of the property definitions, empty if none
