@@ -96,8 +96,12 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	return res, e.tidy(ctx, l)
 }
 
-// commitMapping stores a newly read mapping. Tables follow one by one.
+// commitMapping stores a newly read mapping, or that there is none any more.
+// Tables follow one by one.
 func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
+	if p.noMapping {
+		return l.Update(ctx, func(tx *state.Tx) error { return tx.SetMapping(nil) })
+	}
 	if p.newMapping == nil {
 		return nil
 	}
@@ -294,6 +298,9 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 			r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping}
 		}
 		if r.kind == kindMapping {
+			for _, q := range r.old.Quarantine {
+				r.mapping.Quarantine = q.Ref
+			}
 			if r.full, err = loadMapping(ctx, e.store, r.old.Mapping); err != nil {
 				return nil, err
 			}

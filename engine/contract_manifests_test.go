@@ -94,3 +94,72 @@ func TestContractManifestMeaning(t *testing.T) {
 	}
 	a.held(a.run())
 }
+
+// TestContractWithdrawnMapping: without the entry that brought it a mapping no
+// longer counts, whether an accepted manifest leaves it out or a skip_dump does.
+func TestContractWithdrawnMapping(t *testing.T) {
+	mapping := func(rows ...[]any) *model.File { return avroPart("from_user_id to_user_id", rows...) }
+	skip := strings.Replace(prelude, `{ path = "../dumps" }`, `{
+  path = "../dumps"
+  skip_dump "2" {
+    tables = ["user_migrations"]
+    reason = "x"
+  }
+}`, 1)
+	for _, how := range []string{"accept", "skip"} {
+		for _, older := range []bool{true, false} {
+			a := newBed(t, lakeTables)
+			part := avroPart("event_id user_id", row(1, 10), row(2, 20))
+			first := []model.Entry{full("e", part), full("users", avroPart("user_id", row(10)))}
+			if older {
+				first = append(first, more(tableMapping, mapping(row(10, 11))))
+			}
+			part2 := avroPart("event_id user_id", row(3, 10))
+			second := mapping(row(10, 12), row(20, 12), row("x", 5))
+			second.Fields[0].Type = []any{"null", "string"}
+			for i := range second.Rows[:2] {
+				second.Rows[i][0] = []string{"10", "20"}[i]
+			}
+			a.run(dumpOf(1, first...), dumpOf(2, more("e", part2), more(tableMapping, second)))
+			a.want("e", "event_id user_id", "1 12", "2 12", "3 12")
+			a.wantBad(tableMapping, `2 2 {"from_user_id":"x","to_user_id":"5"}`)
+			if how == "accept" {
+				a.replace(dumpOf(2, more("e", part2)))
+				a.accepting(2)
+			} else {
+				a.prelude = skip
+				a.held(a.run())
+				a.check()
+				a.checkIdle()
+			}
+			if older {
+				a.want("e", "event_id user_id", "1 11", "2 20", "3 11")
+				a.want("users", "user_id", "11")
+				a.want(tableMapping, "from_user_id to_user_id canonical_user_id _dump_id", "10 11 11 1")
+			} else {
+				a.want("e", "event_id user_id", "1 10", "2 20", "3 10")
+				a.want("users", "user_id", "10")
+				a.want(tableMapping, "from_user_id")
+			}
+			a.wantBad(tableMapping)
+			if shown, err := a.engine().Show(t.Context()); err != nil || (shown.Mapping != nil) != older {
+				t.Errorf("shown: %+v, %v", shown, err)
+			}
+		}
+	}
+}
+
+// TestContractMappingQuarantine: a mapping's rows without both ids stay in the
+// quarantine while that mapping does, whatever its table is rewritten for.
+func TestContractMappingQuarantine(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, more(tableMapping, avroPart("from_user_id to_user_id", row(10, 11), row(nil, 5)))))
+	want := `1 1 {"to_user_id":"5"}`
+	a.wantBad(tableMapping, want)
+	if err := os.RemoveAll(filepath.Join(a.dir, "lake", tableMapping)); err != nil {
+		t.Fatal(err)
+	}
+	a.must()
+	a.want(tableMapping, "from_user_id", "10")
+	a.wantBad(tableMapping, want)
+}

@@ -252,7 +252,8 @@ func (r *tableRun) mappingTable(ctx context.Context) (_ *change, err error) {
 		}
 		c.parts = []*part{p}
 	}
-	if !r.mapping.Quarantine.IsZero() {
+	c.table.Quarantine = nil
+	if r.mapping != nil && !r.mapping.Quarantine.IsZero() {
 		c.table.Quarantine = []state.DumpRef{{Dump: r.mapping.Dump, Ref: r.mapping.Quarantine}}
 	}
 	if err := r.finish(ctx, c, &ingest{}); err != nil {

@@ -115,6 +115,7 @@ type Plan struct {
 	snap       *state.Snapshot
 	listing    *dump.Listing
 	newMapping *mappingRead // nil: as it is
+	noMapping  bool         // the mapping is withdrawn and there is no other
 	mapping    *identity.Mapping
 	closure    *identity.Closure
 	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
@@ -140,7 +141,7 @@ func (p *Plan) Counts() (add, change, destroy int) {
 // Changes reports whether an apply would do anything.
 func (p *Plan) Changes() bool {
 	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover)+len(p.Accepted) > 0 || p.newMapping != nil
+	return a+c+d > 0 || len(p.Recover)+len(p.Accepted) > 0 || p.newMapping != nil || p.noMapping
 }
 
 // Close lets go of what the plan pins in the state.
@@ -246,7 +247,7 @@ func (e *Engine) closureOf(ctx context.Context, p *Plan, ref state.Ref) (*identi
 // dump, or a corrected one, has another.
 func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 	have := p.snap.Mapping
-	if have != nil && e.skipped(have.Dump, tableMapping) {
+	if have != nil && e.withdrawn(p, have.Dump, tableMapping) {
 		have = nil
 	}
 	p.standing = have
@@ -277,6 +278,7 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		}
 		p.mapping = m
 	}
+	p.noMapping = p.standing == nil && p.snap.Mapping != nil
 	return e.describeMapping(ctx, p)
 }
 
@@ -291,18 +293,19 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 	if p.snap.Mapping != nil {
 		p.Mapping.From = &p.snap.Mapping.Dump
 	}
-	if p.standing == nil {
-		return nil
+	if p.standing != nil {
+		p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, p.mapping.Len()
+		p.closure = p.mapping.Closure()
+		p.Mapping.Notes = p.standing.Warnings
 	}
-	p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, p.mapping.Len()
-	p.closure = p.mapping.Closure()
-	p.Mapping.Notes = p.standing.Warnings
 	if len(p.Mapping.Notes) > 0 && e.cfg.OnConflict == "fail" {
 		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
 			p.standing.Dump, strings.Join(p.Mapping.Notes, "; "))
 	}
-	if p.newMapping == nil {
-		p.closures[p.standing.Ref.Digest] = p.closure
+	if p.newMapping == nil && !p.noMapping {
+		if p.standing != nil {
+			p.closures[p.standing.Ref.Digest] = p.closure
+		}
 		return nil
 	}
 	var old *identity.Closure

@@ -275,6 +275,7 @@ func (t *TablePlan) settle() {
 // planMappingTable plans user_migrations as a table: it follows the mapping.
 func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
 	if p.standing == nil {
+		t.remap = t.old != nil && t.old.HasMapping // it is withdrawn
 		return
 	}
 	if t.old == nil || t.old.MappingDump != p.standing.Dump || p.standing.Ref.IsZero() {

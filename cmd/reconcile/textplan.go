@@ -46,10 +46,10 @@ func countingLine(p *engine.Plan) string {
 
 // mapping says what becomes of the user mapping.
 func (v *textView) mapping(m *engine.MappingPlan) {
-	if m.To == nil {
-		return
-	}
 	switch {
+	case m.To == nil && m.From != nil:
+		v.printf("\n%s that of dump %d is withdrawn, and there is no other: %s parted.\n", v.ink.bold("User mapping:"), *m.From, plural(int64(m.Parted), "user"))
+	case m.To == nil:
 	case m.From == nil:
 		v.printf("\n%s dump %d brings the first one, of %s: %s merged.\n", v.ink.bold("User mapping:"), *m.To,
 			plural(int64(m.Entries), "entry"), plural(int64(m.Merged), "user"))
