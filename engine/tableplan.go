@@ -20,7 +20,9 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 	names := map[string]bool{}
 	for _, d := range p.listing.Dumps {
 		for _, en := range d.Entries {
-			names[en.Name] = true
+			if !e.skipped(d.ID, en.Name) {
+				names[en.Name] = true
+			}
 		}
 	}
 	for name := range p.snap.Tables {
@@ -65,6 +67,9 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 	if err != nil {
 		return nil, nil, err
 	}
+	if waiting := e.waitsForColumns(p, t, columns); waiting {
+		return nil, nil, nil
+	}
 	cfg, diags := e.cfg.Table(name, columns)
 	p.diags = append(p.diags, diags...)
 	if diags.HasErrors() {
@@ -76,15 +81,11 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 		t.keep()
 		return t, cfg, nil
 	}
-	if t.unread != nil && !has(columns, colUserID) && e.takesEvents(name) {
-		p.Holds = append(p.Holds, *t.unread)
-		return nil, cfg, nil
-	}
 	if cfg == nil {
 		return e.planLeaving(p, t), nil, nil
 	}
 	if !t.classify(columns) {
-		p.Holds = append(p.Holds, Hold{Table: name, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"})
+		p.Holds = append(p.Holds, unidentified(name))
 		return nil, cfg, nil
 	}
 	if old != nil {
@@ -97,6 +98,28 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 		err = nil
 	}
 	return t, cfg, err
+}
+
+// waitsForColumns reports whether what is known of a table's columns does not yet
+// tell how it would be taken, and says so in the plan. Only the columns tell which
+// globs match it, so that its blocks cannot be judged before.
+func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
+	switch {
+	case t.unread != nil && !has(columns, colUserID) && e.takesEvents(t.Name):
+		p.Holds = append(p.Holds, *t.unread)
+	case !slices.Contains(e.cfg.ExactTables(), t.Name) || t.classify(columns):
+		return false
+	case len(columns) == 0:
+		p.Notices = append(p.Notices, fmt.Sprintf("table %s has been delivered without columns and without rows so far; it is taken once something is known of it", t.Name))
+	default:
+		p.Holds = append(p.Holds, unidentified(t.Name))
+	}
+	return true
+}
+
+// unidentified is the hold of a table that lacks its key columns.
+func unidentified(table string) Hold {
+	return Hold{Table: table, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"}
 }
 
 // keep makes the plan of a table one that leaves it as it is.
