@@ -280,6 +280,7 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
 	r.masks = ofConfig && t.Change.masks
+	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
 	r.lost = t.lost
 	t.repin(r.oldParts)
 	if err := e.openOld(r); err != nil {

@@ -21,7 +21,7 @@ const locBits = 40
 // the delta path gives the same rows.
 func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 	ing := newIngest(r.schema, r.env.lim)
-	ing.failCasts = r.cfg.OnCastError == "fail"
+	ing.failCasts = r.failCasts
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
 	dec := merge.NewDecider(r.env.lim.scratch, r.env.lim.memory/4/40, r.canon, func(loc uint64, v rows.Verdict) {
 		ing.segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)

@@ -72,7 +72,7 @@ func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
 // read decodes the pending dumps. What would spill is too much.
 func (d *deltaRun) read(ctx context.Context) error {
 	d.ing = newIngest(d.schema, d.env.lim)
-	d.ing.failCasts = d.cfg.OnCastError == "fail"
+	d.ing.failCasts = d.failCasts
 	d.ing.progress = func(rows, bytes int64) { d.env.progress(d.cfg.Name, rows, bytes) }
 	if err := d.ing.avroFiles(ctx, d.env.source, d.files()); err != nil {
 		return err

@@ -53,6 +53,9 @@ type tableRun struct {
 	hasFloor   bool
 	lost       *lostCommit // that the run makes good; nil without one
 	masks      bool        // the run masks what was plain
+	// failCasts says that a value that does not cast holds the table. It does not
+	// when applied dumps are read again: they were judged when they came.
+	failCasts bool
 	// asNew says that the table's stored rows are not to be used.
 	asNew bool
 	// badHeader is a file whose header cannot be read.

@@ -57,7 +57,7 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	r.attempt.parallel = r.env.lim.workers
 	ing := newIngest(stored, r.env.lim)
 	ing.lim.memory /= 2
-	ing.failCasts = r.cfg.OnCastError == "fail"
+	ing.failCasts = r.failCasts
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
 	groups := newIngest(stored, r.env.lim)
 	groups.lim.memory /= 2
