@@ -293,6 +293,7 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 	}
 	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
 	if ofConfig {
+		r.readFrom = t.readFrom
 		// A change of the configuration leaves the table where it stands.
 		r.newMapping, r.mapping = r.oldMapping, nil
 		if r.old.HasMapping {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 
 	"reconcile/config"
 	"reconcile/internal/column"
@@ -57,9 +56,7 @@ func maskVerifier(c config.Column) string {
 // diffConfig compares the table's record with its configuration.
 func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	d, old, cfg := &t.Change, t.old, t.cfg
-	if len(t.Drift) > 0 {
-		d.add(ClassRebuild, "the sink no longer holds what was written: %s", strings.Join(t.Drift, ", "))
-	}
+	t.diffDrift(d)
 	if old.Key != t.key {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}

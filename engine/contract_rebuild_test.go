@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -39,5 +41,59 @@ func TestContractAppliedCasts(t *testing.T) {
 			a.want("z", "event_id", "1")
 			a.checkIdle()
 		})
+	}
+}
+
+// lose removes a data file of a table, or damages it.
+func (a *bed) lose(lake, table string, damage bool) {
+	a.t.Helper()
+	var files []string
+	_ = filepath.WalkDir(filepath.Join(a.dir, lake, table), func(p string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(p, ".parquet") {
+			files = append(files, p)
+		}
+		return nil
+	})
+	err := error(nil)
+	if damage {
+		err = os.WriteFile(files[0], []byte("PAR1 what somebody else wrote"), 0o644)
+	} else {
+		err = os.Remove(files[0])
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// TestContractDriftFromElsewhere: what a sink lost comes back without the source
+// where another sink, or the state, has all of it.
+func TestContractDriftFromElsewhere(t *testing.T) {
+	const pond = "sink \"parquet\" \"pond\" { path = \"../pond\" }\n"
+	conf := func(sinks string) string {
+		return pond + "table \"*\" {\n  sinks = [" + sinks + "]\n  partition_by = [date(time)]\n}\n" +
+			"table \"users\" { sinks = [sink.parquet.lake] }\ntable \"user_migrations\" { sinks = [sink.parquet.lake] }\n"
+	}
+	for _, damage := range []bool{false, true} {
+		for _, lake := range []string{"lake", "pond"} {
+			a := newBed(t, conf("sink.parquet.lake, sink.parquet.pond"))
+			a.run(dumpOf(1, full("e", avroPart("event_id user_id time", row(1, 10, "2026-01-05"), row(1, 11, "2026-01-05"), row(2, 10, "2026-01-06"))),
+				full("users", avroPart("user_id v:string", row(10, "a"), row(11, "b"))),
+				full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+			if err := os.RemoveAll(filepath.Join(a.dir, "dumps", "sync_1")); err != nil {
+				t.Fatal(err)
+			}
+			a.lose(lake, "e", damage)
+			a.lose("lake", "users", damage)
+			a.lose("lake", tableMapping, damage)
+			a.held(a.run())
+			a.check()
+			a.checkIdle()
+
+			a.lose(lake, "e", damage)
+			a.hcl = conf(map[string]string{"lake": "sink.parquet.lake", "pond": "sink.parquet.pond"}[lake])
+			a.held(a.run(dumpOf(2, full(tableMapping), more("e", avroPart("event_id user_id time", row(3, 10, "2026-01-06"))))))
+			a.check()
+			a.checkIdle()
+		}
 	}
 }

@@ -18,7 +18,7 @@ type digester interface {
 
 // planDrift compares what the sinks hold with what the state says they do. A
 // foreign data file is an error: it would be counted by every reader. A file
-// that is missing, or whose digest is another, has the table rebuilt.
+// that is missing, or whose digest is another, has the table written anew.
 func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) (err error) {
 	if t.lost, err = lostCommitOf(p.snap, t.Name); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (t *TablePlan) compare(ctx context.Context, l listing, f *state.File) error
 	case err != nil:
 		return err
 	case !there:
-		t.Drift = append(t.Drift, f.Path+" is missing")
+		t.drifted(f, "is missing")
 		return nil
 	case pin == f.Pin:
 		return nil
@@ -150,8 +150,36 @@ func (t *TablePlan) compare(ctx context.Context, l listing, f *state.File) error
 		f.Pin = pin
 		return nil
 	}
-	t.Drift = append(t.Drift, f.Path+" was changed")
+	t.drifted(f, "was changed")
 	return nil
+}
+
+// drifted notes that a sink no longer holds a file as it was written.
+func (t *TablePlan) drifted(f *state.File, how string) {
+	t.Drift = append(t.Drift, f.Path+" "+how)
+	t.partial = append(t.partial, f.Sink)
+}
+
+// diffDrift plans how what a sink lost comes back: from another sink that holds
+// all of the table, or from what the state keeps of it, else from the source.
+func (t *TablePlan) diffDrift(d *ConfigDiff) {
+	if len(t.Drift) == 0 {
+		return
+	}
+	why := "the sink no longer holds what was written: " + strings.Join(t.Drift, ", ")
+	whole := 0
+	for slices.Contains(t.partial, whole) {
+		whole++
+	}
+	switch {
+	case t.kind != kindEvents:
+		d.add(ClassRewrite, "%s; the state keeps its rows", why)
+	case t.lost == nil && whole < len(t.old.Sinks):
+		t.readFrom = whole
+		d.add(ClassRewrite, "%s; %s does", why, t.old.Sinks[whole].Root)
+	default:
+		d.add(ClassRebuild, "%s", why)
+	}
 }
 
 // repin makes a removal one of what is there now.

@@ -73,6 +73,8 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
+	partial    []int       // sinks, as in old.Sinks, that no longer hold what was written
+	readFrom   int         // the sink, as in old.Sinks, that a rewrite reads
 	unread     *Hold       // a file whose header would have told the columns
 	lost       *lostCommit // that the table's next commit makes good
 	committed  bool        // by this apply
