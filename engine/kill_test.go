@@ -93,10 +93,10 @@ func TestFailpoints(t *testing.T) {
 		for i, c := range killCases() {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				b := newKillBed(t, c)
+				b := newKillBed(t, c, nil)
 				hits := b.hits()
 				reached <- hits
-				b.failEverywhere(rand.New(rand.NewSource(*flagKillSeed+int64(i))), hits)
+				b.failEverywhere(rand.New(rand.NewSource(*flagKillSeed+int64(i))), hits, *flagKills)
 			})
 		}
 	})
@@ -114,7 +114,7 @@ func TestFailpoints(t *testing.T) {
 	}
 }
 
-func (b *killBed) failEverywhere(r *rand.Rand, hits map[failpoint.Name]int64) {
+func (b *killBed) failEverywhere(r *rand.Rand, hits map[failpoint.Name]int64, most int) {
 	t := b.t
 	for _, p := range failpoint.All() {
 		actions := []string{"error"}
@@ -123,7 +123,7 @@ func (b *killBed) failEverywhere(r *rand.Rand, hits map[failpoint.Name]int64) {
 			actions = append(actions, "enospc")
 		}
 		for _, action := range actions {
-			for _, n := range pickHits(r, hits[p], *flagKills) {
+			for _, n := range pickHits(r, hits[p], most) {
 				what := fmt.Sprintf("%s=%s@%d", p, action, n)
 				if !t.Run(what, func(t *testing.T) {
 					b.t = t

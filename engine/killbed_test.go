@@ -36,9 +36,13 @@ type killWant struct {
 	table  *model.Table
 }
 
-func newKillBed(t *testing.T, c killCase) *killBed {
+// newKillBed plays a case on folders, or with remote from bucket to bucket.
+func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
 	t.Helper()
 	b := &killBed{harness: newHarness(t, c.hcl), c: c, old: killWants{}}
+	if remote != nil {
+		b.remote, b.prelude = remote, remote.prelude()
+	}
 	b.tuning = c.tuning
 	dumps := killDumps()
 	if c.before > 0 {
@@ -47,7 +51,7 @@ func newKillBed(t *testing.T, c killCase) *killBed {
 		b.old = b.wants()
 	}
 	for _, top := range killTops {
-		killClone(t, filepath.Join(b.dir, top), filepath.Join(b.dir, "saved", top))
+		killClone(t, b.top(top), filepath.Join(b.dir, "saved", top))
 	}
 	b.arrive(dumps[c.before:c.after]...)
 	b.hcl = c.then
@@ -58,12 +62,22 @@ func newKillBed(t *testing.T, c killCase) *killBed {
 // killTops are the folders that an apply writes to.
 var killTops = []string{"lake", "state", "scratch"}
 
+// top returns where one of them is. The server of a bucket keeps objects as
+// files, which it replaces as a whole, too.
+func (b *killBed) top(name string) string {
+	if name == "lake" {
+		return b.folder(filepath.Join(b.dir, name))
+	}
+	return filepath.Join(b.dir, name)
+}
+
 // restore puts back what was there before the case.
 func (b *killBed) restore() {
 	b.t.Helper()
 	for _, top := range killTops {
-		killClone(b.t, filepath.Join(b.dir, "saved", top), filepath.Join(b.dir, top))
+		killClone(b.t, filepath.Join(b.dir, "saved", top), b.top(top))
 	}
+	b.remote.abortAll(b.t)
 }
 
 // killClone makes a folder what another one is. Files that are only ever
@@ -139,7 +153,7 @@ func (b *killBed) tables() map[string]string {
 // no files.
 func (b *killBed) diff(name string, wants killWants) []string {
 	b.t.Helper()
-	dir := filepath.Join(b.dir, "lake", b.tables()[name])
+	dir := filepath.Join(b.top("lake"), b.tables()[name])
 	w, ok := wants[name]
 	if !ok {
 		var out []string
@@ -193,7 +207,7 @@ func (b *killBed) load() *state.Snapshot {
 func (b *killBed) current() sinks.Current {
 	b.t.Helper()
 	var cur sinks.Current
-	data, err := os.ReadFile(filepath.Join(b.dir, "lake", "_reconcile", "current.json"))
+	data, err := os.ReadFile(filepath.Join(b.top("lake"), "_reconcile", "current.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return cur
 	}
@@ -226,7 +240,7 @@ func (b *killBed) checkBroken() []string {
 			b.t.Fatalf("table %s is called incomplete, and nothing is left to do", name)
 		}
 		if listed && !entry.Complete {
-			for _, f := range killFiles(filepath.Join(b.dir, "lake", folder)) {
+			for _, f := range killFiles(filepath.Join(b.top("lake"), folder)) {
 				b.readFile(f, name, "", map[string]model.Row{}) // fails unless the file is whole
 			}
 			continue
@@ -237,7 +251,7 @@ func (b *killBed) checkBroken() []string {
 			}
 		}
 	}
-	for _, f := range killFiles(filepath.Join(b.dir, "lake", "_reconcile")) {
+	for _, f := range killFiles(filepath.Join(b.top("lake"), "_reconcile")) {
 		if strings.HasSuffix(f, ".parquet") {
 			b.t.Fatalf("a reader's glob finds %s", f)
 		}
@@ -251,7 +265,7 @@ func (b *killBed) halfDone(p *state.Publish) bool {
 	b.t.Helper()
 	done := 0
 	for _, s := range p.Steps {
-		digest := b.digest(filepath.Join(s.Sink, s.Path))
+		digest := b.digest(filepath.Join(b.folder(s.Sink), s.Path))
 		switch digest {
 		case s.After:
 			done++
@@ -309,13 +323,16 @@ func (b *killBed) checkNoLeftovers() {
 			b.t.Errorf("nothing refers to %s", f)
 		}
 	}
-	for _, f := range killFiles(filepath.Join(b.dir, "lake", "_reconcile")) {
+	for _, f := range killFiles(filepath.Join(b.top("lake"), "_reconcile")) {
 		if filepath.Base(f) != "current.json" {
 			b.t.Errorf("%s is left over", f)
 		}
 	}
-	for _, dir := range []string{"lake/_reconcile/staging", "scratch"} {
-		if left, _ := os.ReadDir(filepath.Join(b.dir, dir)); len(left) > 0 {
+	for _, up := range b.remote.uploads(b.t) {
+		b.t.Errorf("the multipart upload of %s is left over", up)
+	}
+	for _, dir := range []string{filepath.Join(b.top("lake"), "_reconcile", "staging"), b.top("scratch")} {
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			b.t.Errorf("%s is left over in %s", left[0].Name(), dir)
 		}
 	}
@@ -348,6 +365,9 @@ func (b *killBed) recover() error {
 func (b *killBed) checkRecovery(tables []string) {
 	b.t.Helper()
 	source, away := filepath.Join(b.dir, "dumps"), filepath.Join(b.dir, "away")
+	if b.remote != nil {
+		source = filepath.Join(b.remote.server.Dir, b.remote.in, "export")
+	}
 	if err := os.Rename(source, away); err != nil {
 		b.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"math/rand"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ func TestKillChild(t *testing.T) {
 // is about to begin.
 func (b *killBed) start(fail string) *exec.Cmd {
 	b.t.Helper()
+	b.remote.upload(b.t, filepath.Join(b.dir, "dumps"))
 	tuning, err := json.Marshal(b.tuning)
 	if err != nil {
 		b.t.Fatal(err)
@@ -71,55 +73,76 @@ func (b *killBed) start(fail string) *exec.Cmd {
 	return cmd
 }
 
+// killTry is one hit of a point in one case.
+type killTry struct {
+	point failpoint.Name
+	n     int64
+}
+
+// killTries gives every point a hit in one of the cases, by chance.
+func killTries(r *rand.Rand, hits []map[failpoint.Name]int64) [][]killTry {
+	tries := make([][]killTry, len(hits))
+	for _, p := range failpoint.All() {
+		i := r.Intn(len(hits))
+		for hits[i][p] == 0 {
+			i = (i + 1) % len(hits)
+		}
+		tries[i] = append(tries[i], killTry{p, 1 + r.Int63n(hits[i][p])})
+	}
+	return tries
+}
+
 // TestExitAtFailpoints ends the process at every point: nothing that an apply
 // would still have done in memory or in a deferred function happens.
 func TestExitAtFailpoints(t *testing.T) {
-	r := rand.New(rand.NewSource(*flagKillSeed))
-	type try struct {
-		point failpoint.Name
-		n     int64
-	}
+	exitAtFailpoints(t, func() *bucketPair { return nil })
+}
+
+func exitAtFailpoints(t *testing.T, remote func() *bucketPair) {
 	cases := killCases()
 	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
-	tries := make([][]try, len(cases))
 	for i, c := range cases {
-		beds[i] = newKillBed(t, c)
+		beds[i] = newKillBed(t, c, remote())
 		hits[i] = beds[i].hits()
 	}
-	for _, p := range failpoint.All() {
-		i := r.Intn(len(cases))
-		for hits[i][p] == 0 {
-			i = (i + 1) % len(cases)
-		}
-		tries[i] = append(tries[i], try{p, 1 + r.Int63n(hits[i][p])})
-	}
+	tries := killTries(rand.New(rand.NewSource(*flagKillSeed)), hits)
 	for i, b := range beds {
 		t.Run(cases[i].name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
+			b.t = t
 			for _, x := range tries[i] {
-				b.t = t
-				b.restore()
-				what := fmt.Sprintf("%s=exit@%d", x.point, x.n)
-				var exit *exec.ExitError
-				if err := b.start(what).Wait(); !errors.As(err, &exit) || exit.ExitCode() != 137 {
-					t.Fatalf("%s: the process ended with %v", what, err)
-				}
-				t.Log(what)
-				b.afterBreak(r)
+				b.exitOnce(r, x)
 			}
 		})
 	}
 }
 
+func (b *killBed) exitOnce(r *rand.Rand, x killTry) {
+	b.t.Helper()
+	b.restore()
+	what := fmt.Sprintf("%s=exit@%d", x.point, x.n)
+	var exit *exec.ExitError
+	if err := b.start(what).Wait(); !errors.As(err, &exit) || exit.ExitCode() != 137 {
+		b.t.Fatalf("%s: the process ended with %v", what, err)
+	}
+	b.t.Log(what)
+	b.remote.settle()
+	b.afterBreak(r)
+}
+
 // TestKilledAtAnyMoment kills processes that apply with SIGKILL.
 func TestKilledAtAnyMoment(t *testing.T) {
+	killedAtAnyMoment(t, *flagProcessKills, func() *bucketPair { return nil })
+}
+
+func killedAtAnyMoment(t *testing.T, kills int, remote func() *bucketPair) {
 	cases := killCases()
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
-			b := newKillBed(t, c)
+			b := newKillBed(t, c, remote())
 			b.restore()
 			began := time.Now()
 			if err := b.start("").Wait(); err != nil {
@@ -127,7 +150,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 			took := time.Since(began)
 			b.checkDone()
-			for range (*flagProcessKills + len(cases) - 1) / len(cases) {
+			for range (kills + len(cases) - 1) / len(cases) {
 				b.restore()
 				cmd := b.start("")
 				wait := time.Duration(r.Int63n(int64(took)))
@@ -136,6 +159,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Logf("killed after %v of %v: %v", wait, took, cmd.Wait())
+				b.remote.settle()
 				b.afterBreak(r)
 			}
 		})

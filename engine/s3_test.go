@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -88,6 +89,48 @@ func (b *bucketPair) upload(t *testing.T, dir string) {
 	}
 	if err != nil && !strings.Contains(err.Error(), "no such file") {
 		t.Fatal(err)
+	}
+}
+
+// uploads lists the multipart uploads that nobody finished in the lake's bucket.
+func (b *bucketPair) uploads(t *testing.T) []string {
+	t.Helper()
+	if b == nil {
+		return nil
+	}
+	out, err := b.server.Client().ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &b.out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, u := range out.Uploads {
+		keys = append(keys, *u.Key)
+	}
+	return keys
+}
+
+// abortAll ends them.
+func (b *bucketPair) abortAll(t *testing.T) {
+	t.Helper()
+	if b == nil {
+		return
+	}
+	client := b.server.Client()
+	out, err := client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &b.out})
+	for _, u := range out.Uploads {
+		if err == nil {
+			_, err = client.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: &b.out, Key: u.Key, UploadId: u.UploadId})
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle waits for what the server still does for a client that died.
+func (b *bucketPair) settle() {
+	if b != nil {
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

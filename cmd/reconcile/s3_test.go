@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"reconcile/internal/blob/s3test"
+	"reconcile/internal/column"
+	"reconcile/internal/parquet"
+)
+
+// bucketBed is a folder in which the program works from one bucket to another.
+type bucketBed struct {
+	t       *testing.T
+	server  *s3test.Server
+	in, out string // buckets
+	dir     string
+	env     []string
+}
+
+const bucketConfig = `
+source "s3" {
+  bucket           = %q
+  prefix           = "export"
+  manifest_bucket  = "csq-rs3-test"
+  region           = "us-east-1"
+  endpoint         = %q
+  force_path_style = true
+}
+sink "parquet" "lake" {
+  path             = "s3://%s/lake"
+  region           = "us-east-1"
+  endpoint         = %q
+  force_path_style = true
+}
+table "*" {
+  sinks        = [sink.parquet.lake]
+  partition_by = [date(time)]
+}
+table "users" { sinks = [sink.parquet.lake] }
+ignore "user_migrations" {}
+`
+
+func newBucketBed(t *testing.T, s *s3test.Server) *bucketBed {
+	b := &bucketBed{t: t, server: s, in: s.Bucket(t), out: s.Bucket(t), dir: t.TempDir(), env: s.Env()}
+	b.configure(fmt.Sprintf(bucketConfig, b.in, s.Endpoint, b.out, s.Endpoint))
+	return b
+}
+
+func (b *bucketBed) configure(text string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, "main.hcl"), []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// deliver uploads an export that is described as for mkexport.
+func (b *bucketBed) deliver(text string) {
+	b.t.Helper()
+	w, err := parseExport(text)
+	folder := b.t.TempDir()
+	if err == nil {
+		err = w.Write(folder)
+	}
+	if err == nil {
+		err = filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			key := "export" + filepath.ToSlash(strings.TrimPrefix(p, folder))
+			_, err = b.server.Client().PutObject(b.t.Context(), &s3.PutObjectInput{Bucket: &b.in, Key: &key, Body: bytes.NewReader(data)})
+			return err
+		})
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// command is the program, about to be started.
+func (b *bucketBed) command(args ...string) (*exec.Cmd, *bytes.Buffer) {
+	var out bytes.Buffer
+	cmd := exec.Command("reconcile", args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &out, &out
+	cmd.Env = append(os.Environ(), b.env...)
+	return cmd, &out
+}
+
+// run runs the program, which must end with a code, and returns what it prints.
+func (b *bucketBed) run(code int, args ...string) string {
+	b.t.Helper()
+	cmd, out := b.command(args...)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		b.t.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		b.t.Fatalf("reconcile %s ended with %d, want %d:\n%s", strings.Join(args, " "), got, code, out)
+	}
+	return out.String()
+}
+
+// rows reads all rows of the lake, as a glob finds them: a sorted text each.
+func (b *bucketBed) rows() []string {
+	b.t.Helper()
+	var rows []string
+	lake := filepath.Join(b.server.Dir, b.out, "lake")
+	err := filepath.WalkDir(lake, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(p, ".parquet") {
+			return err
+		}
+		part, err := filepath.Rel(lake, filepath.Dir(p))
+		if err != nil {
+			return err
+		}
+		list, err := rowsOf(p)
+		for _, r := range list {
+			rows = append(rows, part+" "+r)
+		}
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+func rowsOf(path string) ([]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parquet.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, err
+	}
+	var rows []string
+	for g := range f.RowGroups() {
+		b := &column.Batch{}
+		if err := f.ReadRowGroup(g, f.Columns(), b); err != nil {
+			return nil, err
+		}
+		for i := range b.N {
+			var cells []string
+			for c := range b.Cols {
+				if !b.Cols[c].IsNull(i) {
+					cells = append(cells, b.Cols[c].Name+"="+string(column.AppendText(nil, &b.Cols[c], i)))
+				}
+			}
+			slices.Sort(cells)
+			rows = append(rows, strings.Join(cells, " "))
+		}
+	}
+	return rows, nil
+}
+
+// Two deliveries: the second merges users, corrects a row and moves one.
+const (
+	nightOne = `dump 1
+table checkout delta
+file
+event_id user_id time amount
+1 10 2026-01-05 1.50
+2 11 2026-01-05 2
+3 12 2026-01-06 -
+table signup delta
+file
+event_id user_id time
+1 10 2026-01-05
+2 12 2026-01-07
+table users full
+file
+user_id joindate last_modified plan
+10 2026-01-01 2026-01-02 free
+11 2026-01-01 2026-01-03 -
+12 2026-01-01 2026-01-04 pro
+`
+	nightTwo = `dump 2
+table checkout delta
+file
+event_id user_id time amount
+2 11 2026-01-06 2.25
+4 13 2026-01-07 9
+1 11 2026-01-05 7
+table user_migrations full
+file
+from_user_id to_user_id time
+11 10 2026-01-07
+`
+)
+
+// TestKilledProgramOnS3 kills the program with SIGKILL at any moment.
+func TestKilledProgramOnS3(t *testing.T) {
+	s := s3test.Start(t)
+	night := func(b *bucketBed) {
+		b.deliver(nightOne)
+		b.run(0, "apply", "-auto-approve")
+		b.deliver(nightTwo)
+	}
+	whole := newBucketBed(t, s)
+	night(whole)
+	began := time.Now()
+	whole.run(0, "apply", "-auto-approve")
+	took, want := time.Since(began), whole.rows()
+	r := rand.New(rand.NewSource(1))
+	for range 5 {
+		b := newBucketBed(t, s)
+		night(b)
+		for range 2 {
+			cmd, _ := b.command("apply", "-auto-approve")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(r.Int63n(int64(took))))
+			_ = cmd.Process.Kill()
+			t.Log(cmd.Wait())
+		}
+		time.Sleep(100 * time.Millisecond) // what was asked for last still happens
+		b.run(0, "apply", "-auto-approve")
+		b.run(0, "plan", "-detailed-exitcode")
+		if got := b.rows(); !slices.Equal(got, want) {
+			t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"flag"
+	"math/rand"
+	"testing"
+
+	"reconcile/internal/blob/s3test"
+	"reconcile/internal/failpoint"
+)
+
+// The tests that interrupt, from bucket to bucket. Each step is a request then,
+// and what a dead process asked for last can still happen.
+
+var (
+	flagKillsS3        = flag.Int("kills-s3", 0, "hits of each failpoint that are tried on S3 in each case, 0 for one in one of the cases")
+	flagProcessKillsS3 = flag.Int("processkills-s3", 10, "processes on S3 that are killed at a random moment")
+)
+
+// onS3 starts a server for a test; each call of what it returns makes two
+// buckets there.
+func onS3(t *testing.T) func() *bucketPair {
+	s := s3test.Start(t)
+	s.Setenv(t)
+	return func() *bucketPair { return newBucketPair(t, s) }
+}
+
+// TestFailpointsOnS3 is TestFailpoints there.
+func TestFailpointsOnS3(t *testing.T) {
+	remote, cases := onS3(t), killCases()
+	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
+	for i, c := range cases {
+		beds[i] = newKillBed(t, c, remote())
+		hits[i] = beds[i].hits()
+	}
+	tries := killTries(rand.New(rand.NewSource(*flagKillSeed+100)), hits)
+	for i, b := range beds {
+		t.Run(cases[i].name, func(t *testing.T) {
+			t.Parallel()
+			b.t = t
+			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
+			if *flagKillsS3 > 0 {
+				b.failEverywhere(r, hits[i], *flagKillsS3)
+				return
+			}
+			for _, x := range tries[i] {
+				t.Logf("%s=error@%d", x.point, x.n)
+				b.failOnce(r, x.point, "error", x.n)
+			}
+		})
+	}
+}
+
+// TestExitAtFailpointsOnS3 is TestExitAtFailpoints there.
+func TestExitAtFailpointsOnS3(t *testing.T) { exitAtFailpoints(t, onS3(t)) }
+
+// TestKilledAtAnyMomentOnS3 is TestKilledAtAnyMoment there.
+func TestKilledAtAnyMomentOnS3(t *testing.T) {
+	killedAtAnyMoment(t, *flagProcessKillsS3, onS3(t))
+}
