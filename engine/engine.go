@@ -10,6 +10,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/internal/blob"
+	"reconcile/internal/blob/s3blob"
 	"reconcile/sinks"
 	"reconcile/sinks/parquet"
 	"reconcile/state"
@@ -42,6 +43,8 @@ type Tuning struct {
 	Inline     int // bytes up to which objects stay inside the state
 	NoDelta    bool
 	IndexRuns  int // runs of an index before they are merged
+	// S3 changes how stores on S3 are reached.
+	S3 func(*s3blob.Options) `json:"-"`
 }
 
 const (

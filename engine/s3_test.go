@@ -19,6 +19,7 @@ import (
 // S3. The server keeps objects as files, so that what it holds can be read.
 type bucketPair struct {
 	server  *s3test.Server
+	gate    *s3test.Gate // that the engine passes, nil for none
 	in, out string
 	sent    map[string]string // what was uploaded, by key
 }
@@ -28,7 +29,11 @@ func newBucketPair(t *testing.T, s *s3test.Server) *bucketPair {
 }
 
 func (b *bucketPair) prelude() string {
-	at := fmt.Sprintf("endpoint = %q\nforce_path_style = true\nregion = %q\n", b.server.Endpoint, b.server.Region)
+	endpoint := b.server.Endpoint
+	if b.gate != nil {
+		endpoint = b.gate.Endpoint
+	}
+	at := fmt.Sprintf("endpoint = %q\nforce_path_style = true\nregion = %q\n", endpoint, b.server.Region)
 	return fmt.Sprintf(`
 source "s3" {
   bucket = %q

@@ -18,7 +18,7 @@ const sourceGrace = 3 * time.Second
 // openStores opens the source and the declared sinks.
 func (e *Engine) openStores(ctx context.Context) error {
 	src := e.cfg.Source
-	st, err := openStore(ctx, src.Path, src.S3, sourceGrace)
+	st, err := e.openStore(ctx, src.Path, src.S3, sourceGrace)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", src.Path, err)
 	}
@@ -27,7 +27,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 		o.Prefix = src.S3.Prefix
 	}
 	e.source = dump.Open(st, o)
-	e.openPlace = func(root string) (blob.Store, error) { return openStore(ctx, root, e.s3Of(root), 0) }
+	e.openPlace = func(root string) (blob.Store, error) { return e.openStore(ctx, root, e.s3Of(root), 0) }
 	for _, s := range e.cfg.Sinks {
 		if _, err := e.openSink(s.Path, s.Compression); err != nil {
 			return err
@@ -64,14 +64,18 @@ func (e *Engine) s3Of(root string) *config.S3 {
 }
 
 // openStore opens a folder, or with c a folder in a bucket.
-func openStore(ctx context.Context, place string, c *config.S3, grace time.Duration) (blob.Store, error) {
+func (e *Engine) openStore(ctx context.Context, place string, c *config.S3, grace time.Duration) (blob.Store, error) {
 	if c == nil {
 		return blob.NewLocal(place)
 	}
-	return s3blob.New(ctx, s3blob.Options{
+	o := s3blob.Options{
 		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint, ForcePathStyle: c.ForcePathStyle,
 		Profile: c.Profile, RoleARN: c.RoleARN, ExternalID: c.ExternalID, SessionName: c.SessionName, Grace: grace,
 		Write: s3blob.Write{SSE: c.SSE, KMSKeyID: c.KMSKeyID, BucketKey: c.BucketKey, ACL: c.ACL,
 			StorageClass: c.StorageClass, Tags: c.Tags, Checksum: c.Checksum},
-	})
+	}
+	if e.opts.Tuning.S3 != nil {
+		e.opts.Tuning.S3(&o)
+	}
+	return s3blob.New(ctx, o)
 }

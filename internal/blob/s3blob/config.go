@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // connect makes the client that the options ask for. It sends nothing.
@@ -33,7 +34,7 @@ func (s *Store) connect(ctx context.Context) error {
 		}
 		cfg.Region = "us-east-1" // a server that is not AWS rarely cares
 	}
-	s.region = cfg.Region
+	s.region, cfg.Logger = cfg.Region, logging.Nop{} // what matters is in errors
 	if o.RoleARN != "" {
 		assume(&cfg, o)
 	}

@@ -184,6 +184,9 @@ func (s *Store) copyPartsOnce(ctx context.Context, src head, to string, cond blo
 		return o, err
 	}
 	done = true
+	if u.twin {
+		_ = s.abortAt(ctx, to, nil) // else the next copy to this key does it
+	}
 	return blob.Object{Key: to, Size: src.Size, Pin: etag}, nil
 }
 

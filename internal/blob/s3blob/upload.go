@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -23,6 +24,8 @@ type upload struct {
 	mu   sync.Mutex
 	list map[int32]types.CompletedPart
 	size int64
+	// twin says that there may be another upload, whose answer was lost.
+	twin bool
 }
 
 // begin starts an upload. Without a checksum the server chooses one over the
@@ -43,7 +46,8 @@ func (s *Store) begin(ctx context.Context, key, mark string, sum types.ChecksumA
 	if err != nil {
 		return nil, explain(ctx, (&writer{s: s, key: key}).about("CreateMultipartUpload"), err)
 	}
-	return &upload{s: s, key: key, id: out.UploadId, sum: sum, list: map[int32]types.CompletedPart{}}, nil
+	tries, ok := retry.GetAttemptResults(out.ResultMetadata)
+	return &upload{s: s, key: key, id: out.UploadId, sum: sum, list: map[int32]types.CompletedPart{}, twin: ok && len(tries.Results) > 1}, nil
 }
 
 func (u *upload) part(ctx context.Context, n int32, data []byte) error {
