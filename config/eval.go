@@ -201,6 +201,18 @@ func (l *loader) str(a *hcl.Attribute, required bool) *setting[string] {
 	return nil
 }
 
+// set reads text that may be left out, which null does too, and may not be
+// empty.
+func (l *loader) set(a *hcl.Attribute) *setting[string] {
+	if a == nil {
+		return nil
+	}
+	if v, diags := a.Expr.Value(l.ctx); !diags.HasErrors() && v.IsKnown() && v.IsNull() {
+		return nil
+	}
+	return l.str(a, true)
+}
+
 // unsure reports whether the expression's value is unknown or wrong.
 func (l *loader) unsure(expr hcl.Expression) bool {
 	v, diags := expr.Value(l.ctx)

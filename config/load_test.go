@@ -286,3 +286,40 @@ table "*" { sinks = [sink.parquet.lake] }
 		t.Errorf("got %+v, %+v\nwant %+v, %+v", cfg.Source.S3, cfg.Sinks[0].S3, wantSource.S3, wantSink.S3)
 	}
 }
+
+// TestNullLeavesS3AttributesOut is about configurations that serve AWS and
+// other servers: null is as if the attribute were not there.
+func TestNullLeavesS3AttributesOut(t *testing.T) {
+	cfg, out := loadText(t, `
+variable "none" {
+  type    = string
+  default = null
+}
+source "s3" {
+  bucket           = "csq-rs3-acme"
+  manifest_bucket  = var.none
+  region           = "eu-west-1"
+  endpoint         = var.none
+  force_path_style = var.none != null
+  role_arn         = var.none
+  external_id      = var.none
+}
+sink "parquet" "lake" {
+  path          = "s3://acme-curated"
+  profile       = null
+  sse           = null
+  kms_key_id    = var.none
+  storage_class = null
+}
+table "*" { sinks = [sink.parquet.lake] }
+`, Options{Version: "devel"})
+	if cfg == nil || out != "" {
+		t.Fatal(out)
+	}
+	if got, want := *cfg.Source.S3, (S3{Bucket: "csq-rs3-acme", Region: "eu-west-1"}); !reflect.DeepEqual(got, want) || cfg.Source.ManifestBucket != want.Bucket {
+		t.Errorf("the source is %+v, manifests of %s", got, cfg.Source.ManifestBucket)
+	}
+	if got, want := *cfg.Sinks[0].S3, (S3{Bucket: "acme-curated"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("the sink is %+v", got)
+	}
+}

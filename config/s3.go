@@ -80,11 +80,11 @@ func (l *loader) s3Path(s *setting[string]) *S3 {
 func (l *loader) connect(c *hcl.BodyContent, s *S3) {
 	for name, to := range map[string]*string{"region": &s.Region, "profile": &s.Profile, "role_arn": &s.RoleARN,
 		"external_id": &s.ExternalID, "session_name": &s.SessionName} {
-		if v := l.str(c.Attributes[name], true); v != nil {
+		if v := l.set(c.Attributes[name]); v != nil {
 			*to = v.value
 		}
 	}
-	if v := l.str(c.Attributes["endpoint"], true); v != nil {
+	if v := l.set(c.Attributes["endpoint"]); v != nil {
 		s.Endpoint = v.value
 		if scheme, ok := urlScheme(v.value); !ok || scheme != "http" && scheme != "https" {
 			l.add(errorAt(v.rng, "Invalid endpoint", "%q is not the URL of a server, as in \"https://minio.example.com:9000\".", v.value))
@@ -93,7 +93,7 @@ func (l *loader) connect(c *hcl.BodyContent, s *S3) {
 	if v := l.boolean(c.Attributes["force_path_style"]); v != nil {
 		s.ForcePathStyle = v.value
 	}
-	if a := c.Attributes["external_id"]; a != nil && c.Attributes["role_arn"] == nil {
+	if a := c.Attributes["external_id"]; s.ExternalID != "" && c.Attributes["role_arn"] == nil {
 		l.add(errorAt(a.NameRange, "Missing role", "\"external_id\" belongs to \"role_arn\", which is missing."))
 	}
 }
@@ -101,7 +101,7 @@ func (l *loader) connect(c *hcl.BodyContent, s *S3) {
 // written reads what is asked for what is written.
 func (l *loader) written(c *hcl.BodyContent, s *S3) {
 	for name, to := range map[string]*string{"kms_key_id": &s.KMSKeyID, "storage_class": &s.StorageClass} {
-		if v := l.str(c.Attributes[name], true); v != nil {
+		if v := l.set(c.Attributes[name]); v != nil {
 			*to = v.value
 		}
 	}
@@ -121,7 +121,7 @@ func (l *loader) written(c *hcl.BodyContent, s *S3) {
 	if v := l.boolean(c.Attributes["bucket_key"]); v != nil {
 		s.BucketKey = v.value
 	}
-	if a := c.Attributes["kms_key_id"]; a != nil && c.Attributes["sse"] == nil {
+	if a := c.Attributes["kms_key_id"]; s.KMSKeyID != "" && c.Attributes["sse"] == nil {
 		l.add(errorAt(a.NameRange, "Missing encryption", "\"kms_key_id\" needs sse = \"aws:kms\"."))
 	}
 	l.tags(c.Attributes["tags"], s)
@@ -156,7 +156,7 @@ func (l *loader) loadS3Source(b *hcl.Block) {
 	}
 	l.connect(c, s)
 	l.cfg.Source = Source{Kind: "s3", Manifests: defaultManifests, S3: s, Path: s.URL(), ManifestBucket: s.Bucket}
-	if v := l.str(c.Attributes["manifest_bucket"], true); v != nil && l.bucket(v.value, v.rng) {
+	if v := l.set(c.Attributes["manifest_bucket"]); v != nil && l.bucket(v.value, v.rng) {
 		l.cfg.Source.ManifestBucket = v.value
 	}
 	l.sourceBlocks(c)
