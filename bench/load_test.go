@@ -48,7 +48,7 @@ func newWorld(b *testing.B) *world {
 	n := *flagEvents
 	s, err := export.Write(filepath.Join(w.dir, "dumps"), export.Options{
 		Events: n, Sessions: n/10 + 1, Users: n/20 + 2, Columns: 35, Days: 30, Dumps: 5,
-		Overlap: 0.1, Migrations: n / 100, Codec: "snappy", FileRows: 100_000, Seed: 1,
+		Order: export.Shuffled, Overlap: 0.1, Migrations: n / 100, Codec: "snappy", FileRows: 100_000, Seed: 1,
 	})
 	if err != nil {
 		b.Fatal(err)

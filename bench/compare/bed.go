@@ -5,7 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+
+	"reconcile/bench/internal/export"
 )
 
 const configuration = `
@@ -60,13 +61,7 @@ func newBed(o *options) (*bed, error) {
 	if _, err := os.Stat(b.in("dumps", "generated.json")); err == nil {
 		return nil, fmt.Errorf("%s holds an export already", b.dir)
 	}
-	e := &o.export
-	return b, loud(exec.Command(b.in("bin", "generate"), "-dir", b.in("dumps"),
-		"-events", strconv.Itoa(e.Events), "-sessions", strconv.Itoa(e.Sessions), "-users", strconv.Itoa(e.Users),
-		"-columns", strconv.Itoa(e.Columns), "-days", strconv.Itoa(e.Days), "-dumps", strconv.Itoa(e.Dumps),
-		"-overlap", strconv.FormatFloat(e.Overlap, 'g', -1, 64), "-migrations", strconv.Itoa(e.Migrations),
-		"-sorted="+strconv.FormatBool(e.Sorted), "-codec", e.Codec, "-file-rows", strconv.Itoa(e.FileRows),
-		"-seed", strconv.FormatUint(e.Seed, 10)))
+	return b, loud(exec.Command(b.in("bin", "generate"), append(o.export.Args(), "-dir", b.in("dumps"))...))
 }
 
 func (b *bed) in(names ...string) string {
@@ -75,8 +70,8 @@ func (b *bed) in(names ...string) string {
 
 // addNight adds a dump to the export.
 func (b *bed) addNight(mapped int) error {
-	return loud(exec.Command(b.in("bin", "generate"), "-dir", b.in("dumps"),
-		"-night", strconv.Itoa(b.o.night), "-night-migrations", strconv.Itoa(mapped)))
+	n := export.Night{Events: b.o.night, Migrations: mapped}
+	return loud(exec.Command(b.in("bin", "generate"), append(n.Args(), "-add-night", "-dir", b.in("dumps"))...))
 }
 
 // same checks that both sides made the same tables.

@@ -51,9 +51,13 @@ func main() {
 	flag.IntVar(&o.night, "night", 20_000, "page views of a night")
 	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads that each may use")
 	flag.StringVar(&o.memory, "memory-limit", "1GiB", "memory_limit of reconcile")
-	o.export.Flags(flag.CommandLine)
+	described := export.NewFlags(flag.CommandLine)
 	flag.Parse()
-	if err := run(&o, *check, flag.Args()); err != nil {
+	var err error
+	if o.export, err = described.Options(); err == nil {
+		err = run(&o, *check, flag.Args())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}

@@ -20,18 +20,21 @@ func main() {
 
 func run() error {
 	dir := flag.String("dir", "dumps", "folder of the export")
-	night := flag.Int("night", 0, "add one dump of that many events of the last two days to the export in -dir; of the other flags only -night-migrations counts")
-	mapped := flag.Int("night-migrations", 100, "users that the night maps for the first time")
-	var o export.Options
-	o.Flags(flag.CommandLine)
+	add := flag.Bool("add-night", false, "add one dump to the export in -dir; of the other flags only those of nights count")
+	var n export.Night
+	n.Flags(flag.CommandLine)
+	f := export.NewFlags(flag.CommandLine)
 	flag.Parse()
 	start := time.Now()
 	var s export.Stats
 	var err error
-	if *night > 0 {
-		s, err = export.AddNight(*dir, export.Night{Events: *night, Migrations: *mapped})
+	if *add || n.Events > 0 {
+		s, err = export.AddNight(*dir, n)
 	} else {
-		s, err = export.Write(*dir, o)
+		var o export.Options
+		if o, err = f.Options(); err == nil {
+			s, err = export.Write(*dir, o)
+		}
 	}
 	if err != nil {
 		return err

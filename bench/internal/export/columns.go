@@ -194,6 +194,18 @@ func moreColumns(i int) field {
 	return constant(fmt.Sprintf("property_%02d", i), byEvent, 20+i, 50, pool("value %d", 30))
 }
 
+// fewColumns are those of further event tables.
+func fewColumns() []field {
+	return []field{
+		{"event_id", "long", func(r *row, b []byte) []byte { return long(b, r.w.eventID(r.event)) }},
+		userIDField(), sessionIDField(), timeField("time"),
+		constant("country", byUser, 5, 0, pool("Country %02d", 60)),
+		constant("domain", bySession, 9, 0, []string{"www.shop.example", "m.shop.example", "help.shop.example"}),
+		{"target", "string", func(r *row, b []byte) []byte { return r.numbered(b, "button-", zipf(300, sub(r.he, 1))) }},
+		{"amount", "long", func(r *row, b []byte) []byte { return long(b, int64(sub(r.he, 3)%10_000)) }},
+	}
+}
+
 // sessionTableColumns are those of sessions.
 func sessionTableColumns() []field {
 	return append(append([]field{sessionIDField(), userIDField(), timeField("time")}, userColumns()...), sessionColumns()...)

@@ -1,28 +1,16 @@
 package export
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 )
-
-// recordName is the file in which an export remembers how it was made.
-const recordName = "generated.json"
-
-type record struct {
-	Options Options
-	Nights  []Night
-}
 
 // Write makes an export in dir, which must not hold one.
 func Write(dir string, o Options) (Stats, error) {
@@ -36,57 +24,11 @@ func Write(dir string, o Options) (Stats, error) {
 	total := &counter{}
 	for d := range o.Dumps {
 		w.current = d
-		if err := w.writeDump(dir, total, w.share(d, o.Events), w.share(d, o.Sessions), d == 0); err != nil {
+		if err := w.writeDump(dir, total, w.dumpTables()); err != nil {
 			return Stats{}, err
 		}
 	}
-	return total.stats(int64(o.Dumps)), saveRecord(dir, record{Options: o})
-}
-
-// AddNight adds one dump to the export in dir.
-func AddNight(dir string, n Night) (Stats, error) {
-	var rec record
-	data, err := os.ReadFile(filepath.Join(dir, recordName))
-	if err == nil {
-		err = json.Unmarshal(data, &rec)
-	}
-	if err != nil {
-		return Stats{}, fmt.Errorf("%s: no export that a night could follow: %w", dir, err)
-	}
-	w := newWorld(rec.Options, rec.Nights)
-	events, sessions := rec.Options.Events, rec.Options.Sessions
-	for _, old := range rec.Nights {
-		fresh := w.fresh(old)
-		events += fresh
-		sessions += fresh/eventsPerSession + 1
-		w.mapped += old.Migrations
-	}
-	w.mapped += n.Migrations
-	w.current = rec.Options.Dumps + len(rec.Nights)
-	if w.mapped > rec.Options.Users/2 {
-		return Stats{}, fmt.Errorf("%d of %d users are mapped: at most half can be", w.mapped, rec.Options.Users)
-	}
-	total := &counter{}
-	fresh := w.fresh(n)
-	err = w.writeDump(dir, total, span{events, events + fresh}, span{sessions, sessions + fresh/eventsPerSession + 1}, false)
-	if err != nil {
-		return Stats{}, err
-	}
-	rec.Nights = append(rec.Nights, n)
-	return total.stats(int64(w.current + 1)), saveRecord(dir, rec)
-}
-
-// fresh returns how many events of a night are new.
-func (w *world) fresh(n Night) int {
-	return n.Events - int(float64(n.Events)*w.o.Overlap/(1+w.o.Overlap))
-}
-
-func saveRecord(dir string, r record) error {
-	data, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, recordName), append(data, '\n'), 0o666)
+	return total.stats(int64(o.Dumps)), saveRecord(dir, record{Options: o, Nights: []Night{}})
 }
 
 type counter struct{ rows, bytes atomic.Int64 }
@@ -95,37 +37,85 @@ func (c *counter) stats(dump int64) Stats { return Stats{c.rows.Load(), c.bytes.
 
 type span struct{ lo, hi int }
 
-// share returns the part of n things that belongs to dump d.
-func (w *world) share(d, n int) span { return span{n * d / w.o.Dumps, n * (d + 1) / w.o.Dumps} }
+// share returns the part of n things that belongs to the current dump.
+func (w *world) share(n int) span {
+	d := int64(w.current)
+	return span{int(int64(n) * d / int64(w.o.Dumps)), int(int64(n) * (d + 1) / int64(w.o.Dumps))}
+}
+
+// tableRows is what a dump holds of a table: the things that rows are made of,
+// and how.
+type tableRows struct {
+	name   string
+	fields []field
+	rows   []int32
+	fill   func(r *row, thing int)
+	full   bool // before it everything is void
+}
+
+const mappingTable = "user_migrations"
+
+func (w *world) pageviews(rows []int32) tableRows {
+	return tableRows{name: "pageviews", fields: eventColumns(w.o.Columns), rows: w.byTime(rows), fill: w.event}
+}
+
+func (w *world) sessions(rows []int32) tableRows {
+	return tableRows{name: "sessions", fields: sessionTableColumns(), rows: rows, fill: w.sessionRow}
+}
+
+func (w *world) users(rows []int32) tableRows {
+	return tableRows{name: "users", fields: userTableColumns(), rows: rows, fill: w.userRow}
+}
+
+func (w *world) migrations() tableRows {
+	return tableRows{name: mappingTable, fields: mappingColumns(), rows: w.mappedUsers(), fill: w.mapping, full: true}
+}
+
+// moreEvents is the k-th further event table.
+func (w *world) moreEvents(k int, rows []int32) tableRows {
+	fill := func(r *row, i int) {
+		again := i < 0
+		w.event(r, undo(i)*w.o.Events/w.o.TableEvents)
+		r.event = undo(i) + (k+1)<<32
+		w.known(r, again, r.he)
+	}
+	return tableRows{name: fmt.Sprintf("event_%02d", k+1), fields: fewColumns(), rows: rows, fill: fill}
+}
+
+// dumpTables lists what the current dump delivers; the first one is full.
+func (w *world) dumpTables() []tableRows {
+	users := w.someUsers()
+	if w.current == 0 {
+		users = w.allUsers()
+	}
+	if w.current == w.o.Dumps-1 {
+		users = append(users, w.newcomers()...)
+	}
+	out := []tableRows{
+		w.pageviews(w.rows(w.share(w.o.Events), w.o.Events)),
+		w.sessions(w.rows(w.share(w.o.Sessions), w.o.Sessions)),
+		w.users(users),
+	}
+	for k := range w.o.Tables {
+		out = append(out, w.moreEvents(k, w.rows(w.share(w.o.TableEvents), w.o.TableEvents)))
+	}
+	for i := range out {
+		out[i].full = w.current == 0
+	}
+	return append(out, w.migrations())
+}
 
 // writeDump writes one dump: its tables, then its manifest.
-func (w *world) writeDump(dir string, total *counter, events, sessions span, full bool) error {
-	users := span{0, w.o.Users}
-	everyUser := 1
-	if !full {
-		everyUser = 50
-	}
-	var tables []manifestTable
-	for _, t := range []struct {
-		name   string
-		fields []field
-		rows   []int32
-		fill   func(r *row, i int)
-		full   bool
-	}{
-		{"pageviews", eventColumns(w.o.Columns), w.rows(events, true), w.event, full},
-		{"sessions", sessionTableColumns(), w.rows(sessions, true), w.sessionRow, full},
-		{"users", userTableColumns(), w.someUsers(users, everyUser), w.userRow, full},
-		{"user_migrations", mappingColumns(), w.rows(span{0, w.mappedNow()}, false), w.mapping, true},
-	} {
-		m, err := w.writeTable(dir, total, t.name, t.fields, t.rows, t.fill)
+func (w *world) writeDump(dir string, total *counter, tables []tableRows) error {
+	m := manifest{DumpID: w.current + 1}
+	for _, t := range tables {
+		listed, err := w.writeTable(dir, total, t)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
-		m.Incremental = !t.full
-		tables = append(tables, m)
+		m.Tables = append(m.Tables, listed)
 	}
-	return w.writeManifest(dir, tables)
+	return writeManifest(dir, m)
 }
 
 // mappedNow is how many users are mapped in the current dump: of the first
@@ -138,30 +128,78 @@ func (w *world) mappedNow() int {
 }
 
 // rows lists the things of a dump, with those of earlier ones that come again,
-// as negative numbers from -1 on.
-func (w *world) rows(s span, overlap bool) []int32 {
+// as negative numbers from -1 on. All dumps but nights together have n.
+func (w *world) rows(s span, n int) []int32 {
+	place := func(i int) int { return i }
+	if w.o.Order == Random && w.current < w.o.Dumps {
+		place = scatter(n)
+	}
 	var out []int32
-	if overlap {
-		for i := s.lo - int(float64(s.hi-s.lo)*w.o.Overlap); i < s.lo; i++ {
-			if i >= 0 {
-				out = append(out, int32(-i-1))
-			}
-		}
+	for i := max(s.lo-int(float64(s.hi-s.lo)*w.o.Overlap), 0); i < s.lo; i++ {
+		out = append(out, int32(-place(i)-1))
 	}
 	for i := s.lo; i < s.hi; i++ {
-		out = append(out, int32(i))
+		out = append(out, int32(place(i)))
 	}
-	if overlap && !w.o.Sorted {
+	if w.o.Order != Sorted {
 		rng := rand.New(rand.NewPCG(w.o.Seed, uint64(w.current)))
 		rng.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	}
 	return out
 }
 
-func (w *world) someUsers(s span, every int) []int32 {
+// scatter returns a permutation of the numbers below n in which neighbours end
+// up far apart.
+func scatter(n int) func(int) int {
+	step := int64(float64(n)*0.618) | 1
+	for gcd(step, int64(n)) != 1 {
+		step += 2
+	}
+	return func(i int) int { return int(int64(i) * step % int64(n)) }
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// byTime puts events in the order of their time, if that is asked for.
+func (w *world) byTime(events []int32) []int32 {
+	if w.o.Order == Sorted {
+		time := func(i int32) int64 { return w.eventTime(w.place(undo(int(i)))) }
+		slices.SortStableFunc(events, func(a, b int32) int { return cmp.Compare(time(a), time(b)) })
+	}
+	return events
+}
+
+func (w *world) allUsers() []int32 { return numbers(0, w.o.Users) }
+
+func (w *world) newcomers() []int32 { return numbers(w.o.Users, w.o.Users+w.o.Newcomers) }
+
+func (w *world) mappedUsers() []int32 {
+	return append(numbers(0, w.mappedNow()), numbers(w.o.Users, w.o.Users+w.mappedNewcomers)...)
+}
+
+func numbers(lo, hi int) []int32 {
+	out := make([]int32, 0, hi-lo)
+	for i := lo; i < hi; i++ {
+		out = append(out, int32(i))
+	}
+	return out
+}
+
+// someUsers lists the users that a dump delivers again: each is in one of fifty.
+func (w *world) someUsers() []int32 {
+	const every = 50
+	known := w.o.Users
+	if w.current >= w.o.Dumps {
+		known += w.o.Newcomers
+	}
 	var out []int32
-	for u := s.lo; u < s.hi; u++ {
-		if int(w.hash(ofUser, u)%uint64(every)) == w.current%every {
+	for u := range known {
+		if int(w.hash(ofUser, u)%every) == w.current%every {
 			out = append(out, int32(u))
 		}
 	}
@@ -177,30 +215,32 @@ func (w *world) fill(r *row, session int) {
 // known moves a row that is delivered again under the user that its user was
 // found to be, in a third of the cases.
 func (w *world) known(r *row, again bool, h uint64) {
-	if again && r.user < w.mappedNow() && h%3 == 0 {
+	if again && h%3 == 0 && w.isMapped(r.user) {
 		r.raw = w.userID(w.target(r.user))
 	}
 }
 
-func undo(i int) (int, bool) {
+// undo returns the number of a thing, also of one that comes again.
+func undo(i int) int {
 	if i < 0 {
-		return -i - 1, true
+		return -i - 1
 	}
-	return i, false
+	return i
 }
 
-func (w *world) event(r *row, i int) {
-	i, again := undo(i)
-	r.event, r.time, r.he = i, w.eventTime(i), w.hash(ofEvent, i)
-	w.fill(r, w.session(i))
-	w.known(r, again, r.he)
+func (w *world) event(r *row, thing int) {
+	i := undo(thing)
+	place := w.place(i)
+	r.event, r.time, r.he = i, w.eventTime(place), w.hash(ofEvent, i)
+	w.fill(r, w.session(place))
+	w.known(r, thing < 0, r.he)
 }
 
-func (w *world) sessionRow(r *row, s int) {
-	s, again := undo(s)
+func (w *world) sessionRow(r *row, thing int) {
+	s := undo(thing)
 	w.fill(r, s)
 	r.time = w.sessionTime(s)
-	w.known(r, again, r.hs)
+	w.known(r, thing < 0, r.hs)
 }
 
 func (w *world) userRow(r *row, u int) {
@@ -211,45 +251,4 @@ func (w *world) userRow(r *row, u int) {
 func (w *world) mapping(r *row, u int) {
 	w.userRow(r, u)
 	r.time = w.start
-}
-
-type manifestTable struct {
-	Name        string   `json:"name"`
-	Files       []string `json:"files"`
-	Columns     []string `json:"columns"`
-	Incremental bool     `json:"incremental"`
-}
-
-// writeTable writes the part files of one table, several at a time.
-func (w *world) writeTable(dir string, total *counter, name string, fields []field, rows []int32, fill func(*row, int)) (manifestTable, error) {
-	m := manifestTable{Name: name, Files: []string{}}
-	for _, f := range fields {
-		m.Columns = append(m.Columns, f.name)
-	}
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	folder := fmt.Sprintf("sync_%d/_heap_table_name=%s", w.current+1, name)
-	for part := range slices.Chunk(rows, w.o.FileRows) {
-		key := path.Join(folder, fmt.Sprintf("part-%05d-%016x.avro", len(m.Files), w.hash(ofTime, w.current<<16+len(m.Files))))
-		m.Files = append(m.Files, "s3://bench/"+key)
-		g.Go(func() error {
-			size, err := w.writeFile(filepath.Join(dir, filepath.FromSlash(key)), fields, len(part), func(i int, r *row) { fill(r, int(part[i])) })
-			total.rows.Add(int64(len(part)))
-			total.bytes.Add(size)
-			return err
-		})
-	}
-	return m, g.Wait()
-}
-
-func (w *world) writeManifest(dir string, tables []manifestTable) error {
-	data, err := json.Marshal(map[string]any{"dump_id": w.current + 1, "tables": tables})
-	if err != nil {
-		return err
-	}
-	name := filepath.Join(dir, "manifests", fmt.Sprintf("sync_%d.json", w.current+1))
-	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return err
-	}
-	return os.WriteFile(name, data, 0o666)
 }
