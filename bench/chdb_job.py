@@ -3,49 +3,28 @@
     python chdb_job.py DUMPS OUT [--threads N] [--memory BYTES]
 
 DUMPS is an export as bench/generate makes it. OUT gets one folder a table, with
-Parquet files (zstd) partitioned by day where reconcile's are. All dumps are
-taken to be live: an export of bench/generate has its only full delivery first.
+Parquet files (zstd) partitioned by day where reconcile's are.
 """
 
-import argparse
-import json
 import os
-import shutil
 import sys
 
 import chdb.session
 
-
-def manifests(dumps):
-    """Return the manifests in the order of their dumps."""
-    folder = os.path.join(dumps, "manifests")
-    found = []
-    for name in os.listdir(folder):
-        with open(os.path.join(folder, name), encoding="utf-8") as f:
-            found.append(json.load(f))
-    return sorted(found, key=lambda m: m["dump_id"])
-
-
-def files(found, table):
-    """Return (dump, files, columns) of every delivery of a table."""
-    for manifest in found:
-        for t in manifest["tables"]:
-            if t["name"] == table:
-                keys = [f.split("/", 3)[3] for f in t["files"]]
-                yield manifest["dump_id"], keys, t["columns"]
+import delivery
 
 
 class Job:
     def __init__(self, args):
         self.args = args
-        self.found = manifests(args.dumps)
+        self.found = delivery.manifests(args.dumps)
         self.session = chdb.session.Session()
         self.run("SET max_threads = %d" % args.threads)
         for setting in (
             "engine_file_truncate_on_insert = 1",
             "output_format_parquet_compression_method = 'zstd'",
             "max_partitions_per_insert_block = 0",
-                    ):
+        ):
             self.run("SET " + setting)
         if args.memory:
             self.run("SET max_memory_usage = %d" % args.memory)
@@ -56,7 +35,7 @@ class Job:
     def source(self, table):
         """Return a table expression over all files of a table, and its columns."""
         keys, columns = [], []
-        for _, names, listed in files(self.found, table):
+        for _, names, listed in delivery.files(self.found, table):
             keys += names
             columns += [c for c in listed if c not in columns]
         types = ", ".join(
@@ -68,7 +47,7 @@ class Job:
 
     def closure(self):
         """Load the newest mapping, followed to its ends, as a table to look up."""
-        *_, (_, keys, _) = files(self.found, "user_migrations")
+        *_, (_, keys, _) = delivery.files(self.found, "user_migrations")
         glob = os.path.join(self.args.dumps, os.path.dirname(keys[0]), "*.avro") if keys else None
         pairs = {}
         if glob:
@@ -79,12 +58,7 @@ class Job:
                 a, b = line.split("\t")
                 pairs[int(a)] = int(b)
 
-        def end(user):
-            while user in pairs and pairs[user] != user:
-                user = pairs[user]
-            return user
-
-        rows = "\n".join("%d\t%d" % (a, end(a)) for a in pairs)
+        rows = "\n".join("%d\t%d" % p for p in delivery.followed(pairs).items())
         path = os.path.join(self.args.out, "closure.tsv")
         with open(path, "w", encoding="utf-8") as f:
             f.write(rows)
@@ -128,7 +102,8 @@ class Job:
         rest = []
         for c in columns:
             if c not in (key, "user_id", "time"):
-                rest.append("toString(%s) AS %s" % (c, c) if c in NUMBERS else c)
+                rest.append("toString(%s) AS %s" % (c, c) if c in delivery.NUMBERS else c)
+        os.makedirs(os.path.join(self.args.out, table))
         out = os.path.join(self.args.out, table, "day={_partition_id}", "part.parquet")
         self.run(
             """
@@ -148,10 +123,11 @@ class Job:
         for c in columns:
             if c in ("user_id", "joindate", "last_modified"):
                 continue
-            value = "toString(%s)" % c if c in NUMBERS else c
+            value = "toString(%s)" % c if c in delivery.NUMBERS else c
             rest.append("argMax(%s, %s) AS %s_" % (value, order, c))
         names = ["canon AS user_id", "fromUnixTimestamp64Milli(j, 'UTC') AS joindate", "fromUnixTimestamp64Milli(m, 'UTC') AS last_modified"]
         names += ["%s_ AS %s" % (c, c) for c in columns if c not in ("user_id", "joindate", "last_modified")]
+        os.makedirs(os.path.join(self.args.out, "users"))
         out = os.path.join(self.args.out, "users", "part.parquet")
         self.run(
             """
@@ -176,28 +152,16 @@ class Job:
         )
 
 
-NUMBERS = {"duration_ms", "visits"}  # delivered as numbers, published as text
-LONGS = {"event_id", "user_id", "session_id"} | NUMBERS
+LONGS = {"event_id", "user_id", "session_id"} | delivery.NUMBERS
 
 CANON = "coalesce(nullIf(joinGet('bench.closure', 'canon', _raw_user_id), 0), _raw_user_id)"
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("dumps")
-    parser.add_argument("out")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--memory", type=int, default=0)
-    args = parser.parse_args()
-    args.dumps, args.out = os.path.abspath(args.dumps), os.path.abspath(args.out)
-    shutil.rmtree(args.out, ignore_errors=True)
-    os.makedirs(args.out)
-    job = Job(args)
+    job = Job(delivery.arguments())
     job.closure()
-    for table in ("pageviews", "sessions", "users"):
-        os.makedirs(os.path.join(args.out, table))
-    job.events("pageviews", "event_id")
-    job.events("sessions", "session_id")
+    for table, key in delivery.event_tables(job.found):
+        job.events(table, key)
     job.users()
     return 0
 

@@ -84,7 +84,7 @@ func run(o *options, check bool, args []string) error {
 
 func sameTables(a, b string) error {
 	for _, t := range tables {
-		found, err := lake.Compare(a, b, t)
+		found, err := lake.Compare(t, a, b)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t, err)
 		}

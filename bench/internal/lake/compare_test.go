@@ -18,7 +18,7 @@ type event struct {
 func text(s string) *string { return &s }
 
 // folder writes a table in as many files as there are lists of rows.
-func folder(t *testing.T, files ...[]event) string {
+func folder[T any](t *testing.T, files ...[]T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for i, rows := range files {
@@ -49,7 +49,7 @@ func TestCompare(t *testing.T) {
 		{"no table", t.TempDir(), "events"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Compare(folder(t, []event{a, b}, []event{c}), tt.other, "events")
+			_, err := Compare("events", folder(t, []event{a, b}, []event{c}), folder(t, []event{a, b, c}), tt.other)
 			switch {
 			case err == nil && tt.want != "":
 				t.Errorf("no error, want one with %q", tt.want)
@@ -57,5 +57,38 @@ func TestCompare(t *testing.T) {
 				t.Errorf("error %q, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestUnitsOfTimestampsDoNotCount(t *testing.T) {
+	type millis struct {
+		At int64 `parquet:"at,timestamp(millisecond)"`
+	}
+	type micros struct {
+		At int64 `parquet:"at,timestamp(microsecond)"`
+	}
+	ms, us := folder(t, []millis{{-1}, {1_751_328_000_123}}), folder(t, []micros{{1_751_328_000_123_000}, {-1000}})
+	if _, err := Compare("events", ms, us); err != nil {
+		t.Error(err)
+	}
+	if _, err := Compare("events", ms, folder(t, []micros{{1_751_328_000_123_001}, {-1000}})); err == nil {
+		t.Error("a microsecond more is no difference")
+	}
+}
+
+func TestColumnsThatOneTableLacks(t *testing.T) {
+	type short struct {
+		ID int64 `parquet:"id"`
+	}
+	type long struct {
+		ID   int64   `parquet:"id"`
+		More *string `parquet:"more,optional"`
+	}
+	one := folder(t, []short{{1}})
+	if found, err := Compare("events", one, folder(t, []long{{1, nil}})); err != nil || !strings.Contains(found, "2 columns") {
+		t.Errorf("%q, %v", found, err)
+	}
+	if _, err := Compare("events", one, folder(t, []long{{1, text("x")}})); err == nil || !strings.Contains(err.Error(), "more") {
+		t.Errorf("error %v, want one that names the column", err)
 	}
 }

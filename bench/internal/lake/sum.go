@@ -8,10 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
 )
 
 // fileSet is the Parquet files of a table.
@@ -66,28 +70,32 @@ type total struct {
 	hash uint64
 }
 
-// sum hashes every row over the given columns, and adds the hashes up.
+// sum hashes every row over the given columns, and adds the hashes up, several
+// files at a time.
 func (s *fileSet) sum(cols []string) (total, error) {
-	var t total
+	var rows atomic.Int64
+	var hash atomic.Uint64
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, name := range s.names {
-		err := s.open(name, func(f *parquet.File) error {
-			for _, g := range f.RowGroups() {
-				hashes, err := hashRows(f, g, cols)
-				if err != nil {
-					return err
+		g.Go(func() error {
+			return s.open(name, func(f *parquet.File) error {
+				for _, group := range f.RowGroups() {
+					hashes, err := hashRows(f, group, cols)
+					if err != nil {
+						return err
+					}
+					rows.Add(int64(len(hashes)))
+					for _, h := range hashes {
+						hash.Add(h)
+					}
 				}
-				t.rows += int64(len(hashes))
-				for _, h := range hashes {
-					t.hash += h
-				}
-			}
-			return nil
+				return nil
+			})
 		})
-		if err != nil {
-			return t, err
-		}
 	}
-	return t, nil
+	err := g.Wait()
+	return total{rows.Load(), hash.Load()}, err
 }
 
 // hashRows returns a hash for each row of a group. A column that the file lacks
@@ -104,14 +112,42 @@ func hashRows(f *parquet.File, g parquet.RowGroup, cols []string) ([]uint64, err
 			}
 			continue
 		}
-		if err := hashColumn(chunks[leaf.ColumnIndex], out, seed); err != nil {
+		c := column{seed: seed, toMillis: divisor(leaf.Node)}
+		if err := c.hash(chunks[leaf.ColumnIndex], out); err != nil {
 			return nil, fmt.Errorf("column %s: %w", name, err)
 		}
 	}
 	return out, nil
 }
 
-func hashColumn(chunk parquet.ColumnChunk, out []uint64, seed uint64) error {
+// column says how the values of a column are hashed.
+type column struct {
+	seed     uint64
+	toMillis int64 // what timestamps are divided by, 0 for other values
+	buf      []byte
+}
+
+// divisor returns what makes a column's values milliseconds, 0 if it holds no
+// timestamps.
+func divisor(n parquet.Node) int64 {
+	l := n.Type().LogicalType()
+	if l == nil {
+		return 0
+	}
+	t, ok := l.Value.(*format.TimestampType)
+	if !ok {
+		return 0
+	}
+	switch t.Unit.Value.(type) {
+	case *format.NanoSeconds:
+		return 1_000_000
+	case *format.MicroSeconds:
+		return 1_000
+	}
+	return 1
+}
+
+func (c *column) hash(chunk parquet.ColumnChunk, out []uint64) error {
 	pages := chunk.Pages()
 	defer pages.Close()
 	buf := make([]parquet.Value, 1024)
@@ -131,7 +167,7 @@ func hashColumn(chunk parquet.ColumnChunk, out []uint64, seed uint64) error {
 				if row == len(out) {
 					return errors.New("it has more values than rows")
 				}
-				out[row] = add(out[row], seed, bytesOf(v))
+				out[row] = add(out[row], c.seed, c.bytes(v))
 				row++
 			}
 			if errors.Is(err, io.EOF) {
@@ -157,15 +193,25 @@ func add(h, seed uint64, v []byte) uint64 {
 	return xxh3.HashSeed(v, h+seed)
 }
 
-func bytesOf(v parquet.Value) []byte {
+// bytes returns what stands for a value until the next call, nil for null.
+func (c *column) bytes(v parquet.Value) []byte {
 	switch v.Kind() {
 	case parquet.Int64, parquet.Int32:
-		return binary.LittleEndian.AppendUint64(nil, uint64(v.Int64()))
+		n := v.Int64()
+		switch {
+		case c.toMillis > 1 && n%c.toMillis != 0:
+			return append(c.buf[:0], "finer than a millisecond"...)
+		case c.toMillis > 1:
+			n /= c.toMillis
+		}
+		c.buf = binary.LittleEndian.AppendUint64(c.buf[:0], uint64(n))
 	case parquet.ByteArray, parquet.FixedLenByteArray:
-		return append([]byte{1}, v.ByteArray()...)
+		c.buf = append(append(c.buf[:0], 1), v.ByteArray()...)
+	default:
+		if v.IsNull() {
+			return nil
+		}
+		c.buf = append(append(c.buf[:0], 2), v.String()...)
 	}
-	if v.IsNull() {
-		return nil
-	}
-	return append([]byte{2}, v.String()...)
+	return c.buf
 }
