@@ -7,9 +7,9 @@
 // two, checks that both made the same tables, adds nights of small dumps, and
 // checks again. What it prints are tables in Markdown.
 //
-//	go run ./bench/compare -check FOLDER FOLDER
+//	go run ./bench/compare -check FOLDER FOLDER...
 //
-// only compares the tables in two folders.
+// only compares the tables in folders.
 package main
 
 import (
@@ -17,40 +17,34 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 
+	"reconcile/bench/internal/bed"
 	"reconcile/bench/internal/export"
 	"reconcile/bench/internal/lake"
 )
 
-// tables are those that both sides make.
-var tables = []string{"pageviews", "sessions", "users"}
-
 // options say what is measured.
 type options struct {
-	export  export.Options
-	dir     string
-	python  string
-	alone   bool
-	runs    int
-	nights  int
-	night   int
-	threads int
-	memory  string
+	bed    bed.Options
+	export export.Options
+	alone  bool
+	runs   int
+	nights int
+	night  int
 }
 
 func main() {
-	var o options
-	check := flag.Bool("check", false, "compare the tables in two folders, and do nothing else")
-	flag.StringVar(&o.dir, "dir", "", "folder to work in, which stays (default: a temporary one)")
-	flag.StringVar(&o.python, "python", "python3", "Python that has chdb: pip install chdb into a virtual environment")
+	o := options{bed: bed.Options{Root: ".", Log: os.Stdout}}
+	check := flag.Bool("check", false, "compare the tables in folders, and do nothing else")
+	flag.StringVar(&o.bed.Dir, "dir", "", "folder to work in, which stays (default: a temporary one)")
+	flag.StringVar(&o.bed.Python, "python", "python3", "Python that has chdb: pip install chdb into a virtual environment")
 	flag.BoolVar(&o.alone, "without-chdb", false, "measure reconcile alone")
 	flag.IntVar(&o.runs, "runs", 3, "cold loads with each")
 	flag.IntVar(&o.nights, "nights", 3, "nights of each kind")
 	flag.IntVar(&o.night, "night", 20_000, "page views of a night")
-	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads that each may use")
-	flag.StringVar(&o.memory, "memory-limit", "1GiB", "memory_limit of reconcile")
+	flag.IntVar(&o.bed.Threads, "threads", runtime.NumCPU(), "threads that each may use")
+	flag.StringVar(&o.bed.Memory, "memory-limit", "1GiB", "memory_limit of reconcile")
 	described := export.NewFlags(flag.CommandLine)
 	flag.Parse()
 	var err error
@@ -63,28 +57,37 @@ func main() {
 	}
 }
 
-func run(o *options, check bool, args []string) error {
+func run(o *options, check bool, args []string) (err error) {
 	switch {
-	case check && len(args) == 2:
-		return sameTables(args[0], args[1])
+	case check && len(args) > 1:
+		return sameTables(args)
 	case check || len(args) > 0:
 		return errors.New("usage: compare [flags], or compare -check FOLDER FOLDER")
 	}
-	if !o.alone {
-		if out, err := exec.Command(o.python, "-c", "import chdb").CombinedOutput(); err != nil {
-			return fmt.Errorf("%s cannot import chdb (%w): pip install chdb into a virtual environment and name its Python with -python, or say -without-chdb\n%s", o.python, err, out)
-		}
-	}
-	b, err := newBed(o)
+	b, err := bed.New(o.bed)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.measure(), b.close())
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if !o.alone {
+		if _, err := b.Has("chdb"); err != nil {
+			return err
+		}
+	}
+	m := &comparison{o: o}
+	if m.place, err = b.Place("compare", o.export); err != nil {
+		return err
+	}
+	if m.lake, err = m.place.Lake("zstd", "zstd"); err != nil {
+		return err
+	}
+	return m.measure()
 }
 
-func sameTables(a, b string) error {
-	for _, t := range tables {
-		found, err := lake.Compare(t, a, b)
+// sameTables compares the tables of events, sessions and users.
+func sameTables(dirs []string) error {
+	for _, t := range []string{"pageviews", "sessions", "users"} {
+		found, err := lake.Compare(t, dirs...)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t, err)
 		}

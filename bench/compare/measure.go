@@ -1,85 +1,114 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"reconcile/bench/internal/bed"
+	"reconcile/bench/internal/export"
+	"reconcile/bench/internal/measure"
+)
 
 // newlyMapped is how many users one of the kinds of nights maps.
 const newlyMapped = 100
 
+// comparison is one run of the command.
+type comparison struct {
+	o     *options
+	place *bed.Place
+	lake  *bed.Lake
+}
+
 // measure runs everything and prints the figures.
-func (b *bed) measure() error {
-	cold, sql := &series{name: "reconcile, cold load"}, &series{name: "chdb, same job"}
-	for range b.o.runs {
-		if err := cold.add(b.load()); err != nil {
+func (m *comparison) measure() error {
+	cold, sql := &measure.Series{Name: "reconcile, cold load"}, &measure.Series{Name: "chdb, same job"}
+	for range m.o.runs {
+		if err := cold.Add(m.lake.Load()); err != nil {
 			return err
 		}
-		if b.o.alone {
+		if m.o.alone {
 			continue
 		}
-		if err := sql.add(b.query()); err != nil {
+		if err := sql.Add(m.place.Engine("chdb")); err != nil {
 			return err
 		}
 	}
 	report(cold, sql)
-	if err := b.sizes(); err != nil {
+	if err := m.sizes(); err != nil {
 		return err
 	}
-	if b.o.nights == 0 {
+	if m.o.nights == 0 {
 		return nil
 	}
-	return b.measureNights(cold)
+	return m.measureNights(cold)
 }
 
 // measureNights applies small dumps on top of what the last cold load left,
 // one after the other.
-func (b *bed) measureNights(cold *series) error {
-	calm := &series{name: fmt.Sprintf("night of %d", b.o.night)}
-	merging := &series{name: fmt.Sprintf("night of %d, %d users newly mapped", b.o.night, newlyMapped)}
-	idle := &series{name: "nothing new"}
-	for range b.o.nights {
-		if err := b.night(calm, 0); err != nil {
+func (m *comparison) measureNights(cold *measure.Series) error {
+	calm := &measure.Series{Name: fmt.Sprintf("night of %d", m.o.night)}
+	merging := &measure.Series{Name: fmt.Sprintf("night of %d, %d users newly mapped", m.o.night, newlyMapped)}
+	idle := &measure.Series{Name: "nothing new"}
+	for range m.o.nights {
+		if err := m.night(calm, 0); err != nil {
 			return err
 		}
-		if err := b.night(merging, newlyMapped); err != nil {
+		if err := m.night(merging, newlyMapped); err != nil {
 			return err
 		}
-		if err := idle.add(b.apply()); err != nil {
+		if err := idle.Add(m.lake.Apply()); err != nil {
 			return err
 		}
 	}
-	again := &series{name: "chdb, all from scratch"}
-	if !b.o.alone {
-		if err := again.add(b.query()); err != nil {
+	again := &measure.Series{Name: "chdb, all from scratch"}
+	if !m.o.alone {
+		if err := again.Add(m.place.Engine("chdb")); err != nil {
 			return err
 		}
 	}
 	report(cold, calm, merging, idle, again)
-	if len(again.samples) == 0 {
+	if len(again.Samples) == 0 {
 		return nil
 	}
-	return b.same()
+	return m.lake.Same("chdb")
 }
 
-func (b *bed) night(s *series, mapped int) error {
-	if err := b.addNight(mapped); err != nil {
+func (m *comparison) night(s *measure.Series, mapped int) error {
+	if err := m.place.AddNight(export.Night{Events: m.o.night, Migrations: mapped}); err != nil {
 		return err
 	}
-	return s.add(b.apply())
+	return s.Add(m.lake.Apply())
 }
 
 // sizes prints how large the tables are, and sees that they are the same.
-func (b *bed) sizes() error {
-	ours, err := folderMB(b.in("work", "lake"))
+func (m *comparison) sizes() error {
+	ours, err := m.lake.LakeMB()
 	if err != nil {
 		return err
 	}
-	if b.o.alone {
+	if m.o.alone {
 		fmt.Printf("Parquet: %.1f MB\n", ours)
 		return nil
 	}
-	theirs, err := folderMB(b.in("chdb"))
+	theirs, err := m.place.OutputMB("chdb")
 	if err != nil {
 		return err
 	}
 	fmt.Printf("Parquet: %.1f MB, by chdb %.1f MB\n", ours, theirs)
-	return b.same()
+	return m.lake.Same("chdb")
+}
+
+// report prints a row for each series; the ratios are of its medians to those
+// of the first.
+func report(all ...*measure.Series) {
+	fmt.Println("\n| | wall s | median | CPU s | median | peak MB | wall ratio | CPU ratio |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, s := range all {
+		if len(s.Samples) == 0 {
+			continue
+		}
+		wall, cpu := s.Median(measure.Wall), s.Median(measure.CPU)
+		fmt.Printf("| %s | %s | %.2f | %s | %.2f | %.0f | %.2f | %.2f |\n", s.Name, s.Each(measure.Wall), wall, s.Each(measure.CPU), cpu, s.Peak(),
+			wall/all[0].Median(measure.Wall), cpu/all[0].Median(measure.CPU))
+	}
+	fmt.Println()
 }
