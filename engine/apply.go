@@ -28,6 +28,7 @@ type Result struct {
 	Recovered []string      `json:"recovered,omitempty"`
 	Tables    []TableResult `json:"tables,omitempty"`
 	Holds     []Hold        `json:"holds,omitempty"`
+	Traffic   []Traffic     `json:"requests,omitempty"`
 }
 
 // Partial reports whether something was held or failed while the rest went on.
@@ -68,6 +69,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 		return nil, err
 	}
 	res := &Result{Holds: p.Holds}
+	defer func() { res.Traffic = e.Traffic() }()
 	if !p.Changes() {
 		return res, nil
 	}
@@ -119,6 +121,10 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 		p.standing.Quarantine = q.Ref
 		objects = append(objects, q)
 	}
+	manifests, err := e.manifestsObject(ctx, p)
+	if err != nil {
+		return err
+	}
 	d := p.listing.Dump(p.newMapping.dump)
 	return l.Update(ctx, func(tx *state.Tx) error {
 		for _, o := range objects {
@@ -126,7 +132,7 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(p.standing), putDump(tx, d))
+		return errors.Join(tx.SetMapping(p.standing), putDump(tx, d), p.putManifests(tx, manifests))
 	})
 }
 

@@ -19,11 +19,15 @@ import (
 func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
 	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Steps: r.steps(c)}
 	live := c.partitions(r.oldParts)
+	manifests, err := e.manifestsObject(ctx, p)
+	if err != nil {
+		return err
+	}
 	lineage := ""
-	err := l.Update(ctx, func(tx *state.Tx) error {
+	err = l.Update(ctx, func(tx *state.Tx) error {
 		lineage = tx.Lineage()
 		c.table.Commit, pub.Commit = tx.Serial(), tx.Serial()
-		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name))}
+		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name)), p.putManifests(tx, manifests)}
 		if r.masks {
 			errs = append(errs, tx.PutSetting(compactSetting, nil))
 		}

@@ -69,6 +69,7 @@ type Engine struct {
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	// openPlace returns the store of a sink's root.
 	openPlace func(root string) (blob.Store, error)
+	remote    []*s3blob.Store
 	lim       limits
 }
 

@@ -123,6 +123,8 @@ type Plan struct {
 	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
 	closures   map[string]*identity.Closure
 	diags      hcl.Diagnostics
+	// manifestsKept says that a commit of this plan has stored the listing.
+	manifestsKept bool
 }
 
 // Counts returns the numbers of the plan's last line.
@@ -181,7 +183,7 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if p.listing, err = e.source.List(ctx); err != nil {
+	if p.listing, err = e.listSource(ctx, snap); err != nil {
 		return nil, err
 	}
 	p.Notices = append(p.Notices, p.listing.Notices...)

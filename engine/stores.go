@@ -77,5 +77,32 @@ func (e *Engine) openStore(ctx context.Context, place string, c *config.S3, grac
 	if e.opts.Tuning.S3 != nil {
 		e.opts.Tuning.S3(&o)
 	}
-	return s3blob.New(ctx, o)
+	st, err := s3blob.New(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	e.remote = append(e.remote, st)
+	return st, nil
+}
+
+// Traffic is what a place on S3 was asked for.
+type Traffic struct {
+	Place    string           `json:"place"`
+	Total    int64            `json:"total"` // every attempt counts, as it does on the bill
+	Requests map[string]int64 `json:"by_operation"`
+	Received int64            `json:"bytes_received"` // of content
+	Sent     int64            `json:"bytes_sent"`
+}
+
+// Traffic returns what the engine has cost so far, by place: the source first,
+// then sinks.
+func (e *Engine) Traffic() []Traffic {
+	var out []Traffic
+	for _, st := range e.remote {
+		s := st.Stats()
+		if n := s.Total(); n > 0 {
+			out = append(out, Traffic{Place: st.Root(), Total: n, Requests: s.Requests, Received: s.Read, Sent: s.Written})
+		}
+	}
+	return out
 }

@@ -32,6 +32,7 @@ type Snapshot struct {
 	Holds      []Hold     // in order of the tables and dumps
 	Publishes  []*Publish // in order of the tables
 	Settings   map[string][]byte
+	Manifests  Ref // the manifests as they were read last, zero for none
 
 	readers *os.File // keeps the collector away; nil when nothing does
 }
@@ -53,6 +54,9 @@ func (s *Snapshot) Refs() iter.Seq[Ref] {
 	return func(yield func(Ref) bool) {
 		each := func(r Ref) bool { return r.IsZero() || yield(r) }
 		if s.Mapping != nil && (!each(s.Mapping.Ref) || !each(s.Mapping.Quarantine)) {
+			return
+		}
+		if !each(s.Manifests) {
 			return
 		}
 		for _, t := range s.Tables {
@@ -284,6 +288,12 @@ func (d *decoder) publishes() error {
 
 func (d *decoder) settings() error {
 	for _, e := range d.raw.entries[bSettings] {
+		if string(e.key) == manifestsKey {
+			if err := d.mode.Unmarshal(e.payload, &d.snap.Manifests); err != nil {
+				return d.store.damagedRecord(bSettings, e.key, err)
+			}
+			continue
+		}
 		d.snap.Settings[string(e.key)] = slices.Clone(e.payload)
 	}
 	return nil

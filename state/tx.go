@@ -138,6 +138,12 @@ func (tx *Tx) PutPublish(p *Publish) error { return tx.put(bPublishes, []byte(p.
 // error.
 func (tx *Tx) DeletePublish(table string) error { return tx.remove(bPublishes, []byte(table)) }
 
+// manifestsKey is the setting that is a Ref.
+const manifestsKey = "manifests"
+
+// SetManifests stores which object holds the manifests that were read.
+func (tx *Tx) SetManifests(r Ref) error { return tx.put(bSettings, []byte(manifestsKey), r) }
+
 // PutSetting stores any bytes under a name of the caller's.
 func (tx *Tx) PutSetting(key string, value []byte) error {
 	return tx.putBytes(bSettings, []byte(key), value)

@@ -115,10 +115,12 @@ type applyLine struct {
 	Changed int    `json:"changed"`
 	Failed  int    `json:"failed"`
 	Held    int    `json:"held"`
+	// Requests are those of the whole command, of each place on S3.
+	Requests []engine.Traffic `json:"requests,omitempty"`
 }
 
 func (v *jsonView) result(r *engine.Result, err error) {
-	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds)}
+	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), Requests: r.Traffic}
 	for _, t := range r.Tables {
 		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted}
 		if t.Err != nil {

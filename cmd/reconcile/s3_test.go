@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +242,44 @@ func TestKilledProgramOnS3(t *testing.T) {
 		if got := b.rows(); !slices.Equal(got, want) {
 			t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
+	}
+}
+
+// TestRequestsAreShown holds what the program counts against what the servers
+// saw, in both forms of output.
+func TestRequestsAreShown(t *testing.T) {
+	s := s3test.Start(t)
+	b := newBucketBed(t, s)
+	gate := s3test.NewGate(t, s.Endpoint)
+	b.configure(fmt.Sprintf(bucketConfig, b.in, gate.Endpoint, b.out, gate.Endpoint))
+	b.deliver(nightOne)
+	text := b.run(0, "apply", "-auto-approve")
+	total := 0
+	for _, m := range regexp.MustCompile(`(?m)^([0-9,]+) requests to s3://\S+ \((.*)\), [0-9.]+ k?B received, [0-9.]+ k?B sent$`).FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.Atoi(m[1])
+		for op := range strings.SplitSeq(m[2], ", ") {
+			each, _, _ := strings.Cut(op, " ")
+			k, _ := strconv.Atoi(each)
+			n -= k
+		}
+		if n != 0 {
+			t.Errorf("the operations are not the sum: %s", m[0])
+		}
+		n, _ = strconv.Atoi(m[1])
+		total += n
+	}
+	if seen := len(gate.Seen()); total != seen {
+		t.Errorf("%d requests are shown, the server saw %d:\n%s", total, seen, text)
+	}
+	gate.Rule(nil)
+	lines := strings.Split(strings.TrimSpace(b.run(0, "apply", "-auto-approve", "-json")), "\n")
+	last := lines[len(lines)-1]
+	checkRecord(t, "apply", last)
+	var v applyLine
+	if err := json.Unmarshal([]byte(last), &v); err != nil || len(v.Requests) != 2 {
+		t.Fatalf("%v: %s", err, last)
+	}
+	if n := v.Requests[0].Total + v.Requests[1].Total; n != int64(len(gate.Seen())) || v.Requests[0].Place != "s3://"+b.in+"/export" {
+		t.Errorf("%d requests in %s, the server saw %d", n, last, len(gate.Seen()))
 	}
 }

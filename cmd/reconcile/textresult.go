@@ -19,6 +19,7 @@ func (v *textView) result(r *engine.Result, err error) {
 			v.printf("%s %s\n", v.ink.yellow("Warning:"), text)
 		}
 	}
+	v.traffic(r.Traffic)
 	v.holds(r.Holds)
 	for _, t := range failed(r, err) {
 		v.failure(fmt.Errorf("table.%s: %w", t.Name, t.Err), exitPartial)
@@ -27,6 +28,20 @@ func (v *textView) result(r *engine.Result, err error) {
 		return
 	}
 	v.printf("\n%s\n", v.ink.bold(v.ink.green(endLine(r))))
+}
+
+// traffic says what S3 was asked for, as it is billed.
+func (v *textView) traffic(list []engine.Traffic) {
+	for i, t := range list {
+		if i == 0 {
+			v.printf("\n")
+		}
+		var ops []string
+		for _, op := range slices.Sorted(maps.Keys(t.Requests)) {
+			ops = append(ops, count(t.Requests[op])+" "+op)
+		}
+		v.printf("%s to %s (%s), %s received, %s sent\n", plural(t.Total, "request"), t.Place, strings.Join(ops, ", "), size(t.Received), size(t.Sent))
+	}
 }
 
 // warnings names what was delivered and is in no table.

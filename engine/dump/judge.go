@@ -14,6 +14,7 @@ import (
 // candidate is a manifest that was read, and what is wrong with it by itself.
 type candidate struct {
 	dump    *Dump
+	text    []byte
 	hasID   bool
 	reason  string // why it is held, empty if usable
 	hint    string
@@ -45,6 +46,12 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 		}
 		return c, nil
 	}
+	return s.parse(o, data), nil
+}
+
+// parse judges the text of one manifest.
+func (s *Source) parse(o blob.Object, data []byte) candidate {
+	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, text: data, hint: hintMend}
 	m, err := parseManifest(data, s.at)
 	c.hasID, c.dump.ID, c.notices = m.hasID, m.id, m.notices
 	switch {
@@ -57,7 +64,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 		c.dump.Entries = unite(m.entries)
 		c.dump.seal()
 	}
-	return c, nil
+	return c
 }
 
 // seal computes the digests of a dump that is complete.

@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"reconcile/internal/blob"
 )
@@ -56,6 +59,17 @@ type Listing struct {
 	Dumps    []*Dump   // the usable ones, by id
 	Problems []Problem // the held ones, by the key of their first manifest
 	Notices  []string
+	// Manifests are the texts of the well-formed ones, for the next ListKnown,
+	// and Fresh is how many of them were not known before.
+	Manifests []Manifest
+	Fresh     int
+}
+
+// Manifest is the text of one manifest, which nobody changes, and the pin that
+// it was read with.
+type Manifest struct {
+	Key, Pin string
+	Text     []byte
 }
 
 // Dump is one delivery.
@@ -126,23 +140,49 @@ func Unavailable(err error) bool {
 // List reads all manifests. A source without a folder for them is an error, an
 // empty folder a notice, a manifest that cannot be used a problem. A source that
 // is Unavailable is an error.
-func (s *Source) List(ctx context.Context) (*Listing, error) {
-	names, all, err := s.manifests(ctx)
+func (s *Source) List(ctx context.Context) (*Listing, error) { return s.ListKnown(ctx, nil) }
+
+// readsAtOnce hides the latency of a store behind a network.
+const readsAtOnce = 16
+
+// ListKnown is List, where manifests that are known, and have their pin still,
+// are not read again.
+func (s *Source) ListKnown(ctx context.Context, known []Manifest) (*Listing, error) {
+	objects, all, err := s.manifests(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &Listing{}
-	if len(names) == 0 {
+	if len(objects) == 0 {
 		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %d files in %s none matches %s",
 			all, s.place(""), s.glob))
 	}
-	var found []candidate
-	for _, key := range names {
-		c, err := s.read(ctx, key)
-		if err != nil {
-			return nil, err
+	byKey := make(map[string]Manifest, len(known))
+	for _, m := range known {
+		byKey[m.Key] = m
+	}
+	found, fresh := make([]candidate, len(objects)), make([]bool, len(objects))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(readsAtOnce)
+	for i, o := range objects {
+		if m, ok := byKey[o.Key]; ok && o.Pin != "" && m.Pin == o.Pin {
+			found[i] = s.parse(o, m.Text)
+			continue
 		}
-		found = append(found, c)
+		fresh[i] = true
+		g.Go(func() (err error) {
+			found[i], err = s.read(gctx, o.Key)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, cmp.Or(ctx.Err(), err)
+	}
+	for i, c := range found {
+		if c.reason == "" {
+			l.Manifests = append(l.Manifests, Manifest{c.dump.Manifest, c.dump.Object.Pin, c.text})
+			l.Fresh += int(flag(fresh[i]))
+		}
 	}
 	l.judge(found)
 	return l, nil
@@ -151,9 +191,9 @@ func (s *Source) List(ctx context.Context) (*Listing, error) {
 // place names a manifest, or their folder, for messages.
 func (s *Source) place(name string) string { return s.Root() + "/" + path.Join(folder, name) }
 
-// manifests returns the keys of the manifests, and how many files their folder
-// holds in all.
-func (s *Source) manifests(ctx context.Context) (keys []string, all int, err error) {
+// manifests lists the manifests, and says how many files their folder holds in
+// all.
+func (s *Source) manifests(ctx context.Context) (objects []blob.Object, all int, err error) {
 	if _, err := path.Match(s.glob, ""); err != nil || strings.Contains(s.glob, "/") {
 		return nil, 0, fmt.Errorf("manifests = %q is not a glob over the names in %s/", s.glob, folder)
 	}
@@ -173,10 +213,10 @@ func (s *Source) manifests(ctx context.Context) (keys []string, all int, err err
 		all++
 		hidden := name[0] == '.' && s.glob[0] != '.'
 		if ok, _ := path.Match(s.glob, name); ok && !hidden {
-			keys = append(keys, o.Key)
+			objects = append(objects, o)
 		}
 	}
-	return keys, all, nil
+	return objects, all, nil
 }
 
 // Stat returns what is known of a file of the source without reading it.

@@ -9,9 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"reconcile/engine/dump"
 	"reconcile/internal/blob"
@@ -311,5 +315,57 @@ func TestUnavailable(t *testing.T) {
 		case !slices.Equal(ids(l), []int64{2}) || len(l.Problems) != 1:
 			t.Errorf("%v: dumps %d, problems %v", c.err, ids(l), l.Problems)
 		}
+	}
+}
+
+// counting counts the objects that are opened.
+type counting struct {
+	blob.Store
+	opened atomic.Int64
+}
+
+func (c *counting) Open(ctx context.Context, key string) (blob.Handle, error) {
+	c.opened.Add(1)
+	return c.Store.Open(ctx, key)
+}
+
+// TestKnownManifests are not read again while they are what they were.
+func TestKnownManifests(t *testing.T) {
+	dir := t.TempDir()
+	write := func(id int, text string) {
+		t.Helper()
+		name := filepath.Join(dir, "manifests", fmt.Sprintf("sync_%d.json", id))
+		err := os.MkdirAll(filepath.Dir(name), 0o755)
+		if err == nil {
+			err = os.WriteFile(name, []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := range 30 {
+		write(id, fmt.Sprintf(`{"dump_id":%d,"tables":[]}`, id))
+	}
+	write(30, `{"dump_id":`)
+	local, err := blob.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &counting{Store: local}
+	src := dump.Open(store, dump.Options{})
+	first, err := src.List(t.Context())
+	if err != nil || first.Fresh != 30 || len(first.Manifests) != 30 || store.opened.Load() != 31 {
+		t.Fatalf("%v, %d fresh, %d kept, %d read", err, first.Fresh, len(first.Manifests), store.opened.Load())
+	}
+	store.opened.Store(0)
+	write(7, `{"dump_id":7,"tables":[{"name":"x","files":[],"incremental":false}]}`)
+	write(31, `{"dump_id":31,"tables":[]}`)
+	second, err := src.ListKnown(t.Context(), first.Manifests)
+	if err != nil || second.Fresh != 2 || len(second.Manifests) != 31 || store.opened.Load() != 3 {
+		t.Fatalf("%v, %d fresh, %d kept, %d read", err, second.Fresh, len(second.Manifests), store.opened.Load())
+	}
+	plain, err := src.List(t.Context())
+	if diff := cmp.Diff(plain, second, cmpopts.IgnoreFields(dump.Listing{}, "Fresh")); err != nil || diff != "" {
+		t.Errorf("%v; read anew is not what was known (-anew +known):\n%s", err, diff)
 	}
 }

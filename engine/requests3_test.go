@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"reconcile/engine/model"
+	"reconcile/internal/blob/s3test"
+)
+
+// asked sums up requests by what they are.
+func asked(g *s3test.Gate) map[string]int {
+	out := map[string]int{}
+	for _, r := range g.Seen() {
+		kind := r.Method
+		switch {
+		case strings.Contains(r.Query, "list-type=2"):
+			kind = "LIST"
+		case r.Method == "GET" && strings.Contains(r.Query, "uploads"):
+			kind = "LIST UPLOADS"
+		case strings.HasSuffix(r.Path, "/_reconcile/current.json"):
+			kind += " current.json"
+		}
+		out[kind]++
+	}
+	return out
+}
+
+// TestIdleCostsListings is about nights on which nothing arrived: what they
+// cost does not grow with the number of dumps, rows or files.
+func TestIdleCostsListings(t *testing.T) {
+	s := s3test.Start(t)
+	s.Setenv(t)
+	pair := newBucketPair(t, s)
+	pair.gate = s3test.NewGate(t, s.Endpoint)
+	h := newHarness(t, killConfig)
+	h.remote, h.prelude = pair, pair.prelude()
+	for _, d := range killDumps() {
+		h.arrive(d)
+		h.must()
+	}
+	const tables = 4
+	pair.gate.Rule(nil)
+	p, err := h.engine().Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if want := map[string]int{"LIST": 1 + tables, "GET current.json": 1}; !maps.Equal(asked(pair.gate), want) {
+		t.Errorf("an idle plan asked for %v, want %v", asked(pair.gate), want)
+	}
+	pair.gate.Rule(nil)
+	res, err := h.apply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"LIST": 1 + tables + 2, "LIST UPLOADS": 1, "GET current.json": 2}
+	if !maps.Equal(asked(pair.gate), want) {
+		t.Errorf("an idle apply asked for %v, want %v", asked(pair.gate), want)
+	}
+	total := int64(0)
+	for _, x := range res.Traffic {
+		total += x.Total
+	}
+	if n := int64(len(pair.gate.Seen())); total != n {
+		t.Errorf("the result counts %d requests, there were %d", total, n)
+	}
+}
+
+// TestNightCost bounds the requests of a night by what changes.
+func TestNightCost(t *testing.T) {
+	s := s3test.Start(t)
+	s.Setenv(t)
+	pair := newBucketPair(t, s)
+	pair.gate = s3test.NewGate(t, s.Endpoint)
+	h := newHarness(t, killConfig)
+	h.remote, h.prelude = pair, pair.prelude()
+	const days = 40
+	var rows [][]any
+	for i := range days {
+		rows = append(rows, killEvent(int64(i), int64(i), 1+i%28, "/a"))
+	}
+	h.arrive(&model.Dump{ID: 1, Entries: []model.Entry{killEvents(1, "pageviews", "event_id", true, rows)}})
+	h.must()
+	night := func(id int64, changed int) int {
+		h.arrive(&model.Dump{ID: id, Entries: []model.Entry{killEvents(id, "pageviews", "event_id", true, rows[:changed])}})
+		pair.upload(t, h.dir+"/dumps")
+		pair.gate.Rule(nil)
+		if _, err := h.apply(); err != nil {
+			t.Fatal(err)
+		}
+		h.check()
+		t.Logf("%d partitions: %v", changed, asked(pair.gate))
+		return len(pair.gate.Seen())
+	}
+	one, again, ten := night(2, 1), night(3, 1), night(4, 10)
+	if one != again {
+		t.Errorf("the second night with one partition cost %d requests, the first %d", again, one)
+	}
+	each := float64(ten-one) / 9
+	if each > 14 || one-int(each) > 45 {
+		t.Errorf("a partition costs %.1f requests, the rest %d", each, one-int(each))
+	}
+	fmt.Fprintf(t.Output(), "a night costs %d requests and %.1f for each partition\n", one-int(each), each)
+}
