@@ -3,12 +3,17 @@
 package examples
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"reconcile/internal/blob/s3test"
 )
 
 // TestExamplesRun checks layout and validity of every example, applies it, and
@@ -34,21 +39,62 @@ func TestExamplesRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			copyConfiguration(t, e.Name(), dir)
-			for _, args := range [][]string{{"fmt", "-check", "-diff"}, {"validate"}, {"plan"}, {"apply", "-auto-approve"}, {"plan", "-detailed-exitcode"}} {
-				cmd := exec.CommandContext(t.Context(), bin, args...)
-				cmd.Dir = dir
-				cmd.Env = append(environment(), "RECONCILE_VAR_mask_key=only for this test, not a secret")
-				out, err := cmd.CombinedOutput()
-				if err != nil {
-					t.Fatalf("reconcile %s: %v\n%s", strings.Join(args, " "), err, out)
-				}
-				if len(out) == 0 && args[0] != "fmt" {
-					t.Errorf("reconcile %s says nothing", strings.Join(args, " "))
-				}
+			env := append(environment(), "RECONCILE_VAR_mask_key=only for this test, not a secret")
+			run(t, bin, dir, env, []string{"fmt", "-check", "-diff"}, []string{"validate"})
+			if e.Name() == "s3" {
+				env = append(env, buckets(t, filepath.Join(work, "quickstart", "export"))...)
 			}
+			run(t, bin, dir, env, []string{"plan"}, []string{"apply", "-auto-approve"}, []string{"plan", "-detailed-exitcode"})
 			checkMasks(t, dir)
 		})
 	}
+}
+
+// run runs commands that must succeed and say something.
+func run(t *testing.T, bin, dir string, env []string, commands ...[]string) {
+	t.Helper()
+	for _, args := range commands {
+		cmd := exec.CommandContext(t.Context(), bin, args...)
+		cmd.Dir, cmd.Env = dir, env
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("reconcile %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		if len(out) == 0 && args[0] != "fmt" {
+			t.Errorf("reconcile %s says nothing", strings.Join(args, " "))
+		}
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		t.Logf("reconcile %s: %s", strings.Join(args, " "), lines[len(lines)-1])
+	}
+}
+
+// buckets starts a server that has the export in a bucket, and an empty bucket
+// for the lake. It returns the environment in which the S3 example finds them.
+func buckets(t *testing.T, export string) []string {
+	t.Helper()
+	s := s3test.Start(t)
+	in, out := s.Bucket(t), s.Bucket(t)
+	err := filepath.WalkDir(export, func(p string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(export, p)
+		if err != nil {
+			return err
+		}
+		key := filepath.ToSlash(rel)
+		_, err = s.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &in, Key: &key, Body: bytes.NewReader(data)})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(s.Env(), "RECONCILE_VAR_export_bucket="+in, "RECONCILE_VAR_manifest_bucket=csq-rs3-acme",
+		"RECONCILE_VAR_lake=s3://"+out+"/heap", "RECONCILE_VAR_region="+s.Region, "RECONCILE_VAR_endpoint="+s.Endpoint)
 }
 
 // environment is that of the process without variables of configurations.

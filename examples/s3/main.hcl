@@ -1,0 +1,81 @@
+# From one bucket to another. On AWS the names of two buckets and their regions
+# are all that it needs, and a role that may read the one and write the other:
+# docs/s3.md has the policies.
+#
+#   reconcile apply -var export_bucket=csq-rs3-acme -var lake=s3://acme-curated/heap
+#
+# CI runs it against a server of its own, with the export of the quickstart.
+
+variable "export_bucket" {
+  type        = string
+  default     = "csq-rs3-acme"
+  description = "Where Data Connect delivers."
+}
+
+variable "manifest_bucket" {
+  type        = string
+  default     = null
+  description = "The bucket that the manifests name, if the export was copied from there."
+}
+
+variable "lake" {
+  type        = string
+  default     = "s3://acme-curated/heap"
+  description = "Where the tables go."
+
+  validation {
+    condition     = startswith(var.lake, "s3://")
+    error_message = "It is the address of a folder in a bucket, as s3://bucket/folder."
+  }
+}
+
+variable "region" {
+  type    = string
+  default = "eu-west-1"
+}
+
+variable "endpoint" {
+  type        = string
+  default     = null
+  description = "URL of a server that is not AWS."
+}
+
+source "s3" {
+  bucket           = var.export_bucket
+  manifest_bucket  = var.manifest_bucket
+  region           = var.region
+  endpoint         = var.endpoint
+  force_path_style = var.endpoint != null
+}
+
+sink "parquet" "lake" {
+  path             = var.lake
+  region           = var.region
+  endpoint         = var.endpoint
+  force_path_style = var.endpoint != null
+  # On AWS also, for example:
+  #   sse    = "aws:kms"
+  #   tags   = { team = "data" }
+}
+
+# The users are small and often wanted beside the warehouse: a second sink, on
+# the machine that applies. Both move together.
+sink "parquet" "desk" {
+  path = "./desk"
+}
+
+table "*" {
+  sinks        = [sink.parquet.lake]
+  partition_by = [year(time), month(time), day(time)]
+}
+
+table "checkout" {
+  column "revenue" { type = "decimal(12,2)" }
+}
+
+table "users" {
+  sinks = [sink.parquet.lake, sink.parquet.desk]
+}
+
+ignore "user_migrations" {}
+ignore "_event_metadata" {}
