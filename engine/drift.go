@@ -156,7 +156,11 @@ func (t *TablePlan) compare(ctx context.Context, l listing, f *state.File) error
 
 // drifted notes that a sink no longer holds a file as it was written.
 func (t *TablePlan) drifted(f *state.File, how string) {
-	t.Drift = append(t.Drift, f.Path+" "+how)
+	name := f.Path
+	if len(t.old.Sinks) > 1 {
+		name = t.old.Sinks[f.Sink].Root + "/" + f.Path
+	}
+	t.Drift = append(t.Drift, name+" "+how)
 	t.partial = append(t.partial, f.Sink)
 }
 

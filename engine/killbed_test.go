@@ -66,7 +66,7 @@ var killTops = []string{"lake", "state", "scratch"}
 // files, which it replaces as a whole, too.
 func (b *killBed) top(name string) string {
 	if name == "lake" {
-		return b.folder(filepath.Join(b.dir, name))
+		return b.lake()
 	}
 	return filepath.Join(b.dir, name)
 }

@@ -197,7 +197,7 @@ func (h *harness) checkIdle() {
 // tree lists what the state and the sink consist of.
 func (h *harness) tree() []string {
 	var out []string
-	for _, top := range []string{h.folder(filepath.Join(h.dir, "lake")), filepath.Join(h.dir, "state")} {
+	for _, top := range []string{h.lake(), filepath.Join(h.dir, "state")} {
 		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") {
 				return nil

@@ -51,11 +51,19 @@ sink "parquet" "lake" {
 }
 
 // folder returns where a sink's files can be read.
-func (h *harness) folder(sink string) string {
-	if h.remote == nil {
-		return sink
+func (h *harness) folder(root string) string {
+	if rest, ok := strings.CutPrefix(root, "s3://"); ok {
+		return filepath.Join(h.remote.server.Dir, filepath.FromSlash(rest))
 	}
-	return filepath.Join(h.remote.server.Dir, h.remote.out, "lake")
+	return root
+}
+
+// lake returns where the files of the sink are that every harness has.
+func (h *harness) lake() string {
+	if h.remote == nil {
+		return filepath.Join(h.dir, "lake")
+	}
+	return h.folder("s3://" + h.remote.out + "/lake")
 }
 
 // upload makes the export in the bucket what it is in a folder.
