@@ -53,7 +53,7 @@ func (e *Engine) Refusal(p *Plan) error {
 			errs = append(errs, fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or keep the files with removed %q { destroy = false }",
 				ErrRefused, t.Name, t.Destroys, t.Name))
 		}
-		if len(t.Lost) > 0 && !slices.Contains(e.opts.AcceptLoss, t.Name) {
+		if len(t.Lost) > 0 && !e.acceptsLoss(t.Name) {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
@@ -90,6 +90,9 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 			continue
 		}
 		r := e.applyTable(ctx, l, p, t, res)
+		if errors.Is(r.Err, errWaits) {
+			continue
+		}
 		res.Tables = append(res.Tables, r)
 		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
 			return res, r.Err
@@ -175,9 +178,12 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			return nil
 		}
 		c, err := r.compute(ctx, t.Change.Class, ofConfig)
-		if bad := holding(err); bad != nil && ctx.Err() == nil && !ofConfig {
+		if bad := holding(err); bad != nil && ctx.Err() == nil {
 			if err := e.sweep(ctx, l, r.attempt); err != nil {
 				return err
+			}
+			if ofConfig {
+				return e.holdRebuild(ctx, l, t, bad, res)
 			}
 			if err := e.hold(ctx, l, t, bad, res); err != nil {
 				return err
@@ -229,13 +235,17 @@ func holding(err error) *fileError {
 func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
 	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
-	pin := ""
-	if obj, err := e.source.Stat(ctx, bad.file.key); err == nil {
-		pin = obj.Pin
-	}
 	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= h.Dump })
+	return e.rememberHold(ctx, l, h, bad)
+}
+
+func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *fileError) error {
 	if !lasting(bad) {
 		return nil
+	}
+	pin := ""
+	if obj, err := e.source.Stat(ctx, h.File); err == nil {
+		pin = obj.Pin
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
 		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad), Reason: h.Reason})
@@ -243,11 +253,11 @@ func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fil
 }
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
-// or that are skipped now.
+// that are skipped now, or that only a rebuild needed that is not planned any more.
 func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
 	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
 		d := p.listing.Dump(h.Dump)
-		return d != nil && d.Entry(h.Table) != nil && !e.skipped(h.Dump, h.Table)
+		return d != nil && d.Entry(h.Table) != nil && !e.skipped(h.Dump, h.Table) && p.needsHold(h)
 	})
 	if len(gone) == 0 {
 		return nil
@@ -314,7 +324,7 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 			}
 		}
 		if t.Change.Class == ClassRebuild {
-			r.rebuild(t)
+			r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 		}
 	} else {
 		r.pending = t.pending
@@ -322,22 +332,6 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 	r.prepare()
 	r.attempt = e.newAttempt(r, snap.Serial)
 	return r, e.newSchemaOf(ctx, r, ofConfig)
-}
-
-// rebuild turns a run into one that takes all applied dumps anew.
-func (r *tableRun) rebuild(t *TablePlan) {
-	r.asNew = true
-	for _, d := range t.all {
-		if slices.ContainsFunc(r.old.Applied, func(a state.Applied) bool { return a.Dump == d.dump }) {
-			r.pending = append(r.pending, d)
-		}
-	}
-	old := *r.old
-	old.Applied, old.Quarantine, old.Users = nil, nil, state.Ref{}
-	if len(t.Lost) == 0 {
-		old.Columns = nil
-	}
-	r.old = &old
 }
 
 func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) error {
@@ -349,7 +343,7 @@ func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) er
 		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
 	} else {
 		del, err := r.delivered(ctx)
-		if bad := holding(err); bad != nil && !ofConfig {
+		if bad := holding(err); bad != nil {
 			r.attempt.schema = &schema{kind: r.kind}
 			r.badHeader = bad
 			return nil

@@ -244,7 +244,9 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 	}
 	c := sinks.CurrentTable{Commit: p.Commit, Complete: complete, Folder: t.Sinks[i].Folder, Dumps: []int64{}}
 	for _, a := range t.Applied {
-		c.Dumps = append(c.Dumps, a.Dump)
+		if !a.Lost {
+			c.Dumps = append(c.Dumps, a.Dump)
+		}
 	}
 	if t.HasMapping {
 		c.Mapping = &t.MappingDump

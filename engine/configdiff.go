@@ -61,13 +61,13 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}
 	for _, a := range old.Applied {
-		i := slices.IndexFunc(t.all, func(x delivery) bool { return x.dump == a.Dump })
+		i := t.deliveryOf(a.Dump)
 		switch {
 		case e.skipped(a.Dump, t.Name):
 			d.add(ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
 		case e.withdrawn(p, a.Dump, t.Name):
 			d.add(ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
-		case i >= 0 && t.kind != kindMapping && t.all[i].entry.Digest != a.Digest:
+		case i >= 0 && !a.Lost && t.kind != kindMapping && t.all[i].entry.Digest != a.Digest:
 			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		}
 	}
@@ -186,22 +186,4 @@ func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
 		class = ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
 	d.add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)
-}
-
-// findLost names the dumps that a rebuild needs and the source no longer has.
-func (t *TablePlan) findLost(e *Engine, p *Plan) {
-	if t.Change.Class != ClassRebuild {
-		return
-	}
-	floor := int64(-1 << 63)
-	for _, a := range t.old.Applied {
-		if !a.Incremental {
-			floor = max(floor, a.Dump)
-		}
-	}
-	for _, a := range t.old.Applied {
-		if a.Dump >= floor && !e.withdrawn(p, a.Dump, t.Name) && !slices.ContainsFunc(t.all, func(x delivery) bool { return x.dump == a.Dump }) {
-			t.Lost = append(t.Lost, a.Dump)
-		}
-	}
 }

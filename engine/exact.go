@@ -33,7 +33,12 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	}
 	c, err := r.compute(ctx, t.Change.Class, ofConfig)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()})
+		h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+		if ofConfig {
+			h = t.waitingRebuild(h)
+			t.keep()
+		}
+		p.Holds = append(p.Holds, h)
 		return nil
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -36,7 +37,8 @@ type ShownTable struct {
 	Commit      uint64        `json:"commit"` // serial of its last commit
 	Dumps       []int64       `json:"dumps"`
 	Skipped     []int64       `json:"skipped_dumps,omitempty"`
-	Mapping     *int64        `json:"mapping_dump"` // nil when it stands at no mapping
+	Lost        []int64       `json:"lost_dumps,omitempty"` // a rebuild went on without them
+	Mapping     *int64        `json:"mapping_dump"`         // nil when it stands at no mapping
 	PartitionBy string        `json:"partition_by"`
 	Partitions  int           `json:"partitions"`
 	Rows        int64         `json:"rows"`
@@ -80,6 +82,9 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		s.Tables = append(s.Tables, showTable(snap.Tables[name], snap.Partitions[name]))
 	}
 	for _, h := range snap.Holds {
+		if lost(snap.Tables[h.Table], h.Dump) {
+			continue
+		}
 		s.Holds = append(s.Holds, Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason})
 	}
 	for _, p := range snap.Publishes {
@@ -88,13 +93,21 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 	return s, nil
 }
 
+// lost reports whether a rebuild of the table went on without a dump.
+func lost(t *state.Table, dump int64) bool {
+	return t != nil && slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Lost && a.Dump == dump })
+}
+
 func showTable(t *state.Table, parts []*state.Partition) ShownTable {
 	out := ShownTable{Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, PartitionBy: t.PartitionBy,
 		Partitions: len(parts), Rows: t.Rows, Dumps: []int64{}, Columns: []ShownColumn{}, Warnings: t.Warnings}
 	for _, a := range t.Applied {
-		if a.Skipped {
+		switch {
+		case a.Lost:
+			out.Lost = append(out.Lost, a.Dump)
+		case a.Skipped:
 			out.Skipped = append(out.Skipped, a.Dump)
-		} else {
+		default:
 			out.Dumps = append(out.Dumps, a.Dump)
 		}
 	}

@@ -265,7 +265,9 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	if t.old != nil {
 		t.diffConfig(e, p)
-		t.findLost(e, p)
+		if err := e.planRebuild(ctx, p, t); err != nil {
+			return err
+		}
 	}
 	t.settle()
 	if !e.targeted(t.Name) && t.Action != None {
@@ -326,11 +328,9 @@ func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err erro
 
 // planDumps finds the dumps that the table takes now, and where it is held.
 func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
-	applied := map[int64]bool{}
-	if t.old != nil {
-		for _, a := range t.old.Applied {
-			applied[a.Dump] = true
-		}
+	applied, err := e.appliedDumps(ctx, p, t)
+	if err != nil {
+		return err
 	}
 	resync := int64(-1 << 63)
 	bad := map[int64]Hold{}
@@ -364,6 +364,28 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	return nil
 }
 
+// appliedDumps is the set of dumps that the table has. One that was lost is not
+// among them once the source has it again: it then comes as a late one.
+func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) (map[int64]bool, error) {
+	applied := map[int64]bool{}
+	if t.old == nil {
+		return applied, nil
+	}
+	for _, a := range t.old.Applied {
+		applied[a.Dump] = true
+		i := t.deliveryOf(a.Dump)
+		if !a.Lost || i < 0 {
+			continue
+		}
+		h, _, err := e.checkFiles(ctx, p, t, t.all[i])
+		if err != nil {
+			return nil, err
+		}
+		applied[a.Dump] = h != nil
+	}
+	return applied, nil
+}
+
 // takeDumps lists the pending dumps below the first bad one that no good
 // resync makes void.
 func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, bad map[int64]Hold, sizes map[int64]int64, resync int64) {
@@ -391,16 +413,22 @@ func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, bad map[int64]Hol
 // checkDelivery returns why a delivery holds its table, if it does, and the
 // bytes of its files.
 func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*Hold, int64, error) {
+	if t.cfg.OnSchemaChange == config.Freeze && d.entry.Problem == "" {
+		if h, err := e.checkFrozen(ctx, t, d); h != nil || err != nil {
+			return h, 0, err
+		}
+	}
+	return e.checkFiles(ctx, p, t, d)
+}
+
+// checkFiles is checkDelivery without what is only asked of dumps that are not
+// yet applied.
+func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*Hold, int64, error) {
 	hold := func(file, reason string) *Hold {
 		return &Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
 	}
 	if d.entry.Problem != "" {
 		return hold("", d.entry.Problem), 0, nil
-	}
-	if t.cfg.OnSchemaChange == config.Freeze {
-		if h, err := e.checkFrozen(ctx, t, d); h != nil || err != nil {
-			return h, 0, err
-		}
 	}
 	size := int64(0)
 	for _, f := range d.entry.Files {

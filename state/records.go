@@ -44,6 +44,9 @@ type Applied struct {
 	Digest      string `cbor:"2,keyasint"` // meaning of the manifest's entries for the table
 	Incremental bool   `cbor:"3,keyasint,omitempty"`
 	Skipped     bool   `cbor:"4,keyasint,omitempty"` // a skip_dump block left it out
+	// Lost says that the source no longer had it when the table was rebuilt: its
+	// rows are gone, but what it made void stays void.
+	Lost bool `cbor:"5,keyasint,omitempty"`
 }
 
 // SinkTable is where a sink holds a table. Sinks are known by their root.

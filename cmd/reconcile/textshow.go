@@ -42,6 +42,9 @@ func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap) {
 	if len(t.Skipped) > 0 {
 		line("skipped", "%s", idList(t.Skipped))
 	}
+	if len(t.Lost) > 0 {
+		line("lost", "%s, which the source no longer had when the table was rebuilt", idList(t.Lost))
+	}
 	if t.Mapping != nil {
 		behind := ""
 		if newest != nil && newest.Dump != *t.Mapping {

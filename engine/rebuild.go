@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"reconcile/state"
+)
+
+// planRebuild finds out whether the source still has what a rebuild reads. Dumps
+// that are gone are named in Lost. One that is there and cannot be read holds the
+// table as it is, unless the loss of its rows is accepted.
+func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
+	if t.Change.Class != ClassRebuild || t.kind == kindMapping {
+		return nil
+	}
+	var holds []Hold
+	floor := t.rebuildFloor(e, p)
+	for _, a := range t.old.Applied {
+		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
+			continue
+		}
+		h, err := e.checkRebuild(ctx, p, t, a.Dump)
+		switch {
+		case err != nil:
+			return err
+		case h == nil:
+		case h.Reason == "" || e.acceptsLoss(t.Name):
+			t.Lost = append(t.Lost, a.Dump)
+			if h.Reason != "" {
+				t.Change.add(ClassRebuild, "dump %d is left out: %s", a.Dump, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
+			}
+		default:
+			holds = append(holds, t.waitingRebuild(*h))
+		}
+	}
+	if len(holds) > 0 && e.targeted(t.Name) {
+		p.Holds = append(p.Holds, holds...)
+		t.keep()
+	}
+	return nil
+}
+
+// rebuildFloor is the dump from which on rows count in a rebuild.
+func (t *TablePlan) rebuildFloor(e *Engine, p *Plan) int64 {
+	floor := int64(math.MinInt64)
+	for _, a := range t.old.Applied {
+		full := !a.Incremental
+		if i := t.deliveryOf(a.Dump); i >= 0 && !a.Lost {
+			full = !t.all[i].entry.Incremental && t.all[i].entry.Problem == ""
+		}
+		if full && !e.withdrawn(p, a.Dump, t.Name) {
+			floor = max(floor, a.Dump)
+		}
+	}
+	return floor
+}
+
+// deliveryOf returns the index in all of what a dump delivers, -1 if the source
+// does not say.
+func (t *TablePlan) deliveryOf(dump int64) int {
+	return slices.IndexFunc(t.all, func(d delivery) bool { return d.dump == dump })
+}
+
+// checkRebuild returns why an applied dump cannot be read again, nil if it seems
+// that it can. A hold without a reason is a dump that is gone.
+func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, dump int64) (*Hold, error) {
+	if i := t.deliveryOf(dump); i >= 0 {
+		h, _, err := e.checkFiles(ctx, p, t, t.all[i])
+		return h, err
+	}
+	if slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == "" && h.Dump == dump }) {
+		return &Hold{Table: t.Name, Dump: dump, Reason: "the dump is held"}, nil
+	}
+	return &Hold{}, nil
+}
+
+// waitingRebuild says of a hold that a rebuild waits for it.
+func (t *TablePlan) waitingRebuild(h Hold) Hold {
+	h.Reason = fmt.Sprintf("%s; the table stays as it is, as its rebuild needs this dump (%s); -accept-loss=%s rebuilds it without the rows of the dump",
+		h.Reason, strings.Join(t.Change.Reasons, "; "), t.Name)
+	return h
+}
+
+func (e *Engine) acceptsLoss(table string) bool { return slices.Contains(e.opts.AcceptLoss, table) }
+
+// errWaits says that a rebuild met a file that cannot be read, so that its table
+// stays as it is. The result names it.
+var errWaits = errors.New("the rebuild waits")
+
+// holdRebuild gives up a rebuild for a file. What is remembered of the file lets
+// the next plan name it, and let its loss be accepted.
+func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
+	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+	res.Holds = append(res.Holds, t.waitingRebuild(h))
+	if err := e.rememberHold(ctx, l, h, bad); err != nil {
+		return err
+	}
+	return errWaits
+}
+
+// rebuild turns a run into one that takes all applied dumps anew. Of those that
+// are lost the record stays: their rows do not come back unasked, and what they
+// made void stays void.
+func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
+	r.asNew = true
+	old := *r.old
+	old.Applied, old.Quarantine, old.Users = nil, nil, state.Ref{}
+	lost := false
+	for _, a := range r.old.Applied {
+		i := t.deliveryOf(a.Dump)
+		switch {
+		case withdrawn(a.Dump):
+		case a.Lost || slices.Contains(t.Lost, a.Dump):
+			a.Lost, lost = true, true
+			old.Applied = append(old.Applied, a)
+		case i >= 0:
+			r.pending = append(r.pending, t.all[i])
+		}
+	}
+	if !lost {
+		old.Columns = nil
+	}
+	r.old = &old
+}
+
+// needsHold reports whether what is remembered of a file still matters: of a dump
+// that is applied only a rebuild asks.
+func (p *Plan) needsHold(h state.Hold) bool {
+	t := p.snap.Tables[h.Table]
+	if t == nil || !slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == h.Dump && !a.Lost }) {
+		return true
+	}
+	return slices.ContainsFunc(p.Holds, func(x Hold) bool { return x.Table == h.Table && x.Dump == h.Dump }) ||
+		slices.ContainsFunc(p.Tables, func(x *TablePlan) bool { return x.Name == h.Table && slices.Contains(x.Lost, h.Dump) })
+}
