@@ -163,3 +163,32 @@ func TestContractMappingQuarantine(t *testing.T) {
 	a.want(tableMapping, "from_user_id", "10")
 	a.wantBad(tableMapping, want)
 }
+
+// TestContractAcceptedFaults: what holds a table does so in an accepted manifest
+// too.
+func TestContractAcceptedFaults(t *testing.T) {
+	part := func(id int) *model.File { return avroPart("event_id user_id", row(id, 10)) }
+	gone := part(2)
+	gone.Fault, gone.Key = model.Missing, "sync_2/x/gone.avro"
+	for name, second := range map[string]*model.Dump{
+		"unsaid":       dumpOf(2, model.Entry{Table: "e", Files: []*model.File{part(2)}}),
+		"twice":        dumpOf(2, full("e", part(2)), more("e", part(2))),
+		"missing file": dumpOf(2, more("e", gone)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newBed(t, lakeTables)
+			a.run(dumpOf(1, full("e", part(1))), dumpOf(2, more("e", part(2))))
+			a.replace(second)
+			a.held(a.run(), "manifests/sync_2.json -accept-manifest=2")
+			a.opts.AcceptManifest = []int64{2}
+			a.held(a.run(dumpOf(3, more("e", part(3)), full("z", part(1)))), "e 2 -accept-loss=e")
+			a.opts.AcceptManifest = nil
+			a.held(a.run(), "e 2 -accept-loss=e")
+			a.want("e", "event_id", "1", "2")
+			a.want("z", "event_id", "1")
+			a.replace(dumpOf(2, more("e", part(2), part(4))))
+			a.accepting(2)
+			a.want("e", "event_id", "1", "2", "3", "4")
+		})
+	}
+}

@@ -115,16 +115,29 @@ func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, u
 	}
 }
 
-// remask stores the quarantined rows of a table again under masks that were
-// added since.
-func (r *tableRun) remask(ctx context.Context, c *change) error {
-	added := map[string][]byte{} // columns, folded: the key of a new HMAC, nil for null and drop
+// remasked are the columns whose quarantined values are not what they were: by
+// folded name the key of a new HMAC, nil where the value goes, by a mask or because
+// the table no longer takes the column.
+func (r *tableRun) remasked() map[string][]byte {
+	out := map[string][]byte{}
 	for _, o := range r.old.Columns {
 		now := r.cfg.Column(o.Delivered)
-		if o.Mask == "" && now.Mask != config.MaskNone {
-			added[fold(o.Delivered)] = now.Key
+		switch {
+		case !r.cfg.Takes(o.Delivered), now.Mask == config.MaskNull, now.Mask == config.MaskDrop:
+			if o.Mask == "" || o.Mask == string(config.MaskHMAC) {
+				out[fold(o.Delivered)] = nil
+			}
+		case o.Mask == "" && now.Mask == config.MaskHMAC:
+			out[fold(o.Delivered)] = now.Key
 		}
 	}
+	return out
+}
+
+// remask stores the quarantined rows of a table again under the masks and the
+// columns that it has now.
+func (r *tableRun) remask(ctx context.Context, c *change) error {
+	added := r.remasked()
 	if len(added) == 0 {
 		return nil
 	}
