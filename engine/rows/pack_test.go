@@ -1,0 +1,160 @@
+package rows
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"reconcile/internal/failpoint"
+)
+
+// packedRow is a row and what it was packed with.
+type packedRow struct {
+	row    Row
+	shape  int
+	record string
+}
+
+// pack makes n packed rows; some have no record, some shapes take two bytes.
+func pack(r *rand.Rand, n int) (*Segment, []packedRow) {
+	rs, _ := some(r, n)
+	var p Pack
+	want := make([]packedRow, n)
+	for i, row := range rs {
+		row.At = 0
+		want[i] = packedRow{row, r.IntN(3) * 100, strings.Repeat(fmt.Sprint(i), r.IntN(4))}
+		if i%10 == 0 {
+			p.Grow(10, 100)
+		}
+		p.Add(row, want[i].shape, []byte(want[i].record))
+	}
+	slices.SortStableFunc(want, func(a, b packedRow) int { return Compare(a.row, b.row) })
+	return p.Seal(), want
+}
+
+// readPacks reads a segment partition by partition. Chunks stay what they are
+// while later ones are read.
+func readPacks(t *testing.T, s *Segment) []packedRow {
+	t.Helper()
+	var chunks []*Chunk
+	for _, p := range s.Parts {
+		c := s.Open(p.Part)
+		for {
+			ch, err := c.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ch == nil {
+				break
+			}
+			chunks = append(chunks, ch)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var out []packedRow
+	for _, ch := range chunks {
+		if !ch.Packed() {
+			t.Fatal("a chunk is not packed")
+		}
+		for i, row := range ch.Rows {
+			if v := ch.Verdict(i); v != Verdict((ch.First+i)%3) {
+				t.Fatalf("row %d has verdict %d", ch.First+i, v)
+			}
+			shape, record := ch.Record(i)
+			row.At = 0
+			out = append(out, packedRow{row, shape, string(record)})
+		}
+	}
+	return out
+}
+
+// Packed rows come back in order with their records, from memory and from a
+// scratch file, for every size of block.
+func TestPack(t *testing.T) {
+	for _, n := range []int{1, 2, 50, 3000} {
+		for _, group := range []int{0, 1, 7, 5000} {
+			r := rand.New(rand.NewPCG(uint64(n), uint64(group)))
+			s, want := pack(r, n)
+			for i := range n {
+				s.Verdicts.Set(i, Verdict(i%3))
+			}
+			if got := readPacks(t, s); !slices.Equal(got, want) {
+				t.Fatalf("%d rows in memory differ", n)
+			}
+			dir := t.TempDir()
+			if err := s.Spill(t.Context(), dir, group); err != nil {
+				t.Fatal(err)
+			}
+			if s.Rows() != nil || s.Part(s.Parts[0].Part) != nil {
+				t.Error("a spilled segment still has rows in memory")
+			}
+			if got := readPacks(t, s); !slices.Equal(got, want) {
+				t.Fatalf("%d spilled rows in blocks of %d differ", n, group)
+			}
+			if spare := s.Spare(); cap(spare.rows) < n || spare.Len() != 0 || cap(s.Spare().rows) != 0 {
+				t.Error("the memory of spilled rows cannot be used again, or twice")
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if files, _ := os.ReadDir(dir); len(files) != 0 {
+				t.Errorf("%d scratch files are left", len(files))
+			}
+		}
+	}
+}
+
+// A scratch file of packed rows that is damaged is an error that names it.
+func TestPackDamaged(t *testing.T) {
+	s, _ := pack(rand.New(rand.NewPCG(3, 3)), 2000)
+	if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
+		t.Fatal(err)
+	}
+	path := s.packs.f.Name()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.packs.blocks[0]
+	for at := 0; at < first.size; at += 997 {
+		bad := slices.Clone(data)
+		bad[at] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open(s.Parts[0].Part).Next(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+			t.Fatalf("byte %d flipped: %v", at, err)
+		}
+	}
+	if err := os.Truncate(path, int64(first.size/2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(s.Parts[0].Part).Next(t.Context()); err == nil {
+		t.Error("a cut file was read")
+	}
+}
+
+// What fails while packed rows are spilled leaves them as they were and no file.
+func TestPackSpillFails(t *testing.T) {
+	for spec, want := range map[string]error{"spill.write=enospc@2": syscall.ENOSPC, "spill.write=error": failpoint.ErrInjected} {
+		set, err := failpoint.Parse(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _ := pack(rand.New(rand.NewPCG(4, 4)), 100)
+		dir := t.TempDir()
+		if err := s.Spill(failpoint.With(t.Context(), set), dir, 5); !errors.Is(err, want) {
+			t.Errorf("%s: %v", spec, err)
+		}
+		if files, _ := os.ReadDir(dir); len(files) != 0 || len(s.Rows()) != 100 {
+			t.Errorf("%s: %d files are left, or the rows are gone", spec, len(files))
+		}
+	}
+}
