@@ -108,6 +108,17 @@ func (p *picker) straight() *column.Batch {
 	return p.srcs[0]
 }
 
+// takeStraight returns the columns of straight and lets go of them.
+func (p *picker) takeStraight() []column.Column {
+	cols := p.straight().Cols
+	for _, s := range p.packed {
+		if s != nil && s.n > 0 {
+			s.dec.cols = p.plans.schema.emptyPayload()
+		}
+	}
+	return cols
+}
+
 // reset forgets the rows and keeps the memory.
 func (p *picker) reset() {
 	p.picks, p.meta, p.bytes, p.open = p.picks[:0], p.meta[:0], 0, 0

@@ -125,7 +125,6 @@ type userKeeper struct {
 	s      *schema
 	w      *shadowWriter
 	groups *ingest
-	sorted *builder // rows to be sorted by canonical user; nil without any
 	best   rows.Row
 	chunk  *rows.Chunk // that best is row at of
 	at     int
@@ -173,10 +172,7 @@ func (k *userKeeper) end(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := k.flush(ctx); err != nil {
-		return err
-	}
-	return k.seal(ctx)
+	return k.flush(ctx)
 }
 
 // flush writes the picked rows to the kept object and to the grouping.
@@ -192,13 +188,12 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)
 		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.ids[rows.DumpRank(m.Ver)])
 	}
-	straight := k.straight()
-	for i, p := range k.s.payload {
-		if straight != nil {
-			out.Cols[2+i] = straight.Cols[i]
-			continue
+	if k.straight() != nil {
+		copy(out.Cols[2:], k.takeStraight())
+	} else {
+		for i, p := range k.s.payload {
+			k.g.Column(&out.Cols[2+i], k.columns(p.Name), k.picks)
 		}
-		k.g.Column(&out.Cols[2+i], k.columns(p.Name), k.picks)
 	}
 	if err := k.w.Write(ctx, out); err != nil {
 		return err
@@ -211,34 +206,14 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	return nil
 }
 
-// regroup adds rows to those that are to be sorted by canonical user.
+// regroup hands the rows of out on, to be sorted by canonical user. out is given
+// away.
 func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
-	if k.sorted == nil {
-		k.sorted = newBuilder(k.s)
-	}
-	b := k.sorted
-	all := make([]column.Pick, out.N)
+	rs := make([]rows.Row, out.N)
 	for i, m := range k.meta {
-		all[i].Row = uint32(i)
-		b.rows = append(b.rows, rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(b.n + i)})
+		rs[i] = rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(i)}
 	}
-	for i := range k.s.payload {
-		k.g.Column(&b.cols[i], []*column.Column{&out.Cols[2+i]}, all)
-	}
-	b.n += out.N
-	if b.memory() < k.groups.lim.memory/4 {
-		return nil
-	}
-	return k.seal(ctx)
-}
-
-func (k *userKeeper) seal(ctx context.Context) error {
-	if k.sorted == nil {
-		return nil
-	}
-	s := k.sorted.seal()
-	k.sorted = nil
-	return k.groups.keep(ctx, s)
+	return k.groups.keep(ctx, rows.NewSegment(rs, &column.Batch{N: out.N, Cols: out.Cols[2:]}))
 }
 
 // keptUsers opens the rows that the state keeps, as the new schema has them.
