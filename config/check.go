@@ -189,6 +189,9 @@ func (k *check) columnNames() []string {
 
 // names checks that no two columns get the same published name.
 func (k *check) names() {
+	if b := k.m.columns[k.t.key]; b != nil && b.as != nil && fold(b.as.value) != k.t.key && k.t.key != "user_id" {
+		k.add(errorAt(b.as.rng, "Column that cannot be renamed", "%q identifies the rows of the table %q and keeps its name. Remove \"as\".", k.t.key, k.t.Name))
+	}
 	owner := map[string]string{}
 	for _, name := range k.columnNames() {
 		if k.t.Column(name).Mask != MaskDrop {
