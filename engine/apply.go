@@ -28,7 +28,10 @@ type Result struct {
 	Recovered []string      `json:"recovered,omitempty"`
 	Tables    []TableResult `json:"tables,omitempty"`
 	Holds     []Hold        `json:"holds,omitempty"`
-	Traffic   []Traffic     `json:"requests,omitempty"`
+	// BadMappings counts the rows without both ids of a newly read mapping. They
+	// are in the quarantine, whether or not a table block takes user_migrations.
+	BadMappings int64     `json:"mapping_rows_quarantined,omitempty"`
+	Traffic     []Traffic `json:"requests,omitempty"`
 }
 
 // Partial reports whether something was held or failed while the rest went on.
@@ -80,6 +83,9 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	defer cleanup()
 	if err := errors.Join(acceptManifests(ctx, l, p), e.commitMapping(ctx, l, p)); err != nil {
 		return nil, err
+	}
+	if p.newMapping != nil {
+		res.BadMappings = int64(len(p.newMapping.bad))
 	}
 	for _, t := range p.Tables {
 		if t.Action == None {

@@ -259,6 +259,9 @@ func (r *tableRun) mappingTable(ctx context.Context) (_ *change, err error) {
 	if err := r.finish(ctx, c, &ingest{}); err != nil {
 		return nil, err
 	}
+	if len(r.pending) > 0 && !r.asNew {
+		c.counts.Quarantined = r.mapping.Quarantine.Rows
+	}
 	c.countNet(r)
 	return c, nil
 }

@@ -29,6 +29,13 @@ func (e *Engine) Quarantine(ctx context.Context, table string, use func(Quaranti
 		return err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
+	if m := snap.Mapping; m != nil && snap.Tables[tableMapping] == nil {
+		// The mapping is read whether or not a block takes it as a table.
+		snap.Tables[tableMapping] = &state.Table{Name: tableMapping}
+		if !m.Quarantine.IsZero() {
+			snap.Tables[tableMapping].Quarantine = []state.DumpRef{{Dump: m.Dump, Ref: m.Quarantine}}
+		}
+	}
 	if table != "" && snap.Tables[table] == nil {
 		return fmt.Errorf("no table %q was ever applied; `reconcile show` lists those that were", table)
 	}

@@ -115,12 +115,14 @@ type applyLine struct {
 	Changed int    `json:"changed"`
 	Failed  int    `json:"failed"`
 	Held    int    `json:"held"`
+	// BadMappings counts rows of the user mapping without both ids.
+	BadMappings int64 `json:"mapping_rows_quarantined,omitempty"`
 	// Requests are those of the whole command, of each place on S3.
 	Requests []engine.Traffic `json:"requests,omitempty"`
 }
 
 func (v *jsonView) result(r *engine.Result, err error) {
-	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), Requests: r.Traffic}
+	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Requests: r.Traffic}
 	for _, t := range r.Tables {
 		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted}
 		if t.Err != nil {

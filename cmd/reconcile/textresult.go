@@ -47,12 +47,15 @@ func (v *textView) traffic(list []engine.Traffic) {
 // warnings names what was delivered and is in no table.
 func warnings(r *engine.Result) []string {
 	var out []string
+	if n := r.BadMappings; n > 0 {
+		out = append(out, fmt.Sprintf("user mapping: %s without both ids went to the quarantine: `reconcile quarantine list`", plural(n, "row")))
+	}
 	for _, t := range r.Tables {
 		for _, name := range slices.Sorted(maps.Keys(t.Unlisted)) {
 			out = append(out, fmt.Sprintf("table.%s: %s with the field %s, which the manifest does not list: it is not published",
 				t.Name, plural(t.Unlisted[name], "row"), name))
 		}
-		if n := t.Counts.Quarantined; n > 0 {
+		if n := t.Counts.Quarantined; n > 0 && t.Name != "user_migrations" {
 			out = append(out, fmt.Sprintf("table.%s: %s without its key columns went to the quarantine: `reconcile quarantine list`",
 				t.Name, plural(n, "row")))
 		}
