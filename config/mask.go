@@ -2,6 +2,7 @@ package config
 
 import (
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -22,6 +23,7 @@ type maskBlock struct {
 }
 
 func (l *loader) declareMask(b *hcl.Block) {
+	l.blankMaskKey(b.Body)
 	if !l.name(b, 0) {
 		return
 	}
@@ -32,10 +34,23 @@ func (l *loader) declareMask(b *hcl.Block) {
 		}
 	}
 	m := &maskBlock{name: b.Labels[0], block: b, rng: b.DefRange}
-	if attrs, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "key"}}}); attrs.Attributes["key"] != nil {
-		l.blankLiterals(attrs.Attributes["key"].Expr)
-	}
 	l.masks = append(l.masks, m)
+}
+
+// blankMaskKey hides in snippets whatever may be meant as the key: a misspelt name
+// must not show it.
+func (l *loader) blankMaskKey(body hcl.Body) {
+	b, ok := body.(*hclsyntax.Body)
+	if !ok {
+		return
+	}
+	for name, a := range b.Attributes {
+		switch name {
+		case "method", "tables", "columns":
+		default:
+			l.blankLiterals(a.Expr)
+		}
+	}
 }
 
 // maskValues is the value of "mask" in expressions.
