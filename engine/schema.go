@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"reconcile/config"
@@ -155,6 +156,11 @@ type delivered struct {
 	name   string
 	dump   int64
 	listed bool // by the manifest; otherwise found in a file
+}
+
+// masks reports whether delivered rows hold what must not be stored.
+func (s *schema) masks() bool {
+	return len(s.dropped) > 0 || slices.ContainsFunc(s.payload, func(p payload) bool { return p.mask != config.MaskNone })
 }
 
 // stateColumns returns the columns as the state keeps them.

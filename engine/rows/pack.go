@@ -9,6 +9,10 @@ import (
 // delivered: whoever needs the columns decodes the record. That costs less than
 // columns that are sorted, spilled and gathered, and each value is looked at once.
 type Pack struct {
+	// Secret says that records hold what must not be stored in a readable form:
+	// a scratch file of them is encrypted under a key that is kept nowhere.
+	Secret bool
+
 	rows []Row
 	ends []uint32 // of the records in data, by Row.At
 	data []byte
@@ -42,7 +46,7 @@ func (p *Pack) Size() int { return (rowSize+4)*len(p.rows) + len(p.data) }
 // Seal turns what was collected into a segment. p is empty afterwards.
 func (p *Pack) Seal() *Segment {
 	s := newSegment(p.rows)
-	s.data, s.ends, s.packed = p.data, p.ends, true
+	s.data, s.ends, s.packed, s.secret = p.data, p.ends, true, p.Secret
 	s.memory = (rowSize+4)*cap(p.rows) + cap(p.data)
 	*p = Pack{}
 	return s

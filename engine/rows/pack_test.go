@@ -23,7 +23,7 @@ type packedRow struct {
 // pack makes n packed rows; some have no record, some shapes take two bytes.
 func pack(r *rand.Rand, n int) (*Segment, []packedRow) {
 	rs, _ := some(r, n)
-	var p Pack
+	p := Pack{Secret: r.IntN(2) == 0}
 	want := make([]packedRow, n)
 	for i, row := range rs {
 		row.At = 0
@@ -107,6 +107,34 @@ func TestPack(t *testing.T) {
 			if files, _ := os.ReadDir(dir); len(files) != 0 {
 				t.Errorf("%d scratch files are left", len(files))
 			}
+		}
+	}
+}
+
+// What is secret cannot be read in a scratch file.
+func TestPackSecret(t *testing.T) {
+	for _, secret := range []bool{false, true} {
+		p := Pack{Secret: secret}
+		for i := range 100 {
+			p.Add(Row{Raw: int64(i)}, 0, fmt.Appendf(nil, "%d ada@example.com", i*i*i))
+		}
+		s := p.Seal()
+		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(s.packs.f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := strings.Contains(string(data), "ada@exam"); found == secret {
+			t.Errorf("secret %v, readable %v", secret, found)
+		}
+		ch, err := s.Open(0).Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, record := ch.Record(3); string(record) != "27 ada@example.com" {
+			t.Errorf("got %q", record)
 		}
 	}
 }

@@ -2,6 +2,10 @@ package rows
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -22,12 +26,13 @@ const blockBytes = 60 << 10
 type packFile struct {
 	f      *os.File
 	blocks []packBlock
+	aead   cipher.AEAD // nil if the rows are no secret
 }
 
 type packBlock struct {
 	first, rows int // of the segment's rows
 	off         int64
-	size        int // compressed
+	size        int // in the file
 	sum         uint32
 }
 
@@ -40,10 +45,32 @@ func (s *Segment) spillPack(ctx context.Context, dir string, group int) (*packFi
 		return nil, scratchError(dir, err)
 	}
 	p := &packFile{f: f}
-	if err := s.writePack(ctx, p, group); err != nil {
+	if s.secret {
+		p.aead, err = newCipher()
+	}
+	if err == nil {
+		err = s.writePack(ctx, p, group)
+	}
+	if err != nil {
 		return nil, scratchError(dir, errors.Join(err, p.remove()))
 	}
 	return p, nil
+}
+
+// newCipher returns a cipher under a new key, which only it knows.
+func newCipher() (cipher.AEAD, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	c, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(c)
+}
+
+// nonce is that of a block: a key is used for one file only.
+func (p *packFile) nonce(off int64) []byte {
+	return binary.LittleEndian.AppendUint64(make([]byte, 4, 12), uint64(off))
 }
 
 func (s *Segment) writePack(ctx context.Context, p *packFile, group int) error {
@@ -60,6 +87,9 @@ func (s *Segment) writePack(ctx context.Context, p *packFile, group int) error {
 				out = make([]byte, n)
 			}
 			c := s2.Encode(out[:cap(out)], block)
+			if p.aead != nil {
+				c = p.aead.Seal(nil, p.nonce(off), c, nil)
+			}
 			if _, err := p.f.Write(c); err != nil {
 				return err
 			}
@@ -102,13 +132,27 @@ func (c *packCursor) Next(context.Context) (*Chunk, error) {
 	if _, err := c.file.f.ReadAt(buf, b.off); err != nil {
 		return nil, fmt.Errorf("reading spilled rows: %w", err)
 	}
-	block, err := s2.Decode(nil, buf)
-	if err != nil || crc32.Checksum(buf, castagnoli) != b.sum || len(block) < b.rows*blockHead {
-		return nil, fmt.Errorf("spilled rows in %s are damaged at byte %d", c.file.f.Name(), b.off)
+	block, err := c.file.decode(b, buf)
+	if err != nil {
+		return nil, err
 	}
 	ch := readBlock(block, b.rows, c.part)
 	ch.Verdicts, ch.First = c.verdicts, b.first
 	return ch, nil
+}
+
+func (p *packFile) decode(b packBlock, buf []byte) (block []byte, err error) {
+	sound := crc32.Checksum(buf, castagnoli) == b.sum
+	if sound && p.aead != nil {
+		buf, err = p.aead.Open(buf[:0], p.nonce(b.off), buf, nil)
+	}
+	if sound && err == nil {
+		block, err = s2.Decode(nil, buf)
+	}
+	if !sound || err != nil || len(block) < b.rows*blockHead {
+		return nil, fmt.Errorf("spilled rows in %s are damaged at byte %d", p.f.Name(), b.off)
+	}
+	return block, nil
 }
 
 func (c *packCursor) Close() error { return nil }

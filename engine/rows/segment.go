@@ -49,6 +49,7 @@ type Segment struct {
 	batch    *column.Batch
 	file     *spillFile
 	packed   bool
+	secret   bool
 	ends     []uint32
 	data     []byte
 	packs    *packFile
