@@ -88,6 +88,11 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePla
 		p.Holds = append(p.Holds, unidentified(name))
 		return nil, cfg, nil
 	}
+	if other := p.takenBy(cfg); other != "" {
+		p.Holds = append(p.Holds, Hold{Table: name, Reason: fmt.Sprintf("its folder %s still holds the data of table %s, which has to leave it first; to swap two folders, move one table elsewhere by an apply of its own", cfg.Folder, other)})
+		t.keep()
+		return t, cfg, nil
+	}
 	if old != nil {
 		t.RowsNow, t.PartitionsNow = old.Rows, len(t.parts)
 	}
@@ -120,6 +125,22 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 // unidentified is the hold of a table that lacks its key columns.
 func unidentified(table string) Hold {
 	return Hold{Table: table, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"}
+}
+
+// takenBy names the other table whose data lies where a table is to be, in one of
+// its sinks; empty if there is none.
+func (p *Plan) takenBy(cfg *config.Table) string {
+	for _, name := range sortedKeys(p.snap.Tables) {
+		if name == cfg.Name || len(p.snap.Partitions[name]) == 0 {
+			continue
+		}
+		for _, at := range p.snap.Tables[name].Sinks {
+			if strings.EqualFold(at.Folder, cfg.Folder) && slices.ContainsFunc(cfg.Sinks, func(s *config.Sink) bool { return s.Path == at.Root }) {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // keep makes the plan of a table one that leaves it as it is.
