@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,6 +19,12 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	if t.Action == Destroy || t.Action == Forget {
 		return nil
 	}
+	made := missingFolders(e.cfg.ScratchDir)
+	defer func() {
+		for _, d := range made {
+			_ = os.Remove(d) // unless something else is in it by now
+		}
+	}()
 	cleanup, err := e.scratch("plan-")
 	if err != nil {
 		return err
@@ -47,6 +55,19 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	t.Exact, t.Counts = true, &c.counts
 	t.Partitions, t.BytesToWrite = c.counts.Partitions, c.counts.Written
 	return nil
+}
+
+// missingFolders lists a folder and those above it as far as they do not exist,
+// the innermost first.
+func missingFolders(dir string) []string {
+	var out []string
+	for {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return out
+		}
+		out = append(out, dir)
+		dir = filepath.Dir(dir)
+	}
 }
 
 // divert has everything that the run writes go below dir.
