@@ -44,6 +44,17 @@ func habits() map[string]string {
 	}
 }
 
+// flagHabits answers flags that users of other tools try.
+func flagHabits() map[string]string {
+	return map[string]string{
+		"destroy":      "remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`",
+		"refresh-only": "every plan compares the sinks with the state",
+		"replace":      "a plan rebuilds a table whose files were changed or removed",
+		"lock":         "an apply always takes the lock, and a plan never does",
+		"state":        "the configuration says where the state is: reconcile { state \"local\" { path = ... } }",
+	}
+}
+
 // answer replies to a verb that is no command: with what to do instead, or with
 // the nearest command.
 func (p *program) answer(name string, args []string) int {

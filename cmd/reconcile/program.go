@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"reconcile/config"
@@ -122,7 +123,12 @@ func (p *program) runCommand(ctx context.Context, c *command, args []string) int
 		err = fmt.Errorf("too many arguments: %q", rest[c.maxArgs])
 	}
 	if err != nil {
-		return p.reject(fmt.Errorf("%s: %w; run `reconcile %s -help`", c.name, err, c.name))
+		err = fmt.Errorf("%s: %w; run `reconcile %s -help`", c.name, err, c.name)
+		if f.Lookup("json") != nil && asksForJSON(args) {
+			(&jsonView{out: p.out}).failure(err, exitError)
+			return exitError
+		}
+		return p.reject(err)
 	}
 	s := &session{program: p, view: p.newView(c.common)}
 	code, err := c.run(ctx, s, rest)
@@ -131,6 +137,17 @@ func (p *program) runCommand(ctx context.Context, c *command, args []string) int
 		s.fail(err, code)
 	}
 	return code
+}
+
+// asksForJSON reports whether arguments that could not be read have -json.
+func asksForJSON(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		switch strings.TrimPrefix(strings.TrimPrefix(a, "-"), "-") {
+		case "json", "json=true":
+			return a[0] == '-'
+		}
+		return false
+	})
 }
 
 func (p *program) newView(c commonFlags) view {
@@ -182,7 +199,9 @@ func parseFlags(f *flag.FlagSet, args []string) error {
 	var known []string
 	f.VisitAll(func(fl *flag.Flag) { known = append(known, fl.Name) })
 	hint := ""
-	if n := config.Nearest(given, known); n != "" {
+	if text := flagHabits()[given]; text != "" {
+		hint = " (" + text + ")"
+	} else if n := config.Nearest(given, known); n != "" {
 		hint = fmt.Sprintf(" (did you mean -%s?)", n)
 	}
 	return fmt.Errorf("there is no flag -%s%s", given, hint)
