@@ -200,6 +200,7 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 	if err := e.planTables(ctx, p); err != nil {
 		return nil, err
 	}
+	e.noteVain(p)
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
