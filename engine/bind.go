@@ -14,6 +14,7 @@ type sourceFile struct {
 	rank       int // of the dump, for versions
 	index      int // in the manifest
 	key        string
+	pin        string   // that the plan saw, empty for any
 	columns    []string // of the manifest
 	hasColumns bool
 }

@@ -107,6 +107,9 @@ func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []source
 	return eg.Wait()
 }
 
+// errChangedSince holds a table until the next plan.
+var errChangedSince = errors.New("the file has changed since the plan was made")
+
 // scan reads the blocks of one file.
 func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, jobs chan<- *job, free *sync.Pool) error {
 	h, err := src.Open(ctx, f.key)
@@ -114,6 +117,9 @@ func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, jobs 
 		return &fileError{f, err}
 	}
 	defer h.Close()
+	if f.pin != "" && h.Object().Pin != f.pin {
+		return &fileError{f, errChangedSince}
+	}
 	sc, err := scanHandle(h)
 	if err != nil {
 		return &fileError{f, err}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/sync/errgroup"
+
 	"reconcile/engine/model"
 	"reconcile/internal/blob/s3test"
 )
@@ -104,4 +107,52 @@ func TestNightCost(t *testing.T) {
 		t.Errorf("a partition costs %.1f requests, the rest %d", each, one-int(each))
 	}
 	fmt.Fprintf(t.Output(), "a night costs %d requests and %.1f for each partition\n", one-int(each), each)
+}
+
+// TestThousandsOfManifests reads each of 5,000 manifests once, several at a
+// time, and afterwards only new ones.
+func TestThousandsOfManifests(t *testing.T) {
+	in := fakeServer(t)
+	in.Setenv(t)
+	const many = 5000
+	h := newHarness(t, killConfig)
+	h.remote = newBucketPair(t, in)
+	h.remote.gate = s3test.NewGate(t, in.Endpoint)
+	h.prelude = h.remote.prelude()
+	client := in.Client()
+	var g errgroup.Group
+	g.SetLimit(32)
+	for i := range many {
+		g.Go(func() error {
+			key := fmt.Sprintf("export/manifests/sync_%d.json", 1000+i)
+			body := fmt.Sprintf(`{"dump_id":%d,"tables":[{"name":"_event_metadata","files":[],"columns":["a","b"],"incremental":true}]}`, 1000+i)
+			_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &h.remote.in, Key: &key, Body: strings.NewReader(body)})
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	h.arrive(killDumps()[:2]...)
+	h.remote.upload(t, h.dir+"/dumps")
+	h.remote.gate.Rule(nil)
+	if _, err := h.apply(); err != nil {
+		t.Fatal(err)
+	}
+	if n := asked(h.remote.gate)["GET"]; n < many || n > many+60 {
+		t.Errorf("the first apply reads %d objects", n)
+	}
+	h.check()
+	h.arrive(killDumps()[2])
+	h.remote.upload(t, h.dir+"/dumps")
+	h.remote.gate.Rule(nil)
+	p, err := h.engine().Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got := asked(h.remote.gate); got["GET"] != 1 || got["LIST"] != 6+4 {
+		t.Errorf("a plan with one new manifest asks for %v", got)
+	}
+	h.must()
 }

@@ -28,6 +28,9 @@ type delivery struct {
 	dump    int64
 	entry   *dump.Entry
 	skipped bool
+	// pins are those of its files, by key, as the plan saw them; nil for a
+	// delivery that was applied before.
+	pins map[string]string
 }
 
 // tableRun brings one table to its new state. It is used once, by one
@@ -129,7 +132,7 @@ func (r *tableRun) files() []sourceFile {
 		}
 		for i, f := range d.entry.Files {
 			out = append(out, sourceFile{dump: d.dump, rank: r.rank[d.dump], index: i, key: f.Key,
-				columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
+				pin: d.pins[f.Key], columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
 		}
 	}
 	return out

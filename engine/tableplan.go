@@ -356,13 +356,15 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	resync := int64(-1 << 63)
 	bad := map[int64]Hold{}
 	sizes := map[int64]int64{}
-	for _, d := range t.all {
+	for i, d := range t.all {
 		if applied[d.dump] {
 			if !d.entry.Incremental && d.entry.Problem == "" {
 				resync = max(resync, d.dump)
 			}
 			continue
 		}
+		d.pins = map[string]string{}
+		t.all[i] = d
 		h, size, err := e.checkDelivery(ctx, p, t, d)
 		if err != nil {
 			return err
@@ -472,6 +474,7 @@ func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d delive
 			}
 		}
 		size += obj.Size
+		d.pins[f.Key] = obj.Pin
 	}
 	return nil, size, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -281,5 +282,77 @@ func TestRequestsAreShown(t *testing.T) {
 	}
 	if n := v.Requests[0].Total + v.Requests[1].Total; n != int64(len(gate.Seen())) || v.Requests[0].Place != "s3://"+b.in+"/export" {
 		t.Errorf("%d requests in %s, the server saw %d", n, last, len(gate.Seen()))
+	}
+}
+
+// TestRefusalsOnS3 lets the server refuse from some request on, in the middle of
+// an apply: the program says why, and the next apply goes on.
+func TestRefusalsOnS3(t *testing.T) {
+	s := s3test.Start(t)
+	whole := newBucketBed(t, s)
+	whole.deliver(nightOne)
+	whole.run(0, "apply", "-auto-approve")
+	want := whole.rows()
+	for fault, says := range map[s3test.Fault]string{
+		"400 ExpiredToken":          "the credentials have expired",
+		"403 RequestTimeTooSkewed":  "the clock of this machine is wrong",
+		"403 AccessDenied":          "access denied: allow s3:",
+		"400 KMS.DisabledException": "the KMS key cannot be used",
+		"403 InvalidAccessKeyId":    "the credentials are not valid here",
+	} {
+		for _, from := range []int{1, 20, 60} {
+			t.Run(fmt.Sprintf("%s from %d", fault, from), func(t *testing.T) {
+				t.Parallel()
+				b := newBucketBed(t, s)
+				gate := s3test.NewGate(t, s.Endpoint)
+				b.configure(fmt.Sprintf(bucketConfig, b.in, gate.Endpoint, b.out, gate.Endpoint))
+				b.deliver(nightOne)
+				b.env = append(b.env, "AWS_MAX_ATTEMPTS=3")
+				gate.From(from, fault)
+				cmd, out := b.command("apply", "-auto-approve")
+				_ = cmd.Run()
+				if code := cmd.ProcessState.ExitCode(); code != 1 && code != 3 || !strings.Contains(out.String(), says) || strings.Contains(out.String(), s.SecretKey) {
+					t.Errorf("ended with %d and does not say %q:\n%s", code, says, out)
+				}
+				gate.Rule(nil)
+				b.run(0, "apply", "-auto-approve")
+				b.run(0, "plan", "-detailed-exitcode")
+				if got := b.rows(); !slices.Equal(got, want) {
+					t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			})
+		}
+	}
+}
+
+// TestCredentialsAreRenewed lets those that a program gives expire in the middle
+// of an apply: the program is asked again, and nobody notices.
+func TestCredentialsAreRenewed(t *testing.T) {
+	s := s3test.Start(t)
+	b := newBucketBed(t, s)
+	gate := s3test.NewGate(t, s.Endpoint)
+	b.configure(fmt.Sprintf(bucketConfig, b.in, gate.Endpoint, b.out, gate.Endpoint))
+	b.deliver(nightOne)
+	asked := filepath.Join(b.dir, "asked")
+	process := filepath.Join(b.dir, "credentials")
+	script := fmt.Sprintf("#!/bin/sh\necho >>%s\necho '{\"Version\":1,\"AccessKeyId\":%q,\"SecretAccessKey\":%q,\"Expiration\":\"2999-01-01T00:00:00Z\"}'\n", asked, s.AccessKey, s.SecretKey)
+	profile := filepath.Join(b.dir, "aws")
+	err := errors.Join(os.WriteFile(process, []byte(script), 0o700), os.WriteFile(profile, []byte("[default]\nregion = us-east-1\ncredential_process = "+process+"\n"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.env = append(b.env, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_CONFIG_FILE="+profile)
+	times := 0
+	gate.Rule(func(n int, _ *http.Request) s3test.Fault {
+		if n == 20 || n == 50 {
+			times++
+			return "400 ExpiredToken"
+		}
+		return s3test.NoFault
+	})
+	b.run(0, "apply", "-auto-approve")
+	b.run(0, "plan", "-detailed-exitcode")
+	if calls, err := os.ReadFile(asked); err != nil || len(calls) < 2+times || times != 2 {
+		t.Errorf("the program was asked %d times, credentials expired %d times, %v", len(calls), times, err)
 	}
 }

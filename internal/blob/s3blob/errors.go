@@ -8,11 +8,14 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"reconcile/internal/blob"
 )
@@ -219,9 +222,34 @@ func cause(err error) string {
 	if strings.Contains(text, "Missing Region") || strings.Contains(text, "Invalid region") {
 		return "the region is missing or wrong: set region"
 	}
-	var oe *smithy.OperationError
-	if errors.As(err, &oe) {
-		return oe.Unwrap().Error()
+	return core(err)
+}
+
+// core is what an error of the SDK says, without what wraps it there.
+func core(err error) string {
+	tries := ""
+	for {
+		var inner error
+		switch e := err.(type) {
+		case *smithy.OperationError:
+			inner = e.Err
+		case *retry.MaxAttemptsError:
+			inner = e.Err
+			if e.Attempt > 1 {
+				tries = fmt.Sprintf(", after %d attempts", e.Attempt)
+			}
+		case *awshttp.ResponseError:
+			inner = e.ResponseError
+		case *smithyhttp.ResponseError:
+			inner = e.Err
+		case *smithyhttp.RequestSendError:
+			inner = e.Err
+		case *url.Error:
+			inner = e.Err
+		}
+		if inner == nil {
+			return err.Error() + tries
+		}
+		err = inner
 	}
-	return text
 }

@@ -20,12 +20,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"reconcile/internal/blob"
@@ -162,13 +164,42 @@ type head struct {
 }
 
 func (s *Store) head(ctx context.Context, doing, key string) (head, error) {
-	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.o.Bucket, Key: aws.String(s.full(key))})
+	in := &s3.HeadObjectInput{Bucket: &s.o.Bucket, Key: aws.String(s.full(key))}
+	out, err := s.api.HeadObject(ctx, in)
+	if mute(err) {
+		if why := s.ask(ctx, doing, key); why != nil {
+			return head{}, s.orNoBucket(ctx, why)
+		}
+		out, err = s.api.HeadObject(ctx, in)
+	}
 	if err != nil {
 		return head{}, s.orNoBucket(ctx, explain(ctx, s.about("HeadObject", doing, key), err))
 	}
 	s.sawBucket()
 	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Pin: pin(out.ETag), ModTime: instant(out.LastModified)}
 	return head{o, out.Metadata[markKey]}, nil
+}
+
+// mute reports whether an answer to HEAD refuses and cannot say why: it has no
+// body. Credentials that expired, a clock, a key of KMS all look alike.
+func mute(err error) bool {
+	var re *awshttp.ResponseError
+	return errors.As(err, &re) && (re.HTTPStatusCode() == 400 || re.HTTPStatusCode() == 403)
+}
+
+// ask asks for the first byte of an object, to be told what HEAD is refused for.
+// Asking renews credentials that have expired.
+func (s *Store) ask(ctx context.Context, doing, key string) error {
+	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.o.Bucket, Key: aws.String(s.full(key)), Range: aws.String("bytes=0-0")})
+	if err == nil {
+		return out.Body.Close()
+	}
+	err = explain(ctx, s.about("GetObject", doing, key), err)
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusRequestedRangeNotSatisfiable {
+		return nil // it is empty
+	}
+	return err
 }
 
 func (s *Store) sawBucket() {

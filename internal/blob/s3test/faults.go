@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,10 +18,11 @@ import (
 type Fault string
 
 // The faults. A request that is refused, hangs or is cut does not reach the
-// server whole; one whose answer is lost, late or cut has its effect there.
+// server whole; one whose answer is lost, late or cut has its effect there. Any
+// other status and code of S3, as "403 AccessDenied", is a fault, too.
 const (
 	NoFault    Fault = ""
-	Internal   Fault = "500"
+	Internal   Fault = "500 InternalError"
 	SlowDown   Fault = "503 SlowDown"
 	Hangs      Fault = "timeout"           // no answer until the client gives up
 	CutRequest Fault = "cut request"       // the connection ends in the middle of the request
@@ -126,13 +128,15 @@ func (g *Gate) judge(r *http.Request) Fault {
 
 // ServeHTTP passes a request on, or lets it fail.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch f := g.judge(r); f {
+	f := g.judge(r)
+	if status, code, ok := strings.Cut(string(f), " "); ok && len(status) == 3 && status[0] >= '3' && status[0] <= '5' {
+		n, _ := strconv.Atoi(status)
+		refuse(w, n, code)
+		return
+	}
+	switch f {
 	case NoFault:
 		g.pass(w, r)
-	case Internal:
-		refuse(w, 500, "InternalError", "We encountered an internal error. Please try again.")
-	case SlowDown:
-		refuse(w, 503, "SlowDown", "Please reduce your request rate.")
 	case Hangs:
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -145,11 +149,11 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse answers as S3 does.
-func refuse(w http.ResponseWriter, status int, code, message string) {
+func refuse(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.Header().Set("X-Amz-Request-Id", "R1")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message><RequestId>R1</RequestId></Error>", code, message)
+	fmt.Fprintf(w, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>What S3 says of it.</Message><RequestId>R1</RequestId></Error>", code)
 }
 
 // send sends a request to the server, as it was signed.
