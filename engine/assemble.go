@@ -28,6 +28,7 @@ type assembler struct {
 	w    batchWriter
 	rows int64
 	own  column.Batch // gathered columns
+	lent bool         // own has dictionaries of sources
 	view column.Batch // those of the only source, with ours
 	g    column.Gatherer
 }
@@ -82,19 +83,24 @@ func (a *assembler) fill() *column.Batch {
 		copy(out.Cols[2:], b.Cols[:last])
 		out.Cols[n-1] = b.Cols[last]
 	} else {
+		into := a.picker.own()
 		for i := range a.schema.payload[:last] {
-			a.gather(&out.Cols[2+i], a.schema.payload[i].Name)
+			a.gather(&out.Cols[2+i], a.schema.payload[i].Name, into)
 		}
-		a.gather(&out.Cols[n-1], colRescued)
+		a.gather(&out.Cols[n-1], colRescued, into)
+		a.lent = into >= 0
 	}
 	out.N = len(a.picks)
 	a.ids(&out.Cols[0], &out.Cols[1], &out.Cols[n-3], &out.Cols[n-2])
 	return out
 }
 
-func (a *assembler) gather(dst *column.Column, name string) {
+func (a *assembler) gather(dst *column.Column, name string, into int) {
+	if a.lent {
+		dst.Dict = nil // a source's
+	}
 	dst.Reset()
-	a.g.Column(dst, a.columns(name), a.picks)
+	a.g.ColumnInto(dst, a.columns(name), a.picks, into)
 }
 
 // ids fills the columns that rows know of themselves.

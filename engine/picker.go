@@ -108,6 +108,18 @@ func (p *picker) straight() *column.Batch {
 	return p.srcs[0]
 }
 
+// own returns the source with the most rows of those that nobody else uses, -1
+// without any.
+func (p *picker) own() int {
+	best := -1
+	for i, b := range p.srcs {
+		if b.Own && (best < 0 || b.N > p.srcs[best].N) {
+			best = i
+		}
+	}
+	return best
+}
+
 // takeStraight returns the columns of straight and lets go of them.
 func (p *picker) takeStraight() []column.Column {
 	cols := p.straight().Cols

@@ -28,8 +28,7 @@ type delivery struct {
 	dump    int64
 	entry   *dump.Entry
 	skipped bool
-	// pins are those of its files, by key, as the plan saw them; nil for a
-	// delivery that was applied before.
+	// pins are those of its files, by key, as the plan saw them, if it looked.
 	pins map[string]string
 }
 

@@ -299,6 +299,7 @@ func (s *splice) merge(ctx context.Context, g int) error {
 	if err != nil {
 		return err
 	}
+	b.Own = true
 	ch, err := s.d.storedChunk(b, partValue(s.old), s.marks.data, p.base, rows.Publish)
 	if err != nil {
 		return err

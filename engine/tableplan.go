@@ -203,7 +203,7 @@ func (e *Engine) knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]str
 		if en == nil || e.skipped(d.ID, t.Name) {
 			continue
 		}
-		t.all = append(t.all, delivery{dump: d.ID, entry: en})
+		t.all = append(t.all, delivery{dump: d.ID, entry: en, pins: map[string]string{}})
 		out = append(out, en.Columns...)
 		if !en.HasColumns {
 			bare = append(bare, t.all[len(t.all)-1])
@@ -356,15 +356,13 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	resync := int64(-1 << 63)
 	bad := map[int64]Hold{}
 	sizes := map[int64]int64{}
-	for i, d := range t.all {
+	for _, d := range t.all {
 		if applied[d.dump] {
 			if !d.entry.Incremental && d.entry.Problem == "" {
 				resync = max(resync, d.dump)
 			}
 			continue
 		}
-		d.pins = map[string]string{}
-		t.all[i] = d
 		h, size, err := e.checkDelivery(ctx, p, t, d)
 		if err != nil {
 			return err

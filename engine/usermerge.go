@@ -84,12 +84,13 @@ func (m *userMerger) flush() error {
 func (m *userMerger) cast(f *userFold) {
 	last := len(f.s.payload) - 1
 	f.cols = make([]column.Column, last)
+	into := m.own()
 	notes := column.Column{Dict: column.NewDict()}
 	m.g.Column(&notes, m.columns(storedNotes), m.picks)
 	marks := f.readNotes(&notes)
 	for i, p := range f.s.payload[:last] {
-		src := column.Column{Dict: column.NewDict()}
-		m.g.Column(&src, m.columns(storedPrefix+p.fold), m.picks)
+		src := column.Column{}
+		m.g.ColumnInto(&src, m.columns(storedPrefix+p.fold), m.picks, into)
 		dst := &f.cols[i]
 		dst.Type = p.typ
 		dst.Reset()

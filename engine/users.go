@@ -191,8 +191,9 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	if k.straight() != nil {
 		copy(out.Cols[2:], k.takeStraight())
 	} else {
+		into := k.own()
 		for i, p := range k.s.payload {
-			k.g.Column(&out.Cols[2+i], k.columns(p.Name), k.picks)
+			k.g.ColumnInto(&out.Cols[2+i], k.columns(p.Name), k.picks, into)
 		}
 	}
 	if err := k.w.Write(ctx, out); err != nil {
@@ -213,7 +214,7 @@ func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
 	for i, m := range k.meta {
 		rs[i] = rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(i)}
 	}
-	return k.groups.keep(ctx, rows.NewSegment(rs, &column.Batch{N: out.N, Cols: out.Cols[2:]}))
+	return k.groups.keep(ctx, rows.NewSegment(rs, &column.Batch{N: out.N, Cols: out.Cols[2:], Own: true}))
 }
 
 // keptUsers opens the rows that the state keeps, as the new schema has them.
@@ -265,6 +266,7 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	if err := c.s.maskNotes(b.Col(storedNotes)); err != nil {
 		return nil, err
 	}
+	b.Own = true
 	modified := b.Col(storedPrefix + colModified)
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
 	for i, raw := range b.Cols[0].Ints {

@@ -21,6 +21,9 @@ type Column struct {
 type Batch struct {
 	N    int
 	Cols []Column
+	// Own says that one goroutine alone uses the batch, so that a Gatherer may
+	// add values to its dictionaries.
+	Own bool
 }
 
 // Col returns the column of that exact name, or nil.

@@ -22,13 +22,27 @@ type remap []uint64
 // Column appends the picked rows to dst, whose Type must be that of every
 // source. srcs has an entry for every Src of the picks; nil reads as null.
 func (g *Gatherer) Column(dst *Column, srcs []*Column, picks []Pick) {
+	g.ColumnInto(dst, srcs, picks, -1)
+}
+
+// ColumnInto is Column for a dst that is empty. If its values have a dictionary,
+// it becomes that of source into, unless into is -1 or that source is nil: the
+// values of this source need not be looked up again. Others are added, which
+// leaves the source as it is for who reads it.
+func (g *Gatherer) ColumnInto(dst *Column, srcs []*Column, picks []Pick, into int) {
 	switch dst.Type.Kind() {
 	case KindInt64:
 		dst.Ints = gather(dst, dst.Ints, srcs, picks, func(c *Column) []int64 { return c.Ints })
 	case KindDouble:
 		dst.Floats = gather(dst, dst.Floats, srcs, picks, func(c *Column) []float64 { return c.Floats })
 	default:
-		g.codes(dst, srcs, picks)
+		if into >= 0 && srcs[into] == nil {
+			into = -1
+		}
+		if into >= 0 {
+			dst.Dict = srcs[into].Dict
+		}
+		g.codes(dst, srcs, picks, into)
 	}
 }
 
@@ -66,7 +80,7 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 	return vals
 }
 
-func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick) {
+func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
 	if dst.Dict == nil {
 		dst.Dict = NewDict()
 	}
@@ -78,7 +92,7 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick) {
 		g.remap = append(g.remap, nil)
 	}
 	for i, s := range srcs {
-		if s != nil && !s.Dict.plain && len(g.remap[i]) < s.Dict.Len() {
+		if s != nil && i != into && !s.Dict.plain && len(g.remap[i]) < s.Dict.Len() {
 			g.remap[i] = make(remap, s.Dict.Len()+s.Dict.Len()/4)
 		}
 	}
@@ -94,6 +108,10 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick) {
 			continue
 		}
 		c := s.Codes[p.Row]
+		if int(p.Src) == into {
+			dst.Codes = append(dst.Codes, c)
+			continue
+		}
 		if s.Dict.plain {
 			dst.Codes = append(dst.Codes, dst.Dict.AddHashed(s.Dict.Value(c), s.Dict.hash[c]))
 			continue
