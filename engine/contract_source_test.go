@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/model"
 	"reconcile/internal/blob"
 )
 
@@ -102,4 +104,30 @@ func TestContractUnavailableSource(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestContractLinks: a link that leads out of the sink or the source holds its
+// table and no other, and the message says what it is.
+func TestContractLinks(t *testing.T) {
+	a := newBed(t, lakeTables)
+	part := func(id int) *model.File { return avroPart("event_id user_id", row(id, 10)) }
+	a.run(dumpOf(1, full("e", part(1)), full("f", part(1))))
+	outside := filepath.Join(a.dir, "outside")
+	link := func(at string) {
+		t.Helper()
+		if err := errors.Join(os.Rename(at, outside), os.Symlink(outside, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := filepath.Join(a.dir, "lake", "e", "part-00000.parquet")
+	link(at)
+	a.held(a.run(dumpOf(2, more("f", part(2)))), "e symbolic link")
+	a.want("f", "event_id", "1", "2")
+	if err := os.Rename(outside, at); err != nil {
+		t.Fatal(err)
+	}
+	a.arrive(dumpOf(3, more("e", part(3))), dumpOf(4, more("f", part(4))))
+	link(filepath.Join(a.dir, "dumps", "sync_3"))
+	a.held(a.run(), "e 3 sync_3 is a symbolic link")
+	a.want("f", "event_id", "1", "2", "4")
 }

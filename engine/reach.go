@@ -59,6 +59,8 @@ func (s sinkStore) mark(err error) error {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, blob.ErrOutside):
+		return fmt.Errorf("%w: %w", err, sinks.ErrDrift) // of one table, and no fault of the sink
 	}
 	return &SinkError{s.Root(), err}
 }

@@ -72,12 +72,37 @@ func (l *Local) Stat(ctx context.Context, key string) (Object, error) {
 func stat(root *os.Root, key string) (Object, error) {
 	info, err := root.Stat(filepath.FromSlash(key))
 	if err != nil {
-		return Object{}, err
+		return Object{}, explain(root, key, err)
 	}
 	if err := regular(info); err != nil {
 		return Object{}, err
 	}
 	return object(key, info), nil
+}
+
+// explain says of an object that cannot be looked at whether a link leads out of
+// the store, where it is never followed.
+func explain(root *os.Root, key string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	for i := range len(key) + 1 {
+		if i < len(key) && key[i] != '/' {
+			continue
+		}
+		part := filepath.FromSlash(key[:i])
+		info, lerr := root.Lstat(part)
+		if lerr != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			continue
+		}
+		if _, serr := root.Stat(part); serr != nil {
+			return fmt.Errorf("%s is %w", key[:i], ErrOutside)
+		}
+	}
+	return err
 }
 
 // errIrregular reports a folder, a pipe or the like where a file should be.

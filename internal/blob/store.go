@@ -90,6 +90,10 @@ type Store interface {
 // ErrConflict reports an object that is not as a condition demands.
 var ErrConflict = errors.New("the object is not as expected")
 
+// ErrOutside reports a symbolic link that leads out of a local store.
+// It is never followed.
+var ErrOutside = errors.New("a symbolic link that leads out of the folder and is not followed: put what it names there itself")
+
 // ErrUnsupported reports something that a store cannot do, or not safely: above
 // all a conditional write where the server ignores the condition.
 var ErrUnsupported = errors.New("the store cannot do that")
