@@ -146,7 +146,7 @@ func TestFaultsAreOvercomeOnS3(t *testing.T) {
 	s := s3test.Start(t)
 	s.Setenv(t)
 	for i, c := range killCases() {
-		if i%3 != 0 && *flagFaultsS3 == 1 {
+		if i%5 != 1 && *flagFaultsS3 == 1 {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {

@@ -206,7 +206,7 @@ func TestMasterPropertyOnOtherS3(t *testing.T) { masterPropertyOn(t, s3test.Othe
 
 func masterPropertyOn(t *testing.T, s *s3test.Server) {
 	s.Setenv(t)
-	for i := range max(*flagWorlds/10, 1) {
+	for i := range max(*flagWorlds/20, 1) {
 		seed := *flagSeed + 3*int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s)) })
 	}
