@@ -83,6 +83,9 @@ func (r *runner) s3() (err error) {
 			return err
 		}
 	}
+	if err := lake.SameAs(far); err != nil {
+		return err
+	}
 	rate := ratio(local, remote, measure.Wall)
 	r.find("s3", atLeast(rate, 0.8), "the server takes its part of the processors", "%.2f; %.2f times the CPU of reconcile", rate, ratio(remote, local, measure.CPU))
 	return far.Remove()

@@ -78,8 +78,8 @@ type Lake struct {
 	p    *Place
 	name string
 	env  []string
-	// emptied is called before a load from nothing.
-	emptied func() error
+	// remote is the folder in which the server of a lake on S3 keeps it.
+	remote string
 }
 
 // Lake returns a lake of local files.
@@ -113,10 +113,8 @@ func (l *Lake) Load() (measure.Sample, error) {
 	if err := os.RemoveAll(l.in("work")); err != nil {
 		return measure.Sample{}, err
 	}
-	if l.emptied != nil {
-		if err := l.emptied(); err != nil {
-			return measure.Sample{}, err
-		}
+	if err := os.RemoveAll(l.folder()); err != nil {
+		return measure.Sample{}, err
 	}
 	return l.Apply()
 }
@@ -124,15 +122,30 @@ func (l *Lake) Load() (measure.Sample, error) {
 // Same checks that the lake and what engines made are the same tables, and says
 // what it found.
 func (l *Lake) Same(engines ...string) error {
-	dirs := []string{l.in("work", "lake")}
+	dirs := []string{l.folder()}
 	for _, e := range engines {
 		dirs = append(dirs, l.p.in(e))
 	}
-	return l.p.b.run(l.p.b.program("compare", append([]string{"-check"}, dirs...)...))
+	return l.p.b.check(dirs...)
+}
+
+// SameAs checks that another lake has the same tables.
+func (l *Lake) SameAs(o *Lake) error { return l.p.b.check(l.folder(), o.folder()) }
+
+func (b *Bed) check(dirs ...string) error {
+	return b.run(b.program("compare", append([]string{"-check"}, dirs...)...))
+}
+
+// folder is where the tables lie.
+func (l *Lake) folder() string {
+	if l.remote != "" {
+		return l.remote
+	}
+	return l.in("work", "lake")
 }
 
 // LakeMB returns the size of the tables.
-func (l *Lake) LakeMB() (float64, error) { return measure.FolderMB(l.in("work", "lake"), ".parquet") }
+func (l *Lake) LakeMB() (float64, error) { return measure.FolderMB(l.folder(), ".parquet") }
 
 // StateMB returns the size of the state, its objects included.
 func (l *Lake) StateMB() (float64, error) {

@@ -104,9 +104,8 @@ func (r *Remote) upload() error {
 
 // Lake returns a lake on the server. Its state is on the local disk.
 func (r *Remote) Lake(name string) (*Lake, error) {
-	l := &Lake{p: r.p, name: name, env: r.server.Env()}
 	// The server keeps a bucket as a folder.
-	l.emptied = func() error { return os.RemoveAll(filepath.Join(r.server.Dir, "lake", "curated")) }
+	l := &Lake{p: r.p, name: name, env: r.server.Env(), remote: filepath.Join(r.server.Dir, "lake", "curated")}
 	return l, l.write(fmt.Sprintf(remote, l.p.b.o.Memory, r.server.Endpoint, r.server.Region))
 }
 
