@@ -39,12 +39,13 @@ func newDecoder(s *schema) *decoder {
 	return &decoder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
 }
 
-// records decodes n records into all columns. What the columns held is gone.
-func (d *decoder) records(p *filePlan, data []byte, n int) error {
+// records decodes records into all columns. What the columns held is gone.
+func (d *decoder) records(p *filePlan, records [][]byte) error {
 	d.aim(p, p.all)
-	if err := p.dec.DecodeRecords(data, n, p.dst); err != nil {
+	if err := p.dec.DecodeRecords(records, p.dst); err != nil {
 		return err
 	}
+	n := len(records)
 	d.settle(p, p.all, n)
 	d.rescue(n)
 	return nil

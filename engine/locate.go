@@ -118,7 +118,7 @@ func (l *locator) reject(p *filePlan, j *job, r lacking) error {
 	if l.whole == nil {
 		l.whole = newDecoder(l.dec.schema)
 	}
-	if err := l.whole.records(p, r.record, 1); err != nil {
+	if err := l.whole.records(p, [][]byte{r.record}); err != nil {
 		return err
 	}
 	b := l.whole.reject(p, r.target)

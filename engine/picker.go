@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 )
@@ -25,10 +23,9 @@ type picker struct {
 
 // packedSource is the picked records of one shape, and what becomes of them.
 type packedSource struct {
-	data  []byte
-	n     int
-	dec   *decoder
-	batch column.Batch
+	records [][]byte // of their chunks
+	dec     *decoder
+	batch   column.Batch
 }
 
 // add takes row i of a chunk.
@@ -37,15 +34,11 @@ func (p *picker) add(ch *rows.Chunk, i int) {
 	if ch.Packed() {
 		shape, record := ch.Record(i)
 		s := p.source(shape)
-		if s.n == 0 {
+		if len(s.records) == 0 {
 			p.open++
 		}
-		if cap(s.data)-len(s.data) < len(record) {
-			s.data = slices.Grow(s.data, len(s.data)+len(record))
-		}
-		s.data = append(s.data, record...)
-		src, row = &s.batch, uint32(s.n)
-		s.n++
+		src, row = &s.batch, uint32(len(s.records))
+		s.records = append(s.records, record)
 		p.bytes += len(record)
 	}
 	p.picks = append(p.picks, column.Pick{Src: p.index(src), Row: row})
@@ -78,7 +71,7 @@ func (p *picker) source(shape int) *packedSource {
 // settle decodes what is packed and names each source once.
 func (p *picker) settle() error {
 	for shape, s := range p.packed {
-		if s == nil || s.n == 0 {
+		if s == nil || len(s.records) == 0 {
 			continue
 		}
 		plan, err := p.plans.of(shape)
@@ -89,11 +82,11 @@ func (p *picker) settle() error {
 			s.dec = newDecoder(p.plans.schema)
 		}
 		before := s.dec.rescued
-		if err := s.dec.records(plan, s.data, s.n); err != nil {
+		if err := s.dec.records(plan, s.records); err != nil {
 			return err
 		}
 		p.rescued += s.dec.rescued - before
-		s.batch.N, s.batch.Cols = s.n, s.dec.cols
+		s.batch.N, s.batch.Cols = len(s.records), s.dec.cols
 	}
 	p.srcs = dedupSources(p.srcs, p.picks)
 	return nil
@@ -124,7 +117,7 @@ func (p *picker) own() int {
 func (p *picker) takeStraight() []column.Column {
 	cols := p.straight().Cols
 	for _, s := range p.packed {
-		if s != nil && s.n > 0 {
+		if s != nil && len(s.records) > 0 {
 			s.dec.cols = p.plans.schema.emptyPayload()
 		}
 	}
@@ -138,7 +131,8 @@ func (p *picker) reset() {
 	p.srcs = p.srcs[:0]
 	for _, s := range p.packed {
 		if s != nil {
-			s.data, s.n = s.data[:0], 0
+			clear(s.records)
+			s.records = s.records[:0]
 		}
 	}
 }

@@ -22,9 +22,10 @@ type Decoder struct {
 	ops    []op
 	r      renderer
 	text   []byte
-	budget int      // of text made from structured values, for each block
-	each   bool     // the budget is for each record instead
-	ends   []uint32 // of the records of the last block
+	budget int // of text made from structured values, for each block
+	// records stand for the block, if not nil; each has the budget.
+	records [][]byte
+	ends    []uint32 // of the records of the last block
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
@@ -90,21 +91,18 @@ func (r Records) Record(i int) []byte {
 	return r.Data[from:r.Ends[i]]
 }
 
-// DecodeRecords is Decode for records that Locate found, in any choice and order,
-// one behind the other. What Locate decoded or skipped without an error is
-// decoded without one here.
-func (d *Decoder) DecodeRecords(data []byte, count int, dst []*column.Column) error {
-	if err := d.bind(count, dst); err != nil {
+// DecodeRecords is Decode for records that Locate found, in any choice and
+// order. What Locate decoded or skipped without an error is decoded without one
+// here.
+func (d *Decoder) DecodeRecords(records [][]byte, dst []*column.Column) error {
+	if err := d.bind(len(records), dst); err != nil {
 		return err
 	}
-	d.each = true
-	row, field, err := d.run(data, count)
-	d.each = false
-	switch {
-	case err != nil:
-		return fmt.Errorf("decoding Avro record %d of %d, field %q: %w", row, count, d.head.fields[field].Name, err)
-	case d.r.left() > 0:
-		return fmt.Errorf("decoding Avro: %d bytes are left behind %d records", d.r.left(), count)
+	d.records = records
+	row, field, err := d.run(nil, len(records))
+	d.records = nil
+	if err != nil {
+		return fmt.Errorf("decoding Avro record %d of %d, field %q: %w", row, len(records), d.head.fields[field].Name, err)
 	}
 	return nil
 }
@@ -153,8 +151,9 @@ func (d *Decoder) bind(count int, dst []*column.Column) error {
 func (d *Decoder) rows(count int) (row, field int, err error) {
 	buf, pos := d.r.buf, 0
 	for row = range count {
-		if d.each {
-			d.r.budget = d.budget
+		if d.records != nil {
+			buf, pos = d.records[row], 0
+			d.r.reader = reader{buf: buf, budget: d.budget}
 		}
 		for field = range d.ops {
 			o := &d.ops[field]
@@ -190,6 +189,9 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 				return row, field, err
 			}
 			pos = d.r.pos
+		}
+		if d.records != nil && pos != len(buf) {
+			return row, field, errLength
 		}
 		d.ends[row] = uint32(pos)
 	}

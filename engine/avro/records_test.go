@@ -54,13 +54,13 @@ func TestDecodeRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var order []int
-	var data []byte
+	var records [][]byte
 	for range 3 * n {
 		i := r.IntN(n)
-		order, data = append(order, i), append(data, recs.Record(i)...)
+		order, records = append(order, i), append(records, slices.Clone(recs.Record(i)))
 	}
 	some := columns()
-	if err := dec.DecodeRecords(data, len(order), some); err != nil {
+	if err := dec.DecodeRecords(records, some); err != nil {
 		t.Fatal(err)
 	}
 	for f := range whole {
@@ -71,11 +71,12 @@ func TestDecodeRecords(t *testing.T) {
 			}
 		}
 	}
-	if err := dec.DecodeRecords(data[:len(data)-1], len(order), columns()); err == nil {
-		t.Error("records that are cut were decoded")
-	}
-	if err := dec.DecodeRecords(append(slices.Clone(data), 0), len(order), columns()); err == nil {
-		t.Error("a byte too many was taken")
+	last := &records[len(records)-1]
+	for name, bad := range map[string][]byte{"cut": (*last)[:len(*last)-1], "too long": append(*last, 0), "empty": nil} {
+		*last = bad
+		if err := dec.DecodeRecords(records, columns()); err == nil {
+			t.Errorf("a record that is %s was decoded", name)
+		}
 	}
 }
 

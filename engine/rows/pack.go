@@ -129,15 +129,15 @@ func (s *Segment) blockEnd(lo, hi, group int) int {
 	return hi
 }
 
-// Grow makes room for about so many rows more, and for as many as there are, so
+// Grow makes room for so many rows more, and for half as many as there are, so
 // that rows are seldom moved.
 func (p *Pack) Grow(rows, bytes int) {
-	p.rows, p.ends, p.data = double(p.rows, rows), double(p.ends, rows), double(p.data, bytes)
+	p.rows, p.ends, p.data = room(p.rows, rows), room(p.ends, rows), room(p.data, bytes)
 }
 
-func double[T any](s []T, n int) []T {
+func room[T any](s []T, n int) []T {
 	if cap(s)-len(s) >= n {
 		return s
 	}
-	return slices.Grow(s, max(n, len(s)))
+	return slices.Grow(s, max(n, len(s)/2))
 }
