@@ -125,6 +125,7 @@ type Plan struct {
 	diags      hcl.Diagnostics
 	// manifestsKept says that a commit of this plan has stored the listing.
 	manifestsKept bool
+	seen          seenFiles
 }
 
 // Counts returns the numbers of the plan's last line.

@@ -151,8 +151,38 @@ func TestThousandsOfManifests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if got := asked(h.remote.gate); got["GET"] != 1 || got["LIST"] != 6+4 {
+	if got := asked(h.remote.gate); got["GET"] != 1 || got["HEAD"] != 0 || got["LIST"] != 6+1+4 { // pages of manifests, the dump, tables
 		t.Errorf("a plan with one new manifest asks for %v", got)
 	}
+	h.must()
+}
+
+// TestDumpsAreListed finds out about all files of a dump by one listing.
+func TestDumpsAreListed(t *testing.T) {
+	h, gate := gated(t, killConfig)
+	d := &model.Dump{ID: 1}
+	for table := range 5 {
+		var parts [][][]any
+		for i := range int64(10) {
+			parts = append(parts, [][]any{killEvent(i, i, 1, "/")})
+		}
+		d.Entries = append(d.Entries, killEvents(1, fmt.Sprintf("t%d", table), "event_id", true, parts...))
+	}
+	h.arrive(d)
+	h.remote.upload(t, h.dir+"/dumps")
+	gate.Rule(nil)
+	p, err := h.engine().Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got := asked(gate); got["HEAD"] > 1 || got["LIST"] != 1+1+5 {
+		t.Errorf("a plan with a dump of 50 files asks for %v", got)
+	}
+	h.must()
+	d = killDumps()[3]
+	d.Entries = append(d.Entries, killEvents(4, "t0", "event_id", true, [][]any{killEvent(99, int64(1), 1, "/")}))
+	d.Entries[1].Files[0].Key = "elsewhere/part.avro"
+	h.arrive(d)
 	h.must()
 }

@@ -356,6 +356,10 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	resync := int64(-1 << 63)
 	bad := map[int64]Hold{}
 	sizes := map[int64]int64{}
+	fresh := slices.DeleteFunc(slices.Clone(t.all), func(d delivery) bool { return applied[d.dump] || d.entry.Problem != "" })
+	if err := e.lookAt(ctx, p, fresh); err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
 	for _, d := range t.all {
 		if applied[d.dump] {
 			if !d.entry.Incremental && d.entry.Problem == "" {
@@ -451,9 +455,12 @@ func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d delive
 	if d.entry.Problem != "" {
 		return hold("", d.entry.Problem), 0, nil
 	}
+	if err := e.lookAt(ctx, p, []delivery{d}); err != nil {
+		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
+	}
 	size := int64(0)
 	for _, f := range d.entry.Files {
-		obj, err := e.source.Stat(ctx, f.Key)
+		obj, err := p.seen.files[f.Key].obj, p.seen.files[f.Key].err
 		if errors.Is(err, fs.ErrNotExist) {
 			return hold(f.Key, "the manifest lists this file, but it is not there"), 0, nil
 		}

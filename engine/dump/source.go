@@ -224,6 +224,11 @@ func (s *Source) Stat(ctx context.Context, key string) (blob.Object, error) {
 	return s.store.Stat(ctx, key)
 }
 
+// ListFolder returns all files below a folder of the source.
+func (s *Source) ListFolder(ctx context.Context, folder string) ([]blob.Object, error) {
+	return s.store.List(ctx, folder)
+}
+
 // Open opens a file of the source. The handle's Object tells which content it
 // reads; reading fails rather than going on in another.
 func (s *Source) Open(ctx context.Context, key string) (blob.Handle, error) {

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/internal/blob"
+)
+
+// statsAtOnce hides the latency of a source behind a network.
+const statsAtOnce = 16
+
+// seenFile is what is known of a part file, or why nothing is.
+type seenFile struct {
+	obj blob.Object
+	err error
+}
+
+// seenFiles are the part files that a plan has looked at, by key, and the
+// folders of dumps that it has listed.
+type seenFiles struct {
+	mu     sync.Mutex
+	files  map[string]seenFile
+	listed map[string]bool
+}
+
+// lookAt finds out about the files of deliveries. On S3 the folder of a dump is
+// listed, at the price of one request for all its tables; what a listing does
+// not show is asked for by itself, as files may come later than their manifest.
+func (e *Engine) lookAt(ctx context.Context, p *Plan, list []delivery) error {
+	s := &p.seen
+	if s.files == nil {
+		s.files, s.listed = map[string]seenFile{}, map[string]bool{}
+	}
+	if e.cfg.Source.S3 != nil {
+		if err := e.listDumps(ctx, s, list); err != nil {
+			return err
+		}
+	}
+	g := errgroup.Group{}
+	g.SetLimit(statsAtOnce)
+	asked := map[string]bool{}
+	for _, d := range list {
+		for _, f := range d.entry.Files {
+			if _, ok := s.files[f.Key]; ok || asked[f.Key] {
+				continue
+			}
+			asked[f.Key] = true
+		}
+	}
+	for key := range asked {
+		g.Go(func() error {
+			obj, err := e.source.Stat(ctx, key)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.files[key] = seenFile{obj, err}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// listDumps lists the folders of dumps that were not listed before.
+func (e *Engine) listDumps(ctx context.Context, s *seenFiles, list []delivery) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(statsAtOnce)
+	for _, d := range list {
+		folder := fmt.Sprintf("sync_%d", d.dump)
+		if s.listed[folder] || !d.liesIn(folder) {
+			continue
+		}
+		s.listed[folder] = true
+		g.Go(func() error {
+			objects, err := e.source.ListFolder(gctx, folder)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("list the files of dump %d: %w", d.dump, err)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, o := range objects {
+				s.files[o.Key] = seenFile{obj: o}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// liesIn reports whether a file of the delivery lies in a folder.
+func (d delivery) liesIn(folder string) bool {
+	for _, f := range d.entry.Files {
+		if strings.HasPrefix(f.Key, folder+"/") {
+			return true
+		}
+	}
+	return false
+}
