@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
@@ -144,17 +147,9 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *
 	if err := e.announce(ctx, lineage, roots, p, t, false); err != nil {
 		return err
 	}
-	pins := map[place]string{}
-	for _, s := range p.Steps {
-		sk, err := e.openSink(s.Sink, "")
-		if err != nil {
-			return err
-		}
-		obj, err := sk.Publish(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
-		if err != nil {
-			return err
-		}
-		pins[place{s.Sink, s.Path}] = obj.Pin
+	pins, err := e.carryOut(ctx, p.Steps)
+	if err != nil {
+		return err
 	}
 	if err := e.announce(ctx, lineage, roots, p, t, true); err != nil {
 		return err
@@ -175,6 +170,44 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *
 		}
 	}
 	return nil
+}
+
+// stepsAtOnce hides the latency of a sink behind a network.
+const stepsAtOnce = 8
+
+// carryOut carries out the steps of a publish list, all moves before the first
+// removal, and returns the pins of what is there then.
+func (e *Engine) carryOut(ctx context.Context, steps []state.Step) (map[place]string, error) {
+	for _, s := range steps {
+		if _, err := e.openSink(s.Sink, ""); err != nil {
+			return nil, err
+		}
+	}
+	var mu sync.Mutex
+	pins := map[place]string{}
+	for _, removals := range []bool{false, true} {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(stepsAtOnce)
+		for _, s := range steps {
+			if (s.Staged == "") != removals {
+				continue
+			}
+			g.Go(func() error {
+				obj, err := e.sinks[s.Sink].Publish(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				pins[place{s.Sink, s.Path}] = obj.Pin
+				return nil
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return nil, err
+		}
+	}
+	return pins, nil
 }
 
 // publishRoots lists the sinks that a commit concerns.
