@@ -70,10 +70,7 @@ func (m *userMerger) flush() error {
 		out.Cols[n-2].Ints = append(out.Cols[n-2].Ints, m.r.ids[rank])
 	}
 	for c := range s.payload[:last] {
-		if out.Cols[1+c].Dict == nil && out.Cols[1+c].Type.Kind() == column.KindBytes {
-			out.Cols[1+c].Dict = column.NewDict()
-		}
-		m.g.Column(&out.Cols[1+c], []*column.Column{&f.cols[c]}, f.from[c])
+		m.g.ColumnInto(&out.Cols[1+c], []*column.Column{&f.cols[c]}, f.from[c], 0)
 	}
 	f.rescue(&out.Cols[n-1])
 	m.reset()
@@ -84,7 +81,10 @@ func (m *userMerger) flush() error {
 func (m *userMerger) cast(f *userFold) {
 	last := len(f.s.payload) - 1
 	f.cols = make([]column.Column, last)
-	into := m.own()
+	into := -1
+	if len(m.srcs) == 1 { // else the one dictionary would come to hold all values of all sources
+		into = m.own()
+	}
 	notes := column.Column{Dict: column.NewDict()}
 	m.g.Column(&notes, m.columns(storedNotes), m.picks)
 	marks := f.readNotes(&notes)
@@ -100,6 +100,8 @@ func (m *userMerger) cast(f *userFold) {
 			fails = column.CastTimestamp(&src, dst)
 		case isIDName(p.fold) && p.typ == typeInt64:
 			fails = append(column.CastID(&src, dst), marks.floats(p.fold, &src, dst)...)
+		case p.typ == typeString && len(src.Dict.Invalid()) == 0:
+			*dst = src
 		default:
 			fails = column.Cast(&src, p.typ, dst)
 		}

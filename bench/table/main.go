@@ -1,4 +1,4 @@
-// Command table measures what issue 5 asks for and prints its table, with what
+// Command table measures what the goals of speed are about and prints a table, with what
 // is to be reached beside what was measured here and now:
 //
 //	go run ./bench/table -python venv/bin/python

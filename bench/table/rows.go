@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// row is a row of the table of issue 5.
+// row is a row of the table.
 type row struct {
 	name     string
 	title    string
