@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"reconcile/config"
+	"reconcile/engine/rows"
+	"reconcile/state"
+)
+
+// Rows of a table with masks wait in scratch files that cannot be read; those of
+// other tables are only compressed.
+func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
+	value := bytes.Repeat([]byte("ada@example.com;"), 3)
+	for name, c := range map[string]struct {
+		schema   *schema
+		readable bool
+	}{
+		"no mask": {&schema{payload: []payload{{}}}, true},
+		"hmac":    {&schema{payload: []payload{{}, {mask: config.MaskHMAC}}}, false},
+		"null":    {&schema{payload: []payload{{mask: config.MaskNull}}}, false},
+		"drop":    {&schema{payload: []payload{{}}, dropped: []state.Column{{Delivered: "email"}}}, false},
+	} {
+		dir := t.TempDir()
+		g := newIngest(c.schema, limits{workers: 1, scratch: dir})
+		l := &locator{}
+		l.pack.Add(rows.Row{Raw: 1, Key: 1}, 0, value)
+		if err := g.seal(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("%s: %v, %v", name, files, err)
+		}
+		data, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Contains(data, []byte("ada@example.com")); got != c.readable {
+			t.Errorf("%s: readable %v", name, got)
+		}
+		if err := g.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
