@@ -400,15 +400,18 @@ func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*ch
 		return r.mappingTable(ctx)
 	case ofConfig && class == ClassMetadata:
 		return r.metadataOnly(ctx)
-	case r.kind == kindUsers:
-		return r.users(ctx)
-	case ofConfig || r.old == nil || r.asNew || r.env.noDelta || r.resyncs():
-		r.startOver()
-		return r.bulk(ctx)
 	}
-	c, err := r.delta(ctx)
+	whole, delta := r.bulk, r.delta
+	if r.kind == kindUsers {
+		whole, delta = r.users, r.usersDelta
+	}
+	if ofConfig || r.old == nil || r.asNew || r.env.noDelta || r.resyncs() {
+		r.startOver()
+		return whole(ctx)
+	}
+	c, err := delta(ctx)
 	if errors.Is(err, errTooLarge) {
-		return r.bulk(ctx)
+		return whole(ctx)
 	}
 	return c, err
 }
@@ -420,7 +423,7 @@ func (r *tableRun) resyncs() bool {
 
 // startOver drops stored rows unread where a resync makes all of them void.
 func (r *tableRun) startOver() {
-	if r.old == nil || !r.hasFloor {
+	if r.old == nil || !r.hasFloor || r.kind == kindUsers {
 		return
 	}
 	for _, a := range r.old.Applied {

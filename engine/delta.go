@@ -54,10 +54,11 @@ func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
 	for _, p := range r.oldParts {
 		d.byOrd[p.Ordinal], d.byValue[partValue(p)] = p, p
 	}
-	if err := d.read(ctx); err != nil {
-		return nil, errors.Join(err, d.ing.close())
-	}
+	d.ing = newIngest(r.schema, r.env.lim)
 	defer func() { err = errors.Join(err, d.ing.close()) }()
+	if err := r.readDelta(ctx, d.ing); err != nil {
+		return nil, err
+	}
 	d.changed = identity.Diff(r.oldMapping, r.newMapping)
 	contested, err := d.contest(ctx)
 	if err != nil {
@@ -69,15 +70,14 @@ func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
 	return d.write(ctx)
 }
 
-// read decodes the pending dumps. What would spill is too much.
-func (d *deltaRun) read(ctx context.Context) error {
-	d.ing = newIngest(d.schema, d.env.lim)
-	d.ing.failCasts = d.failCasts
-	d.ing.progress = func(rows, bytes int64) { d.env.progress(d.cfg.Name, rows, bytes) }
-	if err := d.ing.avroFiles(ctx, d.env.source, d.files()); err != nil {
+// readDelta reads the pending dumps. What would spill is too much.
+func (r *tableRun) readDelta(ctx context.Context, ing *ingest) error {
+	ing.failCasts = r.failCasts
+	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
+	if err := ing.avroFiles(ctx, r.env.source, r.files()); err != nil {
 		return err
 	}
-	for _, s := range d.ing.segments {
+	for _, s := range ing.segments {
 		if s.Rows() == nil {
 			return errTooLarge
 		}

@@ -178,7 +178,7 @@ func (r *tableRun) newTable() *state.Table {
 	if r.old != nil {
 		t.Applied = slices.Clone(r.old.Applied)
 		t.Generation, t.NextOrdinal = r.old.Generation, r.old.NextOrdinal
-		t.Index, t.Users = slices.Clone(r.old.Index), r.old.Users
+		t.Index, t.Users, t.UserRuns = slices.Clone(r.old.Index), r.old.Users, slices.Clone(r.old.UserRuns)
 		for _, q := range r.old.Quarantine {
 			if r.live(q.Dump) {
 				t.Quarantine = append(t.Quarantine, q)

@@ -144,10 +144,14 @@ type objectReader struct {
 }
 
 func (r *tableRun) openObject(ctx context.Context, ref state.Ref, want []column.Column) (sinks.Reader, error) {
-	return openObjectRows(ctx, r.env.store, ref, want)
+	rd, err := openObjectRows(ctx, r.env.store, ref, want)
+	if err != nil {
+		return nil, err
+	}
+	return rd, nil
 }
 
-func openObjectRows(ctx context.Context, store *state.Store, ref state.Ref, want []column.Column) (sinks.Reader, error) {
+func openObjectRows(ctx context.Context, store *state.Store, ref state.Ref, want []column.Column) (*objectReader, error) {
 	obj, err := store.OpenObject(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -165,10 +169,14 @@ func (o *objectReader) Next(context.Context) (*column.Batch, error) {
 	}
 	b := &column.Batch{}
 	if err := o.pq.ReadRowGroup(o.group, o.want, b); err != nil {
-		return nil, fmt.Errorf("object %s of the state: %w", o.obj.Ref().Digest, err)
+		return nil, o.broken(err)
 	}
 	o.group++
 	return b, nil
+}
+
+func (o *objectReader) broken(err error) error {
+	return fmt.Errorf("object %s of the state: %w", o.obj.Ref().Digest, err)
 }
 
 func (o *objectReader) Close() error { return o.obj.Close() }

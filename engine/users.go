@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
-	"strings"
 
 	"reconcile/config"
 	"reconcile/engine/merge"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
-	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -65,7 +61,17 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	if err := ing.avroFiles(ctx, r.env.source, r.files()); err != nil {
 		return nil, err
 	}
-	latest, err := r.latestUsers(ctx, stored, ing, groups)
+	var kept []rows.Cursor
+	if r.old != nil && !r.asNew {
+		if kept, err = r.keptRuns(ctx, stored, r.old.KeptUsers(), nil); err != nil {
+			return nil, err
+		}
+	}
+	w, err := openObject(r.attempt.store, stored.storedColumns(), r.attempt.parallel)
+	if err != nil {
+		return nil, err
+	}
+	latest, err := r.latestUsers(ctx, &userKeeper{r: r, s: stored, w: w, groups: groups}, kept, ing)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +79,19 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.usersChange(ctx, ing, p, func(t *state.Table) { t.Users, t.UserRuns = latest.Ref, nil }, latest)
+}
+
+// usersChange describes the new users table: its one partition, and what is kept
+// of it.
+func (r *tableRun) usersChange(ctx context.Context, ing *ingest, p *part, keep func(*state.Table), kept ...*state.Sealed) (*change, error) {
 	c := r.newChange(ing)
 	c.all = true
 	if len(p.record.Files) > 0 {
 		c.parts = []*part{p}
 	}
-	c.table.Users = latest.Ref
-	c.objects = append(c.objects, latest)
+	keep(c.table)
+	c.objects = append(c.objects, kept...)
 	if err := r.finish(ctx, c, ing); err != nil {
 		return nil, err
 	}
@@ -87,49 +99,46 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	return c, nil
 }
 
-// latestUsers merges the kept rows with the delivered ones, writes the result
-// as the new kept rows and hands it on to be grouped.
-func (r *tableRun) latestUsers(ctx context.Context, s *schema, ing, groups *ingest) (*state.Sealed, error) {
-	cursors, err := r.keptUsers(ctx, s)
-	if err != nil {
-		return nil, err
-	}
+// latestUsers merges kept rows, whose cursors it closes, with the delivered ones.
+// The keeper takes the latest of each raw user. What it wrote is returned.
+func (r *tableRun) latestUsers(ctx context.Context, k *userKeeper, kept []rows.Cursor, ing *ingest) (*state.Sealed, error) {
+	cursors := kept
 	for _, seg := range ing.segments {
 		if c := seg.Open(0); c != nil {
 			cursors = append(cursors, c)
 		}
 	}
-	w, err := openObject(r.attempt.store, s.storedColumns(), r.attempt.parallel)
-	if err != nil {
+	k.plans = plans{schema: k.s, shapes: ing.shapes}
+	err := merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
+	err = errors.Join(err, k.end(ctx))
+	ing.rescued += k.rescued
+	if k.w == nil {
 		return nil, err
 	}
-	k := &userKeeper{r: r, s: s, w: w, groups: groups}
-	k.plans = plans{schema: s, shapes: ing.shapes}
-	err = merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
-	if err = errors.Join(err, k.end(ctx)); err != nil {
-		return nil, errors.Join(err, w.obj.Abort())
+	if err != nil {
+		return nil, errors.Join(err, k.w.obj.Abort())
 	}
-	obj, err := w.close(ctx)
+	obj, err := k.w.close(ctx)
 	if err != nil {
 		return nil, err
 	}
 	obj.Ref.Rows = k.n
-	ing.rescued += k.rescued
 	return obj, nil
 }
 
 // userKeeper picks the latest row of each raw user from rows sorted by raw user.
 type userKeeper struct {
 	picker
-	r      *tableRun
-	s      *schema
-	w      *shadowWriter
-	groups *ingest
-	best   rows.Row
-	chunk  *rows.Chunk // that best is row at of
-	at     int
-	g      column.Gatherer
-	n      int64
+	r       *tableRun
+	s       *schema
+	w       *shadowWriter // takes the rows to be kept; nil if none are
+	groups  *ingest       // takes the rows to be grouped
+	members *ascending    // raw users to be grouped; nil for all
+	best    rows.Row
+	chunk   *rows.Chunk // that best is row at of
+	at      int
+	g       column.Gatherer
+	n       int64
 }
 
 func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
@@ -196,8 +205,10 @@ func (k *userKeeper) flush(ctx context.Context) error {
 			k.g.ColumnInto(&out.Cols[2+i], k.columns(p.Name), k.picks, into)
 		}
 	}
-	if err := k.w.Write(ctx, out); err != nil {
-		return err
+	if k.w != nil {
+		if err := k.w.Write(ctx, out); err != nil {
+			return err
+		}
 	}
 	if err := k.regroup(ctx, out); err != nil {
 		return err
@@ -210,135 +221,25 @@ func (k *userKeeper) flush(ctx context.Context) error {
 // regroup hands the rows of out on, to be sorted by canonical user. out is given
 // away.
 func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
-	rs := make([]rows.Row, out.N)
+	rs := make([]rows.Row, 0, out.N)
 	for i, m := range k.meta {
-		rs[i] = rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(i)}
+		if k.members == nil || k.members.has(m.Raw) {
+			rs = append(rs, rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(i)})
+		}
 	}
 	return k.groups.keep(ctx, rows.NewSegment(rs, &column.Batch{N: out.N, Cols: out.Cols[2:], Own: true}))
 }
 
-// keptUsers opens the rows that the state keeps, as the new schema has them.
-func (r *tableRun) keptUsers(ctx context.Context, s *schema) ([]rows.Cursor, error) {
-	if r.old == nil || r.asNew || r.old.Users.IsZero() {
-		return nil, nil
-	}
-	have := map[string]state.Column{}
-	for _, c := range r.old.Columns {
-		if c.Mask != string(config.MaskDrop) {
-			have[fold(c.Delivered)] = c
-		}
-	}
-	want := s.storedColumns()[:2]
-	keys := map[string][]byte{}
-	for _, p := range s.payload {
-		c, ok := have[p.fold]
-		if p.fold != colRescued && (!ok || p.mask == config.MaskNull) {
-			continue
-		}
-		if p.mask == config.MaskHMAC && c.Mask == "" {
-			keys[p.Name] = p.key
-		}
-		want = append(want, column.Column{Name: p.Name})
-	}
-	rd, err := r.openObject(ctx, r.old.Users, want)
-	if err != nil {
-		return nil, err
-	}
-	return []rows.Cursor{&keptCursor{r: r, s: s, rd: rd, masks: keys}}, nil
-}
-
-// keptCursor reads the kept users in the order of their raw ids.
-type keptCursor struct {
-	r     *tableRun
-	s     *schema
-	rd    sinks.Reader
-	masks map[string][]byte // new masks, by column
-}
-
-func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
-	b, err := c.rd.Next(ctx)
-	if err != nil || b == nil {
-		return nil, err
-	}
-	for name, key := range c.masks {
-		column.MaskColumn(b.Col(name), key)
-	}
-	if err := c.s.maskNotes(b.Col(storedNotes)); err != nil {
-		return nil, err
-	}
-	b.Own = true
-	modified := b.Col(storedPrefix + colModified)
-	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
-	for i, raw := range b.Cols[0].Ints {
-		id := b.Cols[1].Ints[i]
-		if !c.r.live(id) {
-			continue
-		}
-		ver, err := rows.Version(c.r.rank[id], 0, 0)
-		if err != nil {
-			return nil, err
-		}
-		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: modifiedMillis(modified, i), Ver: ver, At: uint32(i)})
-	}
-	return ch, nil
-}
-
-// maskNotes takes out of the notes what the schema masks.
-func (s *schema) maskNotes(notes *column.Column) error {
-	clean := column.NewDict()
-	for i, code := range notes.Codes {
-		if code == 0 {
-			continue
-		}
-		items, err := column.SplitRescue(notes.Dict.Value(code))
-		if err != nil {
-			return fmt.Errorf("notes of a kept user: %w", err)
-		}
-		items = slices.DeleteFunc(items, func(it column.Rescued) bool {
-			return !strings.HasPrefix(it.Name, spellingKey) && !s.rescues(it.Name)
-		})
-		notes.Codes[i] = 0
-		if len(items) > 0 {
-			notes.Codes[i] = clean.Add(column.AppendRescue(nil, items))
-		}
-	}
-	notes.Dict = clean
-	return nil
-}
-
-func (c *keptCursor) Close() error { return c.rd.Close() }
-
-// modifiedMillis orders last_modified texts: the least int64 stands for null.
-func modifiedMillis(c *column.Column, i int) int64 {
-	if c == nil || c.IsNull(i) {
-		return math.MinInt64
-	}
-	ms, st := column.ParseTimestamp(c.Bytes(i))
-	if st != column.TimeOK {
-		return math.MinInt64
-	}
-	return ms
-}
-
 // writeUsers writes one row per canonical user.
-func (r *tableRun) writeUsers(ctx context.Context, groups *ingest) (_ *part, err error) {
-	p := &part{record: state.Partition{}}
-	m := &userMerger{r: r}
-	var data *multiWriter
-	m.write = func(b *column.Batch) error {
-		if data == nil {
-			if data, err = r.attempt.openData(ctx); err != nil {
-				return err
-			}
-		}
-		p.record.Rows += int64(b.N)
-		return data.Write(ctx, b)
-	}
-	defer func() {
-		if err != nil && data != nil {
-			data.abort()
-		}
-	}()
+func (r *tableRun) writeUsers(ctx context.Context, groups *ingest) (*part, error) {
+	w := &usersFile{r: r}
+	return w.end(r.mergeUsers(ctx, groups, func(b *column.Batch) error { return w.write(ctx, b) }))
+}
+
+// mergeUsers groups rows by canonical user and writes one row for each, in the
+// order of their ids.
+func (r *tableRun) mergeUsers(ctx context.Context, groups *ingest, write func(*column.Batch) error) error {
+	m := &userMerger{r: r, write: write}
 	var cursors []rows.Cursor
 	for _, s := range groups.segments {
 		if c := s.Open(0); c != nil {
@@ -346,15 +247,45 @@ func (r *tableRun) writeUsers(ctx context.Context, groups *ingest) (_ *part, err
 		}
 	}
 	if err := merge.Partition(ctx, cursors, m.add); err != nil {
+		return err
+	}
+	return m.flush()
+}
+
+// usersFile is the published file of the users while it is written. There is none
+// without a row.
+type usersFile struct {
+	r    *tableRun
+	data *multiWriter
+	rows int64
+}
+
+func (w *usersFile) open(ctx context.Context) (err error) {
+	if w.data == nil {
+		w.data, err = w.r.attempt.openData(ctx)
+	}
+	return err
+}
+
+func (w *usersFile) write(ctx context.Context, b *column.Batch) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	w.rows += int64(b.N)
+	return w.data.Write(ctx, b)
+}
+
+// end makes the file durable, or gives it up if err is not nil.
+func (w *usersFile) end(err error) (*part, error) {
+	p := &part{record: state.Partition{Rows: w.rows}}
+	if w.data == nil {
+		return p, err
+	}
+	if err != nil {
+		w.data.abort()
 		return nil, err
 	}
-	if err := m.flush(); err != nil {
-		return nil, err
-	}
-	if data == nil {
-		return p, nil
-	}
-	if err := r.attempt.closeData(data, "part-00000.parquet", p); err != nil {
+	if err := w.r.attempt.closeData(w.data, "part-00000.parquet", p); err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
 	return p, nil

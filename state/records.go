@@ -82,6 +82,16 @@ type Table struct {
 	OnCastError    string      `cbor:"22,keyasint,omitempty"`
 	Spelling       []string    `cbor:"23,keyasint,omitempty"` // columns, folded, that came in several spellings
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
+	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
+}
+
+// KeptUsers returns the objects that hold the latest row of each raw user. Some
+// of them can hold an older one, too.
+func (t *Table) KeptUsers() []Ref {
+	if t.Users.IsZero() {
+		return nil
+	}
+	return append([]Ref{t.Users}, t.UserRuns...)
 }
 
 // DumpRef is an object that belongs to one dump of a table.

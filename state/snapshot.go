@@ -60,8 +60,13 @@ func (s *Snapshot) Refs() iter.Seq[Ref] {
 			return
 		}
 		for _, t := range s.Tables {
-			if !each(t.Mapping) || !each(t.Users) {
+			if !each(t.Mapping) {
 				return
+			}
+			for _, r := range t.KeptUsers() {
+				if !each(r) {
+					return
+				}
 			}
 			for _, r := range t.Index {
 				if !each(r) {

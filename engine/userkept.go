@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/state"
+)
+
+// keptUsers opens the rows that a run of the kept users holds, as the new schema
+// has them: all of them, or those of some raw users, who are sorted.
+func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only []int64) (rows.Cursor, error) {
+	have := map[string]state.Column{}
+	for _, c := range r.old.Columns {
+		if c.Mask != string(config.MaskDrop) {
+			have[fold(c.Delivered)] = c
+		}
+	}
+	want := s.storedColumns()[:2]
+	keys := map[string][]byte{}
+	for _, p := range s.payload {
+		c, ok := have[p.fold]
+		if p.fold != colRescued && (!ok || p.mask == config.MaskNull) {
+			continue
+		}
+		if p.mask == config.MaskHMAC && c.Mask == "" {
+			keys[p.Name] = p.key
+		}
+		want = append(want, column.Column{Name: p.Name})
+	}
+	rd, err := openObjectRows(ctx, r.env.store, run, want)
+	if err != nil {
+		return nil, err
+	}
+	c := &keptCursor{r: r, s: s, rd: rd, masks: keys}
+	if only != nil {
+		c.only = &ascending{only}
+	}
+	return c, nil
+}
+
+// keptRuns opens runs of the kept users. Of a raw user the newest of all rows
+// counts.
+func (r *tableRun) keptRuns(ctx context.Context, s *schema, runs []state.Ref, only []int64) ([]rows.Cursor, error) {
+	var out []rows.Cursor
+	for _, run := range runs {
+		c, err := r.keptUsers(ctx, s, run, only)
+		if err != nil {
+			for _, c := range out {
+				err = errors.Join(err, c.Close())
+			}
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// keptCursor reads kept users in the order of their raw ids.
+type keptCursor struct {
+	r     *tableRun
+	s     *schema
+	rd    *objectReader
+	masks map[string][]byte // new masks, by column
+	only  *ascending        // raw users whose rows alone are wanted; nil for all
+}
+
+func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
+	if err := c.skip(); err != nil {
+		return nil, err
+	}
+	b, err := c.rd.Next(ctx)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	for name, key := range c.masks {
+		column.MaskColumn(b.Col(name), key)
+	}
+	if err := c.s.maskNotes(b.Col(storedNotes)); err != nil {
+		return nil, err
+	}
+	b.Own = true
+	modified := b.Col(storedPrefix + colModified)
+	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
+	for i, raw := range b.Cols[0].Ints {
+		id := b.Cols[1].Ints[i]
+		if !c.r.live(id) || c.only != nil && !c.only.has(raw) {
+			continue
+		}
+		ver, err := rows.Version(c.r.rank[id], 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: modifiedMillis(modified, i), Ver: ver, At: uint32(i)})
+	}
+	return ch, nil
+}
+
+// skip passes over row groups without a wanted user.
+func (c *keptCursor) skip() error {
+	if c.only == nil {
+		return nil
+	}
+	for o := c.rd; o.group < o.pq.RowGroups(); o.group++ {
+		var b column.Batch
+		if err := o.pq.ReadRowGroup(o.group, o.want[:1], &b); err != nil {
+			return o.broken(err)
+		}
+		ahead := *c.only
+		if slices.ContainsFunc(b.Cols[0].Ints, ahead.has) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// maskNotes takes out of the notes what the schema masks.
+func (s *schema) maskNotes(notes *column.Column) error {
+	clean := column.NewDict()
+	for i, code := range notes.Codes {
+		if code == 0 {
+			continue
+		}
+		items, err := column.SplitRescue(notes.Dict.Value(code))
+		if err != nil {
+			return fmt.Errorf("notes of a kept user: %w", err)
+		}
+		items = slices.DeleteFunc(items, func(it column.Rescued) bool {
+			return !strings.HasPrefix(it.Name, spellingKey) && !s.rescues(it.Name)
+		})
+		notes.Codes[i] = 0
+		if len(items) > 0 {
+			notes.Codes[i] = clean.Add(column.AppendRescue(nil, items))
+		}
+	}
+	notes.Dict = clean
+	return nil
+}
+
+func (c *keptCursor) Close() error { return c.rd.Close() }
+
+// modifiedMillis orders last_modified texts: the least int64 stands for null.
+func modifiedMillis(c *column.Column, i int) int64 {
+	if c == nil || c.IsNull(i) {
+		return math.MinInt64
+	}
+	ms, st := column.ParseTimestamp(c.Bytes(i))
+	if st != column.TimeOK {
+		return math.MinInt64
+	}
+	return ms
+}

@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"reconcile/engine/identity"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// usersDelta is one pass over the users that takes only what changes: the groups
+// of the delivered users, and of those whose canonical user is another, are
+// merged anew, from the kept rows of their members. All other rows are taken over
+// from the published file. It gives the rows that a pass over all users gives.
+//
+// Invariants: the published file is sorted by user_id. A group is merged anew as
+// a whole: members holds every raw user whose canonical user is that of any of
+// them. The newest of a raw user's kept rows is its latest, whichever run of the
+// kept users has it.
+type usersDelta struct {
+	*tableRun
+	stored  *schema
+	ing     *ingest // delivered rows
+	groups  *ingest // rows of members
+	changed []int64 // raw users whose canonical user differs
+	members []int64 // raw users, sorted
+}
+
+// usersDelta brings the users table to its new state. Its cost is that of the
+// published file, not of merging all users.
+func (r *tableRun) usersDelta(ctx context.Context) (_ *change, err error) {
+	file, err := r.openUsersFile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	r.attempt.parallel = r.env.lim.workers
+	d := &usersDelta{tableRun: r, stored: r.schema.uncast()}
+	d.ing, d.groups = newIngest(d.stored, r.env.lim), newIngest(d.stored, r.env.lim)
+	d.ing.lim.memory /= 2
+	d.groups.lim.memory /= 2
+	defer func() { err = errors.Join(err, d.ing.close(), d.groups.close()) }()
+	if err := r.readDelta(ctx, d.ing); err != nil {
+		return nil, err
+	}
+	if err := d.affected(); err != nil {
+		return nil, err
+	}
+	runs, added, err := d.keep(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := d.publish(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return r.usersChange(ctx, d.ing, p, func(t *state.Table) { t.UserRuns = runs }, added...)
+}
+
+// openUsersFile opens the published file. Where there is not exactly one, all
+// users are merged.
+func (r *tableRun) openUsersFile(ctx context.Context) (sinks.GroupReader, error) {
+	var files []state.File
+	for _, p := range r.oldParts {
+		for _, f := range p.Files {
+			if f.Sink == r.readFrom {
+				files = append(files, f)
+			}
+		}
+	}
+	if len(files) != 1 || r.keptAgain() {
+		return nil, errTooLarge
+	}
+	rd, err := r.openData(ctx, files[0], r.schema.published())
+	if err != nil {
+		return nil, err
+	}
+	if g, ok := rd.(sinks.GroupReader); ok {
+		return g, nil
+	}
+	return nil, errors.Join(errTooLarge, rd.Close())
+}
+
+// keptAgain reports whether so much was added to the kept users that they are to
+// be written anew.
+func (r *tableRun) keptAgain() bool {
+	added := int64(0)
+	for _, run := range r.old.UserRuns {
+		added += run.Rows
+	}
+	return added > r.old.Users.Rows/4
+}
+
+// affected finds the members. If they are most users, all users are merged.
+func (d *usersDelta) affected() error {
+	var users []int64
+	for _, s := range d.ing.segments {
+		for _, row := range s.Rows() {
+			users = append(users, row.Raw)
+		}
+	}
+	d.changed = identity.Diff(d.oldMapping, d.newMapping)
+	d.members = identity.Expand(sortUnique(users), d.changed, d.oldMapping, d.newMapping)
+	if int64(len(d.members)) > d.old.Users.Rows/2 {
+		return errTooLarge
+	}
+	return nil
+}
+
+// keep picks the latest row of each member. What was delivered becomes a new run
+// of the kept users; with it runs are merged when there are too many.
+func (d *usersDelta) keep(ctx context.Context) (runs []state.Ref, added []*state.Sealed, err error) {
+	base, runs := []state.Ref{d.old.Users}, slices.Clone(d.old.UserRuns)
+	merged := []state.Ref{}
+	if d.ing.read > 0 && len(runs) >= d.env.lim.indexRuns {
+		merged, runs = runs, nil
+	}
+	cursors, err := d.keptRuns(ctx, d.stored, append(base, runs...), d.wanted())
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, err := d.keptRuns(ctx, d.stored, merged, nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeAll(cursors))
+	}
+	k := &userKeeper{r: d.tableRun, s: d.stored, groups: d.groups, members: &ascending{d.members}}
+	if d.ing.read > 0 {
+		if k.w, err = openObject(d.attempt.store, d.stored.storedColumns(), d.attempt.parallel); err != nil {
+			return nil, nil, errors.Join(err, closeAll(cursors), closeAll(whole))
+		}
+	}
+	obj, err := d.latestUsers(ctx, k, append(cursors, whole...), d.ing)
+	if err != nil || obj == nil {
+		return runs, nil, err
+	}
+	return append(runs, obj.Ref), []*state.Sealed{obj}, nil
+}
+
+// wanted returns the members whose kept rows matter: those of whom no newer row
+// than any kept one was delivered.
+func (d *usersDelta) wanted() []int64 {
+	newest := -1
+	for _, a := range d.old.Applied {
+		newest = max(newest, d.rank[a.Dump])
+	}
+	var renewed []int64
+	for _, s := range d.ing.segments {
+		for _, row := range s.Rows() {
+			if rows.DumpRank(row.Ver) > newest {
+				renewed = append(renewed, row.Raw)
+			}
+		}
+	}
+	done := ascending{sortUnique(renewed)}
+	return slices.DeleteFunc(slices.Clone(d.members), done.has)
+}
+
+// replaced returns, sorted, the canonical users whose published row does not stay.
+func (d *usersDelta) replaced() []int64 {
+	out := make([]int64, 0, len(d.members)+len(d.changed))
+	for _, raw := range d.members {
+		out = append(out, d.newMapping.Canon(raw))
+	}
+	for _, raw := range d.changed {
+		out = append(out, d.oldMapping.Canon(raw))
+	}
+	return sortUnique(out)
+}
+
+// publish writes the users' file: the merged rows, and those that stay.
+func (d *usersDelta) publish(ctx context.Context, file sinks.GroupReader) (*part, error) {
+	w := &usersFile{r: d.tableRun}
+	s := newUsersSplice(d.tableRun, file, w, d.replaced())
+	err := d.mergeUsers(ctx, d.groups, func(b *column.Batch) error { return s.take(ctx, b) })
+	if err == nil {
+		err = s.finish(ctx)
+	}
+	return w.end(err)
+}
+
+func closeAll(cursors []rows.Cursor) error {
+	var errs []error
+	for _, c := range cursors {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
