@@ -57,7 +57,7 @@ type lacking struct {
 func (l *locator) place(p *filePlan, shape int, j *job, recs avro.Records) error {
 	n, d := j.block.Count, l.dec
 	var lack []lacking
-	l.pack.Grow(n, len(recs.Data)+2*n)
+	l.pack.Grow(n)
 	for i := range n {
 		ver, err := rows.Version(j.file.rank, j.file.index, int(j.first)+i)
 		if err != nil {

@@ -13,43 +13,96 @@ type Pack struct {
 	// a scratch file of them is encrypted under a key that is kept nowhere.
 	Secret bool
 
-	rows []Row
-	ends []uint32 // of the records in data, by Row.At
-	data []byte
+	rows  []Row
+	slabs slabs
+	bytes int      // of the records
+	free  [][]byte // slabs that can be used again
 }
 
-// maxPack is how many bytes the records of a pack may have, so that their ends
-// fit 32 bits.
-const maxPack = 1 << 30
+// slabs hold records one behind the other. A record is in one slab, and its place
+// is the slab's number above slabBits bits of its offset there. What is added
+// moves nothing.
+type slabs [][]byte
+
+const (
+	slabBits  = 20
+	firstSlab = 64 << 10 // bytes; each slab has twice as many, up to 1<<slabBits
+)
+
+// maxSlabs is how many slabs a pack may have before it is full: few enough that
+// places fit 32 bits, whatever the last record takes.
+const maxSlabs = 1 << 10
 
 // Add takes a row. shape tells how its record is to be read; both come back
 // from Chunk.Record.
 func (p *Pack) Add(r Row, shape int, record []byte) {
-	r.At = uint32(len(p.ends))
-	p.data = append(binary.AppendUvarint(p.data, uint64(shape)), record...)
-	p.ends = append(p.ends, uint32(len(p.data)))
+	var head [binary.MaxVarintLen64]byte
+	h := binary.PutUvarint(head[:], uint64(shape))
+	n := h + len(record)
+	slab := p.room(n)
+	at := len(p.slabs[slab])
+	p.slabs[slab] = append(append(p.slabs[slab], head[:h]...), record...)
+	r.At, r.Size = uint32(slab<<slabBits|at), uint32(n)
+	p.bytes += n
 	p.rows = append(p.rows, r)
+}
+
+// room returns the number of a slab that has room for n bytes. A record that is
+// larger than a slab has one of its own, and with it the numbers of those that
+// it stands for.
+func (p *Pack) room(n int) int {
+	last := len(p.slabs) - 1
+	if last >= 0 && cap(p.slabs[last])-len(p.slabs[last]) >= n {
+		return last
+	}
+	size := min(firstSlab<<min(len(p.slabs), slabBits), 1<<slabBits)
+	switch f := len(p.free); {
+	case n > size:
+		p.slabs = append(p.slabs, make([]byte, 0, n))
+	case f > 0 && cap(p.free[f-1]) >= n:
+		p.slabs, p.free = append(p.slabs, p.free[f-1][:0]), p.free[:f-1]
+	default:
+		p.slabs = append(p.slabs, make([]byte, 0, size))
+	}
+	for i := n - 1; i >= 1<<slabBits; i -= 1 << slabBits {
+		p.slabs = append(p.slabs, nil)
+	}
+	return last + 1
 }
 
 // Len returns the number of rows.
 func (p *Pack) Len() int { return len(p.rows) }
 
 // Full reports whether p must be sealed before more is added to it.
-func (p *Pack) Full() bool { return len(p.data) >= maxPack }
+func (p *Pack) Full() bool { return len(p.slabs) >= maxSlabs }
 
 // rowSize is what a Row takes in memory.
 const rowSize = 40
 
 // Size returns how many bytes the rows take.
-func (p *Pack) Size() int { return (rowSize+4)*len(p.rows) + len(p.data) }
+func (p *Pack) Size() int { return rowSize*len(p.rows) + p.bytes }
 
 // Seal turns what was collected into a segment. p is empty afterwards.
 func (p *Pack) Seal() *Segment {
 	s := newSegment(p.rows)
-	s.data, s.ends, s.packed, s.secret = p.data, p.ends, true, p.Secret
-	s.memory = (rowSize+4)*cap(p.rows) + cap(p.data)
+	s.slabs, s.packed, s.secret = p.slabs, true, p.Secret
+	s.memory = rowSize * cap(p.rows)
+	for _, b := range p.slabs {
+		s.memory += cap(b)
+	}
 	*p = Pack{}
 	return s
+}
+
+// spareOf returns an empty pack with the memory of a segment.
+func spareOf(s *Segment) Pack {
+	p := Pack{rows: s.rows[:0]}
+	for _, b := range s.slabs {
+		if cap(b) == 1<<slabBits { // smaller ones are soon full
+			p.free = append(p.free, b)
+		}
+	}
+	return p
 }
 
 // Spare returns a pack with the memory of a packed segment that was spilled, an
@@ -63,14 +116,19 @@ func (s *Segment) Spare() Pack {
 // Record returns the record of Rows[i] of a chunk of packed rows and the shape
 // that it was added with.
 func (c *Chunk) Record(i int) (shape int, record []byte) {
-	at := c.Rows[i].At
-	from := uint32(0)
-	if at > 0 {
-		from = c.ends[at-1]
+	r := &c.Rows[i]
+	if c.slabs == nil {
+		record = c.block[r.At : r.At+r.Size]
+	} else {
+		record = c.slabs.record(r)
 	}
-	record = c.data[from:c.ends[at]]
 	n, k := binary.Uvarint(record)
 	return int(n), record[k:]
+}
+
+func (s slabs) record(r *Row) []byte {
+	at := r.At & (1<<slabBits - 1)
+	return s[r.At>>slabBits][at : at+r.Size]
 }
 
 // Packed reports whether the columns of the rows are records, not a batch.
@@ -81,24 +139,16 @@ func (c *Chunk) Packed() bool { return c.Batch == nil }
 func (s *Segment) appendBlock(dst []byte, lo, hi int) []byte {
 	end := uint32(0)
 	for _, r := range s.rows[lo:hi] {
-		end += s.recordSize(r.At)
+		end += r.Size
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Raw))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Key))
 		dst = binary.LittleEndian.AppendUint64(dst, r.Ver)
 		dst = binary.LittleEndian.AppendUint32(dst, end)
 	}
-	for _, r := range s.rows[lo:hi] {
-		to := s.ends[r.At]
-		dst = append(dst, s.data[to-s.recordSize(r.At):to]...)
+	for i := lo; i < hi; i++ {
+		dst = append(dst, s.slabs.record(&s.rows[i])...)
 	}
 	return dst
-}
-
-func (s *Segment) recordSize(at uint32) uint32 {
-	if at == 0 {
-		return s.ends[0]
-	}
-	return s.ends[at] - s.ends[at-1]
 }
 
 // blockHead is what a row takes in a block beside its record.
@@ -106,12 +156,14 @@ const blockHead = 28
 
 // readBlock makes a chunk of what appendBlock wrote; block becomes part of it.
 func readBlock(block []byte, n int, part int64) *Chunk {
-	ch := &Chunk{Rows: make([]Row, n), ends: make([]uint32, n), data: block[n*blockHead:]}
+	ch := &Chunk{Rows: make([]Row, n), block: block[n*blockHead:]}
+	at := uint32(0)
 	for i := range n {
 		h := block[i*blockHead : (i+1)*blockHead]
 		ch.Rows[i] = Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
-			Ver: binary.LittleEndian.Uint64(h[16:]), At: uint32(i)}
-		ch.ends[i] = binary.LittleEndian.Uint32(h[24:])
+			Ver: binary.LittleEndian.Uint64(h[16:]), At: at}
+		end := binary.LittleEndian.Uint32(h[24:])
+		ch.Rows[i].Size, at = end-at, end
 	}
 	return ch
 }
@@ -124,20 +176,15 @@ func (s *Segment) blockEnd(lo, hi, group int) int {
 		if size >= blockBytes || group > 0 && i-lo >= group {
 			return i
 		}
-		size += blockHead + int(s.recordSize(s.rows[i].At))
+		size += blockHead + int(s.rows[i].Size)
 	}
 	return hi
 }
 
-// Grow makes room for so many rows more, and for half as many as there are, so
-// that rows are seldom moved.
-func (p *Pack) Grow(rows, bytes int) {
-	p.rows, p.ends, p.data = room(p.rows, rows), room(p.ends, rows), room(p.data, bytes)
-}
-
-func room[T any](s []T, n int) []T {
-	if cap(s)-len(s) >= n {
-		return s
+// Grow makes room for so many rows more, and for as many as there are, so that
+// rows are seldom moved.
+func (p *Pack) Grow(n int) {
+	if cap(p.rows)-len(p.rows) < n {
+		p.rows = slices.Grow(p.rows, max(n, len(p.rows)))
 	}
-	return slices.Grow(s, max(n, len(s)/2))
 }

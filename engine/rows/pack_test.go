@@ -28,8 +28,11 @@ func pack(r *rand.Rand, n int) (*Segment, []packedRow) {
 	for i, row := range rs {
 		row.At = 0
 		want[i] = packedRow{row, r.IntN(3) * 100, strings.Repeat(fmt.Sprint(i), r.IntN(4))}
+		if n > 100 && r.IntN(200) == 0 { // about the size of slabs, and above
+			want[i].record = strings.Repeat("x", (1<<slabBits)/(1+r.IntN(9))-4+r.IntN(6)) + strings.Repeat("y", r.IntN(2)*r.IntN(5<<slabBits/2))
+		}
 		if i%10 == 0 {
-			p.Grow(10, 100)
+			p.Grow(10)
 		}
 		p.Add(row, want[i].shape, []byte(want[i].record))
 	}
@@ -68,7 +71,7 @@ func readPacks(t *testing.T, s *Segment) []packedRow {
 				t.Fatalf("row %d has verdict %d", ch.First+i, v)
 			}
 			shape, record := ch.Record(i)
-			row.At = 0
+			row.At, row.Size = 0, 0
 			out = append(out, packedRow{row, shape, string(record)})
 		}
 	}

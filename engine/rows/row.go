@@ -32,11 +32,12 @@ func Version(dump, file, row int) (uint64, error) {
 func DumpRank(v uint64) int { return int(v >> (fileBits + rowBits)) }
 
 // Row is what the engine must know of a row to place and judge it. At is its
-// place in the batch that holds its other columns.
+// place in the batch that holds its other columns, or, with Size, that of its
+// record.
 type Row struct {
 	Part, Raw, Key int64
 	Ver            uint64
-	At             uint32
+	At, Size       uint32
 }
 
 // Compare orders rows by (partition, raw user, key, version).

@@ -2,7 +2,6 @@ package rows
 
 import (
 	"context"
-	"slices"
 	"sort"
 	"sync/atomic"
 
@@ -50,8 +49,7 @@ type Segment struct {
 	file     *spillFile
 	packed   bool
 	secret   bool
-	ends     []uint32
-	data     []byte
+	slabs    slabs
 	packs    *packFile
 	spare    Pack
 }
@@ -66,7 +64,7 @@ func NewSegment(rs []Row, batch *column.Batch) *Segment {
 }
 
 func newSegment(rs []Row) *Segment {
-	slices.SortFunc(rs, Compare)
+	sortRows(rs)
 	s := &Segment{n: len(rs), rows: rs, Verdicts: NewVerdicts(len(rs))}
 	for i := 0; i < len(rs); {
 		j := i + 1
@@ -111,8 +109,9 @@ type Chunk struct {
 	Verdicts Verdicts
 	First    int // position of Rows[0] in Verdicts
 
-	ends []uint32 // of records in data, by Row.At
-	data []byte
+	// Of packed rows: their records, or the block of a scratch file that they are in.
+	slabs slabs
+	block []byte
 }
 
 // Verdict returns the verdict of Rows[i].
@@ -125,7 +124,7 @@ func (s *Segment) Part(part int64) *Chunk {
 	if !ok || s.spilled() {
 		return nil
 	}
-	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo, ends: s.ends, data: s.data}
+	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo, slabs: s.slabs}
 }
 
 func (s *Segment) find(part int64) (PartRange, bool) {

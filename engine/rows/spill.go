@@ -40,8 +40,8 @@ func (s *Segment) Spill(ctx context.Context, dir string, group int) error {
 	if s.packed {
 		p, err := s.spillPack(ctx, dir, group)
 		if err == nil {
-			s.spare = Pack{rows: s.rows[:0], ends: s.ends[:0], data: s.data[:0]}
-			s.packs, s.rows, s.ends, s.data = p, nil, nil, nil
+			s.spare = spareOf(s)
+			s.packs, s.rows, s.slabs = p, nil, nil
 		}
 		return err
 	}
