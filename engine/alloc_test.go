@@ -10,29 +10,27 @@ import (
 	"reconcile/engine/model"
 )
 
-// maxAllocs is how many allocations one more row may cost on the row path:
-// those of blocks, batches and growing buffers, spread over their rows.
-const maxAllocs = 0.1
-
 // TestAllocationsPerRow holds the number of allocations of an apply against
 // the number of its rows. What an apply costs anyway is in both measurements
-// and so in neither difference.
+// and so in neither difference. What a row may cost is little more than it did
+// when this was written: blocks, batches and growing buffers, spread over their rows.
 func TestAllocationsPerRow(t *testing.T) {
 	const few, many = 20_000, 60_000
 	for _, c := range []struct {
 		name string
 		base int // rows that are there before, in the same partitions
+		most float64
 	}{
-		{"bulk", 0},
-		{"delta", 40_000},
+		{"bulk", 0, 0.06},
+		{"delta", 40_000, 0.03},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			countApply(t, 100, 100) // what is allocated once in a process
 			a, b := countApply(t, c.base, few), countApply(t, c.base, many)
 			slope := (float64(b) - float64(a)) / (many - few)
 			t.Logf("%d allocations for %d rows, %d for %d: %.4f a row", a, few, b, many, slope)
-			if slope >= maxAllocs {
-				t.Errorf("%.3f allocations for every row, want less than %v", slope, maxAllocs)
+			if slope >= c.most {
+				t.Errorf("%.4f allocations for every row, want less than %v", slope, c.most)
 			}
 		})
 	}
