@@ -199,12 +199,12 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 	}
 	slices.Sort(marked)
 	base, at := 0, 0
+	var b column.Batch
 	for g := range s.groups {
 		p := &s.groups[g]
 		p.base, p.rows, p.lo, p.hi = base, counts[g], at, len(s.extra)
 		base += p.rows
-		b, err := s.file.Group(ctx, g, s.d.storedColumns()[:2])
-		if err != nil {
+		if err := s.file.Group(ctx, g, s.d.storedColumns()[:2], &b); err != nil {
 			return false, err
 		}
 		if g > 0 && b.N > 0 { // what is less than its first row is the group's before
@@ -272,8 +272,8 @@ func (s *splice) newUsers(ctx context.Context, g int) (map[string]*column.Column
 	if !s.groups[g].rekeyed {
 		return nil, nil
 	}
-	b, err := s.file.Group(ctx, g, []column.Column{{Name: colRawUser, Type: typeInt64}})
-	if err != nil {
+	var b column.Batch
+	if err := s.file.Group(ctx, g, []column.Column{{Name: colRawUser, Type: typeInt64}}, &b); err != nil {
 		return nil, err
 	}
 	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Cols[0].Ints}
@@ -295,11 +295,10 @@ func canonAll(ids []int64, canon func(int64) int64) {
 // merge decodes a row group and merges it with the extra rows.
 func (s *splice) merge(ctx context.Context, g int) error {
 	p := &s.groups[g]
-	b, err := s.file.Group(ctx, g, s.d.storedColumns())
-	if err != nil {
+	b := &column.Batch{Own: true}
+	if err := s.file.Group(ctx, g, s.d.storedColumns(), b); err != nil {
 		return err
 	}
-	b.Own = true
 	ch, err := s.d.storedChunk(b, partValue(s.old), s.marks.data, p.base, rows.Publish)
 	if err != nil {
 		return err

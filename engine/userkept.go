@@ -70,13 +70,14 @@ type keptCursor struct {
 	rd    *objectReader
 	masks map[string][]byte // new masks, by column
 	only  *ascending        // raw users whose rows alone are wanted; nil for all
+
+	users, group column.Batch // of a row group of which some rows are wanted
+	picks        []column.Pick
+	g            column.Gatherer
 }
 
 func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
-	if err := c.skip(); err != nil {
-		return nil, err
-	}
-	b, err := c.rd.Next(ctx)
+	b, err := c.read(ctx)
 	if err != nil || b == nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
 	for i, raw := range b.Cols[0].Ints {
 		id := b.Cols[1].Ints[i]
-		if !c.r.live(id) || c.only != nil && !c.only.has(raw) {
+		if !c.r.live(id) {
 			continue
 		}
 		ver, err := rows.Version(c.r.rank[id], 0, 0)
@@ -103,22 +104,41 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	return ch, nil
 }
 
-// skip passes over row groups without a wanted user.
-func (c *keptCursor) skip() error {
+// read returns the next rows that are wanted, in a batch of their own.
+func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 	if c.only == nil {
-		return nil
+		return c.rd.Next(ctx)
 	}
-	for o := c.rd; o.group < o.pq.RowGroups(); o.group++ {
-		var b column.Batch
-		if err := o.pq.ReadRowGroup(o.group, o.want[:1], &b); err != nil {
-			return o.broken(err)
+	for o := c.rd; o.group < o.pq.RowGroups(); {
+		group := o.group
+		o.group++
+		if err := o.pq.ReadRowGroup(group, o.want[:1], &c.users); err != nil {
+			return nil, o.broken(err)
 		}
-		ahead := *c.only
-		if slices.ContainsFunc(b.Cols[0].Ints, ahead.has) {
-			return nil
+		c.picks = c.picks[:0]
+		for i, raw := range c.users.Cols[0].Ints {
+			if c.only.has(raw) {
+				c.picks = append(c.picks, column.Pick{Row: uint32(i)})
+			}
 		}
+		if len(c.picks) == 0 {
+			continue
+		}
+		if err := o.pq.ReadRowGroup(group, o.want, &c.group); err != nil {
+			return nil, o.broken(err)
+		}
+		return c.picked(), nil
 	}
-	return nil
+	return nil, nil
+}
+
+// picked copies the picked rows of the group, whose memory is used again.
+func (c *keptCursor) picked() *column.Batch {
+	b := &column.Batch{N: len(c.picks), Cols: slices.Clone(c.rd.want)}
+	for i := range b.Cols {
+		c.g.Column(&b.Cols[i], []*column.Column{&c.group.Cols[i]}, c.picks)
+	}
+	return b
 }
 
 // maskNotes takes out of the notes what the schema masks.

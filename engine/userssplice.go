@@ -18,16 +18,19 @@ type usersSplice struct {
 	group  int       // rows of a row group
 	gone   ascending // canonical users whose published row does not stay
 
-	counts []int     // rows of the row groups of the file
-	at     int       // the row group that is next
-	users  []int64   // its users, nil before they are read
-	stay   []bool    // by row of it
-	dirty  bool      // one of them does not stay
-	extra  []userRow // new rows up to its last
+	counts []int        // rows of the row groups of the file
+	at     int          // the row group that is next
+	users  []int64      // its users, nil before they are read
+	ids    column.Batch // that they are in
+	stay   []bool       // by row of it
+	dirty  bool         // one of them does not stay
+	extra  []userRow    // new rows up to its last
 
 	rows []column.Pick // that wait to be written
 	from []*column.Batch
 	g    column.Gatherer
+	// spare is a batch of rows that are all written.
+	spare *column.Batch
 }
 
 // userRow is a row of a batch of published rows.
@@ -89,12 +92,11 @@ func (s *usersSplice) read(ctx context.Context) error {
 	if s.users != nil {
 		return nil
 	}
-	b, err := s.file.Group(ctx, s.at, s.schema.published()[:1])
-	if err != nil {
+	if err := s.file.Group(ctx, s.at, s.schema.published()[:1], &s.ids); err != nil {
 		return err
 	}
-	s.users, s.dirty = b.Cols[0].Ints, false
-	s.stay = slices.Grow(s.stay[:0], b.N)
+	s.users, s.dirty = s.ids.Cols[0].Ints, false
+	s.stay = slices.Grow(s.stay[:0], s.ids.N)
 	for _, user := range s.users {
 		gone := s.gone.has(user)
 		s.stay, s.dirty = append(s.stay, !gone), s.dirty || gone
@@ -125,11 +127,13 @@ func (s *usersSplice) write(ctx context.Context) error {
 
 // merge decodes the next row group and merges it with the new rows.
 func (s *usersSplice) merge(ctx context.Context) error {
-	b, err := s.file.Group(ctx, s.at, s.schema.published())
-	if err != nil {
+	b := s.spare
+	if s.spare = nil; b == nil {
+		b = &column.Batch{Own: true}
+	}
+	if err := s.file.Group(ctx, s.at, s.schema.published(), b); err != nil {
 		return err
 	}
-	b.Own = true
 	extra := s.extra
 	for i, user := range s.users {
 		for len(extra) > 0 && extra[0].from.Cols[0].Ints[extra[0].at] <= user {
@@ -144,10 +148,14 @@ func (s *usersSplice) merge(ctx context.Context) error {
 			}
 		}
 	}
-	if len(s.rows) < s.group/2 {
+	if len(s.rows) > 0 && len(s.rows) < s.group/2 {
 		return nil
 	}
-	return s.flush(ctx)
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.spare = b
+	return nil
 }
 
 // add takes a row. A row group can have half as many rows again as is usual, so

@@ -87,8 +87,9 @@ type GroupReader interface {
 	Reader
 	// Groups returns the number of rows of each row group.
 	Groups() []int
-	// Group reads columns of one row group, by the rules of Open and Next.
-	Group(ctx context.Context, group int, columns []column.Column) (*column.Batch, error)
+	// Group reads columns of one row group into a batch, by the rules of Open and
+	// Next. What the batch held is lost, its memory is used again.
+	Group(ctx context.Context, group int, columns []column.Column, into *column.Batch) error
 }
 
 // Copier is what a Writer can do beyond its interface: take rows over from

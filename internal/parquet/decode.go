@@ -76,6 +76,10 @@ func (d *columnReader) texts(codes []uint32, null []bool, present int, enc forma
 		}
 		d.r.ids = roomOf(d.r.ids, present)
 		vals = d.r.ids
+		if d.done == 0 && len(codes) < d.rows { // the other pages will be about like this one
+			share := (d.rows + len(codes) - 1) / len(codes)
+			d.c.Dict.Reserve(present*share, len(page)*share)
+		}
 		if err := d.addTexts(vals, page); err != nil {
 			return err
 		}

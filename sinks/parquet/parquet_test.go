@@ -305,7 +305,8 @@ func TestCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := old.Group(ctx, 2, cols()[:1])
+	b := &column.Batch{}
+	err = old.Group(ctx, 2, cols()[:1], b)
 	if err != nil || b.N != 30 || b.Cols[0].Ints[0] != 200 {
 		t.Fatalf("%v: %+v", err, b)
 	}

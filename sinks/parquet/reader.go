@@ -48,7 +48,8 @@ func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
 	if r.next >= r.f.RowGroups() {
 		return nil, ctx.Err()
 	}
-	b, err := r.Group(ctx, r.next, r.want)
+	b := &column.Batch{}
+	err := r.Group(ctx, r.next, r.want, b)
 	if err == nil {
 		r.next++
 	}
@@ -65,15 +66,14 @@ func (r *reader) Groups() []int {
 }
 
 // Group implements sinks.GroupReader.
-func (r *reader) Group(ctx context.Context, group int, columns []column.Column) (*column.Batch, error) {
+func (r *reader) Group(ctx context.Context, group int, columns []column.Column, into *column.Batch) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	b := &column.Batch{}
-	if err := r.f.ReadRowGroup(group, columns, b); err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.place, drifted(err))
+	if err := r.f.ReadRowGroup(group, columns, into); err != nil {
+		return fmt.Errorf("read %s: %w", r.place, drifted(err))
 	}
-	return b, nil
+	return nil
 }
 
 // drifted turns the store's word for a file that was replaced into the sink's.

@@ -63,7 +63,7 @@ type writer struct {
 }
 
 // Write adds rows. A batch that is no small part of a row group becomes one
-// without being copied.
+// without being copied, also if it has up to half as many rows again.
 func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 	if err := w.group.check(b); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
@@ -72,14 +72,17 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(b.N-from, w.o.RowGroup-w.group.rows.N)
-		if w.group.rows.N == 0 && n >= w.o.RowGroup/8 {
+		if n := b.N - from; w.group.rows.N == 0 && n >= w.o.RowGroup/8 {
+			if n >= w.o.RowGroup+w.o.RowGroup/2 { // the rest makes a row group, too
+				n = w.o.RowGroup
+			}
 			if err := w.emit(slice(&w.part, b, from, n)); err != nil {
 				return err
 			}
 			from += n
 			continue
 		}
+		n := min(b.N-from, w.o.RowGroup-w.group.rows.N)
 		w.group.add(b, from, n)
 		from += n
 		if w.group.rows.N >= w.o.RowGroup || w.group.memory() > w.o.RowGroupBytes {
