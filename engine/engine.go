@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/index"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/sinks"
@@ -49,7 +50,7 @@ type Tuning struct {
 
 const (
 	defaultGroupRows = 128 << 10
-	defaultHashBits  = 32
+	defaultHashBits  = index.HashBits
 	defaultIndexRuns = 8
 	// memoryShare is the part of memory_limit, without what the program takes
 	// anyway, that waiting rows may take; the rest is for decoding, encoding and

@@ -1,15 +1,20 @@
 package index
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
-// A block is, column by column: the number of users, the distances of their raw
-// ids (the first is in the directory), the number of entries of each, the
-// partitions (per user the first, then distances) as uvarints, and the hashes
-// as four bytes each, for they do not compress.
+// A block is, column by column: the bytes of a hash, as one byte; the number of
+// users, the distances of their raw ids (the first is in the directory), the
+// number of entries of each, the partitions (per user the first, then distances)
+// as uvarints; and the hashes, for they do not compress.
 
 // blockBuilder collects the columns of a block.
 type blockBuilder struct {
-	deltas, counts, parts, hashes []byte
+	deltas, counts, parts []byte
+	hashes                []uint32
+	widest                uint32 // all hashes together
 
 	info  blockInfo
 	users uint64
@@ -31,7 +36,8 @@ func (b *blockBuilder) add(e Entry) {
 		part -= b.last.Part
 	}
 	b.parts = binary.AppendUvarint(b.parts, uint64(part))
-	b.hashes = binary.LittleEndian.AppendUint32(b.hashes, e.Hash)
+	b.hashes = append(b.hashes, e.Hash)
+	b.widest |= e.Hash
 	b.count++
 	b.info.entries++
 	b.last = e
@@ -39,18 +45,22 @@ func (b *blockBuilder) add(e Entry) {
 
 // full reports whether the block has reached its size.
 func (b *blockBuilder) full() bool {
-	return len(b.deltas)+len(b.counts)+len(b.parts)+len(b.hashes) >= blockLimit
+	return len(b.deltas)+len(b.counts)+len(b.parts)+4*len(b.hashes) >= blockLimit
 }
 
 // finish appends the block to dst, says what it is, and begins a new one.
 func (b *blockBuilder) finish(dst []byte) ([]byte, blockInfo) {
 	b.counts = binary.AppendUvarint(b.counts, b.count)
 	start := len(dst)
+	width := max((bits.Len32(b.widest)+7)/8, 1)
+	dst = append(dst, byte(width))
 	dst = binary.AppendUvarint(dst, b.users)
 	dst = append(dst, b.deltas...)
 	dst = append(dst, b.counts...)
 	dst = append(dst, b.parts...)
-	dst = append(dst, b.hashes...)
+	for _, h := range b.hashes {
+		dst = append(dst, byte(h), byte(h>>8), byte(h>>16), byte(h>>24))[:len(dst)+width]
+	}
 	info := b.info
 	info.last = b.last.Raw
 	info.size = uint32(len(dst) - start)
@@ -65,17 +75,22 @@ type blockDecoder struct {
 	raws    []int64
 }
 
-// decode returns the entries of a block, valid until the next call.
-func (b *blockDecoder) decode(data []byte, k blockInfo) ([]Entry, error) {
+// decode returns the entries of a block of a run of that version, valid until the
+// next call.
+func (b *blockDecoder) decode(data []byte, k blockInfo, version byte) ([]Entry, error) {
 	if checksum(data) != k.sum {
 		return nil, damaged("checksum of a block")
 	}
+	width := 4
+	if version > 1 && len(data) > 0 {
+		width, data = int(data[0]), data[1:]
+	}
 	n := int(k.entries)
-	if n > len(data)/5 { // a partition and a hash take five bytes
+	if width < 1 || width > 4 || n > len(data)/(1+width) { // a partition takes a byte, too
 		return nil, damaged("content of a block")
 	}
-	at := len(data) - 4*n
-	d, hashes := decoder{b: data[:at]}, data[at:]
+	at := len(data) - width*n
+	d, hashes := decoder{b: data[:at]}, hashes{data[at:], width}
 	if err := b.users(&d, k); err != nil {
 		return nil, err
 	}
@@ -86,7 +101,26 @@ func (b *blockDecoder) decode(data []byte, k blockInfo) ([]Entry, error) {
 	if !decodePlaces(b.entries, b.raws, &d, hashes) || d.bad || len(d.b) > 0 {
 		return nil, damaged("content of a block")
 	}
+	if version == 1 { // hashes had 32 bits
+		for i := range b.entries {
+			b.entries[i].Hash >>= 32 - HashBits
+		}
+	}
 	return b.entries, nil
+}
+
+// hashes are those of a block, one after the other.
+type hashes struct {
+	data  []byte
+	width int
+}
+
+func (h hashes) at(i int) uint32 {
+	v := uint32(0)
+	for k, b := range h.data[i*h.width : (i+1)*h.width] {
+		v |= uint32(b) << (8 * k)
+	}
+	return v
 }
 
 // users reads the raw ids of a block.
@@ -113,7 +147,7 @@ func (b *blockDecoder) users(d *decoder, k blockInfo) error {
 
 // decodePlaces fills dst from the counts, partitions and hashes of a block and
 // reports whether they make an ascending list.
-func decodePlaces(dst []Entry, raws []int64, counts *decoder, hashes []byte) bool {
+func decodePlaces(dst []Entry, raws []int64, counts *decoder, all hashes) bool {
 	parts := *counts
 	for range raws {
 		parts.uvarint()
@@ -127,7 +161,7 @@ func decodePlaces(dst []Entry, raws []int64, counts *decoder, hashes []byte) boo
 		part, place := uint64(0), uint64(0)
 		for k := range n {
 			part += parts.uvarint()
-			e := Entry{Raw: raw, Part: uint32(part), Hash: binary.LittleEndian.Uint32(hashes[4*i:])}
+			e := Entry{Raw: raw, Part: uint32(part), Hash: all.at(i)}
 			if part>>32 != 0 || k > 0 && e.place() <= place {
 				return false
 			}

@@ -134,11 +134,11 @@ func FuzzBlock(f *testing.F) {
 	}
 	data, k := b.finish(nil)
 	f.Add(data, int64(1), int64(6), k.entries)
-	f.Add([]byte{1, 1, 0, 1, 2, 3, 4}, int64(5), int64(5), uint32(1))
+	f.Add([]byte{4, 1, 1, 0, 1, 2, 3, 4}, int64(5), int64(5), uint32(1))
 	f.Fuzz(func(t *testing.T, data []byte, first, last int64, n uint32) {
 		k := blockInfo{first: first, last: last, entries: n, sum: checksum(data)}
 		var d blockDecoder
-		got, err := d.decode(data, k)
+		got, err := d.decode(data, k, 2)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Fatal(err)

@@ -18,10 +18,11 @@ import (
 //	        CRC-32C of the directory u32, magic[8], CRC-32C of the footer u32
 //
 // A user is in one segment only, but can go on from one block into the next.
-// See block.go for the blocks and filter.go for the filter.
+// See block.go for the blocks and filter.go for the filter. In version 1 a block
+// does not begin with the width of its hashes, which is four bytes.
 
 const (
-	magic      = "rcpost\x00\x01"
+	magic      = "rcpost\x00\x02"
 	footerLen  = 4*8 + 4 + len(magic) + 4
 	blockLimit = 16 << 10 // a block ends with the entry that reaches this
 	maxBlock   = 2 * blockLimit
@@ -62,6 +63,7 @@ func (s *segment) last() int64  { return s.blocks[len(s.blocks)-1].last }
 type footer struct {
 	dirOff, dirLen, entries, users uint64
 	dirSum                         uint32
+	version                        byte
 }
 
 func (f footer) bytes() []byte {
@@ -83,6 +85,7 @@ func parseFooter(b []byte) (f footer, err error) {
 		*v = binary.LittleEndian.Uint64(body[8*i:])
 	}
 	f.dirSum = binary.LittleEndian.Uint32(body[32:])
+	f.version = body[36+len(magic)-1]
 	return f, checkMagic(body[36:])
 }
 
@@ -91,8 +94,8 @@ func checkMagic(b []byte) error {
 	if string(b[:mark]) != magic[:mark] {
 		return damaged("it does not bear the mark of an index run")
 	}
-	if b[mark] != magic[mark] {
-		return fmt.Errorf("index run has format version %d; this program reads version %d", b[mark], magic[mark])
+	if b[mark] < 1 || b[mark] > magic[mark] {
+		return fmt.Errorf("index run has format version %d; this program reads versions up to %d", b[mark], magic[mark])
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -311,5 +312,39 @@ func TestSorterFailures(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(dir); len(files) > 0 {
 		t.Errorf("%d scratch files are left", len(files))
+	}
+}
+
+// Runs of version 1 had hashes of 32 bits: their upper ones count.
+func TestVersion1(t *testing.T) {
+	data, err := os.ReadFile("testdata/version1.run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []Entry
+	for s := r.Scan(); ; {
+		e, err := s.Next(t.Context())
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e...)
+	}
+	for raw := range int64(300) {
+		for k := range raw%4 + 1 {
+			want = append(want, Entry{raw*7 - 50, uint32(k / 2), uint32(raw)<<12 | uint32(k)<<1})
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d entries, want %d, or other ones", len(got), len(want))
+	}
+	if KeyHash(77, 32)>>8 != KeyHash(77, HashBits) {
+		t.Error("the hashes of today are not the upper bits of those of version 1")
 	}
 }

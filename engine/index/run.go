@@ -19,6 +19,7 @@ type Run struct {
 	filters []*filter // per segment; nil if there is none or it is not kept
 	entries int
 	users   int
+	version byte
 }
 
 // Open opens the run that is the first size bytes of r. It reads the directory,
@@ -40,7 +41,7 @@ func Open(r io.ReaderAt, size int64) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := &Run{r: r, size: size, segs: segs, entries: int(f.entries), users: int(f.users)}
+	run := &Run{r: r, size: size, version: f.version, segs: segs, entries: int(f.entries), users: int(f.users)}
 	return run, run.loadFilters(keepFilters)
 }
 

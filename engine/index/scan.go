@@ -46,7 +46,7 @@ func (s *span) next() (entries []Entry, err error) {
 	k := s.blocks[0]
 	data := s.data[:k.size]
 	s.blocks, s.data = s.blocks[1:], s.data[k.size:]
-	if entries, err = s.dec.decode(data, k); err != nil {
+	if entries, err = s.dec.decode(data, k, s.run.version); err != nil {
 		return nil, fmt.Errorf("block at %d: %w", k.off, err)
 	}
 	return entries, nil
