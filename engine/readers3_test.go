@@ -153,7 +153,7 @@ func TestReadersDuringCommitsOnS3(t *testing.T) {
 		work.Go(func() {
 			last := map[string]int{}
 			for !stop.Load() && !t.Failed() {
-				time.Sleep(2 * time.Millisecond) // the commits need the processors, too
+				time.Sleep(10 * time.Millisecond) // the commits need the processors, too
 				err := scan(&glob{map[int64]string{}, last})
 				switch {
 				case err == nil && len(last) > 0:
