@@ -25,9 +25,11 @@ type TableResult struct {
 // Result is what an apply did. An apply that was interrupted has the tables
 // that it finished.
 type Result struct {
-	Recovered []string      `json:"recovered,omitempty"`
-	Tables    []TableResult `json:"tables,omitempty"`
-	Holds     []Hold        `json:"holds,omitempty"`
+	Recovered []string `json:"recovered,omitempty"`
+	// Forgotten are the sinks that the state no longer has.
+	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
+	Tables    []TableResult   `json:"tables,omitempty"`
+	Holds     []Hold          `json:"holds,omitempty"`
 	// BadMappings counts the rows without both ids of a newly read mapping. They
 	// are in the quarantine, whether or not a table block takes user_migrations.
 	BadMappings int64     `json:"mapping_rows_quarantined,omitempty"`
@@ -68,11 +70,14 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.Refusal(p); err != nil {
 		return nil, err
 	}
+	res := &Result{Holds: p.Holds}
+	defer func() { res.Traffic = e.Traffic() }()
+	if err := e.letGo(ctx, l, p, res); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(e.tidy(ctx, l), e.forgetHolds(ctx, l, p)); err != nil {
 		return nil, err
 	}
-	res := &Result{Holds: p.Holds}
-	defer func() { res.Traffic = e.Traffic() }()
 	if !p.Changes() {
 		return res, nil
 	}

@@ -82,6 +82,9 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 }
 
 func (t *TablePlan) diffSinks(d *ConfigDiff) {
+	if t.kind == kindEvents && len(t.old.Sinks) == 0 && len(t.parts) > 0 {
+		d.add(ClassRebuild, "the only sink that held its rows is forgotten")
+	}
 	for _, s := range t.cfg.Sinks {
 		i := slices.IndexFunc(t.old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
 		switch {

@@ -25,6 +25,7 @@ type Options struct {
 	Exact          bool     // plan: decode rows instead of estimating
 	AcceptManifest []int64  // changed manifests to take
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
+	ForgetSinks    []string // paths of sinks that the state is to forget
 	AllowDestroy   bool
 	LockTimeout    time.Duration
 	Parallelism    int // 0: as many as there are processors
@@ -114,7 +115,7 @@ func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}
-	s := parquet.New(sinkStore{st}, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
+	s := parquet.New(sinkStore{st, !e.declared(root)}, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
 	e.sinks[root] = s
 	return s, nil
 }

@@ -77,6 +77,7 @@ type TablePlan struct {
 	readFrom   int         // the sink, as in old.Sinks, that a rewrite reads
 	unread     *Hold       // a file whose header would have told the columns
 	lost       *lostCommit // that the table's next commit makes good
+	rereads    int64       // bytes of applied dumps that a rebuild takes again
 	committed  bool        // by this apply
 }
 
@@ -113,6 +114,8 @@ type Plan struct {
 	Notices   []string     `json:"notices,omitempty"`
 	Recover   []string     `json:"recover,omitempty"` // tables whose commit an earlier apply left unfinished
 	Accepted  []int64      `json:"accepted_manifests,omitempty"`
+	// Forgotten are the sinks that an apply takes out of the state.
+	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
 
 	snap       *state.Snapshot
 	listing    *dump.Listing
@@ -146,7 +149,7 @@ func (p *Plan) Counts() (add, change, destroy int) {
 // Changes reports whether an apply would do anything.
 func (p *Plan) Changes() bool {
 	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover)+len(p.Accepted) > 0 || p.newMapping != nil || p.noMapping
+	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten) > 0 || p.newMapping != nil || p.noMapping
 }
 
 // Close lets go of what the plan pins in the state.
@@ -184,6 +187,9 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 			err = errors.Join(err, snap.Close())
 		}
 	}()
+	if err := e.forgetSinks(p); err != nil {
+		return nil, err
+	}
 	if p.listing, err = e.listSource(ctx, snap); err != nil {
 		return nil, err
 	}

@@ -15,10 +15,18 @@ import (
 // of that sink and no others.
 type SinkError struct {
 	Root string
-	Err  error
+	// Departed says that the configuration no longer has the sink.
+	Departed bool
+	Err      error
 }
 
-func (e *SinkError) Error() string { return fmt.Sprintf("sink %s: %v", e.Root, e.Err) }
+func (e *SinkError) Error() string {
+	text := fmt.Sprintf("sink %s: %v", e.Root, e.Err)
+	if e.Departed {
+		text += fmt.Sprintf(" (the configuration no longer has this sink: if it will never be back, -forget-sink=%s lets it go)", e.Root)
+	}
+	return text
+}
 
 func (e *SinkError) Unwrap() error { return e.Err }
 
@@ -52,7 +60,10 @@ func (e *Engine) unreachable(t *TablePlan) error {
 }
 
 // sinkStore marks the failures of a sink's store.
-type sinkStore struct{ blob.Store }
+type sinkStore struct {
+	blob.Store
+	departed bool
+}
 
 func (s sinkStore) mark(err error) error {
 	switch {
@@ -62,7 +73,7 @@ func (s sinkStore) mark(err error) error {
 	case errors.Is(err, blob.ErrOutside):
 		return fmt.Errorf("%w: %w", err, sinks.ErrDrift) // of one table, and no fault of the sink
 	}
-	return &SinkError{s.Root(), err}
+	return &SinkError{s.Root(), s.departed, err}
 }
 
 func (s sinkStore) List(ctx context.Context, prefix string) ([]blob.Object, error) {

@@ -24,7 +24,8 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
 			continue
 		}
-		h, err := e.checkRebuild(ctx, p, t, a.Dump)
+		h, size, err := e.checkRebuild(ctx, p, t, a.Dump)
+		t.rereads += size
 		switch {
 		case err != nil:
 			return err
@@ -67,16 +68,16 @@ func (t *TablePlan) deliveryOf(dump int64) int {
 }
 
 // checkRebuild returns why an applied dump cannot be read again, nil if it seems
-// that it can. A hold without a reason is a dump that is gone.
-func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, dump int64) (*Hold, error) {
+// that it can, and the bytes of its files. A hold without a reason is a dump that
+// is gone.
+func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, dump int64) (*Hold, int64, error) {
 	if i := t.deliveryOf(dump); i >= 0 {
-		h, _, err := e.checkFiles(ctx, p, t, t.all[i])
-		return h, err
+		return e.checkFiles(ctx, p, t, t.all[i])
 	}
 	if slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == "" && h.Dump == dump }) {
-		return &Hold{Table: t.Name, Dump: dump, Reason: "the dump is held"}, nil
+		return &Hold{Table: t.Name, Dump: dump, Reason: "the dump is held"}, 0, nil
 	}
-	return &Hold{}, nil
+	return &Hold{}, 0, nil
 }
 
 // waitingRebuild says of a hold that a rebuild waits for it.

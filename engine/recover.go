@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"reconcile/sinks"
@@ -18,15 +19,23 @@ import (
 
 // Recover finishes what an earlier apply committed and did not make visible.
 // Every apply does this before it plans. A commit whose sink fails stays for the
-// next apply; its table is held.
+// next apply; its table is held. One in a sink that is to be forgotten is
+// finished when that is done.
 func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
 	snap, err := l.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
+	leaving, _, err := e.sinksToForget(snap)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range snap.Publishes {
 		t := snap.Tables[p.Table]
+		if e.stuck[p.Table] != nil || slices.ContainsFunc(leaving, func(f ForgottenSink) bool { return slices.Contains(f.Tables, p.Table) }) {
+			continue
+		}
 		err := e.publish(ctx, l, snap.Lineage, p, t, snap.Partitions[p.Table])
 		if errors.Is(err, sinks.ErrStagedLost) {
 			err = e.abandon(ctx, l, p, err)

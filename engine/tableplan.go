@@ -541,14 +541,27 @@ func (t *TablePlan) stillBad(held, pin string) bool {
 	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && c.Type.String() == typ
 }
 
-// estimate fills in what an apply would write, without decoding rows.
-func (t *TablePlan) estimate() {
-	now := int64(0)
+// bytesNow is what the table takes in its sinks or, when none is left, in what it
+// is made from.
+func (t *TablePlan) bytesNow() int64 {
+	n := int64(0)
 	for _, p := range t.parts {
 		for _, f := range p.Files {
-			now += f.Size
+			n += f.Size
 		}
 	}
+	switch {
+	case n > 0 || t.old == nil:
+		return n
+	case t.kind == kindUsers:
+		return t.old.Users.Size
+	}
+	return t.rereads
+}
+
+// estimate fills in what an apply would write, without decoding rows.
+func (t *TablePlan) estimate() {
+	now := t.bytesNow()
 	in := int64(0)
 	for _, d := range t.Dumps {
 		in += d.Bytes

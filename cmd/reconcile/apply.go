@@ -64,10 +64,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	tables, err := e.Recover(ctx, lock)
-	if len(tables) > 0 {
-		s.view.record("recovered", map[string]any{"tables": tables},
-			"Finished what an interrupted apply had committed: "+strings.Join(tables, ", ")+".\n")
-	}
+	s.recovered(tables)
 	if err != nil {
 		return 0, err
 	}
@@ -90,6 +87,14 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	return s.carryOut(ctx, e, lock, p)
 }
 
+// recovered says which tables' commits were finished.
+func (s *session) recovered(tables []string) {
+	if len(tables) > 0 {
+		s.view.record("recovered", map[string]any{"tables": tables},
+			"Finished what an interrupted apply had committed: "+strings.Join(tables, ", ")+".\n")
+	}
+}
+
 // carryOut applies a plan and shows what came of it.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lock, p *engine.Plan) (int, error) {
 	pr := s.view.progress(bytesToRead(p))
@@ -97,6 +102,7 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lo
 	res, err := e.Apply(ctx, lock, p)
 	pr.stop()
 	if res != nil {
+		s.recovered(res.Recovered)
 		s.view.result(res, err)
 	}
 	if err != nil {

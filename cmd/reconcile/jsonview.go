@@ -73,6 +73,8 @@ type planLine struct {
 	Recover   []string `json:"recover,omitempty"`
 	Accepted  []int64  `json:"accepted_manifests,omitempty"`
 	Unclaimed []string `json:"unclaimed,omitempty"`
+	// Forgotten are the sinks that -forget-sink takes out of the state.
+	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
 }
 
 func (v *jsonView) plan(p *engine.Plan) {
@@ -89,7 +91,7 @@ func (v *jsonView) plan(p *engine.Plan) {
 	}
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover,
-		Accepted: p.Accepted, Unclaimed: p.Unclaimed}
+		Accepted: p.Accepted, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
 }
@@ -117,12 +119,14 @@ type applyLine struct {
 	Held    int    `json:"held"`
 	// BadMappings counts rows of the user mapping without both ids.
 	BadMappings int64 `json:"mapping_rows_quarantined,omitempty"`
+	// Forgotten are the sinks that the state no longer has.
+	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
 	// Requests are those of the whole command, of each place on S3.
 	Requests []engine.Traffic `json:"requests,omitempty"`
 }
 
 func (v *jsonView) result(r *engine.Result, err error) {
-	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Requests: r.Traffic}
+	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: r.Forgotten, Requests: r.Traffic}
 	for _, t := range r.Tables {
 		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted}
 		if t.Err != nil {

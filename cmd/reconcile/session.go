@@ -49,6 +49,7 @@ func (c *configFlags) register(f *flag.FlagSet) {
 type engineFlags struct {
 	configFlags
 	targets, acceptLoss []string
+	forgetSinks         []string
 	acceptManifest      []int64
 	exact, allowDestroy bool
 	refresh             bool
@@ -60,6 +61,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	e.configFlags.register(f)
 	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
+	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
 	f.Func("accept-manifest", "take the changed manifest of dump `ID`; can be repeated", func(arg string) error {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
@@ -133,7 +135,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 	}
 	opts := engine.Options{
 		Program: programVersion(), Targets: o.targets, NoRefresh: !o.refresh, Exact: o.exact,
-		AcceptManifest: o.acceptManifest, AllowDestroy: o.allowDestroy,
+		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {
 			if s.meter != nil {

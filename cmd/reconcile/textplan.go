@@ -19,6 +19,7 @@ func (v *textView) plan(p *engine.Plan) {
 	}
 	destructive, steps, behind := split(p)
 	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
+	v.forgotten(p.Forgotten)
 	v.mapping(&p.Mapping)
 	v.steps(v.ink.bold("Steps:"), steps)
 	v.holds(p.Holds)
@@ -36,12 +37,27 @@ func (v *textView) plan(p *engine.Plan) {
 func countingLine(p *engine.Plan) string {
 	if p.Changes() {
 		add, change, destroy := p.Counts()
-		return fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
+		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
+		if n := len(p.Forgotten); n > 0 {
+			line += fmt.Sprintf(", %s to forget", plural(int64(n), "sink"))
+		}
+		return line
 	}
 	if len(p.Holds) > 0 {
 		return "No changes. What is held waits until its reason is gone."
 	}
 	return "No changes. Every table is what the configuration and the export say."
+}
+
+// forgotten lists the sinks that are let go.
+func (v *textView) forgotten(list []engine.ForgottenSink) {
+	if len(list) == 0 {
+		return
+	}
+	v.printf("\n%s\n\n", v.ink.bold("Sinks to forget, which are not looked at and keep what they have:"))
+	for _, f := range list {
+		v.printf("%s %s: %s of %s\n", v.ink.yellow("  ."), f.Root, plural(int64(f.Files), "file"), strings.Join(f.Tables, ", "))
+	}
 }
 
 // mapping says what becomes of the user mapping.

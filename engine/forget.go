@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/state"
+)
+
+// A table waits for all sinks that the state names for it, also for one that left
+// the configuration, because its files are to be removed there. One that will
+// never be back is let go: the state forgets it, and nobody looks at it again.
+
+// ForgottenSink is a sink that a plan takes out of the state. Its files stay.
+type ForgottenSink struct {
+	Root   string   `json:"root"`
+	Tables []string `json:"tables"` // that the state has there
+	Files  int      `json:"files"`
+}
+
+// forgottenSetting notes that a sink was forgotten, so that to ask for it once
+// more is no mistake.
+func forgottenSetting(root string) string { return "forgotten/" + root }
+
+// declared reports whether the configuration has a sink at a root.
+func (e *Engine) declared(root string) bool {
+	return slices.ContainsFunc(e.cfg.Sinks, func(s *config.Sink) bool { return s.Path == root })
+}
+
+// rootOf returns the root of a sink as somebody writes it.
+func (e *Engine) rootOf(name string) string {
+	switch {
+	case strings.HasPrefix(name, "s3://"):
+		return strings.TrimRight(name, "/")
+	case filepath.IsAbs(name):
+		return filepath.Clean(name)
+	}
+	return filepath.Join(e.cfg.Dir, name)
+}
+
+// sinkTables lists the tables that the state has in each sink, or still has to
+// change there, by root.
+func sinkTables(snap *state.Snapshot) (map[string][]string, error) {
+	out := map[string][]string{}
+	add := func(root, table string) {
+		if !slices.Contains(out[root], table) {
+			out[root] = append(out[root], table)
+		}
+	}
+	for _, name := range sortedKeys(snap.Tables) {
+		for _, s := range snap.Tables[name].Sinks {
+			add(s.Root, name)
+		}
+		lost, err := lostCommitOf(snap, name)
+		if err != nil {
+			return nil, err
+		}
+		if lost != nil {
+			for _, s := range lost.Left {
+				add(s.Sink, name)
+			}
+		}
+	}
+	for _, p := range snap.Publishes {
+		for _, s := range p.Steps {
+			add(s.Sink, p.Table)
+		}
+	}
+	return out, nil
+}
+
+// sinksToForget lists the sinks that -forget-sink names: those that the state
+// knows, with their tables, and those that it has forgotten already.
+func (e *Engine) sinksToForget(snap *state.Snapshot) (now []ForgottenSink, before []string, err error) {
+	if len(e.opts.ForgetSinks) == 0 {
+		return nil, nil, nil
+	}
+	known, err := sinkTables(snap)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range e.opts.ForgetSinks {
+		root := e.rootOf(name)
+		_, forgotten := snap.Settings[forgottenSetting(root)]
+		switch {
+		case e.declared(root):
+			return nil, nil, fmt.Errorf("-forget-sink=%s: the configuration has this sink, as %s; take that out first", name, e.addressOf(root))
+		case slices.ContainsFunc(now, func(f ForgottenSink) bool { return f.Root == root }):
+		case known[root] != nil:
+			now = append(now, ForgottenSink{Root: root, Tables: known[root]})
+		case forgotten:
+			before = append(before, root)
+		default:
+			return nil, nil, fmt.Errorf("-forget-sink=%s: the state knows no sink at %s%s", name, root, e.departedSinks(root, known))
+		}
+	}
+	return now, before, nil
+}
+
+func (e *Engine) addressOf(root string) string {
+	i := slices.IndexFunc(e.cfg.Sinks, func(s *config.Sink) bool { return s.Path == root })
+	return e.cfg.Sinks[i].Address()
+}
+
+// departedSinks says which sinks can be forgotten, the one first that is most
+// like the one that was asked for.
+func (e *Engine) departedSinks(like string, known map[string][]string) string {
+	roots := slices.DeleteFunc(sortedKeys(known), e.declared)
+	if len(roots) == 0 {
+		return ", and none that has left the configuration"
+	}
+	if near := config.Nearest(like, roots); near != "" {
+		roots = append([]string{near}, slices.DeleteFunc(roots, func(r string) bool { return r == near })...)
+	}
+	return "; those that have left the configuration: " + strings.Join(roots, ", ")
+}
+
+// forgetSinks takes sinks out of the plan's view of the state, so that all else
+// is planned as it will be without them.
+func (e *Engine) forgetSinks(p *Plan) error {
+	now, before, err := e.sinksToForget(p.snap)
+	if err != nil {
+		return err
+	}
+	for i := range now {
+		if err := now[i].takeOut(p.snap); err != nil {
+			return err
+		}
+	}
+	for _, root := range before {
+		p.Notices = append(p.Notices, fmt.Sprintf("-forget-sink=%s has no effect: the state has forgotten this sink already", root))
+	}
+	p.Forgotten = now
+	return nil
+}
+
+// takeOut removes all that a view of the state has of the sink.
+func (f *ForgottenSink) takeOut(snap *state.Snapshot) error {
+	here := func(s state.Step) bool { return s.Sink == f.Root }
+	for _, name := range f.Tables {
+		if t := snap.Tables[name]; t != nil {
+			f.Files += f.takeFiles(t, snap.Partitions[name])
+		}
+		lost, err := lostCommitOf(snap, name)
+		if err != nil {
+			return err
+		}
+		if lost == nil {
+			continue
+		}
+		lost.Left = slices.DeleteFunc(lost.Left, here)
+		if snap.Settings[rebuildSetting(name)], err = json.Marshal(lost); err != nil {
+			return err
+		}
+	}
+	for _, p := range snap.Publishes {
+		p.Steps = slices.DeleteFunc(p.Steps, here)
+	}
+	return nil
+}
+
+// takeFiles removes the sink and its files from a table, and counts them.
+func (f *ForgottenSink) takeFiles(t *state.Table, parts []*state.Partition) int {
+	gone := slices.IndexFunc(t.Sinks, func(s state.SinkTable) bool { return s.Root == f.Root })
+	if gone < 0 {
+		return 0
+	}
+	t.Sinks = slices.Delete(t.Sinks, gone, gone+1)
+	n := 0
+	for _, p := range parts {
+		had := len(p.Files)
+		p.Files = slices.DeleteFunc(p.Files, func(x state.File) bool { return x.Sink == gone })
+		n += had - len(p.Files)
+		for i := range p.Files {
+			if p.Files[i].Sink > gone {
+				p.Files[i].Sink--
+			}
+		}
+	}
+	return n
+}
+
+// letGo makes the state forget sinks as the plan did, in one transaction, and
+// finishes the commits that could not be finished because of them.
+func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result) error {
+	if len(p.Forgotten) == 0 {
+		return nil
+	}
+	err := l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, f := range p.Forgotten {
+			errs = append(errs, tx.PutSetting(forgottenSetting(f.Root), nil))
+			for _, name := range f.Tables {
+				errs = append(errs, p.putTable(tx, name))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		return err
+	}
+	res.Forgotten = p.Forgotten
+	if len(p.Recover) == 0 {
+		return nil
+	}
+	if res.Recovered, err = e.Recover(ctx, l); err != nil {
+		return err
+	}
+	return e.waitAfter(ctx, l, p, res)
+}
+
+// putTable stores all that the plan's view of the state has of a table.
+func (p *Plan) putTable(tx *state.Tx, name string) error {
+	var errs []error
+	if t := p.snap.Tables[name]; t != nil {
+		errs = append(errs, tx.PutTable(t))
+	}
+	for _, part := range p.snap.Partitions[name] {
+		errs = append(errs, tx.PutPartition(name, part))
+	}
+	for _, pub := range p.snap.Publishes {
+		if pub.Table == name {
+			errs = append(errs, tx.PutPublish(pub))
+		}
+	}
+	if lost, ok := p.snap.Settings[rebuildSetting(name)]; ok {
+		errs = append(errs, tx.PutSetting(rebuildSetting(name), lost))
+	}
+	return errors.Join(errs...)
+}
+
+// waitAfter holds the tables that were planned before their last commit was
+// finished, as far as there is more to do: the next apply plans that anew.
+func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *Plan, res *Result) error {
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = snap.Close() }()
+	for _, t := range p.Tables {
+		if !slices.Contains(p.Recover, t.Name) || slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
+			continue
+		}
+		lost, err := lostCommitOf(snap, t.Name)
+		if err != nil {
+			return err
+		}
+		hold := Hold{Table: t.Name}
+		switch {
+		case e.stuck[t.Name] != nil:
+			hold.Reason = e.stuck[t.Name].Error()
+		case lost != nil:
+			hold.Reason = lost.Why + "; the next apply writes the table anew"
+		case snap.Tables[t.Name] == nil && (t.Action == Destroy || t.Action == Forget):
+			t.Action = None // that was the commit
+			continue
+		case t.Action == None:
+			continue
+		default:
+			hold.Reason = "its interrupted commit is finished now; what else is planned for it is for the next apply"
+		}
+		t.Action = None
+		res.Holds = append(res.Holds, hold)
+	}
+	return nil
+}
