@@ -53,10 +53,23 @@ func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
 	for _, top := range killTops {
 		killClone(t, b.top(top), filepath.Join(b.dir, "saved", top))
 	}
+	if c.gone != "" {
+		b.lose(filepath.Join(b.dir, c.gone))
+	}
 	b.arrive(dumps[c.before:c.after]...)
 	b.hcl = c.then
 	b.new = b.wants()
 	return b
+}
+
+// lose puts a file where a sink's folder was, and asks for the sink to be
+// forgotten.
+func (b *killBed) lose(root string) {
+	b.t.Helper()
+	if err := errors.Join(os.RemoveAll(root), os.WriteFile(root, nil, 0o600)); err != nil {
+		b.t.Fatal(err)
+	}
+	b.opts.ForgetSinks = []string{root}
 }
 
 // killTops are the folders that an apply writes to.
@@ -113,7 +126,7 @@ func killClone(t *testing.T, from, to string) {
 	}
 }
 
-// wants asks the model.
+// wants asks the model what is in the lake.
 func (b *killBed) wants() killWants {
 	b.t.Helper()
 	cfg, out := b.config(), killWants{}
@@ -123,7 +136,7 @@ func (b *killBed) wants() killWants {
 		if diags.HasErrors() {
 			b.t.Fatal(diags)
 		}
-		if t == nil {
+		if t == nil || !slices.ContainsFunc(t.Sinks, func(s *config.Sink) bool { return s.Label == "lake" }) {
 			continue
 		}
 		s := model.FromConfig(t)
@@ -312,6 +325,9 @@ func (b *killBed) checkNoLeftovers() {
 		b.t.Fatalf("the state still lists %d commits", len(snap.Publishes))
 	}
 	for name := range snap.Settings {
+		if name == forgottenSetting(filepath.Join(b.dir, b.c.gone)) {
+			continue
+		}
 		b.t.Errorf("the state still has the setting %s", name)
 	}
 	refs := map[string]bool{}
@@ -399,5 +415,3 @@ func (b *killBed) heal() {
 	}
 	b.checkDone()
 }
-
-var _ = config.Config{}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 	killHCLEnv    = "ENGINE_TEST_HCL"
 	killTuningEnv = "ENGINE_TEST_TUNING"
 	killFailEnv   = "ENGINE_TEST_FAILPOINT"
+	killForgetEnv = "ENGINE_TEST_FORGET"
 )
 
 // TestKillChild is the child: one apply.
@@ -35,6 +37,7 @@ func TestKillChild(t *testing.T) {
 	}
 	h := &harness{t: t, dir: dir, hcl: os.Getenv(killHCLEnv)}
 	h.opts.AllowDestroy = true
+	h.opts.ForgetSinks = strings.Fields(os.Getenv(killForgetEnv))
 	err := json.Unmarshal([]byte(os.Getenv(killTuningEnv)), &h.tuning)
 	if err == nil {
 		h.fails, err = failpoint.Parse(os.Getenv(killFailEnv))
@@ -58,7 +61,8 @@ func (b *killBed) start(fail string) *exec.Cmd {
 		b.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(b.t.Context(), os.Args[0], "-test.run=^TestKillChild$", "-test.count=1")
-	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.prelude+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail)
+	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.prelude+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail,
+		killForgetEnv+"="+strings.Join(b.opts.ForgetSinks, " "))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {

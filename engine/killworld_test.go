@@ -103,6 +103,7 @@ type killCase struct {
 	tuning        Tuning
 	before, after int    // number of dumps that have arrived
 	hcl, then     string // the configuration before and after
+	gone          string // folder of a sink that the case loses and forgets
 }
 
 func killCases() []killCase {
@@ -112,16 +113,20 @@ func killCases() []killCase {
 	byDate := strings.Replace(killConfig, "[year(time), month(time), day(time)]", "[date(time)]", 1)
 	without := killConfig + "ignore \"sessions\" {}\n"
 	masked := killConfig + "mask \"pii\" {\n  tables = [\"*\"]\n  columns = [\"email\"]\n  method = \"null\"\n}\n"
+	// Pageviews are in both sinks, all else only in the one that goes.
+	old := strings.ReplaceAll(killConfig, "sink.parquet.lake", "sink.parquet.old") + "sink \"parquet\" \"old\" { path = \"../old\" }\n" +
+		"table \"pageviews\" { sinks = [sink.parquet.old, sink.parquet.lake] }\n"
 	return []killCase{
-		{"first", spill, 0, 2, killConfig, killConfig},
-		{"delta", small, 1, 2, killConfig, killConfig},
-		{"spilled", spill, 1, 2, killConfig, killConfig},
-		{"inline", inline, 1, 2, killConfig, killConfig},
-		{"resync", small, 2, 3, killConfig, killConfig},
-		{"mapping", small, 3, 4, killConfig, killConfig},
-		{"repartition", spill, 2, 2, killConfig, byDate},
-		{"removal", small, 2, 2, killConfig, without},
-		{"mask", small, 2, 2, killConfig, masked},
-		{"rebuild", spill, 2, 2, masked, killConfig},
+		{"first", spill, 0, 2, killConfig, killConfig, ""},
+		{"delta", small, 1, 2, killConfig, killConfig, ""},
+		{"spilled", spill, 1, 2, killConfig, killConfig, ""},
+		{"inline", inline, 1, 2, killConfig, killConfig, ""},
+		{"resync", small, 2, 3, killConfig, killConfig, ""},
+		{"mapping", small, 3, 4, killConfig, killConfig, ""},
+		{"repartition", spill, 2, 2, killConfig, byDate, ""},
+		{"removal", small, 2, 2, killConfig, without, ""},
+		{"mask", small, 2, 2, killConfig, masked, ""},
+		{"rebuild", spill, 2, 2, masked, killConfig, ""},
+		{"forget", small, 2, 2, old, killConfig, "old"},
 	}
 }
