@@ -57,6 +57,7 @@ type TablePlan struct {
 	PartitionsNow int        `json:"partitions_now"`
 	Partitions    int64      `json:"partitions_to_write"`
 	BytesToWrite  int64      `json:"bytes_to_write"`
+	Scratch       int64      `json:"scratch_bytes,omitempty"` // about what it takes in scratch_dir meanwhile
 	Exact         bool       `json:"exact,omitempty"`
 	Rekeyed       int        `json:"users_rekeyed,omitempty"`
 	Drift         []string   `json:"drift,omitempty"`

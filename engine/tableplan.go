@@ -297,7 +297,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	if t.Action == None {
 		return nil
 	}
-	t.estimate()
+	t.estimate(e.lim)
 	if e.opts.Exact {
 		return e.measure(ctx, p, t)
 	}
@@ -559,13 +559,37 @@ func (t *TablePlan) bytesNow() int64 {
 	return t.rereads
 }
 
+// What is spilled takes about so much of scratch_dir, by the bytes of the files
+// that it comes from.
+const (
+	scratchOfAvro    = 1.2
+	scratchOfParquet = 2
+	rowsOfFile       = 2 // in memory
+)
+
+// scratchOf estimates what a pass takes in scratch_dir: nothing if its rows fit in
+// memory. Stored rows are spilled where all rows are judged anew, because whole
+// says so or as the pending ones are too many for the delta path.
+func scratchOf(lim limits, stored, pending int64, whole bool) int64 {
+	fits := int64(lim.memory / 2)
+	if !whole && pending*rowsOfFile <= fits {
+		return 0
+	}
+	if (stored+pending)*rowsOfFile <= fits {
+		return 0
+	}
+	return int64(scratchOfAvro*float64(pending) + scratchOfParquet*float64(stored))
+}
+
 // estimate fills in what an apply would write, without decoding rows.
-func (t *TablePlan) estimate() {
+func (t *TablePlan) estimate(lim limits) {
 	now := t.bytesNow()
-	in := int64(0)
+	in, whole := int64(0), t.old == nil || t.Change.Class >= ClassRewrite
 	for _, d := range t.Dumps {
 		in += d.Bytes
+		whole = whole || d.Resync
 	}
+	t.Scratch = scratchOf(lim, now, in, whole)
 	switch {
 	case t.old == nil || t.Change.Class == ClassRebuild || t.Change.Class == ClassRewrite:
 		t.Partitions, t.BytesToWrite = int64(len(t.parts)), now+in

@@ -140,6 +140,9 @@ func details(t *engine.TablePlan) []string {
 	if line := costLine(t); line != "" {
 		add("%s", line)
 	}
+	if t.Scratch > 0 && t.Action != engine.Destroy && t.Action != engine.Forget {
+		add("~%s of scratch_dir meanwhile", size(t.Scratch))
+	}
 	if t.Counts != nil {
 		add("rows: %s", countsText(t.Counts))
 	}

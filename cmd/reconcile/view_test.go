@@ -47,7 +47,7 @@ func fullPlan() *engine.Plan {
 		Recover: []string{"views"},
 		Mapping: engine.MappingPlan{From: id(1), To: id(2), Entries: 1234, Merged: 1, Parted: 2, Notes: []string{"1 cycle"}},
 		Tables: []*engine.TablePlan{
-			{Name: "fresh", Action: engine.Create, Dumps: many, BytesToWrite: 18_000_000},
+			{Name: "fresh", Action: engine.Create, Dumps: many, BytesToWrite: 18_000_000, Scratch: 21_600_000},
 			{Name: "gone", Action: engine.Destroy, RowsNow: 5, Destroys: []string{"its files in /lake/gone"}},
 			{Name: "idle"},
 			{Name: "kept", Action: engine.Forget, RowsNow: 5},
@@ -89,6 +89,7 @@ Steps:
   + table.fresh: create
         dumps 100, 101, 102, ... 111 (12): 24 files, 18.0 MB to read
         ~18.0 MB to write
+        ~21.6 MB of scratch_dir meanwhile
   . table.kept: forget; its files stay
   ~ table.sized: update
         dump 8: void, not read
