@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/config"
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/state"
@@ -387,12 +388,31 @@ func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
 	a := &attempt{name: hex.EncodeToString(b[:]), store: e.store}
-	for _, s := range r.cfg.Sinks {
+	for _, s := range r.sinksInOrder() {
 		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression})
 	}
 	a.meta = r.metadata()
 	a.meta["commit"] = fmt.Sprint(serial + 1)
 	return a
+}
+
+// sinksInOrder lists the sinks of the table: first those that it is in already, in
+// the order in which the state has them, as files are noted by their sink's place
+// in it.
+func (r *tableRun) sinksInOrder() []*config.Sink {
+	out := slices.Clone(r.cfg.Sinks)
+	if r.old == nil {
+		return out
+	}
+	place := func(s *config.Sink) int {
+		i := slices.IndexFunc(r.old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
+		if i < 0 {
+			return len(r.old.Sinks)
+		}
+		return i
+	}
+	slices.SortStableFunc(out, func(a, b *config.Sink) int { return place(a) - place(b) })
+	return out
 }
 
 // compute stages the new content of the table, by the path that fits.
