@@ -176,8 +176,10 @@ func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {
 	for _, p := range c.parts {
 		c.objects = append(c.objects, p.objects...)
 		c.counts.Partitions++
-		for _, f := range p.record.Files {
-			c.counts.Written += f.Size
+		for i, f := range p.record.Files {
+			if p.staged[i] != "" {
+				c.counts.Written += f.Size
+			}
 		}
 	}
 	c.table.Rows = c.rowsAfter(r.oldParts)

@@ -119,6 +119,10 @@ func (r *tableRun) steps(c *change) []state.Step {
 	for _, p := range c.parts {
 		for i, f := range p.record.Files {
 			at := place{c.table.Sinks[f.Sink].Root, f.Path}
+			if p.staged[i] == "" {
+				delete(before, at)
+				continue
+			}
 			s := state.Step{Sink: at.root, Staged: p.staged[i], Path: f.Path, After: f.Digest, Size: f.Size}
 			if b, ok := before[at]; ok {
 				s.Before, s.BeforePin = b.Digest, b.Pin

@@ -41,6 +41,8 @@ type Tuning struct {
 	Memory     int // bytes of rows that wait for their partition
 	SpillGroup int // rows of a row group in scratch files
 	GroupRows  int // rows of a row group in data files
+	AppendAt   int // bytes of a partition from which on rows come to it in a file of their own
+	CutAt      int // bytes of a data file from which on another one is begun
 	HashBits   int // of the index
 	Inline     int // bytes up to which objects stay inside the state
 	NoDelta    bool
@@ -51,6 +53,8 @@ type Tuning struct {
 
 const (
 	defaultGroupRows = 128 << 10
+	defaultAppendAt  = 64 << 20
+	defaultCutAt     = 256 << 20
 	defaultHashBits  = index.HashBits
 	defaultIndexRuns = 8
 	// memoryShare is the part of memory_limit, without what the program takes
@@ -93,6 +97,8 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	}
 	e.lim.memory = orDefault(t.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))
 	e.lim.groupRows = orDefault(t.GroupRows, defaultGroupRows)
+	e.lim.appendAt = int64(orDefault(t.AppendAt, defaultAppendAt))
+	e.lim.cutAt = int64(orDefault(t.CutAt, defaultCutAt))
 	e.lim.hashBits = orDefault(t.HashBits, defaultHashBits)
 	e.lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)
 	return e, nil

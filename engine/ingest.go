@@ -20,10 +20,12 @@ type limits struct {
 	workers    int
 	memory     int // bytes for rows that wait for their partition, and for writing them
 	scratch    string
-	spillGroup int // rows of a row group in scratch files, 0 for the default
-	groupRows  int // rows of a row group in data files
-	hashBits   int // of the index
-	indexRuns  int // of an index before they are merged
+	spillGroup int   // rows of a row group in scratch files, 0 for the default
+	groupRows  int   // rows of a row group in data files
+	appendAt   int64 // bytes of a partition from which on rows come to it in a file of their own
+	cutAt      int64 // bytes of a data file from which on another one is begun
+	hashBits   int   // of the index
+	indexRuns  int   // of an index before they are merged
 }
 
 // sealAt is how many bytes of rows a worker collects for a segment: few enough

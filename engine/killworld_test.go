@@ -107,7 +107,7 @@ type killCase struct {
 }
 
 func killCases() []killCase {
-	small := Tuning{GroupRows: 2, SpillGroup: 2, HashBits: 8, Inline: 1, IndexRuns: 1}
+	small := Tuning{GroupRows: 2, SpillGroup: 2, HashBits: 8, Inline: 1, IndexRuns: 1, AppendAt: 1, CutAt: 1}
 	spill, inline := small, small
 	spill.Memory, inline.Inline = 1, 0
 	byDate := strings.Replace(killConfig, "[year(time), month(time), day(time)]", "[date(time)]", 1)

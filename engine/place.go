@@ -40,7 +40,7 @@ type attempt struct {
 // part is the new content of one partition, staged and durable.
 type part struct {
 	record  state.Partition
-	staged  []string // by record.Files
+	staged  []string // by record.Files; empty for a file that stays as it is
 	objects []*state.Sealed
 }
 
@@ -75,6 +75,15 @@ func (m *multiWriter) abort() {
 	for _, w := range m.ws {
 		w.Abort()
 	}
+}
+
+// size is about how many bytes the file has so far in the sink where it has most.
+func (m *multiWriter) size() int64 {
+	n := int64(0)
+	for _, w := range m.ws {
+		n = max(n, w.Size())
+	}
+	return n
 }
 
 // openData starts a data file in every sink.
@@ -143,20 +152,16 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 	if value == rows.NullPart {
 		p.record.Value, p.record.Null = 0, true
 	}
-	var data *multiWriter
+	data := a.partWriter(p, o.lim.cutAt)
 	var shadow *shadowWriter
-	pub := o.assembler(a.schema, func() (batchWriter, error) {
-		var err error
-		data, err = a.openData(ctx)
-		return data, err
-	})
+	pub := o.assembler(a.schema, func() (batchWriter, error) { return data, nil })
 	sha := o.assembler(a.schema, func() (batchWriter, error) {
 		var err error
 		shadow, err = a.openShadow()
 		return shadow, err
 	})
 	defer func() {
-		if err != nil && data != nil {
+		if err != nil {
 			data.abort()
 		}
 		if err != nil && shadow != nil {
@@ -177,13 +182,10 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 	return p, a.closePart(ctx, p, data, shadow, published, hidden)
 }
 
-func (a *attempt) closePart(ctx context.Context, p *part, data *multiWriter, shadow *shadowWriter, nPub, nShadow int64) error {
+func (a *attempt) closePart(ctx context.Context, p *part, data *partWriter, shadow *shadowWriter, nPub, nShadow int64) error {
 	p.record.Rows = nPub
-	if data != nil {
-		final := path.Join(partDir(a.schema.part.Unit, partValue(&p.record)), "part-00000.parquet")
-		if err := a.closeData(data, final, p); err != nil {
-			return err
-		}
+	if err := data.end(); err != nil {
+		return err
 	}
 	if shadow == nil {
 		return nil

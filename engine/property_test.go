@@ -411,6 +411,9 @@ func tiny(r *rand.Rand) Tuning {
 	if r.Intn(2) == 0 {
 		t.Memory = 1 + r.Intn(60_000)
 	}
+	if r.Intn(2) == 0 {
+		t.AppendAt, t.CutAt = 1, []int{1, 4 << 10, 0}[r.Intn(3)]
+	}
 	t.NoDelta = r.Intn(4) == 0
 	return t
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"reconcile/engine/rows"
@@ -13,24 +14,36 @@ import (
 	"reconcile/state"
 )
 
-// splice gives a partition that has a file its new content. A row group that
+// splice gives a partition that has files its new content. A row group that
 // neither gains nor loses rows is copied as bytes, with a new user_id where its
-// rows were re-keyed; only the others are decoded and encoded.
+// rows were re-keyed; only the others are decoded and encoded. A file of which no
+// row group changes stays. Rows that come to a large partition get a file of
+// their own: its others are then only written if they lose rows or are re-keyed.
 type splice struct {
 	d      *deltaRun
 	old    *state.Partition
-	file   sinks.GroupReader
+	files  []*spliceFile
 	marks  *storedMarks
-	groups []groupPlan
-	extra  []extraRow // sorted by (raw user, key)
-	hides  bool       // the shadow rows change
+	groups []groupPlan // of all files, one after the other
+	extra  []extraRow  // sorted by (raw user, key)
+	apart  bool        // extra rows get a file of their own
+	hides  bool        // the shadow rows change
 
 	part   *part
-	data   *multiWriter
+	data   *partWriter
 	shadow *shadowWriter
 	pub    *assembler
 	sha    *assembler
 	copied int64 // rows
+	kept   int64 // rows of files that stay
+}
+
+// spliceFile is one file of the partition.
+type spliceFile struct {
+	entries []state.File // of it, in each sink
+	number  int          // that its name has
+	rd      sinks.GroupReader
+	lo, hi  int // its row groups
 }
 
 // extraRow is a row that comes to the rows of the file: a delivered one, or
@@ -46,76 +59,142 @@ func (e extraRow) verdict() rows.Verdict { return e.chunk.Verdict(e.at) }
 
 // groupPlan is what becomes of a row group.
 type groupPlan struct {
-	base, rows int // its first row in the file, their number
+	file       *spliceFile
+	at         int // its number in the file
+	base, rows int // its first row in the partition, their number
 	lo, hi     int // the extra rows that fall between it and the next
 	dirty      bool
 	rekeyed    bool
 }
 
+// maxAppended is how many files may be added to a partition before all of it is
+// written as one again.
+const maxAppended = 8
+
 // newSplice returns nil for a partition that must be written as a whole.
 func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, error) {
-	if p == nil {
+	files := d.filesOf(p)
+	if len(files) == 0 {
 		return nil, nil
 	}
-	files := slices.DeleteFunc(slices.Clone(p.Files), func(f state.File) bool { return f.Sink != d.readFrom })
-	if len(files) != 1 {
-		return nil, nil
-	}
-	rd, err := d.openData(ctx, files[0], d.storedColumns())
-	if err != nil {
-		return nil, err
-	}
-	g, ok := rd.(sinks.GroupReader)
-	if !ok {
-		return nil, rd.Close()
-	}
-	s := &splice{d: d, old: p, file: g, marks: d.stored[p.Ordinal]}
+	s := &splice{d: d, old: p, files: files, marks: d.stored[p.Ordinal]}
 	if s.marks == nil {
 		s.marks = &storedMarks{}
+	}
+	fits, err := s.openFiles(ctx)
+	if err == nil && fits {
+		err = s.gather(ctx)
+	}
+	if err != nil || !fits || s.folds() {
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
+// filesOf lists the files of a partition, none if sinks differ in them.
+func (d *deltaRun) filesOf(p *state.Partition) []*spliceFile {
+	if p == nil {
+		return nil
+	}
+	var out []*spliceFile
+	for _, f := range p.Files {
+		number := fileNumber(f.Path)
+		i := slices.IndexFunc(out, func(x *spliceFile) bool { return x.number == number })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &spliceFile{number: number})
+		}
+		out[i].entries = append(out[i].entries, f)
+	}
+	if slices.ContainsFunc(out, func(x *spliceFile) bool { return x.number < 0 || len(x.entries) != len(d.oldSinks) }) {
+		return nil
+	}
+	return out
+}
+
+// openFiles opens the files in the sink that is read, and reports whether their row
+// groups can be read one by one.
+func (s *splice) openFiles(ctx context.Context) (bool, error) {
+	for _, f := range s.files {
+		i := slices.IndexFunc(f.entries, func(e state.File) bool { return e.Sink == s.d.readFrom })
+		rd, err := s.d.openData(ctx, f.entries[i], s.d.storedColumns())
+		if err != nil {
+			return false, err
+		}
+		var ok bool
+		if f.rd, ok = rd.(sinks.GroupReader); !ok {
+			return false, rd.Close()
+		}
+	}
+	return true, nil
+}
+
+func (s *splice) close() error {
+	var errs []error
+	for _, f := range s.files {
+		if f.rd != nil {
+			errs = append(errs, f.rd.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// folds decides whether the rows that come get a file of their own, and reports
+// whether there would be so many of these, or of rows in them, that the partition
+// is to be written as a whole.
+func (s *splice) folds() bool {
+	size, base, appended, added := int64(0), int64(0), 0, int64(0)
+	for _, f := range s.files {
+		e := f.entries[0]
+		if size += e.Size; e.Appended {
+			appended, added = appended+1, added+e.Rows
+		} else {
+			base += e.Rows
+		}
+	}
+	for _, e := range s.extra {
+		if e.verdict() == rows.Publish {
+			added++
+		}
+	}
+	s.apart = len(s.files) > 1 || size >= s.d.env.lim.appendAt
+	return s.apart && (appended >= maxAppended || added > base)
+}
+
 // run returns the partition's new content, nil if it is the old one.
 func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
+	a := s.d.attempt
+	s.part = &part{record: state.Partition{Ordinal: s.old.Ordinal, Value: s.old.Value, Null: s.old.Null}}
+	s.data = a.partWriter(s.part, math.MaxInt64)
 	defer func() {
-		err = errors.Join(err, s.file.Close())
-		if err != nil && s.data != nil {
+		err = errors.Join(err, s.close())
+		if err != nil {
 			s.data.abort()
 		}
 		if err != nil && s.shadow != nil {
 			err = errors.Join(err, s.shadow.obj.Abort())
 		}
 	}()
-	if err := s.gather(ctx); err != nil {
-		return nil, err
-	}
 	changes, err := s.plan(ctx)
 	if err != nil || !changes {
 		return nil, err
 	}
-	a := s.d.attempt
-	total := len(s.extra)
-	for _, g := range s.groups {
-		total += g.rows
-	}
-	s.part = &part{record: state.Partition{Ordinal: s.old.Ordinal, Value: s.old.Value, Null: s.old.Null}}
-	s.pub = o.assembler(a.schema, func() (batchWriter, error) { return s.open(ctx) })
+	s.pub = o.assembler(a.schema, func() (batchWriter, error) { return s.data, nil })
 	s.sha = o.assembler(a.schema, func() (batchWriter, error) {
 		var err error
 		s.shadow, err = a.openShadow()
 		return s.shadow, err
 	})
-	s.pub.expect(total)
-	for g := range s.groups {
-		if err := s.write(ctx, g); err != nil {
+	s.pub.expect(s.expected())
+	for _, f := range s.files {
+		if err := s.writeFile(ctx, f); err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(s.pub.flush(ctx), s.sha.flush(ctx)); err != nil {
+	if err := s.appendExtra(ctx); err != nil {
 		return nil, err
 	}
-	published, hidden := s.pub.rows+s.copied, s.sha.rows
+	published, hidden := s.pub.rows+s.copied+s.kept, s.sha.rows
 	o.release(s.pub, s.sha)
 	if err := a.closePart(ctx, s.part, s.data, s.shadow, published, hidden); err != nil {
 		return nil, err
@@ -126,13 +205,65 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 	return s.part, nil
 }
 
-func (s *splice) open(ctx context.Context) (*multiWriter, error) {
-	if s.data != nil {
-		return s.data, nil
+// expected is about how many rows there are to encode.
+func (s *splice) expected() int {
+	n := len(s.extra)
+	for _, g := range s.groups {
+		if g.dirty {
+			n += g.rows
+		}
 	}
-	w, err := s.d.attempt.openData(ctx)
-	s.data = w
-	return w, err
+	return n
+}
+
+// writeFile writes a file anew, or keeps it if it need not be.
+func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
+	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed }
+	if s.apart && !slices.ContainsFunc(s.groups[f.lo:f.hi], changes) {
+		s.part.keep(f.entries)
+		s.kept += f.entries[0].Rows
+		return nil
+	}
+	s.data.next, s.data.appended = f.number, f.entries[0].Appended
+	for g := f.lo; g < f.hi; g++ {
+		if err := s.write(ctx, g); err != nil {
+			return err
+		}
+	}
+	if err := s.pub.flush(ctx); err != nil {
+		return err
+	}
+	return s.data.end()
+}
+
+// appendExtra writes the rows that get a file of their own.
+func (s *splice) appendExtra(ctx context.Context) error {
+	if s.apart {
+		s.data.next, s.data.appended = 0, true
+		for _, f := range s.files {
+			s.data.next = max(s.data.next, f.number+1)
+		}
+		for _, e := range s.extra {
+			if err := s.emit(ctx, e.chunk, e.at); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(s.pub.flush(ctx), s.sha.flush(ctx))
+}
+
+// place gives the next row group the extra rows from at on that fall between it
+// and the one behind it; what is less than its first row is the group's before. b
+// holds its keys and users. It returns where the group's rows begin.
+func (s *splice) place(p *groupPlan, b *column.Batch, at int) int {
+	if len(s.groups) > 0 && b.N > 0 {
+		least := rows.Row{Raw: b.Cols[1].Ints[0], Key: b.Cols[0].Ints[0]}
+		n, _ := slices.BinarySearchFunc(s.extra[at:], &least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
+		at += n
+		s.groups[len(s.groups)-1].hi = at
+	}
+	p.lo, p.hi = at, len(s.extra)
+	return at
 }
 
 // gather collects the rows that come to those of the file. The shadow rows are
@@ -191,8 +322,6 @@ func compareRows(a, b *rows.Row) int {
 // plan decides what becomes of each row group, and reports whether anything
 // changes.
 func (s *splice) plan(ctx context.Context) (changes bool, err error) {
-	counts := s.file.Groups()
-	s.groups = make([]groupPlan, len(counts))
 	marked := make([]int, 0, len(s.marks.data))
 	for at := range s.marks.data {
 		marked = append(marked, at)
@@ -200,23 +329,25 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 	slices.Sort(marked)
 	base, at := 0, 0
 	var b column.Batch
-	for g := range s.groups {
-		p := &s.groups[g]
-		p.base, p.rows, p.lo, p.hi = base, counts[g], at, len(s.extra)
-		base += p.rows
-		if err := s.file.Group(ctx, g, s.d.storedColumns()[:2], &b); err != nil {
-			return false, err
+	for _, f := range s.files {
+		f.lo = len(s.groups)
+		for i, n := range f.rd.Groups() {
+			p := groupPlan{file: f, at: i, base: base, rows: n}
+			base += n
+			if err := f.rd.Group(ctx, i, s.d.storedColumns()[:2], &b); err != nil {
+				return false, err
+			}
+			if !s.apart {
+				at = s.place(&p, &b, at)
+			}
+			k, _ := slices.BinarySearch(marked, p.base)
+			p.dirty = k < len(marked) && marked[k] < base
+			p.rekeyed = s.rekeys(b.Cols[1].Ints)
+			s.groups = append(s.groups, p)
 		}
-		if g > 0 && b.N > 0 { // what is less than its first row is the group's before
-			least := rows.Row{Raw: b.Cols[1].Ints[0], Key: b.Cols[0].Ints[0]}
-			n, _ := slices.BinarySearchFunc(s.extra[at:], &least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
-			at += n
-			s.groups[g-1].hi, p.lo = at, at
-		}
-		k, _ := slices.BinarySearch(marked, p.base)
-		p.dirty = k < len(marked) && marked[k] < base
-		p.rekeyed = s.rekeys(b.Cols[1].Ints)
+		f.hi = len(s.groups)
 	}
+	changes = s.apart && slices.ContainsFunc(s.extra, func(e extraRow) bool { return e.verdict() == rows.Publish })
 	for g := range s.groups {
 		p := &s.groups[g]
 		p.dirty = p.dirty || slices.ContainsFunc(s.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
@@ -252,28 +383,27 @@ func (s *splice) write(ctx context.Context, g int) error {
 	if err := s.pub.flush(ctx); err != nil {
 		return err
 	}
-	w, err := s.open(ctx)
-	if err != nil {
+	if err := s.data.open(ctx); err != nil {
 		return err
 	}
-	if !w.copies() {
+	if !s.data.data.copies() {
 		return s.merge(ctx, g)
 	}
 	s.copied += int64(p.rows)
-	replace, err := s.newUsers(ctx, g)
+	replace, err := s.newUsers(ctx, p)
 	if err != nil {
 		return err
 	}
-	return w.copy(ctx, s.file, g, replace)
+	return s.data.data.copy(ctx, p.file.rd, p.at, replace)
 }
 
 // newUsers returns the column that changes when rows are re-keyed, if it does.
-func (s *splice) newUsers(ctx context.Context, g int) (map[string]*column.Column, error) {
-	if !s.groups[g].rekeyed {
+func (s *splice) newUsers(ctx context.Context, p *groupPlan) (map[string]*column.Column, error) {
+	if !p.rekeyed {
 		return nil, nil
 	}
 	var b column.Batch
-	if err := s.file.Group(ctx, g, []column.Column{{Name: colRawUser, Type: typeInt64}}, &b); err != nil {
+	if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: colRawUser, Type: typeInt64}}, &b); err != nil {
 		return nil, err
 	}
 	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Cols[0].Ints}
@@ -296,7 +426,7 @@ func canonAll(ids []int64, canon func(int64) int64) {
 func (s *splice) merge(ctx context.Context, g int) error {
 	p := &s.groups[g]
 	b := &column.Batch{Own: true}
-	if err := s.file.Group(ctx, g, s.d.storedColumns(), b); err != nil {
+	if err := p.file.rd.Group(ctx, p.at, s.d.storedColumns(), b); err != nil {
 		return err
 	}
 	ch, err := s.d.storedChunk(b, partValue(s.old), s.marks.data, p.base, rows.Publish)

@@ -64,10 +64,11 @@ type FileSpec struct {
 
 // Writer writes one data file. Write takes rows in their final order and
 // copies what it keeps; the batch has the columns of the FileSpec in that
-// order. Close makes the file durable. Abort removes what was written; it may
-// follow a failed Close.
+// order. Size is about how many bytes the file has so far. Close makes the file
+// durable. Abort removes what was written; it may follow a failed Close.
 type Writer interface {
 	Write(ctx context.Context, b *column.Batch) error
+	Size() int64
 	Close() (File, error)
 	Abort()
 }

@@ -120,6 +120,8 @@ type File struct {
 	Rows   int64  `cbor:"4,keyasint"`
 	Digest string `cbor:"5,keyasint"`
 	Pin    string `cbor:"6,keyasint,omitempty"` // empty until the move is recorded
+	// Appended says that its rows came to a partition that had files.
+	Appended bool `cbor:"7,keyasint,omitempty"`
 }
 
 // Publish is the list of a commit that is under way: what still has to become

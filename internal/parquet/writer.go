@@ -286,6 +286,9 @@ func (f *Writer) writeChunk(i int, c *chunk, g *format.RowGroup) error {
 	return f.enterChunk(i, g, m, c.data, c.index.data)
 }
 
+// Size returns how many bytes were written.
+func (f *Writer) Size() int64 { return f.at }
+
 // enterChunk writes the bytes of a column chunk. The offsets of m and of
 // f.places count from the start of the chunk and become those of the file.
 func (f *Writer) enterChunk(i int, g *format.RowGroup, m format.ColumnMetaData, data, columnIndex []byte) error {

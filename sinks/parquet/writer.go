@@ -135,6 +135,9 @@ func (w *writer) emit(b *column.Batch) error {
 	return nil
 }
 
+// Size is that of the row groups that were written.
+func (w *writer) Size() int64 { return w.file.Size() }
+
 // Close writes what is left and makes the file durable.
 func (w *writer) Close() (sinks.File, error) {
 	if err := w.flush(); err != nil {

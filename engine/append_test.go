@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// dataFiles returns the files of pageviews by name.
+func (h *harness) dataFiles() map[string]os.FileInfo {
+	h.t.Helper()
+	list, err := os.ReadDir(filepath.Join(h.lake(), "pageviews"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	out := map[string]os.FileInfo{}
+	for _, f := range list {
+		if out[f.Name()], err = f.Info(); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return out
+}
+
+const unpartitioned = "table \"pageviews\" { sinks = [sink.parquet.lake] }\n"
+
+// Rows that come to a large partition get a file of their own and leave the others
+// alone, until there are many such files, or as many rows in them as in the others.
+func TestRowsAreAppended(t *testing.T) {
+	h := newHarness(t, unpartitioned)
+	h.tuning = Tuning{GroupRows: 50, AppendAt: 1}
+	h.arrive(plainDump(1, 0, 2000))
+	h.must()
+	for n := range maxAppended {
+		before := h.dataFiles()
+		h.arrive(plainDump(int64(2+n), 2000+80*n, 80))
+		h.must()
+		after := h.dataFiles()
+		if len(after) != n+2 {
+			t.Fatalf("%d files after %d nights", len(after), n+1)
+		}
+		for name, f := range before {
+			if !os.SameFile(f, after[name]) {
+				t.Errorf("night %d wrote %s anew", n+1, name)
+			}
+		}
+	}
+	h.arrive(plainDump(20, 3000, 80))
+	h.must()
+	if got := sortedKeys(h.dataFiles()); !slices.Equal(got, []string{"part-00000.parquet"}) {
+		t.Errorf("%v are left when files were folded", got)
+	}
+	h.arrive(plainDump(21, 4000, 3000))
+	h.must()
+	if got := sortedKeys(h.dataFiles()); len(got) != 1 {
+		t.Errorf("%v are there after a night with more rows than there were", got)
+	}
+}
+
+// Of a partition of several files only those are written that lose rows or hold a
+// user who is another now.
+func TestOnlyChangedFilesAreWritten(t *testing.T) {
+	h := newHarness(t, unpartitioned)
+	h.tuning = Tuning{GroupRows: 100, AppendAt: 1, CutAt: 1}
+	h.arrive(plainDump(1, 0, 1000))
+	h.must()
+	before := h.dataFiles()
+	if len(before) < 9 {
+		t.Fatalf("%d files of 100 rows each", len(before))
+	}
+	for i := range len(before) {
+		if before[fileName(i)] == nil {
+			t.Errorf("there is no %s", fileName(i))
+		}
+	}
+	h.arrive(plainDump(2, 160, 5)) // events that are there, of one user or two
+	h.must()
+	kept := 0
+	for name, f := range h.dataFiles() {
+		if was := before[name]; was != nil && os.SameFile(f, was) {
+			kept++
+		}
+	}
+	if kept != len(before)-1 {
+		t.Errorf("%d of %d files were kept, want all but one", kept, len(before))
+	}
+}
+
+func TestFileNumber(t *testing.T) {
+	for name, want := range map[string]int{"part-00000.parquet": 0, "a=1/part-00012.parquet": 12, "part-123456.parquet": 123456,
+		"part-0.parquet": -1, "part-00001.parquetx": -1, "part--0001.parquet": -1, "x.parquet": -1} {
+		if got := fileNumber(name); got != want {
+			t.Error(fmt.Sprintf("%s has number %d, want %d", name, got, want))
+		}
+	}
+}

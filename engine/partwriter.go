@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"reconcile/internal/column"
+	"reconcile/state"
+)
+
+// partWriter writes published rows of a partition as files of it: as one or, when
+// they are many, as several that follow each other in the order of the rows.
+type partWriter struct {
+	a     *attempt
+	p     *part
+	cutAt int64 // bytes from which on rows go to another file
+	next  int   // number of the next file
+	// appended says that the rows come to a partition that has files.
+	appended bool
+	data     *multiWriter
+}
+
+func (a *attempt) partWriter(p *part, cutAt int64) *partWriter {
+	return &partWriter{a: a, p: p, cutAt: cutAt}
+}
+
+// fileName is that of a data file of a partition.
+func fileName(number int) string { return fmt.Sprintf("part-%05d.parquet", number) }
+
+// Write writes a row group.
+func (w *partWriter) Write(ctx context.Context, b *column.Batch) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	return w.data.Write(ctx, b)
+}
+
+// open makes sure that there is a file that takes rows.
+func (w *partWriter) open(ctx context.Context) (err error) {
+	if w.data != nil && w.data.size() >= w.cutAt {
+		if err := w.end(); err != nil {
+			return err
+		}
+	}
+	if w.data == nil {
+		w.data, err = w.a.openData(ctx)
+	}
+	return err
+}
+
+// end makes the file that takes rows durable, if there is one.
+func (w *partWriter) end() error {
+	if w.data == nil {
+		return nil
+	}
+	dir := partDir(w.a.schema.part.Unit, partValue(&w.p.record))
+	if err := w.a.closeData(w.data, path.Join(dir, fileName(w.next)), w.p); err != nil {
+		return err
+	}
+	for i := len(w.p.record.Files) - len(w.data.ws); i < len(w.p.record.Files); i++ {
+		w.p.record.Files[i].Appended = w.appended
+	}
+	w.data, w.next = nil, w.next+1
+	return nil
+}
+
+// keep leaves a file of the partition as it is.
+func (p *part) keep(entries []state.File) {
+	for _, f := range entries {
+		p.record.Files = append(p.record.Files, f)
+		p.staged = append(p.staged, "")
+	}
+}
+
+// fileNumber is the reverse of fileName, for a path; -1 if it has another name.
+func fileNumber(name string) int {
+	text := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), "part-"), ".parquet")
+	n, err := strconv.Atoi(text)
+	if err != nil || path.Base(name) != fileName(n) {
+		return -1
+	}
+	return n
+}
+
+func (w *partWriter) abort() {
+	if w.data != nil {
+		w.data.abort()
+	}
+}
