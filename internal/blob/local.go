@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Local is a Store in a folder. Conditions on what is there are exact among
@@ -116,15 +117,22 @@ func regular(info fs.FileInfo) error {
 }
 
 func object(key string, info fs.FileInfo) Object {
-	pin := make([]byte, 0, 48)
-	pin = strconv.AppendInt(pin, info.Size(), 10)
+	ino, _ := inode(info)
+	return localObject(key, info.Size(), info.ModTime(), ino)
+}
+
+// localObject is a file with a pin of what is known of it; where files have no
+// inodes, ino is 0.
+func localObject(key string, size int64, modified time.Time, ino uint64) Object {
+	var buf [64]byte
+	pin := strconv.AppendInt(buf[:0], size, 10)
 	pin = append(pin, '-')
-	pin = strconv.AppendInt(pin, info.ModTime().UnixNano(), 10)
-	if ino, ok := inode(info); ok {
+	pin = strconv.AppendInt(pin, modified.UnixNano(), 10)
+	if ino != 0 {
 		pin = append(pin, '-')
 		pin = strconv.AppendUint(pin, ino, 10)
 	}
-	return Object{Key: key, Size: info.Size(), Pin: string(pin), ModTime: info.ModTime()}
+	return Object{Key: key, Size: size, Pin: string(pin), ModTime: modified}
 }
 
 // Open opens a file. The handle keeps reading the file that was opened, also
@@ -174,7 +182,7 @@ func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	err := CheckPrefix(prefix)
 	if err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			list, err = walk(ctx, root, prefix, nil)
+			list, err = walk(ctx, root, prefix)
 			return err
 		})
 	}
@@ -185,58 +193,13 @@ func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	return list, nil
 }
 
-// walk appends the objects below folder to list. A folder inside it that
-// disappears meanwhile has none.
-func walk(ctx context.Context, root *os.Root, folder string, list []Object) ([]Object, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	infos, err := readDir(root, folder)
-	if err != nil {
-		return nil, err
-	}
-	for _, info := range infos {
-		key := Join(folder, info.Name())
-		switch mode := info.Mode(); {
-		case mode.IsDir():
-			list, err = walk(ctx, root, key, list)
-			if errors.Is(err, fs.ErrNotExist) {
-				err = nil
-			}
-			if err != nil {
-				return nil, err
-			}
-		case isTemp(info.Name()):
-		case mode&fs.ModeSymlink != 0:
-			list = append(list, linkObject(root, key, info))
-		default:
-			list = append(list, object(key, info))
-		}
-	}
-	return list, nil
-}
-
-// readDir returns the entries of a folder as they are, links not followed.
-func readDir(root *os.Root, folder string) ([]fs.FileInfo, error) {
-	name := "."
-	if folder != "" {
-		name = filepath.FromSlash(folder)
-	}
-	d, err := root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return d.Readdir(-1)
-}
-
-// linkObject is the object behind a link or, where that is no file of the
+// behindLink is the object behind a link or, where that is no file of the
 // store, the link itself: a listing must show what a reader's glob would find.
-func linkObject(root *os.Root, key string, link fs.FileInfo) Object {
-	if o, err := stat(root, key); err == nil {
+func behindLink(root *os.Root, link Object) Object {
+	if o, err := stat(root, link.Key); err == nil {
 		return o
 	}
-	return object(key, link)
+	return link
 }
 
 // wrap says what was being done to what. Errors of package os repeat the

@@ -1,0 +1,151 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A lake has a folder for each partition, and every plan lists it. Package os
+// takes a dozen system calls for a folder, and a look at everything in it, where
+// four and a look at each file are enough.
+
+// walk returns the objects below a folder, in no order.
+func walk(ctx context.Context, root *os.Root, folder string) ([]Object, error) {
+	d, err := root.Open(native(folder))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	w := &walker{ctx: ctx, root: root, buf: make([]byte, 32<<10)}
+	err = w.walk(int(d.Fd()), folder)
+	return w.list, err
+}
+
+// walker lists folders by their descriptors. A link is never followed to a
+// folder, so that it stays below the one that it began with.
+type walker struct {
+	ctx  context.Context
+	root *os.Root
+	buf  []byte // of the entries of one folder, as the kernel gives them
+	list []Object
+}
+
+// walk adds what is below the folder that fd has open.
+func (w *walker) walk(fd int, folder string) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	var folders []string
+	for {
+		n, err := uninterrupted(func() (int, error) { return unix.Getdents(fd, w.buf) })
+		if err != nil {
+			return err
+		}
+		if n <= 0 {
+			break
+		}
+		if folders, err = w.entries(fd, folder, w.buf[:n], folders); err != nil {
+			return err
+		}
+	}
+	for _, name := range folders {
+		if err := w.enter(fd, name, Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter walks a folder inside of that which fd has open.
+func (w *walker) enter(fd int, name, key string) error {
+	const how = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	sub, err := uninterrupted(func() (int, error) { return unix.Openat(fd, name, how, 0) })
+	if err != nil {
+		return err
+	}
+	defer unix.Close(sub)
+	return w.walk(sub, key)
+}
+
+// entries adds the files among the directory entries in buf, and returns folders
+// with the names of the folders among them.
+func (w *walker) entries(fd int, folder string, buf []byte, folders []string) ([]string, error) {
+	for len(buf) > 0 {
+		name, typ, rest := cutEntry(buf)
+		if rest == nil {
+			return nil, unix.EIO
+		}
+		buf = rest
+		if string(name) == "." || string(name) == ".." {
+			continue
+		}
+		if typ == unix.DT_DIR {
+			folders = append(folders, string(name))
+			continue
+		}
+		is, err := w.file(fd, folder, string(name))
+		if err != nil {
+			return nil, err
+		}
+		if is == unix.S_IFDIR { // on file systems that do not give the type
+			folders = append(folders, string(name))
+		}
+	}
+	return folders, nil
+}
+
+// file adds a file of the folder that fd has open, and returns its type. One that
+// disappeared meanwhile has none.
+func (w *walker) file(fd int, folder, name string) (uint32, error) {
+	var st unix.Stat_t
+	_, err := uninterrupted(func() (int, error) { return 0, unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	key := Join(folder, name)
+	is := st.Mode & unix.S_IFMT
+	o := localObject(key, st.Size, time.Unix(st.Mtim.Unix()), st.Ino)
+	switch {
+	case is == unix.S_IFDIR, isTemp(name):
+	case is == unix.S_IFLNK:
+		w.list = append(w.list, behindLink(w.root, o))
+	default:
+		w.list = append(w.list, o)
+	}
+	return is, nil
+}
+
+// cutEntry takes the first of some directory entries apart: inode and offset, 8
+// bytes each, length, type and name. rest is nil if it is none.
+func cutEntry(buf []byte) (name []byte, typ byte, rest []byte) {
+	const length, kind, text = 16, 18, 19
+	if len(buf) < text {
+		return nil, 0, nil
+	}
+	n := int(binary.NativeEndian.Uint16(buf[length:]))
+	if n < text || n > len(buf) {
+		return nil, 0, nil
+	}
+	name, _, _ = bytes.Cut(buf[text:n], []byte{0})
+	return name, buf[kind], buf[n:]
+}
+
+// uninterrupted repeats a system call that a signal interrupts.
+func uninterrupted(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
