@@ -76,7 +76,11 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.letGo(ctx, l, p, res); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.tidy(ctx, l), e.forgetHolds(ctx, l, p)); err != nil {
+	now, err := e.stateOf(ctx, l, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p)); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {
@@ -110,7 +114,20 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 			return res, r.Err
 		}
 	}
-	return res, e.tidy(ctx, l)
+	snap, err := l.Load(ctx)
+	if err != nil {
+		return res, err
+	}
+	return res, e.tidy(ctx, l, snap)
+}
+
+// stateOf is the state that a plan was made of, where nothing has been changed yet.
+func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Snapshot, error) {
+	if len(p.Forgotten) == 0 {
+		return p.snap, nil
+	}
+	e.loaded = nil
+	return l.Load(ctx)
 }
 
 // commitMapping stores a newly read mapping, or that there is none any more.

@@ -73,6 +73,7 @@ type Engine struct {
 	sinks  map[string]sinks.Sink // by root
 	down   map[string]error      // sinks that failed, by root
 	stuck  map[string]error      // tables whose last commit cannot be finished
+	loaded *state.Snapshot       // by Recover, for the plan that follows; nil if that changed something
 	// openPlace returns the store of a sink's root.
 	openPlace func(root string) (blob.Store, error)
 	remote    []*s3blob.Store

@@ -174,9 +174,13 @@ func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
 func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
-	snap, err := l.Load(ctx)
-	if err != nil {
-		return nil, err
+	snap := e.loaded
+	e.loaded = nil
+	if snap == nil {
+		var err error
+		if snap, err = l.Load(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return e.plan(ctx, snap)
 }

@@ -20,7 +20,8 @@ import (
 // Recover finishes what an earlier apply committed and did not make visible.
 // Every apply does this before it plans. A commit whose sink fails stays for the
 // next apply; its table is held. One in a sink that is to be forgotten is
-// finished when that is done.
+// finished when that is done. Where there was nothing to finish, the plan that
+// follows goes by the state as it was loaded here.
 func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
 	snap, err := l.Load(ctx)
 	if err != nil {
@@ -30,6 +31,10 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 	leaving, _, err := e.sinksToForget(snap)
 	if err != nil {
 		return nil, err
+	}
+	if len(snap.Publishes) == 0 {
+		e.loaded = snap
+		return nil, nil
 	}
 	for _, p := range snap.Publishes {
 		t := snap.Tables[p.Table]
@@ -100,13 +105,10 @@ const compactSetting = "compact"
 
 // tidy removes what earlier commits and interrupted applies left: staged and
 // spilled files, objects that nothing names, plain values that a mask hides by
-// now. Where there is nothing of the kind it writes nothing.
-func (e *Engine) tidy(ctx context.Context, l *state.Lock) error {
-	snap, err := l.Load(ctx)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(snap.Close(), e.sweepSinks(ctx, snap), e.sweepScratch()); err != nil {
+// now. Where there is nothing of the kind it writes nothing. snap is the state as
+// it is.
+func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+	if err := errors.Join(e.sweepSinks(ctx, snap), e.sweepScratch()); err != nil {
 		return err
 	}
 	keep := referenced(snap)
@@ -116,7 +118,7 @@ func (e *Engine) tidy(ctx context.Context, l *state.Lock) error {
 	if _, ok := snap.Settings[compactSetting]; !ok {
 		return nil
 	}
-	err = l.Update(ctx, func(tx *state.Tx) error {
+	err := l.Update(ctx, func(tx *state.Tx) error {
 		tx.CollectInline(keep)
 		return tx.PutSetting(compactSetting, nil)
 	})
