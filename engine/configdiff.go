@@ -63,12 +63,13 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	for _, a := range old.Applied {
 		i := t.deliveryOf(a.Dump)
 		switch {
+		case i >= 0 && (a.Lost || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
+		case i >= 0:
+			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		case e.skipped(a.Dump, t.Name):
 			d.add(ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
 		case e.withdrawn(p, a.Dump, t.Name):
 			d.add(ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
-		case i >= 0 && !a.Lost && t.kind != kindMapping && t.all[i].entry.Digest != a.Digest:
-			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		}
 	}
 	if now := cfg.PartitionText(); now != old.PartitionBy {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,11 @@ func (t *TablePlan) rebuildFloor(e *Engine, p *Plan) int64 {
 // deliveryOf returns the index in all of what a dump delivers, -1 if the source
 // does not say.
 func (t *TablePlan) deliveryOf(dump int64) int {
-	return slices.IndexFunc(t.all, func(d delivery) bool { return d.dump == dump })
+	i, ok := slices.BinarySearchFunc(t.all, dump, func(d delivery, id int64) int { return cmp.Compare(d.dump, id) })
+	if !ok {
+		return -1
+	}
+	return i
 }
 
 // checkRebuild returns why an applied dump cannot be read again, nil if it seems
@@ -72,7 +77,7 @@ func (t *TablePlan) deliveryOf(dump int64) int {
 // is gone.
 func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, dump int64) (*Hold, int64, error) {
 	if i := t.deliveryOf(dump); i >= 0 {
-		return e.checkFiles(ctx, p, t, t.all[i])
+		return e.checkFiles(ctx, p, t, &t.all[i])
 	}
 	if slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == "" && h.Dump == dump }) {
 		return &Hold{Table: t.Name, Dump: dump, Reason: "the dump is held"}, 0, nil

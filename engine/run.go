@@ -28,7 +28,7 @@ type delivery struct {
 	dump    int64
 	entry   *dump.Entry
 	skipped bool
-	// pins are those of its files, by key, as the plan saw them, if it looked.
+	// pins are those of its files, by key, as the plan saw them; nil if it did not look.
 	pins map[string]string
 }
 

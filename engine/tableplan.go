@@ -17,20 +17,13 @@ import (
 // planTables plans every table that the export delivers, the state knows or
 // the configuration names.
 func (e *Engine) planTables(ctx context.Context, p *Plan) error {
-	names := map[string]bool{}
-	for _, d := range p.listing.Dumps {
-		for _, en := range d.Entries {
-			if !e.skipped(d.ID, en.Name) {
-				names[en.Name] = true
-			}
-		}
-	}
+	tables := e.deliveries(p)
 	for name := range p.snap.Tables {
-		names[name] = true
+		tables[name] = tables[name] // one that nothing delivers any more, too
 	}
 	var real []*config.Table
-	for _, name := range sortedKeys(names) {
-		t, cfg, err := e.planTable(ctx, p, name)
+	for _, name := range sortedKeys(tables) {
+		t, cfg, err := e.planTable(ctx, p, name, tables[name])
 		if err != nil {
 			return err
 		}
@@ -43,6 +36,20 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 	}
 	p.diags = append(p.diags, config.CheckFolders(real)...)
 	return e.checkTargets(p)
+}
+
+// deliveries lists what the dumps list of each table, in their order, without what
+// is skipped.
+func (e *Engine) deliveries(p *Plan) map[string][]delivery {
+	all := map[string][]delivery{}
+	for _, d := range p.listing.Dumps {
+		for _, en := range d.Entries {
+			if !e.skipped(d.ID, en.Name) {
+				all[en.Name] = append(all[en.Name], delivery{dump: d.ID, entry: en})
+			}
+		}
+	}
+	return all
 }
 
 // checkTargets refuses a -target that names no table.
@@ -59,11 +66,12 @@ func (e *Engine) targeted(name string) bool {
 	return len(e.opts.Targets) == 0 || slices.Contains(e.opts.Targets, "table."+name)
 }
 
-// planTable plans one table. It returns no plan for a table that no block takes.
-func (e *Engine) planTable(ctx context.Context, p *Plan, name string) (*TablePlan, *config.Table, error) {
+// planTable plans one table, of which all is delivered. It returns no plan for a
+// table that no block takes.
+func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, *config.Table, error) {
 	old := p.snap.Tables[name]
-	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name]}
-	columns, err := e.knownColumns(ctx, p, t)
+	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name], all: all}
+	columns, err := e.knownColumns(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -186,7 +194,7 @@ func (t *TablePlan) classify(columns []string) bool {
 // knownColumns lists what is known of the delivered columns: what the state
 // has and what the manifests say. A table whose manifests never list columns
 // is looked up in the header of its newest file.
-func (e *Engine) knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]string, error) {
+func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, error) {
 	var out []string
 	if t.old != nil {
 		if t.old.Kind != kindMapping {
@@ -198,15 +206,13 @@ func (e *Engine) knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]str
 		}
 	}
 	var bare []delivery
-	for _, d := range p.listing.Dumps {
-		en := d.Entry(t.Name)
-		if en == nil || e.skipped(d.ID, t.Name) {
-			continue
-		}
-		t.all = append(t.all, delivery{dump: d.ID, entry: en, pins: map[string]string{}})
-		out = append(out, en.Columns...)
-		if !en.HasColumns {
-			bare = append(bare, t.all[len(t.all)-1])
+	var last []string // most dumps list the same columns
+	for _, d := range t.all {
+		if !d.entry.HasColumns {
+			bare = append(bare, d)
+		} else if !slices.Equal(d.entry.Columns, last) {
+			last = d.entry.Columns
+			out = append(out, last...)
 		}
 	}
 	for _, d := range bare {
@@ -356,11 +362,17 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	resync := int64(-1 << 63)
 	bad := map[int64]Hold{}
 	sizes := map[int64]int64{}
-	fresh := slices.DeleteFunc(slices.Clone(t.all), func(d delivery) bool { return applied[d.dump] || d.entry.Problem != "" })
+	var fresh []delivery
+	for _, d := range t.all {
+		if !applied[d.dump] && d.entry.Problem == "" {
+			fresh = append(fresh, d)
+		}
+	}
 	if err := e.lookAt(ctx, p, fresh); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	for _, d := range t.all {
+	for i := range t.all {
+		d := &t.all[i]
 		if applied[d.dump] {
 			if !d.entry.Incremental && d.entry.Problem == "" {
 				resync = max(resync, d.dump)
@@ -402,7 +414,7 @@ func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) (map[i
 		if !a.Lost || i < 0 {
 			continue
 		}
-		h, _, err := e.checkFiles(ctx, p, t, t.all[i])
+		h, _, err := e.checkFiles(ctx, p, t, &t.all[i])
 		if err != nil {
 			return nil, err
 		}
@@ -437,9 +449,9 @@ func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, bad map[int64]Hol
 
 // checkDelivery returns why a delivery holds its table, if it does, and the
 // bytes of its files.
-func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*Hold, int64, error) {
+func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
 	if t.cfg.OnSchemaChange == config.Freeze && d.entry.Problem == "" {
-		if h, err := e.checkFrozen(ctx, t, d); h != nil || err != nil {
+		if h, err := e.checkFrozen(ctx, t, *d); h != nil || err != nil {
 			return h, 0, err
 		}
 	}
@@ -448,17 +460,18 @@ func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d del
 
 // checkFiles is checkDelivery without what is only asked of dumps that are not
 // yet applied.
-func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*Hold, int64, error) {
+func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
 	hold := func(file, reason string) *Hold {
 		return &Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
 	}
 	if d.entry.Problem != "" {
 		return hold("", d.entry.Problem), 0, nil
 	}
-	if err := e.lookAt(ctx, p, []delivery{d}); err != nil {
+	if err := e.lookAt(ctx, p, []delivery{*d}); err != nil {
 		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
 	}
 	size := int64(0)
+	d.pins = make(map[string]string, len(d.entry.Files))
 	for _, f := range d.entry.Files {
 		obj, err := p.seen.files[f.Key].obj, p.seen.files[f.Key].err
 		if errors.Is(err, fs.ErrNotExist) {

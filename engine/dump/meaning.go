@@ -11,7 +11,10 @@ import (
 // unite returns one entry a table, sorted by name: what a manifest lists twice
 // is concatenated in its order.
 func unite(entries []*Entry) []*Entry {
-	slices.SortStableFunc(entries, func(a, b *Entry) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b *Entry) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(entries, byName) {
+		slices.SortStableFunc(entries, byName)
+	}
 	united := entries[:0]
 	for _, e := range entries {
 		if n := len(united); n > 0 && united[n-1].Name == e.Name {
