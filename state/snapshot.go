@@ -215,9 +215,13 @@ type decoder struct {
 
 // records decodes the entries of a bucket into one allocation.
 func records[T any](d *decoder, b bucket, use func(key []byte, record *T) bool) error {
+	return recordsBy(d, b, func(payload []byte, record *T) error { return d.mode.Unmarshal(payload, record) }, use)
+}
+
+func recordsBy[T any](d *decoder, b bucket, read func(payload []byte, record *T) error, use func(key []byte, record *T) bool) error {
 	all := make([]T, len(d.raw.entries[b]))
 	for i, e := range d.raw.entries[b] {
-		if err := d.mode.Unmarshal(e.payload, &all[i]); err != nil {
+		if err := read(e.payload, &all[i]); err != nil {
 			return d.store.damagedRecord(b, e.key, err)
 		}
 		if !use(e.key, &all[i]) {
@@ -237,7 +241,15 @@ func (d *decoder) tables() error {
 func (d *decoder) partitions() error {
 	var name string // one string for all partitions of a table
 	var list []*Partition
-	err := records(d, bPartitions, func(key []byte, p *Partition) bool {
+	var r partitionReader
+	read := func(payload []byte, p *Partition) error {
+		if r.read(payload, p) {
+			return nil
+		}
+		*p = Partition{}
+		return d.mode.Unmarshal(payload, p)
+	}
+	err := recordsBy(d, bPartitions, read, func(key []byte, p *Partition) bool {
 		table, ordinal, ok := splitPartitionKey(key)
 		if !ok || ordinal != p.Ordinal {
 			return false
