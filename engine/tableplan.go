@@ -42,11 +42,16 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 // is skipped.
 func (e *Engine) deliveries(p *Plan) map[string][]delivery {
 	all := map[string][]delivery{}
-	for _, d := range p.listing.Dumps {
+	for i, d := range p.listing.Dumps {
 		for _, en := range d.Entries {
-			if !e.skipped(d.ID, en.Name) {
-				all[en.Name] = append(all[en.Name], delivery{dump: d.ID, entry: en})
+			if e.skipped(d.ID, en.Name) {
+				continue
 			}
+			list, ok := all[en.Name]
+			if !ok { // most tables are in most dumps
+				list = make([]delivery, 0, len(p.listing.Dumps)-i)
+			}
+			all[en.Name] = append(list, delivery{dump: d.ID, entry: en})
 		}
 	}
 	return all
@@ -404,10 +409,10 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 // appliedDumps is the set of dumps that the table has. One that was lost is not
 // among them once the source has it again: it then comes as a late one.
 func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) (map[int64]bool, error) {
-	applied := map[int64]bool{}
 	if t.old == nil {
-		return applied, nil
+		return nil, nil
 	}
+	applied := make(map[int64]bool, len(t.old.Applied))
 	for _, a := range t.old.Applied {
 		applied[a.Dump] = true
 		i := t.deliveryOf(a.Dump)

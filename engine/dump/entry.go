@@ -124,9 +124,18 @@ func (r *entryReader) readColumns() error {
 		r.e.hold("its columns in the manifest are not a list")
 		return r.p.skip()
 	}
+	start := r.p.i
+	if known, ok := r.m.lists.follow(r.e.Name, r.p.s[start:]); ok {
+		r.p.i += len(known.text)
+		r.e.Columns = known.names
+		return nil
+	}
 	r.columns = r.columns[:0]
 	err := r.p.array(r.column)
-	r.e.Columns = slices.Clone(r.columns)
+	r.e.Columns = slices.Clip(slices.Clone(r.columns))
+	if err == nil && r.e.Problem == "" {
+		r.m.lists.keep(r.e.Name, columnList{r.p.s[start:r.p.i], r.e.Columns})
+	}
 	return err
 }
 

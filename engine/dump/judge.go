@@ -52,7 +52,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 // parse judges the text of one manifest.
 func (s *Source) parse(o blob.Object, data []byte) candidate {
 	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, text: data, hint: hintMend}
-	m, err := parseManifest(data, s.at)
+	m, err := parseManifest(data, s.at, &s.lists)
 	c.hasID, c.dump.ID, c.notices = m.hasID, m.id, m.notices
 	switch {
 	case err != nil:
@@ -69,11 +69,12 @@ func (s *Source) parse(o blob.Object, data []byte) candidate {
 
 // seal computes the digests of a dump that is complete.
 func (d *Dump) seal() {
-	var buf []byte
+	var room [4 << 10]byte
+	buf := room[:0]
 	for _, e := range d.Entries {
 		e.Digest, buf = e.digest(buf)
 	}
-	d.Digest = d.digest()
+	d.Digest = d.digest(buf)
 }
 
 // judge sorts candidates into dumps and problems. Manifests with one id are one

@@ -13,6 +13,7 @@ import (
 // that of others.
 type manifest struct {
 	at         addresses
+	lists      *columnLists
 	id         int64
 	hasID      bool
 	hasTables  bool
@@ -46,8 +47,8 @@ func (m *manifest) reason() string {
 // something is wrong: with text that is not JSON as an error, with what breaks
 // the dump in faults, with what breaks one table in its entry. The manifest
 // keeps slices of data, which nobody may change afterwards.
-func parseManifest(data []byte, at addresses) (*manifest, error) {
-	m := &manifest{at: at}
+func parseManifest(data []byte, at addresses, lists *columnLists) (*manifest, error) {
+	m := &manifest{at: at, lists: lists}
 	s := strings.TrimPrefix(unsafe.String(unsafe.SliceData(data), len(data)), "\ufeff")
 	if strings.TrimSpace(s) == "" {
 		return m, errors.New("it is empty")

@@ -2,7 +2,9 @@ package dump
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +12,7 @@ import (
 
 func parse(t *testing.T, s string) *manifest {
 	t.Helper()
-	m, err := parseManifest([]byte(s), addresses{})
+	m, err := parseManifest([]byte(s), addresses{}, &columnLists{})
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}
@@ -48,7 +50,7 @@ func TestBrokenManifests(t *testing.T) {
 		`[]`:                       "not a JSON object",
 		"{\"dump_id\":1,\"\xff\"}": "not valid UTF-8",
 	} {
-		if _, err := parseManifest([]byte(text), addresses{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseManifest([]byte(text), addresses{}, &columnLists{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
@@ -242,7 +244,12 @@ func FuzzManifest(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := parseManifest(data, addresses{})
+		lists := &columnLists{}
+		m, err := parseManifest(data, addresses{}, lists)
+		again, errAgain := parseManifest(data, addresses{}, lists)
+		if fmt.Sprint(err) != fmt.Sprint(errAgain) || !reflect.DeepEqual(m, again) {
+			t.Fatalf("read again it is %v, %v, not %v, %v", again, errAgain, m, err)
+		}
 		if err != nil || m.faulty > 0 {
 			return
 		}
@@ -267,6 +274,27 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Lists of columns are read once, and again where they differ at all.
+func TestColumnsAgain(t *testing.T) {
+	lists := &columnLists{}
+	for _, c := range []string{`["a","b"]`, `["a","b"]`, `["a"]`, `["a","b"]`, `[ "a" , "b" ]`, `["a","b","c"]`, `["\u0061"]`, `["\u0061"]`, `[1]`, `[]`, `[]`} {
+		for _, table := range []string{"t", "u"} {
+			text := []byte(`{"dump_id":1,"tables":[{"name":"` + table + `","files":[],"incremental":true,"columns":` + c + `}]}`)
+			got, err := parseManifest(text, addresses{}, lists)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := parseManifest(text, addresses{}, &columnLists{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got.entries, want.entries) {
+				t.Errorf("%s: got %v, want %v", c, got.entries[0], want.entries[0])
+			}
+		}
+	}
 }
 
 func TestAddresses(t *testing.T) {

@@ -60,20 +60,25 @@ func (e *Entry) digest(buf []byte) (hexDigest string, scratch []byte) {
 		buf = appendText(buf, f.Key)
 	}
 	buf = appendText(buf, e.Problem)
-	sum := sha256.Sum256(buf)
-	return hex.EncodeToString(sum[:]), buf
+	return hexSum(buf), buf
 }
 
 // digest returns the digest of what the dump means, without its id: of all its
 // entries, in whatever order they stand. Where its property definitions lie is
 // not part of it: they change no row.
-func (d *Dump) digest() string {
-	buf := appendText(nil, "manifest 1")
+func (d *Dump) digest(buf []byte) string {
+	buf = appendText(buf[:0], "manifest 1")
 	for _, e := range d.Entries {
 		buf = appendText(buf, e.Digest)
 	}
-	sum := sha256.Sum256(buf)
-	return hex.EncodeToString(sum[:])
+	return hexSum(buf)
+}
+
+func hexSum(data []byte) string {
+	sum := sha256.Sum256(data)
+	var text [2 * sha256.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 func appendText(b []byte, s string) []byte {

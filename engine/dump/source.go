@@ -41,6 +41,7 @@ type Source struct {
 	store blob.Store
 	glob  string
 	at    addresses
+	lists columnLists
 }
 
 // Open returns the source in a store. It reads nothing.
@@ -48,7 +49,7 @@ func Open(store blob.Store, o Options) *Source {
 	if o.Manifests == "" {
 		o.Manifests = "*.json"
 	}
-	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{o.Bucket, o.Prefix}}
+	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix}}
 }
 
 // Root identifies the source, as messages name it.
