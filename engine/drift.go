@@ -51,41 +51,50 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) (err erro
 	return foreignFiles(t.Name, have)
 }
 
-// listing is what a sink holds in the folders of a table and nobody has
-// accounted for yet.
+// listing is what a sink holds in the folders of a table.
 type listing struct {
 	sink  sinks.Sink
-	files map[string]sinks.Object
+	files []sinks.Object // by path
+	taken []bool         // those that are accounted for
+	next  int            // the one after the last that was: files are mostly asked for in order
 }
 
 // listFolders lists where a table is and where it is to be, by root.
-func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]listing, error) {
-	out := map[string]listing{}
+func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*listing, error) {
+	out := map[string]*listing{}
+	t.marked = true
 	for _, at := range foldersOf(t) {
 		sk, err := e.openSink(at.root, "")
 		if err != nil {
 			return nil, err
 		}
-		objs, err := sk.List(ctx, at.path)
+		objs, err := t.list(ctx, sk, at)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
 		}
-		if _, ok := out[at.root]; !ok {
-			out[at.root] = listing{sk, map[string]sinks.Object{}}
+		l := out[at.root]
+		if l == nil {
+			l = &listing{sink: sk}
+			out[at.root] = l
 		}
-		for _, o := range objs {
-			out[at.root].files[o.Path] = o
+		l.files = append(l.files, objs...)
+	}
+	for _, l := range out {
+		byPath := func(a, b sinks.Object) int { return strings.Compare(a.Path, b.Path) }
+		if !slices.IsSortedFunc(l.files, byPath) {
+			slices.SortFunc(l.files, byPath)
 		}
+		l.taken = make([]bool, len(l.files))
 	}
 	return out, nil
 }
 
-func foreignFiles(table string, have map[string]listing) error {
+func foreignFiles(table string, have map[string]*listing) error {
 	var foreign []string
 	for root, l := range have {
-		for name := range l.files {
-			if strings.HasSuffix(name, ".parquet") {
-				foreign = append(foreign, root+"/"+name)
+		for i, o := range l.files {
+			if !l.taken[i] && strings.HasSuffix(o.Path, ".parquet") {
+				foreign = append(foreign, root+"/"+o.Path)
 			}
 		}
 	}
@@ -119,11 +128,15 @@ func foldersOf(t *TablePlan) []place {
 
 // take accounts for a file. It returns the digest and the pin of what is there
 // if the pin is another one than was known, and whether anything is there.
-func (l listing) take(ctx context.Context, path, pin string) (digest, now string, there bool, err error) {
-	obj, ok := l.files[path]
-	delete(l.files, path)
-	if !ok || obj.Pin == pin {
-		return "", pin, ok, nil
+func (l *listing) take(ctx context.Context, path, pin string) (digest, now string, there bool, err error) {
+	i, ok := l.find(path)
+	if !ok || l.taken[i] {
+		return "", pin, false, nil
+	}
+	l.taken[i], l.next = true, i+1
+	obj := l.files[i]
+	if obj.Pin == pin {
+		return "", pin, true, nil
 	}
 	d, ok := l.sink.(digester)
 	if !ok {
@@ -133,8 +146,15 @@ func (l listing) take(ctx context.Context, path, pin string) (digest, now string
 	return digest, obj.Pin, true, err
 }
 
+func (l *listing) find(path string) (int, bool) {
+	if l.next < len(l.files) && l.files[l.next].Path == path {
+		return l.next, true
+	}
+	return slices.BinarySearchFunc(l.files, path, func(o sinks.Object, p string) int { return strings.Compare(o.Path, p) })
+}
+
 // compare checks one file against the listing.
-func (t *TablePlan) compare(ctx context.Context, l listing, f *state.File) error {
+func (t *TablePlan) compare(ctx context.Context, l *listing, f *state.File) error {
 	digest, pin, there, err := l.take(ctx, f.Path, f.Pin)
 	switch {
 	case err != nil:
@@ -187,7 +207,7 @@ func (t *TablePlan) diffDrift(d *ConfigDiff) {
 }
 
 // repin makes a removal one of what is there now.
-func (l listing) repin(ctx context.Context, s *state.Step) error {
+func (l *listing) repin(ctx context.Context, s *state.Step) error {
 	digest, pin, there, err := l.take(ctx, s.Path, s.BeforePin)
 	if err == nil && there && pin != s.BeforePin {
 		s.Before, s.BeforePin = digest, pin

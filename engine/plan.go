@@ -77,6 +77,7 @@ type TablePlan struct {
 	partial    []int       // sinks, as in old.Sinks, that no longer hold what was written
 	readFrom   int         // the sink, as in old.Sinks, that a rewrite reads
 	unread     *Hold       // a file whose header would have told the columns
+	marked     bool        // the marks of its folders are as good as new ones
 	lost       *lostCommit // that the table's next commit makes good
 	rereads    int64       // bytes of applied dumps that a rebuild takes again
 	committed  bool        // by this apply

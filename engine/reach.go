@@ -81,6 +81,16 @@ func (s sinkStore) List(ctx context.Context, prefix string) ([]blob.Object, erro
 	return out, s.mark(err)
 }
 
+func (s sinkStore) Mark(ctx context.Context, prefix string, keys []string) (string, error) {
+	mark, err := blob.Mark(ctx, s.Store, prefix, keys)
+	return mark, s.mark(err)
+}
+
+func (s sinkStore) ListMarked(ctx context.Context, prefix, mark string, keys []string) ([]blob.Object, bool, error) {
+	out, whole, err := blob.ListMarked(ctx, s.Store, prefix, mark, keys)
+	return out, whole, s.mark(err)
+}
+
 func (s sinkStore) Stat(ctx context.Context, key string) (blob.Object, error) {
 	o, err := s.Store.Stat(ctx, key)
 	return o, s.mark(err)

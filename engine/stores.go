@@ -66,7 +66,12 @@ func (e *Engine) s3Of(root string) *config.S3 {
 // openStore opens a folder, or with c a folder in a bucket.
 func (e *Engine) openStore(ctx context.Context, place string, c *config.S3, grace time.Duration) (blob.Store, error) {
 	if c == nil {
-		return blob.NewLocal(place)
+		l, err := blob.NewLocal(place)
+		if err != nil {
+			return nil, err
+		}
+		l.Settle = e.opts.Tuning.Settle
+		return l, nil
 	}
 	o := s3blob.Options{
 		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint, ForcePathStyle: c.ForcePathStyle,

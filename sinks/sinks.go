@@ -102,6 +102,17 @@ type Copier interface {
 	Copy(ctx context.Context, from GroupReader, group int, replace map[string]*column.Column) error
 }
 
+// Marker is what a Sink can do beyond its interface: list the folder of a table
+// without looking into folders in which no name came or went.
+type Marker interface {
+	// Mark returns what ListMarked takes for a folder that should hold the paths
+	// and nothing else; empty if that would not help.
+	Mark(ctx context.Context, folder string, paths []string) (string, error)
+	// ListMarked is List, given a mark and the paths that it was made with. whole
+	// says that a new mark would not be better.
+	ListMarked(ctx context.Context, folder, mark string, paths []string) (list []Object, whole bool, err error)
+}
+
 // Current is the content of _reconcile/current.json: what a consumer that
 // needs more than file consistency waits for.
 type Current struct {

@@ -54,6 +54,9 @@ type SinkTable struct {
 	Root        string `cbor:"1,keyasint"`
 	Folder      string `cbor:"2,keyasint"`
 	Compression string `cbor:"3,keyasint,omitempty"`
+	// Mark is what the sink said of the folders of the table's files, to list them
+	// by. A commit of the table takes it away.
+	Mark string `cbor:"4,keyasint,omitempty"`
 }
 
 // Table is everything the state says of one table but its partitions.

@@ -7,9 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +20,9 @@ import (
 // that leads out of it cannot be read. A folder behind a link is not listed:
 // the link is, as an object of its own.
 type Local struct {
+	// Settle is how long ago a folder must have changed to be marked; 0 means 2 s.
+	Settle time.Duration
+
 	dir string
 	// change serialises judging a condition and acting on it.
 	change sync.Mutex
@@ -189,7 +190,7 @@ func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	if err != nil {
 		return nil, wrap(err, "list", l.dir, prefix)
 	}
-	slices.SortFunc(list, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	sortByKey(list)
 	return list, nil
 }
 

@@ -95,6 +95,24 @@ func (s *retrying) List(ctx context.Context, prefix string) (list []Object, err 
 	return list, err
 }
 
+// Mark makes a mark of a store that can.
+func (s *retrying) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
+	err = s.r.Do(ctx, func() error {
+		mark, err = Mark(ctx, s.Store, prefix, keys)
+		return err
+	})
+	return mark, err
+}
+
+// ListMarked lists with a mark of a store that can.
+func (s *retrying) ListMarked(ctx context.Context, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+	err = s.r.Do(ctx, func() error {
+		list, whole, err = ListMarked(ctx, s.Store, prefix, mark, keys)
+		return err
+	})
+	return list, whole, err
+}
+
 func (s *retrying) Stat(ctx context.Context, key string) (o Object, err error) {
 	err = s.r.Do(ctx, func() error {
 		o, err = s.Store.Stat(ctx, key)

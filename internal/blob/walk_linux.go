@@ -18,13 +18,8 @@ import (
 
 // walk returns the objects below a folder, in no order.
 func walk(ctx context.Context, root *os.Root, folder string) ([]Object, error) {
-	d, err := root.Open(native(folder))
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	w := &walker{ctx: ctx, root: root, buf: make([]byte, 32<<10)}
-	err = w.walk(int(d.Fd()), folder)
+	w := newWalker(ctx, root)
+	err := w.in(folder, func(fd int) error { return w.walk(fd, folder) })
 	return w.list, err
 }
 
@@ -35,6 +30,25 @@ type walker struct {
 	root *os.Root
 	buf  []byte // of the entries of one folder, as the kernel gives them
 	list []Object
+
+	looks, reads int // at names, and of folders: what listing costs
+
+	pass map[string]bool         // folders inside of others that are not gone into
+	seen map[string]*unix.Stat_t // the folders, as they were before they were listed; nil if nobody asks
+}
+
+func newWalker(ctx context.Context, root *os.Root) *walker {
+	return &walker{ctx: ctx, root: root}
+}
+
+// in opens a folder for f.
+func (w *walker) in(folder string, f func(fd int) error) error {
+	d, err := w.root.Open(native(folder))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return f(int(d.Fd()))
 }
 
 // walk adds what is below the folder that fd has open.
@@ -42,7 +56,18 @@ func (w *walker) walk(fd int, folder string) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
+	if w.seen != nil {
+		st := &unix.Stat_t{}
+		if err := unix.Fstat(fd, st); err != nil {
+			return err
+		}
+		w.seen[folder] = st
+	}
+	if w.buf == nil {
+		w.buf = make([]byte, 32<<10)
+	}
 	var folders []string
+	w.reads++
 	for {
 		n, err := uninterrupted(func() (int, error) { return unix.Getdents(fd, w.buf) })
 		if err != nil {
@@ -56,7 +81,11 @@ func (w *walker) walk(fd int, folder string) error {
 		}
 	}
 	for _, name := range folders {
-		if err := w.enter(fd, name, Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		key := Join(folder, name)
+		if w.pass[key] {
+			continue
+		}
+		if err := w.enter(fd, name, key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -90,7 +119,7 @@ func (w *walker) entries(fd int, folder string, buf []byte, folders []string) ([
 			folders = append(folders, string(name))
 			continue
 		}
-		is, err := w.file(fd, folder, string(name))
+		is, err := w.file(fd, string(name), Join(folder, string(name)))
 		if err != nil {
 			return nil, err
 		}
@@ -101,18 +130,17 @@ func (w *walker) entries(fd int, folder string, buf []byte, folders []string) ([
 	return folders, nil
 }
 
-// file adds a file of the folder that fd has open, and returns its type. One that
-// disappeared meanwhile has none.
-func (w *walker) file(fd int, folder, name string) (uint32, error) {
+// file adds a file of the folder that fd has open, if it is one, and returns its
+// type. What is not there has none.
+func (w *walker) file(fd int, name, key string) (uint32, error) {
 	var st unix.Stat_t
-	_, err := uninterrupted(func() (int, error) { return 0, unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	err := w.look(fd, name, &st)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	key := Join(folder, name)
 	is := st.Mode & unix.S_IFMT
 	o := localObject(key, st.Size, time.Unix(st.Mtim.Unix()), st.Ino)
 	switch {
@@ -138,6 +166,14 @@ func cutEntry(buf []byte) (name []byte, typ byte, rest []byte) {
 	}
 	name, _, _ = bytes.Cut(buf[text:n], []byte{0})
 	return name, buf[kind], buf[n:]
+}
+
+// look looks at a name in the folder that fd has open, without following a link of
+// that name.
+func (w *walker) look(fd int, name string, st *unix.Stat_t) error {
+	w.looks++
+	_, err := uninterrupted(func() (int, error) { return 0, unix.Fstatat(fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
+	return err
 }
 
 // uninterrupted repeats a system call that a signal interrupts.

@@ -67,15 +67,26 @@ func (s *sink) Root() string { return s.store.Root() }
 
 // List returns all files below the folder of a table, foreign ones too.
 func (s *sink) List(ctx context.Context, folder string) ([]sinks.Object, error) {
+	list, _, err := s.ListMarked(ctx, folder, "", nil)
+	return list, err
+}
+
+// Mark makes a mark of the folder of a table, as its store does.
+func (s *sink) Mark(ctx context.Context, folder string, paths []string) (string, error) {
+	return blob.Mark(ctx, s.store, folder, paths)
+}
+
+// ListMarked is List with a mark.
+func (s *sink) ListMarked(ctx context.Context, folder, mark string, paths []string) ([]sinks.Object, bool, error) {
 	if blob.Under(folder, private) && folder != "" {
-		return nil, fmt.Errorf("list %s: %s is not a table", folder, private)
+		return nil, false, fmt.Errorf("list %s: %s is not a table", folder, private)
 	}
-	list, err := s.store.List(ctx, folder)
+	list, whole, err := blob.ListMarked(ctx, s.store, folder, mark, paths)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	objs := make([]sinks.Object, 0, len(list))
 	for _, o := range list {
@@ -83,7 +94,7 @@ func (s *sink) List(ctx context.Context, folder string) ([]sinks.Object, error) 
 			objs = append(objs, describe(o))
 		}
 	}
-	return objs, nil
+	return objs, whole, nil
 }
 
 func describe(o blob.Object) sinks.Object {

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"reconcile/engine/dump"
+	"reconcile/engine/model"
+	"reconcile/internal/blob"
+	"reconcile/sinks/parquet"
+)
+
+// counting counts what a store is asked for.
+type counting struct {
+	blob.Store
+	mu  sync.Mutex
+	did map[string]int
+}
+
+func (c *counting) count(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.did[what]++
+}
+
+func (c *counting) List(ctx context.Context, prefix string) ([]blob.Object, error) {
+	c.count("list")
+	return c.Store.List(ctx, prefix)
+}
+
+func (c *counting) ListMarked(ctx context.Context, prefix, mark string, keys []string) ([]blob.Object, bool, error) {
+	list, whole, err := blob.ListMarked(ctx, c.Store, prefix, mark, keys)
+	if whole {
+		c.count("list by a mark")
+	} else {
+		c.count("list")
+	}
+	return list, whole, err
+}
+
+func (c *counting) Mark(ctx context.Context, prefix string, keys []string) (string, error) {
+	c.count("mark")
+	return blob.Mark(ctx, c.Store, prefix, keys)
+}
+
+func (c *counting) Stat(ctx context.Context, key string) (blob.Object, error) {
+	c.count("stat")
+	return c.Store.Stat(ctx, key)
+}
+
+func (c *counting) Open(ctx context.Context, key string) (blob.Handle, error) {
+	c.count("open")
+	return c.Store.Open(ctx, key)
+}
+
+func (c *counting) Tidy(ctx context.Context, prefix string, spare []string) error {
+	c.count("tidy")
+	return c.Store.Tidy(ctx, prefix, spare)
+}
+
+// countNoop plans or applies where nothing is to be done, and returns what the
+// source and the sink were asked for.
+func countNoop(t *testing.T, h *harness, apply bool) (source, sink map[string]int) {
+	t.Helper()
+	e, ctx := h.engine(), context.Background()
+	stores := map[string]*counting{}
+	for _, name := range []string{"dumps", "lake"} {
+		l, err := blob.NewLocal(filepath.Join(h.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stores[name] = &counting{Store: l, did: map[string]int{}}
+	}
+	e.source = dump.Open(stores["dumps"], dump.Options{})
+	for root := range e.sinks {
+		e.sinks[root] = parquet.New(sinkStore{stores["lake"]}, parquet.Options{})
+	}
+	lock, err := e.Lock(ctx, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	if _, err := e.Recover(ctx, lock); err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.PlanLocked(ctx, lock)
+	if err != nil || p.Changes() {
+		t.Fatalf("%v, %+v", err, p)
+	}
+	if apply {
+		if _, err := e.Apply(ctx, lock, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return stores["dumps"].did, stores["lake"].did
+}
+
+// skipUnmarked skips the test where the file system is none whose folders are
+// marked.
+func skipUnmarked(t *testing.T, dir, folder string) {
+	t.Helper()
+	l, err := blob.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Settle = 1
+	list, err := l.List(context.Background(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, o := range list {
+		keys = append(keys, o.Key)
+	}
+	if mark, err := l.Mark(context.Background(), folder, keys); mark == "" {
+		t.Skip("folders are not marked here", err)
+	}
+}
+
+// TestNoopCosts: what a plan and an apply with nothing to do ask of the source and
+// of the sink. These numbers are to be changed on purpose only.
+func TestNoopCosts(t *testing.T) {
+	t.Parallel()
+	const dumps, tables, days = 5, 3, 4
+	h := newHarness(t, `table "*" {
+  sinks = [sink.parquet.lake]
+  partition_by = [date(time)]
+}`)
+	h.tuning.Settle = time.Second
+	deliver := func(id int) {
+		var entries []model.Entry
+		for i := range tables {
+			var rows [][]any
+			for day := range days {
+				rows = append(rows, row(100*id+day, 7, 86400*(20000+day)))
+			}
+			part := avroPart("event_id user_id time:long", rows...)
+			part.Key = fmt.Sprintf("sync_%d/%d.avro", id, i)
+			entries = append(entries, more(fmt.Sprintf("t%d", i), part))
+		}
+		h.arrive(dumpOf(int64(id), entries...))
+		h.must()
+	}
+	for id := range dumps {
+		deliver(id + 1)
+	}
+	skipUnmarked(t, filepath.Join(h.dir, "lake"), "t0")
+	time.Sleep(2 * h.tuning.Settle)
+	h.arrive(dumpOf(99, more("another", avroPart("event_id user_id", row(1, 2)))))
+	h.must() // changes one table, and marks what has settled of the others
+	for _, apply := range []bool{false, true} {
+		source, sink := countNoop(t, h, apply)
+		if want := (map[string]int{"list": 1, "open": dumps + 1}); !maps.Equal(source, want) {
+			t.Errorf("apply %v: of the source: %v, want %v", apply, source, want)
+		}
+		want := map[string]int{"open": 1, "list by a mark": tables, "list": 1} // the one that changed a moment ago
+		if apply {
+			want["open"]++ // to see that the lake is still this state's
+			want["list"]++ // what is staged
+			want["tidy"]++
+		}
+		if !maps.Equal(sink, want) {
+			t.Errorf("apply %v: of the sink: %v, want %v", apply, sink, want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package blob
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Marker is what a Store can do beyond its interface: tell that no name came or
+// went below a prefix since it was listed, without listing all of it again.
+type Marker interface {
+	// Mark lists what is below a prefix, which should be the keys and nothing
+	// else, and returns what ListMarked needs; empty if that would not help.
+	Mark(ctx context.Context, prefix string, keys []string) (string, error)
+	// ListMarked is List, given a mark and the keys that it was made with. Where
+	// no name came or went since, it looks at the keys only. whole says that this
+	// was so everywhere: a new mark would not be better.
+	ListMarked(ctx context.Context, prefix, mark string, keys []string) (list []Object, whole bool, err error)
+}
+
+// Mark makes a mark of a store that can, an empty one of any other.
+func Mark(ctx context.Context, s Store, prefix string, keys []string) (string, error) {
+	if m, ok := s.(Marker); ok {
+		return m.Mark(ctx, prefix, keys)
+	}
+	return "", nil
+}
+
+// ListMarked lists with a mark where there is one.
+func ListMarked(ctx context.Context, s Store, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+	if m, ok := s.(Marker); ok && mark != "" {
+		return m.ListMarked(ctx, prefix, mark, keys)
+	}
+	list, err = s.List(ctx, prefix)
+	return list, false, err
+}
+
+// defaultSettle is how long ago a folder must have changed before its times tell
+// it from what it will be: file systems give them to the second at the least.
+const defaultSettle = 2 * time.Second
+
+// Mark is how a folder's names are known to be the same. It names folders whose
+// times cannot tell, which ListMarked therefore lists: those that changed a moment
+// ago, those with anything in them that is none of the keys. Where file systems do
+// not keep such times reliably, or it is not known, there is no mark.
+func (l *Local) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
+	if err = CheckPrefix(prefix); err == nil {
+		err = l.in(ctx, func(root *os.Root) error {
+			mark, err = markFolders(ctx, root, prefix, sorted(keys), time.Now().Add(-l.settle()))
+			return err
+		})
+	}
+	return mark, wrap(err, "list", l.dir, prefix)
+}
+
+// ListMarked looks at the folders and at the files of the keys. If a folder is not
+// as it was, everything is listed.
+func (l *Local) ListMarked(ctx context.Context, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+	if err = CheckPrefix(prefix); err == nil {
+		err = l.in(ctx, func(root *os.Root) error {
+			list, whole, err = listMarked(ctx, root, prefix, mark, sorted(keys))
+			return err
+		})
+	}
+	if err != nil {
+		return nil, false, wrap(err, "list", l.dir, prefix)
+	}
+	sortByKey(list)
+	return list, whole, nil
+}
+
+func (l *Local) settle() time.Duration {
+	if l.Settle > 0 {
+		return l.Settle
+	}
+	return defaultSettle
+}
+
+// foldersOf returns the folders that sorted keys below a prefix lie in, with those
+// above them up to the prefix.
+func foldersOf(prefix string, keys []string) []string {
+	out, last := append(make([]string, 0, len(keys)+1), prefix), prefix
+	for _, k := range keys {
+		// Keys of a folder follow one another: one that the last key is not in is new.
+		for d := Dir(k); len(d) > len(prefix) && !Under(last, d); d = Dir(d) {
+			out = append(out, d)
+		}
+		last = k
+	}
+	return out
+}
+
+func sorted(keys []string) []string {
+	if slices.IsSorted(keys) {
+		return keys
+	}
+	return slices.Sorted(slices.Values(keys))
+}
+
+func sortByKey(list []Object) {
+	byKey := func(a, b Object) int { return strings.Compare(a.Key, b.Key) }
+	if !slices.IsSortedFunc(list, byKey) {
+		slices.SortFunc(list, byKey)
+	}
+}

@@ -1,0 +1,213 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A folder's times change whenever a name in it comes, goes or is given to another
+// file, and nobody can set the time of its last change. So while these and the
+// inode are the same, its names are. That is no substitute for a look at each
+// file, but it is for reading the folder, which costs four times as much.
+
+// A mark is the digest of the folders that are known by their times, then the
+// others, with markSep, which no name has, between them.
+const markSep = "\x00"
+
+// markFolders makes a mark of what is below a prefix. A folder that changed after
+// settled may change again without its times showing it.
+func markFolders(ctx context.Context, root *os.Root, prefix string, keys []string, settled time.Time) (string, error) {
+	w := newWalker(ctx, root)
+	w.seen = map[string]*unix.Stat_t{}
+	reliable := false
+	err := w.in(prefix, func(fd int) (err error) {
+		if reliable, err = keepsTimes(fd); err != nil || !reliable {
+			return err
+		}
+		return w.walk(fd, prefix)
+	})
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !reliable {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return w.mark(prefix, keys, settled), nil
+}
+
+// mark makes a mark of what was listed.
+func (w *walker) mark(prefix string, keys []string, settled time.Time) string {
+	folders := foldersOf(prefix, keys)
+	listed := w.strangers(folders, keys)
+	sum := newFolderSum()
+	marked := 0
+	for _, f := range folders {
+		st := w.seen[f]
+		if st == nil {
+			return "" // the keys are not what is there
+		}
+		if st.Dev != w.seen[prefix].Dev || !time.Unix(st.Ctim.Unix()).Before(settled) || !time.Unix(st.Mtim.Unix()).Before(settled) {
+			listed[f] = true
+		}
+		if !listed[f] {
+			sum.add(f, st)
+			marked++
+		}
+	}
+	if marked == 0 {
+		return ""
+	}
+	parts := []string{sum.text()}
+	for _, f := range folders {
+		if listed[f] {
+			parts = append(parts, f)
+		}
+	}
+	return strings.Join(parts, markSep)
+}
+
+// strangers returns the folders with anything in them but keys and other folders
+// of keys.
+func (w *walker) strangers(folders, keys []string) map[string]bool {
+	known, out := setOf(slices.Concat(folders, keys)), map[string]bool{}
+	for _, o := range w.list {
+		if !known[o.Key] {
+			out[Dir(o.Key)] = true
+		}
+	}
+	for f := range w.seen {
+		if !known[f] {
+			out[Dir(f)] = true
+		}
+	}
+	return out
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set
+}
+
+// listMarked lists by a mark, or everything if that does not hold.
+func listMarked(ctx context.Context, root *os.Root, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+	w := newWalker(ctx, root)
+	parts := strings.Split(mark, markSep)
+	ok := false
+	err = w.in(prefix, func(fd int) (err error) {
+		ok, err = w.marked(fd, prefix, parts[0], parts[1:], keys)
+		return err
+	})
+	if err != nil || ok {
+		return w.list, len(parts) == 1, err
+	}
+	list, err = walk(ctx, root, prefix)
+	return list, false, err
+}
+
+// marked adds the files of the keys, and what is in the folders that are not
+// marked. It returns false, having added nothing of use, if the mark does not hold.
+func (w *walker) marked(fd int, prefix, digest string, unmarked, keys []string) (bool, error) {
+	folders, listed := foldersOf(prefix, keys), setOf(unmarked)
+	if ok, err := w.unchanged(fd, prefix, digest, folders, listed); err != nil || !ok {
+		return false, err
+	}
+	w.list = make([]Object, 0, len(keys))
+	for _, k := range keys {
+		if listed[Dir(k)] {
+			continue
+		}
+		switch is, err := w.file(fd, inside(prefix, k), k); {
+		case err != nil:
+			return false, err
+		case is != 0 && is != unix.S_IFREG:
+			return false, nil
+		}
+	}
+	if len(unmarked) > 0 {
+		w.pass = setOf(folders)
+	}
+	for _, f := range unmarked {
+		if err := w.enter(fd, inside(prefix, f), f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// unchanged reports whether all folders are still folders, and those that are
+// not to be listed as they were.
+func (w *walker) unchanged(fd int, prefix, digest string, folders []string, listed map[string]bool) (bool, error) {
+	sum := newFolderSum()
+	var st unix.Stat_t
+	for _, f := range folders {
+		err := w.look(fd, inside(prefix, f), &st)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			return false, nil
+		}
+		if !listed[f] {
+			sum.add(f, &st)
+		}
+	}
+	return sum.text() == digest, nil
+}
+
+// inside returns the name of a key in the folder prefix.
+func inside(prefix, key string) string {
+	if key == prefix {
+		return "."
+	}
+	if prefix == "" {
+		return key
+	}
+	return key[len(prefix)+1:]
+}
+
+// folderSum is the digest of folders as they are.
+type folderSum struct {
+	h   hash.Hash
+	buf []byte
+}
+
+func newFolderSum() *folderSum { return &folderSum{h: sha256.New()} }
+
+func (s *folderSum) add(folder string, st *unix.Stat_t) {
+	b := append(append(s.buf[:0], folder...), 0)
+	b = binary.LittleEndian.AppendUint64(b, st.Ino)
+	b = binary.LittleEndian.AppendUint64(b, uint64(st.Ctim.Nano()))
+	b = binary.LittleEndian.AppendUint64(b, uint64(st.Mtim.Nano()))
+	s.h.Write(b)
+	s.buf = b
+}
+
+func (s *folderSum) text() string { return hex.EncodeToString(s.h.Sum(nil)[:16]) }
+
+// keepsTimes reports whether the file system of an open folder is one that is
+// known to change a folder's times whenever a name in it changes. Those that
+// reach across a network, or make up what they have no notion of, may not.
+func keepsTimes(fd int) (bool, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil {
+		return false, err
+	}
+	return slices.Contains([]uint32{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC}, uint32(st.Type)), nil
+}

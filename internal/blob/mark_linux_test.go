@@ -1,0 +1,246 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lake is a folder of a table with a file in each of its folders.
+type lake struct {
+	t    *testing.T
+	dir  string
+	l    *Local
+	keys []string
+}
+
+func newLake(t *testing.T) *lake {
+	k := &lake{t: t, dir: t.TempDir()}
+	for y := range 2 {
+		for m := range 3 {
+			k.keys = append(k.keys, fmt.Sprintf("t/y=%d/m=%d/part", y, m))
+		}
+	}
+	k.keys = append(k.keys, "t/y=1/part")
+	for _, key := range k.keys {
+		k.write(key, "x")
+	}
+	k.write("other/file", "x")
+	l, err := NewLocal(k.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Settle = 50 * time.Millisecond // more than a tick of any clock that dates folders
+	k.l = l
+	return k
+}
+
+func (k *lake) write(key, content string) {
+	k.t.Helper()
+	name := filepath.Join(k.dir, key)
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o666); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// mark makes a mark once all folders have settled that will.
+func (k *lake) mark() string {
+	k.t.Helper()
+	d, err := os.Open(k.dir)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer d.Close()
+	if ok, err := keepsTimes(int(d.Fd())); !ok {
+		k.t.Skip("this file system is none that is marked", err)
+	}
+	time.Sleep(2 * k.l.Settle)
+	m, err := k.l.Mark(context.Background(), "t", k.keys)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return m
+}
+
+// check lists with a mark, and sees that everything is found that is there.
+func (k *lake) check(mark string, wantWhole bool) {
+	k.t.Helper()
+	got, whole, err := k.l.ListMarked(context.Background(), "t", mark, k.keys)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	want, err := k.l.List(context.Background(), "t")
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		k.t.Errorf("got %v, want %v", got, want)
+	}
+	if whole != wantWhole {
+		k.t.Errorf("whole is %v", whole)
+	}
+}
+
+func TestMark(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(k *lake)
+		after  func(k *lake)
+		whole  bool
+		open   int // folders that are listed all the same
+	}{
+		"nothing":                 {whole: true},
+		"a file rewritten":        {after: func(k *lake) { k.write("t/y=1/m=1/part", "other") }, whole: true},
+		"a new file":              {after: func(k *lake) { k.write("t/y=1/m=1/foreign", "x") }},
+		"a new folder":            {after: func(k *lake) { k.write("t/y=3/m=1/part", "x") }},
+		"an empty folder":         {after: func(k *lake) { k.do(os.Mkdir(k.at("t/y=1/m=9"), 0o777)) }},
+		"a file removed":          {after: func(k *lake) { k.do(os.Remove(k.at("t/y=1/m=1/part"))) }},
+		"a folder removed":        {after: func(k *lake) { k.do(os.RemoveAll(k.at("t/y=1"))) }},
+		"a file replaced":         {after: func(k *lake) { k.do(os.Rename(k.at("other/file"), k.at("t/y=1/part"))) }},
+		"a file put for a folder": {after: func(k *lake) { k.do(os.RemoveAll(k.at("t/y=1"))); k.write("t/y=1", "x") }},
+		"a link for a folder": {after: func(k *lake) {
+			k.do(os.Rename(k.at("t/y=1"), k.at("other/y=1")))
+			k.do(os.Symlink("../other/y=1", k.at("t/y=1")))
+		}},
+		"a link for a file": {after: func(k *lake) {
+			k.do(os.Rename(k.at("t/y=1/part"), k.at("other/part")))
+			k.do(os.Symlink("../../other/part", k.at("t/y=1/part")))
+		}},
+		"a folder that was replaced by its copy": {after: func(k *lake) {
+			k.do(os.Rename(k.at("t/y=1"), k.at("other/y=1")))
+			k.do(os.CopyFS(k.at("t/y=1"), os.DirFS(k.at("other/y=1"))))
+			info, err := os.Stat(k.at("other/y=1"))
+			k.do(err)
+			k.do(os.Chtimes(k.at("t/y=1"), info.ModTime(), info.ModTime()))
+		}},
+		"times put back": {after: func(k *lake) {
+			info, err := os.Stat(k.at("t/y=1"))
+			k.do(err)
+			k.write("t/y=1/foreign", "x")
+			k.do(os.Chtimes(k.at("t/y=1"), info.ModTime(), info.ModTime()))
+		}},
+		"a stranger": {
+			before: func(k *lake) { k.write("t/y=1/m=1/stranger", "x") },
+			after:  func(k *lake) { k.write("t/y=1/m=1/stranger", "changed") }, open: 1},
+		"a strange folder": {
+			before: func(k *lake) { k.do(os.MkdirAll(k.at("t/y=1/strange/deep"), 0o777)) },
+			after:  func(k *lake) { k.write("t/y=1/strange/deep/file", "x") }, open: 1},
+		"a stranger beside the folders": {
+			before: func(k *lake) { k.write("t/stranger", "x") },
+			after:  func(k *lake) { k.write("t/new", "x") }, open: 1},
+		"an unfinished write": {before: func(k *lake) { k.write("t/y=1/"+TempName(), "x") }, whole: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := newLake(t)
+			if c.before != nil {
+				c.before(k)
+			}
+			mark := k.mark()
+			if open := strings.Count(mark, markSep); mark == "" || open != c.open {
+				t.Fatalf("the mark is %q", mark)
+			}
+			k.check(mark, c.open == 0)
+			if c.after != nil {
+				c.after(k)
+			}
+			k.check(mark, c.whole)
+		})
+	}
+}
+
+func (k *lake) at(key string) string { return filepath.Join(k.dir, key) }
+
+func (k *lake) do(err error) {
+	k.t.Helper()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// A folder that changed a moment ago may change again at the same time.
+func TestYoungFoldersAreListed(t *testing.T) {
+	k := newLake(t)
+	k.mark()
+	k.l.Settle = time.Hour
+	if m, err := k.l.Mark(context.Background(), "t", k.keys); m != "" || err != nil {
+		t.Fatalf("%q, %v", m, err)
+	}
+	k.l.Settle = time.Second
+	time.Sleep(1100 * time.Millisecond)
+	k.write("t/y=0/m=2/young", "x")
+	k.do(os.Remove(k.at("t/y=0/m=2/young")))
+	m, err := k.l.Mark(context.Background(), "t", k.keys)
+	if _, open, _ := strings.Cut(m, markSep); open != "t/y=0/m=2" || err != nil {
+		t.Fatalf("%q, %v", m, err)
+	}
+	k.write("t/y=0/m=2/young", "x")
+	k.check(m, false)
+}
+
+func TestMarkOfNothing(t *testing.T) {
+	k := newLake(t)
+	mark := k.mark()
+	for _, c := range []struct {
+		prefix string
+		keys   []string
+	}{{"no/such", nil}, {"t", []string{"t/no/such"}}, {"t", []string{"t/y=0/m=0/part", "t/y=0/m=7/part"}}} {
+		if m, err := k.l.Mark(context.Background(), c.prefix, c.keys); m != "" || err != nil {
+			t.Errorf("%s: %q, %v", c.prefix, m, err)
+		}
+	}
+	for _, m := range []string{"x", mark + markSep + "t/no/such", mark[1:], mark + markSep + "t/y=0"} {
+		k.check(m, false)
+	}
+	k.do(os.RemoveAll(k.at("t")))
+	if _, _, err := k.l.ListMarked(context.Background(), "t", mark, k.keys); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What a listing costs: these numbers are to be changed on purpose only.
+func TestListingCosts(t *testing.T) {
+	k := newLake(t)
+	mark := k.mark()
+	root, err := os.OpenRoot(k.dir)
+	k.do(err)
+	defer root.Close()
+	w := newWalker(context.Background(), root)
+	k.do(w.in("t", func(fd int) error { return w.walk(fd, "t") }))
+	if w.looks != 7 || w.reads != 9 {
+		t.Errorf("to list 7 files in 9 folders: %d looks, %d reads", w.looks, w.reads)
+	}
+	w = newWalker(context.Background(), root)
+	k.do(w.in("t", func(fd int) error {
+		ok, err := w.marked(fd, "t", mark, nil, k.keys)
+		if !ok {
+			t.Error("the mark does not hold")
+		}
+		return err
+	}))
+	if w.looks != 7+9 || w.reads != 0 {
+		t.Errorf("with a mark: %d looks, %d reads", w.looks, w.reads)
+	}
+}
+
+func TestNoMarkWithoutTimes(t *testing.T) {
+	fd, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer unix.Close(fd)
+	if ok, err := keepsTimes(fd); ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+}

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package blob
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+func markFolders(context.Context, *os.Root, string, []string, time.Time) (string, error) {
+	return "", nil
+}
+
+func listMarked(ctx context.Context, root *os.Root, prefix, _ string, _ []string) ([]Object, bool, error) {
+	list, err := walk(ctx, root, prefix)
+	return list, false, err
+}
