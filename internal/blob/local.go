@@ -151,12 +151,12 @@ func (l *Local) Open(ctx context.Context, key string) (Handle, error) {
 }
 
 func open(root *os.Root, key string) (Handle, error) {
-	// Opening a pipe would wait for its other end: look first.
-	if _, err := stat(root, key); err != nil {
-		return nil, err
-	}
-	f, err := root.Open(filepath.FromSlash(key))
+	// Opening a pipe must not wait for its other end.
+	f, err := root.OpenFile(filepath.FromSlash(key), os.O_RDONLY|openNow, 0)
 	if err != nil {
+		if _, serr := stat(root, key); serr != nil {
+			return nil, serr // says more
+		}
 		return nil, err
 	}
 	info, err := f.Stat()
