@@ -28,22 +28,22 @@ func (s *sink) Current(ctx context.Context) (*sinks.Current, error) {
 		return nil, err
 	}
 	file := s.place(current)
-	// The version first: a newer one may change what the rest looks like.
-	var v struct {
-		Version *int `json:"version"`
-	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		return nil, damaged(file, err.Error())
-	}
-	switch {
-	case v.Version == nil || *v.Version < 1:
-		return nil, damaged(file, "it has no version")
-	case *v.Version > currentVersion:
-		return nil, fmt.Errorf("%s has version %d; this program reads version %d: a newer reconcile is needed",
-			file, *v.Version, currentVersion)
-	}
 	c := &sinks.Current{}
-	if err := json.Unmarshal(data, c); err != nil {
+	if err := json.Unmarshal(data, c); err != nil || c.Version != currentVersion {
+		// A newer version may change what the rest looks like.
+		var v struct {
+			Version int `json:"version"`
+		}
+		verr := json.Unmarshal(data, &v)
+		switch {
+		case verr != nil:
+			return nil, damaged(file, verr.Error())
+		case v.Version < 1:
+			return nil, damaged(file, "it has no version")
+		case v.Version > currentVersion:
+			return nil, fmt.Errorf("%s has version %d; this program reads version %d: a newer reconcile is needed",
+				file, v.Version, currentVersion)
+		}
 		return nil, damaged(file, err.Error())
 	}
 	if c.Lineage == "" {
