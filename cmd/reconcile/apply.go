@@ -63,6 +63,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	done := o.collectLate()
 	tables, err := e.Recover(ctx, lock)
 	s.recovered(tables)
 	if err != nil {
@@ -84,6 +85,9 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 		}
 	}
 	s.limitMemory(cfg, p.Mapping.Entries)
+	if p.Changes() {
+		done()
+	}
 	return s.carryOut(ctx, e, lock, p)
 }
 

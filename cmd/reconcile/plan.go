@@ -43,6 +43,7 @@ func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err err
 	if err != nil {
 		return 0, err
 	}
+	defer o.collectLate()()
 	p, err := e.Plan(ctx)
 	if err != nil {
 		return 0, err

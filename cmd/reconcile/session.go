@@ -127,6 +127,19 @@ func (s *session) limitMemory(cfg *config.Config, mappings int) {
 	debug.SetMemoryLimit(cfg.MemoryLimit/100*(100-outsideHeap) + int64(mappings)*bytesPerMapping)
 }
 
+// planGC is the growth of the heap, in percent, before a plan collects garbage: most
+// plans end before it is worth the while. The limit of memory stands all the same.
+const planGC = 400
+
+// collectLate holds for a plan unless it reads rows. What it returns takes it back.
+func (o *engineFlags) collectLate() func() {
+	if o.exact {
+		return func() {}
+	}
+	was := debug.SetGCPercent(planGC)
+	return func() { debug.SetGCPercent(was) }
+}
+
 // engine loads the configuration and returns an engine for it.
 func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *config.Config, error) {
 	cfg, err := s.load(&o.configFlags)
