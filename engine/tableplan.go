@@ -19,7 +19,9 @@ import (
 func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 	tables := e.deliveries(p)
 	for name := range p.snap.Tables {
-		tables[name] = tables[name] // one that nothing delivers any more, too
+		if _, ok := tables[name]; !ok {
+			tables[name] = nil
+		}
 	}
 	var real []*config.Table
 	for _, name := range sortedKeys(tables) {
