@@ -233,6 +233,9 @@ func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Address(), err)
 		}
+		if cur != nil {
+			e.seen[s.Path] = cur.Lineage
+		}
 		if cur != nil && cur.Lineage != p.Lineage {
 			have := "the state " + e.cfg.StatePath + " is empty"
 			if p.Lineage != "" {

@@ -148,8 +148,8 @@ func (e *Engine) sweepSinks(ctx context.Context, snap *state.Snapshot) error {
 		if e.down[root] != nil {
 			continue
 		}
-		cur, err := e.sinks[root].Current(ctx)
-		if err == nil && cur != nil && cur.Lineage == snap.Lineage {
+		ours, err := e.ours(ctx, root, snap)
+		if err == nil && ours {
 			err = e.sinks[root].Sweep(ctx, attempts(snap))
 		}
 		if err != nil && !e.stopsTable(ctx, err) {
@@ -157,6 +157,15 @@ func (e *Engine) sweepSinks(ctx context.Context, snap *state.Snapshot) error {
 		}
 	}
 	return nil
+}
+
+// ours reports whether something was published to a sink, from this state.
+func (e *Engine) ours(ctx context.Context, root string, snap *state.Snapshot) (bool, error) {
+	if e.seen[root] != "" && e.seen[root] == snap.Lineage {
+		return true, nil
+	}
+	cur, err := e.sinks[root].Current(ctx)
+	return err == nil && cur != nil && cur.Lineage == snap.Lineage, err
 }
 
 // attempts names the staging folders that commits under way still need.

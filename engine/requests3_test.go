@@ -59,7 +59,7 @@ func TestIdleCostsListings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"LIST": 1 + tables + 2, "LIST UPLOADS": 1, "GET current.json": 2}
+	want := map[string]int{"LIST": 1 + tables + 2, "LIST UPLOADS": 1, "GET current.json": 1}
 	if !maps.Equal(asked(pair.gate), want) {
 		t.Errorf("an idle apply asked for %v, want %v", asked(pair.gate), want)
 	}

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -37,9 +38,9 @@ func ListMarked(ctx context.Context, s Store, prefix, mark string, keys []string
 	return list, false, err
 }
 
-// defaultSettle is how long ago a folder must have changed before its times tell
+// DefaultSettle is how long ago a folder must have changed before its times tell
 // it from what it will be: file systems give them to the second at the least.
-const defaultSettle = 2 * time.Second
+const DefaultSettle = 2 * time.Second
 
 // Mark is how a folder's names are known to be the same. It names folders whose
 // times cannot tell, which ListMarked therefore lists: those that changed a moment
@@ -75,7 +76,7 @@ func (l *Local) settle() time.Duration {
 	if l.Settle > 0 {
 		return l.Settle
 	}
-	return defaultSettle
+	return DefaultSettle
 }
 
 // foldersOf returns the folders that sorted keys below a prefix lie in, with those
@@ -83,13 +84,19 @@ func (l *Local) settle() time.Duration {
 func foldersOf(prefix string, keys []string) []string {
 	out, last := append(make([]string, 0, len(keys)+1), prefix), prefix
 	for _, k := range keys {
-		// Keys of a folder follow one another: one that the last key is not in is new.
-		for d := Dir(k); len(d) > len(prefix) && !Under(last, d); d = Dir(d) {
-			out = append(out, d)
-		}
+		out = slices.AppendSeq(out, newFolders(prefix, last, k))
 		last = k
 	}
 	return out
+}
+
+// newFolders gives the folders that a key lies in, up to the prefix, and the last
+// one of sorted keys before it does not.
+func newFolders(prefix, last, key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for d := Dir(key); len(d) > len(prefix) && !Under(last, d) && yield(d); d = Dir(d) {
+		}
+	}
 }
 
 func sorted(keys []string) []string {

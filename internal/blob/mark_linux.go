@@ -121,24 +121,13 @@ func listMarked(ctx context.Context, root *os.Root, prefix, mark string, keys []
 // marked adds the files of the keys, and what is in the folders that are not
 // marked. It returns false, having added nothing of use, if the mark does not hold.
 func (w *walker) marked(fd int, prefix, digest string, unmarked, keys []string) (bool, error) {
-	folders, listed := foldersOf(prefix, keys), setOf(unmarked)
-	if ok, err := w.unchanged(fd, prefix, digest, folders, listed); err != nil || !ok {
+	c := &checker{w: w, fd: fd, prefix: prefix, listed: setOf(unmarked), sum: newFolderSum()}
+	w.list = make([]Object, 0, len(keys))
+	if ok, err := c.keys(keys); err != nil || !ok || c.sum.text() != digest {
 		return false, err
 	}
-	w.list = make([]Object, 0, len(keys))
-	for _, k := range keys {
-		if listed[Dir(k)] {
-			continue
-		}
-		switch is, err := w.file(fd, inside(prefix, k), k); {
-		case err != nil:
-			return false, err
-		case is != 0 && is != unix.S_IFREG:
-			return false, nil
-		}
-	}
 	if len(unmarked) > 0 {
-		w.pass = setOf(folders)
+		w.pass = setOf(foldersOf(prefix, keys))
 	}
 	for _, f := range unmarked {
 		if err := w.enter(fd, inside(prefix, f), f); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -148,27 +137,53 @@ func (w *walker) marked(fd int, prefix, digest string, unmarked, keys []string) 
 	return true, nil
 }
 
-// unchanged reports whether all folders are still folders, and those that are
-// not to be listed as they were.
-func (w *walker) unchanged(fd int, prefix, digest string, folders []string, listed map[string]bool) (bool, error) {
-	sum := newFolderSum()
-	var st unix.Stat_t
-	for _, f := range folders {
-		err := w.look(fd, inside(prefix, f), &st)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-			return false, nil
+// checker looks at the folders and the files of keys, each folder right before
+// its files, which are then found faster.
+type checker struct {
+	w      *walker
+	fd     int // of the folder prefix
+	prefix string
+	listed map[string]bool // folders that are not marked
+	sum    *folderSum
+}
+
+// keys reports whether the folders are folders and the files are files.
+func (c *checker) keys(keys []string) (bool, error) {
+	last := c.prefix
+	if ok, err := c.folder(last); err != nil || !ok {
+		return false, err
+	}
+	for _, k := range keys {
+		for f := range newFolders(c.prefix, last, k) {
+			if ok, err := c.folder(f); err != nil || !ok {
+				return false, err
+			}
 		}
-		if err != nil {
+		last = k
+		if c.listed[Dir(k)] {
+			continue
+		}
+		is, err := c.w.file(c.fd, inside(c.prefix, k), k)
+		if err != nil || is != 0 && is != unix.S_IFREG {
 			return false, err
 		}
-		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			return false, nil
-		}
-		if !listed[f] {
-			sum.add(f, &st)
-		}
 	}
-	return sum.text() == digest, nil
+	return true, nil
+}
+
+func (c *checker) folder(f string) (bool, error) {
+	var st unix.Stat_t
+	err := c.w.look(c.fd, inside(c.prefix, f), &st)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !c.listed[f] {
+		c.sum.add(f, &st)
+	}
+	return st.Mode&unix.S_IFMT == unix.S_IFDIR, nil
 }
 
 // inside returns the name of a key in the folder prefix.
