@@ -47,7 +47,8 @@ type Tuning struct {
 	Inline     int // bytes up to which objects stay inside the state
 	NoDelta    bool
 	IndexRuns  int // runs of an index before they are merged
-	// Settle is how long ago a folder must have changed to be marked.
+	// Settle is how long ago a folder must have changed to be marked, and a
+	// manifest to be known again.
 	Settle time.Duration
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`

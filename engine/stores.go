@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -22,7 +23,8 @@ func (e *Engine) openStores(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("source %s: %w", src.Path, err)
 	}
-	o := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket}
+	o := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil,
+		Settle: cmp.Or(e.opts.Tuning.Settle, blob.DefaultSettle)}
 	if src.S3 != nil {
 		o.Prefix = src.S3.Prefix
 	}

@@ -14,7 +14,7 @@ import (
 // candidate is a manifest that was read, and what is wrong with it by itself.
 type candidate struct {
 	dump    *Dump
-	text    []byte
+	stamp   string // by which it is known again, empty if by nothing
 	hasID   bool
 	reason  string // why it is held, empty if usable
 	hint    string
@@ -51,7 +51,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 
 // parse judges the text of one manifest.
 func (s *Source) parse(o blob.Object, data []byte) candidate {
-	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, text: data, hint: hintMend}
+	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, hint: hintMend}
 	m, err := parseManifest(data, s.at, &s.lists)
 	c.hasID, c.dump.ID, c.notices = m.hasID, m.id, m.notices
 	switch {

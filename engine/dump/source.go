@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,6 +34,10 @@ type Options struct {
 	Prefix string
 	// Retry says how reads are tried again; the zero Retry is the default.
 	Retry blob.Retry
+	// Dated says that pins do not surely tell whether a manifest is the same, but
+	// together with the time of its last change do, if that is Settle ago.
+	Dated  bool
+	Settle time.Duration
 }
 
 // Source is an export as a store holds it. Its methods can be used by several
@@ -42,6 +47,9 @@ type Source struct {
 	glob  string
 	at    addresses
 	lists columnLists
+
+	dated  bool
+	settle time.Duration
 }
 
 // Open returns the source in a store. It reads nothing.
@@ -49,7 +57,8 @@ func Open(store blob.Store, o Options) *Source {
 	if o.Manifests == "" {
 		o.Manifests = "*.json"
 	}
-	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix}}
+	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix},
+		dated: o.Dated, settle: o.Settle}
 }
 
 // Root identifies the source, as messages name it.
@@ -60,17 +69,11 @@ type Listing struct {
 	Dumps    []*Dump   // the usable ones, by id
 	Problems []Problem // the held ones, by the key of their first manifest
 	Notices  []string
-	// Manifests are the texts of the well-formed ones, for the next ListKnown,
-	// and Fresh is how many of them were not known before.
-	Manifests []Manifest
-	Fresh     int
-}
+	// Fresh is how many of those that Known keeps were not known before.
+	Fresh int
 
-// Manifest is the text of one manifest, which nobody changes, and the pin that
-// it was read with.
-type Manifest struct {
-	Key, Pin string
-	Text     []byte
+	kept []candidate
+	at   addresses
 }
 
 // Dump is one delivery.
@@ -146,33 +149,39 @@ func (s *Source) List(ctx context.Context) (*Listing, error) { return s.ListKnow
 // readsAtOnce hides the latency of a store behind a network.
 const readsAtOnce = 16
 
-// ListKnown is List, where manifests that are known, and have their pin still,
+// ListKnown is List, where manifests that Known kept, and that are the same still,
 // are not read again.
-func (s *Source) ListKnown(ctx context.Context, known []Manifest) (*Listing, error) {
-	objects, all, err := s.manifests(ctx)
+func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) {
+	settled := time.Now().Add(-s.settle).UnixNano()
+	objects, changed, all, err := s.manifests(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &Listing{}
+	byKey, err := readKnown(known, s.at)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listing{at: s.at}
 	if len(objects) == 0 {
 		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %d files in %s none matches %s",
 			all, s.place(""), s.glob))
-	}
-	byKey := make(map[string]Manifest, len(known))
-	for _, m := range known {
-		byKey[m.Key] = m
 	}
 	found, fresh := make([]candidate, len(objects)), make([]bool, len(objects))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readsAtOnce)
 	for i, o := range objects {
-		if m, ok := byKey[o.Key]; ok && o.Pin != "" && m.Pin == o.Pin {
-			found[i] = s.parse(o, m.Text)
+		stamp := s.stamp(o, changed, settled)
+		if c, ok := byKey[o.Key]; ok && stamp != "" && c.stamp == stamp {
+			c.dump.Object = o
+			found[i] = c
 			continue
 		}
 		fresh[i] = true
 		g.Go(func() (err error) {
 			found[i], err = s.read(gctx, o.Key)
+			if found[i].dump.Object.Pin == o.Pin {
+				found[i].stamp = stamp
+			}
 			return err
 		})
 	}
@@ -180,8 +189,8 @@ func (s *Source) ListKnown(ctx context.Context, known []Manifest) (*Listing, err
 		return nil, cmp.Or(ctx.Err(), err)
 	}
 	for i, c := range found {
-		if c.reason == "" {
-			l.Manifests = append(l.Manifests, Manifest{c.dump.Manifest, c.dump.Object.Pin, c.text})
+		if c.reason == "" && c.stamp != "" {
+			l.kept = append(l.kept, c)
 			l.Fresh += int(flag(fresh[i]))
 		}
 	}
@@ -192,19 +201,19 @@ func (s *Source) ListKnown(ctx context.Context, known []Manifest) (*Listing, err
 // place names a manifest, or their folder, for messages.
 func (s *Source) place(name string) string { return s.Root() + "/" + path.Join(folder, name) }
 
-// manifests lists the manifests, and says how many files their folder holds in
-// all.
-func (s *Source) manifests(ctx context.Context) (objects []blob.Object, all int, err error) {
+// manifests lists the manifests, with the times of their last changes if the
+// store has them, and says how many files their folder holds in all.
+func (s *Source) manifests(ctx context.Context) (objects []blob.Object, changed map[string]int64, all int, err error) {
 	if _, err := path.Match(s.glob, ""); err != nil || strings.Contains(s.glob, "/") {
-		return nil, 0, fmt.Errorf("manifests = %q is not a glob over the names in %s/", s.glob, folder)
+		return nil, nil, 0, fmt.Errorf("manifests = %q is not a glob over the names in %s/", s.glob, folder)
 	}
-	list, err := s.store.List(ctx, folder)
+	list, changed, err := blob.ListDated(ctx, s.store, folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fmt.Errorf("%s is not a source: it has no folder %s (looked for %s): %w",
+		return nil, nil, 0, fmt.Errorf("%s is not a source: it has no folder %s (looked for %s): %w",
 			s.Root(), folder, s.place(s.glob), fs.ErrNotExist)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("list the manifests: %w", err)
+		return nil, nil, 0, fmt.Errorf("list the manifests: %w", err)
 	}
 	for _, o := range list {
 		name := o.Key[len(folder)+1:]
@@ -217,7 +226,7 @@ func (s *Source) manifests(ctx context.Context) (objects []blob.Object, all int,
 			objects = append(objects, o)
 		}
 	}
-	return objects, all, nil
+	return objects, changed, all, nil
 }
 
 // Stat returns what is known of a file of the source without reading it.

@@ -95,6 +95,15 @@ func (s *retrying) List(ctx context.Context, prefix string) (list []Object, err 
 	return list, err
 }
 
+// ListDated lists with the times that a store has.
+func (s *retrying) ListDated(ctx context.Context, prefix string) (list []Object, changed map[string]int64, err error) {
+	err = s.r.Do(ctx, func() error {
+		list, changed, err = ListDated(ctx, s.Store, prefix)
+		return err
+	})
+	return list, changed, err
+}
+
 // Mark makes a mark of a store that can.
 func (s *retrying) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
 	err = s.r.Do(ctx, func() error {

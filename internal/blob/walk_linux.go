@@ -23,6 +23,20 @@ func walk(ctx context.Context, root *os.Root, folder string) ([]Object, error) {
 	return w.list, err
 }
 
+// walkDated is walk, with the times of last changes where they are reliable. Of a
+// link that is the link's own, not that of what it leads to: links have none.
+func walkDated(ctx context.Context, root *os.Root, folder string) ([]Object, map[string]int64, error) {
+	w := newWalker(ctx, root)
+	err := w.in(folder, func(fd int) error {
+		if ok, err := keepsTimes(fd); err != nil || !ok {
+			return errors.Join(err, w.walk(fd, folder))
+		}
+		w.changed = map[string]int64{}
+		return w.walk(fd, folder)
+	})
+	return w.list, w.changed, err
+}
+
 // walker lists folders by their descriptors. A link is never followed to a
 // folder, so that it stays below the one that it began with.
 type walker struct {
@@ -31,7 +45,8 @@ type walker struct {
 	buf  []byte // of the entries of one folder, as the kernel gives them
 	list []Object
 
-	looks, reads int // at names, and of folders: what listing costs
+	changed      map[string]int64 // when anything about a file changed last, in ns; nil if nobody asks
+	looks, reads int              // at names, and of folders: what listing costs
 
 	pass map[string]bool         // folders inside of others that are not gone into
 	seen map[string]*unix.Stat_t // the folders, as they were before they were listed; nil if nobody asks
@@ -143,6 +158,9 @@ func (w *walker) file(fd int, name, key string) (uint32, error) {
 	}
 	is := st.Mode & unix.S_IFMT
 	o := localObject(key, st.Size, time.Unix(st.Mtim.Unix()), st.Ino)
+	if w.changed != nil && is == unix.S_IFREG {
+		w.changed[key] = st.Ctim.Nano()
+	}
 	switch {
 	case is == unix.S_IFDIR, isTemp(name):
 	case is == unix.S_IFLNK:
