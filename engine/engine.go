@@ -50,6 +50,8 @@ type Tuning struct {
 	// Settle is how long ago a folder must have changed to be marked, and a
 	// manifest to be known again.
 	Settle time.Duration
+	// MarkFrom is how many files a table must have in a sink to be marked.
+	MarkFrom int
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
 }
@@ -60,6 +62,7 @@ const (
 	defaultCutAt     = 256 << 20
 	defaultHashBits  = index.HashBits
 	defaultIndexRuns = 8
+	defaultMarkFrom  = 64 // fewer are listed in no time
 	// memoryShare is the part of memory_limit, without what the program takes
 	// anyway, that waiting rows may take; the rest is for decoding, encoding and
 	// the runtime.
@@ -106,6 +109,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	e.lim.cutAt = int64(orDefault(t.CutAt, defaultCutAt))
 	e.lim.hashBits = orDefault(t.HashBits, defaultHashBits)
 	e.lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)
+	e.lim.markFrom = orDefault(t.MarkFrom, defaultMarkFrom)
 	return e, nil
 }
 

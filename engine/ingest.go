@@ -26,6 +26,7 @@ type limits struct {
 	cutAt      int64 // bytes of a data file from which on another one is begun
 	hashBits   int   // of the index
 	indexRuns  int   // of an index before they are merged
+	markFrom   int   // files that a table must have in a sink to be marked
 }
 
 // sealAt is how many bytes of rows a worker collects for a segment: few enough

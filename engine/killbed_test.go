@@ -44,7 +44,7 @@ func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
 		b.remote, b.prelude = remote, remote.prelude()
 	}
 	b.tuning = c.tuning
-	b.tuning.Settle = 1 // so that every apply ends with marks
+	b.tuning.Settle, b.tuning.MarkFrom = 1, 1 // so that every apply ends with marks
 	dumps := killDumps()
 	if c.before > 0 {
 		b.arrive(dumps[:c.before]...)

@@ -78,9 +78,11 @@ func (e *Engine) mark(ctx context.Context, t *state.Table, parts []*state.Partit
 		if !ok || e.down[s.Root] != nil {
 			continue
 		}
-		mark, err := m.Mark(ctx, s.Folder, pathsIn(i, parts))
-		if err != nil {
-			mark = ""
+		mark := ""
+		if paths := pathsIn(i, parts); len(paths) >= e.lim.markFrom {
+			if got, err := m.Mark(ctx, s.Folder, paths); err == nil {
+				mark = got
+			}
 		}
 		changed = changed || mark != s.Mark
 		s.Mark = mark

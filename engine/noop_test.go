@@ -136,7 +136,7 @@ func TestNoopCosts(t *testing.T) {
   sinks = [sink.parquet.lake]
   partition_by = [date(time)]
 }`)
-	h.tuning.Settle = time.Second
+	h.tuning.Settle, h.tuning.MarkFrom = time.Second, 1
 	deliver := func(id int) {
 		var entries []model.Entry
 		for i := range tables {
