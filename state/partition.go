@@ -72,6 +72,8 @@ func (r *partitionReader) file(f *File) {
 			f.Digest = r.text()
 		case 6:
 			f.Pin = r.text()
+		case 7:
+			f.Appended = r.bool()
 		default:
 			r.bad = true
 		}

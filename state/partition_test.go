@@ -37,7 +37,7 @@ func randomPartition(r *rand.Rand) *Partition {
 	text := func() string { return []string{"", "a", "\xff", string(make([]byte, r.IntN(70000)))}[r.IntN(4)] }
 	p := &Partition{Ordinal: r.Uint32() >> r.IntN(32), Value: number(), Null: r.IntN(2) == 0, Rows: number()}
 	for range r.IntN(4) {
-		p.Files = append(p.Files, File{r.IntN(3), text(), number(), number(), text(), text()})
+		p.Files = append(p.Files, File{r.IntN(3), text(), number(), number(), text(), text(), r.IntN(2) == 0})
 	}
 	if r.IntN(2) == 0 {
 		p.Shadow = Ref{text(), number(), number()}
