@@ -481,6 +481,9 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	if seed%4 == 1 {
 		opt.Faults = 0.1
 	}
+	if seed%2 == 0 {
+		opt.Echoes = 0.2
+	}
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
 	if remote != nil {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"crypto/md5"
 	"encoding/binary"
@@ -29,7 +30,7 @@ func (f *File) encode() ([]byte, error) {
 		fields = append(fields, map[string]any{"name": fd.Name, "type": fd.Type})
 	}
 	schema := marshal(map[string]any{"type": "record", "name": "row", "fields": fields})
-	sync := md5.Sum([]byte(f.Key))
+	sync := md5.Sum([]byte(cmp.Or(f.Same, f.Key)))
 
 	out := []byte("Obj\x01")
 	out = appendLong(out, 2)

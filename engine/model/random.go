@@ -17,6 +17,9 @@ type GenOptions struct {
 	// Faults is the probability that a file is missing, truncated or damaged
 	// and, a quarter of that, that a manifest is unclear about incremental.
 	Faults float64
+	// Echoes is the probability that a dump delivers of a table what was delivered
+	// of it last, as a whole and unchanged, or nearly so.
+	Echoes float64
 	// KeepMappings withdraws no mapping entries, so that no guard trips
 	// whatever dumps have arrived.
 	KeepMappings bool
@@ -45,6 +48,7 @@ type genTable struct {
 	columns   []*genColumn
 	rows      []*genRow
 	changed   map[*genRow]bool // since the last delivery
+	last      []Entry          // the last delivery
 }
 
 // genColumn is delivered from dump since on, before dump until.
@@ -146,8 +150,12 @@ func (g *gen) table(name, key string) *genTable {
 func (g *gen) deliver() {
 	for _, t := range g.tables {
 		g.evolve(t)
-		if !g.chance(0.12) { // else the manifest does not list it
-			g.dump.Entries = append(g.dump.Entries, g.entries(t)...)
+		if g.opt.Echoes > 0 && len(t.last) > 0 && g.chance(g.opt.Echoes) {
+			t.last = g.echo(t)
+			g.dump.Entries = append(g.dump.Entries, t.last...)
+		} else if !g.chance(0.12) { // else the manifest does not list it
+			t.last = g.entries(t)
+			g.dump.Entries = append(g.dump.Entries, t.last...)
 		}
 	}
 	g.evolveMapping()

@@ -36,6 +36,9 @@ type File struct {
 	Codec  string // null, deflate, snappy or zstandard; empty is null
 	// BlockRows is the number of rows of an Avro block; 0 means 16.
 	BlockRows int
+	// Same is the key of a file whose bytes these are, too, if the rest is equal;
+	// of other files all bytes differ.
+	Same string
 
 	table string // for which Random made it
 }
