@@ -25,12 +25,13 @@ type assembler struct {
 	groupBytes int
 	open       func() (batchWriter, error)
 
-	w    batchWriter
-	rows int64
-	own  column.Batch // gathered columns
-	lent bool         // own has dictionaries of sources
-	view column.Batch // those of the only source, with ours
-	g    column.Gatherer
+	w      batchWriter
+	rows   int64
+	newest int          // rank of the greatest dump of a row, -1 without rows
+	own    column.Batch // gathered columns
+	lent   bool         // own has dictionaries of sources
+	view   column.Batch // those of the only source, with ours
+	g      column.Gatherer
 }
 
 // expect makes room for so many rows.
@@ -116,6 +117,8 @@ func (a *assembler) ids(user, key, raw, dump *column.Column) {
 		user.Ints = append(user.Ints, to)
 		key.Ints = append(key.Ints, r.Key)
 		raw.Ints = append(raw.Ints, r.Raw)
-		dump.Ints = append(dump.Ints, a.dumps[rows.DumpRank(r.Ver)])
+		rank := rows.DumpRank(r.Ver)
+		a.newest = max(a.newest, rank)
+		dump.Ints = append(dump.Ints, a.dumps[rank])
 	}
 }

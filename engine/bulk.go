@@ -39,7 +39,7 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 			return nil, err
 		}
 	}
-	if err := ing.avroFiles(ctx, r.env.source, r.files()); err != nil {
+	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}
 	if err := dec.Decide(r.env.lim.workers); err != nil {
@@ -149,6 +149,7 @@ func (r *tableRun) newChange(ing *ingest) *change {
 		}
 	}
 	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
+	c.table.Content = r.contentAfter(c.table, ing)
 	return c
 }
 

@@ -74,7 +74,7 @@ func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
 func (r *tableRun) readDelta(ctx context.Context, ing *ingest) error {
 	ing.failCasts = r.failCasts
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
-	if err := ing.avroFiles(ctx, r.env.source, r.files()); err != nil {
+	if err := r.readFiles(ctx, ing); err != nil {
 		return err
 	}
 	for _, s := range ing.segments {

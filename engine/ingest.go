@@ -54,6 +54,7 @@ type ingest struct {
 	lim       limits
 	failCasts bool
 	progress  func(rows, bytes int64)
+	sums      *fileSums // of the files of one dump; nil if nobody asks
 
 	mu       sync.Mutex
 	segments []*rows.Segment
@@ -88,8 +89,17 @@ func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []source
 	free := sync.Pool{New: func() any { return new(job) }}
 	eg.Go(func() error {
 		defer close(jobs)
+		use := func(j *job) error {
+			g.progress(int64(j.block.Count), int64(len(j.block.Data)))
+			select {
+			case jobs <- j:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 		for _, f := range files {
-			if err := g.scan(ctx, src, f, jobs, &free); err != nil {
+			if err := g.scan(ctx, src, f, func() *job { return free.Get().(*job) }, use); err != nil {
 				return err
 			}
 		}
@@ -113,8 +123,9 @@ func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []source
 // errChangedSince holds a table until the next plan.
 var errChangedSince = errors.New("the file has changed since the plan was made")
 
-// scan reads the blocks of one file.
-func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, jobs chan<- *job, free *sync.Pool) error {
+// scan reads the blocks of one file, each into what next returns, and hands them
+// to use.
+func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, next func() *job, use func(*job) error) error {
 	h, err := src.Open(ctx, f.key)
 	if err != nil {
 		return &fileError{f, err}
@@ -123,27 +134,26 @@ func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, jobs 
 	if f.pin != "" && h.Object().Pin != f.pin {
 		return &fileError{f, errChangedSince}
 	}
-	sc, err := scanHandle(h)
+	size := h.Object().Size
+	sc, err := scanReader(g.sums.begin(f, io.NewSectionReader(h, 0, size)), size)
 	if err != nil {
 		return &fileError{f, err}
 	}
 	first, shape := int64(0), g.shapes.of(&f, sc.Header())
 	for {
-		j := free.Get().(*job)
+		j := next()
 		ok, err := sc.Next(&j.block)
 		if err != nil {
 			return &fileError{f, err}
 		}
 		if !ok {
+			g.sums.end(f, size)
 			return nil
 		}
 		j.file, j.shape, j.first = f, shape, first
 		first += int64(j.block.Count)
-		g.progress(int64(j.block.Count), int64(len(j.block.Data)))
-		select {
-		case jobs <- j:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := use(j); err != nil {
+			return err
 		}
 	}
 }
@@ -154,7 +164,11 @@ const readAhead = 1 << 20
 // scanHandle starts reading an Avro file.
 func scanHandle(h blob.Handle) (*avro.Scanner, error) {
 	size := h.Object().Size
-	return avro.NewScanner(bufio.NewReaderSize(io.NewSectionReader(h, 0, size), readAhead), size)
+	return scanReader(io.NewSectionReader(h, 0, size), size)
+}
+
+func scanReader(r io.Reader, size int64) (*avro.Scanner, error) {
+	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size)
 }
 
 // locate takes in one block.

@@ -178,6 +178,7 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 		return nil, err
 	}
 	published, hidden := pub.rows, sha.rows
+	p.record.Newest = o.newest(max(pub.newest, sha.newest))
 	o.release(pub, sha)
 	return p, a.closePart(ctx, p, data, shadow, published, hidden)
 }
@@ -227,8 +228,17 @@ func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembl
 		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.lim.groupRows, groupBytes: o.lim.groupBytes()}
 		a.plans = plans{schema: s, shapes: o.shapes}
 	}
-	a.open, a.w, a.rows = open, nil, 0
+	a.open, a.w, a.rows, a.newest = open, nil, 0, -1
 	return a
+}
+
+// newest returns the dump of a rank, nil for that of no rows.
+func (o *output) newest(rank int) *int64 {
+	if rank < 0 {
+		return nil
+	}
+	id := o.dumps[rank]
+	return &id
 }
 
 // release takes back assemblers that were flushed.

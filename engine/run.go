@@ -196,6 +196,7 @@ func (r *tableRun) newTable() *state.Table {
 	if n := len(t.Applied); n > 0 {
 		t.LastDelivery = t.Applied[n-1].Dump
 	}
+	t.Content = r.keptContent(t.Applied)
 	return t
 }
 

@@ -195,6 +195,7 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 		return nil, err
 	}
 	published, hidden := s.pub.rows+s.copied+s.kept, s.sha.rows
+	s.part.record.Newest = o.newest(max(s.pub.newest, s.sha.newest, s.newestKept()))
 	o.release(s.pub, s.sha)
 	if err := a.closePart(ctx, s.part, s.data, s.shadow, published, hidden); err != nil {
 		return nil, err
@@ -203,6 +204,23 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 		s.part.record.Shadow = s.old.Shadow
 	}
 	return s.part, nil
+}
+
+// newestKept is the rank of a dump that is not less than those of the rows that
+// are not written anew.
+func (s *splice) newestKept() int {
+	last := len(s.d.ids) - 1
+	switch {
+	case s.copied+s.kept == 0 && (s.hides || s.old.Shadow.IsZero()):
+		return -1
+	case s.old.Newest == nil:
+		return last
+	}
+	rank, ok := s.d.rank[*s.old.Newest]
+	if !ok {
+		return last
+	}
+	return rank
 }
 
 // expected is about how many rows there are to encode.

@@ -58,7 +58,7 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	groups := newIngest(stored, r.env.lim)
 	groups.lim.memory /= 2
 	defer func() { err = errors.Join(err, ing.close(), groups.close()) }()
-	if err := ing.avroFiles(ctx, r.env.source, r.files()); err != nil {
+	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}
 	var kept []rows.Cursor

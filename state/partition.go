@@ -14,6 +14,7 @@ type partitionReader struct {
 	b     []byte
 	bad   bool   // what comes is not of the form that encode gives, or not at all
 	files []File // room for those of many partitions
+	dumps []int64
 }
 
 // read reports whether a payload is a record of the form that encode gives, which
@@ -35,6 +36,12 @@ func (r *partitionReader) read(payload []byte, p *Partition) bool {
 			r.list(p)
 		case 6:
 			r.ref(&p.Shadow)
+		case 7:
+			if cap(r.dumps) == len(r.dumps) {
+				r.dumps = make([]int64, 0, 256)
+			}
+			r.dumps = append(r.dumps, r.int())
+			p.Newest = &r.dumps[len(r.dumps)-1]
 		default: // of a newer program
 			return false
 		}

@@ -40,6 +40,10 @@ func randomPartition(r *rand.Rand) *Partition {
 		p.Files = append(p.Files, File{r.IntN(3), text(), number(), number(), text(), text(), r.IntN(2) == 0})
 	}
 	if r.IntN(2) == 0 {
+		n := number()
+		p.Newest = &n
+	}
+	if r.IntN(2) == 0 {
 		p.Shadow = Ref{text(), number(), number()}
 	}
 	return p

@@ -86,6 +86,7 @@ type Table struct {
 	Spelling       []string    `cbor:"23,keyasint,omitempty"` // columns, folded, that came in several spellings
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
+	Content        *Content    `cbor:"26,keyasint,omitempty"` // of the greatest dump; nil if that is not known
 }
 
 // KeptUsers returns the objects that hold the latest row of each raw user. Some
@@ -95,6 +96,14 @@ func (t *Table) KeptUsers() []Ref {
 		return nil
 	}
 	return append([]Ref{t.Users}, t.UserRuns...)
+}
+
+// Content tells whether another dump delivers of a table what one did, byte for
+// byte.
+type Content struct {
+	Dump   int64  `cbor:"1,keyasint"`
+	Shape  uint64 `cbor:"2,keyasint"` // hash of what is known without reading: columns and sizes of the files
+	Digest []byte `cbor:"3,keyasint"` // of the files, in their order
 }
 
 // DumpRef is an object that belongs to one dump of a table.
@@ -113,6 +122,8 @@ type Partition struct {
 	Rows    int64  `cbor:"4,keyasint,omitempty"`
 	Files   []File `cbor:"5,keyasint,omitempty"`
 	Shadow  Ref    `cbor:"6,keyasint,omitempty"`
+	// Newest is a dump such that no row is of a greater one; nil if none is known.
+	Newest *int64 `cbor:"7,keyasint,omitempty"`
 }
 
 // File is one live data file of a partition, in one sink.
