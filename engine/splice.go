@@ -271,12 +271,11 @@ func (s *splice) appendExtra(ctx context.Context) error {
 }
 
 // place gives the next row group the extra rows from at on that fall between it
-// and the one behind it; what is less than its first row is the group's before. b
-// holds its keys and users. It returns where the group's rows begin.
-func (s *splice) place(p *groupPlan, b *column.Batch, at int) int {
-	if len(s.groups) > 0 && b.N > 0 {
-		least := rows.Row{Raw: b.Cols[1].Ints[0], Key: b.Cols[0].Ints[0]}
-		n, _ := slices.BinarySearchFunc(s.extra[at:], &least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
+// and the one behind it; what is less than its first row is the group's before. It
+// returns where the group's rows begin.
+func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
+	if len(s.groups) > 0 && least != nil {
+		n, _ := slices.BinarySearchFunc(s.extra[at:], least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
 		at += n
 		s.groups[len(s.groups)-1].hi = at
 	}
@@ -352,15 +351,15 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 		for i, n := range f.rd.Groups() {
 			p := groupPlan{file: f, at: i, base: base, rows: n}
 			base += n
-			if err := f.rd.Group(ctx, i, s.d.storedColumns()[:2], &b); err != nil {
+			least, err := s.look(ctx, &p, &b)
+			if err != nil {
 				return false, err
 			}
 			if !s.apart {
-				at = s.place(&p, &b, at)
+				at = s.place(&p, least, at)
 			}
 			k, _ := slices.BinarySearch(marked, p.base)
 			p.dirty = k < len(marked) && marked[k] < base
-			p.rekeyed = s.rekeys(b.Cols[1].Ints)
 			s.groups = append(s.groups, p)
 		}
 		f.hi = len(s.groups)
@@ -372,6 +371,28 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 		changes = changes || p.dirty || p.rekeyed
 	}
 	return changes || s.hides, nil
+}
+
+// look finds out whether the rows of a row group are re-keyed, and reads its first
+// row if there are extra rows to be placed around it. b is memory for that.
+func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least *rows.Row, err error) {
+	places := len(s.extra) > 0 && !s.apart
+	if !places && len(s.d.changed) == 0 {
+		return nil, nil
+	}
+	want := s.d.storedColumns()[:2]
+	if !places {
+		want = want[1:]
+	}
+	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
+		return nil, err
+	}
+	raws := b.Col(colRawUser).Ints
+	p.rekeyed = len(s.d.changed) > 0 && s.rekeys(raws)
+	if !places || b.N == 0 {
+		return nil, nil
+	}
+	return &rows.Row{Raw: raws[0], Key: b.Cols[0].Ints[0]}, nil
 }
 
 // rekeys reports whether the canonical user of any of the raw users, of whom
