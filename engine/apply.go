@@ -20,7 +20,9 @@ type TableResult struct {
 	Action   Action           `json:"action"`
 	Counts   Counts           `json:"counts"`
 	Unlisted map[string]int64 `json:"unlisted,omitempty"` // rows by field that no manifest lists
-	Err      error            `json:"-"`
+	// Echoes is the dump that the one applied delivered again, byte for byte.
+	Echoes *int64 `json:"redelivery_of,omitempty"`
+	Err    error  `json:"-"`
 }
 
 // Result is what an apply did. An apply that was interrupted has the tables
@@ -243,6 +245,9 @@ func (out *TableResult) add(c *change) {
 	a.Partitions += b.Partitions
 	a.Written += b.Written
 	a.Rows = b.Rows
+	if c.echo != nil {
+		out.Echoes = &c.echo.of
+	}
 	for k, v := range c.unlisted {
 		out.Unlisted[k] += v
 	}
@@ -359,6 +364,9 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 		r.pending = t.pending
 	}
 	r.prepare()
+	if !ofConfig {
+		r.echo = r.echoCandidate(p, t)
+	}
 	r.attempt = e.newAttempt(r, snap.Serial)
 	return r, e.newSchemaOf(ctx, r, ofConfig)
 }
@@ -437,11 +445,16 @@ func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*ch
 	if r.badHeader != nil {
 		return nil, r.badHeader
 	}
+	if err := r.confirmEcho(ctx); err != nil {
+		return nil, err
+	}
 	switch {
 	case r.kind == kindMapping:
 		return r.mappingTable(ctx)
 	case ofConfig && class == ClassMetadata:
 		return r.metadataOnly(ctx)
+	case r.kind == kindUsers && r.echo != nil:
+		return r.echoUsers(ctx)
 	}
 	whole, delta := r.bulk, r.delta
 	if r.kind == kindUsers {

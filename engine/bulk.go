@@ -149,7 +149,7 @@ func (r *tableRun) newChange(ing *ingest) *change {
 		}
 	}
 	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
-	c.table.Content = r.contentAfter(c.table, ing)
+	c.table.Content, c.echo = r.contentAfter(c.table, ing), r.echo
 	return c
 }
 

@@ -79,8 +79,13 @@ func contentShape(e *dump.Entry, sizes []int64) uint64 {
 	return xxh3.Hash(b)
 }
 
-// readFiles reads the part files of live pending dumps into g.
+// readFiles reads the part files of live pending dumps into g. Those of an echo
+// were read when it was found to be one, and their rows are there already.
 func (r *tableRun) readFiles(ctx context.Context, g *ingest) error {
+	if r.echo != nil {
+		r.echo.lend(g)
+		return nil
+	}
 	if n := len(r.ids); n > 0 {
 		g.sums = newFileSums(r.ids[n-1])
 	}

@@ -67,6 +67,7 @@ func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
 	if err := d.judge(ctx, contested); err != nil {
 		return nil, err
 	}
+	d.touchEchoed()
 	return d.write(ctx)
 }
 
@@ -258,7 +259,8 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
-	d.ing.rescued += out.rescued.Load()
+	d.ing.rescued += out.rescued.Load() + d.echo.rescuedRows()
+	d.counts.Replaced += d.echo.movedRows()
 	c := d.newChange(d.ing)
 	for _, p := range parts {
 		if p == nil {

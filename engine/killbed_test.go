@@ -46,6 +46,9 @@ func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
 	b.tuning = c.tuning
 	b.tuning.Settle, b.tuning.MarkFrom = 1, 1 // so that every apply ends with marks
 	dumps := killDumps()
+	if c.third != nil {
+		dumps[2] = c.third
+	}
 	if c.before > 0 {
 		b.arrive(dumps[:c.before]...)
 		b.must()

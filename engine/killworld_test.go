@@ -96,14 +96,24 @@ func killDumps() []*model.Dump {
 	}
 }
 
+// killEcho delivers dump 2 again, with another mapping if there are pairs.
+func killEcho(pairs ...[2]int64) *model.Dump {
+	entries := killDumps()[1].Entries
+	if len(pairs) > 0 {
+		entries[3] = killMapping(2, pairs...)
+	}
+	return again(3, entries...)
+}
+
 // killCase is a step that is interrupted or whose state is damaged: what is
 // there before it, and what arrives or changes.
 type killCase struct {
 	name          string
 	tuning        Tuning
-	before, after int    // number of dumps that have arrived
-	hcl, then     string // the configuration before and after
-	gone          string // folder of a sink that the case loses and forgets
+	before, after int         // number of dumps that have arrived
+	hcl, then     string      // the configuration before and after
+	gone          string      // folder of a sink that the case loses and forgets
+	third         *model.Dump // nil for that of killDumps
 }
 
 func killCases() []killCase {
@@ -117,16 +127,18 @@ func killCases() []killCase {
 	old := strings.ReplaceAll(killConfig, "sink.parquet.lake", "sink.parquet.old") + "sink \"parquet\" \"old\" { path = \"../old\" }\n" +
 		"table \"pageviews\" { sinks = [sink.parquet.old, sink.parquet.lake] }\n"
 	return []killCase{
-		{"first", spill, 0, 2, killConfig, killConfig, ""},
-		{"delta", small, 1, 2, killConfig, killConfig, ""},
-		{"spilled", spill, 1, 2, killConfig, killConfig, ""},
-		{"inline", inline, 1, 2, killConfig, killConfig, ""},
-		{"resync", small, 2, 3, killConfig, killConfig, ""},
-		{"mapping", small, 3, 4, killConfig, killConfig, ""},
-		{"repartition", spill, 2, 2, killConfig, byDate, ""},
-		{"removal", small, 2, 2, killConfig, without, ""},
-		{"mask", small, 2, 2, killConfig, masked, ""},
-		{"rebuild", spill, 2, 2, masked, killConfig, ""},
-		{"forget", small, 2, 2, old, killConfig, "old"},
+		{"first", spill, 0, 2, killConfig, killConfig, "", nil},
+		{"delta", small, 1, 2, killConfig, killConfig, "", nil},
+		{"spilled", spill, 1, 2, killConfig, killConfig, "", nil},
+		{"inline", inline, 1, 2, killConfig, killConfig, "", nil},
+		{"resync", small, 2, 3, killConfig, killConfig, "", nil},
+		{"mapping", small, 3, 4, killConfig, killConfig, "", nil},
+		{"repartition", spill, 2, 2, killConfig, byDate, "", nil},
+		{"removal", small, 2, 2, killConfig, without, "", nil},
+		{"mask", small, 2, 2, killConfig, masked, "", nil},
+		{"rebuild", spill, 2, 2, masked, killConfig, "", nil},
+		{"forget", small, 2, 2, old, killConfig, "old", nil},
+		{"echo", small, 2, 3, killConfig, killConfig, "", killEcho()},
+		{"echo and mapping", small, 2, 3, killConfig, killConfig, "", killEcho([2]int64{3, 1}, [2]int64{6, 5})},
 	}
 }

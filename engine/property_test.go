@@ -42,11 +42,12 @@ type harness struct {
 	tuning    Tuning
 	opts      Options
 	fails     *failpoint.Set
-	remote    *bucketPair // where source and sink are on S3
+	remote    *bucketPair    // where source and sink are on S3
+	echoes    map[string]int // applies that found one, by table
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
-	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl}
+	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}}
 	for _, d := range []string{"dumps/manifests", "conf"} {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -172,6 +173,9 @@ func (h *harness) must() {
 	for _, t := range res.Tables {
 		if t.Err != nil {
 			h.t.Fatalf("table %s: %v", t.Name, t.Err)
+		}
+		if t.Echoes != nil {
+			h.echoes[t.Name]++
 		}
 	}
 	h.check()

@@ -60,6 +60,8 @@ type tableRun struct {
 	failCasts bool
 	// asNew says that the table's stored rows are not to be used.
 	asNew bool
+	// echo is what the only pending dump is, nil if it may be anything.
+	echo *echo
 	// badHeader is a file whose header cannot be read.
 	badHeader *fileError
 }
@@ -91,6 +93,7 @@ type change struct {
 	objects  []*state.Sealed
 	counts   Counts
 	unlisted map[string]int64
+	echo     *echo // that it carries out; nil if none
 }
 
 // prepare settles the dumps and their order.

@@ -16,9 +16,10 @@ import (
 
 // splice gives a partition that has files its new content. A row group that
 // neither gains nor loses rows is copied as bytes, with a new user_id where its
-// rows were re-keyed; only the others are decoded and encoded. A file of which no
-// row group changes stays. Rows that come to a large partition get a file of
-// their own: its others are then only written if they lose rows or are re-keyed.
+// rows were re-keyed and new dumps where an echo has them; only the others are
+// decoded and encoded. A file of which no row group changes stays. Rows that come
+// to a large partition get a file of their own: its others are then only written
+// if they lose rows or some of their columns change.
 type splice struct {
 	d      *deltaRun
 	old    *state.Partition
@@ -28,6 +29,9 @@ type splice struct {
 	extra  []extraRow  // sorted by (raw user, key)
 	apart  bool        // extra rows get a file of their own
 	hides  bool        // the shadow rows change
+	// echoed are the shadow rows as those of an echo where nothing else changes
+	// in them; nil if they stay as they are.
+	echoed *state.Sealed
 
 	part   *part
 	data   *partWriter
@@ -65,6 +69,7 @@ type groupPlan struct {
 	lo, hi     int // the extra rows that fall between it and the next
 	dirty      bool
 	rekeyed    bool
+	echoed     bool
 }
 
 // maxAppended is how many files may be added to a partition before all of it is
@@ -143,7 +148,7 @@ func (s *splice) close() error {
 // whether there would be so many of these, or of rows in them, that the partition
 // is to be written as a whole.
 func (s *splice) folds() bool {
-	size, base, appended, added := int64(0), int64(0), 0, int64(0)
+	size, base, appended, added, come := int64(0), int64(0), 0, int64(0), false
 	for _, f := range s.files {
 		e := f.entries[0]
 		if size += e.Size; e.Appended {
@@ -154,11 +159,11 @@ func (s *splice) folds() bool {
 	}
 	for _, e := range s.extra {
 		if e.verdict() == rows.Publish {
-			added++
+			added, come = added+1, true
 		}
 	}
 	s.apart = len(s.files) > 1 || size >= s.d.env.lim.appendAt
-	return s.apart && (appended >= maxAppended || added > base)
+	return s.apart && come && (appended >= maxAppended || added > base)
 }
 
 // run returns the partition's new content, nil if it is the old one.
@@ -200,10 +205,20 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 	if err := a.closePart(ctx, s.part, s.data, s.shadow, published, hidden); err != nil {
 		return nil, err
 	}
-	if !s.hides {
+	s.keepShadow()
+	return s.part, nil
+}
+
+// keepShadow gives the new content the shadow rows that were not merged.
+func (s *splice) keepShadow() {
+	switch {
+	case s.hides:
+	case s.echoed != nil:
+		s.part.objects = append(s.part.objects, s.echoed)
+		s.part.record.Shadow = s.echoed.Ref
+	default:
 		s.part.record.Shadow = s.old.Shadow
 	}
-	return s.part, nil
 }
 
 // newestKept is the rank of a dump that is not less than those of the rows that
@@ -236,7 +251,7 @@ func (s *splice) expected() int {
 
 // writeFile writes a file anew, or keeps it if it need not be.
 func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
-	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed }
+	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.echoed }
 	if s.apart && !slices.ContainsFunc(s.groups[f.lo:f.hi], changes) {
 		s.part.keep(f.entries)
 		s.kept += f.entries[0].Rows
@@ -304,6 +319,12 @@ func (s *splice) gather(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.d.echo != nil && !s.hides {
+		var err error
+		if s.echoed, err = s.d.moveObject(ctx, s.old.Shadow, s.d.schema.published(), dumpOfRows); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(s.extra, func(a, b extraRow) int { return compareRows(a.row(), b.row()) })
 	return nil
 }
@@ -368,14 +389,17 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 	for g := range s.groups {
 		p := &s.groups[g]
 		p.dirty = p.dirty || slices.ContainsFunc(s.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
-		changes = changes || p.dirty || p.rekeyed
+		changes = changes || p.dirty || p.rekeyed || p.echoed
 	}
-	return changes || s.hides, nil
+	return changes || s.hides || s.echoed != nil, nil
 }
 
-// look finds out whether the rows of a row group are re-keyed, and reads its first
-// row if there are extra rows to be placed around it. b is memory for that.
+// look finds out which columns of a row group change, and reads its first row if
+// there are extra rows to be placed around it. b is memory for that.
 func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least *rows.Row, err error) {
+	if p.echoed, err = s.d.echo.holds(ctx, p.file.rd, p.at, dumpOfRows); err != nil {
+		return nil, err
+	}
 	places := len(s.extra) > 0 && !s.apart
 	if !places && len(s.d.changed) == 0 {
 		return nil, nil
@@ -429,25 +453,29 @@ func (s *splice) write(ctx context.Context, g int) error {
 		return s.merge(ctx, g)
 	}
 	s.copied += int64(p.rows)
-	replace, err := s.newUsers(ctx, p)
+	var users, dumps *column.Column
+	var err error
+	if p.rekeyed {
+		users, err = s.newUsers(ctx, p)
+	}
+	if err == nil && p.echoed {
+		dumps, err = s.d.echo.move(ctx, p.file.rd, p.at, dumpOfRows)
+	}
 	if err != nil {
 		return err
 	}
-	return s.data.data.copy(ctx, p.file.rd, p.at, replace)
+	return s.data.data.copy(ctx, p.file.rd, p.at, replacing(users, dumps))
 }
 
-// newUsers returns the column that changes when rows are re-keyed, if it does.
-func (s *splice) newUsers(ctx context.Context, p *groupPlan) (map[string]*column.Column, error) {
-	if !p.rekeyed {
-		return nil, nil
-	}
+// newUsers returns the column of canonical users of a row group.
+func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, error) {
 	var b column.Batch
 	if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: colRawUser, Type: typeInt64}}, &b); err != nil {
 		return nil, err
 	}
 	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Cols[0].Ints}
 	canonAll(c.Ints, s.d.canon)
-	return map[string]*column.Column{c.Name: c}, nil
+	return c, nil
 }
 
 // canonAll turns raw users, of whom equal ones stand together, into canonical ones.
@@ -521,5 +549,6 @@ func (d *deltaRun) storedChunk(b *column.Batch, part int64, marks map[int]rows.V
 			ch.Verdicts.Set(i, v)
 		}
 	}
+	d.echo.count(dumps, b.Col(colRescued))
 	return ch, nil
 }

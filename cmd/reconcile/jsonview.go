@@ -108,6 +108,7 @@ type resultLine struct {
 	Action   engine.Action    `json:"action"`
 	Counts   engine.Counts    `json:"counts"`
 	Unlisted map[string]int64 `json:"unlisted,omitempty"`
+	Echoes   *int64           `json:"redelivery_of,omitempty"`
 	Error    string           `json:"error,omitempty"`
 }
 
@@ -128,7 +129,7 @@ type applyLine struct {
 func (v *jsonView) result(r *engine.Result, err error) {
 	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: r.Forgotten, Requests: r.Traffic}
 	for _, t := range r.Tables {
-		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted}
+		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted, Echoes: t.Echoes}
 		if t.Err != nil {
 			line.Error = t.Err.Error()
 			l.Failed++

@@ -16,10 +16,11 @@ import (
 //
 //	dump ID
 //	table NAME full|delta|unsaid [COLUMN,COLUMN...]
-//	file [missing|truncated|damaged]
+//	file [missing|truncated|damaged|as DUMP]
 //	FIELD FIELD...
 //	VALUE VALUE...
 //
+// A file as that of another dump has its very bytes, if the rows are the same too.
 // A value of "-" is null. Without columns the manifest lists the fields.
 func cmdMkexport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -99,8 +100,14 @@ func (p *exportParser) table(words []string) error {
 func (p *exportParser) file(words []string) error {
 	d := p.world.Dumps[len(p.world.Dumps)-1]
 	e := &d.Entries[len(d.Entries)-1]
-	f := &model.File{Key: fmt.Sprintf("sync_%d/_heap_table_name=%s/part-%05d.avro", d.ID, e.Table, len(e.Files)), Codec: "deflate"}
-	if len(words) > 0 {
+	key := func(dump any) string {
+		return fmt.Sprintf("sync_%v/_heap_table_name=%s/part-%05d.avro", dump, e.Table, len(e.Files))
+	}
+	f := &model.File{Key: key(d.ID), Codec: "deflate"}
+	switch {
+	case len(words) == 2 && words[0] == "as":
+		f.Same = key(words[1])
+	case len(words) > 0:
 		i := slices.Index([]string{"", "missing", "truncated", "damaged"}, words[0])
 		if i < 0 {
 			return fmt.Errorf("there is no fault %q", words[0])

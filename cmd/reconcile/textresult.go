@@ -13,6 +13,7 @@ import (
 
 func (v *textView) result(r *engine.Result, err error) {
 	v.summary(r)
+	v.echoes(r)
 	if w := warnings(r); len(w) > 0 {
 		v.printf("\n")
 		for _, text := range w {
@@ -28,6 +29,22 @@ func (v *textView) result(r *engine.Result, err error) {
 		return
 	}
 	v.printf("\n%s\n", v.ink.bold(v.ink.green(endLine(r))))
+}
+
+// echoes names the dumps that came again.
+func (v *textView) echoes(r *engine.Result) {
+	by := map[int64][]string{}
+	for _, t := range r.Tables {
+		if t.Echoes != nil && t.Err == nil {
+			by[*t.Echoes] = append(by[*t.Echoes], t.Name)
+		}
+	}
+	for i, id := range slices.Sorted(maps.Keys(by)) {
+		if i == 0 {
+			v.printf("\n")
+		}
+		v.printf("Dump %d was delivered again, unchanged: %s\n", id, strings.Join(by[id], ", "))
+	}
 }
 
 // traffic says what S3 was asked for, as it is billed.

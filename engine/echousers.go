@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"reconcile/engine/identity"
+	"reconcile/internal/column"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// errNoCopy says that users must be grouped and written anew.
+var errNoCopy = errors.New("the users cannot be copied")
+
+// echoUsers brings the users table to the state after an echo. No group changes
+// its values, and the greatest dump of a group is that of the echo where it was
+// the first one: unless the mapping changes, all but the dumps is copied.
+func (r *tableRun) echoUsers(ctx context.Context) (*change, error) {
+	p, err := r.moveUsers(ctx)
+	if errors.Is(err, errNoCopy) {
+		return r.regroupUsers(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	kept, moved, err := r.moveKept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ing := newIngest(r.schema, r.env.lim)
+	if err := r.readFiles(ctx, ing); err != nil {
+		return nil, err
+	}
+	ing.rescued = r.echo.rescuedRows()
+	c := r.newChange(ing)
+	if len(kept) > 0 {
+		c.table.Users, c.table.UserRuns = kept[0], kept[1:]
+	}
+	c.objects = append(c.objects, moved...)
+	if p != nil {
+		c.all, c.parts = true, []*part{p}
+	}
+	if err := r.finish(ctx, c, ing); err != nil {
+		return nil, err
+	}
+	c.countNet(r)
+	return c, nil
+}
+
+// moveKept writes those of the kept users' objects anew that have rows of the first
+// dump. It returns all of them, and those that are new.
+func (r *tableRun) moveKept(ctx context.Context) (kept []state.Ref, moved []*state.Sealed, err error) {
+	kept = r.old.KeptUsers()
+	for i, ref := range kept {
+		obj, err := r.moveObject(ctx, ref, r.schema.uncast().storedColumns(), dumpOfKept)
+		if err != nil {
+			return nil, nil, err
+		}
+		if obj != nil {
+			kept[i], moved = obj.Ref, append(moved, obj)
+		}
+	}
+	return kept, moved, nil
+}
+
+// regroupUsers groups all users again. What the kept rows have of the first dump
+// counts as the echo's.
+func (r *tableRun) regroupUsers(ctx context.Context) (*change, error) {
+	if err := r.countKept(ctx); err != nil {
+		return nil, err
+	}
+	c, err := r.users(ctx)
+	if err == nil {
+		c.counts.Rescued += r.echo.rescuedRows()
+	}
+	return c, err
+}
+
+// countKept counts the kept users of the first dump.
+func (r *tableRun) countKept(ctx context.Context) error {
+	for _, ref := range r.old.KeptUsers() {
+		rd, err := r.openObject(ctx, ref, []column.Column{{Name: storedDump, Type: typeInt64}, {Name: storedNotes}})
+		if err != nil {
+			return err
+		}
+		err = eachBatch(ctx, rd, func(b *column.Batch) error {
+			r.echo.count(b.Cols[0].Ints, &b.Cols[1])
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveUsers stages the published users with the new dump in the place of the
+// first, nil if there are none. It fails with errNoCopy where they must be grouped
+// again, are not one file, or lie in a sink that cannot copy.
+func (r *tableRun) moveUsers(ctx context.Context) (_ *part, err error) {
+	if len(r.oldParts) == 0 {
+		return nil, nil
+	}
+	old := r.oldParts[0]
+	files := slices.DeleteFunc(slices.Clone(old.Files), func(f state.File) bool { return f.Sink != r.readFrom })
+	if len(identity.Diff(r.oldMapping, r.newMapping)) > 0 || len(r.oldParts) > 1 || len(files) != 1 {
+		return nil, errNoCopy
+	}
+	rd, err := r.openData(ctx, files[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rd.Close()) }()
+	from, ok := rd.(sinks.GroupReader)
+	if !ok {
+		return nil, errNoCopy
+	}
+	w, err := r.attempt.openData(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &part{record: state.Partition{Ordinal: old.Ordinal, Rows: old.Rows}}
+	if err = r.copyUsers(ctx, from, w); err == nil {
+		err = r.attempt.closeData(w, "part-00000.parquet", p)
+	}
+	if err != nil {
+		w.abort()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (r *tableRun) copyUsers(ctx context.Context, from sinks.GroupReader, to *multiWriter) error {
+	if !to.copies() {
+		return errNoCopy
+	}
+	for g := range from.Groups() {
+		col, err := r.echo.move(ctx, from, g, dumpOfUsers)
+		if err != nil {
+			return err
+		}
+		if err := to.copy(ctx, from, g, replacing(col)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
