@@ -269,7 +269,9 @@ func holding(err error) *fileError {
 func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
 	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
-	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= h.Dump })
+	if before := t.cut(h.Dump); before != nil {
+		res.Holds = append(res.Holds, *before)
+	}
 	return e.rememberHold(ctx, l, h, bad)
 }
 

@@ -164,6 +164,15 @@ func TestContractMappingQuarantine(t *testing.T) {
 	a.wantBad(tableMapping, want)
 }
 
+// TestContractMappingExact: plan -exact counts the rows of a new mapping that go to
+// the quarantine, as apply does.
+func TestContractMappingExact(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.exact = true
+	a.arrive(dumpOf(1, full(tableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(nil, 2), row(3, nil)))))
+	a.must()
+}
+
 // TestContractAcceptedFaults: what holds a table does so in an accepted manifest
 // too.
 func TestContractAcceptedFaults(t *testing.T) {

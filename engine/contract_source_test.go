@@ -131,3 +131,19 @@ func TestContractLinks(t *testing.T) {
 	a.held(a.run(), "e 3 sync_3 is a symbolic link")
 	a.want("f", "event_id", "1", "2", "4")
 }
+
+// TestContractResyncGivenUp: a dump that a resync was to make void holds the table
+// after all when the resync turns out to be damaged while it is read.
+func TestContractResyncGivenUp(t *testing.T) {
+	file := func(rows ...[]any) *model.File { return avroPart("event_id user_id", rows...) }
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, full("e", file(row(1, 10)))))
+	unsaid := more("e", file(row(2, 10)))
+	unsaid.Incremental = nil
+	bad := file(row(3, 10), row(4, 10))
+	bad.Fault = model.Damaged
+	a.held(a.run(dumpOf(2, unsaid), dumpOf(3, more("e", file(row(5, 10)))), dumpOf(4, full("e", bad))), "e", "e")
+	a.want("e", "event_id", "1")
+	a.held(a.run(), "e")
+	a.want("e", "event_id", "1")
+}

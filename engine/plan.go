@@ -70,7 +70,8 @@ type TablePlan struct {
 	old        *state.Table
 	parts      []*state.Partition
 	pending    []delivery
-	all        []delivery // every delivery in the source, for a rebuild
+	all        []delivery     // every delivery in the source, for a rebuild
+	bad        map[int64]Hold // deliveries that cannot be taken, void ones too
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
@@ -289,7 +290,8 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			return err
 		}
 		p.newMapping, p.mapping = read, read.mapping
-		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Warnings: describeReport(read.report)}
+		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Warnings: describeReport(read.report),
+			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
 		break
 	}
 	if p.newMapping == nil && p.standing != nil {

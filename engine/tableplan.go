@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 
@@ -404,7 +405,8 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 			}
 		}
 	}
-	t.takeDumps(p, applied, bad, sizes, resync)
+	t.bad = bad
+	t.takeDumps(p, applied, sizes, resync)
 	return nil
 }
 
@@ -432,10 +434,10 @@ func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) (map[i
 
 // takeDumps lists the pending dumps below the first bad one that no good
 // resync makes void.
-func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, bad map[int64]Hold, sizes map[int64]int64, resync int64) {
+func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, sizes map[int64]int64, resync int64) {
 	held := false
 	for _, d := range t.all {
-		if h, ok := bad[d.dump]; ok && d.dump > resync {
+		if h, ok := t.bad[d.dump]; ok && d.dump > resync {
 			p.Holds = append(p.Holds, h)
 			held = true
 		}
@@ -452,6 +454,33 @@ func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, bad map[int64]Hol
 		}
 		t.Dumps = append(t.Dumps, step)
 	}
+}
+
+// cut takes the dumps from one on out of the pending ones. If a resync is among
+// them, a bad dump that it would have made void holds the table, too: that hold is
+// returned.
+func (t *TablePlan) cut(from int64) *Hold {
+	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= from })
+	floor := int64(math.MinInt64)
+	for _, d := range t.pending {
+		if !d.entry.Incremental && t.bad[d.dump].Table == "" {
+			floor = max(floor, d.dump)
+		}
+	}
+	if t.old != nil {
+		for _, a := range t.old.Applied {
+			if !a.Incremental {
+				floor = max(floor, a.Dump)
+			}
+		}
+	}
+	for _, d := range t.pending {
+		if h, ok := t.bad[d.dump]; ok && d.dump > floor {
+			t.pending = slices.DeleteFunc(t.pending, func(x delivery) bool { return x.dump >= d.dump })
+			return &h
+		}
+	}
+	return nil
 }
 
 // checkDelivery returns why a delivery holds its table, if it does, and the
