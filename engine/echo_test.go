@@ -308,3 +308,29 @@ func TestEchoCounts(t *testing.T) {
 		t.Errorf("the test shows nothing: %+v, %v", c, unlisted)
 	}
 }
+
+// TestEchoFolds parts users in the apply of an echo, so that more rows come back
+// than a large partition takes without being written as a whole: each row is
+// counted once.
+func TestEchoFolds(t *testing.T) {
+	h := newHarness(t, killConfig)
+	h.tuning.AppendAt = 1
+	e := killEvent
+	first := &model.Dump{ID: 1, Entries: []model.Entry{
+		killEvents(1, "pageviews", "event_id", true, [][]any{e(7, int64(1), 1, "/a"), e(7, int64(2), 1, "/b"), e(7, int64(3), 1, "/c")}),
+		killMapping(1, [2]int64{2, 1}, [2]int64{3, 1}),
+	}}
+	h.arrive(first)
+	h.must()
+	h.arrive(again(2, first.Entries[0], killMapping(2, [2]int64{9, 8})))
+	res, err := h.apply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.check()
+	for _, r := range res.Tables {
+		if r.Name == "pageviews" && (r.Echoes == nil || r.Counts.Replaced != 3 || r.Counts.Revived != 2 || r.Counts.Rows != 3) {
+			t.Errorf("an echo of 3 rows, of which 2 come back: %+v", r.Counts)
+		}
+	}
+}

@@ -56,11 +56,15 @@ func (e *echo) move(ctx context.Context, f sinks.GroupReader, g int, c dumpColum
 	return out, nil
 }
 
+// countRows is count of stored rows of events.
+func (e *echo) countRows(b *column.Batch) {
+	if e != nil {
+		e.count(b.Col(colDump).Ints, b.Col(colRescued))
+	}
+}
+
 // count counts the rows of the first dump among those that are written again.
 func (e *echo) count(dumps []int64, rescued *column.Column) {
-	if e == nil {
-		return
-	}
 	moved, kept := int64(0), int64(0)
 	for i, id := range dumps {
 		if id != e.of {

@@ -29,6 +29,8 @@ type splice struct {
 	extra  []extraRow  // sorted by (raw user, key)
 	apart  bool        // extra rows get a file of their own
 	hides  bool        // the shadow rows change
+	// shadows are the shadow rows, read because they change.
+	shadows []*rows.Chunk
 	// echoed are the shadow rows as those of an echo where nothing else changes
 	// in them; nil if they stay as they are.
 	echoed *state.Sealed
@@ -180,6 +182,9 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 			err = errors.Join(err, s.shadow.obj.Abort())
 		}
 	}()
+	if err := s.echoShadow(ctx); err != nil {
+		return nil, err
+	}
 	changes, err := s.plan(ctx)
 	if err != nil || !changes {
 		return nil, err
@@ -207,6 +212,21 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 	}
 	s.keepShadow()
 	return s.part, nil
+}
+
+// echoShadow moves the shadow rows of an echo. Those that are merged anyway are only
+// counted, which had to wait until it was certain that the partition is spliced.
+func (s *splice) echoShadow(ctx context.Context) (err error) {
+	if s.d.echo == nil {
+		return nil
+	}
+	for _, ch := range s.shadows {
+		s.d.echo.countRows(ch.Batch)
+	}
+	if !s.hides {
+		s.echoed, err = s.d.moveObject(ctx, s.old.Shadow, s.d.schema.published(), dumpOfRows)
+	}
+	return err
 }
 
 // keepShadow gives the new content the shadow rows that were not merged.
@@ -319,18 +339,13 @@ func (s *splice) gather(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.d.echo != nil && !s.hides {
-		var err error
-		if s.echoed, err = s.d.moveObject(ctx, s.old.Shadow, s.d.schema.published(), dumpOfRows); err != nil {
-			return err
-		}
-	}
 	slices.SortFunc(s.extra, func(a, b extraRow) int { return compareRows(a.row(), b.row()) })
 	return nil
 }
 
 func (s *splice) gatherShadow(ctx context.Context) (err error) {
 	c := s.d.shadowCursor(s.old, s.marks)
+	c.uncounted = true
 	defer func() { err = errors.Join(err, c.Close()) }()
 	for {
 		ch, err := c.Next(ctx)
@@ -338,6 +353,7 @@ func (s *splice) gatherShadow(ctx context.Context) (err error) {
 			return err
 		}
 		s.take(ch)
+		s.shadows = append(s.shadows, ch)
 	}
 }
 
@@ -496,6 +512,7 @@ func (s *splice) merge(ctx context.Context, g int) error {
 	if err := p.file.rd.Group(ctx, p.at, s.d.storedColumns(), b); err != nil {
 		return err
 	}
+	s.d.echo.countRows(b)
 	ch, err := s.d.storedChunk(b, partValue(s.old), s.marks.data, p.base, rows.Publish)
 	if err != nil {
 		return err
@@ -549,6 +566,5 @@ func (d *deltaRun) storedChunk(b *column.Batch, part int64, marks map[int]rows.V
 			ch.Verdicts.Set(i, v)
 		}
 	}
-	d.echo.count(dumps, b.Col(colRescued))
 	return ch, nil
 }

@@ -38,7 +38,7 @@ func (d *deltaRun) storedCursors(p *state.Partition) []rows.Cursor {
 }
 
 // shadowCursor reads the shadow rows that a partition has.
-func (d *deltaRun) shadowCursor(p *state.Partition, marks *storedMarks) rows.Cursor {
+func (d *deltaRun) shadowCursor(p *state.Partition, marks *storedMarks) *storedCursor {
 	return &storedCursor{d: d, name: "shadow rows", part: partValue(p), marks: marks.shadow, otherwise: rows.Shadow,
 		open: func(ctx context.Context) (sinks.Reader, error) { return d.openObject(ctx, p.Shadow, d.storedColumns()) }}
 }
@@ -60,6 +60,7 @@ type storedCursor struct {
 	marks     map[int]rows.Verdict
 	otherwise rows.Verdict // of rows without a mark
 	base      int
+	uncounted bool // an echo does not count the rows
 	open      func(context.Context) (sinks.Reader, error)
 	rd        sinks.Reader
 }
@@ -78,6 +79,9 @@ func (c *storedCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	}
 	if b == nil {
 		return nil, nil
+	}
+	if !c.uncounted {
+		c.d.echo.countRows(b)
 	}
 	ch, err := c.d.storedChunk(b, c.part, c.marks, c.base, c.otherwise)
 	if err != nil {
