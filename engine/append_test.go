@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,7 +91,7 @@ func TestFileNumber(t *testing.T) {
 	for name, want := range map[string]int{"part-00000.parquet": 0, "a=1/part-00012.parquet": 12, "part-123456.parquet": 123456,
 		"part-0.parquet": -1, "part-00001.parquetx": -1, "part--0001.parquet": -1, "x.parquet": -1} {
 		if got := fileNumber(name); got != want {
-			t.Error(fmt.Sprintf("%s has number %d, want %d", name, got, want))
+			t.Errorf("%s has number %d, want %d", name, got, want)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func TestRowGroups(t *testing.T) {
 		want    []int
 	}{
 		{parquet.Options{RowGroup: 100}, []int{250}, []int{100, 100, 50}},
-		{parquet.Options{RowGroup: 100}, []int{230}, []int{100, 100, 30}},
+		{parquet.Options{RowGroup: 100}, []int{230}, []int{100, 130}},
 		{parquet.Options{RowGroup: 100}, []int{10, 10, 90}, []int{100, 10}},
 		{parquet.Options{RowGroup: 100}, []int{60, 60, 1}, []int{60, 60, 1}},
 		{parquet.Options{RowGroup: 100}, []int{1, 250, 0, 3}, []int{100, 100, 51, 3}},
