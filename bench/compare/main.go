@@ -41,7 +41,7 @@ func main() {
 	flag.StringVar(&o.bed.Python, "python", "python3", "Python that has chdb: pip install chdb into a virtual environment")
 	flag.BoolVar(&o.alone, "without-chdb", false, "measure reconcile alone")
 	flag.IntVar(&o.runs, "runs", 3, "cold loads with each")
-	flag.IntVar(&o.nights, "nights", 3, "nights of each kind")
+	flag.IntVar(&o.nights, "nights", 3, "how often a night of each kind is measured")
 	flag.IntVar(&o.night, "night", 20_000, "page views of a night")
 	flag.IntVar(&o.bed.Threads, "threads", runtime.NumCPU(), "threads that each may use")
 	flag.StringVar(&o.bed.Memory, "memory-limit", "1GiB", "memory_limit of reconcile")

@@ -42,19 +42,19 @@ func (m *comparison) measure() error {
 	return m.measureNights(cold)
 }
 
-// measureNights applies small dumps on top of what the last cold load left,
-// one after the other.
+// measureNights applies a small dump on top of what the last cold load left, and
+// another one on top of that, each several times from the same start.
 func (m *comparison) measureNights(cold *measure.Series) error {
 	calm := &measure.Series{Name: fmt.Sprintf("night of %d", m.o.night)}
 	merging := &measure.Series{Name: fmt.Sprintf("night of %d, %d users newly mapped", m.o.night, newlyMapped)}
 	idle := &measure.Series{Name: "nothing new"}
+	if err := m.night(calm, 0); err != nil {
+		return err
+	}
+	if err := m.night(merging, newlyMapped); err != nil {
+		return err
+	}
 	for range m.o.nights {
-		if err := m.night(calm, 0); err != nil {
-			return err
-		}
-		if err := m.night(merging, newlyMapped); err != nil {
-			return err
-		}
 		if err := idle.Add(m.lake.Apply()); err != nil {
 			return err
 		}
@@ -73,10 +73,21 @@ func (m *comparison) measureNights(cold *measure.Series) error {
 }
 
 func (m *comparison) night(s *measure.Series, mapped int) error {
+	if err := m.lake.Save(); err != nil {
+		return err
+	}
 	if err := m.place.AddNight(export.Night{Events: m.o.night, Migrations: mapped}); err != nil {
 		return err
 	}
-	return s.Add(m.lake.Apply())
+	for range m.o.nights {
+		if err := m.lake.Restore(); err != nil {
+			return err
+		}
+		if err := s.Add(m.lake.Apply()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sizes prints how large the tables are, and sees that they are the same.
