@@ -99,22 +99,8 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if p.newMapping != nil {
 		res.BadMappings = int64(len(p.newMapping.bad))
 	}
-	for _, t := range p.Tables {
-		if t.Action == None {
-			continue
-		}
-		if err := e.unreachable(t); err != nil {
-			res.Holds = append(res.Holds, Hold{Table: t.Name, Reason: err.Error()})
-			continue
-		}
-		r := e.applyTable(ctx, l, p, t, res)
-		if errors.Is(r.Err, errWaits) {
-			continue
-		}
-		res.Tables = append(res.Tables, r)
-		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
-			return res, r.Err
-		}
+	if err := e.applyTables(ctx, l, p, res); err != nil {
+		return res, err
 	}
 	snap, err := l.Load(ctx)
 	if err != nil {
@@ -130,6 +116,38 @@ func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Sn
 	}
 	e.loaded = nil
 	return l.Load(ctx)
+}
+
+// applyTables applies the tables in the order of the plan.
+func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *Result) (err error) {
+	todo := slices.DeleteFunc(slices.Clone(p.Tables), func(t *TablePlan) bool { return t.Action == None })
+	begun := map[*TablePlan]*ahead{}
+	defer func() {
+		for _, a := range begun {
+			err = errors.Join(err, e.drop(ctx, l, a))
+		}
+	}()
+	for i, t := range todo {
+		mine := begun[t]
+		delete(begun, t)
+		if held := e.unreachable(t); held != nil {
+			res.Holds = append(res.Holds, Hold{Table: t.Name, Reason: held.Error()})
+			if err := e.drop(ctx, l, mine); err != nil {
+				return err
+			}
+			continue
+		}
+		e.beginAhead(ctx, l, p, t, todo[i+1:], begun)
+		r := e.applyTable(ctx, l, p, t, mine, res)
+		if errors.Is(r.Err, errWaits) {
+			continue
+		}
+		res.Tables = append(res.Tables, r)
+		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
+			return r.Err
+		}
+	}
+	return nil
 }
 
 // commitMapping stores a newly read mapping, or that there is none any more.
@@ -179,7 +197,9 @@ func putDump(tx *state.Tx, d *dump.Dump) error {
 
 // applyTable brings one table to its planned state: first a change of its
 // configuration, as a commit of its own, then its dumps and its mapping.
-func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, res *Result) TableResult {
+//
+// What was computed ahead, if anything, is the content after its only step.
+func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, first *ahead, res *Result) TableResult {
 	out := TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	switch t.Action {
 	case Destroy, Forget:
@@ -187,28 +207,25 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *Tabl
 		return out
 	}
 	if t.old != nil && t.Change.Class != ClassNone {
-		if out.Err = e.step(ctx, l, p, t, true, &out, res); out.Err != nil {
+		if out.Err = e.step(ctx, l, p, t, true, nil, &out, res); out.Err != nil {
 			return out
 		}
 	}
 	if len(t.pending) > 0 || t.remap || t.old == nil {
-		out.Err = e.step(ctx, l, p, t, false, &out, res)
+		out.Err = e.step(ctx, l, p, t, false, first, &out, res)
 	}
 	return out
 }
 
 // step makes one commit of a table. A part file that turns out to be bad holds
 // the table from its dump on; the step is then taken without that.
-func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, out *TableResult, res *Result) error {
+func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead, out *TableResult, res *Result) error {
 	for {
-		r, err := e.newRun(ctx, l, p, t, ofConfig)
-		if err != nil {
+		r, c, err := e.content(ctx, l, p, t, ofConfig, first)
+		if r == nil {
 			return err
 		}
-		if !ofConfig && len(r.pending) == 0 && !t.remap {
-			return nil
-		}
-		c, err := r.compute(ctx, t.Change.Class, ofConfig)
+		first = nil
 		if bad := holding(err); bad != nil && ctx.Err() == nil {
 			if err := e.sweep(ctx, l, r.attempt); err != nil {
 				return err
@@ -421,6 +438,20 @@ func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
 	a.meta = r.metadata()
 	a.meta["commit"] = fmt.Sprint(serial + 1)
 	return a
+}
+
+// content computes what a step of a table makes of it, or takes what was computed
+// ahead. Without a run there is nothing to do, or err says why there is none.
+func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead) (*tableRun, *change, error) {
+	if first != nil {
+		return e.take(first)
+	}
+	r, err := e.newRun(ctx, l, p, t, ofConfig)
+	if err != nil || !ofConfig && len(r.pending) == 0 && !t.remap {
+		return nil, nil, err
+	}
+	c, err := r.compute(ctx, t.Change.Class, ofConfig)
+	return r, c, err
 }
 
 // sinksInOrder lists the sinks of the table: first those that it is in already, in

@@ -303,7 +303,7 @@ func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *
 		return nil, err
 	}
 	snap.Publishes = slices.DeleteFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == p.Table })
-	return attempts(snap), l.Update(ctx, func(tx *state.Tx) error {
+	return append(attempts(snap), e.spared...), l.Update(ctx, func(tx *state.Tx) error {
 		tx.CollectInline(referenced(snap))
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {
@@ -362,7 +362,7 @@ func (e *Engine) sweep(ctx context.Context, l *state.Lock, a *attempt) error {
 	}
 	errs := []error{snap.Close()}
 	for _, t := range a.targets {
-		errs = append(errs, t.sink.Sweep(ctx, attempts(snap)))
+		errs = append(errs, t.sink.Sweep(ctx, append(attempts(snap), e.spared...)))
 	}
 	return errors.Join(errs...)
 }

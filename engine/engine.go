@@ -80,6 +80,7 @@ type Engine struct {
 	down   map[string]error      // sinks that failed, by root
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	seen   map[string]string     // lineages of the states that sinks were written from, by root
+	spared []string              // attempts that are computed ahead
 	loaded *state.Snapshot       // by Recover, for the plan that follows; nil if that changed something
 	// openPlace returns the store of a sink's root.
 	openPlace func(root string) (blob.Store, error)
