@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"reconcile/config"
-	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/state"
 )
@@ -268,67 +267,6 @@ func (out *TableResult) add(c *change) {
 	for k, v := range c.unlisted {
 		out.Unlisted[k] += v
 	}
-}
-
-// holding returns the file for which an error holds a table, nil if there is
-// none. A source that is unavailable holds nothing: it stops the run.
-func holding(err error) *fileError {
-	var bad *fileError
-	if dump.Unavailable(err) || !errors.As(err, &bad) {
-		return nil
-	}
-	return bad
-}
-
-// hold takes the dumps from a file on out of the plan. That the file is bad is
-// remembered with its pin, so that it is not read again until it, or what makes
-// it bad, changes; a file that could not be read at all is tried again next time.
-func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
-	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
-	res.Holds = append(res.Holds, h)
-	if before := t.cut(h.Dump); before != nil {
-		res.Holds = append(res.Holds, *before)
-	}
-	return e.rememberHold(ctx, l, h, bad)
-}
-
-func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *fileError) error {
-	if !lasting(bad) {
-		return nil
-	}
-	pin := ""
-	if obj, err := e.source.Stat(ctx, h.File); err == nil {
-		pin = obj.Pin
-	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad), Reason: h.Reason})
-	})
-}
-
-// forgetHolds drops what is remembered of files that nobody delivers any more,
-// that are skipped now, or that only a rebuild needed that is not planned any more.
-func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
-	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
-		d := p.listing.Dump(h.Dump)
-		return d != nil && d.Entry(h.Table) != nil && !e.skipped(h.Dump, h.Table) && p.needsHold(h)
-	})
-	if len(gone) == 0 {
-		return nil
-	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		var errs []error
-		for _, h := range gone {
-			errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
-		}
-		return errors.Join(errs...)
-	})
-}
-
-// lasting reports whether a file is bad by its content.
-func lasting(err error) bool {
-	var damage *avro.DamageError
-	var cast *castError
-	return errors.As(err, &damage) || errors.As(err, &cast)
 }
 
 // newRun prepares a pass over a table from the state as it is now: until the

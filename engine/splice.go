@@ -10,7 +10,6 @@ import (
 
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
-	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -44,14 +43,6 @@ type splice struct {
 	kept   int64 // rows of files that stay
 }
 
-// spliceFile is one file of the partition.
-type spliceFile struct {
-	entries []state.File // of it, in each sink
-	number  int          // that its name has
-	rd      sinks.GroupReader
-	lo, hi  int // its row groups
-}
-
 // extraRow is a row that comes to the rows of the file: a delivered one, or
 // one of the shadow rows.
 type extraRow struct {
@@ -62,21 +53,6 @@ type extraRow struct {
 func (e extraRow) row() *rows.Row { return &e.chunk.Rows[e.at] }
 
 func (e extraRow) verdict() rows.Verdict { return e.chunk.Verdict(e.at) }
-
-// groupPlan is what becomes of a row group.
-type groupPlan struct {
-	file       *spliceFile
-	at         int // its number in the file
-	base, rows int // its first row in the partition, their number
-	lo, hi     int // the extra rows that fall between it and the next
-	dirty      bool
-	rekeyed    bool
-	echoed     bool
-}
-
-// maxAppended is how many files may be added to a partition before all of it is
-// written as one again.
-const maxAppended = 8
 
 // newSplice returns nil for a partition that must be written as a whole.
 func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, error) {
@@ -96,76 +72,6 @@ func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, 
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
-}
-
-// filesOf lists the files of a partition, none if sinks differ in them.
-func (d *deltaRun) filesOf(p *state.Partition) []*spliceFile {
-	if p == nil {
-		return nil
-	}
-	var out []*spliceFile
-	for _, f := range p.Files {
-		number := fileNumber(f.Path)
-		i := slices.IndexFunc(out, func(x *spliceFile) bool { return x.number == number })
-		if i < 0 {
-			i = len(out)
-			out = append(out, &spliceFile{number: number})
-		}
-		out[i].entries = append(out[i].entries, f)
-	}
-	if slices.ContainsFunc(out, func(x *spliceFile) bool { return x.number < 0 || len(x.entries) != len(d.oldSinks) }) {
-		return nil
-	}
-	return out
-}
-
-// openFiles opens the files in the sink that is read, and reports whether their row
-// groups can be read one by one.
-func (s *splice) openFiles(ctx context.Context) (bool, error) {
-	for _, f := range s.files {
-		i := slices.IndexFunc(f.entries, func(e state.File) bool { return e.Sink == s.d.readFrom })
-		rd, err := s.d.openData(ctx, f.entries[i], s.d.storedColumns())
-		if err != nil {
-			return false, err
-		}
-		var ok bool
-		if f.rd, ok = rd.(sinks.GroupReader); !ok {
-			return false, rd.Close()
-		}
-	}
-	return true, nil
-}
-
-func (s *splice) close() error {
-	var errs []error
-	for _, f := range s.files {
-		if f.rd != nil {
-			errs = append(errs, f.rd.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// folds decides whether the rows that come get a file of their own, and reports
-// whether there would be so many of these, or of rows in them, that the partition
-// is to be written as a whole.
-func (s *splice) folds() bool {
-	size, base, appended, added, come := int64(0), int64(0), 0, int64(0), false
-	for _, f := range s.files {
-		e := f.entries[0]
-		if size += e.Size; e.Appended {
-			appended, added = appended+1, added+e.Rows
-		} else {
-			base += e.Rows
-		}
-	}
-	for _, e := range s.extra {
-		if e.verdict() == rows.Publish {
-			added, come = added+1, true
-		}
-	}
-	s.apart = len(s.files) > 1 || size >= s.d.env.lim.appendAt
-	return s.apart && come && (appended >= maxAppended || added > base)
 }
 
 // run returns the partition's new content, nil if it is the old one.
@@ -269,55 +175,6 @@ func (s *splice) expected() int {
 	return n
 }
 
-// writeFile writes a file anew, or keeps it if it need not be.
-func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
-	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.echoed }
-	if s.apart && !slices.ContainsFunc(s.groups[f.lo:f.hi], changes) {
-		s.part.keep(f.entries)
-		s.kept += f.entries[0].Rows
-		return nil
-	}
-	s.data.next, s.data.appended = f.number, f.entries[0].Appended
-	for g := f.lo; g < f.hi; g++ {
-		if err := s.write(ctx, g); err != nil {
-			return err
-		}
-	}
-	if err := s.pub.flush(ctx); err != nil {
-		return err
-	}
-	return s.data.end()
-}
-
-// appendExtra writes the rows that get a file of their own.
-func (s *splice) appendExtra(ctx context.Context) error {
-	if s.apart {
-		s.data.next, s.data.appended = 0, true
-		for _, f := range s.files {
-			s.data.next = max(s.data.next, f.number+1)
-		}
-		for _, e := range s.extra {
-			if err := s.emit(ctx, e.chunk, e.at); err != nil {
-				return err
-			}
-		}
-	}
-	return errors.Join(s.pub.flush(ctx), s.sha.flush(ctx))
-}
-
-// place gives the next row group the extra rows from at on that fall between it
-// and the one behind it; what is less than its first row is the group's before. It
-// returns where the group's rows begin.
-func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
-	if len(s.groups) > 0 && least != nil {
-		n, _ := slices.BinarySearchFunc(s.extra[at:], least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
-		at += n
-		s.groups[len(s.groups)-1].hi = at
-	}
-	p.lo, p.hi = at, len(s.extra)
-	return at
-}
-
 // gather collects the rows that come to those of the file. The shadow rows are
 // read only if they change.
 func (s *splice) gather(ctx context.Context) error {
@@ -371,79 +228,6 @@ func compareRows(a, b *rows.Row) int {
 		return cmp.Compare(a.Raw, b.Raw)
 	}
 	return cmp.Compare(a.Key, b.Key)
-}
-
-// plan decides what becomes of each row group, and reports whether anything
-// changes.
-func (s *splice) plan(ctx context.Context) (changes bool, err error) {
-	marked := make([]int, 0, len(s.marks.data))
-	for at := range s.marks.data {
-		marked = append(marked, at)
-	}
-	slices.Sort(marked)
-	base, at := 0, 0
-	var b column.Batch
-	for _, f := range s.files {
-		f.lo = len(s.groups)
-		for i, n := range f.rd.Groups() {
-			p := groupPlan{file: f, at: i, base: base, rows: n}
-			base += n
-			least, err := s.look(ctx, &p, &b)
-			if err != nil {
-				return false, err
-			}
-			if !s.apart {
-				at = s.place(&p, least, at)
-			}
-			k, _ := slices.BinarySearch(marked, p.base)
-			p.dirty = k < len(marked) && marked[k] < base
-			s.groups = append(s.groups, p)
-		}
-		f.hi = len(s.groups)
-	}
-	changes = s.apart && slices.ContainsFunc(s.extra, func(e extraRow) bool { return e.verdict() == rows.Publish })
-	for g := range s.groups {
-		p := &s.groups[g]
-		p.dirty = p.dirty || slices.ContainsFunc(s.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
-		changes = changes || p.dirty || p.rekeyed || p.echoed
-	}
-	return changes || s.hides || s.echoed != nil, nil
-}
-
-// look finds out which columns of a row group change, and reads its first row if
-// there are extra rows to be placed around it. b is memory for that.
-func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least *rows.Row, err error) {
-	if p.echoed, err = s.d.echo.holds(ctx, p.file.rd, p.at, dumpOfRows); err != nil {
-		return nil, err
-	}
-	places := len(s.extra) > 0 && !s.apart
-	if !places && len(s.d.changed) == 0 {
-		return nil, nil
-	}
-	want := s.d.storedColumns()[:2]
-	if !places {
-		want = want[1:]
-	}
-	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
-		return nil, err
-	}
-	raws := b.Col(colRawUser).Ints
-	p.rekeyed = len(s.d.changed) > 0 && s.rekeys(raws)
-	if !places || b.N == 0 {
-		return nil, nil
-	}
-	return &rows.Row{Raw: raws[0], Key: b.Cols[0].Ints[0]}, nil
-}
-
-// rekeys reports whether the canonical user of any of the raw users, of whom
-// equal ones stand together, is another than before.
-func (s *splice) rekeys(raws []int64) bool {
-	for i, raw := range raws {
-		if (i == 0 || raw != raws[i-1]) && s.d.oldMapping.Canon(raw) != s.d.newMapping.Canon(raw) {
-			return true
-		}
-	}
-	return false
 }
 
 // write hands on a row group and the extra rows behind it. Few rows that are

@@ -1,0 +1,220 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+)
+
+// planDumps finds the dumps that the table takes now, and where it is held.
+func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
+	applied, err := e.appliedDumps(ctx, p, t)
+	if err != nil {
+		return err
+	}
+	resync := int64(-1 << 63)
+	bad := map[int64]Hold{}
+	sizes := map[int64]int64{}
+	var fresh []delivery
+	for _, d := range t.all {
+		if !applied[d.dump] && d.entry.Problem == "" {
+			fresh = append(fresh, d)
+		}
+	}
+	if err := e.lookAt(ctx, p, fresh); err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	for i := range t.all {
+		d := &t.all[i]
+		if applied[d.dump] {
+			if !d.entry.Incremental && d.entry.Problem == "" {
+				resync = max(resync, d.dump)
+			}
+			continue
+		}
+		h, size, err := e.checkDelivery(ctx, p, t, d)
+		if err != nil {
+			return err
+		}
+		sizes[d.dump] = size
+		if h != nil {
+			bad[d.dump] = *h
+		} else if !d.entry.Incremental {
+			resync = max(resync, d.dump)
+		}
+	}
+	if t.old != nil {
+		for _, a := range t.old.Applied {
+			if !a.Incremental {
+				resync = max(resync, a.Dump)
+			}
+		}
+	}
+	t.bad = bad
+	t.takeDumps(p, applied, sizes, resync)
+	return nil
+}
+
+// appliedDumps is the set of dumps that the table has. One that was lost is not
+// among them once the source has it again: it then comes as a late one.
+func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) (map[int64]bool, error) {
+	if t.old == nil {
+		return nil, nil
+	}
+	applied := make(map[int64]bool, len(t.old.Applied))
+	for _, a := range t.old.Applied {
+		applied[a.Dump] = true
+		i := t.deliveryOf(a.Dump)
+		if !a.Lost || i < 0 {
+			continue
+		}
+		h, _, err := e.checkFiles(ctx, p, t, &t.all[i])
+		if err != nil {
+			return nil, err
+		}
+		applied[a.Dump] = h != nil
+	}
+	return applied, nil
+}
+
+// takeDumps lists the pending dumps below the first bad one that no good
+// resync makes void.
+func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, sizes map[int64]int64, resync int64) {
+	held := false
+	for _, d := range t.all {
+		if h, ok := t.bad[d.dump]; ok && d.dump > resync {
+			p.Holds = append(p.Holds, h)
+			held = true
+		}
+		if held {
+			break
+		}
+		if applied[d.dump] {
+			continue
+		}
+		t.pending = append(t.pending, d)
+		step := DumpStep{Dump: d.dump, Resync: !d.entry.Incremental, Void: d.dump < resync}
+		if !step.Void {
+			step.Files, step.Bytes = len(d.entry.Files), sizes[d.dump]
+		}
+		t.Dumps = append(t.Dumps, step)
+	}
+}
+
+// cut takes the dumps from one on out of the pending ones. If a resync is among
+// them, a bad dump that it would have made void holds the table, too: that hold is
+// returned.
+func (t *TablePlan) cut(from int64) *Hold {
+	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= from })
+	floor := int64(math.MinInt64)
+	for _, d := range t.pending {
+		if !d.entry.Incremental && t.bad[d.dump].Table == "" {
+			floor = max(floor, d.dump)
+		}
+	}
+	if t.old != nil {
+		for _, a := range t.old.Applied {
+			if !a.Incremental {
+				floor = max(floor, a.Dump)
+			}
+		}
+	}
+	for _, d := range t.pending {
+		if h, ok := t.bad[d.dump]; ok && d.dump > floor {
+			t.pending = slices.DeleteFunc(t.pending, func(x delivery) bool { return x.dump >= d.dump })
+			return &h
+		}
+	}
+	return nil
+}
+
+// checkDelivery returns why a delivery holds its table, if it does, and the
+// bytes of its files.
+func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
+	if t.cfg.OnSchemaChange == config.Freeze && d.entry.Problem == "" {
+		if h, err := e.checkFrozen(ctx, t, *d); h != nil || err != nil {
+			return h, 0, err
+		}
+	}
+	return e.checkFiles(ctx, p, t, d)
+}
+
+// checkFiles is checkDelivery without what is only asked of dumps that are not
+// yet applied.
+func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
+	hold := func(file, reason string) *Hold {
+		return &Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
+	}
+	if d.entry.Problem != "" {
+		return hold("", d.entry.Problem), 0, nil
+	}
+	if err := e.lookAt(ctx, p, []delivery{*d}); err != nil {
+		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
+	}
+	size := int64(0)
+	d.pins = make(map[string]string, len(d.entry.Files))
+	for _, f := range d.entry.Files {
+		obj, err := p.seen.files[f.Key].obj, p.seen.files[f.Key].err
+		if errors.Is(err, fs.ErrNotExist) {
+			return hold(f.Key, "the manifest lists this file, but it is not there"), 0, nil
+		}
+		if ctx.Err() != nil {
+			return nil, 0, ctx.Err()
+		}
+		if dump.Unavailable(err) {
+			return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
+		}
+		if err != nil {
+			return hold(f.Key, err.Error()), 0, nil
+		}
+		for _, h := range p.snap.Holds {
+			if h.Table == t.Name && h.Dump == d.dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin) {
+				return hold(f.Key, h.Reason), 0, nil
+			}
+		}
+		size += obj.Size
+		d.pins[f.Key] = obj.Pin
+	}
+	return nil, size, nil
+}
+
+// checkFrozen returns the hold of a table that takes only certain columns, if a
+// delivery brings others: by its manifest or, without columns there, in its files.
+func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*Hold, error) {
+	frozen := func(file string, columns []string) *Hold {
+		i := slices.IndexFunc(columns, func(c string) bool { return !t.cfg.Takes(c) })
+		if i < 0 {
+			return nil
+		}
+		return &Hold{Table: t.Name, Dump: d.dump, File: file,
+			Reason: fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", columns[i])}
+	}
+	if d.entry.HasColumns {
+		return frozen("", d.entry.Columns), nil
+	}
+	for _, f := range d.entry.Files {
+		h, err := readHeader(ctx, e.source, f.Key)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case dump.Unavailable(err):
+			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
+		case err != nil:
+			return &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
+		}
+		var names []string
+		for _, fl := range h.Fields() {
+			names = append(names, fl.Name)
+		}
+		if h := frozen(f.Key, names); h != nil {
+			return h, nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"reconcile/engine/rows"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// spliceFile is one file of the partition.
+type spliceFile struct {
+	entries []state.File // of it, in each sink
+	number  int          // that its name has
+	rd      sinks.GroupReader
+	lo, hi  int // its row groups
+}
+
+// maxAppended is how many files may be added to a partition before all of it is
+// written as one again.
+const maxAppended = 8
+
+// filesOf lists the files of a partition, none if sinks differ in them.
+func (d *deltaRun) filesOf(p *state.Partition) []*spliceFile {
+	if p == nil {
+		return nil
+	}
+	var out []*spliceFile
+	for _, f := range p.Files {
+		number := fileNumber(f.Path)
+		i := slices.IndexFunc(out, func(x *spliceFile) bool { return x.number == number })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &spliceFile{number: number})
+		}
+		out[i].entries = append(out[i].entries, f)
+	}
+	if slices.ContainsFunc(out, func(x *spliceFile) bool { return x.number < 0 || len(x.entries) != len(d.oldSinks) }) {
+		return nil
+	}
+	return out
+}
+
+// openFiles opens the files in the sink that is read, and reports whether their row
+// groups can be read one by one.
+func (s *splice) openFiles(ctx context.Context) (bool, error) {
+	for _, f := range s.files {
+		i := slices.IndexFunc(f.entries, func(e state.File) bool { return e.Sink == s.d.readFrom })
+		rd, err := s.d.openData(ctx, f.entries[i], s.d.storedColumns())
+		if err != nil {
+			return false, err
+		}
+		var ok bool
+		if f.rd, ok = rd.(sinks.GroupReader); !ok {
+			return false, rd.Close()
+		}
+	}
+	return true, nil
+}
+
+func (s *splice) close() error {
+	var errs []error
+	for _, f := range s.files {
+		if f.rd != nil {
+			errs = append(errs, f.rd.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// folds decides whether the rows that come get a file of their own, and reports
+// whether there would be so many of these, or of rows in them, that the partition
+// is to be written as a whole.
+func (s *splice) folds() bool {
+	size, base, appended, added, come := int64(0), int64(0), 0, int64(0), false
+	for _, f := range s.files {
+		e := f.entries[0]
+		if size += e.Size; e.Appended {
+			appended, added = appended+1, added+e.Rows
+		} else {
+			base += e.Rows
+		}
+	}
+	for _, e := range s.extra {
+		if e.verdict() == rows.Publish {
+			added, come = added+1, true
+		}
+	}
+	s.apart = len(s.files) > 1 || size >= s.d.env.lim.appendAt
+	return s.apart && come && (appended >= maxAppended || added > base)
+}
+
+// writeFile writes a file anew, or keeps it if it need not be.
+func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
+	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.echoed }
+	if s.apart && !slices.ContainsFunc(s.groups[f.lo:f.hi], changes) {
+		s.part.keep(f.entries)
+		s.kept += f.entries[0].Rows
+		return nil
+	}
+	s.data.next, s.data.appended = f.number, f.entries[0].Appended
+	for g := f.lo; g < f.hi; g++ {
+		if err := s.write(ctx, g); err != nil {
+			return err
+		}
+	}
+	if err := s.pub.flush(ctx); err != nil {
+		return err
+	}
+	return s.data.end()
+}
+
+// appendExtra writes the rows that get a file of their own.
+func (s *splice) appendExtra(ctx context.Context) error {
+	if s.apart {
+		s.data.next, s.data.appended = 0, true
+		for _, f := range s.files {
+			s.data.next = max(s.data.next, f.number+1)
+		}
+		for _, e := range s.extra {
+			if err := s.emit(ctx, e.chunk, e.at); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(s.pub.flush(ctx), s.sha.flush(ctx))
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+)
+
+// groupPlan is what becomes of a row group.
+type groupPlan struct {
+	file       *spliceFile
+	at         int // its number in the file
+	base, rows int // its first row in the partition, their number
+	lo, hi     int // the extra rows that fall between it and the next
+	dirty      bool
+	rekeyed    bool
+	echoed     bool
+}
+
+// place gives the next row group the extra rows from at on that fall between it
+// and the one behind it; what is less than its first row is the group's before. It
+// returns where the group's rows begin.
+func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
+	if len(s.groups) > 0 && least != nil {
+		n, _ := slices.BinarySearchFunc(s.extra[at:], least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
+		at += n
+		s.groups[len(s.groups)-1].hi = at
+	}
+	p.lo, p.hi = at, len(s.extra)
+	return at
+}
+
+// plan decides what becomes of each row group, and reports whether anything
+// changes.
+func (s *splice) plan(ctx context.Context) (changes bool, err error) {
+	marked := make([]int, 0, len(s.marks.data))
+	for at := range s.marks.data {
+		marked = append(marked, at)
+	}
+	slices.Sort(marked)
+	base, at := 0, 0
+	var b column.Batch
+	for _, f := range s.files {
+		f.lo = len(s.groups)
+		for i, n := range f.rd.Groups() {
+			p := groupPlan{file: f, at: i, base: base, rows: n}
+			base += n
+			least, err := s.look(ctx, &p, &b)
+			if err != nil {
+				return false, err
+			}
+			if !s.apart {
+				at = s.place(&p, least, at)
+			}
+			k, _ := slices.BinarySearch(marked, p.base)
+			p.dirty = k < len(marked) && marked[k] < base
+			s.groups = append(s.groups, p)
+		}
+		f.hi = len(s.groups)
+	}
+	changes = s.apart && slices.ContainsFunc(s.extra, func(e extraRow) bool { return e.verdict() == rows.Publish })
+	for g := range s.groups {
+		p := &s.groups[g]
+		p.dirty = p.dirty || slices.ContainsFunc(s.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
+		changes = changes || p.dirty || p.rekeyed || p.echoed
+	}
+	return changes || s.hides || s.echoed != nil, nil
+}
+
+// look finds out which columns of a row group change, and reads its first row if
+// there are extra rows to be placed around it. b is memory for that.
+func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least *rows.Row, err error) {
+	if p.echoed, err = s.d.echo.holds(ctx, p.file.rd, p.at, dumpOfRows); err != nil {
+		return nil, err
+	}
+	places := len(s.extra) > 0 && !s.apart
+	if !places && len(s.d.changed) == 0 {
+		return nil, nil
+	}
+	want := s.d.storedColumns()[:2]
+	if !places {
+		want = want[1:]
+	}
+	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
+		return nil, err
+	}
+	raws := b.Col(colRawUser).Ints
+	p.rekeyed = len(s.d.changed) > 0 && s.rekeys(raws)
+	if !places || b.N == 0 {
+		return nil, nil
+	}
+	return &rows.Row{Raw: raws[0], Key: b.Cols[0].Ints[0]}, nil
+}
+
+// rekeys reports whether the canonical user of any of the raw users, of whom
+// equal ones stand together, is another than before.
+func (s *splice) rekeys(raws []int64) bool {
+	for i, raw := range raws {
+		if (i == 0 || raw != raws[i-1]) && s.d.oldMapping.Canon(raw) != s.d.newMapping.Canon(raw) {
+			return true
+		}
+	}
+	return false
+}
