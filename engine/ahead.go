@@ -84,7 +84,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 		return nil // its turn will tell
 	}
 	a := &ahead{r: r, done: make(chan struct{})}
-	r.env.progress = a.held.add
+	r.env.progress, r.env.lim.workers = a.held.add, 1
 	ctx, a.stop = context.WithCancel(ctx)
 	e.spared = append(e.spared, r.attempt.name)
 	go func() {
