@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"reconcile/internal/failpoint"
 )
 
 // dataFiles returns the files of pageviews by name.
@@ -93,5 +96,36 @@ func TestFileNumber(t *testing.T) {
 		if got := fileNumber(name); got != want {
 			t.Errorf("%s has number %d, want %d", name, got, want)
 		}
+	}
+}
+
+// A row that replaces another in a partition of several files comes to the file of
+// that one, so that a reader sees it once between any two moves of a commit.
+func TestReplacedRowsStayInTheirFile(t *testing.T) {
+	for nth := 1; nth < 4; nth++ {
+		a := newBed(t, unpartitioned)
+		a.tuning = Tuning{GroupRows: 100, AppendAt: 1, CutAt: 1}
+		a.run(plainDump(1, 0, 1000))
+		old := a.got("pageviews", "event_id")
+		a.arrive(plainDump(2, 160, 400), plainDump(3, 5000, 40))
+		var err error
+		if a.fails, err = failpoint.Parse(fmt.Sprintf("publish.move.after=error@%d", nth)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.apply(); err == nil {
+			t.Fatal("the failpoint had no effect")
+		}
+		now := a.got("pageviews", "event_id")
+		seen := map[string]int{}
+		for _, id := range now {
+			seen[id]++
+		}
+		for _, id := range old {
+			if seen[id] != 1 {
+				t.Fatalf("after %d moves event %s is there %d times", nth, id, seen[id])
+			}
+		}
+		a.fails = nil
+		a.must()
 	}
 }

@@ -26,7 +26,8 @@ type splice struct {
 	marks  *storedMarks
 	groups []groupPlan // of all files, one after the other
 	extra  []extraRow  // sorted by (raw user, key)
-	apart  bool        // extra rows get a file of their own
+	apart  bool        // extra rows get a file of their own, but for those that replace others
+	rest   []extraRow  // those that do
 	hides  bool        // the shadow rows change
 	// shadows are the shadow rows, read because they change.
 	shadows []*rows.Chunk
@@ -69,6 +70,9 @@ func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, 
 		err = s.gather(ctx)
 	}
 	if err != nil || !fits || s.folds() {
+		return nil, errors.Join(err, s.close())
+	}
+	if err := s.assign(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -238,7 +242,7 @@ func (s *splice) write(ctx context.Context, g int) error {
 	if p.dirty || len(s.pub.picks) > 0 && len(s.pub.picks) < s.pub.group/4 {
 		return s.merge(ctx, g)
 	}
-	for _, e := range s.extra[p.lo:p.hi] { // all of them shadows
+	for _, e := range p.file.extra[p.lo:p.hi] { // all of them shadows
 		if err := s.sha.add(ctx, e.chunk, e.at); err != nil {
 			return err
 		}
@@ -301,7 +305,7 @@ func (s *splice) merge(ctx context.Context, g int) error {
 	if err != nil {
 		return err
 	}
-	extra := s.extra[p.lo:p.hi]
+	extra := p.file.extra[p.lo:p.hi]
 	for i := range ch.Rows {
 		for len(extra) > 0 && compareRows(extra[0].row(), &ch.Rows[i]) < 0 {
 			if err := s.emit(ctx, extra[0].chunk, extra[0].at); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/rows"
+	"reconcile/internal/column"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -15,7 +16,8 @@ type spliceFile struct {
 	entries []state.File // of it, in each sink
 	number  int          // that its name has
 	rd      sinks.GroupReader
-	lo, hi  int // its row groups
+	lo, hi  int        // its row groups
+	extra   []extraRow // rows that come to it, sorted
 }
 
 // maxAppended is how many files may be added to a partition before all of it is
@@ -92,6 +94,57 @@ func (s *splice) folds() bool {
 	return s.apart && come && (appended >= maxAppended || added > base)
 }
 
+// winner is what rows compete for: one of each is published.
+type winner struct{ key, user int64 }
+
+// assign gives the rows that come to the files. A row that takes the place of another
+// comes to the file that loses that one: a reader then sees it once, whenever it opens
+// the files, as only one of them changes for it.
+func (s *splice) assign(ctx context.Context) error {
+	if !s.apart {
+		s.files[0].extra = s.extra
+		return nil
+	}
+	lost, err := s.lost(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range s.extra {
+		if f := lost[winner{e.row().Key, s.d.canon(e.row().Raw)}]; f != nil {
+			f.extra = append(f.extra, e)
+		} else {
+			s.rest = append(s.rest, e)
+		}
+	}
+	return nil
+}
+
+// lost says which file loses a row to which winner.
+func (s *splice) lost(ctx context.Context) (map[winner]*spliceFile, error) {
+	out := map[winner]*spliceFile{}
+	base, marked := 0, s.marks.positions()
+	var b column.Batch
+	for _, f := range s.files {
+		for g, n := range f.rd.Groups() {
+			base += n
+			if len(marked) == 0 || marked[0] >= base {
+				continue
+			}
+			if err := f.rd.Group(ctx, g, s.d.storedColumns()[:2], &b); err != nil {
+				return nil, err
+			}
+			for ; len(marked) > 0 && marked[0] < base; marked = marked[1:] {
+				at := marked[0] - (base - n)
+				out[winner{b.Cols[0].Ints[at], s.d.canon(b.Cols[1].Ints[at])}] = f
+			}
+		}
+	}
+	return out, nil
+}
+
+// positions returns where the marked rows of the data files are, in order.
+func (m *storedMarks) positions() []int { return sortedKeys(m.data) }
+
 // writeFile writes a file anew, or keeps it if it need not be.
 func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
 	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.echoed }
@@ -119,7 +172,7 @@ func (s *splice) appendExtra(ctx context.Context) error {
 		for _, f := range s.files {
 			s.data.next = max(s.data.next, f.number+1)
 		}
-		for _, e := range s.extra {
+		for _, e := range s.rest {
 			if err := s.emit(ctx, e.chunk, e.at); err != nil {
 				return err
 			}

@@ -19,30 +19,27 @@ type groupPlan struct {
 	echoed     bool
 }
 
-// place gives the next row group the extra rows from at on that fall between it
-// and the one behind it; what is less than its first row is the group's before. It
-// returns where the group's rows begin.
+// place gives the next row group of a file the rows that come to it from at on and
+// fall between it and the one behind it; what is less than its first row is the
+// group's before. It returns where the group's rows begin.
 func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
-	if len(s.groups) > 0 && least != nil {
-		n, _ := slices.BinarySearchFunc(s.extra[at:], least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
+	extra := p.file.extra
+	if p.at > 0 && least != nil {
+		n, _ := slices.BinarySearchFunc(extra[at:], least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
 		at += n
 		s.groups[len(s.groups)-1].hi = at
 	}
-	p.lo, p.hi = at, len(s.extra)
+	p.lo, p.hi = at, len(extra)
 	return at
 }
 
 // plan decides what becomes of each row group, and reports whether anything
 // changes.
 func (s *splice) plan(ctx context.Context) (changes bool, err error) {
-	marked := make([]int, 0, len(s.marks.data))
-	for at := range s.marks.data {
-		marked = append(marked, at)
-	}
-	slices.Sort(marked)
-	base, at := 0, 0
+	base, marked := 0, s.marks.positions()
 	var b column.Batch
 	for _, f := range s.files {
+		at := 0
 		f.lo = len(s.groups)
 		for i, n := range f.rd.Groups() {
 			p := groupPlan{file: f, at: i, base: base, rows: n}
@@ -51,19 +48,17 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 			if err != nil {
 				return false, err
 			}
-			if !s.apart {
-				at = s.place(&p, least, at)
-			}
+			at = s.place(&p, least, at)
 			k, _ := slices.BinarySearch(marked, p.base)
 			p.dirty = k < len(marked) && marked[k] < base
 			s.groups = append(s.groups, p)
 		}
 		f.hi = len(s.groups)
 	}
-	changes = s.apart && slices.ContainsFunc(s.extra, func(e extraRow) bool { return e.verdict() == rows.Publish })
+	changes = slices.ContainsFunc(s.rest, func(e extraRow) bool { return e.verdict() == rows.Publish })
 	for g := range s.groups {
 		p := &s.groups[g]
-		p.dirty = p.dirty || slices.ContainsFunc(s.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
+		p.dirty = p.dirty || slices.ContainsFunc(p.file.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
 		changes = changes || p.dirty || p.rekeyed || p.echoed
 	}
 	return changes || s.hides || s.echoed != nil, nil
@@ -75,7 +70,7 @@ func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least
 	if p.echoed, err = s.d.echo.holds(ctx, p.file.rd, p.at, dumpOfRows); err != nil {
 		return nil, err
 	}
-	places := len(s.extra) > 0 && !s.apart
+	places := len(p.file.extra) > 0
 	if !places && len(s.d.changed) == 0 {
 		return nil, nil
 	}
