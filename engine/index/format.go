@@ -24,8 +24,8 @@ import (
 const (
 	magic      = "rcpost\x00\x02"
 	footerLen  = 4*8 + 4 + len(magic) + 4
-	blockLimit = 16 << 10 // a block ends with the entry that reaches this
-	maxBlock   = 2 * blockLimit
+	blockLimit = 4 << 10  // a block ends with the entry that reaches this
+	maxBlock   = 32 << 10 // blocks had up to 16 KiB, and what their last entry takes
 )
 
 // ErrDamaged is in the chain of every error that stored bytes cause.
