@@ -21,8 +21,8 @@ func TestAllocationsPerRow(t *testing.T) {
 		base int // rows that are there before, in the same partitions
 		most float64
 	}{
-		{"bulk", 0, 0.06},
-		{"delta", 40_000, 0.06},
+		{"bulk", 0, 0.04},
+		{"delta", 40_000, 0.04},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			countApply(t, 100, 100) // what is allocated once in a process
