@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -180,7 +181,9 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *
 const stepsAtOnce = 8
 
 // carryOut carries out the steps of a publish list, all moves before the first
-// removal, and returns the pins of what is there then.
+// removal, and returns the pins of what is there then. When one fails, no other is
+// begun; those under way are not interrupted, as what a store was asked for it may
+// still do, when nobody looks for it any more.
 func (e *Engine) carryOut(ctx context.Context, steps []state.Step) (map[place]string, error) {
 	for _, s := range steps {
 		if _, err := e.openSink(s.Sink, ""); err != nil {
@@ -190,15 +193,20 @@ func (e *Engine) carryOut(ctx context.Context, steps []state.Step) (map[place]st
 	var mu sync.Mutex
 	pins := map[place]string{}
 	for _, removals := range []bool{false, true} {
-		g, ctx := errgroup.WithContext(ctx)
+		var g errgroup.Group
+		var failed atomic.Bool
 		g.SetLimit(stepsAtOnce)
 		for _, s := range steps {
 			if (s.Staged == "") != removals {
 				continue
 			}
 			g.Go(func() error {
+				if failed.Load() {
+					return nil
+				}
 				obj, err := e.sinks[s.Sink].Publish(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
 				if err != nil {
+					failed.Store(true)
 					return err
 				}
 				mu.Lock()
