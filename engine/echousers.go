@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"reconcile/engine/identity"
 	"reconcile/internal/column"
@@ -103,36 +102,26 @@ func (r *tableRun) moveUsers(ctx context.Context) (_ *part, err error) {
 	if len(r.oldParts) == 0 {
 		return nil, nil
 	}
-	old := r.oldParts[0]
-	files := slices.DeleteFunc(slices.Clone(old.Files), func(f state.File) bool { return f.Sink != r.readFrom })
-	if len(identity.Diff(r.oldMapping, r.newMapping)) > 0 || len(r.oldParts) > 1 || len(files) != 1 {
+	if len(identity.Diff(r.oldMapping, r.newMapping)) > 0 {
 		return nil, errNoCopy
 	}
-	rd, err := r.openData(ctx, files[0], nil)
+	from, err := r.openUsersFile(ctx)
+	if errors.Is(err, errTooLarge) {
+		return nil, errors.Join(errNoCopy, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rd.Close()) }()
-	from, ok := rd.(sinks.GroupReader)
-	if !ok {
-		return nil, errNoCopy
-	}
-	w, err := r.attempt.openData(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p := &part{record: state.Partition{Ordinal: old.Ordinal, Rows: old.Rows}}
-	if err = r.copyUsers(ctx, from, w); err == nil {
-		err = r.attempt.closeData(w, "part-00000.parquet", p)
-	}
-	if err != nil {
-		w.abort()
-		return nil, err
-	}
-	return p, nil
+	defer func() { err = errors.Join(err, from.Close()) }()
+	w := r.attempt.tableWriter(&part{record: state.Partition{Ordinal: r.oldParts[0].Ordinal}})
+	return w.finish(r.copyUsers(ctx, from, w))
 }
 
-func (r *tableRun) copyUsers(ctx context.Context, from sinks.GroupReader, to *multiWriter) error {
+func (r *tableRun) copyUsers(ctx context.Context, from sinks.GroupReader, w *partWriter) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	to := w.data
 	if !to.copies() {
 		return errNoCopy
 	}

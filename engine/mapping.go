@@ -226,30 +226,16 @@ func loadMapping(ctx context.Context, store *state.Store, ref state.Ref) (_ *ide
 // mappingTable writes user_migrations: the newest mapping as delivered, plus
 // where each id ends.
 func (r *tableRun) mappingTable(ctx context.Context) (_ *change, err error) {
-	p := &part{}
-	var data *multiWriter
-	defer func() {
-		if err != nil && data != nil {
-			data.abort()
-		}
-	}()
-	for lo := 0; lo < r.full.Len(); lo += r.env.lim.groupRows {
-		if data == nil {
-			if data, err = r.attempt.openData(ctx); err != nil {
-				return nil, err
-			}
-		}
-		b := r.mappingBatch(lo, min(lo+r.env.lim.groupRows, r.full.Len()))
-		p.record.Rows += int64(b.N)
-		if err := data.Write(ctx, b); err != nil {
-			return nil, err
-		}
+	w := r.attempt.tableWriter(&part{})
+	for lo := 0; lo < r.full.Len() && err == nil; lo += r.env.lim.groupRows {
+		err = w.Write(ctx, r.mappingBatch(lo, min(lo+r.env.lim.groupRows, r.full.Len())))
+	}
+	p, err := w.finish(err)
+	if err != nil {
+		return nil, err
 	}
 	c := &change{table: r.newTable(), all: true}
-	if data != nil {
-		if err := r.attempt.closeData(data, "part-00000.parquet", p); err != nil {
-			return nil, err
-		}
+	if len(p.record.Files) > 0 {
 		c.parts = []*part{p}
 	}
 	c.table.Quarantine = nil

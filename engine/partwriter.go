@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -16,15 +17,21 @@ import (
 type partWriter struct {
 	a     *attempt
 	p     *part
-	cutAt int64 // bytes from which on rows go to another file
-	next  int   // number of the next file
+	dir   string // of the files, below the table's folder
+	cutAt int64  // bytes from which on rows go to another file
+	next  int    // number of the next file
 	// appended says that the rows come to a partition that has files.
 	appended bool
 	data     *multiWriter
 }
 
 func (a *attempt) partWriter(p *part, cutAt int64) *partWriter {
-	return &partWriter{a: a, p: p, cutAt: cutAt}
+	return &partWriter{a: a, p: p, dir: partDir(a.schema.part.Unit, partValue(&p.record)), cutAt: cutAt}
+}
+
+// tableWriter writes a table that is one file; there is none without a row.
+func (a *attempt) tableWriter(p *part) *partWriter {
+	return &partWriter{a: a, p: p, cutAt: math.MaxInt64}
 }
 
 // fileName is that of a data file of a partition.
@@ -56,8 +63,7 @@ func (w *partWriter) end() error {
 	if w.data == nil {
 		return nil
 	}
-	dir := partDir(w.a.schema.part.Unit, partValue(&w.p.record))
-	if err := w.a.closeData(w.data, path.Join(dir, fileName(w.next)), w.p); err != nil {
+	if err := w.a.closeData(w.data, path.Join(w.dir, fileName(w.next)), w.p); err != nil {
 		return err
 	}
 	for i := len(w.p.record.Files) - len(w.data.ws); i < len(w.p.record.Files); i++ {
@@ -65,6 +71,21 @@ func (w *partWriter) end() error {
 	}
 	w.data, w.next = nil, w.next+1
 	return nil
+}
+
+// finish ends a table that is one file, or gives it up if err is not nil.
+func (w *partWriter) finish(err error) (*part, error) {
+	if err == nil {
+		err = w.end()
+	}
+	if err != nil {
+		w.abort()
+		return nil, err
+	}
+	if len(w.p.record.Files) > 0 {
+		w.p.record.Rows = w.p.record.Files[0].Rows
+	}
+	return w.p, nil
 }
 
 // keep leaves a file of the partition as it is.

@@ -101,12 +101,15 @@ func (p *picker) straight() *column.Batch {
 	return p.srcs[0]
 }
 
-// own returns the source with the most rows of those that nobody else uses, -1
-// without any.
-func (p *picker) own() int {
+// own returns the source whose dictionaries a row group can take over.
+func (p *picker) own() int { return ownSource(p.srcs) }
+
+// ownSource returns the source with the most rows of those that nobody else uses,
+// -1 without any.
+func ownSource(srcs []*column.Batch) int {
 	best := -1
-	for i, b := range p.srcs {
-		if b.Own && (best < 0 || b.N > p.srcs[best].N) {
+	for i, b := range srcs {
+		if b.Own && (best < 0 || b.N > srcs[best].N) {
 			best = i
 		}
 	}

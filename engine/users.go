@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"reconcile/config"
 	"reconcile/engine/merge"
@@ -232,8 +231,8 @@ func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
 
 // writeUsers writes one row per canonical user.
 func (r *tableRun) writeUsers(ctx context.Context, groups *ingest) (*part, error) {
-	w := &usersFile{r: r}
-	return w.end(r.mergeUsers(ctx, groups, func(b *column.Batch) error { return w.write(ctx, b) }))
+	w := r.attempt.tableWriter(&part{})
+	return w.finish(r.mergeUsers(ctx, groups, func(b *column.Batch) error { return w.Write(ctx, b) }))
 }
 
 // mergeUsers groups rows by canonical user and writes one row for each, in the
@@ -250,43 +249,4 @@ func (r *tableRun) mergeUsers(ctx context.Context, groups *ingest, write func(*c
 		return err
 	}
 	return m.flush()
-}
-
-// usersFile is the published file of the users while it is written. There is none
-// without a row.
-type usersFile struct {
-	r    *tableRun
-	data *multiWriter
-	rows int64
-}
-
-func (w *usersFile) open(ctx context.Context) (err error) {
-	if w.data == nil {
-		w.data, err = w.r.attempt.openData(ctx)
-	}
-	return err
-}
-
-func (w *usersFile) write(ctx context.Context, b *column.Batch) error {
-	if err := w.open(ctx); err != nil {
-		return err
-	}
-	w.rows += int64(b.N)
-	return w.data.Write(ctx, b)
-}
-
-// end makes the file durable, or gives it up if err is not nil.
-func (w *usersFile) end(err error) (*part, error) {
-	p := &part{record: state.Partition{Rows: w.rows}}
-	if w.data == nil {
-		return p, err
-	}
-	if err != nil {
-		w.data.abort()
-		return nil, err
-	}
-	if err := w.r.attempt.closeData(w.data, "part-00000.parquet", p); err != nil {
-		return nil, fmt.Errorf("users: %w", err)
-	}
-	return p, nil
 }

@@ -33,6 +33,9 @@ type usersDelta struct {
 // usersDelta brings the users table to its new state. Its cost is that of the
 // published file, not of merging all users.
 func (r *tableRun) usersDelta(ctx context.Context) (_ *change, err error) {
+	if r.keptAgain() {
+		return nil, errTooLarge
+	}
 	file, err := r.openUsersFile(ctx)
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (r *tableRun) openUsersFile(ctx context.Context) (sinks.GroupReader, error)
 			}
 		}
 	}
-	if len(files) != 1 || r.keptAgain() {
+	if len(files) != 1 {
 		return nil, errTooLarge
 	}
 	rd, err := r.openData(ctx, files[0], r.schema.published())
@@ -173,13 +176,13 @@ func (d *usersDelta) replaced() []int64 {
 
 // publish writes the users' file: the merged rows, and those that stay.
 func (d *usersDelta) publish(ctx context.Context, file sinks.GroupReader) (*part, error) {
-	w := &usersFile{r: d.tableRun}
+	w := d.attempt.tableWriter(&part{})
 	s := newUsersSplice(d.tableRun, file, w, d.replaced())
 	err := d.mergeUsers(ctx, d.groups, func(b *column.Batch) error { return s.take(ctx, b) })
 	if err == nil {
 		err = s.finish(ctx)
 	}
-	return w.end(err)
+	return w.finish(err)
 }
 
 func closeAll(cursors []rows.Cursor) error {

@@ -13,7 +13,7 @@ import (
 // copied as bytes.
 type usersSplice struct {
 	file   sinks.GroupReader
-	out    *usersFile
+	out    *partWriter
 	schema *schema
 	group  int       // rows of a row group
 	gone   ascending // canonical users whose published row does not stay
@@ -39,7 +39,7 @@ type userRow struct {
 	at   int
 }
 
-func newUsersSplice(r *tableRun, file sinks.GroupReader, out *usersFile, gone []int64) *usersSplice {
+func newUsersSplice(r *tableRun, file sinks.GroupReader, out *partWriter, gone []int64) *usersSplice {
 	return &usersSplice{file: file, out: out, schema: r.schema, group: r.env.lim.groupRows, gone: ascending{gone}, counts: file.Groups()}
 }
 
@@ -121,7 +121,6 @@ func (s *usersSplice) write(ctx context.Context) error {
 	if !s.out.data.copies() {
 		return s.merge(ctx)
 	}
-	s.out.rows += int64(s.counts[s.at])
 	return s.out.data.copy(ctx, s.file, s.at, nil)
 }
 
@@ -181,7 +180,7 @@ func (s *usersSplice) flush(ctx context.Context) error {
 		return nil
 	}
 	out := &column.Batch{N: len(s.rows), Cols: s.schema.published()}
-	srcs, into := make([]*column.Column, len(s.from)), s.own()
+	srcs, into := make([]*column.Column, len(s.from)), ownSource(s.from)
 	for c := range out.Cols {
 		for i, b := range s.from {
 			srcs[i] = &b.Cols[c]
@@ -190,17 +189,5 @@ func (s *usersSplice) flush(ctx context.Context) error {
 	}
 	clear(s.from)
 	s.rows, s.from = s.rows[:0], s.from[:0]
-	return s.out.write(ctx, out)
-}
-
-// own returns the source whose dictionaries the row group can take over: the one
-// with the most rows of those that nobody else uses, -1 without any.
-func (s *usersSplice) own() int {
-	best := -1
-	for i, b := range s.from {
-		if b.Own && (best < 0 || b.N > s.from[best].N) {
-			best = i
-		}
-	}
-	return best
+	return s.out.Write(ctx, out)
 }
