@@ -27,7 +27,8 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		dir := t.TempDir()
 		g := newIngest(c.schema, limits{workers: 1, scratch: dir})
 		l := &locator{}
-		l.pack.Add(rows.Row{Raw: 1, Key: 1}, 0, value)
+		n := copy(l.pack.Block(len(value)), value)
+		l.pack.Add(rows.Row{Raw: 1, Key: 1, Size: uint32(n)})
 		if err := g.seal(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}

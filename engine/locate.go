@@ -40,7 +40,7 @@ func (l *locator) add(p *filePlan, shape int, j *job) error {
 			p.dst[u.field] = &u.col
 		}
 	}
-	recs, err := p.dec.Locate(&j.block, p.dst)
+	recs, err := p.dec.Locate(&j.block, p.dst, l.pack.Block)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,8 @@ func (l *locator) place(p *filePlan, shape int, j *job, recs avro.Records) error
 		if err := d.failed[i]; err != nil {
 			return err
 		}
-		l.pack.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver}, shape, recs.Record(i))
+		at, end := recs.Bounds(i)
+		l.pack.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Shape: uint32(shape)})
 	}
 	for _, r := range lack {
 		if err := l.reject(p, j, r); err != nil {

@@ -32,8 +32,8 @@ type packedSource struct {
 func (p *picker) add(ch *rows.Chunk, i int) {
 	src, row := ch.Batch, ch.Rows[i].At
 	if ch.Packed() {
-		shape, record := ch.Record(i)
-		s := p.source(shape)
+		record := ch.Record(i)
+		s := p.source(int(ch.Rows[i].Shape))
 		if len(s.records) == 0 {
 			p.open++
 		}

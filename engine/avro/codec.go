@@ -58,15 +58,36 @@ func newUnpacker(codec string, limit int) (*unpacker, error) {
 	return u, nil
 }
 
-// unpack returns the decompressed form of data.
-func (u *unpacker) unpack(data []byte) ([]byte, error) {
+// unpack returns the decompressed form of data, in memory that room returns. Without
+// room it is data or the unpacker's own memory.
+func (u *unpacker) unpack(data []byte, room func(n int) []byte) ([]byte, error) {
+	if u.codec == codecSnappy {
+		if room == nil {
+			room = u.own
+		}
+		return unpackSnappy(room, data, u.limit)
+	}
+	out, err := u.decompress(data)
+	if err != nil || room == nil {
+		return out, err
+	}
+	dst := room(len(out))
+	copy(dst, out)
+	return dst, nil
+}
+
+// own returns n bytes of the unpacker's memory.
+func (u *unpacker) own(n int) []byte {
+	u.out = slices.Grow(u.out[:0], n)[:n]
+	return u.out
+}
+
+// decompress returns the decompressed form of data, of any codec but snappy.
+func (u *unpacker) decompress(data []byte) ([]byte, error) {
 	var err error
 	switch u.codec {
 	case codecNull:
 		return data, nil
-	case codecSnappy:
-		u.out, err = unpackSnappy(u.out, data, u.limit)
-		return u.out, err
 	case codecZstd:
 		return u.unpackZstd(data)
 	}
@@ -91,30 +112,30 @@ func (u *unpacker) unpack(data []byte) ([]byte, error) {
 	return u.out, err
 }
 
-// unpackSnappy decompresses a block and checks the checksum that Avro puts
-// behind it.
-func unpackSnappy(dst, data []byte, limit int) ([]byte, error) {
+// unpackSnappy decompresses a block into what room returns and checks the checksum
+// that Avro puts behind it.
+func unpackSnappy(room func(n int) []byte, data []byte, limit int) ([]byte, error) {
 	if len(data) < 4 {
-		return dst, errors.New("no room for the checksum")
+		return nil, errors.New("no room for the checksum")
 	}
 	body, sum := data[:len(data)-4], binary.BigEndian.Uint32(data[len(data)-4:])
 	n, err := snappy.DecodedLen(body)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
 	// Three bytes copy 64 at most: what claims more need not be tried.
 	if n > 22*len(body) {
-		return dst, fmt.Errorf("%d bytes cannot hold the %d they claim", len(body), n)
+		return nil, fmt.Errorf("%d bytes cannot hold the %d they claim", len(body), n)
 	}
 	if n > limit {
-		return dst, errTooLarge
+		return nil, errTooLarge
 	}
-	out, err := snappy.Decode(dst[:cap(dst)], body)
+	out, err := snappy.Decode(room(n), body)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
 	if got := crc32.ChecksumIEEE(out); got != sum {
-		return out, fmt.Errorf("checksum %08x instead of %08x", got, sum)
+		return nil, fmt.Errorf("checksum %08x instead of %08x", got, sum)
 	}
 	return out, nil
 }

@@ -22,10 +22,9 @@ type Decoder struct {
 	ops    []op
 	r      renderer
 	text   []byte
-	budget int // of text made from structured values, for each block
-	// records stand for the block, if not nil; each has the budget.
-	records [][]byte
-	ends    []uint32 // of the records of the last block
+	budget int      // of text made from structured values, for each block
+	ends   []uint32 // of the records of the last block
+	batch  batch
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
@@ -43,18 +42,19 @@ func (h *Header) NewDecoder() (*Decoder, error) {
 // takes Native Double. After an error, a DamageError unless dst is wrong, the
 // contents of the columns mean nothing.
 func (d *Decoder) Decode(b *Block, dst []*column.Column) error {
-	_, err := d.Locate(b, dst)
+	_, err := d.Locate(b, dst, nil)
 	return err
 }
 
-// Locate is Decode, and tells where the records are. They stay the Decoder's
-// until its next call.
-func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
+// Locate is Decode, and tells where the records are. The block is decompressed
+// into the memory that room returns for so many bytes; if room is nil it stays the
+// Decoder's until its next call, as the ends of the records do anyway.
+func (d *Decoder) Locate(b *Block, dst []*column.Column, room func(n int) []byte) (Records, error) {
 	data := b.Data
 	// Some codecs cannot represent nothing, and some writers do not try.
 	if b.Count > 0 || len(b.Data) > 0 {
 		var err error
-		if data, err = d.unpack.unpack(b.Data); err != nil {
+		if data, err = d.unpack.unpack(b.Data, room); err != nil {
 			return Records{}, damaged(b, d.head.codec, err)
 		}
 	}
@@ -73,38 +73,6 @@ func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 		return Records{}, damaged(b, fmt.Sprintf("%d bytes are left behind its %d records", left, b.Count), nil)
 	}
 	return Records{Data: data, Ends: d.ends}, nil
-}
-
-// Records are the records of a block in their binary form, one behind the
-// other: record i ends before Data[Ends[i]].
-type Records struct {
-	Data []byte
-	Ends []uint32
-}
-
-// Record returns the bytes of record i.
-func (r Records) Record(i int) []byte {
-	from := uint32(0)
-	if i > 0 {
-		from = r.Ends[i-1]
-	}
-	return r.Data[from:r.Ends[i]]
-}
-
-// DecodeRecords is Decode for records that Locate found, in any choice and
-// order. What Locate decoded or skipped without an error is decoded without one
-// here.
-func (d *Decoder) DecodeRecords(records [][]byte, dst []*column.Column) error {
-	if err := d.bind(len(records), dst); err != nil {
-		return err
-	}
-	d.records = records
-	row, field, err := d.run(nil, len(records))
-	d.records = nil
-	if err != nil {
-		return fmt.Errorf("decoding Avro record %d of %d, field %q: %w", row, len(records), d.head.fields[field].Name, err)
-	}
-	return nil
 }
 
 // run decodes count records of data into the bound columns. On an error it
@@ -144,6 +112,7 @@ func (d *Decoder) bind(count int, dst []*column.Column) error {
 			return fmt.Errorf("decoding Avro field %q: %w", d.head.fields[i].Name, err)
 		}
 	}
+	countSkips(d.ops)
 	return nil
 }
 
@@ -151,12 +120,17 @@ func (d *Decoder) bind(count int, dst []*column.Column) error {
 func (d *Decoder) rows(count int) (row, field int, err error) {
 	buf, pos := d.r.buf, 0
 	for row = range count {
-		if d.records != nil {
-			buf, pos = d.records[row], 0
-			d.r.reader = reader{buf: buf, budget: d.budget}
-		}
-		for field = range d.ops {
+		for field = 0; field < len(d.ops); field++ {
 			o := &d.ops[field]
+			if o.skips > 0 {
+				var n int
+				n, pos = skipTexts(d.ops[field:field+o.skips], buf, pos)
+				if field += n; n == o.skips {
+					field--
+					continue
+				}
+				o = &d.ops[field]
+			}
 			if o.union {
 				if pos < len(buf) && uint16(buf[pos]) == o.null {
 					pos++
@@ -190,13 +164,30 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 			}
 			pos = d.r.pos
 		}
-		if d.records != nil && pos != len(buf) {
-			return row, field, errLength
-		}
 		d.ends[row] = uint32(pos)
 	}
 	d.r.pos = pos
 	return 0, 0, nil
+}
+
+// skipTexts passes over optional texts until one is not short, or wrong. It
+// returns how many it passed and where it stopped. Which of them are null cannot
+// be predicted, so that nothing branches by it.
+func skipTexts(ops []op, buf []byte, pos int) (passed, at int) {
+	for i := range ops {
+		if pos+1 >= len(buf) {
+			return i, pos
+		}
+		u := buf[pos] ^ byte(ops[i].null) // 0 for null, 2 for a text
+		some := -(u >> 1)                 // 0, or all ones
+		size := buf[pos+1] & some
+		next := pos + 1 + int(some&1) + int(size>>1)
+		if u&^2|size&0x81 != 0 || next > len(buf) {
+			return i, pos
+		}
+		pos = next
+	}
+	return len(ops), pos
 }
 
 // branch decodes an optional field whose branch number is not in its shortest

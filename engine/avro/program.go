@@ -34,6 +34,7 @@ type op struct {
 	union      bool
 	null, some uint16
 	node       *node // without the union, but for opUnion
+	skips      int   // how many ops from this one on skip optional texts
 	// What bind adds: the rows of the column that the block fills.
 	dict   *column.Dict
 	codes  []uint32
@@ -135,6 +136,19 @@ func (o *op) bind(col *column.Column, n int) error {
 		col.Null, o.nulls = extend(col.Null, n)
 	}
 	return nil
+}
+
+// countSkips counts the ops in a row that skip texts which can be null.
+func countSkips(ops []op) {
+	n := 0
+	for i := len(ops) - 1; i >= 0; i-- {
+		if o := &ops[i]; o.code == opSkipBytes && o.union && o.null+o.some == 2 {
+			n++
+		} else {
+			n = 0
+		}
+		ops[i].skips = n
+	}
 }
 
 // addText gives a row its text, which is often that of the row before.

@@ -49,7 +49,7 @@ func TestDecodeRecords(t *testing.T) {
 		return out
 	}
 	whole := columns()
-	recs, err := dec.Locate(&Block{Count: n, Data: block}, whole)
+	recs, err := dec.Locate(&Block{Count: n, Data: block}, whole, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,14 @@ type Pack struct {
 
 	rows  []Row
 	slabs slabs
-	bytes int      // of the records
+	base  uint32   // place of the block that was added last
+	bytes int      // of the blocks
 	free  [][]byte // slabs that can be used again
 }
 
-// slabs hold records one behind the other. A record is in one slab, and its place
-// is the slab's number above slabBits bits of its offset there. What is added
-// moves nothing.
+// slabs hold blocks of records one behind the other. A block is in one slab, and
+// the place of a record is the slab's number above slabBits bits of its offset
+// there. What is added moves nothing.
 type slabs [][]byte
 
 const (
@@ -30,26 +31,32 @@ const (
 )
 
 // maxSlabs is how many slabs a pack may have before it is full: few enough that
-// places fit 32 bits, whatever the last record takes.
+// places fit 32 bits, whatever the last block takes.
 const maxSlabs = 1 << 10
 
-// Add takes a row. shape tells how its record is to be read; both come back
-// from Chunk.Record.
-func (p *Pack) Add(r Row, shape int, record []byte) {
-	var head [binary.MaxVarintLen64]byte
-	h := binary.PutUvarint(head[:], uint64(shape))
-	n := h + len(record)
+// Block returns room for the n bytes of a block of records, which the caller fills.
+// The rows that are added next have their records there.
+func (p *Pack) Block(n int) []byte {
 	slab := p.room(n)
 	at := len(p.slabs[slab])
-	p.slabs[slab] = append(append(p.slabs[slab], head[:h]...), record...)
-	r.At, r.Size = uint32(slab<<slabBits|at), uint32(n)
+	p.slabs[slab] = p.slabs[slab][:at+n]
+	block := p.slabs[slab][at:]
+	p.base = uint32(slab<<slabBits | at)
+	// A block that is larger than a slab has the numbers of those that it stands for.
+	for i := n - 1; i >= 1<<slabBits; i -= 1 << slabBits {
+		p.slabs = append(p.slabs, nil)
+	}
 	p.bytes += n
+	return block
+}
+
+// Add takes a row whose record is at r.At of the last block.
+func (p *Pack) Add(r Row) {
+	r.At += p.base
 	p.rows = append(p.rows, r)
 }
 
-// room returns the number of a slab that has room for n bytes. A record that is
-// larger than a slab has one of its own, and with it the numbers of those that
-// it stands for.
+// room returns the number of a slab that has room for n bytes.
 func (p *Pack) room(n int) int {
 	last := len(p.slabs) - 1
 	if last >= 0 && cap(p.slabs[last])-len(p.slabs[last]) >= n {
@@ -64,9 +71,6 @@ func (p *Pack) room(n int) int {
 	default:
 		p.slabs = append(p.slabs, make([]byte, 0, size))
 	}
-	for i := n - 1; i >= 1<<slabBits; i -= 1 << slabBits {
-		p.slabs = append(p.slabs, nil)
-	}
 	return last + 1
 }
 
@@ -77,7 +81,7 @@ func (p *Pack) Len() int { return len(p.rows) }
 func (p *Pack) Full() bool { return len(p.slabs) >= maxSlabs }
 
 // rowSize is what a Row takes in memory.
-const rowSize = 40
+const rowSize = 48
 
 // Size returns how many bytes the rows take.
 func (p *Pack) Size() int { return rowSize*len(p.rows) + p.bytes }
@@ -113,22 +117,21 @@ func (s *Segment) Spare() Pack {
 	return p
 }
 
-// Record returns the record of Rows[i] of a chunk of packed rows and the shape
-// that it was added with.
-func (c *Chunk) Record(i int) (shape int, record []byte) {
+// Record returns the record of Rows[i] of a chunk of packed rows.
+func (c *Chunk) Record(i int) []byte {
 	r := &c.Rows[i]
 	if c.slabs == nil {
-		record = c.block[r.At : r.At+r.Size]
-	} else {
-		record = c.slabs.record(r)
+		return c.block[r.At : r.At+r.Size]
 	}
-	n, k := binary.Uvarint(record)
-	return int(n), record[k:]
+	return c.slabs.record(r)
 }
 
 func (s slabs) record(r *Row) []byte {
-	at := r.At & (1<<slabBits - 1)
-	return s[r.At>>slabBits][at : at+r.Size]
+	slab, at := r.At>>slabBits, r.At&(1<<slabBits-1)
+	for s[slab] == nil {
+		slab, at = slab-1, at+1<<slabBits
+	}
+	return s[slab][at : at+r.Size]
 }
 
 // Packed reports whether the columns of the rows are records, not a batch.
@@ -144,6 +147,7 @@ func (s *Segment) appendBlock(dst []byte, lo, hi int) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Key))
 		dst = binary.LittleEndian.AppendUint64(dst, r.Ver)
 		dst = binary.LittleEndian.AppendUint32(dst, end)
+		dst = binary.LittleEndian.AppendUint32(dst, r.Shape)
 	}
 	for i := lo; i < hi; i++ {
 		dst = append(dst, s.slabs.record(&s.rows[i])...)
@@ -152,7 +156,7 @@ func (s *Segment) appendBlock(dst []byte, lo, hi int) []byte {
 }
 
 // blockHead is what a row takes in a block beside its record.
-const blockHead = 28
+const blockHead = 32
 
 // readBlock makes a chunk of what appendBlock wrote; block becomes part of it.
 func readBlock(block []byte, n int, part int64) *Chunk {
@@ -161,7 +165,7 @@ func readBlock(block []byte, n int, part int64) *Chunk {
 	for i := range n {
 		h := block[i*blockHead : (i+1)*blockHead]
 		ch.Rows[i] = Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
-			Ver: binary.LittleEndian.Uint64(h[16:]), At: at}
+			Ver: binary.LittleEndian.Uint64(h[16:]), At: at, Shape: binary.LittleEndian.Uint32(h[28:])}
 		end := binary.LittleEndian.Uint32(h[24:])
 		ch.Rows[i].Size, at = end-at, end
 	}

@@ -16,25 +16,45 @@ import (
 // packedRow is a row and what it was packed with.
 type packedRow struct {
 	row    Row
-	shape  int
 	record string
 }
 
-// pack makes n packed rows; some have no record, some shapes take two bytes.
+// add packs a row with a block of its own.
+func add(p *Pack, row Row, record string) {
+	row.Size = uint32(copy(p.Block(len(record)), record))
+	p.Add(row)
+}
+
+// pack makes n packed rows in blocks of some; some have no record.
 func pack(r *rand.Rand, n int) (*Segment, []packedRow) {
 	rs, _ := some(r, n)
 	p := Pack{Secret: r.IntN(2) == 0}
 	want := make([]packedRow, n)
 	for i, row := range rs {
 		row.At = 0
-		want[i] = packedRow{row, r.IntN(3) * 100, strings.Repeat(fmt.Sprint(i), r.IntN(4))}
+		want[i] = packedRow{row, strings.Repeat(fmt.Sprint(i), r.IntN(4))}
 		if n > 100 && r.IntN(200) == 0 { // about the size of slabs, and above
 			want[i].record = strings.Repeat("x", (1<<slabBits)/(1+r.IntN(9))-4+r.IntN(6)) + strings.Repeat("y", r.IntN(2)*r.IntN(5<<slabBits/2))
 		}
-		if i%10 == 0 {
-			p.Grow(10)
+		want[i].row.Shape = r.Uint32N(3) * 100
+	}
+	for lo := 0; lo < n; {
+		hi := min(n, lo+1+r.IntN(20))
+		var block []byte
+		for _, w := range want[lo:hi] {
+			block = append(block, w.record...)
 		}
-		p.Add(row, want[i].shape, []byte(want[i].record))
+		if copy(p.Block(len(block)), block); r.IntN(3) == 0 {
+			p.Grow(hi - lo)
+		}
+		at := 0
+		for _, w := range want[lo:hi] {
+			row := w.row
+			row.At, row.Size = uint32(at), uint32(len(w.record))
+			at += len(w.record)
+			p.Add(row)
+		}
+		lo = hi
 	}
 	slices.SortStableFunc(want, func(a, b packedRow) int { return Compare(a.row, b.row) })
 	return p.Seal(), want
@@ -70,9 +90,9 @@ func readPacks(t *testing.T, s *Segment) []packedRow {
 			if v := ch.Verdict(i); v != Verdict((ch.First+i)%3) {
 				t.Fatalf("row %d has verdict %d", ch.First+i, v)
 			}
-			shape, record := ch.Record(i)
+			record := ch.Record(i)
 			row.At, row.Size = 0, 0
-			out = append(out, packedRow{row, shape, string(record)})
+			out = append(out, packedRow{row, string(record)})
 		}
 	}
 	return out
@@ -119,7 +139,7 @@ func TestPackSecret(t *testing.T) {
 	for _, secret := range []bool{false, true} {
 		p := Pack{Secret: secret}
 		for i := range 100 {
-			p.Add(Row{Raw: int64(i)}, 0, fmt.Appendf(nil, "%d ada@example.com", i*i*i))
+			add(&p, Row{Raw: int64(i)}, fmt.Sprintf("%d ada@example.com", i*i*i))
 		}
 		s := p.Seal()
 		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
@@ -136,7 +156,7 @@ func TestPackSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, record := ch.Record(3); string(record) != "27 ada@example.com" {
+		if record := ch.Record(3); string(record) != "27 ada@example.com" {
 			t.Errorf("got %q", record)
 		}
 	}
