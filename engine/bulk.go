@@ -87,6 +87,7 @@ func (c *change) countNet(r *tableRun) {
 // writeAll writes every partition of the segments, as a new generation.
 func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err error) {
 	sorter := index.NewSorter(r.env.lim.scratch, r.env.lim.memory/4/16)
+	sorter.Workers = r.env.lim.workers
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	shared := &sharedSorter{sorter: sorter}
 	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.ids, lim: r.env.lim}
@@ -131,8 +132,11 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 	c.table.NextOrdinal = uint32(len(values))
 	c.table.Index = nil
 	if len(c.parts) > 0 {
+		// Scratch files are large, and removing them takes its time.
+		closed := make(chan error, 1)
+		go func() { closed <- ing.close() }()
 		obj, err := writeIndex(ctx, r.attempt.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
-		if err != nil {
+		if err = errors.Join(err, <-closed); err != nil {
 			return nil, err
 		}
 		c.table.Index = []state.Ref{obj.Ref}

@@ -130,6 +130,7 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entr
 		gone[o] = true
 	}
 	sorter := index.NewSorter(d.env.lim.scratch, d.env.lim.memory/4/16)
+	sorter.Workers = d.env.lim.workers
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	for _, e := range fresh {
 		if err := sorter.Add(ctx, e); err != nil {

@@ -108,8 +108,9 @@ func (r *tableRun) latestUsers(ctx context.Context, k *userKeeper, kept []rows.C
 		}
 	}
 	k.plans = plans{schema: k.s, shapes: ing.shapes}
+	k.out.w = k.w
 	err := merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
-	err = errors.Join(err, k.end(ctx))
+	err = errors.Join(err, k.end(ctx), k.out.wait())
 	ing.rescued += k.rescued
 	if k.w == nil {
 		return nil, err
@@ -131,6 +132,7 @@ type userKeeper struct {
 	r       *tableRun
 	s       *schema
 	w       *shadowWriter // takes the rows to be kept; nil if none are
+	out     overlap       // writes to w
 	groups  *ingest       // takes the rows to be grouped
 	members *ascending    // raw users to be grouped; nil for all
 	best    rows.Row
@@ -196,7 +198,8 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)
 		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.ids[rows.DumpRank(m.Ver)])
 	}
-	if k.straight() != nil {
+	own := k.straight() != nil
+	if own {
 		copy(out.Cols[2:], k.takeStraight())
 	} else {
 		into := k.own()
@@ -205,7 +208,12 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		}
 	}
 	if k.w != nil {
-		if err := k.w.Write(ctx, out); err != nil {
+		if err := k.out.Write(ctx, out); err != nil {
+			return err
+		}
+	}
+	if !own { // rows that come later may add to the dictionaries
+		if err := k.out.wait(); err != nil {
 			return err
 		}
 	}
@@ -232,7 +240,9 @@ func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
 // writeUsers writes one row per canonical user.
 func (r *tableRun) writeUsers(ctx context.Context, groups *ingest) (*part, error) {
 	w := r.attempt.tableWriter(&part{})
-	return w.finish(r.mergeUsers(ctx, groups, func(b *column.Batch) error { return w.Write(ctx, b) }))
+	out := overlap{w: w}
+	err := r.mergeUsers(ctx, groups, func(b *column.Batch) error { return out.Write(ctx, b) })
+	return w.finish(errors.Join(err, out.wait()))
 }
 
 // mergeUsers groups rows by canonical user and writes one row for each, in the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"reconcile/engine"
@@ -87,6 +88,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	s.limitMemory(cfg, p.Mapping.Entries)
 	if p.Changes() {
 		done()
+		defer debug.SetGCPercent(debug.SetGCPercent(applyGC))
 	}
 	return s.carryOut(ctx, e, lock, p)
 }

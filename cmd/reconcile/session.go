@@ -131,6 +131,10 @@ func (s *session) limitMemory(cfg *config.Config, mappings int) {
 // plans end before it is worth the while. The limit of memory stands all the same.
 const planGC = 400
 
+// applyGC is the same for an apply. What it holds is rows, in which there is nothing
+// to look for: collecting garbage often costs little, and leaves room for more rows.
+const applyGC = 50
+
 // collectLate holds for a plan unless it reads rows. What it returns takes it back.
 func (o *engineFlags) collectLate() func() {
 	if o.exact {

@@ -64,6 +64,40 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("skip", func(b *testing.B) { benchDecode(b, codecNull, rows, props, data, true) })
 }
 
+// BenchmarkDecodeRecords decodes records that lie about in memory, as those do that
+// wait for their partition.
+func BenchmarkDecodeRecords(b *testing.B) {
+	const rows, props, group = 100_000, 34, 20_000
+	h, err := newHeader([]byte(eventSchema(props)), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := h.NewDecoder()
+	if err != nil {
+		b.Fatal(err)
+	}
+	dst := textColumns(h)
+	dst[0].Type.ID, dst[1].Type.ID = column.Int64, column.Int64
+	recs, err := d.Locate(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := make([][]byte, rows)
+	for to, from := range rand.New(rand.NewPCG(1, 1)).Perm(rows) {
+		records[to] = recs.Record(from)
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n += group {
+		for _, c := range dst {
+			c.Reset()
+		}
+		if err := d.DecodeRecords(records[n%rows:n%rows+group], dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/group, "ns/row")
+}
+
 func benchDecode(b *testing.B, codec string, rows, props int, data []byte, skip bool) {
 	h, err := newHeader([]byte(eventSchema(props)), []byte(codec))
 	if err != nil {

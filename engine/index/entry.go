@@ -3,6 +3,8 @@ package index
 import (
 	"cmp"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Entry says that a partition holds, or once held, a row of a raw user whose
@@ -42,17 +44,48 @@ func KeyHash(key int64, bits int) uint32 {
 // Sort sorts entries in place into the order of Compare.
 func Sort(e []Entry) { sortFrom(e, 0) }
 
+// sortWith is Sort with that many goroutines.
+func sortWith(e []Entry, workers int) {
+	starts, ends, d, ok := spread(e, 0)
+	if !ok {
+		return
+	}
+	var g errgroup.Group
+	g.SetLimit(max(workers, 1))
+	for v, lo := range starts {
+		g.Go(func() error {
+			sortFrom(e[lo:ends[v]], d)
+			return nil
+		})
+	}
+	_ = g.Wait() // no error is possible
+}
+
 // smallSort is the length below which comparing beats counting.
 const smallSort = 96
 
 // sortFrom sorts entries that agree in the first d of their 16 bytes: in-place
 // radix sort, most significant byte first.
 func sortFrom(e []Entry, d int) {
-	var starts, ends [256]int
+	starts, ends, d, ok := spread(e, d)
+	if !ok {
+		return
+	}
+	for v, lo := range starts {
+		if ends[v]-lo > 1 {
+			sortFrom(e[lo:ends[v]], d)
+		}
+	}
+}
+
+// spread moves entries that agree in the first d bytes to buckets by the first byte
+// in which they do not, and returns where these begin and end and how many bytes
+// their entries agree in. It sorts the entries and returns false if they are few.
+func spread(e []Entry, d int) (starts, ends [256]int, agreed int, ok bool) {
 	for ; ; d++ {
 		if len(e) < smallSort || d == 16 {
 			slices.SortFunc(e, Compare)
-			return
+			return starts, ends, d, false
 		}
 		ends = [256]int{}
 		for _, x := range e {
@@ -69,11 +102,7 @@ func sortFrom(e []Entry, d int) {
 		ends[v] = sum
 	}
 	permute(e, d, starts, ends)
-	for v, lo := range starts {
-		if ends[v]-lo > 1 {
-			sortFrom(e[lo:ends[v]], d+1)
-		}
-	}
+	return starts, ends, d + 1, true
 }
 
 // permute moves every entry to the bucket of its byte d.

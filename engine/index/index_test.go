@@ -29,8 +29,12 @@ func TestSort(t *testing.T) {
 			}
 			want := slices.Clone(got)
 			slices.SortFunc(want, Compare)
+			again := slices.Clone(got)
 			if Sort(got); !slices.Equal(got, want) {
 				t.Fatalf("%d entries, %s: not sorted", n, name)
+			}
+			if sortWith(again, 3); !slices.Equal(again, want) {
+				t.Fatalf("%d entries, %s: not sorted by three goroutines", n, name)
 			}
 		}
 	}
@@ -260,6 +264,7 @@ func TestSorter(t *testing.T) {
 		rng := rand.New(rand.NewPCG(uint64(c.n), 4))
 		dir, m := t.TempDir(), randomModel(rng, c.n, 8)
 		s := NewSorter(dir, c.mem)
+		s.Workers = rng.IntN(4)
 		for range 2 { // every entry twice
 			for e := range m {
 				if err := s.Add(ctx, e); err != nil {

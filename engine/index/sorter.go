@@ -17,6 +17,9 @@ const fanIn = 48
 // for each of memEntries (half as much again while it grows), and 0.4 MB for
 // each scratch file that is being merged. It is for one goroutine.
 type Sorter struct {
+	// Workers is how many goroutines sort at once, at least one.
+	Workers int
+
 	dir    string
 	limit  int
 	buf    []Entry
@@ -58,7 +61,7 @@ func (s *Sorter) WriteTo(ctx context.Context, w *Writer) error {
 	if s.err != nil {
 		return s.err
 	}
-	Sort(s.buf)
+	sortWith(s.buf, s.Workers)
 	if len(s.spills) == 0 {
 		for _, e := range s.buf {
 			if err := w.Add(e); err != nil {
@@ -93,7 +96,7 @@ func (s *Sorter) runs(from int) []*Run {
 // spill moves the entries in memory to a scratch file, and merges files when
 // there are many of one level. An error is final.
 func (s *Sorter) spill(ctx context.Context) error {
-	Sort(s.buf)
+	sortWith(s.buf, s.Workers)
 	s.err = s.create(0, func(w *Writer) error {
 		for _, e := range s.buf {
 			if err := w.Add(e); err != nil {

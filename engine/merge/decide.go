@@ -2,6 +2,7 @@ package merge
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"reconcile/engine/rows"
@@ -16,9 +17,10 @@ type Rec struct {
 }
 
 // Decide judges rows: set is called with the Loc of every row that is not to
-// be published. recs must hold all rows of each key that it holds any of; it is
-// sorted in place. canon gives a raw user's canonical user.
+// be published. recs must hold all rows of each key that it holds any of. canon
+// gives a raw user's canonical user.
 func Decide(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Verdict)) {
+	recs = repeated(recs)
 	slices.SortFunc(recs, func(a, b Rec) int {
 		if a.Key != b.Key {
 			return cmp.Compare(a.Key, b.Key)
@@ -33,11 +35,34 @@ func Decide(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Ver
 		for j < len(recs) && recs[j].Key == recs[i].Key {
 			j++
 		}
-		if j-i > 1 {
-			decideKey(recs[i:j], canon, set)
-		}
+		decideKey(recs[i:j], canon, set)
 		i = j
 	}
+}
+
+// repeated returns the rows whose key others have, too. Few have: looking for them
+// costs less than sorting all.
+func repeated(recs []Rec) []Rec {
+	const found = 1 << 31 // of a place: its row is among those returned
+	shift := 64 - bits.Len(uint(2*len(recs)))
+	table := make([]uint32, 1<<(64-shift)) // places in recs, from 1
+	var out []Rec
+	for i := range recs {
+		at := keyHash(recs[i].Key) << bucketBits >> shift
+		for table[at] != 0 && recs[table[at]&^found-1].Key != recs[i].Key {
+			at = (at + 1) & uint64(len(table)-1)
+		}
+		switch first := table[at]; {
+		case first == 0:
+			table[at] = uint32(i + 1)
+			continue
+		case first&found == 0:
+			out = append(out, recs[first-1])
+			table[at] |= found
+		}
+		out = append(out, recs[i])
+	}
+	return out
 }
 
 // decideKey judges the rows of one key, sorted by (raw, version).

@@ -15,7 +15,10 @@ import (
 
 // buckets is the number of parts that keys are spread over by hash: rows of
 // one key meet in one of them, so that each can be judged alone.
-const buckets = 64
+const (
+	bucketBits = 6
+	buckets    = 1 << bucketBits
+)
 
 const recSize = 32
 
@@ -55,9 +58,10 @@ func (d *Decider) AddSegment(rs []rows.Row, locOf func(i int) uint64) error {
 	return nil
 }
 
-func bucketOf(key int64) int {
-	return int(uint64(key) * 0x9e3779b97f4a7c15 >> 58)
-}
+func bucketOf(key int64) int { return int(keyHash(key) >> (64 - bucketBits)) }
+
+// keyHash spreads keys over the high bits of its result.
+func keyHash(key int64) uint64 { return uint64(key) * 0x9e3779b97f4a7c15 }
 
 func (d *Decider) spill() error {
 	for b := range d.parts {

@@ -1,7 +1,6 @@
 package merge
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -28,11 +27,15 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 			heads = append(heads, h)
 		}
 	}
-	for i := len(heads)/2 - 1; i >= 0; i-- {
-		sink(heads, i)
+	order := make([]next, len(heads))
+	for i := range heads {
+		order[i] = heads[i].next()
 	}
-	for len(heads) > 0 {
-		h := &heads[0]
+	for i := len(order)/2 - 1; i >= 0; i-- {
+		sink(order, i)
+	}
+	for len(order) > 0 {
+		h := order[0].head
 		if h.chunk.Verdict(h.at) != rows.Drop {
 			if err := emit(h.chunk, h.at); err != nil {
 				return err
@@ -42,29 +45,39 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 		if err != nil {
 			return err
 		}
-		if !ok {
-			heads[0] = heads[len(heads)-1]
-			heads = heads[:len(heads)-1]
+		if ok {
+			order[0] = h.next()
+		} else {
+			order[0] = order[len(order)-1]
+			order = order[:len(order)-1]
 		}
-		sink(heads, 0)
+		sink(order, 0)
 	}
 	return nil
 }
 
-// sink moves head i of a heap down to where it belongs.
-func sink(heads []head, i int) {
+// next is what the order of heads depends on.
+type next struct {
+	raw, key int64 // of its next row
+	head     *head
+}
+
+func (n *next) less(o *next) bool { return n.raw < o.raw || n.raw == o.raw && n.key < o.key }
+
+// sink moves entry i of a heap down to where it belongs.
+func sink(heap []next, i int) {
 	for {
 		least := 2*i + 1
-		if least >= len(heads) {
+		if least >= len(heap) {
 			return
 		}
-		if r := least + 1; r < len(heads) && heads[r].less(&heads[least]) {
+		if r := least + 1; r < len(heap) && heap[r].less(&heap[least]) {
 			least = r
 		}
-		if !heads[least].less(&heads[i]) {
+		if !heap[least].less(&heap[i]) {
 			return
 		}
-		heads[i], heads[least] = heads[least], heads[i]
+		heap[i], heap[least] = heap[least], heap[i]
 		i = least
 	}
 }
@@ -99,10 +112,7 @@ func (h *head) advance(ctx context.Context) (bool, error) {
 	return h.fill(ctx)
 }
 
-func (h *head) less(o *head) bool {
-	a, b := &h.chunk.Rows[h.at], &o.chunk.Rows[o.at]
-	if a.Raw != b.Raw {
-		return a.Raw < b.Raw
-	}
-	return cmp.Less(a.Key, b.Key)
+func (h *head) next() next {
+	r := &h.chunk.Rows[h.at]
+	return next{r.Raw, r.Key, h}
 }

@@ -124,8 +124,10 @@ func TestPack(t *testing.T) {
 			if spare := s.Spare(); cap(spare.rows) < n || spare.Len() != 0 || cap(s.Spare().rows) != 0 {
 				t.Error("the memory of spilled rows cannot be used again, or twice")
 			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
+			for range 2 {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 			if files, _ := os.ReadDir(dir); len(files) != 0 {
 				t.Errorf("%d scratch files are left", len(files))

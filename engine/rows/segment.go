@@ -90,13 +90,16 @@ func (s *Segment) Len() int { return s.n }
 // it before Spill.
 func (s *Segment) Rows() []Row { return s.rows }
 
-// Close removes the scratch file, if any.
+// Close removes the scratch file, if any. The rows are gone then; closing again does
+// nothing.
 func (s *Segment) Close() error {
+	file, packs := s.file, s.packs
+	s.file, s.packs = nil, nil
 	switch {
-	case s.file != nil:
-		return s.file.remove()
-	case s.packs != nil:
-		return s.packs.remove()
+	case file != nil:
+		return file.remove()
+	case packs != nil:
+		return packs.remove()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -42,26 +43,27 @@ func sortRows(rs []Row) {
 // use.
 func sortEntries(rs []Row) (entries []sortEntry, width int) {
 	least, most := rs[0].Raw, rs[0].Raw
-	parts := []int64{rs[0].Part}
+	first, last := int64(math.MaxInt64), int64(math.MinInt64) // of the partitions but NullPart
 	for i := range rs {
 		least, most = min(least, rs[i].Raw), max(most, rs[i].Raw)
-		if at, ok := slices.BinarySearch(parts, rs[i].Part); !ok {
-			parts = slices.Insert(parts, at, rs[i].Part)
+		if part := rs[i].Part; part != NullPart {
+			first, last = min(first, part), max(last, part)
 		}
 	}
-	rawBits, partBits := bits.Len64(uint64(most)-uint64(least)), bits.Len(uint(len(parts)-1))
-	cut := max(rawBits+partBits-64, 0)
+	rawBits, partBits := bits.Len64(uint64(most)-uint64(least)), 0
+	if first <= last {
+		partBits = bits.Len64(uint64(last) - uint64(first) + 1)
+	}
+	cut := min(max(rawBits+partBits-64, 0), rawBits)
 	entries = make([]sortEntry, len(rs))
-	last, rank := rs[0].Part, uint64(0)
 	for i := range rs {
-		r := &rs[i]
-		if i == 0 || r.Part != last {
-			at, _ := slices.BinarySearch(parts, r.Part)
-			last, rank = r.Part, uint64(at)<<(rawBits-cut)
+		r, rank := &rs[i], uint64(0)
+		if r.Part != NullPart {
+			rank = uint64(r.Part) - uint64(first) + 1
 		}
-		entries[i] = sortEntry{rank | (uint64(r.Raw)-uint64(least))>>cut, uint32(i)}
+		entries[i] = sortEntry{rank<<(rawBits-cut) | (uint64(r.Raw)-uint64(least))>>cut, uint32(i)}
 	}
-	return entries, rawBits + partBits - cut
+	return entries, rawBits - cut + partBits
 }
 
 // radixBits is how many bits a pass of radixSort sorts by.

@@ -60,8 +60,12 @@ const (
 	sampleValues  = 4096
 )
 
+// rawCost is how many bytes before compression are as bad as one in the file: they
+// take time to compress and decompress.
+const rawCost = 32
+
 // choose returns the encoding that makes the column smallest, as far as a
-// sample in its middle tells. It prefers the simpler where the gain is small.
+// sample in its middle tells, and takes few bytes before compression.
 func (x *numbers) choose(e *encoder) format.Encoding {
 	if x.typ == format.Boolean || len(x.vals) < 8 {
 		return format.Plain
@@ -72,10 +76,9 @@ func (x *numbers) choose(e *encoder) format.Encoding {
 	size := func(raw []byte) int {
 		e.raw = raw
 		e.trial = e.comp.append(e.trial[:0], raw)
-		return len(e.trial)
+		return len(e.trial) + len(raw)/rawCost
 	}
 	best, enc := size(x.appendPlain(e.raw[:0], x.vals[from:from+s]))*n/s, format.Plain
-	best -= best / 32
 	if x.typ != format.Double {
 		if got := size(appendDelta(e.raw[:0], x.vals[from:from+s], x.typ == format.Int32)) * n / s; got < best {
 			best, enc = got, format.DeltaBinaryPacked

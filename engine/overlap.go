@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"context"
+
+	"reconcile/internal/column"
+)
+
+// overlap writes batches one after the other, each while its caller makes the next
+// one. Nobody may change a batch that was handed over. Whoever uses it waits before
+// it goes on with the writer, also after an error.
+type overlap struct {
+	w    batchWriter
+	busy chan error // of the batch that is being written; nil without one
+}
+
+// Write starts writing b. The error may be that of the batch before.
+func (o *overlap) Write(ctx context.Context, b *column.Batch) error {
+	if err := o.wait(); err != nil {
+		return err
+	}
+	o.busy = make(chan error, 1)
+	go func(done chan<- error) { done <- o.w.Write(ctx, b) }(o.busy)
+	return nil
+}
+
+// wait returns when nothing is being written.
+func (o *overlap) wait() error {
+	if o.busy == nil {
+		return nil
+	}
+	err := <-o.busy
+	o.busy = nil
+	return err
+}
