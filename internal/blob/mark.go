@@ -38,9 +38,13 @@ func ListMarked(ctx context.Context, s Store, prefix, mark string, keys []string
 	return list, false, err
 }
 
-// DefaultSettle is how long ago a folder must have changed before its times tell
+// DefaultSettle is how long ago something must have changed before its times tell
 // it from what it will be: file systems give them to the second at the least.
 const DefaultSettle = 2 * time.Second
+
+// fineSettle is enough where they give them to less than a second, by a clock that
+// ticks a hundred times in one, if what has passed is told by the same clock.
+const fineSettle = 50 * time.Millisecond
 
 // Mark is how a folder's names are known to be the same. It names folders whose
 // times cannot tell, which ListMarked therefore lists: those that changed a moment
@@ -49,7 +53,7 @@ const DefaultSettle = 2 * time.Second
 func (l *Local) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
 	if err = CheckPrefix(prefix); err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			mark, err = markFolders(ctx, root, prefix, sorted(keys), time.Now().Add(-l.settle()))
+			mark, err = markFolders(ctx, root, prefix, sorted(keys), l.Settle)
 			return err
 		})
 	}
@@ -70,13 +74,6 @@ func (l *Local) ListMarked(ctx context.Context, prefix, mark string, keys []stri
 	}
 	sortByKey(list)
 	return list, whole, nil
-}
-
-func (l *Local) settle() time.Duration {
-	if l.Settle > 0 {
-		return l.Settle
-	}
-	return DefaultSettle
 }
 
 // foldersOf returns the folders that sorted keys below a prefix lie in, with those

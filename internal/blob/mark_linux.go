@@ -25,13 +25,17 @@ import (
 // others, with markSep, which no name has, between them.
 const markSep = "\x00"
 
-// markFolders makes a mark of what is below a prefix. A folder that changed after
-// settled may change again without its times showing it.
-func markFolders(ctx context.Context, root *os.Root, prefix string, keys []string, settled time.Time) (string, error) {
+// markFolders makes a mark of what is below a prefix. A folder that has not settled
+// may change again without its times showing it.
+func markFolders(ctx context.Context, root *os.Root, prefix string, keys []string, settle time.Duration) (string, error) {
+	c, err := newClock(settle)
+	if err != nil {
+		return "", err
+	}
 	w := newWalker(ctx, root)
 	w.seen = map[string]*unix.Stat_t{}
 	reliable := false
-	err := w.in(prefix, func(fd int) (err error) {
+	err = w.in(prefix, func(fd int) (err error) {
 		if reliable, err = keepsTimes(fd); err != nil || !reliable {
 			return err
 		}
@@ -43,11 +47,39 @@ func markFolders(ctx context.Context, root *os.Root, prefix string, keys []strin
 	if err != nil {
 		return "", err
 	}
-	return w.mark(prefix, keys, settled), nil
+	return w.mark(prefix, keys, c), nil
+}
+
+// clock is a time at which folders were looked at, and how long before it they must
+// have changed; 0 for what their times ask for.
+type clock struct {
+	now    time.Time
+	settle time.Duration
+}
+
+// newClock asks the clock that dates folders, whose ticks can be late.
+func newClock(settle time.Duration) (clock, error) {
+	var ts unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &ts)
+	return clock{time.Unix(ts.Unix()), settle}, err
+}
+
+// settled reports whether a change that is still to come will show in a folder's
+// times. Those with a fraction of a second are of a file system that keeps it.
+func (c clock) settled(st *unix.Stat_t) bool {
+	settle := c.settle
+	if settle == 0 {
+		settle = DefaultSettle
+		if st.Ctim.Nsec != 0 {
+			settle = fineSettle
+		}
+	}
+	before := c.now.Add(-settle)
+	return time.Unix(st.Ctim.Unix()).Before(before) && time.Unix(st.Mtim.Unix()).Before(before)
 }
 
 // mark makes a mark of what was listed.
-func (w *walker) mark(prefix string, keys []string, settled time.Time) string {
+func (w *walker) mark(prefix string, keys []string, c clock) string {
 	folders := foldersOf(prefix, keys)
 	listed := w.strangers(folders, keys)
 	sum := newFolderSum()
@@ -57,7 +89,7 @@ func (w *walker) mark(prefix string, keys []string, settled time.Time) string {
 		if st == nil {
 			return "" // the keys are not what is there
 		}
-		if st.Dev != w.seen[prefix].Dev || !time.Unix(st.Ctim.Unix()).Before(settled) || !time.Unix(st.Mtim.Unix()).Before(settled) {
+		if st.Dev != w.seen[prefix].Dev || !c.settled(st) {
 			listed[f] = true
 		}
 		if !listed[f] {

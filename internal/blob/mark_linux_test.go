@@ -189,6 +189,52 @@ func TestYoungFoldersAreListed(t *testing.T) {
 	k.check(m, false)
 }
 
+// How long a folder takes to settle follows from its times.
+func TestSettled(t *testing.T) {
+	now := time.Unix(1_700_000_000, 500_000_000)
+	ago := func(d time.Duration) unix.Timespec { return unix.NsecToTimespec(now.Add(-d).UnixNano()) }
+	const half = 500 * time.Millisecond
+	for _, c := range []struct {
+		settle, changed, modified time.Duration
+		want                      bool
+	}{
+		{0, 51 * time.Millisecond, 51 * time.Millisecond, true},
+		{0, 49 * time.Millisecond, time.Minute, false},
+		{0, 51 * time.Millisecond, 49 * time.Millisecond, false},
+		{0, half, half, false}, // in whole seconds
+		{0, half + time.Second, half + time.Second, false},
+		{0, half + 2*time.Second, half + 2*time.Second, true},
+		{time.Second, 999 * time.Millisecond, time.Minute, false},
+		{time.Second, 1001 * time.Millisecond, time.Minute, true},
+		{time.Second, half + time.Second, time.Minute, true},
+	} {
+		st := &unix.Stat_t{Ctim: ago(c.changed), Mtim: ago(c.modified)}
+		if got := (clock{now, c.settle}).settled(st); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// An apply marks what it has just written, and so that changes from then on show.
+func TestMarkedSoon(t *testing.T) {
+	k := newLake(t)
+	k.mark()
+	k.l.Settle = 0
+	for i := range 5 {
+		k.write("t/y=1/part", "x")
+		k.do(os.Rename(k.at("t/y=1/part"), k.at("t/y=1/other")))
+		k.do(os.Rename(k.at("t/y=1/other"), k.at("t/y=1/part")))
+		time.Sleep(2 * fineSettle)
+		m, err := k.l.Mark(context.Background(), "t", k.keys)
+		if err != nil || m == "" || strings.Contains(m, markSep) {
+			t.Fatalf("%d: %q, %v", i, m, err)
+		}
+		k.write("t/y=1/foreign", "x")
+		k.check(m, false)
+		k.do(os.Remove(k.at("t/y=1/foreign")))
+	}
+}
+
 func TestMarkOfNothing(t *testing.T) {
 	k := newLake(t)
 	mark := k.mark()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func markFolders(context.Context, *os.Root, string, []string, time.Time) (string, error) {
+func markFolders(context.Context, *os.Root, string, []string, time.Duration) (string, error) {
 	return "", nil
 }
 
