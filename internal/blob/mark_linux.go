@@ -155,6 +155,10 @@ func listMarked(ctx context.Context, root *os.Root, prefix, mark string, keys []
 func (w *walker) marked(fd int, prefix, digest string, unmarked, keys []string) (bool, error) {
 	c := &checker{w: w, fd: fd, prefix: prefix, listed: setOf(unmarked), sum: newFolderSum()}
 	w.list = make([]Object, 0, len(keys))
+	var err error
+	if w.brief, err = keepsTimes(fd); err != nil {
+		return false, err
+	}
 	if ok, err := c.keys(keys); err != nil || !ok || c.sum.text() != digest {
 		return false, err
 	}
@@ -249,8 +253,9 @@ func (s *folderSum) add(folder string, st *unix.Stat_t) {
 func (s *folderSum) text() string { return hex.EncodeToString(s.h.Sum(nil)[:16]) }
 
 // keepsTimes reports whether the file system of an open folder is one that is
-// known to change a folder's times whenever a name in it changes. Those that
-// reach across a network, or make up what they have no notion of, may not.
+// known to change a folder's times whenever a name in it changes, on disks of this
+// machine. Those that reach across a network, or make up what they have no notion
+// of, may not.
 func keepsTimes(fd int) (bool, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(fd, &st); err != nil {

@@ -280,6 +280,28 @@ func TestListingCosts(t *testing.T) {
 	}
 }
 
+// A brief look sees what any other does.
+func TestLookBriefly(t *testing.T) {
+	k := newLake(t)
+	k.do(os.Symlink("part", k.at("t/y=1/link")))
+	root, err := os.OpenRoot(k.dir)
+	k.do(err)
+	defer root.Close()
+	w := newWalker(context.Background(), root)
+	k.do(w.in("t", func(fd int) error {
+		for _, name := range []string{".", "y=1", "y=1/part", "y=1/link", "y=1/no", "y=1/part/no", "y=1/link/no", strings.Repeat("y", 300)} {
+			w.brief = false
+			var want, got unix.Stat_t
+			werr := w.look(fd, name, &want)
+			w.brief = true
+			if err := w.look(fd, name, &got); err != werr || got != want {
+				t.Errorf("%s: got %+v, %v, want %+v, %v", name, got, err, want, werr)
+			}
+		}
+		return nil
+	}))
+}
+
 func TestNoMarkWithoutTimes(t *testing.T) {
 	fd, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

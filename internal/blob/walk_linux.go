@@ -48,6 +48,9 @@ type walker struct {
 	changed      map[string]int64 // when anything about a file changed last, in ns; nil if nobody asks
 	looks, reads int              // at names, and of folders: what listing costs
 
+	brief bool   // looks are answered by a disk of this machine
+	name  []byte // of a brief look
+
 	pass map[string]bool         // folders inside of others that are not gone into
 	seen map[string]*unix.Stat_t // the folders, as they were before they were listed; nil if nobody asks
 }
@@ -190,7 +193,15 @@ func cutEntry(buf []byte) (name []byte, typ byte, rest []byte) {
 // that name.
 func (w *walker) look(fd int, name string, st *unix.Stat_t) error {
 	w.looks++
-	_, err := uninterrupted(func() (int, error) { return 0, unix.Fstatat(fd, name, st, unix.AT_SYMLINK_NOFOLLOW) })
+	if w.brief {
+		w.name = append(append(w.name[:0], name...), 0)
+	}
+	_, err := uninterrupted(func() (int, error) {
+		if w.brief {
+			return 0, lookBriefly(fd, w.name, st)
+		}
+		return 0, unix.Fstatat(fd, name, st, unix.AT_SYMLINK_NOFOLLOW)
+	})
 	return err
 }
 
