@@ -232,7 +232,8 @@ func recordsBy[T any](d *decoder, b bucket, read func(payload []byte, record *T)
 }
 
 func (d *decoder) tables() error {
-	return records(d, bTables, func(key []byte, t *Table) bool {
+	read := func(payload []byte, t *Table) error { return readTable(d.mode, payload, t) }
+	return recordsBy(d, bTables, read, func(key []byte, t *Table) bool {
 		d.snap.Tables[t.Name] = t
 		return string(key) == t.Name
 	})
