@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"reconcile/engine/dump"
 	"reconcile/state"
@@ -63,12 +62,5 @@ func loadManifests(ctx context.Context, store *state.Store, ref state.Ref) (know
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	if err := o.Verify(ctx); err != nil {
-		return nil, err
-	}
-	known = make([]byte, o.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(o, 0, o.Size()), known); err != nil {
-		return nil, err
-	}
-	return known, ctx.Err()
+	return o.ReadAll(ctx)
 }

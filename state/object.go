@@ -265,12 +265,32 @@ func (o *Object) damaged(reason string) error {
 // Verify reads the whole object and compares its digest; the error matches
 // ErrDamaged when it differs.
 func (o *Object) Verify(ctx context.Context) error {
+	buf := make([]byte, min(o.ref.Size, verifyAtOnce))
+	return o.verify(ctx, func(int64) []byte { return buf })
+}
+
+// ReadAll returns the content of an object that Verify finds to be good.
+func (o *Object) ReadAll(ctx context.Context) ([]byte, error) {
+	all := make([]byte, o.ref.Size)
+	err := o.verify(ctx, func(at int64) []byte { return all[at:min(at+verifyAtOnce, o.ref.Size)] })
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// verifyAtOnce is the size of the pieces of an object that are read and added to
+// its digest.
+const verifyAtOnce = 256 << 10
+
+// verify reads the object into what room gives for each place.
+func (o *Object) verify(ctx context.Context, room func(at int64) []byte) error {
 	sum := sha256.New()
-	buf := make([]byte, min(o.ref.Size+1, 256<<10))
 	for at := int64(0); at < o.ref.Size; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("verify object %s: %w", o.ref.Digest, err)
 		}
+		buf := room(at)
 		n, err := o.src.ReadAt(buf[:min(int64(len(buf)), o.ref.Size-at)], at)
 		if n == 0 && err == io.EOF {
 			return o.damaged(fmt.Sprintf("it ends after %d bytes instead of %d", at, o.ref.Size))

@@ -116,6 +116,19 @@ func checkContent(t *testing.T, s *Store, ref Ref, want []byte) {
 	if err != nil || !bytes.Equal(got, want) || o.Ref() != ref {
 		t.Errorf("read %d bytes of %d, %v", len(got), len(want), err)
 	}
+	if got, err := o.ReadAll(t.Context()); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("read %d bytes of %d at once, %v", len(got), len(want), err)
+	}
+}
+
+// An object of several of the pieces in which it is read.
+func TestReadAll(t *testing.T) {
+	s := newStore(t)
+	lock(t, s)
+	for _, n := range []int{verifyAtOnce, verifyAtOnce + 1, 3*verifyAtOnce - 1} {
+		data := random(n)
+		checkContent(t, s, write(t, s, data, 1).Ref, data)
+	}
 }
 
 func TestManyWritersAndReadersAtOnce(t *testing.T) {
@@ -163,6 +176,11 @@ func TestMissingAndDamagedObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustDamaged(t, s, o.Verify(t.Context()))
+	if got, err := o.ReadAll(t.Context()); got != nil {
+		t.Error("damaged bytes were handed out")
+	} else {
+		mustDamaged(t, s, err)
+	}
 	if err := o.Close(); err != nil {
 		t.Error(err)
 	}

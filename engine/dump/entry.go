@@ -11,11 +11,9 @@ import (
 // mappingTable is complete each time it appears: its incremental means nothing.
 const mappingTable = "user_migrations"
 
-// File is one part file. Key is where it lies in the source; URL is its address
-// as the manifest gives it.
+// File is one part file.
 type File struct {
-	Key string
-	URL string
+	Key string // where it lies in the source
 }
 
 // Entry is what a dump says of one table.
@@ -185,7 +183,7 @@ func (r *entryReader) file() error {
 		r.m.fault("a file of entry %d of its tables %v", len(r.m.entries), err)
 		return nil
 	}
-	r.files = append(r.files, File{Key: key, URL: url})
+	r.files = append(r.files, File{Key: key})
 	return nil
 }
 

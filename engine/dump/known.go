@@ -18,7 +18,7 @@ import (
 
 // knownVersion begins what is kept. It is raised when a program would read the
 // same manifest otherwise.
-const knownVersion = "known manifests 1"
+const knownVersion = "known manifests 2"
 
 // Known returns what ListKnown takes: all usable manifests that can be told again.
 func (l *Listing) Known() []byte {
@@ -74,7 +74,6 @@ func (w *knownWriter) entry(e *Entry) {
 	w.count(len(e.Files))
 	for _, f := range e.Files {
 		w.text(f.Key)
-		w.text(f.URL)
 	}
 }
 
@@ -128,6 +127,7 @@ type knownReader struct {
 	s     string
 	bad   bool
 	lists [][]string
+	files []File // room for those of many entries
 }
 
 func (r *knownReader) fail() { r.s, r.bad = "", true }
@@ -212,11 +212,20 @@ func (r *knownReader) entry(e *Entry) {
 	}
 	e.Digest, e.Problem = r.text(), r.text()
 	if n := r.count(); n > 0 {
-		e.Files = make([]File, n)
+		e.Files = r.room(n)
 	}
 	for i := range e.Files {
-		e.Files[i] = File{Key: r.text(), URL: r.text()}
+		e.Files[i].Key = r.text()
 	}
+}
+
+func (r *knownReader) room(n int) []File {
+	if n > cap(r.files)-len(r.files) {
+		r.files = make([]File, 0, max(n, 256))
+	}
+	at := len(r.files)
+	r.files = r.files[:at+n]
+	return r.files[at : at+n : at+n]
 }
 
 // stamp is what a manifest is told by as long as it is the same, empty if there is
