@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,6 +79,23 @@ func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current) error {
 	}
 	s.own.Lock()
 	defer s.own.Unlock()
-	_, err = blob.Put(ctx, s.store, current, append(data, '\n'), blob.Cond{})
+	_, err = blob.Put(ctx, s.store, current, append(listsInLine(data), '\n'), blob.Cond{})
 	return err
+}
+
+// listsInLine puts each list of numbers onto one line: those of dumps become long,
+// and every plan reads them. What begins a list stands in no text.
+func listsInLine(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for {
+		before, rest, ok := bytes.Cut(text, []byte("[\n"))
+		out = append(out, before...)
+		if !ok {
+			return out
+		}
+		list, after, _ := bytes.Cut(rest, []byte("]"))
+		out = append(out, '[')
+		out = append(append(out, bytes.Join(bytes.Fields(list), []byte(" "))...), ']')
+		text = after
+	}
 }

@@ -17,8 +17,9 @@ func testCurrent(t *testing.T, p Place) {
 	}
 	mapping := int64(-7)
 	first := &sinks.Current{Version: 1, Lineage: "l1", Tables: map[string]sinks.CurrentTable{
-		"t": {Commit: 1 << 60, Complete: false, Dumps: []int64{-1, 9007199254740993}, Mapping: &mapping, Folder: "t"},
-		"é": {Commit: 1, Complete: true, Dumps: []int64{}, Folder: "%C3%A9"},
+		"t":      {Commit: 1 << 60, Complete: false, Dumps: []int64{-1, 9007199254740993}, Mapping: &mapping, Folder: "t"},
+		"é":      {Commit: 1, Complete: true, Dumps: []int64{}, Folder: "%C3%A9"},
+		"[\n1]]": {Commit: 1, Complete: true, Dumps: []int64{7}, Folder: "["},
 	}}
 	second := &sinks.Current{Version: 1, Lineage: "l1", Tables: map[string]sinks.CurrentTable{}}
 	for _, c := range []*sinks.Current{first, second, first} {
@@ -29,6 +30,9 @@ func testCurrent(t *testing.T, p Place) {
 			t.Errorf("got %+v, %v; want %+v", got, err, c)
 		}
 		wantAll(t, p, "", currentKey)
+	}
+	if text := string(content(t, p, currentKey)); !strings.Contains(text, `"dumps": [-1, 9007199254740993],`) {
+		t.Errorf("written as %s", text)
 	}
 	if err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l2", Tables: map[string]sinks.CurrentTable{"t": {}}}); err != nil {
 		t.Fatal(err)
