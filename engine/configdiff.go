@@ -60,8 +60,9 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	if old.Key != t.key {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}
+	find := t.finder()
 	for _, a := range old.Applied {
-		i := t.deliveryOf(a.Dump)
+		i := find(a.Dump)
 		switch {
 		case i >= 0 && (a.Lost || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
 		case i >= 0:

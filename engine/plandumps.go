@@ -22,8 +22,8 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	bad := map[int64]Hold{}
 	sizes := map[int64]int64{}
 	var fresh []delivery
-	for _, d := range t.all {
-		if !applied[d.dump] && d.entry.Problem == "" {
+	for i, d := range t.all {
+		if !applied[i] && d.entry.Problem == "" {
 			fresh = append(fresh, d)
 		}
 	}
@@ -32,7 +32,7 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	for i := range t.all {
 		d := &t.all[i]
-		if applied[d.dump] {
+		if applied[i] {
 			if !d.entry.Incremental && d.entry.Problem == "" {
 				resync = max(resync, d.dump)
 			}
@@ -61,33 +61,38 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	return nil
 }
 
-// appliedDumps is the set of dumps that the table has. One that was lost is not
-// among them once the source has it again: it then comes as a late one.
-func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) (map[int64]bool, error) {
+// appliedDumps tells of each of all deliveries whether the table has its dump. One
+// that was lost it has no longer once the source has it again: it then comes as a
+// late one.
+func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]bool, error) {
+	applied := make([]bool, len(t.all))
 	if t.old == nil {
-		return nil, nil
+		return applied, nil
 	}
-	applied := make(map[int64]bool, len(t.old.Applied))
+	find := t.finder()
 	for _, a := range t.old.Applied {
-		applied[a.Dump] = true
-		i := t.deliveryOf(a.Dump)
-		if !a.Lost || i < 0 {
+		i := find(a.Dump)
+		if i < 0 {
+			continue
+		}
+		applied[i] = true
+		if !a.Lost {
 			continue
 		}
 		h, _, err := e.checkFiles(ctx, p, t, &t.all[i])
 		if err != nil {
 			return nil, err
 		}
-		applied[a.Dump] = h != nil
+		applied[i] = h != nil
 	}
 	return applied, nil
 }
 
 // takeDumps lists the pending dumps below the first bad one that no good
 // resync makes void.
-func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, sizes map[int64]int64, resync int64) {
+func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, resync int64) {
 	held := false
-	for _, d := range t.all {
+	for i, d := range t.all {
 		if h, ok := t.bad[d.dump]; ok && d.dump > resync {
 			p.Holds = append(p.Holds, h)
 			held = true
@@ -95,7 +100,7 @@ func (t *TablePlan) takeDumps(p *Plan, applied map[int64]bool, sizes map[int64]i
 		if held {
 			break
 		}
-		if applied[d.dump] {
+		if applied[i] {
 			continue
 		}
 		t.pending = append(t.pending, d)

@@ -72,6 +72,23 @@ func (t *TablePlan) deliveryOf(dump int64) int {
 	return i
 }
 
+// finder returns deliveryOf for dumps that are asked for in their order, and are
+// most of all.
+func (t *TablePlan) finder() func(dump int64) int {
+	next := 0
+	return func(dump int64) int {
+		if next == len(t.all) || t.all[next].dump != dump {
+			i := t.deliveryOf(dump)
+			if i < 0 {
+				return i
+			}
+			next = i
+		}
+		next++
+		return next - 1
+	}
+}
+
 // checkRebuild returns why an applied dump cannot be read again, nil if it seems
 // that it can, and the bytes of its files. A hold without a reason is a dump that
 // is gone.
