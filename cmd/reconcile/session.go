@@ -128,8 +128,9 @@ func (s *session) limitMemory(cfg *config.Config, mappings int) {
 }
 
 // planGC is the growth of the heap, in percent, before a plan collects garbage: most
-// plans end before it is worth the while. The limit of memory stands all the same.
-const planGC = 400
+// plans end before it is worth the while, as those do that need less than 32 MiB. The
+// limit of memory stands all the same.
+const planGC = 800
 
 // applyGC is the same for an apply. What it holds is rows, in which there is nothing
 // to look for: collecting garbage often costs little, and leaves room for more rows.
