@@ -72,12 +72,11 @@ func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*lis
 		if err != nil {
 			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
 		}
-		l := out[at.root]
-		if l == nil {
-			l = &listing{sink: sk}
-			out[at.root] = l
+		if l := out[at.root]; l != nil {
+			l.files = append(l.files, objs...)
+		} else {
+			out[at.root] = &listing{sink: sk, files: objs}
 		}
-		l.files = append(l.files, objs...)
 	}
 	for _, l := range out {
 		byPath := func(a, b sinks.Object) int { return strings.Compare(a.Path, b.Path) }

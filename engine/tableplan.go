@@ -216,7 +216,7 @@ func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, erro
 	for _, d := range t.all {
 		if !d.entry.HasColumns {
 			bare = append(bare, d)
-		} else if !slices.Equal(d.entry.Columns, last) {
+		} else if !sameList(d.entry.Columns, last) {
 			last = d.entry.Columns
 			out = append(out, last...)
 		}
@@ -245,6 +245,11 @@ func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, erro
 		}
 	}
 	return uniqueFold(out), nil
+}
+
+// sameList is slices.Equal, where lists are mostly one and the same.
+func sameList(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 func uniqueFold(names []string) []string {

@@ -23,16 +23,16 @@ const (
 	cborTrue   = 0xf5
 )
 
-// head reads the head of an item: its major type and its number.
+// head reads the head of an item: its major type and its number, which is in the
+// same byte or in the 1, 2, 4 or 8 after it.
 func (r *recordReader) head() (major byte, n uint64) {
 	if len(r.b) == 0 || r.bad {
 		r.bad = true
 		return 0, 0
 	}
 	first := r.b[0]
-	r.b = r.b[1:]
-	major = first >> 5
-	if first &= 31; first < 24 {
+	major, first, r.b = first>>5, first&31, r.b[1:]
+	if first < 24 {
 		return major, uint64(first)
 	}
 	size := 1 << (first - 24)
@@ -40,10 +40,18 @@ func (r *recordReader) head() (major byte, n uint64) {
 		r.bad = true
 		return 0, 0
 	}
-	var wide [8]byte
-	copy(wide[8-size:], r.b)
+	switch size {
+	case 1:
+		n = uint64(r.b[0])
+	case 2:
+		n = uint64(binary.BigEndian.Uint16(r.b))
+	case 4:
+		n = uint64(binary.BigEndian.Uint32(r.b))
+	default:
+		n = binary.BigEndian.Uint64(r.b)
+	}
 	r.b = r.b[size:]
-	return major, binary.BigEndian.Uint64(wide[:])
+	return major, n
 }
 
 // field reads the key of a field, which come in order.
