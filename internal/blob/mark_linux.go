@@ -2,17 +2,16 @@ package blob
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/zeebo/xxh3"
 	"golang.org/x/sys/unix"
 )
 
@@ -233,24 +232,28 @@ func inside(prefix, key string) string {
 	return key[len(prefix)+1:]
 }
 
-// folderSum is the digest of folders as they are.
+// folderSum is the digest of folders as they are. Who could choose their inodes and
+// times would not have to look for two that have the same.
 type folderSum struct {
-	h   hash.Hash
+	h   *xxh3.Hasher
 	buf []byte
 }
 
-func newFolderSum() *folderSum { return &folderSum{h: sha256.New()} }
+func newFolderSum() *folderSum { return &folderSum{h: xxh3.New()} }
 
 func (s *folderSum) add(folder string, st *unix.Stat_t) {
 	b := append(append(s.buf[:0], folder...), 0)
 	b = binary.LittleEndian.AppendUint64(b, st.Ino)
 	b = binary.LittleEndian.AppendUint64(b, uint64(st.Ctim.Nano()))
 	b = binary.LittleEndian.AppendUint64(b, uint64(st.Mtim.Nano()))
-	s.h.Write(b)
+	_, _ = s.h.Write(b) // never fails
 	s.buf = b
 }
 
-func (s *folderSum) text() string { return hex.EncodeToString(s.h.Sum(nil)[:16]) }
+func (s *folderSum) text() string {
+	sum := s.h.Sum128().Bytes()
+	return hex.EncodeToString(sum[:])
+}
 
 // keepsTimes reports whether the file system of an open folder is one that is
 // known to change a folder's times whenever a name in it changes, on disks of this
