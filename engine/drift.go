@@ -54,6 +54,7 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) (err erro
 // listing is what a sink holds in the folders of a table.
 type listing struct {
 	sink  sinks.Sink
+	same  bool           // the table's files are as the state knows them, and not listed
 	files []sinks.Object // by path
 	taken []bool         // those that are accounted for
 	next  int            // the one after the last that was: files are mostly asked for in order
@@ -68,14 +69,14 @@ func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*lis
 		if err != nil {
 			return nil, err
 		}
-		objs, err := t.list(ctx, sk, at)
+		objs, same, err := t.list(ctx, sk, at)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
 		}
 		if l := out[at.root]; l != nil {
-			l.files = append(l.files, objs...)
+			l.files, l.same = append(l.files, objs...), l.same || same
 		} else {
-			out[at.root] = &listing{sink: sk, files: objs}
+			out[at.root] = &listing{sink: sk, files: objs, same: same}
 		}
 	}
 	for _, l := range out {
@@ -128,6 +129,9 @@ func foldersOf(t *TablePlan) []place {
 // take accounts for a file. It returns the digest and the pin of what is there
 // if the pin is another one than was known, and whether anything is there.
 func (l *listing) take(ctx context.Context, path, pin string) (digest, now string, there bool, err error) {
+	if l.same {
+		return "", pin, true, nil
+	}
 	i, ok := l.find(path)
 	if !ok || l.taken[i] {
 		return "", pin, false, nil

@@ -14,20 +14,36 @@ import (
 // look into those (see sinks.Marker). The mark by which they can is made when an
 // apply that changed something ends, and is kept with the table.
 
-// list lists one of the places where a table is or is to be.
-func (t *TablePlan) list(ctx context.Context, sk sinks.Sink, at place) ([]sinks.Object, error) {
+// list lists one of the places where a table is or is to be. same says instead that
+// the files of the table are all there is, and as the state knows them.
+func (t *TablePlan) list(ctx context.Context, sk sinks.Sink, at place) (objs []sinks.Object, same bool, err error) {
 	m, ok := sk.(sinks.Marker)
 	if !ok || t.old == nil {
-		return sk.List(ctx, at.path)
+		objs, err = sk.List(ctx, at.path)
+		return objs, false, err
 	}
 	i := slices.IndexFunc(t.old.Sinks, func(s state.SinkTable) bool { return s.Root == at.root && s.Folder == at.path })
-	if i < 0 || t.old.Sinks[i].Mark == "" {
+	if i < 0 || t.old.Sinks[i].Mark == "" || t.lost != nil {
 		t.marked = false
-		return sk.List(ctx, at.path)
+		objs, err = sk.List(ctx, at.path)
+		return objs, false, err
 	}
-	objs, whole, err := m.ListMarked(ctx, at.path, t.old.Sinks[i].Mark, pathsIn(i, t.parts))
+	objs, whole, err := m.ListMarked(ctx, at.path, t.old.Sinks[i].Mark, pinnedIn(i, t.parts))
 	t.marked = t.marked && whole
-	return objs, err
+	return objs, whole && objs == nil, err
+}
+
+// pinnedIn lists the files of a table in one of its sinks, with their pins.
+func pinnedIn(sink int, parts []*state.Partition) []sinks.Pinned {
+	out := make([]sinks.Pinned, 0, len(parts))
+	for _, p := range parts {
+		for _, f := range p.Files {
+			if f.Sink == sink {
+				out = append(out, sinks.Pinned{Key: f.Path, Pin: f.Pin})
+			}
+		}
+	}
+	return out
 }
 
 // pathsIn lists the files of a table in one of its sinks.

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -38,8 +40,8 @@ func (c *counting) ListDated(ctx context.Context, prefix string) ([]blob.Object,
 	return blob.ListDated(ctx, c.Store, prefix)
 }
 
-func (c *counting) ListMarked(ctx context.Context, prefix, mark string, keys []string) ([]blob.Object, bool, error) {
-	list, whole, err := blob.ListMarked(ctx, c.Store, prefix, mark, keys)
+func (c *counting) ListMarked(ctx context.Context, prefix, mark string, files []blob.Pinned) ([]blob.Object, bool, error) {
+	list, whole, err := blob.ListMarked(ctx, c.Store, prefix, mark, files)
 	if whole {
 		c.count("list by a mark")
 	} else {
@@ -171,5 +173,63 @@ func TestNoopCosts(t *testing.T) {
 		if !maps.Equal(sink, want) {
 			t.Errorf("apply %v: of the sink: %v, want %v", apply, sink, want)
 		}
+	}
+}
+
+// TestDriftBelowMarks: a mark keeps no change of a file from being seen.
+func TestDriftBelowMarks(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, `table "*" {
+  sinks = [sink.parquet.lake]
+  partition_by = [date(time)]
+}`)
+	h.tuning.Settle, h.tuning.MarkFrom = 1, 1
+	part := avroPart("event_id user_id time:long", row(1, 7, 86400*20000), row(2, 7, 86400*20001))
+	part.Key = "sync_1/0.avro"
+	h.arrive(dumpOf(1, more("t", part)))
+	h.must()
+	skipUnmarked(t, filepath.Join(h.dir, "lake"), "t")
+	name := filepath.Join(h.dir, "lake", "t", "date=2024-10-04", "part-00000.parquet")
+	old, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drift := func(how string, want int) {
+		t.Helper()
+		p, err := h.engine().Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if got := p.Tables[0].Drift; len(got) != want {
+			t.Errorf("%s: the drift is %q", how, got)
+		}
+	}
+	write := func(b []byte) {
+		t.Helper()
+		time.Sleep(20 * time.Millisecond) // more than a tick of the clock that dates files
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drift("nothing changed", 0)
+	changed := bytes.Clone(old)
+	changed[len(old)/2] ^= 1
+	write(changed)
+	drift("a bit flipped in place", 1)
+	write(old)
+	drift("flipped back, with another time", 0)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(name), "foreign.parquet"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.engine().Plan(t.Context()); err == nil {
+		t.Error("a foreign file was not seen")
 	}
 }

@@ -86,8 +86,8 @@ func (s sinkStore) Mark(ctx context.Context, prefix string, keys []string) (stri
 	return mark, s.mark(err)
 }
 
-func (s sinkStore) ListMarked(ctx context.Context, prefix, mark string, keys []string) ([]blob.Object, bool, error) {
-	out, whole, err := blob.ListMarked(ctx, s.Store, prefix, mark, keys)
+func (s sinkStore) ListMarked(ctx context.Context, prefix, mark string, files []blob.Pinned) ([]blob.Object, bool, error) {
+	out, whole, err := blob.ListMarked(ctx, s.Store, prefix, mark, files)
 	return out, whole, s.mark(err)
 }
 

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 
+	"reconcile/internal/blob"
 	"reconcile/internal/column"
 )
 
@@ -108,10 +109,14 @@ type Marker interface {
 	// Mark returns what ListMarked takes for a folder that should hold the paths
 	// and nothing else; empty if that would not help.
 	Mark(ctx context.Context, folder string, paths []string) (string, error)
-	// ListMarked is List, given a mark and the paths that it was made with. whole
-	// says that a new mark would not be better.
-	ListMarked(ctx context.Context, folder, mark string, paths []string) (list []Object, whole bool, err error)
+	// ListMarked is List, given a mark and, with their pins, the files that it was
+	// made with. whole says that a new mark would not be better. If in that case all
+	// have their pins, there is no list.
+	ListMarked(ctx context.Context, folder, mark string, files []Pinned) (list []Object, whole bool, err error)
 }
+
+// Pinned is a file as it was known once; Key is its path.
+type Pinned = blob.Pinned
 
 // Current is the content of _reconcile/current.json: what a consumer that
 // needs more than file consistency waits for.

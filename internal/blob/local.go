@@ -126,15 +126,17 @@ func object(key string, info fs.FileInfo) Object {
 // localObject is a file with a pin of what is known of it; where files have no
 // inodes, ino is 0.
 func localObject(key string, size int64, modified time.Time, ino uint64) Object {
-	var buf [64]byte
-	pin := strconv.AppendInt(buf[:0], size, 10)
-	pin = append(pin, '-')
-	pin = strconv.AppendInt(pin, modified.UnixNano(), 10)
+	var room [64]byte
+	return Object{Key: key, Size: size, Pin: string(appendPin(room[:0], size, modified, ino)), ModTime: modified}
+}
+
+func appendPin(b []byte, size int64, modified time.Time, ino uint64) []byte {
+	b = append(strconv.AppendInt(b, size, 10), '-')
+	b = strconv.AppendInt(b, modified.UnixNano(), 10)
 	if ino != 0 {
-		pin = append(pin, '-')
-		pin = strconv.AppendUint(pin, ino, 10)
+		b = strconv.AppendUint(append(b, '-'), ino, 10)
 	}
-	return Object{Key: key, Size: size, Pin: string(pin), ModTime: modified}
+	return b
 }
 
 // Open opens a file. The handle keeps reading the file that was opened, also

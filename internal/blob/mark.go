@@ -15,11 +15,15 @@ type Marker interface {
 	// Mark lists what is below a prefix, which should be the keys and nothing
 	// else, and returns what ListMarked needs; empty if that would not help.
 	Mark(ctx context.Context, prefix string, keys []string) (string, error)
-	// ListMarked is List, given a mark and the keys that it was made with. Where
-	// no name came or went since, it looks at the keys only. whole says that this
-	// was so everywhere: a new mark would not be better.
-	ListMarked(ctx context.Context, prefix, mark string, keys []string) (list []Object, whole bool, err error)
+	// ListMarked is List, given a mark and, with their pins, the files that it was
+	// made with. Where no name came or went since, it looks at these only. whole says
+	// that this was so everywhere: a new mark would not be better. If all have their
+	// pins as well, there is no list.
+	ListMarked(ctx context.Context, prefix, mark string, files []Pinned) (list []Object, whole bool, err error)
 }
+
+// Pinned is a file by its key, as it was known once.
+type Pinned struct{ Key, Pin string }
 
 // Mark makes a mark of a store that can, an empty one of any other.
 func Mark(ctx context.Context, s Store, prefix string, keys []string) (string, error) {
@@ -30,9 +34,9 @@ func Mark(ctx context.Context, s Store, prefix string, keys []string) (string, e
 }
 
 // ListMarked lists with a mark where there is one.
-func ListMarked(ctx context.Context, s Store, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+func ListMarked(ctx context.Context, s Store, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
 	if m, ok := s.(Marker); ok && mark != "" {
-		return m.ListMarked(ctx, prefix, mark, keys)
+		return m.ListMarked(ctx, prefix, mark, files)
 	}
 	list, err = s.List(ctx, prefix)
 	return list, false, err
@@ -53,19 +57,19 @@ const fineSettle = 50 * time.Millisecond
 func (l *Local) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
 	if err = CheckPrefix(prefix); err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			mark, err = markFolders(ctx, root, prefix, sorted(keys), l.Settle)
+			mark, err = markFolders(ctx, root, prefix, sortedBy(keys, strings.Compare), l.Settle)
 			return err
 		})
 	}
 	return mark, wrap(err, "list", l.dir, prefix)
 }
 
-// ListMarked looks at the folders and at the files of the keys. If a folder is not
-// as it was, everything is listed.
-func (l *Local) ListMarked(ctx context.Context, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+// ListMarked looks at the folders and at the files. If a folder is not as it was,
+// everything is listed.
+func (l *Local) ListMarked(ctx context.Context, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
 	if err = CheckPrefix(prefix); err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			list, whole, err = listMarked(ctx, root, prefix, mark, sorted(keys))
+			list, whole, err = listMarked(ctx, root, prefix, mark, sortedBy(files, byKey))
 			return err
 		})
 	}
@@ -96,11 +100,13 @@ func newFolders(prefix, last, key string) iter.Seq[string] {
 	}
 }
 
-func sorted(keys []string) []string {
-	if slices.IsSorted(keys) {
-		return keys
+func byKey(a, b Pinned) int { return strings.Compare(a.Key, b.Key) }
+
+func sortedBy[T any](list []T, by func(a, b T) int) []T {
+	if slices.IsSortedFunc(list, by) {
+		return list
 	}
-	return slices.Sorted(slices.Values(keys))
+	return slices.SortedFunc(slices.Values(list), by)
 }
 
 func sortByKey(list []Object) {

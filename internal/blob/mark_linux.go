@@ -134,12 +134,12 @@ func setOf(names []string) map[string]bool {
 }
 
 // listMarked lists by a mark, or everything if that does not hold.
-func listMarked(ctx context.Context, root *os.Root, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+func listMarked(ctx context.Context, root *os.Root, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
 	w := newWalker(ctx, root)
 	parts := strings.Split(mark, markSep)
 	ok := false
 	err = w.in(prefix, func(fd int) (err error) {
-		ok, err = w.marked(fd, prefix, parts[0], parts[1:], keys)
+		ok, err = w.marked(fd, prefix, parts[0], parts[1:], files)
 		return err
 	})
 	if err != nil || ok {
@@ -149,20 +149,26 @@ func listMarked(ctx context.Context, root *os.Root, prefix, mark string, keys []
 	return list, false, err
 }
 
-// marked adds the files of the keys, and what is in the folders that are not
-// marked. It returns false, having added nothing of use, if the mark does not hold.
-func (w *walker) marked(fd int, prefix, digest string, unmarked, keys []string) (bool, error) {
-	c := &checker{w: w, fd: fd, prefix: prefix, listed: setOf(unmarked), sum: newFolderSum()}
-	w.list = make([]Object, 0, len(keys))
-	var err error
+// marked adds the files, and what is in the folders that are not marked; nothing
+// if there are no such folders and the files have their pins. It returns false,
+// having added nothing of use, if the mark does not hold.
+func (w *walker) marked(fd int, prefix, digest string, unmarked []string, files []Pinned) (_ bool, err error) {
 	if w.brief, err = keepsTimes(fd); err != nil {
 		return false, err
 	}
-	if ok, err := c.keys(keys); err != nil || !ok || c.sum.text() != digest {
+	c := &checker{w: w, fd: fd, prefix: prefix, listed: setOf(unmarked)}
+	if len(unmarked) == 0 {
+		ok, err := c.check(digest, files, c.same)
+		if ok || err != nil || !c.differs {
+			return ok, err
+		}
+	}
+	w.list = make([]Object, 0, len(files))
+	if ok, err := c.check(digest, files, c.add); err != nil || !ok {
 		return false, err
 	}
 	if len(unmarked) > 0 {
-		w.pass = setOf(foldersOf(prefix, keys))
+		w.pass = setOf(foldersOf(prefix, keysOf(files)))
 	}
 	for _, f := range unmarked {
 		if err := w.enter(fd, inside(prefix, f), f); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -172,23 +178,35 @@ func (w *walker) marked(fd int, prefix, digest string, unmarked, keys []string) 
 	return true, nil
 }
 
-// checker looks at the folders and the files of keys, each folder right before
-// its files, which are then found faster.
-type checker struct {
-	w      *walker
-	fd     int // of the folder prefix
-	prefix string
-	listed map[string]bool // folders that are not marked
-	sum    *folderSum
+func keysOf(files []Pinned) []string {
+	keys := make([]string, len(files))
+	for i, f := range files {
+		keys[i] = f.Key
+	}
+	return keys
 }
 
-// keys reports whether the folders are folders and the files are files.
-func (c *checker) keys(keys []string) (bool, error) {
+// checker looks at the folders and the files that a mark was made with, each folder
+// right before its files, which are then found faster.
+type checker struct {
+	w       *walker
+	fd      int // of the folder prefix
+	prefix  string
+	listed  map[string]bool // folders that are not marked
+	sum     *folderSum
+	differs bool // a file is not as it was known
+}
+
+// check reports whether the folders are those of the digest, and the files are what
+// file says.
+func (c *checker) check(digest string, files []Pinned, file func(f *Pinned) (bool, error)) (bool, error) {
+	c.sum = newFolderSum()
 	last := c.prefix
 	if ok, err := c.folder(last); err != nil || !ok {
 		return false, err
 	}
-	for _, k := range keys {
+	for i := range files {
+		k := files[i].Key
 		for f := range newFolders(c.prefix, last, k) {
 			if ok, err := c.folder(f); err != nil || !ok {
 				return false, err
@@ -198,12 +216,30 @@ func (c *checker) keys(keys []string) (bool, error) {
 		if c.listed[Dir(k)] {
 			continue
 		}
-		is, err := c.w.file(c.fd, inside(c.prefix, k), k)
-		if err != nil || is != 0 && is != unix.S_IFREG {
+		if ok, err := file(&files[i]); err != nil || !ok {
 			return false, err
 		}
 	}
-	return true, nil
+	return c.sum.text() == digest, nil
+}
+
+// add adds a file, and reports whether it is one, if it is there.
+func (c *checker) add(f *Pinned) (bool, error) {
+	is, err := c.w.file(c.fd, inside(c.prefix, f.Key), f.Key)
+	return is == 0 || is == unix.S_IFREG, err
+}
+
+// same reports whether a file is as it was known.
+func (c *checker) same(f *Pinned) (bool, error) {
+	var st unix.Stat_t
+	err := c.w.look(c.fd, inside(c.prefix, f.Key), &st)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	var room [64]byte
+	pin := appendPin(room[:0], st.Size, time.Unix(st.Mtim.Unix()), st.Ino)
+	c.differs = err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || string(pin) != f.Pin
+	return !c.differs, nil
 }
 
 func (c *checker) folder(f string) (bool, error) {

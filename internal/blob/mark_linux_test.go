@@ -21,6 +21,7 @@ type lake struct {
 	dir  string
 	l    *Local
 	keys []string
+	was  []Object // when it was marked
 }
 
 func newLake(t *testing.T) *lake {
@@ -67,6 +68,8 @@ func (k *lake) mark() string {
 		k.t.Skip("this file system is none that is marked", err)
 	}
 	time.Sleep(2 * k.l.Settle)
+	k.was, err = k.l.List(context.Background(), "t")
+	k.do(err)
 	m, err := k.l.Mark(context.Background(), "t", k.keys)
 	if err != nil {
 		k.t.Fatal(err)
@@ -74,16 +77,29 @@ func (k *lake) mark() string {
 	return m
 }
 
+// files are those of the keys, with the pins that they had when marked.
+func (k *lake) files() []Pinned {
+	var out []Pinned
+	for _, key := range k.keys {
+		i := slices.IndexFunc(k.was, func(o Object) bool { return o.Key == key })
+		out = append(out, Pinned{key, k.was[i].Pin})
+	}
+	return out
+}
+
 // check lists with a mark, and sees that everything is found that is there.
 func (k *lake) check(mark string, wantWhole bool) {
 	k.t.Helper()
-	got, whole, err := k.l.ListMarked(context.Background(), "t", mark, k.keys)
+	got, whole, err := k.l.ListMarked(context.Background(), "t", mark, k.files())
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	want, err := k.l.List(context.Background(), "t")
 	if err != nil {
 		k.t.Fatal(err)
+	}
+	if whole && slices.Equal(want, k.was) {
+		want = nil
 	}
 	if !slices.Equal(got, want) {
 		k.t.Errorf("got %v, want %v", got, want)
@@ -250,7 +266,7 @@ func TestMarkOfNothing(t *testing.T) {
 		k.check(m, false)
 	}
 	k.do(os.RemoveAll(k.at("t")))
-	if _, _, err := k.l.ListMarked(context.Background(), "t", mark, k.keys); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := k.l.ListMarked(context.Background(), "t", mark, k.files()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -269,9 +285,9 @@ func TestListingCosts(t *testing.T) {
 	}
 	w = newWalker(context.Background(), root)
 	k.do(w.in("t", func(fd int) error {
-		ok, err := w.marked(fd, "t", mark, nil, k.keys)
-		if !ok {
-			t.Error("the mark does not hold")
+		ok, err := w.marked(fd, "t", mark, nil, k.files())
+		if !ok || w.list != nil {
+			t.Error("the mark does not hold, or files are listed")
 		}
 		return err
 	}))

@@ -12,7 +12,7 @@ func markFolders(context.Context, *os.Root, string, []string, time.Duration) (st
 	return "", nil
 }
 
-func listMarked(ctx context.Context, root *os.Root, prefix, _ string, _ []string) ([]Object, bool, error) {
+func listMarked(ctx context.Context, root *os.Root, prefix, _ string, _ []Pinned) ([]Object, bool, error) {
 	list, err := walk(ctx, root, prefix)
 	return list, false, err
 }

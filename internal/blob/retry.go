@@ -114,9 +114,9 @@ func (s *retrying) Mark(ctx context.Context, prefix string, keys []string) (mark
 }
 
 // ListMarked lists with a mark of a store that can.
-func (s *retrying) ListMarked(ctx context.Context, prefix, mark string, keys []string) (list []Object, whole bool, err error) {
+func (s *retrying) ListMarked(ctx context.Context, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
 	err = s.r.Do(ctx, func() error {
-		list, whole, err = ListMarked(ctx, s.Store, prefix, mark, keys)
+		list, whole, err = ListMarked(ctx, s.Store, prefix, mark, files)
 		return err
 	})
 	return list, whole, err

@@ -77,16 +77,16 @@ func (s *sink) Mark(ctx context.Context, folder string, paths []string) (string,
 }
 
 // ListMarked is List with a mark.
-func (s *sink) ListMarked(ctx context.Context, folder, mark string, paths []string) ([]sinks.Object, bool, error) {
+func (s *sink) ListMarked(ctx context.Context, folder, mark string, files []sinks.Pinned) ([]sinks.Object, bool, error) {
 	if blob.Under(folder, private) && folder != "" {
 		return nil, false, fmt.Errorf("list %s: %s is not a table", folder, private)
 	}
-	list, whole, err := blob.ListMarked(ctx, s.store, folder, mark, paths)
+	list, whole, err := blob.ListMarked(ctx, s.store, folder, mark, files)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
-	if err != nil {
-		return nil, false, err
+	if err != nil || whole && list == nil {
+		return nil, whole, err
 	}
 	objs := make([]sinks.Object, 0, len(list))
 	for _, o := range list {
