@@ -72,10 +72,15 @@ func (f *Writer) checkCopy(src *File, rows int, replace map[string]*column.Colum
 // one, else the bytes of src, else the values of src.
 func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGroup, c *column.Column) error {
 	k := src.find(f.schema[i].Name)
-	if c == nil && k >= 0 && src.ours && src.meta.RowGroups[group].Columns[k].MetaData.Codec == f.codec {
-		return f.copyChunk(r, src, group, k, i, g)
+	var old *format.ColumnMetaData // of a chunk that could be copied
+	if k >= 0 && src.ours && src.meta.RowGroups[group].Columns[k].MetaData.Codec == f.codec {
+		old = &src.meta.RowGroups[group].Columns[k].MetaData
 	}
-	if c == nil {
+	switch {
+	case c != nil:
+	case old != nil:
+		return f.copyChunk(r, src, group, k, i, g)
+	default:
 		c = &f.scratch
 		c.Name, c.Type = f.schema[i].Name, f.schema[i].Type
 		if k < 0 {
@@ -86,7 +91,7 @@ func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGro
 	}
 	e, err := f.encoder(0)
 	if err == nil {
-		err = e.encode(c, &f.chunks[0])
+		err = e.encodeLike(old, c, &f.chunks[0])
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	pq "github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"reconcile/internal/column"
 )
@@ -49,6 +50,57 @@ func TestCopyRowGroup(t *testing.T) {
 			t.Fatal(info, err)
 		}
 		checkCopied(t, out.Bytes(), append(want, extra))
+	}
+}
+
+// TestCopyKeepsEncodings replaces numbers: their encoding stays, but for a dictionary
+// that would not pay.
+func TestCopyKeepsEncodings(t *testing.T) {
+	const n = 3000
+	types := []column.Column{{Name: "i", Type: column.Type{ID: column.Int64}}, {Name: "d", Type: column.Type{ID: column.Date}}, {Name: "f", Type: column.Type{ID: column.Double}}}
+	fill := func(value func(i int) int64) *column.Batch {
+		b := &column.Batch{N: n, Cols: append([]column.Column{}, types...)}
+		for i := range n {
+			v := value(i)
+			b.Cols[0].AppendInt(v)
+			b.Cols[1].AppendInt(v % (1 << 20))
+			b.Cols[2].Floats = append(b.Cols[2].Floats, float64(v))
+		}
+		return b
+	}
+	r := seeded(311)
+	some := make([]int64, 40)
+	for i := range some {
+		some[i] = r.Int64N(1 << 53)
+	}
+	kinds := map[string]*column.Batch{
+		"few":     fill(func(int) int64 { return some[r.IntN(len(some))] }),
+		"rising":  fill(func(i int) int64 { return int64(i)*1000 + r.Int64N(900) }),
+		"random":  fill(func(int) int64 { return r.Int64() }),
+		"the one": fill(func(int) int64 { return 7 }),
+	}
+	for from, old := range kinds {
+		for to, b := range kinds {
+			src := open(t, write(t, Options{PageRows: 500}, types, old))
+			var out bytes.Buffer
+			w, err := NewWriter(&out, types, Options{PageRows: 500})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.CopyRowGroup(src, 0, map[string]*column.Column{"i": &b.Cols[0], "d": &b.Cols[1], "f": &b.Cols[2]}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			checkCopied(t, out.Bytes(), []*column.Batch{b})
+			for i, c := range open(t, out.Bytes()).meta.RowGroups[0].Columns {
+				was, is := encodingOf(&src.meta.RowGroups[0].Columns[i].MetaData), encodingOf(&c.MetaData)
+				if few := to == "few" || to == "the one"; was != is && (was != format.RLEDictionary || few) {
+					t.Errorf("column %s: from %s to %s rows the encoding goes from %s to %s", types[i].Name, from, to, was, is)
+				}
+			}
+		}
 	}
 }
 

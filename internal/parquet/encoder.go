@@ -24,6 +24,7 @@ type encoder struct {
 
 	// of the chunk at hand
 	col    *column.Column
+	like   *format.ColumnMetaData // a chunk that it replaces, or nil
 	enc    format.Encoding
 	raw    []byte // a page before compression
 	trial  []byte // a page compressed to learn its size
@@ -89,6 +90,15 @@ func (e *encoder) encode(c *column.Column, out *chunk) error {
 		return fmt.Errorf("column %q: %w", c.Name, err)
 	}
 	return nil
+}
+
+// encodeLike is encode for numbers that replace those of a chunk of ours and differ
+// from them in some rows: its encoding is taken over, for trying all of them costs
+// more than it saves. Texts are encoded as ever.
+func (e *encoder) encodeLike(m *format.ColumnMetaData, c *column.Column, out *chunk) error {
+	e.like = m
+	defer func() { e.like = nil }()
+	return e.encode(c, out)
 }
 
 func (e *encoder) encodeTexts() error {
@@ -174,7 +184,9 @@ func (e *encoder) encodeNumbers() error {
 	if err := e.checkNarrow(); err != nil {
 		return err
 	}
-	e.enc = x.choose(e)
+	if e.enc = encodingOf(e.like); !x.can(e.enc) {
+		e.enc = x.choose(e)
+	}
 	if e.enc == format.RLEDictionary {
 		e.raw = x.appendPlain(e.raw[:0], x.dict)
 		if err := e.dictPage(len(x.dict)); err != nil {

@@ -98,6 +98,34 @@ func (x *numbers) choose(e *encoder) format.Encoding {
 	return enc
 }
 
+// can reports whether the column can have an encoding that one like it has. A
+// dictionary must still pay, and is collected then.
+func (x *numbers) can(enc format.Encoding) bool {
+	switch enc {
+	case format.Plain:
+		return true
+	case format.DeltaBinaryPacked:
+		return x.typ == format.Int64 || x.typ == format.Int32
+	case format.RLEDictionary:
+		return x.typ != format.Boolean && len(x.vals) > 0 && x.distinct()
+	}
+	return false
+}
+
+// encodingOf returns the encoding of the data pages of a chunk that a Writer wrote,
+// RLE, which none has, without a chunk.
+func encodingOf(m *format.ColumnMetaData) format.Encoding {
+	if m == nil {
+		return format.RLE
+	}
+	for _, enc := range m.Encoding { // the levels' and a dictionary page's are listed, too
+		if enc == format.RLEDictionary || enc == format.DeltaBinaryPacked {
+			return enc
+		}
+	}
+	return format.Plain
+}
+
 // distinct collects the distinct values; it gives up and returns false when
 // there are too many for a dictionary to pay.
 func (x *numbers) distinct() bool {
