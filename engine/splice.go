@@ -24,11 +24,12 @@ type splice struct {
 	old    *state.Partition
 	files  []*spliceFile
 	marks  *storedMarks
-	groups []groupPlan // of all files, one after the other
-	extra  []extraRow  // sorted by (raw user, key)
-	apart  bool        // extra rows get a file of their own, but for those that replace others
-	rest   []extraRow  // those that do
-	hides  bool        // the shadow rows change
+	groups []groupPlan  // of all files, one after the other
+	looked column.Batch // what was read of the last of them to decide that
+	extra  []extraRow   // sorted by (raw user, key)
+	apart  bool         // extra rows get a file of their own, but for those that replace others
+	rest   []extraRow   // those that do
+	hides  bool         // the shadow rows change
 	// shadows are the shadow rows, read because they change.
 	shadows []*rows.Chunk
 	// echoed are the shadow rows as those of an echo where nothing else changes
@@ -271,26 +272,19 @@ func (s *splice) write(ctx context.Context, g int) error {
 	return s.data.data.copy(ctx, p.file.rd, p.at, replacing(users, dumps))
 }
 
-// newUsers returns the column of canonical users of a row group.
+// newUsers returns the column of canonical users of a row group. The raw users of
+// the last one, mostly the only one, are at hand.
 func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, error) {
-	var b column.Batch
-	if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: colRawUser, Type: typeInt64}}, &b); err != nil {
-		return nil, err
-	}
-	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Cols[0].Ints}
-	canonAll(c.Ints, s.d.canon)
-	return c, nil
-}
-
-// canonAll turns raw users, of whom equal ones stand together, into canonical ones.
-func canonAll(ids []int64, canon func(int64) int64) {
-	var raw, to int64
-	for i, id := range ids {
-		if i == 0 || id != raw {
-			raw, to = id, canon(id)
+	b := &s.looked
+	if p != &s.groups[len(s.groups)-1] {
+		b = &column.Batch{}
+		if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: colRawUser, Type: typeInt64}}, b); err != nil {
+			return nil, err
 		}
-		ids[i] = to
 	}
+	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Col(colRawUser).Ints}
+	s.d.newMapping.CanonAll(c.Ints)
+	return c, nil
 }
 
 // merge decodes a row group and merges it with the extra rows.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"reconcile/engine/rows"
-	"reconcile/internal/column"
 )
 
 // groupPlan is what becomes of a row group.
@@ -37,14 +36,13 @@ func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
 // changes.
 func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 	base, marked := 0, s.marks.positions()
-	var b column.Batch
 	for _, f := range s.files {
 		at := 0
 		f.lo = len(s.groups)
 		for i, n := range f.rd.Groups() {
 			p := groupPlan{file: f, at: i, base: base, rows: n}
 			base += n
-			least, err := s.look(ctx, &p, &b)
+			least, err := s.look(ctx, &p)
 			if err != nil {
 				return false, err
 			}
@@ -65,8 +63,8 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 }
 
 // look finds out which columns of a row group change, and reads its first row if
-// there are extra rows to be placed around it. b is memory for that.
-func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least *rows.Row, err error) {
+// there are extra rows to be placed around it.
+func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err error) {
 	if p.echoed, err = s.d.echo.holds(ctx, p.file.rd, p.at, dumpOfRows); err != nil {
 		return nil, err
 	}
@@ -78,24 +76,25 @@ func (s *splice) look(ctx context.Context, p *groupPlan, b *column.Batch) (least
 	if !places {
 		want = want[1:]
 	}
+	b := &s.looked
 	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
 		return nil, err
 	}
 	raws := b.Col(colRawUser).Ints
-	p.rekeyed = len(s.d.changed) > 0 && s.rekeys(raws)
+	p.rekeyed = s.d.rekeys(raws)
 	if !places || b.N == 0 {
 		return nil, nil
 	}
 	return &rows.Row{Raw: raws[0], Key: b.Cols[0].Ints[0]}, nil
 }
 
-// rekeys reports whether the canonical user of any of the raw users, of whom
-// equal ones stand together, is another than before.
-func (s *splice) rekeys(raws []int64) bool {
-	for i, raw := range raws {
-		if (i == 0 || raw != raws[i-1]) && s.d.oldMapping.Canon(raw) != s.d.newMapping.Canon(raw) {
-			return true
-		}
+// rekeys reports whether the canonical user of any of the raw users, who are
+// sorted, is another than before.
+func (d *deltaRun) rekeys(raws []int64) bool {
+	if len(raws) == 0 {
+		return false
 	}
-	return false
+	from, _ := slices.BinarySearch(d.changed, raws[0])
+	changed := ascending{d.changed[from:]}
+	return slices.ContainsFunc(raws, changed.has)
 }

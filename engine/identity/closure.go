@@ -64,6 +64,47 @@ func (c *Closure) Canon(raw int64) int64 {
 	return raw
 }
 
+// CanonAll turns raw ids into the canonical ones. It takes the less the more of
+// them stand in ascending order, equal ones together.
+func (c *Closure) CanonAll(ids []int64) {
+	if c == nil || len(ids) == 0 {
+		return
+	}
+	at := 0 // every pair before it has a smaller id than raw
+	raw, to := ids[0], c.Canon(ids[0])
+	for i, id := range ids {
+		if id != raw {
+			if id < raw {
+				at = 0
+			}
+			at = c.seek(at, id)
+			raw, to = id, id
+			if at < len(c.pairs) && c.pairs[at].Raw == id {
+				to = c.pairs[at].Canon
+			}
+		}
+		ids[i] = to
+	}
+}
+
+// seek returns the first place from at on whose raw id is not less than id. It is
+// fast where that is near.
+func (c *Closure) seek(at int, id int64) int {
+	end, step := at, 1
+	for end < len(c.pairs) && c.pairs[end].Raw < id {
+		at, end = end+1, end+step
+		step *= 2
+	}
+	for end = min(end, len(c.pairs)); at < end; {
+		if mid := int(uint(at+end) >> 1); c.pairs[mid].Raw < id {
+			at = mid + 1
+		} else {
+			end = mid
+		}
+	}
+	return at
+}
+
 // Members returns every id whose canonical id is canon, ascending: canon itself
 // and the raw ids that map to it. It is empty if canon stands for another id.
 // The slice is the caller's. The first call, of a Closure, sorts its pairs.

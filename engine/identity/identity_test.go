@@ -145,6 +145,7 @@ func checkClosure(t *testing.T, name string, w *world, c *Closure) {
 			t.Fatalf("%s: members(%d) = %v, want %v", name, id, got, want)
 		}
 	}
+	checkCanonAll(t, name, w, c)
 	n, last := 0, int64(math.MinInt64)
 	for raw, canon := range c.Each() {
 		if raw == canon || n > 0 && raw <= last || c.Canon(raw) != canon {
@@ -154,6 +155,31 @@ func checkClosure(t *testing.T, name string, w *world, c *Closure) {
 	}
 	if n != moved || c.Len() != moved {
 		t.Fatalf("%s: %d pairs, Len %d, want %d", name, n, c.Len(), moved)
+	}
+}
+
+// checkCanonAll asks for all ids at once: in order and repeated, and in any order.
+func checkCanonAll(t *testing.T, name string, w *world, c *Closure) {
+	t.Helper()
+	var ids []int64
+	for i, id := range w.universe() {
+		for range i%3 + 1 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	for shuffled := range 2 {
+		if shuffled > 0 {
+			rng := rand.New(rand.NewPCG(uint64(len(ids)), 2))
+			rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+		}
+		got := slices.Clone(ids)
+		c.CanonAll(got)
+		for i, id := range ids {
+			if got[i] != w.canon(id) {
+				t.Fatalf("%s: all of %v become %v: %d is to be %d", name, ids, got, id, w.canon(id))
+			}
+		}
 	}
 }
 
