@@ -71,9 +71,8 @@ type keptCursor struct {
 	masks map[string][]byte // new masks, by column
 	only  *ascending        // raw users whose rows alone are wanted; nil for all
 
-	users, group column.Batch // of a row group of which some rows are wanted
-	picks        []column.Pick
-	g            column.Gatherer
+	users column.Batch // of a row group of which some rows are wanted
+	rows  []uint32     // these
 }
 
 func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
@@ -115,30 +114,22 @@ func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 		if err := o.pq.ReadRowGroup(group, o.want[:1], &c.users); err != nil {
 			return nil, o.broken(err)
 		}
-		c.picks = c.picks[:0]
+		c.rows = c.rows[:0]
 		for i, raw := range c.users.Cols[0].Ints {
 			if c.only.has(raw) {
-				c.picks = append(c.picks, column.Pick{Row: uint32(i)})
+				c.rows = append(c.rows, uint32(i))
 			}
 		}
-		if len(c.picks) == 0 {
+		if len(c.rows) == 0 {
 			continue
 		}
-		if err := o.pq.ReadRowGroup(group, o.want, &c.group); err != nil {
+		b := &column.Batch{}
+		if err := o.pq.ReadRows(group, c.rows, o.want, b); err != nil {
 			return nil, o.broken(err)
 		}
-		return c.picked(), nil
+		return b, nil
 	}
 	return nil, nil
-}
-
-// picked copies the picked rows of the group, whose memory is used again.
-func (c *keptCursor) picked() *column.Batch {
-	b := &column.Batch{N: len(c.picks), Cols: slices.Clone(c.rd.want)}
-	for i := range b.Cols {
-		c.g.Column(&b.Cols[i], []*column.Column{&c.group.Cols[i]}, c.picks)
-	}
-	return b
 }
 
 // maskNotes takes out of the notes what the schema masks.

@@ -85,7 +85,7 @@ func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGro
 		c.Name, c.Type = f.schema[i].Name, f.schema[i].Type
 		if k < 0 {
 			c.Make(int(g.NumRows))
-		} else if err := src.readColumn(r, group, k, c); err != nil {
+		} else if err := src.readColumn(r, group, nil, k, c); err != nil {
 			return err
 		}
 	}

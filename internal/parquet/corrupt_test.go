@@ -25,7 +25,8 @@ func smallFile(t testing.TB, comp string) ([]byte, []*column.Batch) {
 	return write(t, Options{Compression: comp, PageRows: 24}, cols, batches...), batches
 }
 
-// readAll reads a file whole and reports the first error.
+// readAll reads a file whole and reports the first error. What can be read can be
+// read in part, too.
 func readAll(data []byte) ([]*column.Batch, error) {
 	f, err := Open(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -33,9 +34,17 @@ func readAll(data []byte) ([]*column.Batch, error) {
 	}
 	var all []*column.Batch
 	for g := range f.RowGroups() {
-		var b column.Batch
+		var b, some column.Batch
+		rows := someRows(f.GroupRows(g), 3)
+		partly := f.ReadRows(g, rows, nil, &some)
 		if err := f.ReadRowGroup(g, nil, &b); err != nil {
 			return nil, err
+		}
+		if partly == nil {
+			partly = same([]*column.Batch{&some}, []*column.Batch{picked(&b, rows)})
+		}
+		if partly != nil {
+			panic(fmt.Sprintf("some rows of row group %d, all of which can be read: %v", g, partly))
 		}
 		all = append(all, &b)
 	}

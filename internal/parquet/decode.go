@@ -30,7 +30,9 @@ func (d *columnReader) dictPage(h *format.DictionaryPageHeader, page []byte) err
 		return errPlain
 	}
 	if d.c.Type.Kind() == column.KindBytes {
-		d.r.codes = roomOf(d.r.codes, d.entries)
+		if d.r.codes = roomOf(d.r.codes, d.entries); d.some {
+			return d.splitDict(page)
+		}
 		return d.addTexts(d.r.codes, page)
 	}
 	d.r.nums = roomOf(d.r.nums, d.entries)
@@ -127,7 +129,7 @@ func (d *columnReader) numbers(n int, null []bool, present int, enc format.Encod
 	ints := c.Type.Kind() == column.KindInt64
 	var vals []int64
 	if ints && null == nil {
-		vals = c.Ints[d.done : d.done+n]
+		vals = c.Ints[d.out : d.out+n]
 	} else {
 		d.r.vals = roomOf(d.r.vals, present)
 		vals = d.r.vals
@@ -137,9 +139,9 @@ func (d *columnReader) numbers(n int, null []bool, present int, enc format.Encod
 	}
 	switch {
 	case !ints:
-		spreadFloats(c.Floats[d.done:d.done+n], vals, null)
+		spreadFloats(c.Floats[d.out:d.out+n], vals, null)
 	case null != nil:
-		spread(c.Ints[d.done:d.done+n], vals, null)
+		spread(c.Ints[d.out:d.out+n], vals, null)
 	}
 	return nil
 }
@@ -168,18 +170,18 @@ func (d *columnReader) markNulls(n int, null []bool) {
 		return
 	}
 	if c.Null == nil {
-		if cap(d.spare) < d.rows {
-			d.spare = make([]bool, 0, d.rows)
+		if cap(d.spare) < d.want {
+			d.spare = make([]bool, 0, d.want)
 		}
-		c.Null = d.spare[:d.done]
+		c.Null = d.spare[:d.out]
 		clear(c.Null)
 	}
 	if null != nil {
 		c.Null = append(c.Null, null...)
 		return
 	}
-	c.Null = c.Null[:d.done+n]
-	clear(c.Null[d.done:])
+	c.Null = c.Null[:d.out+n]
+	clear(c.Null[d.out:])
 }
 
 // values decodes numbers, doubles as their bits.

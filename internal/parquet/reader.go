@@ -19,6 +19,7 @@ type reader struct {
 	nums  []int64  // dictionary entries
 	vals  []int64
 	null  []bool
+	pick  picker
 	comp  decompressor
 }
 
@@ -27,6 +28,11 @@ type reader struct {
 // file lacks comes out all null, one of another type is an error. What dst
 // held is lost, its memory is used again. Nothing in dst refers to the file.
 func (f *File) ReadRowGroup(group int, want []column.Column, dst *column.Batch) error {
+	return f.readRows(group, nil, want, dst)
+}
+
+// readRows reads all rows of a row group if rows is nil.
+func (f *File) readRows(group int, rows []uint32, want []column.Column, dst *column.Batch) error {
 	if group < 0 || group >= len(f.meta.RowGroups) {
 		return fmt.Errorf("row group %d of a Parquet file that has %d", group, len(f.meta.RowGroups))
 	}
@@ -38,7 +44,9 @@ func (f *File) ReadRowGroup(group int, want []column.Column, dst *column.Batch) 
 		r = new(reader)
 	}
 	defer f.readers.Put(r)
-	dst.N = f.GroupRows(group)
+	if dst.N = f.GroupRows(group); rows != nil {
+		dst.N = len(rows)
+	}
 	dst.Cols = resize(dst.Cols, len(want))
 	for k := range want {
 		c := &dst.Cols[k]
@@ -51,7 +59,7 @@ func (f *File) ReadRowGroup(group int, want []column.Column, dst *column.Batch) 
 		if c.Type != f.cols[i].Type {
 			return fmt.Errorf("column %q is %s in the Parquet file, not %s", c.Name, f.cols[i].Type, c.Type)
 		}
-		if err := f.readColumn(r, group, i, c); err != nil {
+		if err := f.readColumn(r, group, rows, i, c); err != nil {
 			return fmt.Errorf("reading Parquet row group %d, column %q: %w", group, c.Name, err)
 		}
 	}
@@ -67,15 +75,18 @@ func resize(cols []column.Column, n int) []column.Column {
 	return cols[:n]
 }
 
-func (f *File) readColumn(r *reader, group, i int, c *column.Column) error {
+func (f *File) readColumn(r *reader, group int, rows []uint32, i int, c *column.Column) error {
 	m := &f.meta.RowGroups[group].Columns[i].MetaData
 	at, size := chunkPlace(m)
 	r.chunk = room(r.chunk, int(size))
 	if err := readAt(f.r, r.chunk, at); err != nil {
 		return err
 	}
-	d := columnReader{r: r, m: m, c: c, rest: r.chunk, rows: f.GroupRows(group), ours: f.ours,
+	d := columnReader{r: r, m: m, c: c, rest: r.chunk, rows: f.GroupRows(group), want: f.GroupRows(group), ours: f.ours,
 		optional: f.meta.Schema[i+1].RepetitionType.V == format.Optional}
+	if rows != nil {
+		d.some, d.picks, d.want = true, rows, len(rows)
+	}
 	d.begin()
 	for d.done < d.rows || len(d.rest) > 0 {
 		here := at + size - int64(len(d.rest))
@@ -93,7 +104,11 @@ type columnReader struct {
 	c        *column.Column
 	rest     []byte // what of the chunk is not yet read
 	rows     int
-	done     int // rows decoded
+	done     int // rows decoded or passed over
+	want     int // rows that the column will have
+	out      int // those that it has
+	some     bool
+	picks    []uint32 // with some: the rows that are wanted and not decoded yet
 	ours     bool
 	optional bool
 	hasDict  bool
@@ -104,7 +119,7 @@ type columnReader struct {
 func (d *columnReader) begin() {
 	d.spare = d.c.Null[:0]
 	d.c.Reset()
-	switch n := d.rows; d.c.Type.Kind() {
+	switch n := d.want; d.c.Type.Kind() {
 	case column.KindBytes:
 		d.c.Codes = roomOf(d.c.Codes, n)
 	case column.KindInt64:
@@ -150,6 +165,10 @@ func (d *columnReader) page() error {
 	if err != nil {
 		return err
 	}
+	if d.some && h.Type == format.DataPage && h.DataPageHeader.Valid && d.skips(int(h.DataPageHeader.V.NumValues)) {
+		d.rest = d.rest[size:]
+		return nil
+	}
 	page, err := d.r.comp.decode(d.r.body, body, d.m.Codec, int(h.UncompressedPageSize))
 	if err != nil {
 		return err
@@ -185,12 +204,18 @@ func (d *columnReader) dataPage(h *format.DataPageHeader, page []byte) error {
 		null = nil
 	}
 	var err error
-	if d.c.Type.Kind() == column.KindBytes {
-		err = d.texts(d.c.Codes[d.done:d.done+n], null, present, h.Encoding, page)
-	} else {
+	k := n
+	switch {
+	case d.some:
+		k = d.nextPicks(n)
+		err = d.pickPage(k, null, present, h.Encoding, page)
+		d.picks = d.picks[k:]
+	case d.c.Type.Kind() == column.KindBytes:
+		err = d.texts(d.c.Codes[d.out:d.out+n], null, present, h.Encoding, page)
+	default:
 		err = d.numbers(n, null, present, h.Encoding, page)
 	}
-	d.done += n
+	d.done, d.out = d.done+n, d.out+k
 	return err
 }
 
