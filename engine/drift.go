@@ -10,10 +10,10 @@ import (
 	"reconcile/state"
 )
 
-// digester is what a sink can do beyond its interface: tell the digest of a
-// file, lower-case hex SHA-256.
+// digester is what a sink can do beyond its interface: tell the digest of a file, of
+// the kind of one that is known.
 type digester interface {
-	Digest(ctx context.Context, path string) (string, error)
+	Digest(ctx context.Context, path, like string) (string, error)
 }
 
 // planDrift compares what the sinks hold with what the state says they do. A
@@ -126,9 +126,9 @@ func foldersOf(t *TablePlan) []place {
 	return out
 }
 
-// take accounts for a file. It returns the digest and the pin of what is there
-// if the pin is another one than was known, and whether anything is there.
-func (l *listing) take(ctx context.Context, path, pin string) (digest, now string, there bool, err error) {
+// take accounts for a file of which digest and pin are known. It returns those of what
+// is there if the pin is another one, and whether anything is there.
+func (l *listing) take(ctx context.Context, path, known, pin string) (digest, now string, there bool, err error) {
 	if l.same {
 		return "", pin, true, nil
 	}
@@ -145,7 +145,7 @@ func (l *listing) take(ctx context.Context, path, pin string) (digest, now strin
 	if !ok {
 		return "", "", true, fmt.Errorf("%s: the sink cannot tell whether it changed", path)
 	}
-	digest, err = d.Digest(ctx, path)
+	digest, err = d.Digest(ctx, path, known)
 	return digest, obj.Pin, true, err
 }
 
@@ -158,7 +158,7 @@ func (l *listing) find(path string) (int, bool) {
 
 // compare checks one file against the listing.
 func (t *TablePlan) compare(ctx context.Context, l *listing, f *state.File) error {
-	digest, pin, there, err := l.take(ctx, f.Path, f.Pin)
+	digest, pin, there, err := l.take(ctx, f.Path, f.Digest, f.Pin)
 	switch {
 	case err != nil:
 		return err
@@ -211,7 +211,7 @@ func (t *TablePlan) diffDrift(d *ConfigDiff) {
 
 // repin makes a removal one of what is there now.
 func (l *listing) repin(ctx context.Context, s *state.Step) error {
-	digest, pin, there, err := l.take(ctx, s.Path, s.BeforePin)
+	digest, pin, there, err := l.take(ctx, s.Path, s.Before, s.BeforePin)
 	if err == nil && there && pin != s.BeforePin {
 		s.Before, s.BeforePin = digest, pin
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/zeebo/xxh3"
 
 	"reconcile/internal/failpoint"
 )
@@ -32,7 +33,7 @@ func (b *killBed) digest(path string) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	sum := sha256.Sum256(data)
+	sum := xxh3.Hash128(data).Bytes()
 	return hex.EncodeToString(sum[:])
 }
 

@@ -25,8 +25,7 @@ type Object struct {
 	Pin  string
 }
 
-// File is a file that was written: Digest is the lower-case hex SHA-256 of its
-// bytes.
+// File is a file that was written. Digest is that of its bytes, see NewDigest.
 type File struct {
 	Path   string
 	Size   int64

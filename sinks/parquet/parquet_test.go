@@ -2,6 +2,8 @@ package parquet_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -267,6 +269,63 @@ func TestPinSparesReading(t *testing.T) {
 	step.BeforePin = o.Pin
 	if _, err := s.Publish(ctx, step); err != nil {
 		t.Errorf("with its pin: %v", err)
+	}
+}
+
+// TestOldDigests publishes over a file, and removes one, of which a digest of earlier
+// versions is known.
+func TestOldDigests(t *testing.T) {
+	s, store, _ := open(t, parquet.Options{})
+	old := func(key string) string {
+		data, _, err := blob.ReadAll(ctx, store, key, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:])
+	}
+	move := func(name, before string) sinks.Step {
+		w, err := s.Stage(ctx, "a", name, sinks.FileSpec{Columns: cols()})
+		if err == nil {
+			err = w.Write(ctx, batch(0, len(name)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sinks.Step{Staged: f.Path, Path: "t/f.parquet", Before: before, After: f.Digest, Size: f.Size}
+	}
+	steps := []func() sinks.Step{
+		func() sinks.Step { return move("1", "") },
+		func() sinks.Step { return move("22", old("t/f.parquet")) },
+		func() sinks.Step { // as a list of an earlier version has it
+			st := move("333", old("t/f.parquet"))
+			st.After = old(st.Staged)
+			return st
+		},
+		func() sinks.Step { return sinks.Step{Path: "t/f.parquet", Before: old("t/f.parquet")} },
+	}
+	for i, step := range steps {
+		st := step()
+		for again := range 2 {
+			if _, err := s.Publish(ctx, st); err != nil {
+				t.Fatalf("step %d, %d times done: %v", i, again, err)
+			}
+		}
+		if st.Staged == "" {
+			continue
+		}
+		for _, like := range []string{old(st.Path), st.After} {
+			got, err := s.(interface {
+				Digest(ctx context.Context, key, like string) (string, error)
+			}).Digest(ctx, st.Path, like)
+			if err != nil || got != like {
+				t.Errorf("step %d: digest %s, want %s; %v", i, got, like, err)
+			}
+		}
 	}
 }
 

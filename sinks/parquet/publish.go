@@ -2,12 +2,12 @@ package parquet
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
+	"slices"
 
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
@@ -73,14 +73,14 @@ func (s *sink) move(ctx context.Context, st sinks.Step) (o blob.Object, err erro
 	}
 	cond := blob.Absent()
 	if dest != nil {
-		held, digest, err := s.held(ctx, st, *dest)
+		held, digests, err := s.held(ctx, st, *dest)
 		if err != nil {
 			return o, err
 		}
-		switch digest {
-		case st.Before:
+		switch {
+		case slices.Contains(digests, st.Before):
 			cond = blob.Match(held.Pin)
-		case st.After:
+		case slices.Contains(digests, st.After):
 			return held, nil
 		default:
 			return o, s.drift(st.Path, "it holds neither what was there nor what should be")
@@ -109,8 +109,8 @@ func (s *sink) rename(ctx context.Context, st sinks.Step, cond blob.Cond) (blob.
 // destination holds the new content.
 func (s *sink) moved(ctx context.Context, st sinks.Step, staged, dest *blob.Object) (blob.Object, error) {
 	if dest != nil && dest.Size == st.Size {
-		o, digest, err := s.digest(ctx, st.Path)
-		if err != nil || digest == st.After {
+		o, digests, err := s.digests(ctx, st.Path, st.After)
+		if err != nil || slices.Contains(digests, st.After) {
 			return o, err
 		}
 	}
@@ -128,11 +128,11 @@ func (s *sink) remove(ctx context.Context, st sinks.Step) error {
 		return err
 	}
 	if dest != nil {
-		held, digest, err := s.held(ctx, st, *dest)
+		held, digests, err := s.held(ctx, st, *dest)
 		if err != nil {
 			return err
 		}
-		if digest != st.Before {
+		if !slices.Contains(digests, st.Before) {
 			return s.drift(st.Path, "it does not hold what was there")
 		}
 		if err := failpoint.Hit(ctx, failpoint.PublishRemoveBefore); err != nil {
@@ -152,39 +152,52 @@ func (s *sink) remove(ctx context.Context, st sinks.Step) error {
 	return s.store.Prune(ctx, blob.Dir(st.Path), "")
 }
 
-// held returns the digest of what stands at the step's path, and the object that
-// it is of. A pin that matches spares the reading.
-func (s *sink) held(ctx context.Context, st sinks.Step, dest blob.Object) (blob.Object, string, error) {
+// held returns the digests of what stands at the step's path, of the kinds that the
+// step has, and the object that they are of. A pin that matches spares the reading.
+func (s *sink) held(ctx context.Context, st sinks.Step, dest blob.Object) (blob.Object, []string, error) {
 	if st.Before != "" && st.BeforePin != "" && dest.Pin == st.BeforePin {
-		return dest, st.Before, nil
+		return dest, []string{st.Before}, nil
 	}
-	return s.digest(ctx, st.Path)
+	return s.digests(ctx, st.Path, st.Before, st.After)
 }
 
-// Digest returns the lower-case hex SHA-256 of a file's bytes.
-func (s *sink) Digest(ctx context.Context, key string) (string, error) {
-	_, digest, err := s.digest(ctx, key)
-	return digest, err
+// Digest returns the digest of a file's bytes that is of the kind of like.
+func (s *sink) Digest(ctx context.Context, key, like string) (string, error) {
+	_, digests, err := s.digests(ctx, key, like)
+	if err != nil {
+		return "", err
+	}
+	return digests[0], nil
 }
 
-// digest reads a whole file.
-func (s *sink) digest(ctx context.Context, key string) (o blob.Object, digest string, err error) {
+// digests reads a whole file and returns its digests of the kinds of like.
+func (s *sink) digests(ctx context.Context, key string, like ...string) (o blob.Object, digests []string, err error) {
 	h, err := s.store.Open(ctx, key)
 	if err != nil {
-		return o, "", err
+		return o, nil, err
 	}
 	defer h.Close()
 	o = h.Object()
-	sum := sha256.New()
+	var sums []hash.Hash
+	var all []io.Writer
+	for _, d := range like {
+		sum := sinks.NewDigestLike(d)
+		if !slices.ContainsFunc(sums, func(x hash.Hash) bool { return x.Size() == sum.Size() }) {
+			sums, all = append(sums, sum), append(all, sum)
+		}
+	}
 	r := readerWithContext{ctx, io.NewSectionReader(h, 0, o.Size)}
-	n, err := io.CopyBuffer(sum, r, make([]byte, 1<<20))
+	n, err := io.CopyBuffer(io.MultiWriter(all...), r, make([]byte, 1<<20))
 	if err == nil && n != o.Size {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return o, "", fmt.Errorf("read %s: %w", s.place(key), err)
+		return o, nil, fmt.Errorf("read %s: %w", s.place(key), err)
 	}
-	return o, hex.EncodeToString(sum.Sum(nil)), nil
+	for _, sum := range sums {
+		digests = append(digests, sinks.DigestText(sum))
+	}
+	return o, digests, nil
 }
 
 type readerWithContext struct {

@@ -3,8 +3,6 @@ package parquet
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
@@ -36,7 +34,7 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sha256.New(), o: s.o}
+	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sinks.NewDigest(), o: s.o}
 	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 256<<10)
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
 		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool, Parallel: spec.Parallel,
@@ -160,7 +158,7 @@ func (w *writer) Close() (sinks.File, error) {
 	if o.Size != foot.Bytes {
 		return sinks.File{}, fmt.Errorf("write %s: it has %d bytes after %d were written", w.path, o.Size, foot.Bytes)
 	}
-	return sinks.File{Path: w.path, Size: o.Size, Rows: foot.Rows, Digest: hex.EncodeToString(w.sum.Sum(nil))}, nil
+	return sinks.File{Path: w.path, Size: o.Size, Rows: foot.Rows, Digest: sinks.DigestText(w.sum)}, nil
 }
 
 // Abort removes what was written.

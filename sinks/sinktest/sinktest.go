@@ -3,7 +3,6 @@ package sinktest
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zeebo/xxh3"
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
@@ -161,7 +162,7 @@ func digestOf(data []byte) string {
 	if data == nil {
 		return ""
 	}
-	sum := sha256.Sum256(data)
+	sum := xxh3.Hash128(data).Bytes()
 	return hex.EncodeToString(sum[:])
 }
 
