@@ -128,7 +128,7 @@ type bucket struct {
 }
 
 func newBuckets(n int) *buckets {
-	b := bits.Len(uint(2*n)) + 1
+	b := bits.Len(uint(2 * n)) // a quarter to half of the slots will be in use
 	return &buckets{slots: make([]bucket, 1<<b), shift: 64 - b}
 }
 

@@ -28,11 +28,8 @@ func (f *Writer) CopyRowGroup(src *File, group int, replace map[string]*column.C
 	if err := f.checkCopy(src, src.GroupRows(group), replace); err != nil {
 		return err
 	}
-	r, _ := src.readers.Get().(*reader)
-	if r == nil {
-		r = new(reader)
-	}
-	defer src.readers.Put(r)
+	r := readers.Get().(*reader)
+	defer readers.Put(r)
 	g := f.newGroup(src.GroupRows(group))
 	for i := range f.schema {
 		if err := f.copyColumn(r, src, group, i, g, replace[f.schema[i].Name]); err != nil {

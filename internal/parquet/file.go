@@ -23,7 +23,6 @@ type File struct {
 	entries map[string]string
 	ours    bool // written by this package: every page has a checksum
 
-	readers sync.Pool // of *reader
 	indexes func() (indexRegion, error)
 }
 

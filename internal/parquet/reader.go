@@ -4,11 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"reconcile/internal/column"
 )
+
+// readers holds a *reader for each read under way at a time, of whatever file: many
+// files are opened to be read once.
+var readers = sync.Pool{New: func() any { return new(reader) }}
 
 // reader is the scratch memory of reading; one goroutine may use it at a time.
 type reader struct {
@@ -39,11 +44,8 @@ func (f *File) readRows(group int, rows []uint32, want []column.Column, dst *col
 	if want == nil {
 		want = f.cols
 	}
-	r, _ := f.readers.Get().(*reader)
-	if r == nil {
-		r = new(reader)
-	}
-	defer f.readers.Put(r)
+	r := readers.Get().(*reader)
+	defer readers.Put(r)
 	if dst.N = f.GroupRows(group); rows != nil {
 		dst.N = len(rows)
 	}

@@ -45,6 +45,8 @@ type sink struct {
 	store blob.Store
 	o     Options
 	pool  pq.Pool
+	// buffers are those of writers that were closed.
+	buffers sync.Pool
 	// own serialises what writes directly below _reconcile/: a sweep there must
 	// not meet a write under way.
 	own sync.Mutex

@@ -34,8 +34,8 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sinks.NewDigest(), o: s.o}
-	w.buf = bufio.NewWriterSize(io.MultiWriter(w.sum, obj), 256<<10)
+	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sinks.NewDigest(), s: s}
+	w.buf = s.buffer(io.MultiWriter(w.sum, obj))
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
 		Compression: s.o.Compression, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool, Parallel: spec.Parallel,
 	})
@@ -47,6 +47,15 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	return w, nil
 }
 
+// buffer returns a buffer in front of w.
+func (s *sink) buffer(w io.Writer) *bufio.Writer {
+	if b, _ := s.buffers.Get().(*bufio.Writer); b != nil {
+		b.Reset(w)
+		return b
+	}
+	return bufio.NewWriterSize(w, 256<<10)
+}
+
 // writer collects rows into row groups and writes these.
 type writer struct {
 	ctx   context.Context // of Stage; covers the whole file
@@ -56,7 +65,7 @@ type writer struct {
 	buf   *bufio.Writer
 	file  *pq.Writer
 	group *group
-	o     Options
+	s     *sink
 	part  column.Batch // the rows of one row group inside a larger batch
 }
 
@@ -70,9 +79,9 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if n := b.N - from; w.group.rows.N == 0 && n >= w.o.RowGroup/8 {
-			if n >= w.o.RowGroup+w.o.RowGroup/2 { // the rest makes a row group, too
-				n = w.o.RowGroup
+		if n := b.N - from; w.group.rows.N == 0 && n >= w.s.o.RowGroup/8 {
+			if n >= w.s.o.RowGroup+w.s.o.RowGroup/2 { // the rest makes a row group, too
+				n = w.s.o.RowGroup
 			}
 			if err := w.emit(slice(&w.part, b, from, n)); err != nil {
 				return err
@@ -80,10 +89,10 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 			from += n
 			continue
 		}
-		n := min(b.N-from, w.o.RowGroup-w.group.rows.N)
+		n := min(b.N-from, w.s.o.RowGroup-w.group.rows.N)
 		w.group.add(b, from, n)
 		from += n
-		if w.group.rows.N >= w.o.RowGroup || w.group.memory() > w.o.RowGroupBytes {
+		if w.group.rows.N >= w.s.o.RowGroup || w.group.memory() > w.s.o.RowGroupBytes {
 			if err := w.flush(); err != nil {
 				return err
 			}
@@ -148,6 +157,9 @@ func (w *writer) Close() (sinks.File, error) {
 	if err != nil {
 		return sinks.File{}, fmt.Errorf("write %s: %w", w.path, err)
 	}
+	w.buf.Reset(nil)
+	w.s.buffers.Put(w.buf)
+	w.buf = nil
 	if err := failpoint.Hit(w.ctx, failpoint.StageClose); err != nil {
 		return sinks.File{}, err
 	}
