@@ -2,6 +2,7 @@ package identity
 
 import (
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
 	"sort"
@@ -17,6 +18,9 @@ type Pair struct{ Raw, Canon int64 }
 type Closure struct {
 	pairs []Pair // Raw != Canon, ascending by Raw
 	byRaw finder
+
+	hinted sync.Once // guards the making of what only CanonAll needs
+	hints  hints
 
 	once    sync.Once // guards the making of what only Members needs
 	order   []uint32  // places in pairs, ascending by Canon, then Raw
@@ -67,19 +71,22 @@ func (c *Closure) Canon(raw int64) int64 {
 // CanonAll turns raw ids into the canonical ones. It takes the less the more of
 // them stand in ascending order, equal ones together.
 func (c *Closure) CanonAll(ids []int64) {
-	if c == nil || len(ids) == 0 {
+	if c.Len() == 0 || len(ids) == 0 {
 		return
 	}
-	at := 0 // every pair before it has a smaller id than raw
+	c.hinted.Do(func() { c.hints = newHints(c.pairs) })
+	at, sought := 0, int64(math.MinInt64) // every pair before at has a smaller id than sought
 	raw, to := ids[0], c.Canon(ids[0])
 	for i, id := range ids {
-		if id != raw {
-			if id < raw {
+		if id == raw {
+			ids[i] = to
+			continue
+		}
+		if raw, to = id, id; c.hints.has(id) {
+			if id < sought {
 				at = 0
 			}
-			at = c.seek(at, id)
-			raw, to = id, id
-			if at < len(c.pairs) && c.pairs[at].Raw == id {
+			if at, sought = c.seek(at, id), id; at < len(c.pairs) && c.pairs[at].Raw == id {
 				to = c.pairs[at].Canon
 			}
 		}
