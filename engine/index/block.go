@@ -76,8 +76,8 @@ type blockDecoder struct {
 }
 
 // decode returns the entries of a block of a run of that version, valid until the
-// next call.
-func (b *blockDecoder) decode(data []byte, k blockInfo, version byte) ([]Entry, error) {
+// next call: all of them, or those of some users, who are ascending, if only is not nil.
+func (b *blockDecoder) decode(data []byte, k blockInfo, version byte, only []int64) ([]Entry, error) {
 	if checksum(data) != k.sum {
 		return nil, damaged("checksum of a block")
 	}
@@ -97,16 +97,16 @@ func (b *blockDecoder) decode(data []byte, k blockInfo, version byte) ([]Entry, 
 	if cap(b.entries) < n {
 		b.entries = make([]Entry, n, max(n, 4096))
 	}
-	b.entries = b.entries[:n]
-	if !decodePlaces(b.entries, b.raws, &d, hashes) || d.bad || len(d.b) > 0 {
+	entries, ok := decodePlaces(b.entries[:0], n, b.raws, only, &d, hashes)
+	if !ok || d.bad || len(d.b) > 0 {
 		return nil, damaged("content of a block")
 	}
 	if version == 1 { // hashes had 32 bits
-		for i := range b.entries {
-			b.entries[i].Hash >>= 32 - HashBits
+		for i := range entries {
+			entries[i].Hash >>= 32 - HashBits
 		}
 	}
-	return b.entries, nil
+	return entries, nil
 }
 
 // hashes are those of a block, one after the other.
@@ -145,31 +145,38 @@ func (b *blockDecoder) users(d *decoder, k blockInfo) error {
 	return nil
 }
 
-// decodePlaces fills dst from the counts, partitions and hashes of a block and
-// reports whether they make an ascending list.
-func decodePlaces(dst []Entry, raws []int64, counts *decoder, all hashes) bool {
+// decodePlaces appends to dst the entries that n counts, partitions and hashes of a
+// block make, and reports whether these are an ascending list. Those of users who are
+// not wanted are passed over.
+func decodePlaces(dst []Entry, n int, raws []int64, only []int64, counts *decoder, h hashes) ([]Entry, bool) {
 	parts := *counts
-	for range raws {
-		parts.uvarint()
-	}
-	i := 0
+	parts.skip(len(raws))
+	all, i := only == nil, 0
 	for _, raw := range raws {
-		n := counts.uvarint()
-		if n == 0 || n > uint64(len(dst)-i) {
-			return false
+		mine := counts.uvarint()
+		if mine == 0 || mine > uint64(n-i) {
+			return nil, false
+		}
+		for len(only) > 0 && only[0] < raw {
+			only = only[1:]
+		}
+		if !all && (len(only) == 0 || only[0] != raw) {
+			parts.skip(int(mine))
+			i += int(mine)
+			continue
 		}
 		part, place := uint64(0), uint64(0)
-		for k := range n {
+		for k := range mine {
 			part += parts.uvarint()
-			e := Entry{Raw: raw, Part: uint32(part), Hash: all.at(i)}
+			e := Entry{Raw: raw, Part: uint32(part), Hash: h.at(i)}
 			if part>>32 != 0 || k > 0 && e.place() <= place {
-				return false
+				return nil, false
 			}
 			place = e.place()
-			dst[i] = e
+			dst = append(dst, e)
 			i++
 		}
 	}
 	*counts = parts
-	return i == len(dst)
+	return dst, i == n
 }

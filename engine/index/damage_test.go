@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -134,11 +135,18 @@ func FuzzBlock(f *testing.F) {
 	}
 	data, k := b.finish(nil)
 	f.Add(data, int64(1), int64(6), k.entries)
+	for raw := range int64(40) {
+		for part := range raw % 13 {
+			b.add(Entry{raw, uint32(part * part * part * 17), uint32(raw)})
+		}
+	}
+	data, k = b.finish(nil)
+	f.Add(data, k.first, k.last, k.entries)
 	f.Add([]byte{4, 1, 1, 0, 1, 2, 3, 4}, int64(5), int64(5), uint32(1))
 	f.Fuzz(func(t *testing.T, data []byte, first, last int64, n uint32) {
 		k := blockInfo{first: first, last: last, entries: n, sum: checksum(data)}
 		var d blockDecoder
-		got, err := d.decode(data, k, 2)
+		got, err := d.decode(data, k, 2, nil)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Fatal(err)
@@ -147,6 +155,14 @@ func FuzzBlock(f *testing.F) {
 		}
 		if len(got) != int(n) || !slices.IsSortedFunc(got, Compare) {
 			t.Fatalf("%d entries of %d, or not sorted", len(got), n)
+		}
+		want := slices.DeleteFunc(slices.Clone(got), func(e Entry) bool { return e.Raw%2 == 0 })
+		only := []int64{math.MinInt64}
+		for _, e := range want {
+			only = append(only, e.Raw)
+		}
+		if got, err = d.decode(data, k, 2, slices.Compact(only)); err != nil || !slices.Equal(got, want) {
+			t.Fatalf("of some users %v, want %v; %v", got, want, err)
 		}
 	})
 }

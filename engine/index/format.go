@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"math/bits"
 )
 
 // The stored form of a run, integers little-endian:
@@ -222,6 +223,20 @@ func (d *decoder) uvarint() uint64 {
 	}
 	d.b = d.b[n:]
 	return v
+}
+
+// skip passes over n uvarints.
+func (d *decoder) skip(n int) {
+	const ends = 0x8080808080808080 // the bits that all bytes of a number but the last have
+	for ; n >= 8 && len(d.b) >= 8; d.b = d.b[8:] {
+		n -= bits.OnesCount64(^binary.LittleEndian.Uint64(d.b) & ends)
+	}
+	for ; n > 0 && len(d.b) > 0; d.b = d.b[1:] {
+		n -= int(^d.b[0] >> 7)
+	}
+	if n > 0 {
+		d.bad = true
+	}
 }
 
 func (d *decoder) uvarint32() uint32 {

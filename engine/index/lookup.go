@@ -143,7 +143,7 @@ func (v *visitor) read(ctx context.Context) error {
 		v.stats.Blocks += n
 		v.stats.Bytes += int64(size)
 		for range n {
-			entries, err := v.span.next()
+			entries, err := v.span.next(v.hits)
 			if err != nil {
 				return err
 			}

@@ -38,15 +38,16 @@ func (s *span) fill(ctx context.Context, want []blockInfo) (n int, size int, err
 	return n, size, nil
 }
 
-// next decodes the next block of those read; entries is nil after the last.
-func (s *span) next() (entries []Entry, err error) {
+// next decodes the next block of those read, or of it the entries of some users, who
+// are ascending; entries is nil after the last.
+func (s *span) next(only []int64) (entries []Entry, err error) {
 	if len(s.blocks) == 0 {
 		return nil, nil
 	}
 	k := s.blocks[0]
 	data := s.data[:k.size]
 	s.blocks, s.data = s.blocks[1:], s.data[k.size:]
-	if entries, err = s.dec.decode(data, k, s.run.version); err != nil {
+	if entries, err = s.dec.decode(data, k, s.run.version, only); err != nil {
 		return nil, fmt.Errorf("block at %d: %w", k.off, err)
 	}
 	return entries, nil
@@ -66,7 +67,7 @@ func (r *Run) Scan() *Scanner { return &Scanner{span: span{run: r}, segs: r.segs
 // following call. At the end it returns io.EOF.
 func (s *Scanner) Next(ctx context.Context) ([]Entry, error) {
 	for {
-		if e, err := s.span.next(); e != nil || err != nil {
+		if e, err := s.span.next(nil); e != nil || err != nil {
 			return e, err
 		}
 		if len(s.ahead) == 0 {
