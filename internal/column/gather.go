@@ -63,12 +63,17 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 	}
 	var zero T
 	vals = slices.Grow(vals, len(picks))
-	for _, p := range picks {
-		if values[p.Src] == nil {
-			vals = append(vals, zero)
-		} else {
-			vals = append(vals, values[p.Src][p.Row])
+	for rest := picks; len(rest) > 0; {
+		p, n := rest[0], run(rest)
+		switch of := values[p.Src]; {
+		case of == nil:
+			vals, n = append(vals, zero), 1
+		case n == 1:
+			vals = append(vals, of[p.Row])
+		default:
+			vals = append(vals, of[p.Row:int(p.Row)+n]...)
 		}
+		rest = rest[n:]
 	}
 	if nulls {
 		dst.Null = slices.Grow(dst.Null, len(picks))
@@ -78,6 +83,15 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 		}
 	}
 	return vals
+}
+
+// run returns how many picks from the first on are of rows that follow each other.
+func run(picks []Pick) int {
+	n := 1
+	for n < len(picks) && picks[n].Src == picks[0].Src && picks[n].Row == picks[n-1].Row+1 {
+		n++
+	}
+	return n
 }
 
 func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
@@ -101,17 +115,20 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
 	}
 	stamp := uint64(g.epoch) << 32
 	dst.Codes = slices.Grow(dst.Codes, len(picks))
-	for _, p := range picks {
+	for i := 0; i < len(picks); i++ {
+		p := picks[i]
+		if int(p.Src) == into {
+			n := run(picks[i:])
+			dst.Codes = append(dst.Codes, srcs[into].Codes[p.Row:int(p.Row)+n]...)
+			i += n - 1
+			continue
+		}
 		s := srcs[p.Src]
 		if s == nil || s.Codes[p.Row] == 0 {
 			dst.Codes = append(dst.Codes, 0)
 			continue
 		}
 		c := s.Codes[p.Row]
-		if int(p.Src) == into {
-			dst.Codes = append(dst.Codes, c)
-			continue
-		}
 		if s.Dict.plain {
 			dst.Codes = append(dst.Codes, dst.Dict.AddHashed(s.Dict.Value(c), s.Dict.hash[c]))
 			continue
