@@ -13,7 +13,7 @@ import (
 // copied as bytes.
 type usersSplice struct {
 	file   sinks.GroupReader
-	out    *partWriter
+	to     *partWriter
 	schema *schema
 	group  int       // rows of a row group
 	gone   ascending // canonical users whose published row does not stay
@@ -29,8 +29,9 @@ type usersSplice struct {
 	rows []column.Pick // that wait to be written
 	from []*column.Batch
 	g    column.Gatherer
-	// spare is a batch of rows that are all written.
+	// spare is a batch of rows that are all written, out the one that was written last.
 	spare *column.Batch
+	out   column.Batch
 }
 
 // userRow is a row of a batch of published rows.
@@ -39,8 +40,8 @@ type userRow struct {
 	at   int
 }
 
-func newUsersSplice(r *tableRun, file sinks.GroupReader, out *partWriter, gone []int64) *usersSplice {
-	return &usersSplice{file: file, out: out, schema: r.schema, group: r.env.lim.groupRows, gone: ascending{gone}, counts: file.Groups()}
+func newUsersSplice(r *tableRun, file sinks.GroupReader, to *partWriter, gone []int64) *usersSplice {
+	return &usersSplice{file: file, to: to, schema: r.schema, group: r.env.lim.groupRows, gone: ascending{gone}, counts: file.Groups()}
 }
 
 // take adds new rows. b is given away.
@@ -115,13 +116,13 @@ func (s *usersSplice) write(ctx context.Context) error {
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
-	if err := s.out.open(ctx); err != nil {
+	if err := s.to.open(ctx); err != nil {
 		return err
 	}
-	if !s.out.data.copies() {
+	if !s.to.data.copies() {
 		return s.merge(ctx)
 	}
-	return s.out.data.copy(ctx, s.file, s.at, nil)
+	return s.to.data.copy(ctx, s.file, s.at, nil)
 }
 
 // merge decodes the next row group and merges it with the new rows.
@@ -174,12 +175,26 @@ func (s *usersSplice) add(ctx context.Context, b *column.Batch, i int) error {
 	return s.flush(ctx)
 }
 
+// emptied returns the batch that was written last, without its rows. Its
+// dictionaries are those of others.
+func (s *usersSplice) emptied() *column.Batch {
+	if s.out.Cols == nil {
+		s.out.Cols = s.schema.published()
+	}
+	s.out.N = len(s.rows)
+	for i := range s.out.Cols {
+		c := &s.out.Cols[i]
+		c.Codes, c.Ints, c.Floats, c.Null, c.Dict = c.Codes[:0], c.Ints[:0], c.Floats[:0], nil, nil
+	}
+	return &s.out
+}
+
 // flush writes the rows that wait as one row group.
 func (s *usersSplice) flush(ctx context.Context) error {
 	if len(s.rows) == 0 {
 		return nil
 	}
-	out := &column.Batch{N: len(s.rows), Cols: s.schema.published()}
+	out := s.emptied()
 	srcs, into := make([]*column.Column, len(s.from)), ownSource(s.from)
 	for c := range out.Cols {
 		for i, b := range s.from {
@@ -189,5 +204,5 @@ func (s *usersSplice) flush(ctx context.Context) error {
 	}
 	clear(s.from)
 	s.rows, s.from = s.rows[:0], s.from[:0]
-	return s.out.Write(ctx, out)
+	return s.to.Write(ctx, out)
 }
