@@ -44,8 +44,8 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 	if err != nil {
 		return nil, err
 	}
-	moved := d.rekeyed(known)
-	was, now := newBuckets(n+len(moved)), newBuckets(n+len(moved))
+	moved, entries := d.rekeyed(known)
+	was, now := newBuckets(n+entries), newBuckets(n+entries)
 	for _, s := range d.ing.segments {
 		for _, row := range s.Rows() {
 			h := d.hash(row.Key)
@@ -53,33 +53,39 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 			*now.open(d.newMapping.Canon(row.Raw), h)++
 		}
 	}
-	for _, e := range moved {
-		was.open(d.oldMapping.Canon(e.Raw), e.Hash)
-		now.open(d.newMapping.Canon(e.Raw), e.Hash)
+	for _, of := range moved {
+		before, after := d.oldMapping.Canon(of[0].Raw), d.newMapping.Canon(of[0].Raw)
+		for _, e := range of {
+			was.open(before, e.Hash)
+			now.open(after, e.Hash)
+		}
 	}
 	return d.meet(known, was, now), nil
 }
 
-// rekeyed returns the entries of changed users and touches their partitions.
-func (d *deltaRun) rekeyed(known []index.Entry) []index.Entry {
-	var out []index.Entry
-	for lo := 0; lo < len(known); {
-		hi := lo + 1
-		for hi < len(known) && known[hi].Raw == known[lo].Raw {
-			hi++
+// rekeyed returns the entries of changed users, by user, and their number. It touches
+// their partitions.
+func (d *deltaRun) rekeyed(known []index.Entry) (moved [][]index.Entry, n int) {
+	changed := ascending{d.changed}
+	for len(known) > 0 {
+		k := 1
+		for k < len(known) && known[k].Raw == known[0].Raw {
+			k++
 		}
-		if _, ok := slices.BinarySearch(d.changed, known[lo].Raw); ok {
-			out = append(out, known[lo:hi]...)
+		if changed.has(known[0].Raw) {
+			moved, n = append(moved, known[:k]), n+k
 		}
-		lo = hi
+		known = known[k:]
 	}
-	for _, e := range out {
-		if p := d.byOrd[e.Part]; p != nil {
-			d.touched[partValue(p)] = true
-			d.counts.Rekeyed++
+	for _, of := range moved {
+		for _, e := range of {
+			if p := d.byOrd[e.Part]; p != nil {
+				d.touched[partValue(p)] = true
+				d.counts.Rekeyed++
+			}
 		}
 	}
-	return out
+	return moved, n
 }
 
 // meet sorts entries into the buckets that are open and keeps those that are not

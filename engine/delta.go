@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,6 +38,7 @@ type deltaRun struct {
 	stored  map[uint32]*storedMarks
 	counts  Counts
 	touched map[int64]bool // partition values to rewrite
+	looked  sync.Pool      // of *column.Batch, of splices that are done
 }
 
 // storedMarks are the verdicts of a partition's stored rows that differ from

@@ -24,12 +24,12 @@ type splice struct {
 	old    *state.Partition
 	files  []*spliceFile
 	marks  *storedMarks
-	groups []groupPlan  // of all files, one after the other
-	looked column.Batch // what was read of the last of them to decide that
-	extra  []extraRow   // sorted by (raw user, key)
-	apart  bool         // extra rows get a file of their own, but for those that replace others
-	rest   []extraRow   // those that do
-	hides  bool         // the shadow rows change
+	groups []groupPlan   // of all files, one after the other
+	looked *column.Batch // what was read of the last of them to decide that
+	extra  []extraRow    // sorted by (raw user, key)
+	apart  bool          // extra rows get a file of their own, but for those that replace others
+	rest   []extraRow    // those that do
+	hides  bool          // the shadow rows change
 	// shadows are the shadow rows, read because they change.
 	shadows []*rows.Chunk
 	// echoed are the shadow rows as those of an echo where nothing else changes
@@ -63,6 +63,9 @@ func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, 
 		return nil, nil
 	}
 	s := &splice{d: d, old: p, files: files, marks: d.stored[p.Ordinal]}
+	if s.looked, _ = d.looked.Get().(*column.Batch); s.looked == nil {
+		s.looked = &column.Batch{}
+	}
 	if s.marks == nil {
 		s.marks = &storedMarks{}
 	}
@@ -275,7 +278,7 @@ func (s *splice) write(ctx context.Context, g int) error {
 // newUsers returns the column of canonical users of a row group. The raw users of
 // the last one, mostly the only one, are at hand.
 func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, error) {
-	b := &s.looked
+	b := s.looked
 	if p != &s.groups[len(s.groups)-1] {
 		b = &column.Batch{}
 		if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: colRawUser, Type: typeInt64}}, b); err != nil {

@@ -63,6 +63,8 @@ func (s *splice) openFiles(ctx context.Context) (bool, error) {
 }
 
 func (s *splice) close() error {
+	s.d.looked.Put(s.looked)
+	s.looked = nil
 	var errs []error
 	for _, f := range s.files {
 		if f.rd != nil {

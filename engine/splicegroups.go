@@ -76,7 +76,7 @@ func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err e
 	if !places {
 		want = want[1:]
 	}
-	b := &s.looked
+	b := s.looked
 	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
 		return nil, err
 	}
