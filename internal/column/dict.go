@@ -13,14 +13,14 @@ import (
 // no value. Values are hashed once, when they come in, and the hash is kept.
 //
 // Values need not be distinct: a dictionary in which nearly every value is new
-// stops looking them up (the look-up then costs more than it saves). Whoever
-// compares codes must therefore compare values when codes differ.
+// stops looking them up (the look-up then costs more than it saves) and hashing
+// them. Whoever compares codes must therefore compare values when codes differ.
 //
 // A Dict has one writer; it can be read by many once it is no longer written.
 type Dict struct {
 	off  []uint32 // off[c] .. off[c+1] is the value of code c; off[0] = off[1] = 0
 	data []byte
-	hash []uint32
+	hash []uint32 // of the values that were looked up
 	// table is open addressing: a hash above the code that has it; 0 is free.
 	table []uint64
 	mask  uint32
@@ -63,8 +63,8 @@ func (d *Dict) fresh() bool { return d.Len() == 1 && cap(d.data) == 0 }
 func (d *Dict) Reserve(values, bytes int) {
 	d.data = slices.Grow(d.data, bytes)
 	d.off = slices.Grow(d.off, values)
-	d.hash = slices.Grow(d.hash, values)
 	values = min(values, sampleAdds) // of more, most are not looked up
+	d.hash = slices.Grow(d.hash, values)
 	if size := 1 << bits.Len(uint(2*(values+2))); d.Len() == 1 && size > len(d.table) {
 		d.table = make([]uint64, size)
 		d.mask = uint32(size - 1)
@@ -86,7 +86,12 @@ func (d *Dict) Memory() int {
 func (d *Dict) Value(code uint32) []byte { return d.data[d.off[code]:d.off[code+1]] }
 
 // Hash returns the hash of a code's value, as HashBytes gives it.
-func (d *Dict) Hash(code uint32) uint32 { return d.hash[code] }
+func (d *Dict) Hash(code uint32) uint32 {
+	if int(code) < len(d.hash) {
+		return d.hash[code]
+	}
+	return HashBytes(d.Value(code))
+}
 
 // Invalid lists the codes whose values are not valid UTF-8.
 func (d *Dict) Invalid() []uint32 { return d.invalid }
@@ -95,14 +100,41 @@ func (d *Dict) Invalid() []uint32 { return d.invalid }
 func HashBytes(v []byte) uint32 { return uint32(xxh3.Hash(v)) }
 
 // Add returns the code of v, adding a copy of it if need be.
-func (d *Dict) Add(v []byte) uint32 { return d.AddHashed(v, HashBytes(v)) }
+func (d *Dict) Add(v []byte) uint32 {
+	if d.plain {
+		return d.push(v, false)
+	}
+	return d.look(v, HashBytes(v), false)
+}
+
+// AddValid is Add for a value that is known to be valid UTF-8.
+func (d *Dict) AddValid(v []byte) uint32 {
+	if d.plain {
+		return d.push(v, true)
+	}
+	return d.look(v, HashBytes(v), true)
+}
 
 // AddHashed is Add for a caller that has the hash of v already.
 func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
-	d.adds++
 	if d.plain {
-		return d.push(v, h)
+		return d.push(v, false)
 	}
+	return d.look(v, h, false)
+}
+
+// addOf is Add of a value of s.
+func (d *Dict) addOf(s *Dict, code uint32) uint32 {
+	v, valid := s.Value(code), len(s.invalid) == 0
+	if d.plain {
+		return d.push(v, valid)
+	}
+	return d.look(v, s.Hash(code), valid)
+}
+
+// look returns the code of v, which is added if it is not there.
+func (d *Dict) look(v []byte, h uint32, valid bool) uint32 {
+	d.adds++
 	i := h & d.mask
 	for {
 		e := d.table[i]
@@ -114,7 +146,8 @@ func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
 		}
 		i = (i + 1) & d.mask
 	}
-	c := d.push(v, h)
+	c := d.push(v, valid)
+	d.hash = append(d.hash, h)
 	d.table[i] = uint64(h)<<32 | uint64(c)
 	if uint32(len(d.off))*2 > d.mask {
 		d.grow()
@@ -125,12 +158,12 @@ func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
 	return c
 }
 
-func (d *Dict) push(v []byte, h uint32) uint32 {
+// push adds a value.
+func (d *Dict) push(v []byte, valid bool) uint32 {
 	c := uint32(d.Len())
 	d.data = append(d.data, v...)
 	d.off = append(d.off, uint32(len(d.data)))
-	d.hash = append(d.hash, h)
-	if !utf8.Valid(v) {
+	if !valid && !utf8.Valid(v) {
 		d.invalid = append(d.invalid, c)
 	}
 	return c

@@ -95,3 +95,43 @@ func TestDictCopy(t *testing.T) {
 		t.Error("the copy is not the original's equal")
 	}
 }
+
+// TestDictFromDict adds values of dictionaries that look values up and of others to
+// such as do and do not: value, hash and what is invalid come along.
+func TestDictFromDict(t *testing.T) {
+	few, many := []string{"a", "\xff", "é", "a", "\xc3"}, make([]string, 2*sampleAdds)
+	for i := range many {
+		many[i] = fmt.Sprint("value ", i)
+		if i%1000 == 999 {
+			many[i] = "\xff" + many[i]
+		}
+	}
+	valid := []string{"b", "c"}
+	for _, from := range [][]string{few, many, valid} {
+		s := NewDict()
+		codes := checkDict(t, s, from)
+		for _, first := range [][]string{nil, many} {
+			d := NewDict()
+			checkDict(t, d, first)
+			was := len(d.Invalid())
+			invalid := map[uint32]bool{}
+			for i, code := range codes {
+				c := d.addOf(s, code)
+				if string(d.Value(c)) != from[i] || d.Hash(c) != s.Hash(code) {
+					t.Fatalf("%q is %q with another hash or value", from[i], d.Value(c))
+				}
+				if slices.Contains(s.Invalid(), code) {
+					invalid[c] = true
+				}
+			}
+			if got := d.Invalid()[was:]; len(got) != len(invalid) || slices.ContainsFunc(got, func(c uint32) bool { return !invalid[c] }) {
+				t.Errorf("invalid codes %v, want %v", got, invalid)
+			}
+		}
+	}
+	d := NewDict()
+	checkDict(t, d, many)
+	if c := d.AddValid([]byte("é")); string(d.Value(c)) != "é" || d.Hash(c) != HashBytes([]byte("é")) {
+		t.Error("a valid value is another one")
+	}
+}

@@ -130,12 +130,12 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
 		}
 		c := s.Codes[p.Row]
 		if s.Dict.plain {
-			dst.Codes = append(dst.Codes, dst.Dict.AddHashed(s.Dict.Value(c), s.Dict.hash[c]))
+			dst.Codes = append(dst.Codes, dst.Dict.addOf(s.Dict, c))
 			continue
 		}
 		m := g.remap[p.Src]
 		if m[c]&^0xffffffff != stamp {
-			m[c] = stamp | uint64(dst.Dict.AddHashed(s.Dict.Value(c), s.Dict.hash[c]))
+			m[c] = stamp | uint64(dst.Dict.addOf(s.Dict, c))
 		}
 		dst.Codes = append(dst.Codes, uint32(m[c]))
 	}

@@ -48,6 +48,10 @@ func (d *columnReader) addTexts(codes []uint32, src []byte) error {
 	}
 	fixed := d.m.Type == format.FixedLenByteArray
 	dict.Reserve(min(len(codes), len(src)/4), len(src))
+	add := dict.Add
+	if ascii(src) { // the lengths of texts are, too, but for long ones
+		add = dict.AddValid
+	}
 	for i := range codes {
 		n := uint64(decimalBytes)
 		if !fixed {
@@ -59,13 +63,25 @@ func (d *columnReader) addTexts(codes []uint32, src []byte) error {
 		if n > uint64(len(src)) {
 			return errPlain
 		}
-		codes[i] = dict.Add(src[:n])
+		codes[i] = add(src[:n])
 		src = src[n:]
 	}
 	if len(src) != 0 {
 		return errPlain
 	}
 	return nil
+}
+
+// ascii reports whether all bytes are below 0x80.
+func ascii(b []byte) bool {
+	all := uint64(0)
+	for ; len(b) >= 8; b = b[8:] {
+		all |= binary.LittleEndian.Uint64(b)
+	}
+	for _, c := range b {
+		all |= uint64(c)
+	}
+	return all&0x8080808080808080 == 0
 }
 
 // texts decodes a page into codes; null is nil when all rows have values.

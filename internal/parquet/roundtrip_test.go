@@ -304,3 +304,23 @@ func TestWriteErrorSticks(t *testing.T) {
 		}
 	}
 }
+
+// TestInvalidTexts reads texts that are no valid UTF-8, and says which.
+func TestInvalidTexts(t *testing.T) {
+	for at := range 30 {
+		vals := make([]string, 40)
+		for i := range vals {
+			vals[i] = fmt.Sprint("a text of ASCII, ", i)
+		}
+		vals[at] += "\xff"
+		b := batch(textCol("a", vals...))
+		var got column.Batch
+		if err := open(t, write(t, Options{PageRows: 8}, b.Cols, b)).ReadRowGroup(0, nil, &got); err != nil {
+			t.Fatal(err)
+		}
+		c := &got.Cols[0]
+		if bad := c.Dict.Invalid(); len(bad) != 1 || bad[0] != c.Codes[at] {
+			t.Fatalf("invalid codes %v, want that of row %d, %d", bad, at, c.Codes[at])
+		}
+	}
+}
