@@ -2,6 +2,7 @@ package column
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -18,7 +19,9 @@ import (
 //
 // A Dict has one writer; it can be read by many once it is no longer written.
 type Dict struct {
-	off  []uint32 // off[c] .. off[c+1] is the value of code c; off[0] = off[1] = 0
+	// off[c] .. off[c+1] is the length of the value of code c, in four bytes, and the
+	// value: as Parquet has texts. Null has the length 0.
+	off  []uint32
 	data []byte
 	hash []uint32 // of the values that were looked up
 	// table is open addressing: a hash above the code that has it; 0 is free.
@@ -34,6 +37,9 @@ type Dict struct {
 // looking values up is worth its cost.
 const sampleAdds = 8192
 
+// prefix is the size of the length before a value.
+const prefix = 4
+
 // NewDict returns an empty dictionary.
 func NewDict() *Dict {
 	d := &Dict{}
@@ -43,8 +49,11 @@ func NewDict() *Dict {
 
 // Reset empties d and keeps its memory.
 func (d *Dict) Reset() {
-	d.off = append(d.off[:0], 0, 0)
-	d.data = d.data[:0]
+	d.off = append(d.off[:0], 0, prefix)
+	if d.data == nil {
+		d.data = make([]byte, prefix)
+	}
+	d.data = d.data[:prefix]
 	d.hash = append(d.hash[:0], 0)
 	d.invalid = d.invalid[:0]
 	d.adds, d.plain = 0, false
@@ -56,7 +65,7 @@ func (d *Dict) Reset() {
 }
 
 // fresh reports whether d never held a value since it was made.
-func (d *Dict) fresh() bool { return d.Len() == 1 && cap(d.data) == 0 }
+func (d *Dict) fresh() bool { return d.Len() == 1 && cap(d.data) == prefix }
 
 // Reserve makes room for values of so many bytes in all, so that adding them
 // moves little.
@@ -74,8 +83,8 @@ func (d *Dict) Reserve(values, bytes int) {
 // Len returns the number of codes, null's included: codes are below it.
 func (d *Dict) Len() int { return len(d.off) - 1 }
 
-// Size returns the bytes of all values.
-func (d *Dict) Size() int { return len(d.data) }
+// Size returns the bytes of all values and of their lengths.
+func (d *Dict) Size() int { return len(d.data) - prefix }
 
 // Memory returns the bytes that d holds on to.
 func (d *Dict) Memory() int {
@@ -83,7 +92,11 @@ func (d *Dict) Memory() int {
 }
 
 // Value returns the value of a code, read only; empty for null.
-func (d *Dict) Value(code uint32) []byte { return d.data[d.off[code]:d.off[code+1]] }
+func (d *Dict) Value(code uint32) []byte { return d.data[d.off[code]+prefix : d.off[code+1]] }
+
+// Plain returns the values of the codes from one up to below another, each behind its
+// length in four bytes, read only.
+func (d *Dict) Plain(from, to uint32) []byte { return d.data[d.off[from]:d.off[to]] }
 
 // Hash returns the hash of a code's value, as HashBytes gives it.
 func (d *Dict) Hash(code uint32) uint32 {
@@ -161,12 +174,46 @@ func (d *Dict) look(v []byte, h uint32, valid bool) uint32 {
 // push adds a value.
 func (d *Dict) push(v []byte, valid bool) uint32 {
 	c := uint32(d.Len())
+	d.data = binary.LittleEndian.AppendUint32(d.data, uint32(len(v)))
 	d.data = append(d.data, v...)
 	d.off = append(d.off, uint32(len(d.data)))
 	if !valid && !utf8.Valid(v) {
 		d.invalid = append(d.invalid, c)
 	}
 	return c
+}
+
+// AddPlain adds n values that stand as in Plain, with codes that follow each other,
+// and returns the first of these. ok is false, and nothing added, if d still looks
+// values up or the bytes are not n values. valid says that all are valid UTF-8.
+func (d *Dict) AddPlain(src []byte, n int, valid bool) (first uint32, ok bool) {
+	if !d.plain {
+		return 0, false
+	}
+	first, at := uint32(d.Len()), 0
+	off := slices.Grow(d.off, n)
+	base := uint32(len(d.data))
+	for range n {
+		if len(src)-at < prefix {
+			return 0, false
+		}
+		size := uint64(binary.LittleEndian.Uint32(src[at:]))
+		if size > uint64(len(src)-at-prefix) {
+			return 0, false
+		}
+		at += prefix + int(size)
+		off = append(off, base+uint32(at))
+	}
+	if at != len(src) {
+		return 0, false
+	}
+	d.off, d.data = off, append(d.data, src...)
+	for c := first; !valid && c < uint32(d.Len()); c++ {
+		if !utf8.Valid(d.Value(c)) {
+			d.invalid = append(d.invalid, c)
+		}
+	}
+	return first, true
 }
 
 func (d *Dict) grow() {

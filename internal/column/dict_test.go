@@ -135,3 +135,48 @@ func TestDictFromDict(t *testing.T) {
 		t.Error("a valid value is another one")
 	}
 }
+
+// TestDictAddPlain adds values as they stand in another dictionary.
+func TestDictAddPlain(t *testing.T) {
+	many := make([]string, sampleAdds)
+	for i := range many {
+		many[i] = fmt.Sprint("value ", i)
+	}
+	s, d := NewDict(), NewDict()
+	values := []string{"", "a", "\xff", "é", "\xc3", "the last"}
+	codes := checkDict(t, s, values)
+	src := s.Plain(codes[0], codes[len(codes)-1]+1)
+	if _, ok := d.AddPlain(src, len(values), false); ok || d.Len() != 1 {
+		t.Error("values came to a dictionary that looks them up")
+	}
+	checkDict(t, d, many)
+	was, size := d.Len(), d.Size()
+	for cut := range src {
+		if _, ok := d.AddPlain(src[:cut], len(values), false); ok || d.Len() != was || d.Size() != size {
+			t.Fatalf("the first %d of %d bytes are taken for %d values", cut, len(src), len(values))
+		}
+	}
+	for _, n := range []int{len(values) - 1, len(values) + 1} {
+		if _, ok := d.AddPlain(src, n, false); ok || d.Len() != was {
+			t.Fatalf("%d values are taken for %d", len(values), n)
+		}
+	}
+	first, ok := d.AddPlain(src, len(values), false)
+	if !ok || int(first) != was || d.Len() != was+len(values) {
+		t.Fatalf("%d codes from %d on, %t", d.Len()-was, first, ok)
+	}
+	for i, v := range values {
+		if code := first + uint32(i); string(d.Value(code)) != v || d.Hash(code) != HashBytes([]byte(v)) {
+			t.Errorf("value %q is %q", v, d.Value(code))
+		}
+	}
+	if want := []uint32{first + 2, first + 4}; !slices.Equal(d.Invalid(), want) {
+		t.Errorf("invalid codes %v, want %v", d.Invalid(), want)
+	}
+	if first, ok = d.AddPlain(nil, 0, true); !ok || int(first) != d.Len() {
+		t.Error("no values are not added")
+	}
+	if c := d.Add([]byte("behind")); string(d.Value(c)) != "behind" || len(d.Invalid()) != 2 {
+		t.Error("a value behind those is another one")
+	}
+}

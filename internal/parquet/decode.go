@@ -43,28 +43,29 @@ func (d *columnReader) dictPage(h *format.DictionaryPageHeader, page []byte) err
 // codes, and wants all of src to be used up.
 func (d *columnReader) addTexts(codes []uint32, src []byte) error {
 	dict := d.c.Dict
-	if uint64(dict.Size())+uint64(len(src)) > math.MaxUint32 {
+	if uint64(dict.Size())+uint64(len(src))+4*uint64(len(codes)) > math.MaxUint32 {
 		return fmt.Errorf("more than %d bytes of text in one row group", uint32(math.MaxUint32))
 	}
-	fixed := d.m.Type == format.FixedLenByteArray
 	dict.Reserve(min(len(codes), len(src)/4), len(src))
+	valid := ascii(src) // the lengths of texts are, too, but for long ones
+	if d.m.Type != format.FixedLenByteArray {
+		if first, ok := dict.AddPlain(src, len(codes), valid); ok {
+			for i := range codes {
+				codes[i] = first + uint32(i)
+			}
+			return nil
+		}
+	}
 	add := dict.Add
-	if ascii(src) { // the lengths of texts are, too, but for long ones
+	if valid {
 		add = dict.AddValid
 	}
 	for i := range codes {
-		n := uint64(decimalBytes)
-		if !fixed {
-			if len(src) < 4 {
-				return errPlain
-			}
-			n, src = uint64(binary.LittleEndian.Uint32(src)), src[4:]
+		v, rest, err := d.cutText(src)
+		if err != nil {
+			return err
 		}
-		if n > uint64(len(src)) {
-			return errPlain
-		}
-		codes[i] = add(src[:n])
-		src = src[n:]
+		codes[i], src = add(v), rest
 	}
 	if len(src) != 0 {
 		return errPlain

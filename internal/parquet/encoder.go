@@ -129,9 +129,7 @@ func (e *encoder) encodeTexts() error {
 		if e.enc == format.RLEDictionary {
 			e.raw = e.appendIndexes(ids, t.width())
 		} else {
-			for _, id := range ids {
-				e.raw = t.appendValue(e.raw, id)
-			}
+			e.raw = t.appendIDs(e.raw, ids)
 		}
 		if err := e.dataPage(p, k); err != nil {
 			return err
@@ -150,10 +148,7 @@ func (e *encoder) textDictionary() error {
 		return nil
 	}
 	e.enc = format.RLEDictionary
-	e.raw = e.raw[:0]
-	for id := range t.used {
-		e.raw = t.appendValue(e.raw, uint32(id))
-	}
+	e.raw = t.appendPlain(e.raw[:0], t.used)
 	return e.dictPage(len(t.used))
 }
 

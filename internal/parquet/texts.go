@@ -23,6 +23,7 @@ type texts struct {
 	keys  []uint64 // of an id: the first bytes behind the common prefix, in sort order
 	table []uint32 // of drop: ids by hash
 	to    []uint32 // of drop: the id that replaces one
+	codes []uint32 // of the values of a page
 	marks []bool   // of distinct: the ids that occur
 	found []uint32 // of distinct: its result
 
@@ -270,13 +271,33 @@ func (t *texts) pays() bool {
 	return t.few() && len(t.used) > 0 || len(t.used) < len(t.ids) && dict <= maxDictBytes && dict+len(t.ids)*int(t.width())/8 < plain
 }
 
-// appendValue appends one value in the PLAIN encoding.
-func (t *texts) appendValue(dst []byte, id uint32) []byte {
-	v := t.value(id)
-	if !t.signed {
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(v)))
+// appendIDs appends the values of ids in the PLAIN encoding.
+func (t *texts) appendIDs(dst []byte, ids []uint32) []byte {
+	t.codes = grow32(t.codes[:0], len(ids))
+	for i, id := range ids {
+		t.codes[i] = t.used[id]
 	}
-	return append(dst, v...)
+	return t.appendPlain(dst, t.codes)
+}
+
+// appendPlain appends the values of codes in the PLAIN encoding, those that stand
+// together in the dictionary at once.
+func (t *texts) appendPlain(dst []byte, codes []uint32) []byte {
+	if t.signed { // all of one width
+		for _, code := range codes {
+			dst = append(dst, t.dict.Value(code)...)
+		}
+		return dst
+	}
+	for len(codes) > 0 {
+		n := 1
+		for n < len(codes) && codes[n] == codes[0]+uint32(n) {
+			n++
+		}
+		dst = append(dst, t.dict.Plain(codes[0], codes[0]+uint32(n))...)
+		codes = codes[n:]
+	}
+	return dst
 }
 
 // grow32 is grow for numbers.
