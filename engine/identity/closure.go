@@ -76,21 +76,26 @@ func (c *Closure) CanonAll(ids []int64) {
 	}
 	c.hinted.Do(func() { c.hints = newHints(c.pairs) })
 	at, sought := 0, int64(math.MinInt64) // every pair before at has a smaller id than sought
-	raw, to := ids[0], c.Canon(ids[0])
-	for i, id := range ids {
-		if id == raw {
-			ids[i] = to
-			continue
+	for len(ids) > 0 {
+		raw, n := ids[0], 1
+		for n < len(ids) && ids[n] == raw {
+			n++
 		}
-		if raw, to = id, id; c.hints.has(id) {
-			if id < sought {
+		if c.hints.has(raw) {
+			if raw < sought {
 				at = 0
 			}
-			if at, sought = c.seek(at, id), id; at < len(c.pairs) && c.pairs[at].Raw == id {
-				to = c.pairs[at].Canon
+			if at, sought = c.seek(at, raw), raw; at < len(c.pairs) && c.pairs[at].Raw == raw {
+				fill(ids[:n], c.pairs[at].Canon)
 			}
 		}
-		ids[i] = to
+		ids = ids[n:]
+	}
+}
+
+func fill(ids []int64, id int64) {
+	for i := range ids {
+		ids[i] = id
 	}
 }
 
