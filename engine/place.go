@@ -71,6 +71,17 @@ func (m *multiWriter) copy(ctx context.Context, from sinks.GroupReader, group in
 	return nil
 }
 
+// writeColumns writes a row group of which one column is at hand at a time, as
+// sinks.Copier says, once for every sink.
+func (m *multiWriter) writeColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
+	for _, w := range m.ws {
+		if err := w.(sinks.Copier).WriteColumns(ctx, n, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *multiWriter) abort() {
 	for _, w := range m.ws {
 		w.Abort()

@@ -27,11 +27,19 @@ type usersSplice struct {
 	extra  []userRow    // new rows up to its last
 
 	rows []column.Pick // that wait to be written
-	from []*column.Batch
+	from []userSource
 	g    column.Gatherer
-	// spare is a batch of rows that are all written, out the one that was written last.
-	spare *column.Batch
+	// spare holds batches of rows that are all written, out the one that was written
+	// last, or its only column.
+	spare []*column.Batch
 	out   column.Batch
+}
+
+// userSource is a batch of new rows, or a row group of the file, of which the batch
+// has what was read.
+type userSource struct {
+	batch *column.Batch
+	group int // -1 for new rows
 }
 
 // userRow is a row of a batch of published rows.
@@ -52,7 +60,7 @@ func (s *usersSplice) take(ctx context.Context, b *column.Batch) error {
 		}
 		if s.at < len(s.counts) {
 			s.extra = append(s.extra, userRow{b, i})
-		} else if err := s.add(ctx, b, i); err != nil {
+		} else if err := s.add(ctx, b, -1, i); err != nil {
 			return err
 		}
 	}
@@ -125,25 +133,18 @@ func (s *usersSplice) write(ctx context.Context) error {
 	return s.to.data.copy(ctx, s.file, s.at, nil)
 }
 
-// merge decodes the next row group and merges it with the new rows.
+// merge merges the next row group with the new rows.
 func (s *usersSplice) merge(ctx context.Context) error {
-	b := s.spare
-	if s.spare = nil; b == nil {
-		b = &column.Batch{Own: true}
-	}
-	if err := s.file.Group(ctx, s.at, s.schema.published(), b); err != nil {
-		return err
-	}
 	extra := s.extra
 	for i, user := range s.users {
 		for len(extra) > 0 && extra[0].from.Cols[0].Ints[extra[0].at] <= user {
-			if err := s.add(ctx, extra[0].from, extra[0].at); err != nil {
+			if err := s.add(ctx, extra[0].from, -1, extra[0].at); err != nil {
 				return err
 			}
 			extra = extra[1:]
 		}
 		if s.stay[i] {
-			if err := s.add(ctx, b, i); err != nil {
+			if err := s.add(ctx, nil, s.at, i); err != nil {
 				return err
 			}
 		}
@@ -151,58 +152,93 @@ func (s *usersSplice) merge(ctx context.Context) error {
 	if len(s.rows) > 0 && len(s.rows) < s.group/2 {
 		return nil
 	}
-	if err := s.flush(ctx); err != nil {
-		return err
-	}
-	s.spare = b
-	return nil
+	return s.flush(ctx)
 }
 
-// add takes a row. A row group can have half as many rows again as is usual, so
-// that one which gains some stays one.
-func (s *usersSplice) add(ctx context.Context, b *column.Batch, i int) error {
-	src := len(s.from) - 1
-	for src >= 0 && s.from[src] != b {
-		src--
-	}
-	if src < 0 {
-		src, s.from = len(s.from), append(s.from, b)
-	}
-	s.rows = append(s.rows, column.Pick{Src: uint32(src), Row: uint32(i)})
+// add takes a row of a batch of new ones, or of a row group of the file. A row group
+// can have half as many rows again as is usual, so that one which gains some stays one.
+func (s *usersSplice) add(ctx context.Context, b *column.Batch, group, i int) error {
+	s.rows = append(s.rows, column.Pick{Src: s.source(b, group), Row: uint32(i)})
 	if len(s.rows) < s.group+s.group/2 {
 		return nil
 	}
 	return s.flush(ctx)
 }
 
-// emptied returns the batch that was written last, without its rows. Its
-// dictionaries are those of others.
-func (s *usersSplice) emptied() *column.Batch {
-	if s.out.Cols == nil {
-		s.out.Cols = s.schema.published()
+// source returns the number of a source of the rows that wait.
+func (s *usersSplice) source(b *column.Batch, group int) uint32 {
+	for i := len(s.from) - 1; i >= 0; i-- {
+		if x := s.from[i]; x.group == group && (group >= 0 || x.batch == b) {
+			return uint32(i)
+		}
 	}
-	s.out.N = len(s.rows)
-	for i := range s.out.Cols {
-		c := &s.out.Cols[i]
-		c.Codes, c.Ints, c.Floats, c.Null, c.Dict = c.Codes[:0], c.Ints[:0], c.Floats[:0], nil, nil
+	if n := len(s.spare); b == nil && n > 0 {
+		b, s.spare = s.spare[n-1], s.spare[:n-1]
+	} else if b == nil {
+		b = &column.Batch{Own: true}
 	}
-	return &s.out
+	s.from = append(s.from, userSource{b, group})
+	return uint32(len(s.from) - 1)
 }
 
-// flush writes the rows that wait as one row group.
+// flush writes the rows that wait as one row group. One column after the other is read,
+// merged and written, which takes little memory, or all of them at once, if they are
+// to be encoded in parallel.
 func (s *usersSplice) flush(ctx context.Context) error {
 	if len(s.rows) == 0 {
 		return nil
 	}
-	out := s.emptied()
-	srcs, into := make([]*column.Column, len(s.from)), ownSource(s.from)
-	for c := range out.Cols {
-		for i, b := range s.from {
-			srcs[i] = &b.Cols[c]
+	if err := s.to.open(ctx); err != nil {
+		return err
+	}
+	err := error(nil)
+	all := s.schema.published()
+	s.out.N = len(s.rows)
+	if s.to.data.copies() && s.to.a.parallel <= 1 {
+		err = s.to.data.writeColumns(ctx, len(s.rows), func(i int) (*column.Column, error) {
+			err := s.gather(ctx, all[i:i+1], i)
+			return &s.out.Cols[0], err
+		})
+	} else if err = s.gather(ctx, all, 0); err == nil {
+		err = s.to.Write(ctx, &s.out)
+	}
+	for _, src := range s.from {
+		if src.group >= 0 {
+			s.spare = append(s.spare, src.batch)
 		}
-		s.g.ColumnInto(&out.Cols[c], srcs, s.rows, into)
 	}
 	clear(s.from)
 	s.rows, s.from = s.rows[:0], s.from[:0]
-	return s.to.Write(ctx, out)
+	return err
+}
+
+// gather makes columns of out, the first of which is the at-th of the table, those of
+// the rows that wait. Their dictionaries are those of sources.
+func (s *usersSplice) gather(ctx context.Context, cols []column.Column, at int) error {
+	into := -1
+	for i, src := range s.from {
+		if src.group < 0 {
+			continue
+		}
+		if err := s.file.Group(ctx, src.group, cols, src.batch); err != nil {
+			return err
+		}
+		if into < 0 || src.batch.N > s.from[into].batch.N {
+			into = i
+		}
+	}
+	srcs := make([]*column.Column, len(s.from))
+	s.out.Cols = slices.Grow(s.out.Cols[:0], len(cols))[:len(cols)]
+	for c := range cols {
+		for i, src := range s.from {
+			if srcs[i] = &src.batch.Cols[c]; src.group < 0 {
+				srcs[i] = &src.batch.Cols[at+c]
+			}
+		}
+		to := &s.out.Cols[c]
+		to.Name, to.Type, to.Null, to.Dict = cols[c].Name, cols[c].Type, nil, nil
+		to.Codes, to.Ints, to.Floats = to.Codes[:0], to.Ints[:0], to.Floats[:0]
+		s.g.ColumnInto(to, srcs, s.rows, into)
+	}
+	return nil
 }

@@ -93,13 +93,17 @@ type GroupReader interface {
 	Group(ctx context.Context, group int, columns []column.Column, into *column.Batch) error
 }
 
-// Copier is what a Writer can do beyond its interface: take rows over from
-// another file without decoding them.
+// Copier is what a Writer can do beyond its interface: take rows over from another
+// file without decoding them, and row groups column by column.
 type Copier interface {
 	// Copy adds the rows of a row group of a file that the same kind of sink
 	// opened, with the columns of replace, by name, in the place of its own. A
 	// column that the file lacks is null.
 	Copy(ctx context.Context, from GroupReader, group int, replace map[string]*column.Column) error
+	// WriteColumns adds a row group of n rows of which one column is at hand at a
+	// time: next gives the i-th, and may overwrite it when the one behind it is asked
+	// for.
+	WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error
 }
 
 // Marker is what a Sink can do beyond its interface: list the folder of a table

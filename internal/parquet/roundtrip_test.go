@@ -2,7 +2,9 @@ package parquet
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"sync"
@@ -321,6 +323,70 @@ func TestInvalidTexts(t *testing.T) {
 		c := &got.Cols[0]
 		if bad := c.Dict.Invalid(); len(bad) != 1 || bad[0] != c.Codes[at] {
 			t.Fatalf("invalid codes %v, want that of row %d, %d", bad, at, c.Codes[at])
+		}
+	}
+}
+
+// TestWriteColumns writes row groups column by column, each in the same memory: the
+// file is the one that whole row groups make.
+func TestWriteColumns(t *testing.T) {
+	cols := allTypes()
+	r := seeded(90)
+	batches := []*column.Batch{randomBatch(r, cols, 900), randomBatch(r, cols, 3), randomBatch(r, cols, 0), randomBatch(r, cols, 70)}
+	var out bytes.Buffer
+	w, err := NewWriter(&out, cols, Options{PageRows: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g column.Gatherer
+	for k, b := range batches {
+		if k == 1 {
+			if err := w.WriteRowGroup(b); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		picks := make([]column.Pick, b.N)
+		for i := range picks {
+			picks[i].Row = uint32(i)
+		}
+		var c column.Column
+		err := w.WriteColumns(b.N, func(i int) (*column.Column, error) {
+			c.Name, c.Type = cols[i].Name, cols[i].Type
+			c.Reset()
+			g.Column(&c, []*column.Column{&b.Cols[i]}, picks)
+			return &c, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if want := write(t, Options{PageRows: 100}, cols, batches...); !bytes.Equal(out.Bytes(), want) {
+		t.Error("it is another file")
+	}
+}
+
+func TestWriteColumnsRefuses(t *testing.T) {
+	cols := []column.Column{intCol("a"), intCol("b")}
+	broken := errors.New("broken")
+	for name, next := range map[string]func(i int) (*column.Column, error){
+		"has 1 rows":       func(i int) (*column.Column, error) { c := intCol(cols[i].Name, 1); return &c, nil },
+		"of the file b":    func(int) (*column.Column, error) { c := intCol("a", 1, 2); return &c, nil },
+		broken.Error():     func(int) (*column.Column, error) { return nil, broken },
+		"of the file a in": func(int) (*column.Column, error) { c := textCol("a", "x", "y"); return &c, nil },
+	} {
+		w, err := NewWriter(io.Discard, cols, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.WriteColumns(2, next); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want one with %q", err, name)
+		}
+		if _, err := w.Close(); err == nil {
+			t.Errorf("%s: the file was closed all the same", name)
 		}
 	}
 }

@@ -144,6 +144,47 @@ func (f *Writer) WriteRowGroup(b *column.Batch) error {
 	return f.err
 }
 
+// WriteColumns is WriteRowGroup for n rows of which one column is at hand at a time:
+// next gives the i-th, which is not needed any more once the one behind it is asked for.
+func (f *Writer) WriteColumns(n int, next func(i int) (*column.Column, error)) error {
+	if err := f.begin(); err != nil || n == 0 {
+		return err
+	}
+	if n > maxGroupRows {
+		return fmt.Errorf("a row group of %d rows: at most %d are possible", n, maxGroupRows)
+	}
+	g := f.newGroup(n)
+	for i := range f.schema {
+		if err := f.writeColumn(i, n, next, g); err != nil {
+			f.err = err
+			return err
+		}
+	}
+	f.endGroup(g)
+	return nil
+}
+
+func (f *Writer) writeColumn(i, n int, next func(i int) (*column.Column, error), g *format.RowGroup) error {
+	c, err := next(i)
+	if err != nil {
+		return err
+	}
+	if s := &f.schema[i]; c.Name != s.Name || c.Type != s.Type {
+		return fmt.Errorf("column %d of a row group is %s %s, of the file %s %s", i, c.Name, c.Type, s.Name, s.Type)
+	}
+	if err := checkLen(c, n); err != nil {
+		return err
+	}
+	e, err := f.encoder(0)
+	if err == nil {
+		err = e.encode(c, &f.chunks[0])
+	}
+	if err != nil {
+		return err
+	}
+	return f.writeChunk(i, &f.chunks[0], g)
+}
+
 // begin reports why nothing more can be written, if so.
 func (f *Writer) begin() error {
 	if f.closed {

@@ -347,7 +347,7 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 // TestCopy takes row groups over from a file, between rows of its own and with a
-// column replaced.
+// column replaced, and writes one column by column.
 func TestCopy(t *testing.T) {
 	s, _, _ := open(t, parquet.Options{RowGroup: 100})
 	f := stage(t, s, "old", 100, 100, 30)
@@ -376,13 +376,14 @@ func TestCopy(t *testing.T) {
 	for _, step := range []error{
 		w.Write(ctx, batch(1000, 7)), cp.Copy(ctx, old, 1, nil),
 		cp.Copy(ctx, old, 2, map[string]*column.Column{"id": &b.Cols[0]}), w.Write(ctx, batch(2000, 2)),
+		cp.WriteColumns(ctx, 5, func(i int) (*column.Column, error) { return &batch(3000, 5).Cols[i], nil }),
 	} {
 		if step != nil {
 			t.Fatal(step)
 		}
 	}
 	f, err = w.Close()
-	if err != nil || f.Rows != 139 {
+	if err != nil || f.Rows != 144 {
 		t.Fatalf("%v: %+v", err, f)
 	}
 	rd, err = s.Open(ctx, f.Path, "", cols())
@@ -397,7 +398,7 @@ func TestCopy(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%d %d %s", b.N, b.Cols[0].Ints[0], b.Cols[1].Bytes(0)))
 	}
-	want := "[7 1000 value number 1000 100 100 value number 100 30 -200 value number 200 2 2000 value number 2000]"
+	want := "[7 1000 value number 1000 100 100 value number 100 30 -200 value number 200 2 2000 value number 2000 5 3000 value number 3000]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}

@@ -122,6 +122,23 @@ func (w *writer) Copy(ctx context.Context, from sinks.GroupReader, group int, re
 	return nil
 }
 
+// WriteColumns implements sinks.Copier.
+func (w *writer) WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(w.ctx, failpoint.StageWrite); err != nil {
+		return err
+	}
+	if err := w.file.WriteColumns(n, next); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
+	return nil
+}
+
 // flush writes the rows that were collected.
 func (w *writer) flush() error {
 	if w.group.rows.N == 0 {
