@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -110,11 +111,17 @@ func (w *localWriter) commit() (o Object, err error) {
 		return o, err
 	}
 	err = w.l.in(w.ctx, func(root *os.Root) error {
-		if o, err = w.l.replace(root, w.temp, w.key, w.cond, true); err != nil {
+		// The way to the folder is gone once, not for each of the steps.
+		folder, err := root.OpenRoot(native(Dir(w.key)))
+		if err != nil {
 			return err
 		}
-		w.done = true
-		return syncDir(root, Dir(w.key))
+		defer folder.Close()
+		if o, err = w.l.replace(folder, path.Base(w.temp), path.Base(w.key), w.cond, true); err != nil {
+			return err
+		}
+		w.done, o.Key = true, w.key
+		return syncDir(folder, "")
 	})
 	return o, err
 }
