@@ -2,7 +2,6 @@ package identity
 
 import (
 	"iter"
-	"math"
 	"math/bits"
 	"slices"
 	"sort"
@@ -68,25 +67,21 @@ func (c *Closure) Canon(raw int64) int64 {
 	return raw
 }
 
-// CanonAll turns raw ids into the canonical ones. It takes the less the more of
-// them stand in ascending order, equal ones together.
+// CanonAll turns raw ids, of whom equal ones stand together, into canonical ones. It is
+// faster than Canon where few are to become others, and for ids in ascending order.
 func (c *Closure) CanonAll(ids []int64) {
-	if c.Len() == 0 || len(ids) == 0 {
+	if c.Len() == 0 {
 		return
 	}
 	c.hinted.Do(func() { c.hints = newHints(c.pairs) })
-	at, sought := 0, int64(math.MinInt64) // every pair before at has a smaller id than sought
 	for len(ids) > 0 {
 		raw, n := ids[0], 1
 		for n < len(ids) && ids[n] == raw {
 			n++
 		}
 		if c.hints.has(raw) {
-			if raw < sought {
-				at = 0
-			}
-			if at, sought = c.seek(at, raw), raw; at < len(c.pairs) && c.pairs[at].Raw == raw {
-				fill(ids[:n], c.pairs[at].Canon)
+			if canon := c.Canon(raw); canon != raw {
+				fill(ids[:n], canon)
 			}
 		}
 		ids = ids[n:]
@@ -97,24 +92,6 @@ func fill(ids []int64, id int64) {
 	for i := range ids {
 		ids[i] = id
 	}
-}
-
-// seek returns the first place from at on whose raw id is not less than id. It is
-// fast where that is near.
-func (c *Closure) seek(at int, id int64) int {
-	end, step := at, 1
-	for end < len(c.pairs) && c.pairs[end].Raw < id {
-		at, end = end+1, end+step
-		step *= 2
-	}
-	for end = min(end, len(c.pairs)); at < end; {
-		if mid := int(uint(at+end) >> 1); c.pairs[mid].Raw < id {
-			at = mid + 1
-		} else {
-			end = mid
-		}
-	}
-	return at
 }
 
 // Members returns every id whose canonical id is canon, ascending: canon itself
