@@ -19,12 +19,11 @@ func newGroup(schema []column.Column) *group {
 	for i := range schema {
 		g.rows.Cols[i] = column.Column{Name: schema[i].Name, Type: schema[i].Type}
 	}
-	g.reset()
 	return g
 }
 
-func (g *group) reset() {
-	g.rows.N = 0
+// begin readies the columns for the first rows of a row group, which few files have.
+func (g *group) begin() {
 	for i := range g.rows.Cols {
 		g.rows.Cols[i].Reset()
 	}
@@ -49,6 +48,9 @@ func (g *group) check(b *column.Batch) error {
 
 // add copies n rows of b.
 func (g *group) add(b *column.Batch, from, n int) {
+	if g.rows.N == 0 {
+		g.begin()
+	}
 	g.picks = g.picks[:0]
 	for i := range n {
 		g.picks = append(g.picks, column.Pick{Row: uint32(from + i)})

@@ -145,7 +145,7 @@ func (w *writer) flush() error {
 		return nil
 	}
 	err := w.emit(&w.group.rows)
-	w.group.reset()
+	w.group.rows.N = 0
 	return err
 }
 
