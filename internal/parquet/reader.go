@@ -146,7 +146,7 @@ var errHeader = errors.New("damaged page header")
 // nextPage splits the page at the front of rest off: its header, its body, the
 // size of both. The checksum of the body has been verified.
 func nextPage(rest []byte, m *format.ColumnMetaData, ours bool) (h format.PageHeader, body []byte, size int, err error) {
-	n, err := decodeThrift(rest[:min(len(rest), maxHeader)], &h)
+	n, err := decodePageHeader(rest[:min(len(rest), maxHeader)], &h)
 	if err != nil {
 		return h, nil, 0, fmt.Errorf("its header: %w", err)
 	}
