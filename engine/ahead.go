@@ -49,14 +49,9 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 	h.tell = tell
 }
 
-const (
-	// aheadShare is the part of the memory for rows that the files of the tables
-	// under way may fill: with more of them rows would mostly have to be spilled.
-	aheadShare = 2
-	// aheadMemory is the part of it that the tables ahead of their turn may use, all
-	// together, on top of what the one whose turn it is does.
-	aheadMemory = 2
-)
+// aheadShare is the part of the memory for rows that the files of the tables under
+// way may fill: with more of them rows would mostly have to be spilled.
+const aheadShare = 2
 
 // beginAhead starts the first steps of the tables that come next, as many as there
 // are workers, while all of them are small. begun has those that have not had their
@@ -90,7 +85,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 	}
 	a := &ahead{r: r, done: make(chan struct{})}
 	r.env.progress, r.env.lim.workers = a.held.add, 1
-	r.env.lim.memory /= aheadMemory * e.lim.workers
+	r.env.lim.memory /= e.lim.workers // all of them use as much as the one whose turn it is
 	ctx, a.stop = context.WithCancel(ctx)
 	e.spared = append(e.spared, r.attempt.name)
 	go func() {
