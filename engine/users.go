@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"reconcile/config"
 	"reconcile/engine/merge"
 	"reconcile/engine/rows"
@@ -47,38 +49,75 @@ func (s *schema) storedColumns() []column.Column {
 
 // users brings the users table to its new state: the latest row per raw user,
 // then one row per canonical user. Its cost is that of the whole table.
+//
+// The rows of raw users that stand for another one are put in the order of canonical
+// users first. All others are in that order already: they are merged with these, and
+// published, as they are picked.
 func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	stored := r.schema.uncast()
 	r.attempt.parallel = r.env.lim.workers
 	ing := newIngest(stored, r.env.lim)
-	ing.lim.memory /= 2
 	ing.failCasts = r.failCasts
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
-	groups := newIngest(stored, r.env.lim)
-	groups.lim.memory /= 2
-	defer func() { err = errors.Join(err, ing.close(), groups.close()) }()
+	moved := newIngest(stored, r.env.lim)
+	moved.lim.memory /= 4
+	defer func() { err = errors.Join(err, ing.close(), moved.close()) }()
 	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}
-	var kept []rows.Cursor
-	if r.old != nil && !r.asNew {
-		if kept, err = r.keptRuns(ctx, stored, r.old.KeptUsers(), nil); err != nil {
-			return nil, err
-		}
+	if err := r.pickMoved(ctx, stored, ing, moved); err != nil {
+		return nil, err
+	}
+	kept, err := r.keptBefore(ctx, stored, nil)
+	if err != nil {
+		return nil, err
 	}
 	w, err := openObject(r.attempt.store, stored.storedColumns(), r.attempt.parallel)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, closeAll(kept))
 	}
-	latest, err := r.latestUsers(ctx, &userKeeper{r: r, s: stored, w: w, groups: groups}, kept, ing)
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.writeUsers(ctx, groups)
-	if err != nil {
+	var latest *state.Sealed
+	var p *part
+	k := &userKeeper{r: r, s: stored, w: w, flow: newRowFlow()}
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.Go(func() (err error) {
+		latest, err = r.latestUsers(egctx, k, kept, ing)
+		k.flow.end(err)
+		return err
+	})
+	eg.Go(func() (err error) {
+		p, err = r.writeUsers(egctx, moved, k.flow)
+		return err
+	})
+	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
 	return r.usersChange(ctx, ing, p, func(t *state.Table) { t.Users, t.UserRuns = latest.Ref, nil }, latest)
+}
+
+// keptBefore opens the kept rows, or those of some raw users, that the table goes on
+// from: none if it starts as new.
+func (r *tableRun) keptBefore(ctx context.Context, stored *schema, only []int64) ([]rows.Cursor, error) {
+	if r.old == nil || r.asNew {
+		return nil, nil
+	}
+	return r.keptRuns(ctx, stored, r.old.KeptUsers(), only)
+}
+
+// pickMoved picks the latest rows of the raw users that stand for another one.
+func (r *tableRun) pickMoved(ctx context.Context, stored *schema, ing, moved *ingest) error {
+	users := r.newMapping.Moved()
+	if len(users) == 0 {
+		return nil
+	}
+	kept, err := r.keptBefore(ctx, stored, users)
+	if err != nil {
+		return err
+	}
+	counted := ing.rescued // all rows will be decoded again
+	_, err = r.latestUsers(ctx, &userKeeper{r: r, s: stored, groups: moved, only: &ascending{users}}, kept, ing)
+	ing.rescued = counted
+	return err
 }
 
 // usersChange describes the new users table: its one partition, and what is kept
@@ -133,7 +172,9 @@ type userKeeper struct {
 	s       *schema
 	w       *shadowWriter // takes the rows to be kept; nil if none are
 	out     overlap       // writes to w
-	groups  *ingest       // takes the rows to be grouped
+	groups  *ingest       // takes the rows to be grouped, if there is no flow
+	flow    *rowFlow      // takes the rows of raw users that stand for themselves alone
+	only    *ascending    // raw users whose rows alone are picked; nil for all
 	members *ascending    // raw users to be grouped; nil for all
 	best    rows.Row
 	chunk   *rows.Chunk // that best is row at of
@@ -144,6 +185,9 @@ type userKeeper struct {
 
 func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 	row := ch.Rows[i]
+	if k.only != nil && !k.only.has(row.Raw) {
+		return nil
+	}
 	if k.chunk != nil && k.best.Raw != row.Raw {
 		if err := k.take(ctx); err != nil {
 			return err
@@ -203,6 +247,9 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		copy(out.Cols[2:], k.takeStraight())
 	} else {
 		into := k.own()
+		if k.flow != nil {
+			into = -1 // who reads the rows meanwhile must not meet additions
+		}
 		for i, p := range k.s.payload {
 			k.g.ColumnInto(&out.Cols[2+i], k.columns(p.Name), k.picks, into)
 		}
@@ -225,31 +272,37 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	return nil
 }
 
-// regroup hands the rows of out on, to be sorted by canonical user. out is given
+// regroup hands the rows of out on, to be merged by canonical user. out is given
 // away.
 func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
 	rs := make([]rows.Row, 0, out.N)
 	for i, m := range k.meta {
-		if k.members == nil || k.members.has(m.Raw) {
-			rs = append(rs, rows.Row{Raw: k.r.canon(m.Raw), Key: m.Raw, Ver: m.Ver, At: uint32(i)})
+		to := k.r.canon(m.Raw)
+		if k.flow != nil && to != m.Raw || k.members != nil && !k.members.has(m.Raw) {
+			continue
 		}
+		rs = append(rs, rows.Row{Raw: to, Key: m.Raw, Ver: m.Ver, At: uint32(i)})
 	}
-	return k.groups.keep(ctx, rows.NewSegment(rs, &column.Batch{N: out.N, Cols: out.Cols[2:], Own: true}))
+	b := &column.Batch{N: out.N, Cols: out.Cols[2:], Own: true}
+	if k.flow != nil {
+		return k.flow.send(ctx, &rows.Chunk{Rows: rs, Batch: b, Verdicts: rows.NewVerdicts(len(rs))})
+	}
+	return k.groups.keep(ctx, rows.NewSegment(rs, b))
 }
 
 // writeUsers writes one row per canonical user.
-func (r *tableRun) writeUsers(ctx context.Context, groups *ingest) (*part, error) {
+func (r *tableRun) writeUsers(ctx context.Context, groups *ingest, more ...rows.Cursor) (*part, error) {
 	w := r.attempt.tableWriter(&part{})
 	out := overlap{w: w}
-	err := r.mergeUsers(ctx, groups, func(b *column.Batch) error { return out.Write(ctx, b) })
+	err := r.mergeUsers(ctx, groups, func(b *column.Batch) error { return out.Write(ctx, b) }, more...)
 	return w.finish(errors.Join(err, out.wait()))
 }
 
 // mergeUsers groups rows by canonical user and writes one row for each, in the
 // order of their ids.
-func (r *tableRun) mergeUsers(ctx context.Context, groups *ingest, write func(*column.Batch) error) error {
+func (r *tableRun) mergeUsers(ctx context.Context, groups *ingest, write func(*column.Batch) error, more ...rows.Cursor) error {
 	m := &userMerger{r: r, write: write}
-	var cursors []rows.Cursor
+	cursors := more
 	for _, s := range groups.segments {
 		if c := s.Open(0); c != nil {
 			cursors = append(cursors, c)

@@ -170,3 +170,16 @@ func columnChunks(t *testing.T, path, name string) []string {
 	}
 	return out
 }
+
+// A row of which something is rescued is counted once, whether its user stands for
+// another one or not.
+func TestUsersRescuedCount(t *testing.T) {
+	a := newBed(t, lakeTables)
+	users := avroPart("user_id Plan plan", row(1, "a", "b"), row(2, "c", "d"), row(3, "x", "e"), row(4, "f", "g"))
+	res := a.run(dumpOf(1, full(tableMapping, avroPart("from_user_id to_user_id", row(2, 1), row(3, 1))), full(tableUsers, users)))
+	for _, table := range res.Tables {
+		if table.Name == tableUsers && table.Counts.Rescued != 4 {
+			t.Errorf("%d rows are said to have something rescued, want 4", table.Counts.Rescued)
+		}
+	}
+}

@@ -31,6 +31,18 @@ func newClosure(pairs []Pair) *Closure {
 	return &Closure{pairs: pairs, byRaw: newFinder(len(pairs), 2, raw)}
 }
 
+// Moved returns the raw ids that stand for another one, ascending.
+func (c *Closure) Moved() []int64 {
+	if c == nil {
+		return nil
+	}
+	out := make([]int64, len(c.pairs))
+	for i, p := range c.pairs {
+		out[i] = p.Raw
+	}
+	return out
+}
+
 func (c *Closure) groups() {
 	c.once.Do(func() {
 		c.order = orderByCanon(c.pairs)
