@@ -34,7 +34,10 @@ func (d *Decoder) DecodeRecords(records [][]byte, dst []*column.Column) error {
 	if err := d.bind(len(records), dst); err != nil {
 		return err
 	}
-	defer clear(d.ops)
+	defer func() {
+		clear(d.ops)
+		d.batch.records = nil
+	}()
 	for from := 0; from < len(records); from += batchRecords {
 		d.batch.records, d.batch.from = records[from:min(from+batchRecords, len(records))], from
 		row, field, err := d.fields()
