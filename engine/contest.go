@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/identity"
 	"reconcile/engine/index"
+	"reconcile/internal/column"
 )
 
 // hashed is a (user, key hash) that a row or an index entry stands for.
@@ -135,7 +136,7 @@ type bucket struct {
 
 func newBuckets(n int) *buckets {
 	b := bits.Len(uint(2 * n)) // a quarter to half of the slots will be in use
-	return &buckets{slots: make([]bucket, 1<<b), shift: 64 - b}
+	return &buckets{slots: column.Zeros[bucket](1 << b), shift: 64 - b}
 }
 
 func (b *buckets) slot(user int64, hash uint32) *bucket {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/rows"
+	"reconcile/internal/column"
 )
 
 // Rec is what must be known of a row to judge it. Loc is the caller's: where
@@ -45,7 +46,7 @@ func Decide(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Ver
 func repeated(recs []Rec) []Rec {
 	const found = 1 << 31 // of a place: its row is among those returned
 	shift := 64 - bits.Len(uint(2*len(recs)))
-	table := make([]uint32, 1<<(64-shift)) // places in recs, from 1
+	table := column.Zeros[uint32](1 << (64 - shift)) // places in recs, from 1
 	var out []Rec
 	for i := range recs {
 		at := keyHash(recs[i].Key) << bucketBits >> shift

@@ -75,7 +75,7 @@ func (d *Dict) Reserve(values, bytes int) {
 	values = min(values, sampleAdds) // of more, most are not looked up
 	d.hash = slices.Grow(d.hash, values)
 	if size := 1 << bits.Len(uint(2*(values+2))); d.Len() == 1 && size > len(d.table) {
-		d.table = make([]uint64, size)
+		d.table = Zeros[uint64](size)
 		d.mask = uint32(size - 1)
 	}
 }
@@ -217,7 +217,7 @@ func (d *Dict) AddPlain(src []byte, n int, valid bool) (first uint32, ok bool) {
 }
 
 func (d *Dict) grow() {
-	d.table = make([]uint64, 2*len(d.table))
+	d.table = Zeros[uint64](2 * len(d.table))
 	d.mask = uint32(len(d.table) - 1)
 	for c := 1; c < d.Len(); c++ {
 		i := d.hash[c] & d.mask

@@ -107,7 +107,7 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
 	}
 	for i, s := range srcs {
 		if s != nil && i != into && !s.Dict.plain && len(g.remap[i]) < s.Dict.Len() {
-			g.remap[i] = make(remap, s.Dict.Len()+s.Dict.Len()/4)
+			g.remap[i] = Zeros[uint64](s.Dict.Len() + s.Dict.Len()/4)
 		}
 	}
 	if dst.Dict.fresh() {

@@ -51,7 +51,7 @@ func (t *texts) number(c *column.Column) error {
 		n = c.Dict.Len()
 	}
 	if len(t.stamp) < n {
-		t.stamp, t.epoch = make([]uint64, n+n/4), 0
+		t.stamp, t.epoch = column.Zeros[uint64](n+n/4), 0
 	}
 	if t.epoch++; t.epoch == 0 {
 		clear(t.stamp)
