@@ -64,11 +64,9 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("skip", func(b *testing.B) { benchDecode(b, codecNull, rows, props, data, true) })
 }
 
-// BenchmarkDecodeRecords decodes records that lie about in memory, as those do that
-// wait for their partition.
-func BenchmarkDecodeRecords(b *testing.B) {
-	const rows, props, group = 100_000, 34, 20_000
-	h, err := newHeader([]byte(eventSchema(props)), nil)
+// eventDecoder returns a decoder of events, and columns for all of their fields.
+func eventDecoder(b *testing.B, codec string, props int) (*Decoder, []*column.Column) {
+	h, err := newHeader([]byte(eventSchema(props)), []byte(codec))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -78,6 +76,14 @@ func BenchmarkDecodeRecords(b *testing.B) {
 	}
 	dst := textColumns(h)
 	dst[0].Type.ID, dst[1].Type.ID = column.Int64, column.Int64
+	return d, dst
+}
+
+// BenchmarkDecodeRecords decodes records that lie about in memory, as those do that
+// wait for their partition.
+func BenchmarkDecodeRecords(b *testing.B) {
+	const rows, props, group = 100_000, 34, 20_000
+	d, dst := eventDecoder(b, "", props)
 	recs, err := d.Locate(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, nil)
 	if err != nil {
 		b.Fatal(err)
@@ -99,16 +105,7 @@ func BenchmarkDecodeRecords(b *testing.B) {
 }
 
 func benchDecode(b *testing.B, codec string, rows, props int, data []byte, skip bool) {
-	h, err := newHeader([]byte(eventSchema(props)), []byte(codec))
-	if err != nil {
-		b.Fatal(err)
-	}
-	d, err := h.NewDecoder()
-	if err != nil {
-		b.Fatal(err)
-	}
-	dst := textColumns(h)
-	dst[0].Type.ID, dst[1].Type.ID = column.Int64, column.Int64
+	d, dst := eventDecoder(b, codec, props)
 	if skip {
 		clear(dst[2:])
 	}

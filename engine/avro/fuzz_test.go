@@ -63,14 +63,20 @@ func FuzzContainer(f *testing.F) {
 	})
 }
 
+// openData starts reading and decoding a file.
+func openData(data []byte) (*Scanner, *Decoder, error) {
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := s.Header().NewDecoder()
+	return s, d, err
+}
+
 // decodeAgain decodes the records of a file, of which no field was wanted first, and
 // compares them with what the blocks were decoded to.
 func decodeAgain(data []byte, want []*column.Column) error {
-	s, err := NewScanner(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return err
-	}
-	d, err := s.Header().NewDecoder()
+	s, d, err := openData(data)
 	if err != nil {
 		return err
 	}
@@ -103,11 +109,7 @@ func decodeAgain(data []byte, want []*column.Column) error {
 
 // skipAll reads a file without wanting any field.
 func skipAll(data []byte, rows, fields int) error {
-	s, err := NewScanner(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return err
-	}
-	d, err := s.Header().NewDecoder()
+	s, d, err := openData(data)
 	if err != nil {
 		return err
 	}

@@ -107,13 +107,7 @@ func (w *writer) Copy(ctx context.Context, from sinks.GroupReader, group int, re
 	if !ok {
 		return fmt.Errorf("write %s: rows cannot be copied from a %T", w.path, from)
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	if err := failpoint.Hit(w.ctx, failpoint.StageWrite); err != nil {
+	if err := w.beginGroup(ctx); err != nil {
 		return err
 	}
 	if err := w.file.CopyRowGroup(r.f, group, replace); err != nil {
@@ -122,15 +116,21 @@ func (w *writer) Copy(ctx context.Context, from sinks.GroupReader, group int, re
 	return nil
 }
 
-// WriteColumns implements sinks.Copier.
-func (w *writer) WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
+// beginGroup writes the rows that were collected, as those of a row group that does not
+// come through Write follow them.
+func (w *writer) beginGroup(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := w.flush(); err != nil {
 		return err
 	}
-	if err := failpoint.Hit(w.ctx, failpoint.StageWrite); err != nil {
+	return failpoint.Hit(w.ctx, failpoint.StageWrite)
+}
+
+// WriteColumns implements sinks.Copier.
+func (w *writer) WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
+	if err := w.beginGroup(ctx); err != nil {
 		return err
 	}
 	if err := w.file.WriteColumns(n, next); err != nil {
