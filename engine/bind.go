@@ -46,6 +46,7 @@ type binding struct {
 // to one goroutine.
 type filePlan struct {
 	dec      *avro.Decoder
+	packing  *avro.Packing // which all plans of the shape share
 	bindings []binding
 	all      []int // the bindings, each
 	place    []int // those that say where a row belongs
@@ -101,7 +102,19 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 			p.absent = append(p.absent, i)
 		}
 	}
+	p.packing = f.packing(p.wanted())
 	return p, nil
+}
+
+// wanted says which fields feed some column.
+func (p *filePlan) wanted() []bool {
+	out := make([]bool, len(p.dst))
+	for i := range p.bindings {
+		for _, u := range p.bindings[i].uses {
+			out[u.field] = true
+		}
+	}
+	return out
 }
 
 // check adds the fields of a binding that must be decoded to know that they can

@@ -39,16 +39,29 @@ func newDecoder(s *schema) *decoder {
 	return &decoder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
 }
 
-// records decodes records into all columns. What the columns held is gone.
+// records decodes packed records into all columns. What the columns held is gone.
 func (d *decoder) records(p *filePlan, records [][]byte) error {
 	d.aim(p, p.all)
-	if err := p.dec.DecodeRecords(records, p.dst); err != nil {
+	if err := p.dec.DecodePacked(records, p.packing, p.dst); err != nil {
 		return err
 	}
-	n := len(records)
+	d.finish(p, len(records))
+	return nil
+}
+
+// record is records for one record as it was delivered.
+func (d *decoder) record(p *filePlan, record []byte) error {
+	d.aim(p, p.all)
+	if err := p.dec.DecodeRecord(record, p.dst); err != nil {
+		return err
+	}
+	d.finish(p, 1)
+	return nil
+}
+
+func (d *decoder) finish(p *filePlan, n int) {
 	d.settle(p, p.all, n)
 	d.rescue(n)
-	return nil
 }
 
 // aim points the plan at the columns that some of its bindings feed.

@@ -37,6 +37,9 @@ func (l limits) sealAt() int { return l.memory / 4 / l.workers }
 // encoded they take several times that.
 func (l limits) groupBytes() int { return min(max(l.memory/4/l.workers, 4<<20), 64<<20) }
 
+// packBytes is how many bytes the texts of packed records may take.
+func (l limits) packBytes() int { return l.memory / 32 }
+
 // fileError is a file that holds its table.
 type fileError struct {
 	file sourceFile
@@ -70,7 +73,7 @@ type ingest struct {
 }
 
 func newIngest(s *schema, lim limits) *ingest {
-	return &ingest{schema: s, shapes: &shapes{}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, progress: func(int64, int64) {}}
+	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.packBytes())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.

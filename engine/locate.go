@@ -10,8 +10,8 @@ import (
 )
 
 // locator reads of delivered rows what says where they belong: user, key,
-// version and partition. The rows themselves it packs as they are; who writes
-// them decodes them. Rows without their key columns it describes for the
+// version and partition. The rows themselves it packs; who writes them decodes
+// them. Rows without their key columns it describes for the
 // quarantine.
 type locator struct {
 	dec   *decoder
@@ -40,12 +40,13 @@ func (l *locator) add(p *filePlan, shape int, j *job) error {
 			p.dst[u.field] = &u.col
 		}
 	}
-	recs, err := p.dec.Locate(&j.block, p.dst, l.pack.Block)
+	recs, packed, err := p.dec.Pack(&j.block, p.dst, p.packing)
 	if err != nil {
 		return err
 	}
 	l.dec.settle(p, list, n)
-	return l.place(p, shape, j, recs)
+	copy(l.pack.Block(len(packed.Data)), packed.Data)
+	return l.place(p, shape, j, recs, packed)
 }
 
 // lacking is a row without its key columns.
@@ -54,7 +55,7 @@ type lacking struct {
 	record      []byte
 }
 
-func (l *locator) place(p *filePlan, shape int, j *job, recs avro.Records) error {
+func (l *locator) place(p *filePlan, shape int, j *job, recs, packed avro.Records) error {
 	n, d := j.block.Count, l.dec
 	var lack []lacking
 	l.pack.Grow(n)
@@ -71,7 +72,7 @@ func (l *locator) place(p *filePlan, shape int, j *job, recs avro.Records) error
 		if err := d.failed[i]; err != nil {
 			return err
 		}
-		at, end := recs.Bounds(i)
+		at, end := packed.Bounds(i)
 		l.pack.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Shape: uint32(shape)})
 	}
 	for _, r := range lack {
@@ -119,7 +120,7 @@ func (l *locator) reject(p *filePlan, j *job, r lacking) error {
 	if l.whole == nil {
 		l.whole = newDecoder(l.dec.schema)
 	}
-	if err := l.whole.records(p, [][]byte{r.record}); err != nil {
+	if err := l.whole.record(p, r.record); err != nil {
 		return err
 	}
 	b := l.whole.reject(p, r.target)

@@ -13,13 +13,16 @@ type picker struct {
 	picks []column.Pick
 	meta  []rows.Row
 	srcs  []*column.Batch
-	bytes int // of packed records
+	bytes int // of packed records, and of the codes of their columns
 	// rescued counts packed rows with something rescued.
 	rescued int64
 
 	packed []*packedSource // by shape
 	open   int             // those that hold records
 }
+
+// codeSize is what a value takes in a decoded column at least.
+const codeSize = 4
 
 // packedSource is the picked records of one shape, and what becomes of them.
 type packedSource struct {
@@ -39,7 +42,7 @@ func (p *picker) add(ch *rows.Chunk, i int) {
 		}
 		src, row = &s.batch, uint32(len(s.records))
 		s.records = append(s.records, record)
-		p.bytes += len(record)
+		p.bytes += len(record) + codeSize*len(p.plans.schema.payload)
 	}
 	p.picks = append(p.picks, column.Pick{Src: p.index(src), Row: row})
 	p.meta = append(p.meta, ch.Rows[i])

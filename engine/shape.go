@@ -13,10 +13,22 @@ type shape struct {
 	head       *avro.Header
 	columns    []string
 	hasColumns bool
+
+	pool *avro.Pool
+	once sync.Once
+	pack *avro.Packing
+}
+
+// packing returns how records of the shape are packed, of which the fields for which
+// keep is true are wanted: the same in all plans of a pass.
+func (f *shape) packing(keep []bool) *avro.Packing {
+	f.once.Do(func() { f.pack = f.head.NewPacking(keep, f.pool) })
+	return f.pack
 }
 
 // shapes numbers the shapes of a pass. Any number of goroutines may use it.
 type shapes struct {
+	pool  *avro.Pool // of the memory for texts of packed records
 	mu    sync.Mutex
 	byKey map[string]int
 	list  []*shape
@@ -37,7 +49,7 @@ func (s *shapes) of(f *sourceFile, h *avro.Header) int {
 		s.byKey = map[string]int{}
 	}
 	s.byKey[key] = len(s.list)
-	s.list = append(s.list, &shape{head: h, columns: f.columns, hasColumns: f.hasColumns})
+	s.list = append(s.list, &shape{head: h, columns: f.columns, hasColumns: f.hasColumns, pool: s.pool})
 	return len(s.list) - 1
 }
 

@@ -79,25 +79,56 @@ func eventDecoder(b *testing.B, codec string, props int) (*Decoder, []*column.Co
 	return d, dst
 }
 
-// BenchmarkDecodeRecords decodes records that lie about in memory, as those do that
+// allFields is a packing of all fields of a decoder.
+func allFields(d *Decoder) *Packing {
+	keep := make([]bool, len(d.ops))
+	for i := range keep {
+		keep[i] = true
+	}
+	return d.head.NewPacking(keep, NewPool(16<<20))
+}
+
+// BenchmarkPack packs records of which two fields are decoded, as delivered ones are.
+func BenchmarkPack(b *testing.B) {
+	const rows, props = 1000, 34
+	d, dst := eventDecoder(b, "", props)
+	clear(dst[2:])
+	p, block := allFields(d), &Block{Count: rows, Data: eventRows(rows, props, 1)}
+	b.ReportAllocs()
+	size := 0
+	for b.Loop() {
+		dst[0].Reset()
+		dst[1].Reset()
+		_, packed, err := d.Pack(block, dst, p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = len(packed.Data)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+	b.ReportMetric(float64(size)/float64(len(block.Data)), "size")
+}
+
+// BenchmarkDecodePacked decodes records that lie about in memory, as those do that
 // wait for their partition.
-func BenchmarkDecodeRecords(b *testing.B) {
+func BenchmarkDecodePacked(b *testing.B) {
 	const rows, props, group = 100_000, 34, 20_000
 	d, dst := eventDecoder(b, "", props)
-	recs, err := d.Locate(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, nil)
+	p := allFields(d)
+	_, packed, err := d.Pack(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, p)
 	if err != nil {
 		b.Fatal(err)
 	}
 	records := make([][]byte, rows)
 	for to, from := range rand.New(rand.NewPCG(1, 1)).Perm(rows) {
-		records[to] = recs.Record(from)
+		records[to] = packed.Record(from)
 	}
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n += group {
 		for _, c := range dst {
 			c.Reset()
 		}
-		if err := d.DecodeRecords(records[n%rows:n%rows+group], dst); err != nil {
+		if err := d.DecodePacked(records[n%rows:n%rows+group], p, dst); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -58,36 +58,15 @@ func newUnpacker(codec string, limit int) (*unpacker, error) {
 	return u, nil
 }
 
-// unpack returns the decompressed form of data, in memory that room returns. Without
-// room it is data or the unpacker's own memory.
-func (u *unpacker) unpack(data []byte, room func(n int) []byte) ([]byte, error) {
-	if u.codec == codecSnappy {
-		if room == nil {
-			room = u.own
-		}
-		return unpackSnappy(room, data, u.limit)
-	}
-	out, err := u.decompress(data)
-	if err != nil || room == nil {
-		return out, err
-	}
-	dst := room(len(out))
-	copy(dst, out)
-	return dst, nil
-}
-
-// own returns n bytes of the unpacker's memory.
-func (u *unpacker) own(n int) []byte {
-	u.out = slices.Grow(u.out[:0], n)[:n]
-	return u.out
-}
-
-// decompress returns the decompressed form of data, of any codec but snappy.
-func (u *unpacker) decompress(data []byte) ([]byte, error) {
+// unpack returns the decompressed form of data, which is data itself or the
+// unpacker's own memory.
+func (u *unpacker) unpack(data []byte) ([]byte, error) {
 	var err error
 	switch u.codec {
 	case codecNull:
 		return data, nil
+	case codecSnappy:
+		return u.unpackSnappy(data)
 	case codecZstd:
 		return u.unpackZstd(data)
 	}
@@ -112,9 +91,8 @@ func (u *unpacker) decompress(data []byte) ([]byte, error) {
 	return u.out, err
 }
 
-// unpackSnappy decompresses a block into what room returns and checks the checksum
-// that Avro puts behind it.
-func unpackSnappy(room func(n int) []byte, data []byte, limit int) ([]byte, error) {
+// unpackSnappy decompresses a block and checks the checksum that Avro puts behind it.
+func (u *unpacker) unpackSnappy(data []byte) ([]byte, error) {
 	if len(data) < 4 {
 		return nil, errors.New("no room for the checksum")
 	}
@@ -127,10 +105,11 @@ func unpackSnappy(room func(n int) []byte, data []byte, limit int) ([]byte, erro
 	if n > 22*len(body) {
 		return nil, fmt.Errorf("%d bytes cannot hold the %d they claim", len(body), n)
 	}
-	if n > limit {
+	if n > u.limit {
 		return nil, errTooLarge
 	}
-	out, err := snappy.Decode(room(n), body)
+	u.out = slices.Grow(u.out[:0], n)[:n]
+	out, err := snappy.Decode(u.out, body)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type Decoder struct {
 	budget int      // of text made from structured values, for each block
 	ends   []uint32 // of the records of the last block
 	batch  batch
+	packer *packer // nil until something is packed
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
@@ -42,19 +43,18 @@ func (h *Header) NewDecoder() (*Decoder, error) {
 // takes Native Double. After an error, a DamageError unless dst is wrong, the
 // contents of the columns mean nothing.
 func (d *Decoder) Decode(b *Block, dst []*column.Column) error {
-	_, err := d.Locate(b, dst, nil)
+	_, err := d.Locate(b, dst)
 	return err
 }
 
-// Locate is Decode, and tells where the records are. The block is decompressed
-// into the memory that room returns for so many bytes; if room is nil it stays the
-// Decoder's until its next call, as the ends of the records do anyway.
-func (d *Decoder) Locate(b *Block, dst []*column.Column, room func(n int) []byte) (Records, error) {
+// Locate is Decode, and tells where the records are. They are the Decoder's until
+// its next call.
+func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 	data := b.Data
 	// Some codecs cannot represent nothing, and some writers do not try.
 	if b.Count > 0 || len(b.Data) > 0 {
 		var err error
-		if data, err = d.unpack.unpack(b.Data, room); err != nil {
+		if data, err = d.unpack.unpack(b.Data); err != nil {
 			return Records{}, damaged(b, d.head.codec, err)
 		}
 	}

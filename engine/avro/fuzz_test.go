@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -73,38 +74,68 @@ func openData(data []byte) (*Scanner, *Decoder, error) {
 	return s, d, err
 }
 
-// decodeAgain decodes the records of a file, of which no field was wanted first, and
-// compares them with what the blocks were decoded to.
+// decodeAgain decodes the records of a file, of which no field was wanted first, one
+// by one and packed, and compares them with what the blocks were decoded to.
 func decodeAgain(data []byte, want []*column.Column) error {
 	s, d, err := openData(data)
 	if err != nil {
 		return err
 	}
+	keep := make([]bool, len(want))
+	for i := range keep {
+		keep[i] = true
+	}
+	packings := []*Packing{s.Header().NewPacking(keep, NewPool(1<<20)), s.Header().NewPacking(keep, NewPool(60))}
 	row := 0
 	for b := new(Block); ; row += b.Count {
 		if ok, err := s.Next(b); err != nil || !ok {
 			return err
 		}
-		recs, err := d.Locate(b, make([]*column.Column, len(want)), func(n int) []byte { return make([]byte, n) })
-		if err != nil {
-			return err
-		}
-		records := make([][]byte, b.Count)
-		for i := range records {
-			records[i] = recs.Record(i)
-		}
-		got := textColumns(s.Header())
-		if err := d.DecodeRecords(records, got); err != nil {
-			return err
-		}
-		for f, c := range got {
-			for i := range b.Count {
-				if c.IsNull(i) != want[f].IsNull(row+i) || !bytes.Equal(c.Bytes(i), want[f].Bytes(row+i)) {
-					return fmt.Errorf("row %d, field %d: %q, want %q", row+i, f, c.Bytes(i), want[f].Bytes(row+i))
+		for _, p := range packings {
+			delivered, packed, err := d.Pack(b, make([]*column.Column, len(want)), p)
+			if err != nil {
+				return err
+			}
+			delivered, packed = keepRecords(delivered), keepRecords(packed)
+			got, one := textColumns(s.Header()), textColumns(s.Header())
+			if err := d.DecodePacked(allRecords(packed), p, got); err != nil {
+				return err
+			}
+			for _, r := range allRecords(delivered) {
+				if err := d.DecodeRecord(r, one); err != nil {
+					return err
 				}
+			}
+			if err := errors.Join(sameRows(got, want, row, b.Count), sameRows(one, want, row, b.Count)); err != nil {
+				return err
 			}
 		}
 	}
+}
+
+// sameRows compares the n rows of got with those of want from one on.
+func sameRows(got, want []*column.Column, from, n int) error {
+	for f, c := range got {
+		for i := range n {
+			if c.IsNull(i) != want[f].IsNull(from+i) || !bytes.Equal(c.Bytes(i), want[f].Bytes(from+i)) {
+				return fmt.Errorf("row %d, field %d: %q, want %q", from+i, f, c.Bytes(i), want[f].Bytes(from+i))
+			}
+		}
+	}
+	return nil
+}
+
+// keepRecords copies records that are a decoder's.
+func keepRecords(r Records) Records {
+	return Records{Data: bytes.Clone(r.Data), Ends: slices.Clone(r.Ends)}
+}
+
+func allRecords(r Records) [][]byte {
+	out := make([][]byte, len(r.Ends))
+	for i := range out {
+		out[i] = r.Record(i)
+	}
+	return out
 }
 
 // skipAll reads a file without wanting any field.

@@ -1,80 +1,179 @@
 package avro
 
 import (
+	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"reconcile/internal/column"
 )
 
-// Records that Locate found decode to the same values in any choice and order,
-// as often as one likes.
-func TestDecodeRecords(t *testing.T) {
-	schema := `{"type":"record","name":"r","fields":[
-		{"name":"a","type":["null","string"]},{"name":"b","type":"long"},
-		{"name":"c","type":{"type":"array","items":"string"}},{"name":"d","type":["null","double","boolean"]}]}`
-	const n = 50
-	r := rand.New(rand.NewPCG(1, 1))
-	block := enc{}
-	for i := range n {
-		switch {
-		case i%4 == 0:
-			block = block.long(0)
-		default:
-			block = block.long(1).str(string(rune('a' + i/5)))
-		}
-		block = block.long(int64(i * 1_000_003)).long(1).str("x").long(0)
-		switch i % 3 {
+const packSchema = `{"type":"record","name":"r","fields":[
+	{"name":"a","type":["null","string"]},{"name":"b","type":"long"},{"name":"c","type":["string","null"]},
+	{"name":"d","type":{"type":"array","items":"string"}},{"name":"e","type":["null","double","boolean"]},{"name":"f","type":"bytes"},
+	{"name":"g","type":["string"]},{"name":"h","type":["null","long"]},{"name":"i","type":["null","string"]}]}`
+
+// packRows makes n records of packSchema, in which some texts come often, some are
+// long and some never come again.
+func packRows(r *rand.Rand, n int) []byte {
+	text := func(b enc) enc {
+		switch r.IntN(8) {
 		case 0:
-			block = block.long(0)
+			return b.str(strings.Repeat("long ", r.IntN(500)))
+		case 1:
+			return b.str(fmt.Sprint(r.Uint64()))
+		}
+		return b.str(strings.Repeat("x", r.IntN(30)))
+	}
+	b := enc{}
+	for range n {
+		if b = b.long(int64(r.IntN(2))); b[len(b)-1] != 0 {
+			b = text(b)
+		}
+		b = b.long(int64(r.Uint64()))
+		if b = b.long(int64(r.IntN(2))); b[len(b)-1] == 0 {
+			b = text(b)
+		}
+		b = text(b.long(1)).long(0)
+		switch r.IntN(3) {
+		case 0:
+			b = b.long(0)
 		default:
-			block = append(block.long(2), byte(i%2))
+			b = append(b.long(2), byte(r.IntN(2)))
+		}
+		b = text(text(b).long(0))
+		if b = b.long(int64(r.IntN(2))); b[len(b)-1] != 0 {
+			b = b.long(int64(r.IntN(100)))
+		}
+		if b = b.long(int64(r.IntN(2))); b[len(b)-1] != 0 {
+			b = b.str("the same")
 		}
 	}
-	head, err := newHeader([]byte(schema), nil)
+	return b
+}
+
+// Records that decoders packed at the same time decode to what was delivered, by
+// any decoder, in any choice and order, with the dictionaries that come of decoding
+// what was delivered; however much room there is for texts.
+func TestPacked(t *testing.T) {
+	head, err := newHeader([]byte(packSchema), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dec, err := head.NewDecoder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	columns := func() []*column.Column {
-		out := make([]*column.Column, 4)
-		for i := range out {
-			out[i] = &column.Column{}
-			out[i].Reset()
+	for _, pool := range []int{0, 100, 3000, 1 << 20} {
+		keep := slices.Repeat([]bool{true}, len(head.proto))
+		dropped := -1
+		if pool == 3000 {
+			dropped = 2
+			keep[dropped] = false
 		}
-		return out
-	}
-	whole := columns()
-	recs, err := dec.Locate(&Block{Count: n, Data: block}, whole, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var order []int
-	var records [][]byte
-	for range 3 * n {
-		i := r.IntN(n)
-		order, records = append(order, i), append(records, slices.Clone(recs.Record(i)))
-	}
-	some := columns()
-	if err := dec.DecodeRecords(records, some); err != nil {
-		t.Fatal(err)
-	}
-	for f := range whole {
-		all, got := texts(whole[f]), texts(some[f])
-		for k, i := range order {
-			if got[k] != all[i] || some[f].IsNull(k) != whole[f].IsNull(i) {
-				t.Fatalf("field %d of record %d is %q, want %q", f, i, got[k], all[i])
+		p := head.NewPacking(keep, NewPool(pool))
+		delivered, packed := packAtOnce(t, head, p)
+		r := rand.New(rand.NewPCG(uint64(pool), 1))
+		dec := mustDecoder(t, head)
+		for range 20 {
+			var picked [][]byte
+			var block []byte
+			n := r.IntN(300)
+			for range n {
+				i := r.IntN(len(packed))
+				picked, block = append(picked, packed[i]), append(block, delivered[i]...)
+			}
+			want, got := textColumns(head), textColumns(head)
+			for f := range got {
+				if f == dropped || r.IntN(4) == 0 {
+					want[f], got[f] = nil, nil
+				}
+			}
+			if err := dec.Decode(&Block{Count: n, Data: block}, want); err != nil {
+				t.Fatal(err)
+			}
+			if err := dec.DecodePacked(picked, p, got); err != nil {
+				t.Fatal(err)
+			}
+			for f := range got {
+				if got[f] == nil {
+					continue
+				}
+				if err := sameRows(got[f:f+1], want[f:f+1], 0, n); err != nil {
+					t.Fatal(err)
+				}
+				if a, b := got[f].Dict, want[f].Dict; a.Len() != b.Len() || !bytes.Equal(a.Plain(0, uint32(a.Len())), b.Plain(0, uint32(b.Len()))) {
+					t.Fatalf("pool of %d: field %d has another dictionary", pool, f)
+				}
 			}
 		}
 	}
+}
+
+// packAtOnce packs blocks in several goroutines.
+func packAtOnce(t *testing.T, head *Header, p *Packing) (delivered, packed [][]byte) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(g), 2))
+			dec := mustDecoder(t, head)
+			for range 5 {
+				n := r.IntN(200)
+				d, k, err := dec.Pack(&Block{Count: n, Data: packRows(r, n)}, make([]*column.Column, len(head.proto)), p)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				delivered, packed = append(delivered, allRecords(keepRecords(d))...), append(packed, allRecords(keepRecords(k))...)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return delivered, packed
+}
+
+func mustDecoder(t *testing.T, head *Header) *Decoder {
+	dec, err := head.NewDecoder()
+	if err != nil {
+		t.Error(err)
+	}
+	return dec
+}
+
+// Packed records that are not whole, and fields that were left out, are errors.
+func TestPackedWrong(t *testing.T) {
+	head, err := newHeader([]byte(packSchema), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := mustDecoder(t, head)
+	keep := slices.Repeat([]bool{true}, len(head.proto))
+	keep[3] = false
+	p := head.NewPacking(keep, NewPool(1<<20))
+	block := &Block{Count: 70, Data: packRows(rand.New(rand.NewPCG(1, 2)), 70)}
+	_, k, err := dec.Pack(block, make([]*column.Column, len(keep)), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := allRecords(keepRecords(k))
+	dst := func() []*column.Column {
+		cols := textColumns(head)
+		cols[3] = nil
+		return cols
+	}
+	if err := dec.DecodePacked(records, p, dst()); err != nil {
+		t.Fatal(err)
+	}
+	if err := dec.DecodePacked(records, p, textColumns(head)); err == nil || !strings.Contains(err.Error(), `"d"`) {
+		t.Errorf("a field that was left out: %v", err)
+	}
 	last := &records[len(records)-1]
-	for name, bad := range map[string][]byte{"cut": (*last)[:len(*last)-1], "too long": append(*last, 0), "empty": nil} {
+	for name, bad := range map[string][]byte{"cut": (*last)[:len(*last)-1], "too long": append(*last, 0)} {
 		*last = bad
-		if err := dec.DecodeRecords(records, columns()); err == nil {
+		if err := dec.DecodePacked(records, p, dst()); err == nil {
 			t.Errorf("a record that is %s was decoded", name)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 const blockBytes = 60 << 10
 
 // packFile is a scratch file of packed rows: blocks of sorted rows, each of one
-// partition, compressed one by one.
+// partition, compressed one by one where that saves enough.
 type packFile struct {
 	f      *os.File
 	blocks []packBlock
@@ -34,6 +34,7 @@ type packBlock struct {
 	off         int64
 	size        int // in the file
 	sum         uint32
+	plain       bool // not compressed
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -74,7 +75,8 @@ func (p *packFile) nonce(off int64) []byte {
 }
 
 func (s *Segment) writePack(ctx context.Context, p *packFile, group int) error {
-	var block, out []byte
+	var block []byte
+	var z squeezer
 	off := int64(0)
 	for _, part := range s.Parts {
 		for lo := part.Lo; lo < part.Hi; {
@@ -83,22 +85,46 @@ func (s *Segment) writePack(ctx context.Context, p *packFile, group int) error {
 			}
 			hi := s.blockEnd(lo, part.Hi, group)
 			block = s.appendBlock(block[:0], lo, hi)
-			if n := s2.MaxEncodedLen(len(block)); n > cap(out) {
-				out = make([]byte, n)
-			}
-			c := s2.Encode(out[:cap(out)], block)
+			c, plain := z.squeeze(block)
 			if p.aead != nil {
 				c = p.aead.Seal(nil, p.nonce(off), c, nil)
 			}
 			if _, err := p.f.Write(c); err != nil {
 				return err
 			}
-			p.blocks = append(p.blocks, packBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli)})
+			p.blocks = append(p.blocks, packBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli), plain})
 			off += int64(len(c))
 			lo = hi
 		}
 	}
 	return nil
+}
+
+// squeezer compresses blocks where that saves a third, which pays for the time that
+// it takes twice. The next plainRun blocks after one where it does not are not tried:
+// rows of a table are much alike.
+type squeezer struct {
+	out  []byte
+	left int // blocks that are not tried
+}
+
+const plainRun = 32
+
+// squeeze returns block, or its compressed form until the next call.
+func (z *squeezer) squeeze(block []byte) (out []byte, plain bool) {
+	if z.left > 0 {
+		z.left--
+		return block, true
+	}
+	if n := s2.MaxEncodedLen(len(block)); n > cap(z.out) {
+		z.out = make([]byte, n)
+	}
+	c := s2.Encode(z.out[:cap(z.out)], block)
+	if len(c) > len(block)/3*2 {
+		z.left = plainRun
+		return block, true
+	}
+	return c, false
 }
 
 func (p *packFile) remove() error { return errors.Join(p.f.Close(), os.Remove(p.f.Name())) }
@@ -125,10 +151,7 @@ func (c *packCursor) Next(context.Context) (*Chunk, error) {
 	}
 	b := c.blocks[0]
 	c.blocks = c.blocks[1:]
-	if cap(c.buf) < b.size {
-		c.buf = make([]byte, b.size+b.size/4)
-	}
-	buf := c.buf[:b.size]
+	buf := c.room(b)
 	if _, err := c.file.f.ReadAt(buf, b.off); err != nil {
 		return nil, fmt.Errorf("reading spilled rows: %w", err)
 	}
@@ -141,12 +164,24 @@ func (c *packCursor) Next(context.Context) (*Chunk, error) {
 	return ch, nil
 }
 
+// room returns memory for a block of the file: memory of its own if rows will lie in
+// it as it is.
+func (c *packCursor) room(b packBlock) []byte {
+	if b.plain {
+		return make([]byte, b.size)
+	}
+	if cap(c.buf) < b.size {
+		c.buf = make([]byte, b.size+b.size/4)
+	}
+	return c.buf[:b.size]
+}
+
 func (p *packFile) decode(b packBlock, buf []byte) (block []byte, err error) {
 	sound := crc32.Checksum(buf, castagnoli) == b.sum
 	if sound && p.aead != nil {
 		buf, err = p.aead.Open(buf[:0], p.nonce(b.off), buf, nil)
 	}
-	if sound && err == nil {
+	if block = buf; sound && err == nil && !b.plain {
 		block, err = s2.Decode(nil, buf)
 	}
 	if !sound || err != nil || len(block) < b.rows*blockHead {

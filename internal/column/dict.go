@@ -147,7 +147,7 @@ func (d *Dict) addOf(s *Dict, code uint32) uint32 {
 
 // look returns the code of v, which is added if it is not there.
 func (d *Dict) look(v []byte, h uint32, valid bool) uint32 {
-	d.adds++
+	d.count()
 	i := h & d.mask
 	for {
 		e := d.table[i]
@@ -165,9 +165,6 @@ func (d *Dict) look(v []byte, h uint32, valid bool) uint32 {
 	if uint32(len(d.off))*2 > d.mask {
 		d.grow()
 	}
-	if d.adds == sampleAdds && d.Len() > sampleAdds*3/4 {
-		d.plain = true
-	}
 	return c
 }
 
@@ -181,6 +178,25 @@ func (d *Dict) push(v []byte, valid bool) uint32 {
 		d.invalid = append(d.invalid, c)
 	}
 	return c
+}
+
+// Again notes that the caller met a value again and has its code, which then counts
+// as looked up. It reports whether that code may be used: no longer where values are
+// not looked up any more.
+func (d *Dict) Again() bool {
+	if d.plain {
+		return false
+	}
+	d.count()
+	return true
+}
+
+// count counts a value that is looked up. If looking up did not pay so far, it is
+// the last one.
+func (d *Dict) count() {
+	if d.adds++; d.adds == sampleAdds && d.Len() > sampleAdds*3/4 {
+		d.plain = true
+	}
 }
 
 // AddPlain adds n values that stand as in Plain, with codes that follow each other,

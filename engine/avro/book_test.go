@@ -1,0 +1,95 @@
+package avro
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// number returns the number of a text, as packing does.
+func number(b *book, v string) uint16 {
+	h := hashText([]byte(v))
+	if c := b.shelf.Load().find([]byte(v), h); c != asIs {
+		return c
+	}
+	return b.add([]byte(v), h)
+}
+
+// A text has one number, whoever asks for it and when, and the number the text.
+func TestBookNumbers(t *testing.T) {
+	b := newBook(NewPool(1 << 20))
+	const texts = 3000
+	var wg sync.WaitGroup
+	numbers := make([][]uint16, 4)
+	for g := range numbers {
+		numbers[g] = make([]uint16, texts)
+		wg.Go(func() {
+			for _, i := range rand.New(rand.NewPCG(uint64(g), 1)).Perm(texts) {
+				numbers[g][i] = number(b, fmt.Sprint("text ", i))
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[uint16]bool{}
+	for i := range texts {
+		c := numbers[0][i]
+		if c == asIs || seen[c] {
+			t.Fatalf("text %d has the number %d", i, c)
+		}
+		seen[c] = true
+		for g := range numbers {
+			if numbers[g][i] != c {
+				t.Fatalf("text %d has the numbers %d and %d", i, c, numbers[g][i])
+			}
+		}
+		if got := string(b.shelf.Load().text(c)); got != fmt.Sprint("text ", i) {
+			t.Fatalf("number %d is %q", c, got)
+		}
+	}
+}
+
+// A book takes no more texts than numbers, none that are long, and no more bytes
+// than its pool has; what it has it keeps.
+func TestBookFull(t *testing.T) {
+	b := newBook(NewPool(1 << 30))
+	if number(b, strings.Repeat("x", maxBookText)) == asIs || number(b, strings.Repeat("x", maxBookText+1)) != asIs {
+		t.Error("the longest text is another one")
+	}
+	for i := range maxCodes + 10 {
+		number(b, fmt.Sprint(i))
+	}
+	if c := number(b, fmt.Sprint(maxCodes)); c != asIs || !b.full.Load() {
+		t.Errorf("there is no number left, but %d", c)
+	}
+	if c := number(b, "17"); string(b.shelf.Load().text(c)) != "17" {
+		t.Errorf("number %d is not that of 17", c)
+	}
+	pool := NewPool(1000)
+	one, two := newBook(pool), newBook(pool)
+	n := 0
+	for i := range 100 {
+		for _, b := range []*book{one, two} {
+			if number(b, fmt.Sprint("text ", i)) != asIs {
+				n++
+			}
+		}
+	}
+	if n < 20 || n > 40 {
+		t.Errorf("%d texts are in the books", n)
+	}
+}
+
+// A book in which few texts come again is given up; one in which many do is not.
+func TestBookIdle(t *testing.T) {
+	for share, idle := range map[int]bool{10: false, 60: false, 90: true, 100: true} {
+		b := newBook(NewPool(1 << 20))
+		for range judgeTexts / 64 {
+			b.note(64, 64*share/100)
+		}
+		if b.idle.Load() != idle {
+			t.Errorf("%d %% of the texts are new: idle %v", share, !idle)
+		}
+	}
+}

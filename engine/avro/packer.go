@@ -1,0 +1,236 @@
+package avro
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// packer packs the records of a block, batchRecords at a time and field by field.
+type packer struct {
+	out  Records
+	skip []op // by field
+	r    renderer
+
+	data  []byte
+	n     int    // records of the batch
+	heads []byte // bits and codes of each, with room for a code of every text
+	rest  []byte // of each, with room for all that it was delivered with
+	pos   [batchRecords]int
+	begin [batchRecords]int // where the field begins in data
+	head  [batchRecords]int // where the next code goes in heads
+	tail  [batchRecords]int // where the next field goes in rest
+	texts [batchRecords]int // the records in which the field is not null
+}
+
+func newPacker(p *Packing) *packer {
+	k := &packer{skip: slices.Clone(p.head.proto)}
+	for i := range k.skip {
+		k.skip[i].skip()
+	}
+	return k
+}
+
+// pack appends records from up to below to to the packed ones.
+func (k *packer) pack(p *Packing, recs Records, from, to int) error {
+	first, _ := recs.Bounds(from)
+	size := p.bitBytes() + 2*p.texts
+	k.data, k.n = recs.Data, to-from
+	k.heads = slices.Grow(k.heads[:0], k.n*size)[:k.n*size]
+	k.rest = slices.Grow(k.rest[:0], int(recs.Ends[to-1]-first))[:recs.Ends[to-1]-first]
+	for i := range k.n {
+		at, _ := recs.Bounds(from + i)
+		k.pos[i], k.tail[i] = int(at), int(at-first)
+		k.head[i] = i*size + p.bitBytes()
+		clear(k.heads[i*size : k.head[i]])
+	}
+	for i := range p.steps {
+		s := &p.steps[i]
+		var err error
+		if s.bit >= 0 {
+			err = k.text(p, s, size)
+		} else {
+			err = k.run(s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i := range k.n {
+		at, _ := recs.Bounds(from + i)
+		k.out.Data = append(k.out.Data, k.heads[i*size:k.head[i]]...)
+		k.out.Data = append(k.out.Data, k.rest[at-first:k.tail[i]]...)
+		k.out.Ends = append(k.out.Ends, uint32(len(k.out.Data)))
+	}
+	return nil
+}
+
+// run passes over fields without a bit and keeps them, if at all, as they are.
+func (k *packer) run(s *packStep) error {
+	for i := range k.n {
+		from := k.pos[i]
+		at := from
+		for f := s.from; f < s.to; f++ {
+			var err error
+			if at, err = k.pass(&k.skip[f], at); err != nil {
+				return err
+			}
+		}
+		k.pos[i] = at
+		if s.keep {
+			k.keep(i, from, at)
+		}
+	}
+	return nil
+}
+
+// keep copies a part of the data to the rest of a record.
+func (k *packer) keep(i, from, to int) {
+	k.tail[i] += copy(k.rest[k.tail[i]:], k.data[from:to])
+}
+
+// pass returns where a field ends.
+func (k *packer) pass(o *op, at int) (int, error) {
+	if end := k.passLong(o, at); end > 0 {
+		return end, nil
+	}
+	k.r.reader = reader{buf: k.data, pos: at}
+	some := true
+	var err error
+	if o.union {
+		some, err = k.some(o)
+	}
+	if some && err == nil {
+		err = k.value(o)
+	}
+	return k.r.pos, err
+}
+
+// passLong is pass for numbers whose branch is in its shortest form, 0 for all else.
+func (k *packer) passLong(o *op, at int) int {
+	if o.code != opSkipLong || len(k.data)-at <= binary.MaxVarintLen64 {
+		return 0
+	}
+	if o.union {
+		if uint16(k.data[at]) == o.null {
+			return at + 1
+		}
+		if uint16(k.data[at]) != o.some {
+			return 0
+		}
+		at++
+	}
+	for k.data[at] >= 0x80 {
+		at++
+	}
+	return at + 1
+}
+
+// some reads the branch of an optional field, and whether it is not null.
+func (k *packer) some(o *op) (bool, error) {
+	v, err := k.r.int()
+	switch {
+	case err != nil:
+		return false, err
+	case 2*v == int64(o.null):
+		return false, nil
+	case 2*v == int64(o.some):
+		return true, nil
+	}
+	return false, errBranch
+}
+
+// value passes over a value that is not null.
+func (k *packer) value(o *op) (err error) {
+	switch o.code {
+	case opSkipBytes:
+		_, err = k.r.bytes()
+	case opSkipLong:
+		_, err = k.r.long()
+	case opSkip:
+		err = k.r.skip(o.node, 0)
+	}
+	return err
+}
+
+// text packs a field with a bit.
+func (k *packer) text(p *Packing, s *packStep, size int) error {
+	n, err := k.present(&k.skip[s.from])
+	if err != nil {
+		return err
+	}
+	book := p.books[s.bit]
+	sh, look, missed := book.shelf.Load(), !book.idle.Load(), 0
+	bit, at := byte(1)<<(s.bit&7), s.bit>>3
+	for _, i := range k.texts[:n] {
+		v, end, err := k.bytes(k.pos[i])
+		if err != nil {
+			return err
+		}
+		code := uint16(asIs)
+		if look {
+			h := hashText(v)
+			if code = sh.find(v, h); code == asIs {
+				missed++
+				if !book.full.Load() {
+					code = book.add(v, h)
+					sh = book.shelf.Load()
+				}
+			}
+		}
+		if code == asIs {
+			k.keep(i, k.begin[i], end)
+		}
+		k.pos[i] = end
+		k.heads[i*size+at] |= bit
+		h := k.head[i]
+		k.heads[h], k.heads[h+1] = byte(code), byte(code>>8)
+		k.head[i] = h + 2
+	}
+	if look {
+		book.note(n, missed)
+	}
+	return nil
+}
+
+// present lists the records in which a field of text is not null, n of them, and
+// passes over its branch. Nothing branches by what cannot be predicted.
+func (k *packer) present(o *op) (n int, err error) {
+	for i := range k.n {
+		at := k.pos[i]
+		k.begin[i], k.texts[n] = at, i
+		if !o.union {
+			n++
+			continue
+		}
+		if at < len(k.data) && o.null+o.some == 2 {
+			if u := k.data[at] ^ byte(o.null); u&^2 == 0 {
+				k.pos[i] = at + 1
+				n += int(u >> 1)
+				continue
+			}
+		}
+		k.r.reader = reader{buf: k.data, pos: at}
+		some, err := k.some(o)
+		if err != nil {
+			return 0, err
+		}
+		k.pos[i] = k.r.pos
+		if some {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// bytes returns the text at a place, and where it ends.
+func (k *packer) bytes(at int) (v []byte, end int, err error) {
+	if at < len(k.data) {
+		if c := int(k.data[at]); c&0x81 == 0 && c>>1 < len(k.data)-at {
+			end = at + 1 + c>>1
+			return k.data[at+1 : end], end, nil
+		}
+	}
+	k.r.reader = reader{buf: k.data, pos: at}
+	v, err = k.r.bytes()
+	return v, k.r.pos, err
+}

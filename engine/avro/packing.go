@@ -1,0 +1,90 @@
+package avro
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"reconcile/internal/column"
+)
+
+// Packing is how the records of one header are kept until they are written, in
+// about a third of their size: of fields of text, a text that comes often is kept
+// once, and its number in each record. Fields that nobody wants are left out. A
+// packed record is
+//
+//	bits   one for each field of text, set if it is not null
+//	codes  two bytes for each set bit: the number of the text, or asIs
+//	rest   all other fields, and the texts that are asIs, as Avro has them
+//
+// and means nothing without its Packing. Any number of goroutines may use one.
+type Packing struct {
+	head  *Header
+	steps []packStep
+	texts int     // fields with a bit
+	bit   []int   // by field; -1 of those that have none
+	kept  []bool  // by field
+	books []*book // by bit
+}
+
+// packStep is a field with a bit, or a run of fields that have none.
+type packStep struct {
+	from, to int // fields
+	bit      int // -1 without
+	keep     bool
+}
+
+// NewPacking returns a packing of the fields for which keep is true. What it takes
+// for texts comes out of pool.
+func (h *Header) NewPacking(keep []bool, pool *Pool) *Packing {
+	p := &Packing{head: h, bit: make([]int, len(h.proto)), kept: append([]bool(nil), keep...)}
+	for f := range h.proto {
+		p.bit[f] = -1
+		if keep[f] && h.proto[f].code == opBytes {
+			p.bit[f] = p.texts
+			p.texts++
+			p.books = append(p.books, newBook(pool))
+		}
+		last := len(p.steps) - 1
+		if last >= 0 && p.bit[f] < 0 && p.steps[last].bit < 0 && p.steps[last].keep == keep[f] {
+			p.steps[last].to++
+			continue
+		}
+		p.steps = append(p.steps, packStep{f, f + 1, p.bit[f], keep[f]})
+	}
+	return p
+}
+
+// bitBytes is the size of a record's bits.
+func (p *Packing) bitBytes() int { return (p.texts + 7) / 8 }
+
+// rest returns where the rest of a packed record begins.
+func (p *Packing) rest(record []byte) int {
+	n := p.bitBytes()
+	at, set := 0, 0
+	for ; at+8 <= n; at += 8 {
+		set += bits.OnesCount64(binary.LittleEndian.Uint64(record[at:]))
+	}
+	for ; at < n; at++ {
+		set += bits.OnesCount8(record[at])
+	}
+	return n + 2*set
+}
+
+// Pack is Locate, and packs the records too. Both are the Decoder's until its next
+// call.
+func (d *Decoder) Pack(b *Block, dst []*column.Column, p *Packing) (delivered, packed Records, err error) {
+	if delivered, err = d.Locate(b, dst); err != nil {
+		return Records{}, Records{}, err
+	}
+	if d.packer == nil {
+		d.packer = newPacker(p)
+	}
+	k := d.packer
+	k.out = Records{Data: k.out.Data[:0], Ends: k.out.Ends[:0]}
+	for from := 0; from < b.Count; from += batchRecords {
+		if err := k.pack(p, delivered, from, min(from+batchRecords, b.Count)); err != nil {
+			return Records{}, Records{}, damaged(b, "its records cannot be packed", err)
+		}
+	}
+	return delivered, k.out, nil
+}
