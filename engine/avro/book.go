@@ -1,7 +1,10 @@
 package avro
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -23,7 +26,7 @@ const (
 	// worth its cost.
 	judgeTexts = 8192
 	// textCost is what a text costs a book beside its bytes.
-	textCost = 24
+	textCost = 48
 )
 
 // book numbers the texts of one field that come often. What has a number keeps it.
@@ -39,18 +42,33 @@ type book struct {
 	pool   *Pool
 	used   int // bytes of the shelf's data
 	next   int // number
+	short  int // texts in each table
+	long   int
 	tried  int // texts since it was judged last
 	missed int // those of them that had no number
 }
 
-// shelf is the memory of a book. Everything before the number in a slot was
-// written before the slot, and nothing of it is written again.
+// shelf is the memory of a book. Both tables are open addressing. A slot is entered
+// by an atomic write when all that it stands for is there, and nothing of that is
+// written again.
 type shelf struct {
-	slots []uint64 // open addressing: a hash above the number that has it; 0 is free
-	mask  uint64
+	seed  uint64
+	short []shortSlot
+	long  []uint64 // a hash above the number that has it; 0 is free
 	off   []uint32 // the text of number c lies from off[c] to off[c+1]
 	data  []byte
 }
+
+// shortSlot has a text of at most maxShort bytes.
+type shortSlot struct {
+	key  shortText
+	code uint64 // the length above the number; 0 is free
+}
+
+// shortText is a text of at most maxShort bytes, which its length and this make up.
+type shortText struct{ lo, hi uint64 }
+
+const maxShort = 16
 
 // Pool bounds the bytes that the books of any number of packings hold together.
 type Pool struct{ left atomic.Int64 }
@@ -73,24 +91,25 @@ func (p *Pool) take(n int) bool {
 
 func newBook(pool *Pool) *book {
 	b := &book{pool: pool, next: firstCode}
-	b.shelf.Store(newShelf(64, 32, 512))
+	b.shelf.Store(newShelf(rand.Uint64(), 16, 16, 16, 256))
 	return b
 }
 
-func newShelf(slots, codes, bytes int) *shelf {
-	return &shelf{slots: make([]uint64, slots), mask: uint64(slots - 1), off: make([]uint32, codes+1), data: make([]byte, bytes)}
+func newShelf(seed uint64, short, long, codes, bytes int) *shelf {
+	return &shelf{seed: seed, short: make([]shortSlot, short), long: make([]uint64, long), off: make([]uint32, codes+1), data: make([]byte, bytes)}
 }
 
 // text returns the text of a number, read only.
 func (s *shelf) text(code uint16) []byte { return s.data[s.off[code]:s.off[code+1]] }
 
-// hashText is never 0 above the bits of a number.
-func hashText(v []byte) uint64 { return xxh3.Hash(v) | 1<<63 }
-
 // find returns the number of a text, asIs if it has none.
-func (s *shelf) find(v []byte, h uint64) uint16 {
-	for i := h & s.mask; ; i = (i + 1) & s.mask {
-		e := atomic.LoadUint64(&s.slots[i])
+func (s *shelf) find(v []byte) uint16 {
+	if len(v) <= maxShort {
+		return s.findShort(shorten(v), uint64(len(v)))
+	}
+	h := hashLong(v)
+	for i := h & uint64(len(s.long)-1); ; i = (i + 1) & uint64(len(s.long)-1) {
+		e := atomic.LoadUint64(&s.long[i])
 		if e == 0 {
 			return asIs
 		}
@@ -100,26 +119,75 @@ func (s *shelf) find(v []byte, h uint64) uint16 {
 	}
 }
 
-// put enters a number under a hash.
-func (s *shelf) put(h uint64, code uint16) {
-	i := h & s.mask
-	for s.slots[i] != 0 {
-		i = (i + 1) & s.mask
+func (s *shelf) findShort(k shortText, n uint64) uint16 {
+	for i := s.place(k, n); ; i = (i + 1) & uint64(len(s.short)-1) {
+		e := &s.short[i]
+		c := atomic.LoadUint64(&e.code)
+		if c == 0 || c>>16 == n && e.key == k {
+			return uint16(c)
+		}
 	}
-	atomic.StoreUint64(&s.slots[i], h&^math.MaxUint16|uint64(code))
+}
+
+// shorten makes a text a key.
+func shorten(v []byte) shortText {
+	switch n := len(v); {
+	case n >= 8:
+		return shortText{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:])}
+	case n >= 4:
+		return shortText{lo: uint64(binary.LittleEndian.Uint32(v)), hi: uint64(binary.LittleEndian.Uint32(v[n-4:]))}
+	case n > 0:
+		return shortText{lo: uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16}
+	}
+	return shortText{}
+}
+
+// place returns where the search for a short text begins. That hardly any two texts
+// share it cannot be arranged from outside, as nobody knows the seed.
+func (s *shelf) place(k shortText, n uint64) uint64 {
+	hi, lo := bits.Mul64(k.lo^s.seed, k.hi^0x9e3779b97f4a7c15+n)
+	return (hi ^ lo) & uint64(len(s.short)-1)
+}
+
+// hashLong is never 0 above the bits of a number.
+func hashLong(v []byte) uint64 { return xxh3.Hash(v) | 1<<63 }
+
+// put enters the number of a text.
+func (s *shelf) put(v []byte, code uint16) {
+	if len(v) > maxShort {
+		h := hashLong(v)
+		i := h & uint64(len(s.long)-1)
+		for s.long[i] != 0 {
+			i = (i + 1) & uint64(len(s.long)-1)
+		}
+		atomic.StoreUint64(&s.long[i], h&^math.MaxUint16|uint64(code))
+		return
+	}
+	k, n := shorten(v), uint64(len(v))
+	i := s.place(k, n)
+	for s.short[i].code != 0 {
+		i = (i + 1) & uint64(len(s.short)-1)
+	}
+	s.short[i].key = k
+	atomic.StoreUint64(&s.short[i].code, n<<16|uint64(code))
 }
 
 // add gives a text a number, asIs if the book takes no more.
-func (b *book) add(v []byte, h uint64) uint16 {
+func (b *book) add(v []byte) uint16 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.shelf.Load()
-	if code := s.find(v, h); code != asIs || b.full.Load() || len(v) > maxBookText {
+	if code := s.find(v); code != asIs || b.full.Load() || len(v) > maxBookText {
 		return code
 	}
 	if b.next >= maxCodes || !b.pool.take(len(v)+textCost) {
 		b.full.Store(true)
 		return asIs
+	}
+	if len(v) > maxShort {
+		b.long++
+	} else {
+		b.short++
 	}
 	s = b.room(s, len(v))
 	code := uint16(b.next)
@@ -127,30 +195,34 @@ func (b *book) add(v []byte, h uint64) uint16 {
 	b.next++
 	b.used += len(v)
 	s.off[b.next] = uint32(b.used)
-	s.put(h, code)
+	s.put(v, code)
 	return code
 }
 
 // room returns a shelf that has room for one more text of n bytes: s, or a larger
 // copy, from which readers of s see nothing new.
 func (b *book) room(s *shelf, n int) *shelf {
-	codes, bytes := len(s.off)-1, len(s.data)
-	if b.next < codes && b.used+n <= bytes {
+	short, long, codes, bytes := len(s.short), len(s.long), len(s.off)-1, len(s.data)
+	if 2*b.short <= short && 2*b.long <= long && b.next < codes && b.used+n <= bytes {
 		return s
 	}
-	if b.next >= codes {
+	for 2*b.short > short {
+		short *= 2
+	}
+	for 2*b.long > long {
+		long *= 2
+	}
+	for b.next >= codes {
 		codes *= 2
 	}
 	for b.used+n > bytes {
 		bytes *= 2
 	}
-	to := newShelf(2*codes, codes, bytes)
+	to := newShelf(s.seed, short, long, codes, bytes)
 	copy(to.off, s.off)
 	copy(to.data, s.data[:b.used])
-	for _, e := range s.slots {
-		if e != 0 {
-			to.put(hashText(s.text(uint16(e))), uint16(e))
-		}
+	for c := firstCode; c < b.next; c++ {
+		to.put(to.text(uint16(c)), uint16(c))
 	}
 	b.shelf.Store(to)
 	return to

@@ -168,11 +168,10 @@ func (k *packer) text(p *Packing, s *packStep, size int) error {
 		}
 		code := uint16(asIs)
 		if look {
-			h := hashText(v)
-			if code = sh.find(v, h); code == asIs {
+			if code = sh.find(v); code == asIs {
 				missed++
 				if !book.full.Load() {
-					code = book.add(v, h)
+					code = book.add(v)
 					sh = book.shelf.Load()
 				}
 			}
