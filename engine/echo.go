@@ -84,21 +84,20 @@ func (r *tableRun) confirmEcho(ctx context.Context) error {
 // weigh reads files without decoding them: it counts what avroFiles counts, and
 // takes the digests.
 func (g *ingest) weigh(ctx context.Context, src *dump.Source, files []sourceFile) error {
-	plans, block := plans{schema: g.schema, shapes: g.shapes}, new(job)
-	for _, f := range files {
-		err := g.scan(ctx, src, f, func() *job { return block }, func(j *job) error {
-			p, err := plans.of(j.shape)
-			if err != nil {
-				return &fileError{f, err}
-			}
-			g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
-			return ctx.Err()
-		})
-		if err != nil {
+	plans, j := plans{schema: g.schema, shapes: g.shapes}, new(job)
+	blocks := g.blocks(src, files)
+	defer blocks.close()
+	for {
+		ok, err := blocks.next(ctx, j)
+		if err != nil || !ok {
 			return err
 		}
+		p, err := plans.of(j.shape)
+		if err != nil {
+			return &fileError{j.file, err}
+		}
+		g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
 	}
-	return nil
 }
 
 // quarantineAgain adds to g the rows that the first dump left in the quarantine, as

@@ -87,37 +87,24 @@ type job struct {
 // avroFiles reads part files, blocks in parallel. A file that cannot be used
 // ends it with a *fileError.
 func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []sourceFile) error {
+	blocks := g.blocks(src, files)
+	defer blocks.close()
 	eg, ctx := errgroup.WithContext(ctx)
-	jobs := make(chan *job, 2*g.lim.workers)
-	free := sync.Pool{New: func() any { return new(job) }}
-	eg.Go(func() error {
-		defer close(jobs)
-		use := func(j *job) error {
-			g.progress(int64(j.block.Count), int64(len(j.block.Data)))
-			select {
-			case jobs <- j:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		for _, f := range files {
-			if err := g.scan(ctx, src, f, func() *job { return free.Get().(*job) }, use); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 	for range g.lim.workers {
 		eg.Go(func() error {
-			l := newLocator(g)
-			for j := range jobs {
+			l, j := newLocator(g), new(job)
+			for {
+				ok, err := blocks.next(ctx, j)
+				if err != nil {
+					return err
+				}
+				if !ok {
+					return g.seal(ctx, l)
+				}
 				if err := g.locate(ctx, l, j); err != nil {
 					return err
 				}
-				free.Put(j)
 			}
-			return g.seal(ctx, l)
 		})
 	}
 	return eg.Wait()
@@ -125,41 +112,6 @@ func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []source
 
 // errChangedSince holds a table until the next plan.
 var errChangedSince = errors.New("the file has changed since the plan was made")
-
-// scan reads the blocks of one file, each into what next returns, and hands them
-// to use.
-func (g *ingest) scan(ctx context.Context, src *dump.Source, f sourceFile, next func() *job, use func(*job) error) error {
-	h, err := src.Open(ctx, f.key)
-	if err != nil {
-		return &fileError{f, err}
-	}
-	defer h.Close()
-	if f.pin != "" && h.Object().Pin != f.pin {
-		return &fileError{f, errChangedSince}
-	}
-	size := h.Object().Size
-	sc, err := scanReader(g.sums.begin(f, io.NewSectionReader(h, 0, size)), size)
-	if err != nil {
-		return &fileError{f, err}
-	}
-	first, shape := int64(0), g.shapes.of(&f, sc.Header())
-	for {
-		j := next()
-		ok, err := sc.Next(&j.block)
-		if err != nil {
-			return &fileError{f, err}
-		}
-		if !ok {
-			g.sums.end(f, size)
-			return nil
-		}
-		j.file, j.shape, j.first = f, shape, first
-		first += int64(j.block.Count)
-		if err := use(j); err != nil {
-			return err
-		}
-	}
-}
 
 // readAhead is how much of a part file is read at once.
 const readAhead = 1 << 20

@@ -12,14 +12,13 @@ import (
 )
 
 // A text in a packed record is its number in the book of its field, or asIs if it
-// stands with the rest of the record. Numbers begin at firstCode.
+// stands with the rest of the record. Numbers are from firstCode up to below asIs.
 const (
-	asIs      = 0
 	firstCode = 1
+	asIs      = math.MaxUint16
 )
 
 const (
-	maxCodes = math.MaxUint16 // numbers are below it
 	// maxBookText is the longest text that a book takes, in bytes.
 	maxBookText = 1 << 10
 	// judgeTexts is how many texts a book judges by whether looking them up is
@@ -100,6 +99,8 @@ func newShelf(seed uint64, short, long, codes, bytes int) *shelf {
 }
 
 // text returns the text of a number, read only.
+func (b *book) text(code uint16) []byte { return b.shelf.Load().text(code) }
+
 func (s *shelf) text(code uint16) []byte { return s.data[s.off[code]:s.off[code+1]] }
 
 // find returns the number of a text, asIs if it has none.
@@ -123,7 +124,10 @@ func (s *shelf) findShort(k shortText, n uint64) uint16 {
 	for i := s.place(k, n); ; i = (i + 1) & uint64(len(s.short)-1) {
 		e := &s.short[i]
 		c := atomic.LoadUint64(&e.code)
-		if c == 0 || c>>16 == n && e.key == k {
+		if c == 0 {
+			return asIs
+		}
+		if c>>16 == n && e.key == k {
 			return uint16(c)
 		}
 	}
@@ -180,7 +184,7 @@ func (b *book) add(v []byte) uint16 {
 	if code := s.find(v); code != asIs || b.full.Load() || len(v) > maxBookText {
 		return code
 	}
-	if b.next >= maxCodes || !b.pool.take(len(v)+textCost) {
+	if b.next >= asIs || !b.pool.take(len(v)+textCost) {
 		b.full.Store(true)
 		return asIs
 	}

@@ -47,7 +47,7 @@ func TestBookNumbers(t *testing.T) {
 				t.Fatalf("text %d has the numbers %d and %d", i, c, numbers[g][i])
 			}
 		}
-		if got := string(b.shelf.Load().text(c)); got != text(i) {
+		if got := string(b.text(c)); got != text(i) {
 			t.Fatalf("number %d is %q", c, got)
 		}
 	}
@@ -76,13 +76,13 @@ func TestBookFull(t *testing.T) {
 	if number(b, strings.Repeat("x", maxBookText)) == asIs || number(b, strings.Repeat("x", maxBookText+1)) != asIs {
 		t.Error("the longest text is another one")
 	}
-	for i := range maxCodes + 10 {
+	for i := range asIs + 10 {
 		number(b, fmt.Sprint(i))
 	}
-	if c := number(b, fmt.Sprint(maxCodes)); c != asIs || !b.full.Load() {
+	if c := number(b, fmt.Sprint(asIs)); c != asIs || !b.full.Load() {
 		t.Errorf("there is no number left, but %d", c)
 	}
-	if c := number(b, "17"); string(b.shelf.Load().text(c)) != "17" {
+	if c := number(b, "17"); string(b.text(c)) != "17" {
 		t.Errorf("number %d is not that of 17", c)
 	}
 	pool := NewPool(1000)

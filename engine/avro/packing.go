@@ -12,7 +12,7 @@ import (
 // once, and its number in each record. Fields that nobody wants are left out. A
 // packed record is
 //
-//	bits   one for each field of text, set if it is not null
+//	bits   one for each field of text, set if it is not null, in pairs of bytes
 //	codes  two bytes for each set bit: the number of the text, or asIs
 //	rest   all other fields, and the texts that are asIs, as Avro has them
 //
@@ -54,8 +54,9 @@ func (h *Header) NewPacking(keep []bool, pool *Pool) *Packing {
 	return p
 }
 
-// bitBytes is the size of a record's bits.
-func (p *Packing) bitBytes() int { return (p.texts + 7) / 8 }
+// bitBytes is the size of a record's bits: two bytes can be read of any record with
+// texts, wherever its next code would be.
+func (p *Packing) bitBytes() int { return (p.texts + 15) / 16 * 2 }
 
 // rest returns where the rest of a packed record begins.
 func (p *Packing) rest(record []byte) int {

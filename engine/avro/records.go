@@ -3,6 +3,7 @@ package avro
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"reconcile/internal/column"
 )
@@ -83,7 +84,8 @@ type batch struct {
 	code    [batchRecords]int // where the next code of each is
 	pos     [batchRecords]int // where the next field of each is in its rest
 	budget  [batchRecords]int // of each
-	codes   []codes           // by bit
+	number  [batchRecords]uint16
+	codes   []codes // by bit
 }
 
 // codes are what the numbers of a book have become in the dictionary of a column.
@@ -120,7 +122,12 @@ func (d *Decoder) fields(p *Packing) (row, field int, err error) {
 		for at := 0; at < len(buf); at += cacheLine {
 			b.touched += buf[at]
 		}
-		b.code[i], b.pos[i], b.budget[i] = p.bitBytes(), p.rest(buf), d.budget
+		if len(buf) < p.bitBytes() {
+			return i, 0, errLength
+		}
+		if b.code[i], b.pos[i], b.budget[i] = p.bitBytes(), p.rest(buf), d.budget; b.pos[i] > len(buf) {
+			return i, 0, errLength
+		}
 	}
 	d.r.entries = d.r.entries[:0]
 	for field = range d.ops {
@@ -145,63 +152,111 @@ func (d *Decoder) fields(p *Packing) (row, field int, err error) {
 
 // batchTexts decodes a field of text in all records of the batch.
 func (d *Decoder) batchTexts(o *op, bit int, book *book) (row int, err error) {
-	b := &d.batch
-	c := &b.codes[bit]
-	to := c.to
-	at, shift := bit>>3, bit&7
-	wanted := o.code == opBytes
-	var out []uint32
-	if wanted {
-		out = o.codes[b.from:]
+	numbers := d.batch.take(bit)
+	if o.code != opBytes {
+		return d.passTexts(o, numbers)
 	}
+	c := &d.batch.codes[bit]
+	out := o.codes[d.batch.from:]
+	if changes, ok := c.translate(out, numbers); ok && o.dict.Again(changes) {
+		return 0, nil
+	}
+	return d.lookTexts(o, c, numbers, out, book)
+}
+
+// take reads the numbers of a field of text, 0 where it is null. Nothing branches by
+// what cannot be predicted.
+func (b *batch) take(bit int) []uint16 {
+	at, shift := bit>>3, bit&7
+	for i, buf := range b.records {
+		set := int(buf[at]>>shift) & 1
+		pos := min(b.code[i], len(buf)-2) // of a null at the end of its record
+		b.number[i] = binary.LittleEndian.Uint16(buf[pos:]) & -uint16(set)
+		b.code[i] += 2 * set
+	}
+	return b.number[:len(b.records)]
+}
+
+// passTexts passes over the texts that are asIs.
+func (d *Decoder) passTexts(o *op, numbers []uint16) (row int, err error) {
+	for i, n := range numbers {
+		if n == asIs {
+			if err := d.batchValue(o, i); err != nil {
+				return i, err
+			}
+		}
+	}
+	return 0, nil
+}
+
+// translate writes what numbers have become, if all of them were met before, and
+// returns how often one differs from that before it.
+func (c *codes) translate(out []uint32, numbers []uint16) (changes int, ok bool) {
+	last := uint16(0)
+	for i, n := range numbers {
+		if int(n) >= len(c.to) {
+			return 0, false
+		}
+		code := c.to[n]
+		if code == 0 && n != 0 {
+			return 0, false
+		}
+		out[i] = code
+		some := -uint16(nonZero(n))
+		changes += int(nonZero((n ^ last) & some))
+		last ^= (n ^ last) & some
+	}
+	return changes, true
+}
+
+// nonZero returns 1 unless n is 0.
+func nonZero(n uint16) uint32 { return (uint32(n) + math.MaxUint16) >> 16 }
+
+// lookTexts decodes a field of text whose numbers were read.
+func (d *Decoder) lookTexts(o *op, c *codes, numbers []uint16, out []uint32, book *book) (row int, err error) {
 	var last []byte // the text of the last row that has one, which is often that of the next
 	code, number := uint32(0), uint16(asIs)
-	for i, buf := range b.records {
-		if buf[at]>>shift&1 == 0 {
-			continue
-		}
-		n := binary.LittleEndian.Uint16(buf[b.code[i]:])
-		b.code[i] += 2
+	for i, n := range numbers {
 		switch {
+		case n == 0:
+			out[i] = 0
+			continue
 		case n == asIs:
-			if !wanted { // it is passed over
-				if err := d.batchValue(o, i); err != nil {
-					return i, err
-				}
-				continue
-			}
 			v, err := d.asIs(o, i)
 			if err != nil {
 				return i, err
 			}
 			if number != asIs {
-				last, number = book.shelf.Load().text(number), asIs
+				last, number = book.text(number), asIs
 			}
 			if code == 0 || string(v) != string(last) {
 				last, code = v, o.dict.Add(v)
 			}
-		case !wanted:
-			continue
-		case n != number || code == 0:
-			if number == asIs && code != 0 && string(last) == string(book.shelf.Load().text(n)) {
-				number = n
-				break
-			}
+		case n == number:
+		case number == asIs && code != 0 && string(last) == string(book.text(n)):
 			number = n
-			if int(n) < len(to) && to[n] != 0 && o.dict.Again() {
-				code = to[n]
-				break
+		default:
+			number = n
+			if code = c.of(n); code == 0 || !o.dict.Again(1) {
+				code = o.dict.Add(book.text(n))
+				c.enter(n, code)
 			}
-			code = o.dict.Add(book.shelf.Load().text(n))
-			to = c.enter(n, code)
 		}
 		out[i] = code
 	}
 	return 0, nil
 }
 
+// of returns what a number has become, 0 if it was not met yet.
+func (c *codes) of(n uint16) uint32 {
+	if int(n) >= len(c.to) {
+		return 0
+	}
+	return c.to[n]
+}
+
 // enter notes what a number has become.
-func (c *codes) enter(n uint16, code uint32) []uint32 {
+func (c *codes) enter(n uint16, code uint32) {
 	for int(n) >= len(c.to) {
 		c.to = append(c.to, make([]uint32, max(64, len(c.to)))...)
 	}
@@ -209,7 +264,6 @@ func (c *codes) enter(n uint16, code uint32) []uint32 {
 		c.seen = append(c.seen, n)
 	}
 	c.to[n] = code
-	return c.to
 }
 
 // asIs returns the text of a field that stands in the rest of a record.

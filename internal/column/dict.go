@@ -180,14 +180,18 @@ func (d *Dict) push(v []byte, valid bool) uint32 {
 	return c
 }
 
-// Again notes that the caller met a value again and has its code, which then counts
-// as looked up. It reports whether that code may be used: no longer where values are
-// not looked up any more.
-func (d *Dict) Again() bool {
-	if d.plain {
+// Again notes that the caller met values again, n times, and has their codes; it then
+// counts them as looked up. It reports whether these codes may be used: not where values
+// are not looked up any more, or where this may end among the n.
+func (d *Dict) Again(n int) bool {
+	if d.plain || n > 1 && d.adds < sampleAdds && d.adds+n >= sampleAdds {
 		return false
 	}
-	d.count()
+	if n == 1 {
+		d.count()
+	} else {
+		d.adds += n
+	}
 	return true
 }
 

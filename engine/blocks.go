@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/dump"
+	"reconcile/internal/blob"
+)
+
+// blocks hands out the blocks of part files in their order. Any number of goroutines
+// may ask for the next one: whoever works on a block has read it himself, and finds
+// it in his cache. A file that cannot be used is a *fileError, and final.
+type blocks struct {
+	g   *ingest
+	src *dump.Source
+
+	mu    sync.Mutex
+	files []sourceFile // that were not opened yet
+	file  sourceFile
+	open  blob.Handle // of file, nil before the first and behind the last
+	scan  *avro.Scanner
+	shape int
+	first int64 // row of the next block
+	err   error
+}
+
+func (g *ingest) blocks(src *dump.Source, files []sourceFile) *blocks {
+	return &blocks{g: g, src: src, files: files}
+}
+
+// next reads a block into j. It returns false behind the last one.
+func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = ctx.Err()
+	}
+	for b.err == nil && (b.open != nil || len(b.files) > 0) {
+		if b.open == nil {
+			b.err = b.begin(ctx)
+			continue
+		}
+		ok, err := b.scan.Next(&j.block)
+		switch {
+		case err != nil:
+			b.err = &fileError{b.file, err}
+		case !ok:
+			b.end()
+		default:
+			j.file, j.shape, j.first = b.file, b.shape, b.first
+			b.first += int64(j.block.Count)
+			b.g.progress(int64(j.block.Count), int64(len(j.block.Data)))
+			return true, nil
+		}
+	}
+	return false, b.err
+}
+
+// begin opens the next file.
+func (b *blocks) begin(ctx context.Context) error {
+	f := b.files[0]
+	b.files, b.file = b.files[1:], f
+	h, err := b.src.Open(ctx, f.key)
+	if err != nil {
+		return &fileError{f, err}
+	}
+	b.open = h
+	if f.pin != "" && h.Object().Pin != f.pin {
+		return &fileError{f, errChangedSince}
+	}
+	size := h.Object().Size
+	if b.scan, err = scanReader(b.g.sums.begin(f, io.NewSectionReader(h, 0, size)), size); err != nil {
+		return &fileError{f, err}
+	}
+	b.first, b.shape = 0, b.g.shapes.of(&f, b.scan.Header())
+	return nil
+}
+
+// end closes the file, which was read to its end.
+func (b *blocks) end() {
+	b.g.sums.end(b.file, b.open.Object().Size)
+	b.close()
+}
+
+// close closes the file that is open, if any. What is read needs no successful end.
+func (b *blocks) close() {
+	if b.open != nil {
+		_ = b.open.Close()
+	}
+	b.open, b.scan = nil, nil
+}
