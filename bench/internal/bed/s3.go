@@ -53,7 +53,7 @@ func (r *Remote) start(program string) error {
 	if err := l.Close(); err != nil {
 		return err
 	}
-	c := exec.Command(program, "--port", addr, "posix", r.server.Dir)
+	c := exec.Command(program, "--port", addr, "--keep-alive", "posix", r.server.Dir)
 	c.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+r.server.AccessKey, "ROOT_SECRET_KEY="+r.server.SecretKey)
 	if err := c.Start(); err != nil {
 		return err
