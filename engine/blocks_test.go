@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/linkedin/goavro/v2"
+
+	"reconcile/engine/dump"
+	"reconcile/internal/blob"
+)
+
+// writeBlocks writes an Avro file with blocks of 1, 2, 3 and so on rows.
+func writeBlocks(t *testing.T, path string, blocks int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := goavro.NewOCFWriter(goavro.OCFConfig{W: f, Schema: `{"type":"record","name":"r","fields":[{"name":"user_id","type":"long"}]}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range blocks {
+		var rows []any
+		for i := range n + 1 {
+			rows = append(rows, map[string]any{"user_id": int64(i)})
+		}
+		if err := w.Append(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever asks gets each block of each file once, with its place; behind the last
+// one, and after an error, nobody gets another one.
+func TestBlocks(t *testing.T) {
+	dir := t.TempDir()
+	var files []sourceFile
+	for i := range 3 {
+		name := fmt.Sprintf("%d.avro", i)
+		writeBlocks(t, filepath.Join(dir, name), 10*i)
+		files = append(files, sourceFile{key: name, index: i})
+	}
+	store, err := blob.OpenLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := dump.Open(store, dump.Options{})
+
+	g := newIngest(&schema{}, limits{workers: 4})
+	rows := int64(0)
+	g.progress = func(n, _ int64) { rows += n }
+	got := askAtOnce(t, g.blocks(src, files))
+	for i := range files {
+		for n := range 10 * i {
+			place := fmt.Sprintf("%d.avro: %d rows from %d", i, n+1, n*(n+1)/2)
+			if got[place] != 1 {
+				t.Errorf("%s: %d times", place, got[place])
+			}
+			rows -= int64(n + 1)
+		}
+	}
+	if len(got) != 30 || rows != 0 {
+		t.Errorf("%d blocks, and %d rows too many were reported", len(got), rows)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	b := g.blocks(src, files)
+	if ok, err := b.next(ctx, new(job)); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	cancel()
+	for range 2 {
+		if ok, err := b.next(ctx, new(job)); ok || !errors.Is(err, context.Canceled) {
+			t.Errorf("after the end: %v, %v", ok, err)
+		}
+	}
+	b.close()
+
+	files[1].pin = "another"
+	b = g.blocks(src, files)
+	defer b.close()
+	for range 2 {
+		var held *fileError
+		if ok, err := b.next(t.Context(), new(job)); ok || !errors.As(err, &held) || held.file.key != "1.avro" || !errors.Is(err, errChangedSince) {
+			t.Errorf("of a changed file: %v, %v", ok, err)
+		}
+	}
+}
+
+// askAtOnce takes all blocks in several goroutines and counts them by their place.
+func askAtOnce(t *testing.T, b *blocks) map[string]int {
+	defer b.close()
+	got := map[string]int{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			j := new(job)
+			for {
+				ok, err := b.next(t.Context(), j)
+				if err != nil {
+					t.Error(err)
+				}
+				if !ok {
+					return
+				}
+				mu.Lock()
+				got[fmt.Sprintf("%s: %d rows from %d", j.file.key, j.block.Count, j.first)]++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return got
+}
