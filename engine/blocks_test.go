@@ -50,7 +50,7 @@ func TestBlocks(t *testing.T) {
 		writeBlocks(t, filepath.Join(dir, name), 10*i)
 		files = append(files, sourceFile{key: name, index: i})
 	}
-	store, err := blob.OpenLocal(dir)
+	store, err := blob.NewLocal(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

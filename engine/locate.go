@@ -11,8 +11,7 @@ import (
 
 // locator reads of delivered rows what says where they belong: user, key,
 // version and partition. The rows themselves it packs; who writes them decodes
-// them. Rows without their key columns it describes for the
-// quarantine.
+// them. Rows without their key columns it describes for the quarantine.
 type locator struct {
 	dec   *decoder
 	whole *decoder // of rows for the quarantine; nil until there is one

@@ -25,7 +25,7 @@ const (
 	// worth its cost.
 	judgeTexts = 8192
 	// textCost is what a text costs a book beside its bytes.
-	textCost = 48
+	textCost = 80
 )
 
 // book numbers the texts of one field that come often. What has a number keeps it.
@@ -234,9 +234,6 @@ func (b *book) room(s *shelf, n int) *shelf {
 
 // note counts texts that were looked up and judges the book by them.
 func (b *book) note(tried, missed int) {
-	if tried == 0 {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tried += tried

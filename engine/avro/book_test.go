@@ -95,7 +95,7 @@ func TestBookFull(t *testing.T) {
 			}
 		}
 	}
-	if n < 15 || n > 25 {
+	if n < 8 || n > 15 {
 		t.Errorf("%d texts are in the books", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 // packer packs the records of a block, batchRecords at a time and field by field.
 type packer struct {
+	p    *Packing
 	out  Records
 	skip []op // by field
 	r    renderer
@@ -20,10 +21,17 @@ type packer struct {
 	head  [batchRecords]int // where the next code goes in heads
 	tail  [batchRecords]int // where the next field goes in rest
 	texts [batchRecords]int // the records in which the field is not null
+	seen  []lookups         // by bit
 }
 
+// lookups are the texts that were looked up in a book, and those of them that were
+// not there. Goroutines share books, so that these are told now and then only.
+type lookups struct{ tried, missed int }
+
+const tellAt = 1024
+
 func newPacker(p *Packing) *packer {
-	k := &packer{skip: slices.Clone(p.head.proto)}
+	k := &packer{p: p, skip: slices.Clone(p.head.proto), seen: make([]lookups, p.texts)}
 	for i := range k.skip {
 		k.skip[i].skip()
 	}
@@ -31,7 +39,8 @@ func newPacker(p *Packing) *packer {
 }
 
 // pack appends records from up to below to to the packed ones.
-func (k *packer) pack(p *Packing, recs Records, from, to int) error {
+func (k *packer) pack(recs Records, from, to int) error {
+	p := k.p
 	first, _ := recs.Bounds(from)
 	size := p.bitBytes() + 2*p.texts
 	k.data, k.n = recs.Data, to-from
@@ -47,7 +56,7 @@ func (k *packer) pack(p *Packing, recs Records, from, to int) error {
 		s := &p.steps[i]
 		var err error
 		if s.bit >= 0 {
-			err = k.text(p, s, size)
+			err = k.text(s, size)
 		} else {
 			err = k.run(s)
 		}
@@ -153,12 +162,12 @@ func (k *packer) value(o *op) (err error) {
 }
 
 // text packs a field with a bit.
-func (k *packer) text(p *Packing, s *packStep, size int) error {
+func (k *packer) text(s *packStep, size int) error {
 	n, err := k.present(&k.skip[s.from])
 	if err != nil {
 		return err
 	}
-	book := p.books[s.bit]
+	book := k.p.books[s.bit]
 	sh, look, missed := book.shelf.Load(), !book.idle.Load(), 0
 	bit, at := byte(1)<<(s.bit&7), s.bit>>3
 	for _, i := range k.texts[:n] {
@@ -185,8 +194,12 @@ func (k *packer) text(p *Packing, s *packStep, size int) error {
 		k.heads[h], k.heads[h+1] = byte(code), byte(code>>8)
 		k.head[i] = h + 2
 	}
-	if look {
-		book.note(n, missed)
+	if l := &k.seen[s.bit]; look {
+		l.tried, l.missed = l.tried+n, l.missed+missed
+		if l.tried >= tellAt {
+			book.note(l.tried, l.missed)
+			*l = lookups{}
+		}
 	}
 	return nil
 }

@@ -77,13 +77,13 @@ func (d *Decoder) Pack(b *Block, dst []*column.Column, p *Packing) (delivered, p
 	if delivered, err = d.Locate(b, dst); err != nil {
 		return Records{}, Records{}, err
 	}
-	if d.packer == nil {
+	if d.packer == nil || d.packer.p != p {
 		d.packer = newPacker(p)
 	}
 	k := d.packer
 	k.out = Records{Data: k.out.Data[:0], Ends: k.out.Ends[:0]}
 	for from := 0; from < b.Count; from += batchRecords {
-		if err := k.pack(p, delivered, from, min(from+batchRecords, b.Count)); err != nil {
+		if err := k.pack(delivered, from, min(from+batchRecords, b.Count)); err != nil {
 			return Records{}, Records{}, damaged(b, "its records cannot be packed", err)
 		}
 	}

@@ -110,6 +110,40 @@ func TestPacked(t *testing.T) {
 	}
 }
 
+// In a large row group, too, dictionaries do not depend on what had a number: where
+// values are not looked up any more, these are not either.
+func TestPackedDictionaries(t *testing.T) {
+	head, err := newHeader([]byte(packSchema), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := mustDecoder(t, head)
+	const n = 30_000
+	data := packRows(rand.New(rand.NewPCG(5, 5)), n)
+	var want []*column.Column
+	for _, pool := range []int{0, 100_000, 1 << 30} {
+		p := head.NewPacking(slices.Repeat([]bool{true}, len(head.proto)), NewPool(pool))
+		_, k, err := dec.Pack(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := textColumns(head)
+		if err := dec.DecodePacked(allRecords(k), p, got); err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got
+		}
+		for f := range got {
+			a, b := got[f], want[f]
+			if !slices.Equal(a.Codes, b.Codes) || a.Dict.Len() != b.Dict.Len() ||
+				!bytes.Equal(a.Dict.Plain(0, uint32(a.Dict.Len())), b.Dict.Plain(0, uint32(b.Dict.Len()))) {
+				t.Errorf("pool of %d: field %d has another dictionary", pool, f)
+			}
+		}
+	}
+}
+
 // packAtOnce packs blocks in several goroutines.
 func packAtOnce(t *testing.T, head *Header, p *Packing) (delivered, packed [][]byte) {
 	var mu sync.Mutex

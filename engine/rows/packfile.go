@@ -181,7 +181,8 @@ func (p *packFile) decode(b packBlock, buf []byte) (block []byte, err error) {
 	if sound && p.aead != nil {
 		buf, err = p.aead.Open(buf[:0], p.nonce(b.off), buf, nil)
 	}
-	if block = buf; sound && err == nil && !b.plain {
+	block = buf
+	if sound && err == nil && !b.plain {
 		block, err = s2.Decode(nil, buf)
 	}
 	if !sound || err != nil || len(block) < b.rows*blockHead {
