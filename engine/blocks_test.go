@@ -11,6 +11,7 @@ import (
 
 	"github.com/linkedin/goavro/v2"
 
+	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/internal/blob"
 )
@@ -87,13 +88,36 @@ func TestBlocks(t *testing.T) {
 	b.close()
 
 	files[1].pin = "another"
-	b = g.blocks(src, files)
+	if err := lastError(t, g.blocks(src, files)); !errors.Is(err, errChangedSince) {
+		t.Errorf("of a changed file: %v", err)
+	}
+	files[1].pin = ""
+	if err := os.Truncate(filepath.Join(dir, "1.avro"), 300); err != nil {
+		t.Fatal(err)
+	}
+	var damage *avro.DamageError
+	if err := lastError(t, g.blocks(src, files)); !errors.As(err, &damage) {
+		t.Errorf("of a cut file: %v", err)
+	}
+}
+
+// lastError asks until there is an error, which is one of the file 1.avro and stays.
+func lastError(t *testing.T, b *blocks) error {
+	t.Helper()
 	defer b.close()
-	for range 2 {
-		var held *fileError
-		if ok, err := b.next(t.Context(), new(job)); ok || !errors.As(err, &held) || held.file.key != "1.avro" || !errors.Is(err, errChangedSince) {
-			t.Errorf("of a changed file: %v, %v", ok, err)
+	for {
+		ok, first := b.next(t.Context(), new(job))
+		if ok {
+			continue
 		}
+		var held *fileError
+		if !errors.As(first, &held) || held.file.key != "1.avro" {
+			t.Errorf("the end is %v", first)
+		}
+		if ok, err := b.next(t.Context(), new(job)); ok || err != first {
+			t.Errorf("after the error: %v, %v", ok, err)
+		}
+		return first
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -110,38 +111,66 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// In a large row group, too, dictionaries do not depend on what had a number: where
-// values are not looked up any more, these are not either.
+// In a large row group, too, dictionaries do not depend on which texts had a number:
+// where values are not looked up any more, these are not either.
 func TestPackedDictionaries(t *testing.T) {
-	head, err := newHeader([]byte(packSchema), nil)
+	head, err := newHeader([]byte(`{"type":"record","name":"r","fields":[{"name":"a","type":"string"},{"name":"b","type":["null","string"]}]}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dec := mustDecoder(t, head)
+	r := rand.New(rand.NewPCG(5, 5))
 	const n = 30_000
-	data := packRows(rand.New(rand.NewPCG(5, 5)), n)
+	half := func() (b enc) {
+		for range n / 2 {
+			v := strconv.Itoa(r.IntN(3)) // often that of the row before
+			b = b.str(v).long(1)
+			if r.IntN(10) > 1 { // so few come again that a dictionary gives up
+				v = strconv.FormatUint(r.Uint64(), 36)
+			}
+			b = b.str(v)
+		}
+		return b
+	}
+	first, second, order := half(), half(), r.Perm(n)
 	var want []*column.Column
 	for _, pool := range []int{0, 100_000, 1 << 30} {
-		p := head.NewPacking(slices.Repeat([]bool{true}, len(head.proto)), NewPool(pool))
-		_, k, err := dec.Pack(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := textColumns(head)
-		if err := dec.DecodePacked(allRecords(k), p, got); err != nil {
-			t.Fatal(err)
-		}
-		if want == nil {
-			want = got
-		}
-		for f := range got {
-			a, b := got[f], want[f]
-			if !slices.Equal(a.Codes, b.Codes) || a.Dict.Len() != b.Dict.Len() ||
-				!bytes.Equal(a.Dict.Plain(0, uint32(a.Dict.Len())), b.Dict.Plain(0, uint32(b.Dict.Len()))) {
-				t.Errorf("pool of %d: field %d has another dictionary", pool, f)
+		for _, idle := range []bool{false, true} {
+			p := head.NewPacking([]bool{true, true}, NewPool(pool))
+			records := packed(t, head, p, first, n/2)
+			for _, b := range p.books {
+				b.idle.Store(b.idle.Load() || idle)
+			}
+			records = append(records, packed(t, head, p, second, n/2)...)
+			mixed := make([][]byte, n)
+			for i, from := range order {
+				mixed[i] = records[from]
+			}
+			got := textColumns(head)
+			if err := mustDecoder(t, head).DecodePacked(mixed, p, got); err != nil {
+				t.Fatal(err)
+			}
+			if want == nil {
+				want = got
+			}
+			for f := range got {
+				a, b := got[f], want[f]
+				if !slices.Equal(a.Codes, b.Codes) || a.Dict.Len() != b.Dict.Len() ||
+					!bytes.Equal(a.Dict.Plain(0, uint32(a.Dict.Len())), b.Dict.Plain(0, uint32(b.Dict.Len()))) {
+					t.Errorf("pool of %d, idle %v: field %d has another dictionary", pool, idle, f)
+				}
 			}
 		}
 	}
+}
+
+// packed packs one block.
+func packed(t *testing.T, head *Header, p *Packing, data []byte, n int) [][]byte {
+	t.Helper()
+	_, k, err := mustDecoder(t, head).Pack(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return allRecords(k)
 }
 
 // packAtOnce packs blocks in several goroutines.
@@ -205,11 +234,14 @@ func TestPackedWrong(t *testing.T) {
 		t.Errorf("a field that was left out: %v", err)
 	}
 	last := &records[len(records)-1]
-	for name, bad := range map[string][]byte{"cut": (*last)[:len(*last)-1], "too long": append(*last, 0)} {
-		*last = bad
-		if err := dec.DecodePacked(records, p, dst()); err == nil {
-			t.Errorf("a record that is %s was decoded", name)
+	whole := *last
+	for n := range len(whole) {
+		if *last = whole[:n]; dec.DecodePacked(records, p, dst()) == nil {
+			t.Errorf("%d of the %d bytes of a record were decoded", n, len(whole))
 		}
+	}
+	if *last = append(whole, 0); dec.DecodePacked(records, p, dst()) == nil {
+		t.Error("a record that is too long was decoded")
 	}
 }
 

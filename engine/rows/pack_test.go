@@ -136,6 +136,39 @@ func TestPack(t *testing.T) {
 	}
 }
 
+// Blocks of a scratch file are compressed where that saves enough.
+func TestPackSqueezed(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for name, c := range map[string]struct {
+		record   func() string
+		squeezed bool
+	}{
+		"alike":  {func() string { return "all of them are the same, all of them" }, true},
+		"random": {func() string { return fmt.Sprintf("%016x%016x%016x%016x", r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64()) }, false},
+	} {
+		p, size := Pack{}, 0
+		for i := range 10_000 {
+			record := c.record()
+			add(&p, Row{Raw: int64(i)}, record)
+			size += blockHead + len(record)
+		}
+		s := p.Seal()
+		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
+			t.Fatal(err)
+		}
+		info, err := s.packs.f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.squeezed && info.Size() > int64(size)/2 || !c.squeezed && info.Size() != int64(size) {
+			t.Errorf("%s: %d bytes of %d", name, info.Size(), size)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What is secret cannot be read in a scratch file.
 func TestPackSecret(t *testing.T) {
 	for _, secret := range []bool{false, true} {
