@@ -1,9 +1,6 @@
 package rows
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // Pack collects rows whose columns stay in the binary form in which they were
 // delivered: whoever needs the columns decodes the record. That costs less than
@@ -185,10 +182,12 @@ func (s *Segment) blockEnd(lo, hi, group int) int {
 	return hi
 }
 
-// Grow makes room for so many rows more, and for as many as there are, so that
-// rows are seldom moved.
+// Grow makes room for so many rows more, and then in large steps: what is not written
+// yet takes no memory, and what is written is seldom copied.
 func (p *Pack) Grow(n int) {
 	if cap(p.rows)-len(p.rows) < n {
-		p.rows = slices.Grow(p.rows, max(n, len(p.rows)))
+		rows := make([]Row, len(p.rows), max(len(p.rows)+n, 4*len(p.rows)))
+		copy(rows, p.rows)
+		p.rows = rows
 	}
 }

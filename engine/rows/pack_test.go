@@ -143,8 +143,10 @@ func TestPackSqueezed(t *testing.T) {
 		record   func() string
 		squeezed bool
 	}{
-		"alike":  {func() string { return "all of them are the same, all of them" }, true},
-		"random": {func() string { return fmt.Sprintf("%016x%016x%016x%016x", r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64()) }, false},
+		"alike": {func() string { return "all of them are the same, all of them" }, true},
+		"random": {func() string {
+			return fmt.Sprintf("%016x%016x%016x%016x", r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64())
+		}, false},
 	} {
 		p, size := Pack{}, 0
 		for i := range 10_000 {
