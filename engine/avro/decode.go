@@ -193,17 +193,15 @@ func skipTexts(ops []op, buf []byte, pos int) (passed, at int) {
 // branch decodes an optional field whose branch number is not in its shortest
 // form, or wrong.
 func (d *Decoder) branch(o *op, row int) error {
-	v, err := d.r.int()
+	some, err := d.r.some(o)
 	switch {
 	case err != nil:
 		return err
-	case 2*v == int64(o.null):
-		o.setNull(row)
-		return nil
-	case 2*v == int64(o.some):
+	case some:
 		return d.value(o, row)
 	}
-	return errBranch
+	o.setNull(row)
+	return nil
 }
 
 // value decodes one value that is not null, unless the op sees to that itself.
@@ -239,12 +237,35 @@ func (d *Decoder) value(o *op, row int) (err error) {
 			err = d.render(o, row, o.node.branches[b])
 		}
 	case opNull:
+	default:
+		err = d.r.pass(o)
+	}
+	return err
+}
+
+// some reads the branch of an optional field, and whether it is not null.
+func (r *reader) some(o *op) (bool, error) {
+	v, err := r.int()
+	switch {
+	case err != nil:
+		return false, err
+	case 2*v == int64(o.null):
+		return false, nil
+	case 2*v == int64(o.some):
+		return true, nil
+	}
+	return false, errBranch
+}
+
+// pass passes over a value that is not null and not wanted.
+func (r *reader) pass(o *op) (err error) {
+	switch o.code {
 	case opSkipBytes:
-		_, err = d.r.bytes()
+		_, err = r.bytes()
 	case opSkipLong:
-		_, err = d.r.long()
+		_, err = r.long()
 	case opSkip:
-		err = d.r.skip(o.node, 0)
+		err = r.skip(o.node, 0)
 	default:
 		err = errors.New("an unknown operation")
 	}

@@ -10,7 +10,7 @@ type packer struct {
 	p    *Packing
 	out  Records
 	skip []op // by field
-	r    renderer
+	r    reader
 
 	data  []byte
 	n     int    // records of the batch
@@ -102,14 +102,14 @@ func (k *packer) pass(o *op, at int) (int, error) {
 	if end := k.passLong(o, at); end > 0 {
 		return end, nil
 	}
-	k.r.reader = reader{buf: k.data, pos: at}
+	k.r = reader{buf: k.data, pos: at}
 	some := true
 	var err error
 	if o.union {
-		some, err = k.some(o)
+		some, err = k.r.some(o)
 	}
 	if some && err == nil {
-		err = k.value(o)
+		err = k.r.pass(o)
 	}
 	return k.r.pos, err
 }
@@ -132,33 +132,6 @@ func (k *packer) passLong(o *op, at int) int {
 		at++
 	}
 	return at + 1
-}
-
-// some reads the branch of an optional field, and whether it is not null.
-func (k *packer) some(o *op) (bool, error) {
-	v, err := k.r.int()
-	switch {
-	case err != nil:
-		return false, err
-	case 2*v == int64(o.null):
-		return false, nil
-	case 2*v == int64(o.some):
-		return true, nil
-	}
-	return false, errBranch
-}
-
-// value passes over a value that is not null.
-func (k *packer) value(o *op) (err error) {
-	switch o.code {
-	case opSkipBytes:
-		_, err = k.r.bytes()
-	case opSkipLong:
-		_, err = k.r.long()
-	case opSkip:
-		err = k.r.skip(o.node, 0)
-	}
-	return err
 }
 
 // text packs a field with a bit.
@@ -221,8 +194,8 @@ func (k *packer) present(o *op) (n int, err error) {
 				continue
 			}
 		}
-		k.r.reader = reader{buf: k.data, pos: at}
-		some, err := k.some(o)
+		k.r = reader{buf: k.data, pos: at}
+		some, err := k.r.some(o)
 		if err != nil {
 			return 0, err
 		}
@@ -242,7 +215,7 @@ func (k *packer) bytes(at int) (v []byte, end int, err error) {
 			return k.data[at+1 : end], end, nil
 		}
 	}
-	k.r.reader = reader{buf: k.data, pos: at}
+	k.r = reader{buf: k.data, pos: at}
 	v, err = k.r.bytes()
 	return v, k.r.pos, err
 }

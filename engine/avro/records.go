@@ -2,6 +2,7 @@ package avro
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -280,12 +281,8 @@ func (d *Decoder) asIs(o *op, i int) ([]byte, error) {
 	}
 	d.r.reader = reader{buf: buf, pos: b.pos[i]}
 	if o.union {
-		v, err := d.r.int()
-		if err != nil {
-			return nil, err
-		}
-		if 2*v != int64(o.some) {
-			return nil, errBranch
+		if some, err := d.r.some(o); err != nil || !some {
+			return nil, errors.Join(err, errBranch)
 		}
 	}
 	v, err := d.r.bytes()
