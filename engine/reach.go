@@ -42,13 +42,13 @@ func (e *Engine) stopsTable(ctx context.Context, err error) bool {
 		e.down[se.Root] = se
 		return true
 	}
-	return errors.Is(err, sinks.ErrDrift)
+	return errors.Is(err, sinks.ErrDrift) || distrusted(err) != nil
 }
 
 // unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
 func (e *Engine) unreachable(t *TablePlan) error {
-	if err := e.stuck[t.Name]; err != nil {
+	if err := e.stuck[t.Name]; err != nil && (t.repair == "" || distrusted(err) == nil) {
 		return err
 	}
 	for _, at := range foldersOf(t) {
