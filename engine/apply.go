@@ -328,7 +328,7 @@ func (e *Engine) configRun(ctx context.Context, p *Plan, t *TablePlan, r *tableR
 	r.readFrom = t.readFrom
 	r.newMapping, r.mapping = r.oldMapping, nil
 	if r.old.HasMapping {
-		r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping}
+		r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping, Rules: r.old.Rules}
 	}
 	if r.kind == kindMapping {
 		for _, q := range r.old.Quarantine {

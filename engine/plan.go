@@ -237,6 +237,7 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 		return nil, err
 	}
 	e.noteVain(p)
+	p.noteOlderRules()
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
@@ -323,7 +324,7 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			return err
 		}
 		p.newMapping, p.mapping = read, read.mapping
-		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Warnings: describeReport(read.report),
+		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
 			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
 		break
 	}

@@ -200,6 +200,7 @@ func (r *tableRun) newTable() *state.Table {
 		t.LastDelivery = t.Applied[n-1].Dump
 	}
 	t.Content = r.keptContent(t.Applied)
+	t.Rules = r.rules()
 	return t
 }
 

@@ -76,7 +76,7 @@ func (e *Engine) targeted(name string) bool {
 // table that no block takes.
 func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, *config.Table, error) {
 	old := p.snap.Tables[name]
-	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name], all: all}
+	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name], all: all, outdated: outdatedBy(old)}
 	columns, err := e.knownColumns(ctx, t)
 	if err != nil {
 		return nil, nil, err

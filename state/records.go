@@ -87,6 +87,9 @@ type Table struct {
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
 	Content        *Content    `cbor:"26,keyasint,omitempty"` // of the greatest dump; nil if that is not known
+	// Rules numbers the rules for names, ids and times that its oldest live rows
+	// were written by; 0 are those of states without the number.
+	Rules int `cbor:"53,keyasint,omitempty"`
 }
 
 // KeptUsers returns the objects that hold the latest row of each raw user. Some
@@ -180,4 +183,6 @@ type Mapping struct {
 	// cycles that were found.
 	Quarantine Ref      `cbor:"4,keyasint,omitempty"`
 	Warnings   []string `cbor:"5,keyasint,omitempty"`
+	// Rules numbers the rules that it was read by, as those of a table.
+	Rules int `cbor:"53,keyasint,omitempty"`
 }

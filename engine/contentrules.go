@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"reconcile/state"
+)
+
+// contentRules numbers the rules by which delivered names, ids and times become
+// content. It is raised when a version reads the same bytes as other rows. What
+// older rules wrote stays until its table is rebuilt: dumps that come meanwhile
+// are read by the rules of today.
+const contentRules = 1
+
+// rules returns the number that the table's record gets: that of its oldest live
+// rows.
+func (r *tableRun) rules() int {
+	switch {
+	case r.kind == kindMapping && r.mapping != nil:
+		return r.mapping.Rules
+	case r.old == nil || r.asNew || r.allVoid():
+		return contentRules
+	}
+	return r.old.Rules
+}
+
+// allVoid reports whether a resync leaves none of the rows that the table had.
+func (r *tableRun) allVoid() bool {
+	for _, a := range r.old.Applied {
+		if r.live(a.Dump) {
+			return false
+		}
+	}
+	return true
+}
+
+// outdatedBy says of a table that older rules wrote it; empty if they did not.
+func outdatedBy(old *state.Table) string {
+	if old == nil || old.Kind == kindMapping || old.Rules >= contentRules {
+		return ""
+	}
+	return "an earlier version wrote it by its own rules for names, ids and times"
+}
+
+// noteOlderRules names the tables that older rules wrote, in one line.
+func (p *Plan) noteOlderRules() {
+	var older []string
+	for _, t := range p.Tables {
+		if t.outdated != "" && (t.Action == None || t.Action == Update) && t.Change.Class < ClassRebuild {
+			older = append(older, t.Name)
+		}
+	}
+	if len(older) == 0 {
+		return
+	}
+	p.Notices = append(p.Notices, fmt.Sprintf("an earlier version wrote rows of %s by its own rules for names, ids and times; they stay as they are until `reconcile apply -repair -target=table.%s` writes a table anew from the source",
+		strings.Join(older, ", "), older[0]))
+}
