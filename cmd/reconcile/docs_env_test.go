@@ -160,3 +160,29 @@ func textOf(e ast.Expr, constants map[string]string) (string, bool) {
 	}
 	return "", false
 }
+
+// TestCIIsBare sees that CI runs tests, examples and readers without the
+// environment of its machine, and README.md's commands as they stand there.
+func TestCIIsBare(t *testing.T) {
+	tests := regexp.MustCompile(`^go test\b|^go run \./examples|^"\$work/(reconcile|readercheck)"|^"\$(spark_)?venv/bin/python"`)
+	bare := 0
+	for _, script := range []string{".ci/run", ".ci/readers"} {
+		for line := range strings.Lines(readPage(t, script)) {
+			command := strings.TrimSpace(line)
+			if tests.MatchString(command) {
+				t.Errorf("%s: %s: this machine's environment can decide about it", script, command)
+			}
+			if strings.HasPrefix(command, "bare ") || strings.HasPrefix(command, ".ci/bare ") {
+				bare++
+			}
+		}
+	}
+	if bare < 8 {
+		t.Errorf("only %d commands run in a bare environment", bare)
+	}
+	for _, command := range regexp.MustCompile(`(?m)^go (?:run|test) [./a-z]+`).FindAllString(readPage(t, "README.md"), -1) {
+		if !strings.Contains(readPage(t, ".ci/run"), "\nbare "+command+" ") {
+			t.Errorf("CI does not run %s as README.md has it", command)
+		}
+	}
+}
