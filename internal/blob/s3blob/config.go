@@ -43,6 +43,7 @@ func (s *Store) connect(ctx context.Context) error {
 	cfg.Retryer = func() aws.Retryer { return retryer(cfg, o, s.attempts) }
 	s.api = s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.UsePathStyle = o.ForcePathStyle
+		so.APIOptions = append(so.APIOptions, noteAttempts)
 		if o.Endpoint != "" {
 			so.BaseEndpoint = aws.String(o.Endpoint)
 		}
