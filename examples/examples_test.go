@@ -50,6 +50,9 @@ func TestExamplesRun(t *testing.T) {
 	}
 }
 
+// TestExampleOverTLS runs the example for S3 against servers with TLS.
+func TestExampleOverTLS(t *testing.T) { s3test.OverTLS(t, "^TestExamplesRun$/^s3$") }
+
 // run runs commands that must succeed and say something.
 func run(t *testing.T, bin, dir string, env []string, commands ...[]string) {
 	t.Helper()
@@ -97,9 +100,10 @@ func buckets(t *testing.T, export string) []string {
 		"RECONCILE_VAR_lake=s3://"+out+"/heap", "RECONCILE_VAR_region="+s.Region, "RECONCILE_VAR_endpoint="+s.Endpoint)
 }
 
-// environment is that of the process without variables of configurations.
+// environment is that of the process without what configurations, the AWS SDK and
+// TLS go by.
 func environment() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "RECONCILE_") })
+	return slices.DeleteFunc(s3test.Environ(), func(v string) bool { return strings.HasPrefix(v, "RECONCILE_") })
 }
 
 // copyConfiguration copies the files that lie in an example's folder, not what

@@ -187,25 +187,6 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	same(t, "exit codes", codes, firstCells(section(readPage(t, "docs/commands.md"), "## Exit codes")))
 }
 
-// The table of environment variables is that of the names in the code.
-func TestEnvironmentIsDocumented(t *testing.T) {
-	name := regexp.MustCompile(`^(RECONCILE_[A-Z_]*|NO_COLOR|TERM)$`)
-	found := map[string]bool{}
-	for _, dir := range []string{".", "../../config"} {
-		for _, f := range sources(t, dir) {
-			ast.Inspect(f, func(n ast.Node) bool {
-				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-					if s, err := strconv.Unquote(lit.Value); err == nil && name.MatchString(s) {
-						found[strings.Replace(s, "RECONCILE_VAR_", "RECONCILE_VAR_<name>", 1)] = true
-					}
-				}
-				return true
-			})
-		}
-	}
-	same(t, "environment variables", slices.Collect(maps.Keys(found)), firstCells(section(readPage(t, "docs/commands.md"), "## Environment")))
-}
-
 // Every failpoint stands in the table of the commit, and nothing else does.
 func TestFailpointsAreDocumented(t *testing.T) {
 	var points, page []string

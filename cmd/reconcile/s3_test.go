@@ -102,7 +102,7 @@ func (b *bucketBed) command(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	var out bytes.Buffer
 	cmd := exec.Command("reconcile", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &out, &out
-	cmd.Env = append(os.Environ(), b.env...)
+	cmd.Env = append(s3test.Environ(), b.env...)
 	return cmd, &out
 }
 
@@ -210,6 +210,23 @@ from_user_id to_user_id time
 11 10 2026-01-07
 `
 )
+
+// TestNightsOnS3 plays the two deliveries.
+func TestNightsOnS3(t *testing.T) {
+	b := newBucketBed(t, s3test.Start(t))
+	b.deliver(nightOne)
+	b.run(0, "apply", "-auto-approve")
+	b.deliver(nightTwo)
+	b.run(2, "plan", "-detailed-exitcode")
+	b.run(0, "apply", "-auto-approve")
+	b.run(0, "plan", "-detailed-exitcode")
+	if got := len(b.rows()); got != 8 {
+		t.Errorf("%d rows", got)
+	}
+}
+
+// TestNightsOverTLS plays them with the real program and a server with TLS.
+func TestNightsOverTLS(t *testing.T) { s3test.OverTLS(t, "^TestNightsOnS3$") }
 
 // TestKilledProgramOnS3 kills the program with SIGKILL at any moment.
 func TestKilledProgramOnS3(t *testing.T) {

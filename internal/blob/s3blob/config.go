@@ -38,18 +38,12 @@ func (s *Store) connect(ctx context.Context) error {
 	if o.RoleARN != "" {
 		assume(&cfg, o)
 	}
-	plain := cfg.HTTPClient
-	if b, ok := plain.(*awshttp.BuildableClient); ok {
-		plain = b.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 4 * o.Concurrency })
-	}
-	if o.WrapTransport != nil {
-		plain = o.WrapTransport(plain)
-	}
-	cfg.HTTPClient = &client{next: plain, idle: o.Idle, count: &s.count}
+	cfg.HTTPClient = s.transport(cfg.HTTPClient)
 	s.attempts = orDefault(o.Retry.Attempts, orDefault(cfg.RetryMaxAttempts, defaultAttempts))
 	cfg.Retryer = func() aws.Retryer { return retryer(cfg, o, s.attempts) }
 	s.api = s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.UsePathStyle = o.ForcePathStyle
+		so.APIOptions = append(so.APIOptions, noteAttempts)
 		if o.Endpoint != "" {
 			so.BaseEndpoint = aws.String(o.Endpoint)
 		}
@@ -61,6 +55,21 @@ func (s *Store) connect(ctx context.Context) error {
 		}
 	})
 	return nil
+}
+
+// transport wraps the client that the SDK made of its configuration. It makes one
+// only where that names a file of certificates.
+func (s *Store) transport(c aws.HTTPClient) aws.HTTPClient {
+	if c == nil {
+		c = awshttp.NewBuildableClient()
+	}
+	if b, ok := c.(*awshttp.BuildableClient); ok {
+		c = b.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 4 * s.o.Concurrency })
+	}
+	if s.o.WrapTransport != nil {
+		c = s.o.WrapTransport(c)
+	}
+	return &client{next: c, idle: s.o.Idle, count: &s.count}
 }
 
 func load(ctx context.Context, o Options) (aws.Config, error) {
@@ -129,7 +138,7 @@ func backoff(wait time.Duration) func(int, error) (time.Duration, error) {
 
 // ours says of some errors that they go away: a conflict with a request under
 // way, an answer that was cut off, and credentials that expired, which are
-// fetched anew.
+// fetched anew. A certificate that is not trusted never does.
 func ours(credentials aws.CredentialsProvider) retry.IsErrorRetryable {
 	return retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 		var ae smithy.APIError
@@ -144,6 +153,9 @@ func ours(credentials aws.CredentialsProvider) retry.IsErrorRetryable {
 				}
 			}
 			return aws.UnknownTernary
+		}
+		if untrusted(err) != nil {
+			return aws.FalseTernary
 		}
 		var de *smithy.DeserializationError
 		if errors.As(err, &de) || errors.Is(err, io.ErrUnexpectedEOF) {

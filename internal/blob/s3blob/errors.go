@@ -2,6 +2,7 @@ package s3blob
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -172,6 +173,16 @@ func (e *Error) byStatus(c call, message string) {
 	}
 }
 
+// untrusted returns why the certificate of a server is not trusted, nil if that
+// is not what went wrong.
+func untrusted(err error) error {
+	var ce *tls.CertificateVerificationError
+	if errors.As(err, &ce) {
+		return ce
+	}
+	return nil
+}
+
 var actionIn = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z*]+)(?: on resource: "?([^" ]+))?`)
 
 // actions are what the requests need, by the names that policies use.
@@ -206,6 +217,9 @@ func denied(c call, message string) string {
 
 // transport reports whether an error without an answer comes from the network.
 func transport(err error) bool {
+	if untrusted(err) != nil {
+		return false
+	}
 	var ne net.Error
 	var ce interface{ ConnectionError() bool }
 	return errors.As(err, &ne) || errors.As(err, &ce) && ce.ConnectionError() ||
@@ -214,6 +228,9 @@ func transport(err error) bool {
 
 // cause is the part of an error of the SDK that helps.
 func cause(err error) string {
+	if why := untrusted(err); why != nil {
+		return "the certificate of the server is not trusted; set AWS_CA_BUNDLE, or ca_bundle of the profile, to a file with the one of its authority: " + why.Error()
+	}
 	text := err.Error()
 	if strings.Contains(text, "get credentials:") || strings.Contains(text, "get identity:") {
 		_, why, _ := strings.Cut(text, "get credentials: ")

@@ -24,7 +24,7 @@ const copiesAtOnce = 8
 // the condition is judged directly before.
 //
 // A destination that bears the mark of the source is an earlier attempt that
-// got that far.
+// got that far. The source goes when its copy was confirmed at once or seen.
 func (s *Store) Move(ctx context.Context, from, to string, cond blob.Cond) (blob.Object, error) {
 	if err := errors.Join(s.check("move", from, true), s.check("move", to, true)); err != nil {
 		return blob.Object{}, err
@@ -46,20 +46,35 @@ func (s *Store) Move(ctx context.Context, from, to string, cond blob.Cond) (blob
 	return o, nil
 }
 
-// copy copies an object if cond holds for to.
-func (s *Store) copy(ctx context.Context, src head, to string, cond blob.Cond) (blob.Object, error) {
+// copy copies an object if cond holds for to. What was confirmed and is not there
+// is copied anew.
+func (s *Store) copy(ctx context.Context, src head, to string, cond blob.Cond) (o blob.Object, err error) {
+	ctx, tries := watchAttempts(ctx)
+	for n := 1; ; n++ {
+		o, err = s.copyJudged(ctx, src, to, cond)
+		if err == nil && tries.repeated.Load() {
+			o, err = s.written(ctx, "move to", to, src.mark, src.Size, o.Pin)
+		}
+		if n == copyTries || !errors.Is(err, errPhantom) {
+			return o, err
+		}
+	}
+}
+
+// copyJudged copies once. A conflict can be its own success, or be about the
+// source.
+func (s *Store) copyJudged(ctx context.Context, src head, to string, cond blob.Cond) (blob.Object, error) {
 	o, err := s.copyBest(ctx, src, to, cond)
 	if err == nil && o.Pin != "" || err != nil && !errors.Is(err, blob.ErrConflict) {
 		return o, err
 	}
 	h, herr := s.head(ctx, "move to", to)
 	switch {
-	case herr == nil && src.mark != "" && h.mark == src.mark:
+	case herr == nil && h.is(src):
 		return h.Object, nil
 	case err == nil:
 		return o, &Error{Doing: "move to", Place: s.place(to), Reason: "it changed while it was being copied", kind: blob.ErrConflict, err: herr}
 	}
-	// The condition of a copy can be about its source, too.
 	now, herr := s.head(ctx, "move", src.Key)
 	if herr != nil {
 		return o, herr
@@ -69,6 +84,9 @@ func (s *Store) copy(ctx context.Context, src head, to string, cond blob.Cond) (
 	}
 	return o, err
 }
+
+// is reports whether an object is a copy of another one, by its mark.
+func (h head) is(src head) bool { return src.mark != "" && h.mark == src.mark && h.Size == src.Size }
 
 func (s *Store) copyBest(ctx context.Context, src head, to string, cond blob.Cond) (o blob.Object, err error) {
 	small := src.Size <= s.o.CopyLimit
@@ -137,8 +155,8 @@ func (s *Store) copyOnce(ctx context.Context, src head, to string, cond blob.Con
 	return o, nil
 }
 
-// copyTries is how often a multipart copy is begun anew when somebody was
-// changing the destination at the same moment, or aborted the upload.
+// copyTries is how often a copy is begun anew when somebody was changing the
+// destination at the same moment or aborted the upload, or when it is not there.
 const copyTries = 3
 
 // copyParts copies part by part.
@@ -152,9 +170,10 @@ func (s *Store) copyParts(ctx context.Context, src head, to string, cond blob.Co
 		if n == copyTries || !errors.As(err, &e) || e.Code != "NoSuchUpload" && e.Code != "ConditionalRequestConflict" {
 			return o, err
 		}
-		if h, herr := s.head(ctx, "move to", to); herr == nil && src.mark != "" && h.mark == src.mark {
+		if h, herr := s.head(ctx, "move to", to); herr == nil && h.is(src) {
 			return h.Object, nil
 		}
+		noteRepeated(ctx)
 	}
 }
 

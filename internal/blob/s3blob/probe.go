@@ -59,9 +59,7 @@ func (s *Store) can(ctx context.Context, which int) (bool, error) {
 	}
 	s.probing.Lock()
 	defer s.probing.Unlock()
-	p := probe{s: s, ctx: ctx}
-	defer p.clean()
-	yes, err := []func() (bool, error){p.put, p.complete, p.copy, p.delete}[which]()
+	yes, err := s.probe(ctx, which)
 	if err != nil {
 		return false, fmt.Errorf("try out which conditions the server keeps: %w", err)
 	}
@@ -69,12 +67,32 @@ func (s *Store) can(ctx context.Context, which int) (bool, error) {
 	return yes, nil
 }
 
+// probe tries out one capability. An answer that took several attempts can be
+// about the first of them, and proves nothing.
+func (s *Store) probe(ctx context.Context, which int) (yes bool, err error) {
+	for range probeTries {
+		p := probe{s: s}
+		p.ctx, p.tries = watchAttempts(ctx)
+		yes, err = []func() (bool, error){p.put, p.complete, p.copy, p.delete}[which]()
+		p.clean()
+		if err != nil || !p.tries.repeated.Load() {
+			return yes, err
+		}
+	}
+	return false, &Error{Doing: "write to", Place: s.place(s.o.ProbeFolder), again: true,
+		Reason: "each answer took several attempts, so that none of them proves anything; run again"}
+}
+
+// probeTries is how often a capability is tried out until an answer counts.
+const probeTries = 5
+
 // probe tries requests that a server must refuse. Each is sent to an object
 // that exists, with a condition that does not hold for it.
 type probe struct {
-	s    *Store
-	ctx  context.Context
-	made []string
+	s     *Store
+	ctx   context.Context
+	tries *attempts
+	made  []string
 }
 
 // noPin is the ETag of no object.
@@ -84,7 +102,7 @@ const noPin = "00000000000000000000000000000000"
 func (p *probe) object() (string, error) {
 	key := blob.Join(p.s.o.ProbeFolder, blob.TempName())
 	p.made = append(p.made, key)
-	w := &writer{ctx: p.ctx, s: p.s, key: key}
+	w := &writer{ctx: p.ctx, tries: p.tries, s: p.s, key: key}
 	_, err := w.put()
 	return key, err
 }

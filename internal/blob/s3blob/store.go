@@ -241,6 +241,7 @@ func (s *Store) Delete(ctx context.Context, key string, cond blob.Cond) error {
 	if err := s.check("delete", key, true); err != nil {
 		return err
 	}
+	ctx, tries := watchAttempts(ctx)
 	h, err := s.head(ctx, "delete", key)
 	if err != nil {
 		return err
@@ -266,6 +267,21 @@ func (s *Store) Delete(ctx context.Context, key string, cond blob.Cond) error {
 		if _, herr := s.head(ctx, "delete", key); errors.Is(herr, fs.ErrNotExist) {
 			return nil
 		}
+	}
+	if err == nil && tries.repeated.Load() {
+		return s.removed(ctx, h)
+	}
+	return err
+}
+
+// removed sees that an object is gone that a server says it has removed.
+func (s *Store) removed(ctx context.Context, h head) error {
+	now, err := s.head(ctx, "delete", h.Key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && now.Pin == h.Pin && now.mark == h.mark:
+		return phantom("delete", s.place(h.Key), "it is still there")
 	}
 	return err
 }

@@ -47,7 +47,8 @@ func (s *Store) Create(ctx context.Context, key string, cond blob.Cond) (blob.Wr
 			return nil, s.unsafe(s.about("PutObject", "write", key))
 		}
 	}
-	w := &writer{ctx: ctx, s: s, key: key, cond: cond, mark: rand.Text()}
+	w := &writer{s: s, key: key, cond: cond, mark: rand.Text()}
+	w.ctx, w.tries = watchAttempts(ctx)
 	s.mu.Lock()
 	s.open[w] = struct{}{}
 	s.mu.Unlock()
@@ -55,13 +56,14 @@ func (s *Store) Create(ctx context.Context, key string, cond blob.Cond) (blob.Wr
 }
 
 type writer struct {
-	ctx  context.Context
-	s    *Store
-	key  string
-	cond blob.Cond
-	mark string
-	buf  []byte
-	size int64
+	ctx   context.Context
+	tries *attempts
+	s     *Store
+	key   string
+	cond  blob.Cond
+	mark  string
+	buf   []byte
+	size  int64
 	// up is nil until the object outgrows a part.
 	up    *upload
 	n     int32
@@ -214,6 +216,9 @@ func (w *writer) send(ctx context.Context) (string, error) {
 // answer to the first attempt was lost.
 func (w *writer) settle(etag string, err error) (blob.Object, error) {
 	if err == nil && etag != "" {
+		if w.tries.repeated.Load() {
+			return w.s.written(w.ctx, "write", w.key, w.mark, w.size, etag)
+		}
 		return blob.Object{Key: w.key, Size: w.size, Pin: etag}, nil
 	}
 	var e *Error
@@ -221,7 +226,7 @@ func (w *writer) settle(etag string, err error) (blob.Object, error) {
 		return blob.Object{}, err
 	}
 	h, herr := w.s.head(w.ctx, "write", w.key)
-	if herr == nil && w.mark != "" && h.mark == w.mark {
+	if herr == nil && w.mark != "" && h.mark == w.mark && h.Size == w.size {
 		return h.Object, nil
 	}
 	if err == nil {

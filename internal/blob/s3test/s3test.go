@@ -39,6 +39,12 @@ type Server struct {
 	// Dir holds a folder per bucket, with the objects as files. It is empty for
 	// a server that was not started here.
 	Dir string
+	// Cert is a file with the certificate of a server that speaks TLS.
+	Cert string
+
+	client  *http.Client
+	program string
+	stop    func()
 }
 
 // Find returns the path of the program.
@@ -75,14 +81,40 @@ func Start(t testing.TB) *Server {
 		}
 		t.Skip("no S3 server to test with: " + err.Error())
 	}
-	s := &Server{AccessKey: "testuser", SecretKey: "testpassword", Region: "us-east-1", Dir: t.TempDir()}
+	s := &Server{AccessKey: "testuser", SecretKey: "testpassword", Region: "us-east-1", Dir: t.TempDir(),
+		Cert: os.Getenv(certEnv), program: program}
+	if s.client, err = trusting(s.Cert); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
 	for range 5 {
-		if err = s.start(t, program); err == nil {
+		if err = s.listen(t); err == nil {
 			return s
 		}
 	}
 	t.Fatal(err)
 	return nil
+}
+
+// Kill ends the server as SIGKILL does, in the middle of whatever it does.
+func (s *Server) Kill() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+// Restart starts a server that was killed, with what it holds and where it was.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	var err error
+	for range 20 { // somebody may have its port for a moment
+		if err = s.start(t); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal(err)
 }
 
 // Other returns the server that RECONCILE_OTHER_S3 names with a URL that holds
@@ -101,21 +133,34 @@ func Other(t testing.TB) *Server {
 	return &Server{Endpoint: u.Scheme + "://" + u.Host, AccessKey: u.User.Username(), SecretKey: secret, Region: "us-east-1"}
 }
 
-// start tries one port: between finding it free and using it somebody else may
+// listen tries one port: between finding it free and using it somebody else may
 // take it.
-func (s *Server) start(t testing.TB, program string) error {
+func (s *Server) listen(t testing.TB) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	addr := l.Addr().String()
+	s.Endpoint = "http://" + l.Addr().String()
+	if s.Cert != "" {
+		s.Endpoint = "https://" + l.Addr().String()
+	}
 	l.Close()
+	return s.start(t)
+}
+
+// start starts the program at the endpoint.
+func (s *Server) start(t testing.TB) error {
 	log, err := os.Create(filepath.Join(t.TempDir(), "versitygw.log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(program, "--port", addr, "posix", s.Dir)
+	_, addr, _ := strings.Cut(s.Endpoint, "://")
+	args := []string{"--port", addr}
+	if s.Cert != "" {
+		args = append(args, "--cert", s.Cert, "--key", s.Cert)
+	}
+	cmd := exec.Command(s.program, append(args, "posix", s.Dir)...)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.AccessKey, "ROOT_SECRET_KEY="+s.SecretKey)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -126,23 +171,21 @@ func (s *Server) start(t testing.TB, program string) error {
 		_ = cmd.Wait()
 		close(ended)
 	}()
-	stop := func() {
+	s.stop = func() {
 		_ = cmd.Process.Kill()
 		<-ended
 	}
-	s.Endpoint = "http://" + addr
 	if err := s.ready(ended); err != nil {
-		stop()
+		s.Kill()
 		text, _ := os.ReadFile(log.Name())
 		return fmt.Errorf("versitygw does not start: %w\n%s", err, text)
 	}
-	t.Cleanup(stop)
 	return nil
 }
 
 // ready waits for the server to answer.
 func (s *Server) ready(ended <-chan struct{}) error {
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Transport: s.client.Transport, Timeout: time.Second}
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		resp, err := client.Get(s.Endpoint)
 		if err == nil {
@@ -165,7 +208,11 @@ func (s *Server) Credentials() aws.CredentialsProvider {
 
 // Client returns a plain client, for what no store does.
 func (s *Server) Client() *s3.Client {
-	return s3.New(s3.Options{BaseEndpoint: aws.String(s.Endpoint), Region: s.Region, Credentials: s.Credentials(), UsePathStyle: true})
+	o := s3.Options{BaseEndpoint: aws.String(s.Endpoint), Region: s.Region, Credentials: s.Credentials(), UsePathStyle: true}
+	if s.client != nil {
+		o.HTTPClient = s.client
+	}
+	return s3.New(o)
 }
 
 // Bucket makes a new bucket and returns its name.
@@ -182,16 +229,25 @@ func (s *Server) Bucket(t testing.TB) string {
 // Env returns the environment in which the AWS SDK finds the account and
 // nothing of the machine that the test runs on.
 func (s *Server) Env() []string {
-	return []string{
+	env := []string{
 		"AWS_ACCESS_KEY_ID=" + s.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s.SecretKey, "AWS_REGION=" + s.Region,
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_PROFILE=", "AWS_SESSION_TOKEN=",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PROFILE=", "AWS_SESSION_TOKEN=", "AWS_CA_BUNDLE=",
 	}
+	if trust := os.Getenv(trustEnv); trust != "" {
+		env = append(env, trust)
+	}
+	return env
 }
 
-// Setenv sets Env for the test's own process.
+// Setenv sets Env for the test's own process, and nothing else of its kind.
 func (s *Server) Setenv(t testing.TB) {
 	t.Helper()
+	for _, kv := range os.Environ() {
+		if k, _, _ := strings.Cut(kv, "="); strings.HasPrefix(k, "AWS_") {
+			t.Setenv(k, "")
+		}
+	}
 	for _, kv := range s.Env() {
 		k, v, _ := strings.Cut(kv, "=")
 		t.Setenv(k, v)
