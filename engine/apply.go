@@ -105,7 +105,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return res, err
 	}
-	return res, errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap))
+	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.

@@ -55,7 +55,7 @@ func lookupIndex(ctx context.Context, store *state.Store, refs []state.Ref, user
 
 // writeIndex writes a run of the index as an object of the state.
 func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer) error) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	w := index.NewWriter(o)
 	if err := errors.Join(fill(w), w.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing an index run: %w", err), o.Abort())

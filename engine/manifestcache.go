@@ -44,7 +44,7 @@ func (p *Plan) putManifests(tx *state.Tx, o *state.Sealed) error {
 }
 
 func storeManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	if _, err := o.Write(known); err != nil {
 		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
 	}

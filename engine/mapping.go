@@ -192,7 +192,7 @@ func (mf *mappingFile) badRow(i, first int) badRow {
 
 // store writes the mapping as an object of the state.
 func (m *mappingRead) store(ctx context.Context, store *state.Store) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	if err := m.mapping.Encode(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the user mapping: %w", err), o.Abort())
 	}

@@ -194,7 +194,7 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if err := e.forgetSinks(p); err != nil {
+	if err := errors.Join(e.store.CheckObjects(snap), e.forgetSinks(p)); err != nil {
 		return nil, err
 	}
 	if p.listing, err = e.listSource(ctx, snap); err != nil {

@@ -57,7 +57,7 @@ func (d *decoder) reject(p *filePlan, target int) badRow {
 
 // writeQuarantine stores rows as an object of the state: compressed lines of JSON.
 func writeQuarantine(ctx context.Context, store *state.Store, bad []badRow) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	z, err := zstd.NewWriter(o)
 	if err != nil {
 		return nil, errors.Join(err, o.Abort())

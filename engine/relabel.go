@@ -120,7 +120,7 @@ func (r *tableRun) moveObject(ctx context.Context, ref state.Ref, cols []column.
 	if first < 0 {
 		return nil, nil
 	}
-	w, err := openObject(r.attempt.store, cols, 1)
+	w, err := openObject(ctx, r.attempt.store, cols, 1)
 	if err != nil {
 		return nil, err
 	}
