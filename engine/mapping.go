@@ -218,7 +218,7 @@ func loadMapping(ctx context.Context, store *state.Store, ref state.Ref) (_ *ide
 	defer func() { err = errors.Join(err, obj.Close()) }()
 	m, err := identity.Decode(io.NewSectionReader(obj, 0, obj.Size()), obj.Size())
 	if err != nil {
-		return nil, fmt.Errorf("the user mapping, object %s of the state: %w", ref.Digest, err)
+		return nil, fmt.Errorf("the user mapping: %w", obj.Damaged(err))
 	}
 	return m, nil
 }

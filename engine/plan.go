@@ -129,8 +129,9 @@ type Plan struct {
 	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
 	closures   map[string]*identity.Closure
 	diags      hcl.Diagnostics
-	// manifestsKept says that a commit of this plan has stored the listing.
-	manifestsKept bool
+	// manifestsKept says that a commit of this plan has stored the listing, and
+	// manifestsBad that what the state kept of it is damaged.
+	manifestsKept, manifestsBad bool
 	seen          seenFiles
 }
 
@@ -197,7 +198,7 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 	if err := errors.Join(e.store.CheckObjects(snap), e.forgetSinks(p)); err != nil {
 		return nil, err
 	}
-	if p.listing, err = e.listSource(ctx, snap); err != nil {
+	if err := e.listSource(ctx, p); err != nil {
 		return nil, err
 	}
 	p.Notices = append(p.Notices, p.listing.Notices...)

@@ -96,7 +96,7 @@ func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, u
 	}
 	z, err := zstd.NewReader(io.NewSectionReader(o, 0, o.Size()), zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return err
+		return o.Damaged(err)
 	}
 	defer z.Close()
 	dec := json.NewDecoder(z)
@@ -106,8 +106,11 @@ func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, u
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err
+		if err != nil {
+			return o.Damaged(err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if err := use(b); err != nil {
 			return err
