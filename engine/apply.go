@@ -138,8 +138,11 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *R
 		}
 		e.beginAhead(ctx, l, p, t, todo[i+1:], begun)
 		r := e.applyTable(ctx, l, p, t, mine, res)
-		if errors.Is(r.Err, errWaits) {
+		if errors.Is(r.Err, errWaits) && !t.committed {
 			continue
+		}
+		if errors.Is(r.Err, errWaits) {
+			r.Err = nil // what was committed counts; the rest is held
 		}
 		res.Tables = append(res.Tables, r)
 		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
@@ -239,6 +242,9 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, r.attempt))
+		}
+		if err := e.canCarryOut(ctx, r.steps(c)); err != nil {
+			return e.holdUnpublishable(ctx, l, r, err, res)
 		}
 		out.add(c)
 		t.committed, t.lost = true, nil

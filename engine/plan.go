@@ -132,7 +132,7 @@ type Plan struct {
 	// manifestsKept says that a commit of this plan has stored the listing, and
 	// manifestsBad that what the state kept of it is damaged.
 	manifestsKept, manifestsBad bool
-	seen          seenFiles
+	seen                        seenFiles
 }
 
 // Counts returns the numbers of the plan's last line.
