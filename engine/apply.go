@@ -81,6 +81,9 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return nil, err
 	}
+	if err := e.restateSinks(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p)); err != nil {
 		return nil, err
 	}
@@ -294,44 +297,65 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
 	r.masks = ofConfig && t.Change.masks
 	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
-	r.lost = t.lost
+	if t.lost != nil {
+		r.left = t.lost.Left
+	}
 	t.repin(r.oldParts)
 	if err := e.openOld(r); err != nil {
 		return nil, err
 	}
-	if r.old != nil {
-		if r.oldMapping, err = e.closureOf(ctx, p, r.old.Mapping); err != nil {
-			return nil, err
-		}
-	}
 	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
-	if ofConfig {
-		r.readFrom = t.readFrom
-		// A change of the configuration leaves the table where it stands.
-		r.newMapping, r.mapping = r.oldMapping, nil
-		if r.old.HasMapping {
-			r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping}
-		}
-		if r.kind == kindMapping {
-			for _, q := range r.old.Quarantine {
-				r.mapping.Quarantine = q.Ref
-			}
-			if r.full, err = loadMapping(ctx, e.store, r.old.Mapping); err != nil {
-				return nil, err
-			}
-		}
-		if t.Change.Class == ClassRebuild {
-			r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
-		}
-	} else {
+	switch {
+	case ofConfig && t.repair != "":
+		e.repairRun(p, t, r)
+	case ofConfig:
+		err = e.configRun(ctx, p, t, r)
+	default:
 		r.pending = t.pending
+		err = e.oldClosure(ctx, p, r)
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.prepare()
 	if !ofConfig {
 		r.echo = r.echoCandidate(p, t)
 	}
-	r.attempt = e.newAttempt(r, snap.Serial)
+	r.attempt = e.newAttempt(r, max(snap.Serial, p.topCommit()))
 	return r, e.newSchemaOf(ctx, r, ofConfig)
+}
+
+// configRun makes a run one that changes the table as its configuration changed, and
+// leaves it at the mapping where it stands.
+func (e *Engine) configRun(ctx context.Context, p *Plan, t *TablePlan, r *tableRun) (err error) {
+	if err := e.oldClosure(ctx, p, r); err != nil {
+		return err
+	}
+	r.readFrom = t.readFrom
+	r.newMapping, r.mapping = r.oldMapping, nil
+	if r.old.HasMapping {
+		r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping}
+	}
+	if r.kind == kindMapping {
+		for _, q := range r.old.Quarantine {
+			r.mapping.Quarantine = q.Ref
+		}
+		if r.full, err = loadMapping(ctx, e.store, r.old.Mapping); err != nil {
+			return err
+		}
+	}
+	if t.Change.Class == ClassRebuild {
+		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+	}
+	return nil
+}
+
+// oldClosure finds the mapping that the table stands at.
+func (e *Engine) oldClosure(ctx context.Context, p *Plan, r *tableRun) (err error) {
+	if r.old != nil {
+		r.oldMapping, err = e.closureOf(ctx, p, r.old.Mapping)
+	}
+	return err
 }
 
 func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) error {

@@ -21,6 +21,9 @@ import (
 // makes it visible. Before the transaction nothing is seen of the change; after
 // it, whatever happens, the next apply finishes it from the staged bytes.
 func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
+	if err := e.digestLeft(ctx, r); err != nil {
+		return fmt.Errorf("table %s: %w", c.table.Name, err)
+	}
 	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Steps: r.steps(c)}
 	live := c.partitions(r.oldParts)
 	manifests, err := e.manifestsObject(ctx, p)
@@ -96,10 +99,8 @@ func (p place) compare(q place) int {
 // no longer belongs to the table.
 func (r *tableRun) steps(c *change) []state.Step {
 	before := map[place]state.File{}
-	if r.lost != nil {
-		for _, s := range r.lost.Left {
-			before[place{s.Sink, s.Path}] = state.File{Path: s.Path, Digest: s.Before, Pin: s.BeforePin}
-		}
+	for _, s := range r.left {
+		before[place{s.Sink, s.Path}] = state.File{Path: s.Path, Digest: s.Before, Pin: s.BeforePin}
 	}
 	rewritten := map[uint32]bool{}
 	for _, p := range c.parts {
@@ -250,10 +251,11 @@ func (e *Engine) announce(ctx context.Context, lineage string, roots []string, p
 		if err := failpoint.Hit(ctx, point); err != nil {
 			return err
 		}
-		cur, err := sk.Current(ctx)
+		says, err := e.readSays(ctx, root)
 		if err != nil {
 			return err
 		}
+		cur := says.current
 		if cur == nil {
 			cur = &sinks.Current{Version: 1, Lineage: lineage}
 		}
@@ -291,6 +293,9 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 	for _, a := range t.Applied {
 		if !a.Lost {
 			c.Dumps = append(c.Dumps, a.Dump)
+		}
+		if !a.Incremental && !a.Skipped && t.Kind != kindMapping {
+			c.Resync = &a.Dump
 		}
 	}
 	if t.HasMapping {
@@ -343,7 +348,14 @@ func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *
 // out of its sinks.
 func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) error {
 	pub := &state.Publish{Table: t.Name, Attempt: "remove", Forget: true}
-	if t.Action == Destroy {
+	switch {
+	case t.Action == Destroy && t.repair != "":
+		r := &tableRun{left: t.left}
+		if err := e.digestLeft(ctx, r); err != nil {
+			return err
+		}
+		pub.Steps = r.left
+	case t.Action == Destroy:
 		for _, p := range t.parts {
 			for _, f := range p.Files {
 				pub.Steps = append(pub.Steps, state.Step{Sink: t.old.Sinks[f.Sink].Root, Path: f.Path, Before: f.Digest, BeforePin: f.Pin})

@@ -53,10 +53,25 @@ func maskVerifier(c config.Column) string {
 	return hex.EncodeToString(m.Sum(nil)[:8])
 }
 
+// planChange finds what there is to change about what the table has, and why: damage
+// first, then what the configuration says.
+func (e *Engine) planChange(p *Plan, t *TablePlan) {
+	var damage ConfigDiff
+	if t.repair != "" {
+		damage.add(ClassRebuild, "-repair: %s", t.repair)
+	}
+	t.diffDrift(&damage)
+	if p.snap.Tables[t.Name] != nil {
+		t.diffConfig(e, p)
+	}
+	t.mends = t.repair != "" || damage.Class == ClassRebuild && t.Change.Class != ClassRebuild
+	t.Change.Class = max(t.Change.Class, damage.Class)
+	t.Change.Reasons = append(damage.Reasons, t.Change.Reasons...)
+}
+
 // diffConfig compares the table's record with its configuration.
 func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	d, old, cfg := &t.Change, t.old, t.cfg
-	t.diffDrift(d)
 	if old.Key != t.key {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}

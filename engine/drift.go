@@ -19,12 +19,13 @@ type digester interface {
 // planDrift compares what the sinks hold with what the state says they do. A
 // foreign data file is an error: it would be counted by every reader. A file
 // that is missing, or whose digest is another, has the table written anew.
-func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan) (err error) {
+// With must, -refresh=false does not keep it from looking.
+func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool) (err error) {
 	if t.lost, err = lostCommitOf(p.snap, t.Name); err != nil {
 		return err
 	}
 	// After a lost commit the state does not know what the sink holds.
-	if t.lost == nil && (e.opts.NoRefresh || slices.Contains(p.Recover, t.Name)) {
+	if t.lost == nil && (e.opts.NoRefresh && !must || slices.Contains(p.Recover, t.Name)) {
 		return nil
 	}
 	have, err := e.listFolders(ctx, t)
@@ -89,21 +90,37 @@ func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*lis
 	return out, nil
 }
 
+// foreignError says that the folders of a table hold data files that the state does not
+// know.
+type foreignError struct {
+	table string
+	files []place
+}
+
+func (f *foreignError) Error() string {
+	return fmt.Sprintf("table %s: %d data files that the state does not know, as %s/%s: readers would count their rows; move them away, or bring back the state that wrote them",
+		f.table, len(f.files), f.files[0].root, f.files[0].path)
+}
+
+// in reports whether a sink has such files.
+func (f *foreignError) in(root string) bool {
+	return f != nil && slices.ContainsFunc(f.files, func(at place) bool { return at.root == root })
+}
+
 func foreignFiles(table string, have map[string]*listing) error {
-	var foreign []string
+	var foreign []place
 	for root, l := range have {
 		for i, o := range l.files {
 			if !l.taken[i] && strings.HasSuffix(o.Path, ".parquet") {
-				foreign = append(foreign, root+"/"+o.Path)
+				foreign = append(foreign, place{root, o.Path})
 			}
 		}
 	}
 	if len(foreign) == 0 {
 		return nil
 	}
-	slices.Sort(foreign)
-	return fmt.Errorf("table %s: %d data files that the state does not know, as %s: readers would count their rows; move them away, or bring back the state that wrote them",
-		table, len(foreign), foreign[0])
+	slices.SortFunc(foreign, place.compare)
+	return &foreignError{table, foreign}
 }
 
 // foldersOf lists where a table is and where it is to be.
@@ -164,6 +181,7 @@ func (t *TablePlan) compare(ctx context.Context, l *listing, f *state.File) erro
 		return err
 	case !there:
 		t.drifted(f, "is missing")
+		t.missing = append(t.missing, f.Sink)
 		return nil
 	case pin == f.Pin:
 		return nil

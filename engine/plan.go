@@ -62,7 +62,9 @@ type TablePlan struct {
 	Rekeyed       int        `json:"users_rekeyed,omitempty"`
 	Drift         []string   `json:"drift,omitempty"`
 	Lost          []int64    `json:"lost_dumps,omitempty"`
+	LostMapping   *int64     `json:"lost_mapping,omitempty"` // a sink stood at it, and the source lacks it
 	Destroys      []string   `json:"destroys,omitempty"`
+	Removes       []string   `json:"removes,omitempty"` // data files that the state does not know
 	Counts        *Counts    `json:"counts,omitempty"`
 
 	cfg        *config.Table
@@ -75,13 +77,23 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
-	partial    []int       // sinks, as in old.Sinks, that no longer hold what was written
-	readFrom   int         // the sink, as in old.Sinks, that a rewrite reads
-	unread     *Hold       // a file whose header would have told the columns
-	marked     bool        // the marks of its folders are as good as new ones
-	lost       *lostCommit // that the table's next commit makes good
-	rereads    int64       // bytes of applied dumps that a rebuild takes again
-	committed  bool        // by this apply
+	partial    []int // sinks, as in old.Sinks, that no longer hold what was written
+	missing    []int // those of which a file is gone, once for each
+	mends      bool  // damage makes the table be rebuilt, not its configuration
+	// repair says why -repair rebuilds the table without trusting anything of its old
+	// content; empty if that is not what is planned. old has then the dumps that the
+	// sinks name, too, and left the files to replace.
+	repair string
+	left   []state.Step
+	// outdated says that the table was written under older rules. It is not held for
+	// that; -repair rebuilds it when -target names it.
+	outdated  string
+	readFrom  int         // the sink, as in old.Sinks, that a rewrite reads
+	unread    *Hold       // a file whose header would have told the columns
+	marked    bool        // the marks of its folders are as good as new ones
+	lost      *lostCommit // that the table's next commit makes good
+	rereads   int64       // bytes of applied dumps that a rebuild takes again
+	committed bool        // by this apply
 }
 
 // Destructive reports whether the step replaces or removes what is there.
@@ -117,6 +129,7 @@ type Plan struct {
 	Notices   []string     `json:"notices,omitempty"`
 	Recover   []string     `json:"recover,omitempty"` // tables whose commit an earlier apply left unfinished
 	Accepted  []int64      `json:"accepted_manifests,omitempty"`
+	Restated  []string     `json:"current_json,omitempty"` // sinks whose current.json is written again
 	// Forgotten are the sinks that an apply takes out of the state.
 	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
 
@@ -132,7 +145,11 @@ type Plan struct {
 	// manifestsKept says that a commit of this plan has stored the listing, and
 	// manifestsBad that what the state kept of it is damaged.
 	manifestsKept, manifestsBad bool
-	seen                        seenFiles
+
+	seen     seenFiles
+	locked   bool                // the plan is for an apply
+	says     map[string]sinkSays // what the sinks of this state say, by root
+	restated []restated
 }
 
 // Counts returns the numbers of the plan's last line.
@@ -153,7 +170,7 @@ func (p *Plan) Counts() (add, change, destroy int) {
 // Changes reports whether an apply would do anything.
 func (p *Plan) Changes() bool {
 	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten) > 0 || p.newMapping != nil || p.noMapping
+	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Restated) > 0 || p.newMapping != nil || p.noMapping
 }
 
 // Close lets go of what the plan pins in the state.
@@ -172,7 +189,7 @@ func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.plan(ctx, snap)
+	return e.plan(ctx, &Plan{snap: snap})
 }
 
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
@@ -185,11 +202,17 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 			return nil, err
 		}
 	}
-	return e.plan(ctx, snap)
+	p, err := e.plan(ctx, &Plan{snap: snap, locked: true})
+	if err == nil {
+		l.Exceed(p.topCommit())
+	}
+	return p, err
 }
 
-func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err error) {
-	p := &Plan{Lineage: snap.Lineage, Serial: snap.Serial, snap: snap, closures: map[string]*identity.Closure{}}
+func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
+	snap := p.snap
+	p.Lineage, p.Serial = snap.Lineage, snap.Serial
+	p.closures, p.says = map[string]*identity.Closure{}, map[string]sinkSays{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, snap.Close())
@@ -228,26 +251,37 @@ func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 		if e.down[s.Path] != nil {
 			continue
 		}
-		cur, err := e.sinks[s.Path].Current(ctx)
+		says, err := e.readSays(ctx, s.Path)
 		if e.stopsTable(ctx, err) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Address(), err)
 		}
+		p.says[s.Path] = says
+		cur := says.current
 		if cur != nil {
 			e.seen[s.Path] = cur.Lineage
 		}
 		if cur != nil && cur.Lineage != p.Lineage {
-			have := "the state " + e.cfg.StatePath + " is empty"
-			if p.Lineage != "" {
-				have = "the state " + e.cfg.StatePath + " is of lineage " + p.Lineage
-			}
-			return fmt.Errorf("%s at %s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
-				s.Address(), s.Path, cur.Lineage, have)
+			return e.otherLineage(s.Path, cur.Lineage, p.Lineage)
 		}
 	}
 	return nil
+}
+
+// otherLineage says that a sink belongs to another state.
+func (e *Engine) otherLineage(root, wrote, ours string) error {
+	have := "the state " + e.cfg.StatePath + " is empty"
+	if ours != "" {
+		have = "the state " + e.cfg.StatePath + " is of lineage " + ours
+	}
+	name := "the sink at " + root
+	if e.declared(root) {
+		name = e.addressOf(root) + " at " + root
+	}
+	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
+		name, wrote, have)
 }
 
 // closureOf returns the closure of a mapping that the state keeps.

@@ -42,7 +42,7 @@ func (e *Engine) stopsTable(ctx context.Context, err error) bool {
 		e.down[se.Root] = se
 		return true
 	}
-	return errors.Is(err, sinks.ErrDrift) || ofPlace(err)
+	return errors.Is(err, sinks.ErrDrift) || ofPlace(err) || distrusted(err) != nil
 }
 
 // ofPlace reports whether an error is one of a folder in a sink, and no fault of the
@@ -52,7 +52,7 @@ func ofPlace(err error) bool { return errors.Is(err, blob.ErrDevice) || errors.I
 // unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
 func (e *Engine) unreachable(t *TablePlan) error {
-	if err := e.stuck[t.Name]; err != nil {
+	if err := e.stuck[t.Name]; err != nil && (t.repair == "" || distrusted(err) == nil) {
 		return err
 	}
 	for _, at := range foldersOf(t) {

@@ -16,13 +16,13 @@ import (
 // that are gone are named in Lost. One that is there and cannot be read holds the
 // table as it is, unless the loss of its rows is accepted.
 func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
-	if t.Change.Class != ClassRebuild || t.kind == kindMapping {
+	if t.Change.Class != ClassRebuild {
 		return nil
 	}
 	var holds []Hold
 	floor := t.rebuildFloor(e, p)
 	for _, a := range t.old.Applied {
-		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
+		if t.kind == kindMapping || a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
 			continue
 		}
 		h, size, err := e.checkRebuild(ctx, p, t, a.Dump)
@@ -40,11 +40,45 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 			holds = append(holds, t.waitingRebuild(*h))
 		}
 	}
+	t.LostMapping = e.lostMapping(p, t)
+	if h := t.lossHold(); h != nil && !e.acceptsLoss(t.Name) {
+		holds = append(holds, *h)
+	}
 	if len(holds) > 0 && e.targeted(t.Name) {
 		p.Holds = append(p.Holds, holds...)
 		t.keep()
 	}
 	return nil
+}
+
+// lostMapping is the mapping that a repair cannot bring back, nil if there is none: a
+// sink stands at it, and the source lacks it.
+func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
+	if t.repair == "" {
+		return nil
+	}
+	m := p.mappingInSinks(t.Name)
+	if m == nil || p.standing != nil && *m <= p.standing.Dump {
+		return nil
+	}
+	return m
+}
+
+// lossHold is the hold of a table that is rebuilt because of damage, and would lose
+// rows that the source lacks by it; nil if it loses none.
+func (t *TablePlan) lossHold() *Hold {
+	if !t.mends || len(t.Lost) == 0 && t.LostMapping == nil {
+		return nil
+	}
+	var lost []string
+	for _, d := range t.Lost {
+		lost = append(lost, fmt.Sprintf("dump %d", d))
+	}
+	if t.LostMapping != nil {
+		lost = append(lost, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))
+	}
+	return &Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; -accept-loss=%s rebuilds it without that",
+		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), t.Name)}
 }
 
 // rebuildFloor is the dump from which on rows count in a rebuild.

@@ -41,7 +41,10 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		if e.stuck[p.Table] != nil || slices.ContainsFunc(leaving, func(f ForgottenSink) bool { return slices.Contains(f.Tables, p.Table) }) {
 			continue
 		}
-		err := e.publish(ctx, l, snap.Lineage, p, t, snap.Partitions[p.Table])
+		err := e.mayPublish(ctx, snap, p, t)
+		if err == nil {
+			err = e.publish(ctx, l, snap.Lineage, p, t, snap.Partitions[p.Table])
+		}
 		if errors.Is(err, sinks.ErrStagedLost) {
 			err = e.abandon(ctx, l, p, err)
 		}
@@ -56,6 +59,24 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		tables = append(tables, p.Table)
 	}
 	return tables, nil
+}
+
+// mayPublish refuses to finish a commit in sinks that a newer state has written since,
+// or another one.
+func (e *Engine) mayPublish(ctx context.Context, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
+	for _, root := range e.publishRoots(p, t) {
+		says, err := e.readSays(ctx, root)
+		switch {
+		case err != nil:
+			return err
+		case says.current == nil:
+		case says.current.Lineage != snap.Lineage:
+			return e.otherLineage(root, says.current.Lineage, snap.Lineage)
+		case says.current.Tables[p.Table].Commit > p.Commit:
+			return &distrustError{why: e.olderText(root, says.current.Tables[p.Table].Commit, p.Commit)}
+		}
+	}
+	return nil
 }
 
 // lostCommit is the setting of a table whose staged files were lost: why it is
@@ -164,8 +185,8 @@ func (e *Engine) ours(ctx context.Context, root string, snap *state.Snapshot) (b
 	if e.seen[root] != "" && e.seen[root] == snap.Lineage {
 		return true, nil
 	}
-	cur, err := e.sinks[root].Current(ctx)
-	return err == nil && cur != nil && cur.Lineage == snap.Lineage, err
+	says, err := e.readSays(ctx, root)
+	return says.current != nil && says.current.Lineage == snap.Lineage, err
 }
 
 // attempts names the staging folders that commits under way still need.

@@ -53,8 +53,8 @@ type tableRun struct {
 	rank       map[int64]int
 	floor      int64 // everything of smaller dumps is void
 	hasFloor   bool
-	lost       *lostCommit // that the run makes good; nil without one
-	masks      bool        // the run masks what was plain
+	left       []state.Step // removals of files that the state does not list
+	masks      bool         // the run masks what was plain
 	// failCasts says that a value that does not cast holds the table. It does not
 	// when applied dumps are read again: they were judged when they came.
 	failCasts bool

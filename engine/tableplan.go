@@ -90,13 +90,14 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []deli
 		return nil, nil, nil
 	}
 	t.cfg = cfg
-	if held := e.unreachable(t); held != nil {
+	if held := e.unreachable(t); held != nil && distrusted(held) == nil {
 		p.Holds = append(p.Holds, Hold{Table: name, Reason: held.Error()})
 		t.keep()
 		return t, cfg, nil
 	}
 	if cfg == nil {
-		return e.planLeaving(p, t), nil, nil
+		t, err := e.planLeaving(ctx, p, t)
+		return t, nil, err
 	}
 	if !t.classify(columns) {
 		p.Holds = append(p.Holds, unidentified(name))
@@ -110,7 +111,15 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []deli
 	if old != nil {
 		t.RowsNow, t.PartitionsNow = old.Rows, len(t.parts)
 	}
+	if e.repairsOutdated(t) {
+		t.repair = t.outdated
+	}
+	holds, restated := len(p.Holds), len(p.restated)
 	err = e.planContent(ctx, p, t)
+	if d := distrusted(err); d != nil {
+		p.Holds, p.restated = p.Holds[:holds], p.restated[:restated]
+		err = e.planDistrusted(ctx, p, t, d.why)
+	}
 	if e.stopsTable(ctx, err) {
 		p.Holds = append(p.Holds, Hold{Table: name, Reason: err.Error()})
 		t.keep()
@@ -159,7 +168,7 @@ func (p *Plan) takenBy(cfg *config.Table) string {
 
 // keep makes the plan of a table one that leaves it as it is.
 func (t *TablePlan) keep() {
-	kept := TablePlan{Name: t.Name, cfg: t.cfg, kind: t.kind, key: t.key, old: t.old, parts: t.parts}
+	kept := TablePlan{Name: t.Name, cfg: t.cfg, kind: t.kind, key: t.key, old: t.old, parts: t.parts, outdated: t.outdated}
 	if t.old != nil {
 		kept.RowsNow, kept.PartitionsNow = t.old.Rows, len(t.parts)
 	}
@@ -263,12 +272,15 @@ func uniqueFold(names []string) []string {
 }
 
 // planLeaving plans a table that no block takes (any more).
-func (e *Engine) planLeaving(p *Plan, t *TablePlan) *TablePlan {
+func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
 	if t.old == nil {
 		if !e.cfg.Ignored(t.Name) {
 			p.Unclaimed = append(p.Unclaimed, t.Name)
 		}
-		return nil
+		return nil, nil
+	}
+	if held, err := e.leavingOlder(ctx, p, t); held || err != nil {
+		return t, err
 	}
 	t.kind, t.RowsNow, t.PartitionsNow = t.old.Kind, t.old.Rows, len(t.parts)
 	t.Action = Destroy
@@ -285,12 +297,16 @@ func (e *Engine) planLeaving(p *Plan, t *TablePlan) *TablePlan {
 	if !e.targeted(t.Name) {
 		t.Action, t.Destroys, t.Behind = None, nil, true
 	}
-	return t
+	return t, nil
 }
 
 // planContent plans what happens to the content of a table.
 func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
-	if err := e.planDrift(ctx, p, t); err != nil {
+	begin := e.planStanding
+	if t.repair != "" {
+		begin = e.planRepair
+	}
+	if err := begin(ctx, p, t); err != nil {
 		return err
 	}
 	if t.kind == kindMapping {
@@ -302,7 +318,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	if t.old != nil {
-		t.diffConfig(e, p)
+		e.planChange(p, t)
 		if err := e.planRebuild(ctx, p, t); err != nil {
 			return err
 		}
@@ -340,20 +356,22 @@ func (t *TablePlan) settle() {
 
 // planMappingTable plans user_migrations as a table: it follows the mapping.
 func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
+	if t.repair != "" {
+		return // the repair itself goes by the mapping in force
+	}
 	if p.standing == nil {
 		t.remap = t.old != nil && t.old.HasMapping // it is withdrawn
 		return
 	}
 	if t.old == nil || t.old.MappingDump != p.standing.Dump || p.standing.Ref.IsZero() {
-		en := &dump.Entry{Name: t.Name, Digest: p.standing.Digest}
-		t.pending = []delivery{{dump: p.standing.Dump, entry: en}}
+		t.pending = []delivery{mappingDelivery(p)}
 		t.Dumps = []DumpStep{{Dump: p.standing.Dump}}
 	}
 }
 
 // planRemap finds out whether the mapping that the table stands at differs.
 func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.old == nil || t.kind == kindMapping {
+	if t.old == nil || t.kind == kindMapping || t.repair != "" {
 		return nil
 	}
 	if t.oldMapping, err = e.closureOf(ctx, p, t.old.Mapping); err != nil {

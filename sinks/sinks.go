@@ -52,6 +52,9 @@ type Step struct {
 // be rebuilt.
 var ErrStagedLost = errors.New("a staged file is gone")
 
+// ErrCurrentDamaged reports a current.json that says nothing.
+var ErrCurrentDamaged = errors.New("damaged")
+
 // ErrDrift reports content that the state does not know.
 var ErrDrift = errors.New("changed by somebody else")
 
@@ -142,7 +145,9 @@ type CurrentTable struct {
 	Complete bool    `json:"complete"`
 	Dumps    []int64 `json:"dumps"`
 	Mapping  *int64  `json:"mapping"`
-	Folder   string  `json:"folder"`
+	// Resync is the newest full resync of the table: rows of smaller dumps are void.
+	Resync *int64 `json:"resync,omitempty"`
+	Folder string `json:"folder"`
 }
 
 // Sink is one place for curated files. Paths are relative to its root. All

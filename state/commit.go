@@ -37,7 +37,7 @@ func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	tx := newTx(meta.Serial+1, meta.Lineage)
+	tx := newTx(max(meta.Serial, l.above)+1, meta.Lineage)
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -47,9 +47,10 @@ func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err := l.check(); err != nil {
 		return err
 	}
+	before := meta.Serial
 	meta.Serial, meta.Format, meta.Program = tx.serial, formatVersion, l.store.opts.Program
 	if exists {
-		err = l.store.commit(ctx, tx, meta)
+		err = l.store.commit(ctx, tx, meta, before)
 	} else {
 		err = l.store.create(ctx, tx, meta)
 	}
@@ -76,8 +77,9 @@ func (l *Lock) currentMeta(ctx context.Context) (metaRecord, bool, error) {
 	return meta, exists, nil
 }
 
-// commit applies tx to the state file, which it proves to be sound first.
-func (s *Store) commit(ctx context.Context, tx *Tx, meta metaRecord) error {
+// commit applies tx to the state file, which it proves to be sound, and to be that of
+// the serial before, first.
+func (s *Store) commit(ctx context.Context, tx *Tx, meta metaRecord, before uint64) error {
 	f, err := s.openFile(ctx, os.O_RDWR, unix.LOCK_EX)
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (s *Store) commit(ctx context.Context, tx *Tx, meta metaRecord) error {
 	defer f.Close()
 	err = boltfile.Read(f, func(v *boltfile.View) error {
 		now, err := s.verify(v, nil)
-		if err == nil && (now.Serial != meta.Serial-1 || now.Lineage != meta.Lineage) {
+		if err == nil && (now.Serial != before || now.Lineage != meta.Lineage) {
 			err = fmt.Errorf("state file %s was replaced meanwhile", s.path)
 		}
 		meta.Tallies = now.Tallies

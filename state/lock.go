@@ -44,6 +44,14 @@ type Lock struct {
 	store *Store
 	mu    sync.Mutex // one transaction, collection or compaction at a time
 	file  *os.File   // nil when unlocked
+	above uint64     // what serials have to exceed
+}
+
+// Exceed makes the serials of this lock's transactions greater than a number.
+func (l *Lock) Exceed(serial uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.above = max(l.above, serial)
 }
 
 // Lock takes the one right to write, waiting for it up to wait; 0 asks once.

@@ -52,6 +52,7 @@ type engineFlags struct {
 	forgetSinks         []string
 	acceptManifest      []int64
 	exact, allowDestroy bool
+	repair              bool
 	refresh             bool
 	parallelism         int
 	lockTimeout         time.Duration
@@ -72,6 +73,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	})
 	f.BoolVar(&e.exact, "exact", false, "decode rows to give exact numbers instead of estimates")
 	f.BoolVar(&e.allowDestroy, "allow-destroy", false, "let the configuration destroy data for good")
+	f.BoolVar(&e.repair, "repair", false, "rebuild from the source tables that are held for it")
 	f.BoolVar(&e.refresh, "refresh", true, "do not compare the sinks with the state")
 	f.Func("parallelism", "work on `N` things at once (default: as many as there are processors)", func(arg string) (err error) {
 		if e.parallelism, err = strconv.Atoi(arg); err != nil || e.parallelism < 1 {
@@ -153,7 +155,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 	}
 	opts := engine.Options{
 		Program: programVersion(), Targets: o.targets, NoRefresh: !o.refresh, Exact: o.exact,
-		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, AllowDestroy: o.allowDestroy,
+		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, Repair: o.repair, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {
 			if s.meter != nil {

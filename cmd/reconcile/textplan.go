@@ -17,6 +17,9 @@ func (v *textView) plan(p *engine.Plan) {
 	if len(p.Accepted) > 0 {
 		v.printf("\nTaken with their changed manifests: %s.\n", idList(p.Accepted))
 	}
+	for _, root := range p.Restated {
+		v.printf("\n%s/_reconcile/current.json is written again: it does not say what the state does, and the files are as the state knows them.\n", root)
+	}
 	destructive, steps, behind := split(p)
 	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
 	v.forgotten(p.Forgotten)
@@ -149,8 +152,14 @@ func details(t *engine.TablePlan) []string {
 	for _, d := range t.Destroys {
 		add("destroys %s", d)
 	}
+	for _, f := range t.Removes {
+		add("removes %s, which the state does not know", f)
+	}
 	if len(t.Lost) > 0 {
 		add("%s: gone from the source, their rows would be lost", idList(t.Lost))
+	}
+	if t.LostMapping != nil {
+		add("the user mapping of dump %d: gone from the source", *t.LostMapping)
 	}
 	return out
 }

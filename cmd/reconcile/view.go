@@ -44,7 +44,7 @@ func needs(t *engine.TablePlan) []string {
 	if len(t.Destroys) > 0 {
 		out = append(out, "-allow-destroy")
 	}
-	if len(t.Lost) > 0 {
+	if len(t.Lost) > 0 || t.LostMapping != nil {
 		out = append(out, "-accept-loss="+t.Name)
 	}
 	return out

@@ -54,8 +54,7 @@ func (s *sink) Current(ctx context.Context) (*sinks.Current, error) {
 }
 
 func damaged(file, why string) error {
-	return fmt.Errorf("%s is damaged: %s; it is not data and can be removed once it is clear that this sink belongs to this state",
-		file, why)
+	return fmt.Errorf("%s is %w: %s", file, sinks.ErrCurrentDamaged, why)
 }
 
 // SetCurrent replaces current.json. Version 0 stands for the present one.

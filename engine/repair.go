@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/engine/dump"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// Some findings leave nothing to go by: a state that is older than the lake, a
+// damaged object. Such a table is held as it is until -repair rebuilds it from the
+// source, without trusting any file or object of its old content.
+
+// distrustError says why a table cannot be worked on by what the state and the sinks
+// have of it. Planning or applying a table returns it from wherever it is found.
+type distrustError struct {
+	why string
+	err error // what was found; nil if why says all
+}
+
+func (d *distrustError) Error() string { return d.why }
+
+func (d *distrustError) Unwrap() error { return d.err }
+
+// distrusted returns why a table waits for -repair, nil if that is not what err says.
+func distrusted(err error) *distrustError {
+	var d *distrustError
+	if errors.As(err, &d) {
+		return d
+	}
+	return nil
+}
+
+// repairs reports whether this run rebuilds a table that is held for -repair.
+func (e *Engine) repairs(table string) bool { return e.opts.Repair && e.targeted(table) }
+
+// repairsOutdated reports whether this run rebuilds a table that is not held and was
+// written under older rules: only if -target names it.
+func (e *Engine) repairsOutdated(t *TablePlan) bool {
+	return t.outdated != "" && e.opts.Repair && slices.Contains(e.opts.Targets, "table."+t.Name)
+}
+
+// repairHold is the hold of a table that waits for -repair.
+func repairHold(table, why string) Hold {
+	return Hold{Table: table, Reason: fmt.Sprintf("%s; the table stays as it is; -repair -target=table.%s rebuilds it from the source", why, table)}
+}
+
+// planDistrusted plans a table of which nothing can be trusted: it is held, or with
+// -repair rebuilt.
+func (e *Engine) planDistrusted(ctx context.Context, p *Plan, t *TablePlan, why string) error {
+	all := t.all
+	t.keep()
+	if !e.repairs(t.Name) {
+		p.Holds = append(p.Holds, repairHold(t.Name, why))
+		return nil
+	}
+	t.all, t.repair = all, why
+	return e.planContent(ctx, p, t)
+}
+
+// planRepair begins the plan of a repair: the dumps of the table are those that the
+// state or a sink has applied, and every data file in its folders is replaced.
+func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
+	if lost, err := lostCommitOf(p.snap, t.Name); err != nil {
+		return err
+	} else if lost != nil {
+		t.left = lost.Left
+	}
+	if err := e.findFiles(ctx, p, t); err != nil {
+		return err
+	}
+	t.old = e.recordWithSinks(p, t)
+	return nil
+}
+
+// recordWithSinks is the table's record, with what its sinks name as applied beyond
+// it. A table that only sinks know gets a record that has nothing else.
+func (e *Engine) recordWithSinks(p *Plan, t *TablePlan) *state.Table {
+	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key}
+	if t.old != nil {
+		record = *t.old
+	}
+	record.Applied = slices.Clone(record.Applied)
+	for _, a := range p.appliedInSinks(t.Name) {
+		if i := t.deliveryOf(a.Dump); i >= 0 {
+			a.Digest, a.Incremental = t.all[i].entry.Digest, t.all[i].entry.Incremental
+		}
+		i, had := slices.BinarySearchFunc(record.Applied, a.Dump, func(x state.Applied, id int64) int { return cmp.Compare(x.Dump, id) })
+		switch {
+		case !had:
+			record.Applied = slices.Insert(record.Applied, i, a)
+		case record.Applied[i].Lost:
+			record.Applied[i].Lost = false
+		}
+	}
+	return &record
+}
+
+// mappingDelivery is the mapping in force as a delivery of its table.
+func mappingDelivery(p *Plan) delivery {
+	return delivery{dump: p.standing.Dump, entry: &dump.Entry{Name: tableMapping, Digest: p.standing.Digest}}
+}
+
+// findFiles lists the data files that a repair replaces: all in the folders where the
+// table is, is to be, or is by what a sink says.
+func (e *Engine) findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
+	known := map[place]state.File{}
+	for _, part := range t.parts {
+		for _, f := range part.Files {
+			known[place{t.old.Sinks[f.Sink].Root, f.Path}] = f
+		}
+	}
+	for _, s := range t.left {
+		known[place{s.Sink, s.Path}] = state.File{Digest: s.Before, Pin: s.BeforePin}
+	}
+	t.left, t.Removes = nil, nil
+	for _, at := range p.repairFolders(t) {
+		sk, err := e.openSink(at.root, "")
+		if err != nil {
+			return err
+		}
+		files, err := sk.List(ctx, at.path)
+		if err != nil {
+			return fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
+		}
+		for _, o := range files {
+			t.replaceFile(at.root, o, known)
+		}
+	}
+	slices.Sort(t.Removes)
+	return nil
+}
+
+// replaceFile notes a file that a repair replaces. Its digest is left open if only its
+// content tells: that is read when the repair is carried out.
+func (t *TablePlan) replaceFile(root string, o sinks.Object, known map[place]state.File) {
+	if !strings.HasSuffix(o.Path, ".parquet") {
+		return
+	}
+	f, ok := known[place{root, o.Path}]
+	if !ok {
+		t.Removes = append(t.Removes, root+"/"+o.Path)
+	}
+	s := state.Step{Sink: root, Path: o.Path, BeforePin: o.Pin}
+	if f.Pin == o.Pin {
+		s.Before = f.Digest
+	}
+	t.left = append(t.left, s)
+}
+
+// repairFolders lists every folder that may hold data files of the table.
+func (p *Plan) repairFolders(t *TablePlan) []place {
+	out := foldersOf(t)
+	add := func(at place) {
+		if at.path != "" && !slices.Contains(out, at) {
+			out = append(out, at)
+		}
+	}
+	for _, s := range t.left {
+		folder, _, _ := strings.Cut(s.Path, "/")
+		add(place{s.Sink, folder})
+	}
+	for _, at := range slices.Clone(out) {
+		if cur, ok := p.currentOf(at.root, t.Name); ok {
+			add(place{at.root, cur.Folder})
+		}
+	}
+	return out
+}
+
+// repairRun makes a run one that takes nothing from the table's old content, and goes
+// straight to the mapping in force.
+func (e *Engine) repairRun(p *Plan, t *TablePlan, r *tableRun) {
+	r.old, r.oldParts, r.left = t.old, nil, slices.Clone(t.left)
+	if t.kind != kindMapping {
+		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		return
+	}
+	record := *t.old
+	record.Applied, record.Quarantine = nil, nil
+	r.old, r.asNew = &record, true
+	if p.standing != nil {
+		r.pending = []delivery{mappingDelivery(p)}
+	}
+}
+
+// digestLeft reads the content of the files that a repair replaces and of which no
+// digest is known, so that the publish list can be repeated.
+func (e *Engine) digestLeft(ctx context.Context, r *tableRun) error {
+	for i := range r.left {
+		s := &r.left[i]
+		if s.Before != "" {
+			continue
+		}
+		sk, err := e.openSink(s.Sink, "")
+		if err != nil {
+			return err
+		}
+		d, ok := sk.(digester)
+		if !ok {
+			return fmt.Errorf("%s: the sink cannot tell what it holds", s.Path)
+		}
+		if s.Before, err = d.Digest(ctx, s.Path, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
