@@ -84,7 +84,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.restateSinks(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p)); err != nil {
+	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p)); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {
@@ -108,7 +108,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return res, err
 	}
-	return res, errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap))
+	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
@@ -141,8 +141,11 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *R
 		}
 		e.beginAhead(ctx, l, p, t, todo[i+1:], begun)
 		r := e.applyTable(ctx, l, p, t, mine, res)
-		if errors.Is(r.Err, errWaits) {
+		if errors.Is(r.Err, errWaits) && !t.committed {
 			continue
+		}
+		if errors.Is(r.Err, errWaits) {
+			r.Err = nil // what was committed counts; the rest is held
 		}
 		res.Tables = append(res.Tables, r)
 		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
@@ -242,6 +245,9 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, r.attempt))
+		}
+		if err := e.canCarryOut(ctx, r.steps(c)); err != nil {
+			return e.holdUnpublishable(ctx, l, r, err, res)
 		}
 		out.add(c)
 		t.committed, t.lost = true, nil

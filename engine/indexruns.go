@@ -13,49 +13,70 @@ import (
 	"reconcile/state"
 )
 
-// openRuns opens the runs of an index. done closes them.
-func openRuns(ctx context.Context, store *state.Store, refs []state.Ref) (runs []*index.Run, done func() error, err error) {
-	var objs []*state.Object
-	done = func() error {
-		var errs []error
-		for _, o := range objs {
-			errs = append(errs, o.Close())
-		}
-		return errors.Join(errs...)
-	}
+// indexRuns are the open runs of an index.
+type indexRuns struct {
+	runs []*index.Run
+	objs []*state.Object
+}
+
+// openRuns opens the runs of an index. The caller closes them.
+func openRuns(ctx context.Context, store *state.Store, refs []state.Ref) (*indexRuns, error) {
+	r := &indexRuns{}
 	for _, ref := range refs {
 		obj, err := store.OpenObject(ctx, ref)
 		if err != nil {
-			return nil, nil, errors.Join(err, done())
+			return nil, errors.Join(fmt.Errorf("the index: %w", err), r.Close())
 		}
-		objs = append(objs, obj)
+		r.objs = append(r.objs, obj)
 		run, err := index.Open(obj, obj.Size())
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("index run %s: %w", ref.Digest, err), done())
+			return nil, errors.Join(fmt.Errorf("the index: %w", obj.Damaged(err)), r.Close())
 		}
-		runs = append(runs, run)
+		r.runs = append(r.runs, run)
 	}
-	return runs, done, nil
+	return r, nil
+}
+
+// Close closes all runs.
+func (r *indexRuns) Close() error {
+	var errs []error
+	for _, o := range r.objs {
+		errs = append(errs, o.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// blame names the run that made reading several of them fail, if one is damaged.
+func (r *indexRuns) blame(ctx context.Context, err error) error {
+	for _, o := range r.objs {
+		if bad := o.Verify(ctx); bad != nil {
+			return bad
+		}
+	}
+	if errors.Is(err, index.ErrDamaged) {
+		return r.objs[0].Damaged(err)
+	}
+	return err
 }
 
 // lookupIndex returns what an index knows of users, which must be sorted; each
 // entry once.
 func lookupIndex(ctx context.Context, store *state.Store, refs []state.Ref, users []int64) (_ []index.Entry, err error) {
-	runs, done, err := openRuns(ctx, store, refs)
+	r, err := openRuns(ctx, store, refs)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, done()) }()
-	found, _, err := index.Lookup(ctx, runs, users)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	found, _, err := index.Lookup(ctx, r.runs, users)
 	if err != nil {
-		return nil, fmt.Errorf("probing the index: %w", err)
+		return nil, fmt.Errorf("probing the index: %w", r.blame(ctx, err))
 	}
 	return found, nil
 }
 
 // writeIndex writes a run of the index as an object of the state.
 func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer) error) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	w := index.NewWriter(o)
 	if err := errors.Join(fill(w), w.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing an index run: %w", err), o.Abort())
@@ -120,11 +141,11 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entr
 			break
 		}
 	}
-	runs, done, err := openRuns(ctx, d.env.store, refs[keep:])
+	older, err := openRuns(ctx, d.env.store, refs[keep:])
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	defer func() { err = errors.Join(err, older.Close()) }()
 	var gone = map[uint32]bool{}
 	for _, o := range c.removed {
 		gone[o] = true
@@ -137,9 +158,9 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entr
 			return err
 		}
 	}
-	for _, r := range runs {
+	for _, r := range older.runs {
 		if err := addRun(ctx, sorter, r, gone); err != nil {
-			return err
+			return older.blame(ctx, err)
 		}
 	}
 	obj, err := writeIndex(ctx, d.attempt.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"reconcile/engine/dump"
 	"reconcile/state"
 )
 
@@ -13,16 +12,31 @@ import (
 // pay and to wait for. What they said is kept in the state by the first commit of
 // an apply; the next plan reads the new ones, and those that may have changed.
 
-// listSource lists the source.
-func (e *Engine) listSource(ctx context.Context, snap *state.Snapshot) (*dump.Listing, error) {
-	if snap.Manifests.IsZero() {
-		return e.source.List(ctx)
+// listSource lists the source. What the state keeps of the manifests is only to spare
+// reading them: where it is damaged they are read, and the next apply keeps them anew.
+func (e *Engine) listSource(ctx context.Context, p *Plan) (err error) {
+	var known []byte
+	if !p.snap.Manifests.IsZero() {
+		known, err = loadManifests(ctx, e.store, p.snap.Manifests)
+		p.manifestsBad = damagedObject(err) != nil
+		if err != nil && !p.manifestsBad {
+			return err
+		}
 	}
-	known, err := loadManifests(ctx, e.store, snap.Manifests)
+	p.listing, err = e.source.ListKnown(ctx, known)
+	return err
+}
+
+// mendManifests keeps the manifests anew where what the state kept is damaged.
+func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *Plan) error {
+	if !p.manifestsBad {
+		return nil
+	}
+	o, err := storeManifests(ctx, e.store, p.listing.Known())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return e.source.ListKnown(ctx, known)
+	return l.Update(ctx, func(tx *state.Tx) error { return p.putManifests(tx, o) })
 }
 
 // manifestsObject makes the object of the manifests that the plan saw, nil if
@@ -44,7 +58,7 @@ func (p *Plan) putManifests(tx *state.Tx, o *state.Sealed) error {
 }
 
 func storeManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	if _, err := o.Write(known); err != nil {
 		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
 	}

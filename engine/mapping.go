@@ -192,7 +192,7 @@ func (mf *mappingFile) badRow(i, first int) badRow {
 
 // store writes the mapping as an object of the state.
 func (m *mappingRead) store(ctx context.Context, store *state.Store) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	if err := m.mapping.Encode(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the user mapping: %w", err), o.Abort())
 	}
@@ -218,7 +218,7 @@ func loadMapping(ctx context.Context, store *state.Store, ref state.Ref) (_ *ide
 	defer func() { err = errors.Join(err, obj.Close()) }()
 	m, err := identity.Decode(io.NewSectionReader(obj, 0, obj.Size()), obj.Size())
 	if err != nil {
-		return nil, fmt.Errorf("the user mapping, object %s of the state: %w", ref.Digest, err)
+		return nil, fmt.Errorf("the user mapping: %w", obj.Damaged(err))
 	}
 	return m, nil
 }

@@ -133,12 +133,12 @@ type shadowWriter struct {
 	pq  *parquet.Writer
 }
 
-func (a *attempt) openShadow() (*shadowWriter, error) {
-	return openObject(a.store, a.schema.published(), a.parallel)
+func (a *attempt) openShadow(ctx context.Context) (*shadowWriter, error) {
+	return openObject(ctx, a.store, a.schema.published(), a.parallel)
 }
 
-func openObject(store *state.Store, cols []column.Column, parallel int) (*shadowWriter, error) {
-	w := &shadowWriter{obj: store.NewObject()}
+func openObject(ctx context.Context, store *state.Store, cols []column.Column, parallel int) (*shadowWriter, error) {
+	w := &shadowWriter{obj: store.NewObject(ctx)}
 	var err error
 	if w.pq, err = parquet.NewWriter(w.obj, cols, parquet.Options{Compression: "zstd", Parallel: parallel}); err != nil {
 		return nil, errors.Join(err, w.obj.Abort())
@@ -168,7 +168,7 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 	pub := o.assembler(a.schema, func() (batchWriter, error) { return data, nil })
 	sha := o.assembler(a.schema, func() (batchWriter, error) {
 		var err error
-		shadow, err = a.openShadow()
+		shadow, err = a.openShadow(ctx)
 		return shadow, err
 	})
 	defer func() {

@@ -142,12 +142,14 @@ type Plan struct {
 	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
 	closures   map[string]*identity.Closure
 	diags      hcl.Diagnostics
-	// manifestsKept says that a commit of this plan has stored the listing.
-	manifestsKept bool
-	seen          seenFiles
-	locked        bool                // the plan is for an apply
-	says          map[string]sinkSays // what the sinks of this state say, by root
-	restated      []restated
+	// manifestsKept says that a commit of this plan has stored the listing, and
+	// manifestsBad that what the state kept of it is damaged.
+	manifestsKept, manifestsBad bool
+
+	seen     seenFiles
+	locked   bool                // the plan is for an apply
+	says     map[string]sinkSays // what the sinks of this state say, by root
+	restated []restated
 }
 
 // Counts returns the numbers of the plan's last line.
@@ -216,10 +218,10 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if err := e.forgetSinks(p); err != nil {
+	if err := errors.Join(e.store.CheckObjects(snap), e.forgetSinks(p)); err != nil {
 		return nil, err
 	}
-	if p.listing, err = e.listSource(ctx, snap); err != nil {
+	if err := e.listSource(ctx, p); err != nil {
 		return nil, err
 	}
 	p.Notices = append(p.Notices, p.listing.Notices...)

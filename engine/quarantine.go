@@ -57,7 +57,7 @@ func (d *decoder) reject(p *filePlan, target int) badRow {
 
 // writeQuarantine stores rows as an object of the state: compressed lines of JSON.
 func writeQuarantine(ctx context.Context, store *state.Store, bad []badRow) (*state.Sealed, error) {
-	o := store.NewObject()
+	o := store.NewObject(ctx)
 	z, err := zstd.NewWriter(o)
 	if err != nil {
 		return nil, errors.Join(err, o.Abort())
@@ -96,7 +96,7 @@ func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, u
 	}
 	z, err := zstd.NewReader(io.NewSectionReader(o, 0, o.Size()), zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return err
+		return o.Damaged(err)
 	}
 	defer z.Close()
 	dec := json.NewDecoder(z)
@@ -106,8 +106,11 @@ func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, u
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err
+		if err != nil {
+			return o.Damaged(err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if err := use(b); err != nil {
 			return err

@@ -42,8 +42,12 @@ func (e *Engine) stopsTable(ctx context.Context, err error) bool {
 		e.down[se.Root] = se
 		return true
 	}
-	return errors.Is(err, sinks.ErrDrift) || distrusted(err) != nil
+	return errors.Is(err, sinks.ErrDrift) || ofPlace(err) || distrusted(err) != nil
 }
+
+// ofPlace reports whether an error is one of a folder in a sink, and no fault of the
+// rest: files cannot be moved there, or a link leads away.
+func ofPlace(err error) bool { return errors.Is(err, blob.ErrDevice) || errors.Is(err, blob.ErrOutside) }
 
 // unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
@@ -70,8 +74,8 @@ func (s sinkStore) mark(err error) error {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, blob.ErrOutside):
-		return fmt.Errorf("%w: %w", err, sinks.ErrDrift) // of one table, and no fault of the sink
+	case ofPlace(err):
+		return err
 	}
 	return &SinkError{s.Root(), s.departed, err}
 }
@@ -115,6 +119,10 @@ func (s sinkStore) Create(ctx context.Context, key string, cond blob.Cond) (blob
 func (s sinkStore) Move(ctx context.Context, from, to string, cond blob.Cond) (blob.Object, error) {
 	o, err := s.Store.Move(ctx, from, to, cond)
 	return o, s.mark(err)
+}
+
+func (s sinkStore) CanMove(ctx context.Context, from string, to []string) error {
+	return s.mark(blob.CanMove(ctx, s.Store, from, to))
 }
 
 func (s sinkStore) Delete(ctx context.Context, key string, cond blob.Cond) error {

@@ -145,9 +145,9 @@ func (t *TablePlan) waitingRebuild(h Hold) Hold {
 
 func (e *Engine) acceptsLoss(table string) bool { return slices.Contains(e.opts.AcceptLoss, table) }
 
-// errWaits says that a rebuild met a file that cannot be read, so that its table
-// stays as it is. The result names it.
-var errWaits = errors.New("the rebuild waits")
+// errWaits says that a step met something that keeps it from being taken, so that its
+// table stays as it is. The result names it as a hold.
+var errWaits = errors.New("the table waits")
 
 // holdRebuild gives up a rebuild for a file. What is remembered of the file lets
 // the next plan name it, and let its loss be accepted.

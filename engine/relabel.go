@@ -96,6 +96,15 @@ func (o *objectReader) Group(ctx context.Context, group int, columns []column.Co
 	return ctx.Err()
 }
 
+// blame tells a damaged object from one that could not be written, where copying
+// failed.
+func (o *objectReader) blame(ctx context.Context, err error) error {
+	if bad := o.obj.Verify(ctx); bad != nil {
+		return bad
+	}
+	return err
+}
+
 // moveObject writes an object of rows anew, with those of the first dump as rows
 // of the echo. It returns nil for one that has none of them.
 func (r *tableRun) moveObject(ctx context.Context, ref state.Ref, cols []column.Column, c dumpColumns) (_ *state.Sealed, err error) {
@@ -120,7 +129,7 @@ func (r *tableRun) moveObject(ctx context.Context, ref state.Ref, cols []column.
 	if first < 0 {
 		return nil, nil
 	}
-	w, err := openObject(r.attempt.store, cols, 1)
+	w, err := openObject(ctx, r.attempt.store, cols, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +151,7 @@ func (e *echo) moveGroups(ctx context.Context, o *objectReader, w *shadowWriter,
 			return err
 		}
 		if err := w.pq.CopyRowGroup(o.pq, g, replacing(col)); err != nil {
-			return err
+			return o.blame(ctx, err)
 		}
 	}
 	return nil

@@ -106,7 +106,7 @@ func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
 	s.pub = o.assembler(a.schema, func() (batchWriter, error) { return s.data, nil })
 	s.sha = o.assembler(a.schema, func() (batchWriter, error) {
 		var err error
-		s.shadow, err = a.openShadow()
+		s.shadow, err = a.openShadow(ctx)
 		return s.shadow, err
 	})
 	s.pub.expect(s.expected())

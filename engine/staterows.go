@@ -158,7 +158,7 @@ func openObjectRows(ctx context.Context, store *state.Store, ref state.Ref, want
 	}
 	pq, err := parquet.Open(obj, obj.Size())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("object %s of the state: %w", ref.Digest, err), obj.Close())
+		return nil, errors.Join(obj.Damaged(err), obj.Close())
 	}
 	return &objectReader{obj: obj, pq: pq, want: want}, nil
 }
@@ -175,9 +175,7 @@ func (o *objectReader) Next(context.Context) (*column.Batch, error) {
 	return b, nil
 }
 
-func (o *objectReader) broken(err error) error {
-	return fmt.Errorf("object %s of the state: %w", o.obj.Ref().Digest, err)
-}
+func (o *objectReader) broken(err error) error { return o.obj.Damaged(err) }
 
 func (o *objectReader) Close() error { return o.obj.Close() }
 

@@ -330,6 +330,9 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	if t.Action == None {
 		return nil
 	}
+	if err := e.canPublish(ctx, t); err != nil {
+		return err
+	}
 	t.estimate(e.lim)
 	if e.opts.Exact {
 		return e.measure(ctx, p, t)

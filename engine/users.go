@@ -72,7 +72,7 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := openObject(r.attempt.store, stored.storedColumns(), r.attempt.parallel)
+	w, err := openObject(ctx, r.attempt.store, stored.storedColumns(), r.attempt.parallel)
 	if err != nil {
 		return nil, errors.Join(err, closeAll(kept))
 	}

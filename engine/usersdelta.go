@@ -132,7 +132,7 @@ func (d *usersDelta) keep(ctx context.Context) (runs []state.Ref, added []*state
 	}
 	k := &userKeeper{r: d.tableRun, s: d.stored, groups: d.groups, members: &ascending{d.members}}
 	if d.ing.read > 0 {
-		if k.w, err = openObject(d.attempt.store, d.stored.storedColumns(), d.attempt.parallel); err != nil {
+		if k.w, err = openObject(ctx, d.attempt.store, d.stored.storedColumns(), d.attempt.parallel); err != nil {
 			return nil, nil, errors.Join(err, closeAll(cursors), closeAll(whole))
 		}
 	}

@@ -121,6 +121,13 @@ type Marker interface {
 	ListMarked(ctx context.Context, folder, mark string, files []Pinned) (list []Object, whole bool, err error)
 }
 
+// Mover is what a Sink can do beyond its interface: tell, before anything is
+// committed, that what is staged cannot be published to some folders.
+type Mover interface {
+	// CanPublish fails, naming the folder, if a file cannot be moved to one of them.
+	CanPublish(ctx context.Context, folders []string) error
+}
+
 // Pinned is a file as it was known once; Key is its path.
 type Pinned = blob.Pinned
 

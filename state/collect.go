@@ -50,7 +50,8 @@ func (s *Store) guardInline(tx *Tx) (keep func(string) bool, done func(), err er
 // unfinished ones, and returns how many files it removed. keep has to be that
 // of the newest transaction (see Snapshot.Refs); an object that is being
 // written, or finished and not yet committed, would be lost. While anybody has
-// a Snapshot of Store.Load, nothing is removed: the next apply collects.
+// a Snapshot of Store.Load, nothing is removed: the next apply collects. A folder
+// whose marker does not name the state is an error, and nothing is removed.
 func (l *Lock) Collect(ctx context.Context, keep func(digest string) bool) (removed int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,6 +60,11 @@ func (l *Lock) Collect(ctx context.Context, keep func(digest string) bool) (remo
 	}
 	if err := failpoint.Hit(ctx, failpoint.CollectBefore); err != nil {
 		return 0, err
+	}
+	if mine, err := l.store.ownsFolder(ctx); err != nil {
+		return 0, fmt.Errorf("collect objects: %w", err)
+	} else if !mine {
+		return 0, failpoint.Hit(ctx, failpoint.CollectAfter)
 	}
 	readers, err := l.store.excludeReaders()
 	if err != nil || readers == nil {

@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -73,9 +72,7 @@ func (l *Lock) currentMeta(ctx context.Context) (metaRecord, bool, error) {
 		return metaRecord{}, false, err
 	}
 	if !exists {
-		var id [16]byte
-		rand.Read(id[:]) // never fails
-		meta.Lineage = hex.EncodeToString(id[:])
+		meta.Lineage = l.store.firstLineage()
 	}
 	return meta, exists, nil
 }
@@ -136,7 +133,10 @@ func (s *Store) create(ctx context.Context, tx *Tx, meta metaRecord) error {
 	if err != nil {
 		return errors.Join(err, removeIfThere(s.newPath()))
 	}
-	return failpoint.Hit(ctx, failpoint.StateCommitAfter)
+	if err := failpoint.Hit(ctx, failpoint.StateCommitAfter); err != nil {
+		return err
+	}
+	return s.newborn(ctx, meta.Lineage)
 }
 
 // newFile opens the file that is to become the state, without what a crash may

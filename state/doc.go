@@ -1,6 +1,6 @@
 // Package state keeps what reconcile knows between two runs: one bbolt file,
-// and beside it the folder "objects" with immutable, content-addressed blobs
-// that are too bulky for the file.
+// and beside it a folder, named after it with ".objects" behind, with immutable,
+// content-addressed blobs that are too bulky for the file.
 //
 // What it promises:
 //
@@ -14,6 +14,8 @@
 //     before anything is believed (package boltfile), every value carries a
 //     checksum over its bucket, key and content, and every bucket a count and a
 //     digest. A file that is not sound is never written to.
+//   - A folder of objects is written to, and objects in it are removed, only while
+//     its marker names the lineage of the state.
 //   - An object is durable before the transaction that names it, and is removed
 //     only by the holder of the lock while nobody reads.
 //

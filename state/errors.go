@@ -18,20 +18,39 @@ var (
 	ErrNewer = errors.New("the state has a newer format")
 )
 
-// DamagedError says which file is damaged, and how.
+// ObjectError says that one object of the state is missing, damaged or cannot be
+// read. All else of the state can be used.
+type ObjectError struct {
+	Ref     Ref
+	State   string // path of the state that names it
+	Missing bool
+	Err     error // what is wrong with it
+}
+
+func (e *ObjectError) Error() string {
+	how := "is damaged"
+	if e.Missing {
+		how = "is missing"
+	}
+	return fmt.Sprintf("object %s (%d bytes) of state %s %s: %v", e.Ref.Digest, e.Ref.Size, e.State, how, e.Err)
+}
+
+// Is reports whether target is ErrDamaged or, of a missing one, ErrMissingObject.
+func (e *ObjectError) Is(target error) bool {
+	return target == ErrDamaged && !e.Missing || target == ErrMissingObject && e.Missing
+}
+
+func (e *ObjectError) Unwrap() error { return e.Err }
+
+// DamagedError says that the state file is damaged, and how.
 type DamagedError struct {
-	Path   string // of the damaged file
-	State  string // path of the state that it belongs to
+	Path   string
 	Reason string
 }
 
 func (e *DamagedError) Error() string {
-	what := "state file " + e.Path
-	if e.Path != e.State {
-		what = fmt.Sprintf("object %s of state %s", e.Path, e.State)
-	}
-	return fmt.Sprintf("%s is damaged: %s; move the state file, its objects folder and the sink's folder aside "+
-		"and apply again; nothing was changed", what, e.Reason)
+	return fmt.Sprintf("state file %s is damaged: %s; move the state file, its folder %s and the sink's folder aside "+
+		"and apply again; nothing was changed", e.Path, e.Reason, e.Path+objectsSuffix)
 }
 
 // Is reports whether target is ErrDamaged.

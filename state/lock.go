@@ -69,10 +69,14 @@ func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*L
 	if err != nil {
 		return nil, err
 	}
+	s.forget()
 	l := &Lock{store: s, file: f}
 	if err := l.prepare(ctx, holder); err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
+	s.owner.mu.Lock()
+	defer s.owner.mu.Unlock()
+	_ = s.learn(ctx) // what is wrong with the state its first reader says
 	return l, nil
 }
 

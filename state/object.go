@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"reconcile/internal/failpoint"
 	"reconcile/state/internal/boltfile"
@@ -21,9 +22,9 @@ import (
 const tempPrefix = "tmp-"
 
 // objectPath returns the file of a bulky object.
-func (s *Store) objectPath(digest string) string {
-	return filepath.Join(s.ObjectsDir(), digest[:2], digest)
-}
+func (s *Store) objectPath(digest string) string { return objectIn(s.ObjectsDir(), digest) }
+
+func objectIn(dir, digest string) string { return filepath.Join(dir, digest[:2], digest) }
 
 func validDigest(digest string) bool {
 	if len(digest) != 2*sha256.Size {
@@ -41,6 +42,7 @@ func validDigest(digest string) bool {
 // then in a temporary file. It is for one goroutine, and ends with Close or
 // Abort. Errors of Write are those of the disk.
 type ObjectWriter struct {
+	ctx   context.Context // for failpoints on the way
 	store *Store
 	sum   hash.Hash
 	size  int64
@@ -57,8 +59,8 @@ type Sealed struct {
 
 // NewObject begins an object. Only the holder of the lock makes objects: a
 // collection removes what is not finished.
-func (s *Store) NewObject() *ObjectWriter {
-	return &ObjectWriter{store: s, sum: sha256.New(), buf: []byte{}}
+func (s *Store) NewObject(ctx context.Context) *ObjectWriter {
+	return &ObjectWriter{ctx: ctx, store: s, sum: sha256.New(), buf: []byte{}}
 }
 
 // Write adds p to the object.
@@ -80,11 +82,10 @@ func (w *ObjectWriter) Write(p []byte) (int, error) {
 
 // spill moves what was buffered to a file.
 func (w *ObjectWriter) spill() error {
-	dir := w.store.ObjectsDir()
-	if err := makeDir(dir); err != nil {
+	if err := w.store.claim(w.ctx); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, tempPrefix+"*")
+	f, err := os.CreateTemp(w.store.ObjectsDir(), tempPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -184,33 +185,56 @@ func (s *Store) OpenObject(ctx context.Context, ref Ref) (*Object, error) {
 
 // missing tells an object that is not there from one that damage hides.
 func (s *Store) missing(ctx context.Context, ref Ref) error {
+	lineage := ""
 	_, err := s.view(ctx, func(v *boltfile.View) error {
-		_, err := s.verify(v, nil)
+		meta, err := s.verify(v, nil)
+		lineage = meta.Lineage
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s (%d bytes) is neither in %s nor in %s; was the state file copied without its objects folder?",
-		ErrMissingObject, ref.Digest, ref.Size, s.path, s.ObjectsDir())
+	why := fmt.Sprintf("it is neither in the state file nor in %s; was the file copied without that folder?", s.ObjectsDir())
+	if from := s.siblings(lineage); len(from) > 0 {
+		why += fmt.Sprintf(" Objects of the same state are in %s: copy what is there to %s", strings.Join(from, ", "), s.ObjectsDir())
+	}
+	return &ObjectError{Ref: ref, State: s.path, Missing: true, Err: errors.New(why)}
 }
 
+// openBulky opens an object in a file: in the folder of the state or, of one that
+// an earlier version wrote, in the folder that it shared with others.
 func (s *Store) openBulky(_ context.Context, ref Ref) (*Object, error) {
-	f, err := os.Open(s.objectPath(ref.Digest))
+	o, err := s.openIn(s.ObjectsDir(), ref)
+	if o != nil {
+		return o, err
+	}
+	if old, oldErr := s.openIn(s.sharedDir(), ref); old != nil && oldErr == nil {
+		return old, nil
+	} else if err == nil {
+		err = oldErr
+	}
+	return nil, err
+}
+
+func (s *Store) openIn(dir string, ref Ref) (*Object, error) {
+	f, err := os.Open(objectIn(dir, ref.Digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open object: %w", err)
+		return nil, &ObjectError{Ref: ref, State: s.path, Err: err}
 	}
+	o := &Object{ref: ref, store: s, src: f, file: f}
 	info, err := f.Stat()
-	if err == nil && info.Size() != ref.Size {
-		err = &DamagedError{Path: f.Name(), State: s.path, Reason: fmt.Sprintf("it has %d bytes instead of %d", info.Size(), ref.Size)}
+	switch {
+	case err != nil:
+		err = o.Damaged(err)
+	case info.Size() != ref.Size:
+		err = o.Damaged(fmt.Errorf("its file %s has %d bytes instead of %d", f.Name(), info.Size(), ref.Size))
+	default:
+		return o, nil
 	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &Object{ref: ref, store: s, src: f, file: f}, nil
+	return nil, errors.Join(err, f.Close())
 }
 
 func (s *Store) openInline(ctx context.Context, ref Ref) (*Object, error) {
@@ -226,7 +250,7 @@ func (s *Store) openInline(ctx context.Context, ref Ref) (*Object, error) {
 		}
 		p, _, err := unseal(bInline, key, value)
 		if err != nil {
-			return s.damagedRecord(bInline, key, err)
+			return &ObjectError{Ref: ref, State: s.path, Err: err}
 		}
 		payload = append([]byte{}, p...)
 		return nil
@@ -236,7 +260,7 @@ func (s *Store) openInline(ctx context.Context, ref Ref) (*Object, error) {
 	}
 	o := &Object{ref: ref, store: s, src: bytes.NewReader(payload)}
 	if int64(len(payload)) != ref.Size {
-		return nil, o.damaged(fmt.Sprintf("it has %d bytes instead of %d", len(payload), ref.Size))
+		return nil, o.Damaged(fmt.Errorf("it has %d bytes instead of %d", len(payload), ref.Size))
 	}
 	return o, o.Verify(ctx)
 }
@@ -258,8 +282,13 @@ func (o *Object) Close() error {
 	return o.file.Close()
 }
 
-func (o *Object) damaged(reason string) error {
-	return &DamagedError{Path: o.ref.Digest, State: o.store.path, Reason: reason}
+// Damaged makes an *ObjectError of what was found to be wrong with the object. The
+// end of a context is none of its faults.
+func (o *Object) Damaged(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &ObjectError{Ref: o.ref, State: o.store.path, Err: err}
 }
 
 // Verify reads the whole object and compares its digest; the error matches
@@ -293,16 +322,16 @@ func (o *Object) verify(ctx context.Context, room func(at int64) []byte) error {
 		buf := room(at)
 		n, err := o.src.ReadAt(buf[:min(int64(len(buf)), o.ref.Size-at)], at)
 		if n == 0 && err == io.EOF {
-			return o.damaged(fmt.Sprintf("it ends after %d bytes instead of %d", at, o.ref.Size))
+			return o.Damaged(fmt.Errorf("it ends after %d bytes instead of %d", at, o.ref.Size))
 		}
 		if err != nil && err != io.EOF {
-			return fmt.Errorf("verify object %s: %w", o.ref.Digest, err)
+			return o.Damaged(err)
 		}
 		sum.Write(buf[:n])
 		at += int64(n)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != o.ref.Digest {
-		return o.damaged("its content has the digest " + got)
+		return o.Damaged(fmt.Errorf("its content has the digest %s", got))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func keepWriting(ctx context.Context, l *Lock) error {
 
 // commitOnce writes a bulky object and a transaction that names it.
 func commitOnce(ctx context.Context, l *Lock) error {
-	w := l.store.NewObject()
+	w := l.store.NewObject(ctx)
 	if _, err := w.Write(random(1000)); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,8 +36,9 @@ type Options struct {
 // Store is the state at one path. It holds nothing open between two calls, and
 // may be used by several goroutines.
 type Store struct {
-	path string
-	opts Options
+	path  string
+	opts  Options
+	owner owner
 }
 
 // Open returns the store at path. It does no I/O; a file that does not exist is
@@ -55,12 +56,15 @@ func Open(path string, o Options) *Store {
 // Path returns the path of the state file.
 func (s *Store) Path() string { return s.path }
 
-// ObjectsDir returns the folder of the bulky objects.
-func (s *Store) ObjectsDir() string { return filepath.Join(filepath.Dir(s.path), "objects") }
+const (
+	lockSuffix    = ".lock"
+	readersSuffix = ".readers"
+	newSuffix     = ".new"
+)
 
-func (s *Store) lockPath() string    { return s.path + ".lock" }
-func (s *Store) readersPath() string { return s.path + ".readers" }
-func (s *Store) newPath() string     { return s.path + ".new" }
+func (s *Store) lockPath() string    { return s.path + lockSuffix }
+func (s *Store) readersPath() string { return s.path + readersSuffix }
+func (s *Store) newPath() string     { return s.path + newSuffix }
 
 // Exists reports whether there is a state file. One that is not a regular file
 // is an error: behind a symbolic link the lock and the objects would not be
@@ -69,13 +73,24 @@ func (s *Store) Exists() (bool, error) {
 	info, err := os.Lstat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
+		return false, s.checkName()
 	case err != nil:
 		return false, fmt.Errorf("find state file: %w", err)
 	case !info.Mode().IsRegular():
 		return false, fmt.Errorf("state file %s is a %s, want a regular file: name the file itself", s.path, kindOf(info))
 	}
 	return true, nil
+}
+
+// checkName refuses a new state a name that the files of another one beside it
+// could have.
+func (s *Store) checkName() error {
+	for _, suffix := range []string{lockSuffix, readersSuffix, newSuffix, objectsSuffix} {
+		if strings.HasSuffix(strings.ToLower(s.path), suffix) {
+			return fmt.Errorf("state file %s: names that end in %s are for what lies beside a state: choose another one", s.path, suffix)
+		}
+	}
+	return nil
 }
 
 func kindOf(info fs.FileInfo) string {
@@ -92,13 +107,13 @@ func kindOf(info fs.FileInfo) string {
 // to do, and leaves other errors alone.
 func (s *Store) damaged(err error) error {
 	if errors.Is(err, boltfile.ErrCorrupt) {
-		return &DamagedError{Path: s.path, State: s.path, Reason: err.Error()}
+		return &DamagedError{Path: s.path, Reason: err.Error()}
 	}
 	return err
 }
 
 func (s *Store) damagedRecord(b bucket, key []byte, err error) error {
-	return &DamagedError{Path: s.path, State: s.path, Reason: fmt.Sprintf("record %q of %s: %v", key, b, err)}
+	return &DamagedError{Path: s.path, Reason: fmt.Sprintf("record %q of %s: %v", key, b, err)}
 }
 
 // openFile opens the state file with the lock how on it. The caller releases
@@ -138,7 +153,7 @@ func (s *Store) readMeta(v *boltfile.View) (metaRecord, error) {
 		return metaRecord{}, err
 	}
 	if value == nil {
-		return metaRecord{}, &DamagedError{Path: s.path, State: s.path, Reason: "it says nowhere what it is"}
+		return metaRecord{}, &DamagedError{Path: s.path, Reason: "it says nowhere what it is"}
 	}
 	payload, _, err := unseal(bMeta, []byte(metaKey), value)
 	if err != nil {

@@ -26,7 +26,7 @@ func (s *Store) verify(v *boltfile.View, keep func(bucket, entry)) (metaRecord, 
 	err = v.Walk(func(name string, key, value []byte) error {
 		b, ok := bucketByName(name)
 		if !ok || (b == bMeta && string(key) != metaKey) {
-			return &DamagedError{Path: s.path, State: s.path, Reason: fmt.Sprintf("it holds the unknown record %q of %q", key, name)}
+			return &DamagedError{Path: s.path, Reason: fmt.Sprintf("it holds the unknown record %q of %q", key, name)}
 		}
 		e, sum, err := checkEntry(b, key, value)
 		if err != nil {
@@ -60,7 +60,7 @@ func (s *Store) compareTallies(meta metaRecord, got [bucketCount]tally) error {
 	for b, g := range got {
 		name := bucket(b).String()
 		if want := meta.Tallies[name]; g != want {
-			return &DamagedError{Path: s.path, State: s.path, Reason: fmt.Sprintf(
+			return &DamagedError{Path: s.path, Reason: fmt.Sprintf(
 				"it holds %d records of %s with the digest %016x, %d with %016x were written", g.Count, name, g.Digest, want.Count, want.Digest)}
 		}
 	}

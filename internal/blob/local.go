@@ -86,7 +86,7 @@ func stat(root *os.Root, key string) (Object, error) {
 // explain says of an object that cannot be looked at whether a link leads out of
 // the store, where it is never followed.
 func explain(root *os.Root, key string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	for i := range len(key) + 1 {
@@ -187,7 +187,7 @@ func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	if err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
 			list, err = walk(ctx, root, prefix)
-			return err
+			return explain(root, prefix, err)
 		})
 	}
 	if err != nil {

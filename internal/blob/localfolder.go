@@ -96,7 +96,7 @@ func (l *Local) Prune(ctx context.Context, folder, stop string) error {
 		err = &KeyError{folder, fmt.Sprintf("it is not below %q", stop)}
 	}
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error { return l.prune(root, folder, stop) })
+		err = l.in(ctx, func(root *os.Root) error { return explain(root, folder, l.prune(root, folder, stop)) })
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Unfinished writes bear a hidden name in the folder where they will stand.
@@ -205,8 +206,10 @@ func (l *Local) Move(ctx context.Context, from, to string, cond Cond) (Object, e
 		if err := regular(info); err != nil {
 			return err
 		}
-		if o, err = l.replace(root, from, to, cond, false); err != nil {
-			return err
+		if o, err = l.replace(root, from, to, cond, false); errors.Is(err, syscall.EXDEV) {
+			return ErrDevice
+		} else if err != nil {
+			return explain(root, to, err)
 		}
 		return errors.Join(syncDir(root, Dir(to)), syncDir(root, Dir(from)))
 	})
@@ -220,7 +223,7 @@ func (l *Local) Delete(ctx context.Context, key string, cond Cond) error {
 	}
 	err := l.in(ctx, func(root *os.Root) error {
 		if err := l.remove(root, key, cond); err != nil {
-			return err
+			return explain(root, key, err)
 		}
 		return syncDir(root, Dir(key))
 	})

@@ -70,7 +70,7 @@ func (l *Local) ListMarked(ctx context.Context, prefix, mark string, files []Pin
 	if err = CheckPrefix(prefix); err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
 			list, whole, err = listMarked(ctx, root, prefix, mark, sortedBy(files, byKey))
-			return err
+			return explain(root, prefix, err)
 		})
 	}
 	if err != nil {

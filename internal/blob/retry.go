@@ -122,6 +122,11 @@ func (s *retrying) ListMarked(ctx context.Context, prefix, mark string, files []
 	return list, whole, err
 }
 
+// CanMove asks a store that can tell.
+func (s *retrying) CanMove(ctx context.Context, from string, to []string) error {
+	return s.r.Do(ctx, func() error { return CanMove(ctx, s.Store, from, to) })
+}
+
 func (s *retrying) Stat(ctx context.Context, key string) (o Object, err error) {
 	err = s.r.Do(ctx, func() error {
 		o, err = s.Store.Stat(ctx, key)

@@ -17,6 +17,9 @@ const (
 	// StageClose is hit when a staged file is complete, before it is durable.
 	StageClose Name = "stage.close"
 
+	// ObjectsMark is hit when the folder of the state's objects was made, before
+	// anything in it says whose it is, and before that is said anew.
+	ObjectsMark Name = "objects.mark"
 	// ObjectWrite is hit when an object of the state is complete in its
 	// temporary file, before that is durable.
 	ObjectWrite Name = "object.write"
@@ -59,7 +62,7 @@ func All() []Name {
 	return []Name{
 		LockAcquired, SpillWrite,
 		StageCreate, StageWrite, StageClose,
-		ObjectWrite, ObjectRename,
+		ObjectsMark, ObjectWrite, ObjectRename,
 		StateCommitBefore, StateCommitAfter,
 		PublishIncomplete, PublishMoveBefore, PublishMoveAfter,
 		PublishRemoveBefore, PublishRemoveAfter, PublishComplete,

@@ -99,6 +99,11 @@ func (s *sink) ListMarked(ctx context.Context, folder, mark string, files []sink
 	return objs, whole, nil
 }
 
+// CanPublish fails if a file cannot be moved from where they are staged.
+func (s *sink) CanPublish(ctx context.Context, folders []string) error {
+	return blob.CanMove(ctx, s.store, staging, folders)
+}
+
 func describe(o blob.Object) sinks.Object {
 	return sinks.Object{Path: o.Key, Size: o.Size, Pin: o.Pin}
 }

@@ -149,7 +149,7 @@ func (l *Lake) LakeMB() (float64, error) { return measure.FolderMB(l.folder(), "
 
 // StateMB returns the size of the state, its objects included.
 func (l *Lake) StateMB() (float64, error) {
-	objects, err := measure.FolderMB(l.in("work", "objects"), "")
+	objects, err := measure.FolderMB(l.in("work", "state.db.objects"), "")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// A commit is made visible by renames, which end at a mount. So it is found out before
+// the commit whether they will do: after it there is no way back.
+
+// canPublish fails if the folder of a table cannot be published to.
+func (e *Engine) canPublish(ctx context.Context, t *TablePlan) error {
+	for _, s := range t.cfg.Sinks {
+		if err := e.canPublishTo(ctx, s.Path, []string{t.cfg.Folder}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) canPublishTo(ctx context.Context, root string, folders []string) error {
+	m, ok := e.sinks[root].(sinks.Mover)
+	if !ok {
+		return nil
+	}
+	if err := m.CanPublish(ctx, folders); err != nil {
+		return fmt.Errorf("sink %s: %w", root, err)
+	}
+	return nil
+}
+
+// canCarryOut fails if a move of a publish list cannot be carried out.
+func (e *Engine) canCarryOut(ctx context.Context, steps []state.Step) error {
+	to := map[string][]string{} // folders, by root
+	seen := map[place]bool{}
+	for _, s := range steps {
+		at := place{s.Sink, path.Dir(s.Path)}
+		if s.Staged != "" && !seen[at] {
+			seen[at], to[s.Sink] = true, append(to[s.Sink], at.path)
+		}
+	}
+	for _, root := range sortedKeys(to) {
+		if err := e.canPublishTo(ctx, root, to[root]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdUnpublishable gives up a step whose files cannot be moved to where they are to
+// be. What was staged is removed.
+func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, r *tableRun, why error, res *Result) error {
+	if !ofPlace(why) {
+		return errors.Join(why, e.sweep(ctx, l, r.attempt))
+	}
+	res.Holds = append(res.Holds, Hold{Table: r.cfg.Name, Reason: why.Error()})
+	return errors.Join(e.sweep(ctx, l, r.attempt), errWaits)
+}
