@@ -134,7 +134,7 @@ func killClone(t *testing.T, from, to string) {
 func (b *killBed) wants() killWants {
 	b.t.Helper()
 	cfg, out := b.config(), killWants{}
-	mapping, _ := model.MappingFor(b.arrived)
+	mapping := model.MappingFor(b.arrived, model.Guard{}).Dump
 	for _, name := range (&model.World{Dumps: b.arrived}).Tables() {
 		t, diags := cfg.Table(name, b.delivered(name))
 		if diags.HasErrors() {

@@ -63,16 +63,18 @@ type tableLine struct {
 
 // planLine ends a plan.
 type planLine struct {
-	Lineage   string   `json:"lineage"`
-	Serial    uint64   `json:"serial"`
-	Changes   bool     `json:"changes"`
-	Add       int      `json:"add"`
-	Change    int      `json:"change"`
-	Destroy   int      `json:"destroy"`
-	Held      int      `json:"held"`
-	Recover   []string `json:"recover,omitempty"`
-	Accepted  []int64  `json:"accepted_manifests,omitempty"`
-	Unclaimed []string `json:"unclaimed,omitempty"`
+	Lineage  string   `json:"lineage"`
+	Serial   uint64   `json:"serial"`
+	Changes  bool     `json:"changes"`
+	Add      int      `json:"add"`
+	Change   int      `json:"change"`
+	Destroy  int      `json:"destroy"`
+	Held     int      `json:"held"`
+	Recover  []string `json:"recover,omitempty"`
+	Accepted []int64  `json:"accepted_manifests,omitempty"`
+	// AcceptedNow is what -accept lets through.
+	AcceptedNow []string `json:"accepted,omitempty"`
+	Unclaimed   []string `json:"unclaimed,omitempty"`
 	// Forgotten are the sinks that -forget-sink takes out of the state.
 	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
 }
@@ -91,7 +93,7 @@ func (v *jsonView) plan(p *engine.Plan) {
 	}
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover,
-		Accepted: p.Accepted, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten}
+		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
 }

@@ -17,6 +17,9 @@ func (v *textView) plan(p *engine.Plan) {
 	if len(p.Accepted) > 0 {
 		v.printf("\nTaken with their changed manifests: %s.\n", idList(p.Accepted))
 	}
+	if len(p.AcceptedNow) > 0 {
+		v.printf("\nTaken although a guard tripped: %s.\n", strings.Join(p.AcceptedNow, ", "))
+	}
 	destructive, steps, behind := split(p)
 	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
 	v.forgotten(p.Forgotten)
