@@ -46,6 +46,7 @@ type harness struct {
 	echoes    map[string]int // applies that found one, by table
 	passed    map[int64]bool // dumps whose mapping was applied or accepted
 	tripped   int            // applies that a guard held something of
+	accepted  int            // mappings that a guard held
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
@@ -198,6 +199,7 @@ func (h *harness) accept() {
 	if v := h.mappingVerdict(); v.Tripped != nil {
 		h.opts.Accept = []string{fmt.Sprintf("user_migrations@%d", v.Tripped.ID)}
 		h.passed[v.Tripped.ID] = true
+		h.accepted++
 	}
 }
 
