@@ -189,7 +189,7 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(p.standing), putDump(tx, d), p.putManifests(tx, manifests))
+		return errors.Join(tx.SetMapping(p.standing), p.acceptMappings(tx), putDump(tx, d), p.putManifests(tx, manifests))
 	})
 }
 

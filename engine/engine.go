@@ -24,6 +24,7 @@ type Options struct {
 	NoRefresh      bool     // do not compare the sinks with the state
 	Exact          bool     // plan: decode rows instead of estimating
 	AcceptManifest []int64  // changed manifests to take
+	Accept         []string // what guards hold and is to be let through, as holds name it
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
 	ForgetSinks    []string // paths of sinks that the state is to forget
 	Repair         bool     // rebuild tables of which nothing can be trusted
@@ -53,6 +54,8 @@ type Tuning struct {
 	Settle time.Duration
 	// MarkFrom is how many files a table must have in a sink to be marked.
 	MarkFrom int
+	// GuardFrom is how many ids a mapping must have for the guard to judge others by it.
+	GuardFrom int
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
 }

@@ -33,6 +33,8 @@ type Hold struct {
 	Table  string `json:"table,omitempty"` // empty: a whole dump
 	Dump   int64  `json:"dump,omitempty"`
 	File   string `json:"file,omitempty"`
+	Guard  string `json:"guard,omitempty"`  // the guard that tripped, if one did
+	Accept string `json:"accept,omitempty"` // what -accept names to let it through
 	Reason string `json:"reason"`
 }
 
@@ -130,6 +132,8 @@ type Plan struct {
 	Recover   []string     `json:"recover,omitempty"` // tables whose commit an earlier apply left unfinished
 	Accepted  []int64      `json:"accepted_manifests,omitempty"`
 	Restated  []string     `json:"current_json,omitempty"` // sinks whose current.json is written again
+	// AcceptedNow is what -accept lets through, by its name there.
+	AcceptedNow []string `json:"accepted,omitempty"`
 	// Forgotten are the sinks that an apply takes out of the state.
 	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
 
@@ -142,6 +146,8 @@ type Plan struct {
 	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
 	closures   map[string]*identity.Closure
 	diags      hcl.Diagnostics
+	// acceptedMappings are those that -accept lets through.
+	acceptedMappings []mappingEntry
 	// manifestsKept says that a commit of this plan has stored the listing, and
 	// manifestsBad that what the state kept of it is damaged.
 	manifestsKept, manifestsBad bool
@@ -301,41 +307,23 @@ func (e *Engine) closureOf(ctx context.Context, p *Plan, ref state.Ref) (*identi
 	return p.closures[ref.Digest], nil
 }
 
-// planMapping finds the newest good mapping: that of the state unless a newer
-// dump, or a corrected one, has another.
+// planMapping finds the mapping that counts: that of the state unless a newer dump,
+// or a corrected one, has another that no guard holds.
 func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
-	have := p.snap.Mapping
-	if have != nil && e.withdrawn(p, have.Dump, tableMapping) {
-		have = nil
+	j, err := e.judgeMappings(ctx, p)
+	if err != nil {
+		return err
 	}
-	p.standing = have
-	for _, d := range slices.Backward(p.listing.Dumps) {
-		en := d.Entry(tableMapping)
-		if en == nil || e.skipped(d.ID, tableMapping) {
-			continue
-		}
-		if have != nil && (d.ID < have.Dump || d.ID == have.Dump && en.Digest == have.Digest) {
-			break
-		}
-		read, err := e.readMappingOf(ctx, d.ID, en)
-		if bad := holding(err); bad != nil && ctx.Err() == nil {
-			p.Holds = append(p.Holds, Hold{Table: tableMapping, Dump: d.ID, File: bad.file.key, Reason: bad.err.Error()})
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		p.newMapping, p.mapping = read, read.mapping
-		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
+	p.Holds = append(p.Holds, j.bad...)
+	if n := len(j.tripped); n > 0 {
+		p.Holds = append(p.Holds, j.tripped[n-1].hold)
+	}
+	if j.counts != nil {
+		p.mapping, p.newMapping, p.standing = j.counts.mapping, j.counts.read, p.snap.Mapping
+	}
+	if read := p.newMapping; read != nil {
+		p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
 			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
-		break
-	}
-	if p.newMapping == nil && p.standing != nil {
-		m, err := loadMapping(ctx, e.store, p.standing.Ref)
-		if err != nil {
-			return err
-		}
-		p.mapping = m
 	}
 	p.noMapping = p.standing == nil && p.snap.Mapping != nil
 	return e.describeMapping(ctx, p)

@@ -44,10 +44,13 @@ type harness struct {
 	fails     *failpoint.Set
 	remote    *bucketPair    // where source and sink are on S3
 	echoes    map[string]int // applies that found one, by table
+	passed    map[int64]bool // dumps whose mapping was applied or accepted
+	tripped   int            // applies that a guard held something of
+	accepted  int            // mappings that a guard held
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
-	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}}
+	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}, passed: map[int64]bool{}}
 	for _, d := range []string{"dumps/manifests", "conf"} {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -162,6 +165,7 @@ func (h *harness) must() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.checkGuard(res)
 	for _, t := range res.Tables {
 		want, ok := planned[t.Name]
 		got := t.Counts
@@ -180,6 +184,45 @@ func (h *harness) must() {
 	}
 	h.check()
 	h.checkIdle()
+}
+
+// mappingVerdict is what the model says of the mappings that have arrived.
+func (h *harness) mappingVerdict() model.MappingVerdict {
+	h.t.Helper()
+	return model.MappingFor(h.unskipped(h.config()), model.Guard{From: h.tuning.GuardFrom, Passed: h.passed})
+}
+
+// accept accepts the mapping that a guard holds, if one does.
+func (h *harness) accept() {
+	h.t.Helper()
+	h.opts.Accept = nil
+	if v := h.mappingVerdict(); v.Tripped != nil {
+		h.opts.Accept = []string{fmt.Sprintf("user_migrations@%d", v.Tripped.ID)}
+		h.passed[v.Tripped.ID] = true
+		h.accepted++
+	}
+}
+
+// checkGuard compares with the model what guards hold after an apply.
+func (h *harness) checkGuard(res *Result) {
+	h.t.Helper()
+	v := h.mappingVerdict()
+	if v.Dump != nil {
+		h.passed[v.Dump.ID] = true
+	}
+	var got, want []int64
+	for _, held := range res.Holds {
+		if held.Guard != "" {
+			got = append(got, held.Dump)
+		}
+	}
+	if v.Tripped != nil {
+		want = append(want, v.Tripped.ID)
+		h.tripped++
+	}
+	if !slices.Equal(got, want) {
+		h.t.Fatalf("guards hold the dumps %d instead of %d:\n%s", got, want, &model.World{Dumps: h.arrived})
+	}
 }
 
 // checkIdle sees that a second apply finds nothing to do and writes nothing.
@@ -225,7 +268,7 @@ func (h *harness) check() {
 	}
 	cfg := h.config()
 	arrived := h.unskipped(cfg)
-	mapping, _ := model.MappingFor(arrived)
+	mapping := h.mappingVerdict().Dump
 	w := &model.World{Dumps: arrived}
 	for _, name := range w.Tables() {
 		t, diags := cfg.Table(name, h.delivered(name))
@@ -488,6 +531,10 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	if seed%2 == 0 {
 		opt.Echoes = 0.2
 	}
+	guardFrom := 0
+	if seed%5 == 2 {
+		opt.Shrinks, guardFrom = 0.4, 1+int(seed/5)%8
+	}
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
 	if remote != nil {
@@ -504,9 +551,13 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	for len(order) > 0 {
 		n := 1 + r.Intn(min(3, len(order)))
 		h.tuning = tiny(r)
+		h.tuning.GuardFrom = guardFrom
 		h.exact = r.Intn(5) == 0 && opt.Faults == 0
 		h.arrive(order[:n]...)
 		order = order[n:]
+		if guardFrom > 0 && r.Intn(4) == 0 {
+			h.accept()
+		}
 		h.must()
 	}
 	h.exact = false
@@ -526,6 +577,7 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	for range r.Intn(3) {
 		h.hcl = randomConfig(r)
 		h.tuning = tiny(r)
+		h.tuning.GuardFrom = guardFrom
 		h.must()
 	}
 }

@@ -22,6 +22,11 @@ func (e *Engine) noteVain(p *Plan) {
 			note("-accept-manifest=%d has no effect: no manifest of that dump has changed since it was applied", id)
 		}
 	}
+	for _, name := range e.opts.Accept {
+		if !slices.Contains(p.AcceptedNow, name) {
+			note("-accept=%s has no effect: no guard holds that", name)
+		}
+	}
 	for _, name := range e.opts.AcceptLoss {
 		if !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)

@@ -30,7 +30,8 @@ on from there.
 
 Exit codes: 0 done or nothing to do; 1 on an error, also when the answer is not
 yes; 3 applied in part, because something is held or failed, safe to run again;
-11 another process holds the lock of the state; 130 interrupted.`,
+11 another process holds the lock of the state; 13 as 3, and a guard holds
+something; 130 interrupted.`,
 		maxArgs: 1,
 	}
 	c.flags = func(f *flag.FlagSet) {
@@ -114,7 +115,7 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lo
 	if err != nil {
 		return 0, err
 	}
-	return heldCode(res.Partial()), nil
+	return heldCode(res.Holds, res.Partial()), nil
 }
 
 func bytesToRead(p *engine.Plan) int64 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"reconcile/engine"
 	"reconcile/state"
 )
 
@@ -14,6 +15,7 @@ const (
 	exitChanges     = 2 // plan -detailed-exitcode found changes
 	exitPartial     = 3 // something is held or failed; safe to run again
 	exitLocked      = 11
+	exitGuarded     = 13 // a guard holds something
 	exitInterrupted = 130
 )
 
@@ -26,4 +28,15 @@ func codeOf(ctx context.Context, err error) int {
 		return exitLocked
 	}
 	return exitError
+}
+
+// heldCode is the exit code of a command that did what it could.
+func heldCode(holds []engine.Hold, partial bool) int {
+	switch {
+	case engine.HeldByGuard(holds):
+		return exitGuarded
+	case partial:
+		return exitPartial
+	}
+	return exitDone
 }

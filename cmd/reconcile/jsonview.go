@@ -74,6 +74,8 @@ type planLine struct {
 	Accepted  []int64  `json:"accepted_manifests,omitempty"`
 	Restated  []string `json:"current_json,omitempty"`
 	Unclaimed []string `json:"unclaimed,omitempty"`
+	// AcceptedNow is what -accept lets through.
+	AcceptedNow []string `json:"accepted,omitempty"`
 	// Forgotten are the sinks that -forget-sink takes out of the state.
 	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
 }
@@ -92,7 +94,7 @@ func (v *jsonView) plan(p *engine.Plan) {
 	}
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover,
-		Accepted: p.Accepted, Restated: p.Restated, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten}
+		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Restated: p.Restated, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
 }

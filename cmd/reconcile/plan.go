@@ -23,7 +23,8 @@ the rows decoded is an estimate, marked ~, unless -exact is given. A plan can
 run beside an apply.
 
 Exit codes: 0; 1 on an error; 2 with -detailed-exitcode when there are changes,
-held or not; 3 when something is held and 2 does not apply.`,
+held or not; where 2 does not apply, 3 when something is held, and 13 when a guard
+holds it.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
@@ -54,5 +55,5 @@ func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err err
 	if o.detailed && p.Changes() {
 		return exitChanges, nil
 	}
-	return heldCode(len(p.Holds) > 0), nil
+	return heldCode(p.Holds, len(p.Holds) > 0), nil
 }

@@ -48,7 +48,8 @@ func (c *configFlags) register(f *flag.FlagSet) {
 // engineFlags are those that plan and apply share.
 type engineFlags struct {
 	configFlags
-	targets, acceptLoss []string
+	targets             []string
+	accept, acceptLoss  []string
 	forgetSinks         []string
 	acceptManifest      []int64
 	exact, allowDestroy bool
@@ -61,6 +62,7 @@ type engineFlags struct {
 func (e *engineFlags) register(f *flag.FlagSet) {
 	e.configFlags.register(f)
 	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
+	f.Func("accept", "let through what a guard holds, as `TABLE@DUMP`; can be repeated", nonEmpty(&e.accept))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
 	f.Func("accept-manifest", "take the changed manifest of dump `ID`; can be repeated", func(arg string) error {
@@ -166,6 +168,9 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 			}
 		},
 	}
+	for _, name := range o.accept {
+		opts.Accept = append(opts.Accept, strings.TrimPrefix(name, "table."))
+	}
 	for _, t := range o.acceptLoss {
 		opts.AcceptLoss = append(opts.AcceptLoss, strings.TrimPrefix(t, "table."))
 	}
@@ -223,12 +228,4 @@ func isJoin(err error, parts []error) bool {
 		texts = append(texts, p.Error())
 	}
 	return err.Error() == strings.Join(texts, "\n")
-}
-
-// heldCode is the exit code of a command that did what it could.
-func heldCode(partial bool) int {
-	if partial {
-		return exitPartial
-	}
-	return exitDone
 }

@@ -20,6 +20,9 @@ func (v *textView) plan(p *engine.Plan) {
 	for _, root := range p.Restated {
 		v.printf("\n%s/_reconcile/current.json is written again: it does not say what the state does, and the files are as the state knows them.\n", root)
 	}
+	if len(p.AcceptedNow) > 0 {
+		v.printf("\nTaken although a guard tripped: %s.\n", strings.Join(p.AcceptedNow, ", "))
+	}
 	destructive, steps, behind := split(p)
 	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
 	v.forgotten(p.Forgotten)

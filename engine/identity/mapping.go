@@ -78,3 +78,21 @@ func (m *Mapping) push(r rec, fresh func() *block) {
 	m.from[b][at], m.to[b][at], m.time[b][at] = r.from, r.to, r.time
 	m.n++
 }
+
+// Kept counts the source ids of a mapping that another one has, too.
+func (m *Mapping) Kept(other *Mapping) int {
+	kept := 0
+	for i, j := 0, 0; i < m.Len() && j < other.Len(); {
+		a, b := m.From(i), other.From(j)
+		if a == b {
+			kept++
+		}
+		if a <= b {
+			i++
+		}
+		if b <= a {
+			j++
+		}
+	}
+	return kept
+}

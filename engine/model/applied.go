@@ -7,11 +7,11 @@ import "slices"
 // later full resync that is good itself makes the faulty dump void.
 func AppliedFor(arrived []*Dump, table string, s Settings) (set []*Dump, held bool) {
 	if table == migrations {
-		mapping, held := MappingFor(arrived)
-		if mapping == nil {
-			return nil, held
+		v := MappingFor(arrived, Guard{})
+		if v.Dump == nil {
+			return nil, v.Bad || v.Tripped != nil
 		}
-		return []*Dump{mapping}, held
+		return []*Dump{v.Dump}, v.Bad || v.Tripped != nil
 	}
 	dumps := sorted(arrived, table)
 	start := 0 // of the dumps that must be good
@@ -28,16 +28,63 @@ func AppliedFor(arrived []*Dump, table string, s Settings) (set []*Dump, held bo
 	return dumps, false
 }
 
-// MappingFor returns the dump with the newest good mapping, nil if there is
-// none, and whether a newer one is held.
-func MappingFor(arrived []*Dump) (mapping *Dump, held bool) {
-	for _, d := range slices.Backward(sorted(arrived, migrations)) {
-		if d.badFile(migrations) == "" {
-			return d, held
+// Guard is what the guard of the mapping goes by.
+type Guard struct {
+	From   int            // ids that a mapping must have to judge others; 0: 100
+	Passed map[int64]bool // dumps whose mapping was applied or accepted
+}
+
+// MappingVerdict says which mapping counts, and what of the newer ones does not.
+type MappingVerdict struct {
+	Dump    *Dump // nil: none counts
+	Bad     bool  // a newer one cannot be read
+	Tripped *Dump // the newest that a guard holds
+}
+
+// MappingFor returns the newest good mapping that passes the guard: whether it
+// passes, each is asked in the order of the dumps, against the last that did.
+func MappingFor(arrived []*Dump, g Guard) MappingVerdict {
+	var v MappingVerdict
+	for _, d := range sorted(arrived, migrations) {
+		switch {
+		case d.badFile(migrations) != "":
+			v.Bad = true
+		case !g.Passed[d.ID] && g.trips(v.Dump, d):
+			v.Tripped = d
+		default:
+			v = MappingVerdict{Dump: d}
 		}
-		held = true
 	}
-	return nil, held
+	return v
+}
+
+// trips reports whether fewer than half of the ids of a mapping, if there are many,
+// are in the next one again.
+func (g Guard) trips(last, next *Dump) bool {
+	if last == nil {
+		return false
+	}
+	least := g.From
+	if least == 0 {
+		least = 100
+	}
+	before, after := mappedIDs(last), mappedIDs(next)
+	again := 0
+	for id := range before {
+		if after[id] {
+			again++
+		}
+	}
+	return len(before) >= least && 2*again < len(before)
+}
+
+func mappedIDs(d *Dump) map[int64]bool {
+	out := map[int64]bool{}
+	rows, _ := split(read(d, migrations, mappingKeys, Plain{}))
+	for _, r := range rows {
+		out[r.id("from_user_id")] = true
+	}
+	return out
 }
 
 // Held says why a dump holds a table, empty if it does not.

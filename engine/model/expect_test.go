@@ -369,14 +369,37 @@ func TestApplied(t *testing.T) {
 
 func TestMappingFor(t *testing.T) {
 	one, two := mapped(1, "1 2 -"), mapped(2, "1 3 -")
-	if m, held := MappingFor([]*Dump{two, one}); m != two || held {
+	if v := MappingFor([]*Dump{two, one}, Guard{}); v.Dump != two || v.Bad {
 		t.Error("not the newest")
 	}
 	two.Entries[0].Files[0].Fault = Missing
-	if m, held := MappingFor([]*Dump{two, one}); m != one || !held {
+	if v := MappingFor([]*Dump{two, one}, Guard{}); v.Dump != one || !v.Bad {
 		t.Error("a bad mapping must give way and be held")
 	}
-	if m, held := MappingFor([]*Dump{two}); m != nil || !held {
+	if v := MappingFor([]*Dump{two}, Guard{}); v.Dump != nil || !v.Bad {
 		t.Error("there is no good mapping")
+	}
+}
+
+func TestGuardOfMappings(t *testing.T) {
+	all := mapped(1, "1 9 -", "2 9 -", "3 9 -", "4 9 -")
+	none, one, half := mapped(2), mapped(3, "1 9 -", "11 9 -", "12 9 -", "13 9 -"), mapped(4, "1 9 -", "4 9 -")
+	g := Guard{From: 4}
+	for _, c := range []struct {
+		dumps         []*Dump
+		g             Guard
+		want, tripped *Dump
+	}{
+		{[]*Dump{all, none}, g, all, none},
+		{[]*Dump{all, none, one}, g, all, one},
+		{[]*Dump{all, none, one, half}, g, half, nil},
+		{[]*Dump{all, none}, Guard{From: 5}, none, nil},
+		{[]*Dump{all, none}, Guard{}, none, nil},
+		{[]*Dump{none, one}, g, one, nil},
+		{[]*Dump{all, none, one}, Guard{From: 4, Passed: map[int64]bool{2: true}}, one, nil},
+	} {
+		if v := MappingFor(c.dumps, c.g); v.Dump != c.want || v.Tripped != c.tripped {
+			t.Errorf("%v: %v, held %v", c.g, v.Dump, v.Tripped)
+		}
 	}
 }

@@ -23,6 +23,10 @@ type GenOptions struct {
 	// KeepMappings withdraws no mapping entries, so that no guard trips
 	// whatever dumps have arrived.
 	KeepMappings bool
+	// Shrinks is the probability that the mapping, which maps all users from the
+	// first dump on, loses most of its entries or all of them. It is about the
+	// probability that they come back, too.
+	Shrinks float64
 	// Tame leaves out values that do not cast, rows without keys, odd times
 	// and drifting schemas.
 	Tame bool
@@ -36,6 +40,7 @@ type gen struct {
 	users   []int64
 	tables  []*genTable
 	pairs   map[int64]int64 // the mapping
+	lost    map[int64]int64 // as it was before it shrank
 	dump    *Dump
 	at      int // index of the dump
 	part    int

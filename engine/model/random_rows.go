@@ -1,6 +1,9 @@
 package model
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 const day = 86_400_000
 
@@ -92,6 +95,9 @@ func (g *gen) evolveMapping() {
 		}
 		g.pairs[from] = to // a new entry, another target, a chain, a cycle
 	}
+	if g.opt.Shrinks > 0 {
+		g.shrinkMapping()
+	}
 	if g.opt.KeepMappings {
 		return
 	}
@@ -102,6 +108,26 @@ func (g *gen) evolveMapping() {
 	}
 	if g.chance(0.06) {
 		clear(g.pairs)
+	}
+}
+
+// shrinkMapping makes the mapping small, or what it was before.
+func (g *gen) shrinkMapping() {
+	switch {
+	case g.at == 0:
+		for _, from := range g.users {
+			g.pairs[from] = oneOf(g.r, g.users...)
+		}
+	case g.chance(g.opt.Shrinks):
+		g.lost = maps.Clone(g.pairs)
+		left := oneOf(g.r, 0, 0, 0.3, 0.5, 0.7)
+		for _, from := range g.froms() {
+			if !g.chance(left) {
+				delete(g.pairs, from)
+			}
+		}
+	case g.lost != nil && g.chance(g.opt.Shrinks):
+		maps.Copy(g.pairs, g.lost)
 	}
 }
 

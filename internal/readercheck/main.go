@@ -109,7 +109,7 @@ func (c *checked) expect() error {
 		_ = src.Write(&b, diags, 100, false)
 		return errors.New(b.String())
 	}
-	mapping, _ := model.MappingFor(c.arrived)
+	mapping := model.MappingFor(c.arrived, model.Guard{}).Dump
 	var tables []expectedTable
 	for _, name := range (&model.World{Dumps: c.arrived}).Tables() {
 		t, diags := cfg.Table(name, delivered(c.arrived, name))

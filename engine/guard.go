@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"reconcile/engine/dump"
+	"reconcile/engine/identity"
+	"reconcile/state"
+)
+
+// A guard holds what a dump brings where it looks like an accident of the vendor.
+// It judges dump by dump, in the order of their ids, each against what those below
+// it give, so that the verdict is the same whatever is applied together. What was
+// applied, or accepted by name, is not judged again.
+
+// mappingGuard says how much of a mapping a later one may lack.
+type mappingGuard struct {
+	from       int // ids that a mapping must have for others to be judged by it
+	maxRemoved int // per cent of its ids
+}
+
+const (
+	defaultGuardFrom  = 100
+	defaultMaxRemoved = 50
+	// guardRemoved names, in a hold, the guard that tripped.
+	guardRemoved = "max_mappings_removed"
+)
+
+// trips reports whether next lacks too many ids of base, and how many it lacks.
+func (g mappingGuard) trips(base, next *identity.Mapping) (removed int, trips bool) {
+	if base.Len() < g.from {
+		return 0, false
+	}
+	removed = base.Len() - base.Kept(next)
+	return removed, removed*100 > base.Len()*g.maxRemoved
+}
+
+// mappingEntry is what one dump says of the mapping.
+type mappingEntry struct {
+	dump  int64
+	entry *dump.Entry
+}
+
+// acceptName is what -accept calls a dump of a table.
+func acceptName(table string, dump int64) string { return table + "@" + strconv.FormatInt(dump, 10) }
+
+// hold is that of a mapping that lacks too many of the ids of base.
+func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) Hold {
+	name := acceptName(tableMapping, d.dump)
+	return Hold{Table: tableMapping, Dump: d.dump, Guard: guardRemoved, Accept: name,
+		Reason: fmt.Sprintf("of the %d users that the mapping of dump %d maps, this one leaves out %d, more than %d %%: it is not taken; if it is right, -accept=%s takes it, else skip_dump %q { tables = [%q] } passes over it",
+			base.mapping.Len(), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.dump), tableMapping)}
+}
+
+// acceptedPrefix begins the settings that say what of a table is not judged again:
+// by dump, the digest of its entry.
+func acceptedPrefix(table string) string { return "accepted/" + table + "@" }
+
+func acceptedSetting(table string, dump int64) string {
+	return acceptedPrefix(table) + strconv.FormatInt(dump, 10)
+}
+
+// accepted reports whether what a dump brings of a table was applied or accepted
+// before. Of another manifest than now that says nothing.
+func (p *Plan) accepted(table string, dump int64, digest string) bool {
+	return string(p.snap.Settings[acceptedSetting(table, dump)]) == digest
+}
+
+// acceptedBelow reports whether anything that a dump below one brought of a table
+// was applied or accepted before.
+func (p *Plan) acceptedBelow(table string, dump int64) bool {
+	for key := range p.snap.Settings {
+		id, ok := strings.CutPrefix(key, acceptedPrefix(table))
+		if n, err := strconv.ParseInt(id, 10, 64); ok && err == nil && n < dump {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptMappings notes which mappings are not judged again: what this command
+// accepts, what it applies, and what was applied until now.
+func (p *Plan) acceptMappings(tx *state.Tx) error {
+	var errs []error
+	put := func(dump int64, digest string) {
+		errs = append(errs, tx.PutSetting(acceptedSetting(tableMapping, dump), []byte(digest)))
+	}
+	if have := p.snap.Mapping; have != nil && !p.accepted(tableMapping, have.Dump, have.Digest) {
+		put(have.Dump, have.Digest)
+	}
+	for _, d := range p.acceptedMappings {
+		put(d.dump, d.entry.Digest)
+	}
+	put(p.standing.Dump, p.standing.Digest)
+	return errors.Join(errs...)
+}
+
+// HeldByGuard reports whether a guard is among the reasons of holds.
+func HeldByGuard(holds []Hold) bool {
+	return slices.ContainsFunc(holds, func(h Hold) bool { return h.Guard != "" })
+}

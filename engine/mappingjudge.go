@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"reconcile/engine/identity"
+	"reconcile/state"
+)
+
+// mappingJudge goes through the delivered mappings in the order of their dumps, to
+// find the newest that counts and those that are held. It has two in memory at a
+// time.
+type mappingJudge struct {
+	e     *Engine
+	p     *Plan
+	guard mappingGuard
+	have  *state.Mapping // that of the state; nil if there is none, or it is withdrawn
+	dumps []mappingEntry // ascending
+	now   []int64        // the dumps that this command accepts
+	// corrected says that the dump of have brings another mapping now.
+	corrected bool
+
+	counts  *judgedMapping // nil: none does
+	bad     []Hold         // newer ones that cannot be read
+	tripped []trippedMapping
+}
+
+// judgedMapping is a mapping that counts; read is nil if it is that of the state.
+type judgedMapping struct {
+	dump    int64
+	mapping *identity.Mapping
+	read    *mappingRead
+}
+
+type trippedMapping struct {
+	mappingEntry
+	hold Hold
+}
+
+// judgeMappings judges what was delivered. What -accept names counts only where it
+// would be held else.
+func (e *Engine) judgeMappings(ctx context.Context, p *Plan) (*mappingJudge, error) {
+	j := &mappingJudge{e: e, p: p, have: p.snap.Mapping,
+		guard: mappingGuard{from: orDefault(e.opts.Tuning.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
+	if j.have != nil && e.withdrawn(p, j.have.Dump, tableMapping) {
+		j.have = nil
+	}
+	for _, d := range p.listing.Dumps {
+		if en := d.Entry(tableMapping); en != nil && !e.skipped(d.ID, tableMapping) {
+			j.dumps = append(j.dumps, mappingEntry{d.ID, en})
+			j.corrected = j.corrected || j.corrects(mappingEntry{d.ID, en})
+		}
+	}
+	if err := j.judge(ctx); err != nil {
+		return nil, err
+	}
+	for _, t := range j.tripped {
+		if slices.Contains(e.opts.Accept, t.hold.Accept) {
+			j.now = append(j.now, t.dump)
+			p.AcceptedNow = append(p.AcceptedNow, t.hold.Accept)
+			p.acceptedMappings = append(p.acceptedMappings, t.mappingEntry)
+		}
+	}
+	if len(j.now) == 0 {
+		return j, nil
+	}
+	return j, j.judge(ctx)
+}
+
+// judge goes through all that is newer than the newest mapping that is not judged
+// again.
+func (j *mappingJudge) judge(ctx context.Context) error {
+	j.counts, j.bad, j.tripped = nil, nil, nil
+	next, err := j.start(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range j.dumps[next:] {
+		if err := j.one(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start makes the newest mapping count that is not judged again, and returns the
+// place of the dump behind it.
+func (j *mappingJudge) start(ctx context.Context) (next int, err error) {
+	stands := j.have != nil && !j.corrected
+	for i, d := range slices.Backward(j.dumps) {
+		if stands && d.dump <= j.have.Dump {
+			return i + 1, j.stay(ctx)
+		}
+		if !j.unjudged(d) {
+			continue
+		}
+		read, held, err := j.read(ctx, d)
+		if err != nil || held == nil {
+			j.count(read)
+			return i + 1, err
+		}
+	}
+	if stands {
+		err = j.stay(ctx)
+	}
+	return 0, err
+}
+
+// one judges what one dump brings.
+func (j *mappingJudge) one(ctx context.Context, d mappingEntry) error {
+	read, bad, err := j.read(ctx, d)
+	if err != nil {
+		return err
+	}
+	var tripped *Hold
+	if bad == nil && !j.unjudged(d) {
+		if tripped, err = j.trips(ctx, d, read); err != nil {
+			return err
+		}
+	}
+	if bad == nil && tripped == nil {
+		j.count(read)
+		return nil
+	}
+	if j.corrects(d) { // the tables keep what they show
+		if err := j.stay(ctx); err != nil {
+			return err
+		}
+	}
+	if bad != nil {
+		j.bad = append(j.bad, *bad)
+	} else {
+		j.tripped = append(j.tripped, trippedMapping{d, *tripped})
+	}
+	return nil
+}
+
+// trips returns the hold of a mapping that lacks too much of the one below it, nil
+// if it does not.
+func (j *mappingJudge) trips(ctx context.Context, d mappingEntry, read *mappingRead) (*Hold, error) {
+	base := j.counts
+	if base == nil && j.corrects(d) && j.p.acceptedBelow(tableMapping, d.dump) {
+		// What was below is gone from the source: what it was itself has to do.
+		m, err := loadMapping(ctx, j.e.store, j.have.Ref)
+		if err != nil {
+			return nil, err
+		}
+		base = &judgedMapping{dump: d.dump, mapping: m}
+	}
+	if base == nil {
+		return nil, nil
+	}
+	removed, trips := j.guard.trips(base.mapping, read.mapping)
+	if !trips {
+		return nil, nil
+	}
+	h := j.guard.hold(d, base, removed)
+	return &h, nil
+}
+
+// unjudged reports whether a mapping counts as it is.
+func (j *mappingJudge) unjudged(d mappingEntry) bool {
+	return slices.Contains(j.now, d.dump) || j.p.accepted(tableMapping, d.dump, d.entry.Digest)
+}
+
+// corrects reports whether a dump brings another mapping than it did when the state
+// took its mapping.
+func (j *mappingJudge) corrects(d mappingEntry) bool {
+	return j.have != nil && d.dump == j.have.Dump && d.entry.Digest != j.have.Digest
+}
+
+// read reads what one dump brings, or returns why it cannot be read.
+func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*mappingRead, *Hold, error) {
+	read, err := j.e.readMappingOf(ctx, d.dump, d.entry)
+	if bad := holding(err); bad != nil && ctx.Err() == nil {
+		return nil, &Hold{Table: tableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
+	}
+	return read, nil, err
+}
+
+// count makes a mapping count, and void what was held before it.
+func (j *mappingJudge) count(read *mappingRead) {
+	j.counts, j.bad, j.tripped = nil, nil, nil
+	if read != nil {
+		j.counts = &judgedMapping{dump: read.dump, mapping: read.mapping, read: read}
+	}
+}
+
+// stay makes the mapping of the state count.
+func (j *mappingJudge) stay(ctx context.Context) error {
+	j.count(nil)
+	m, err := loadMapping(ctx, j.e.store, j.have.Ref)
+	if err != nil {
+		return err
+	}
+	j.counts = &judgedMapping{dump: j.have.Dump, mapping: m}
+	j.p.closures[j.have.Ref.Digest] = m.Closure()
+	return nil
+}
