@@ -43,6 +43,8 @@ type DumpStep struct {
 	Bytes  int64 `json:"bytes"`
 	Resync bool  `json:"resync,omitempty"`
 	Void   bool  `json:"void,omitempty"` // a later resync makes it void: not read
+	// Again says that the table has it, and that a file of it has grown since.
+	Again bool `json:"again,omitempty"`
 }
 
 // TablePlan is what a plan does to one table.
@@ -70,8 +72,11 @@ type TablePlan struct {
 	old        *state.Table
 	parts      []*state.Partition
 	pending    []delivery
-	all        []delivery     // every delivery in the source, for a rebuild
-	bad        map[int64]Hold // deliveries that cannot be taken, void ones too
+	all        []delivery       // every delivery in the source, for a rebuild
+	bad        map[int64]Hold   // deliveries that cannot be taken, void ones too
+	compared   map[int64]bool   // dumps of which the state is to go on knowing what was read
+	renewed    []state.ReadDump // the same content under another ETag
+	replaced   []string         // files that are others than those that were read
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
@@ -124,11 +129,14 @@ type Plan struct {
 	listing    *dump.Listing
 	newMapping *mappingRead // nil: as it is
 	noMapping  bool         // the mapping is withdrawn and there is no other
-	mapping    *identity.Mapping
-	closure    *identity.Closure
-	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
-	closures   map[string]*identity.Closure
-	diags      hcl.Diagnostics
+	// sameMapping is that of the state, where its files have other ETags now; nil
+	// without such.
+	sameMapping *state.Mapping
+	mapping     *identity.Mapping
+	closure     *identity.Closure
+	standing    *state.Mapping // what tables will stand at; its Ref is set by apply when new
+	closures    map[string]*identity.Closure
+	diags       hcl.Diagnostics
 	// manifestsKept says that a commit of this plan has stored the listing.
 	manifestsKept bool
 	seen          seenFiles
@@ -289,10 +297,11 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		if err != nil {
 			return err
 		}
-		p.newMapping, p.mapping = read, read.mapping
-		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Warnings: describeReport(read.report),
-			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
+		p.takeMapping(read)
 		break
+	}
+	if err := e.compareMapping(ctx, p, have); err != nil {
+		return err
 	}
 	if p.newMapping == nil && p.standing != nil {
 		m, err := loadMapping(ctx, e.store, p.standing.Ref)
@@ -309,7 +318,14 @@ func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*
 	if en.Problem != "" {
 		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
 	}
-	return readMapping(ctx, e.source, id, en)
+	return readMapping(ctx, e.source, id, en, e.tagged())
+}
+
+// takeMapping has the tables follow a mapping. Its objects are written by apply.
+func (p *Plan) takeMapping(read *mappingRead) {
+	p.newMapping, p.mapping = read, read.mapping
+	p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Warnings: describeReport(read.report),
+		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read}
 }
 
 func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
