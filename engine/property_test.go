@@ -101,6 +101,17 @@ func (h *harness) arrive(dumps ...*model.Dump) {
 	}
 }
 
+// grow goes on with the files that are not complete. It must come before every
+// apply: what is compared is what was applied last.
+func (h *harness) grow(r *rand.Rand) bool {
+	h.t.Helper()
+	found, err := model.Grow(h.arrived, r, filepath.Join(h.dir, "dumps"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return found
+}
+
 // apply is what the command does: lock, recover, plan, apply.
 func (h *harness) apply() (*Result, error) {
 	ctx := context.Background()
@@ -488,6 +499,9 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	if seed%2 == 0 {
 		opt.Echoes = 0.2
 	}
+	if seed%5 >= 3 {
+		opt.Growing = 0.25
+	}
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
 	if remote != nil {
@@ -505,6 +519,7 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 		n := 1 + r.Intn(min(3, len(order)))
 		h.tuning = tiny(r)
 		h.exact = r.Intn(5) == 0 && opt.Faults == 0
+		h.grow(r)
 		h.arrive(order[:n]...)
 		order = order[n:]
 		h.must()
@@ -521,10 +536,16 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	}
 	if healed {
 		h.unchecked = slices.ContainsFunc(h.arrived, unclear) && h.unchecked
+		h.grow(r)
 		h.must()
 	}
 	for range r.Intn(3) {
 		h.hcl = randomConfig(r)
+		h.tuning = tiny(r)
+		h.grow(r)
+		h.must()
+	}
+	for h.grow(r) {
 		h.tuning = tiny(r)
 		h.must()
 	}
