@@ -32,7 +32,8 @@ const (
 // was read of them. A dump with a file that has grown is taken again, so that its
 // new rows come in by their versions. A file that is another one has the table
 // rebuilt. While one cannot be read as a whole, or the rebuild cannot be made, the
-// table is held from its dump on. What a resync makes void is not looked at.
+// table is held from its dump on. What a resync makes void is not looked at, nor
+// anything where all is read anyway.
 func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync int64, sizes map[int64]int64) error {
 	if t.old == nil {
 		return nil
@@ -45,16 +46,16 @@ func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync 
 			continue
 		}
 		t.compared[was.Dump] = true // also where a resync turns out to be bad, or the table is held below
-		if was.Dump >= resync {
+		if was.Dump >= resync && t.Change.Class != ClassRebuild {
 			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
 		}
 	}
 	if err := e.lookAgain(ctx, p, list); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	first := int64(0)
+	var others []otherFile
 	for _, rd := range list {
-		c, h, err := e.changeOf(ctx, p, t, rd)
+		c, files, h, err := e.changeOf(ctx, p, t, rd)
 		if err != nil {
 			return fmt.Errorf("table %s, dump %d: %w", t.Name, rd.dump, err)
 		}
@@ -64,15 +65,13 @@ func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync 
 			}
 		}
 		if h != nil {
-			t.bad[rd.dump], t.replaced = *h, nil // what is above waits
+			t.bad[rd.dump] = *h // what is above waits
 			return nil
 		}
 		t.compared[rd.dump] = c > rewritten
-		if c == replaced && first == 0 {
-			first = rd.dump
-		}
+		others = append(others, files...)
 	}
-	return e.checkReplaced(ctx, p, t, first)
+	return e.checkReplaced(ctx, p, t, others)
 }
 
 // checkGrown has a dump read again, of which a file has grown, or returns why that
@@ -155,9 +154,16 @@ func (d delivery) beside(folder string) delivery {
 	return d
 }
 
-// changeOf says what became of a dump's files: the most that any of them did, or
-// why one of them cannot be read as a whole. A file that is gone is as it was.
-func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, _ *Hold, _ error) {
+// otherFile is a file that is not the one that was read.
+type otherFile struct {
+	dump int64
+	text string // says so
+}
+
+// changeOf says what became of a dump's files: the most that any of them did and
+// which are others now, or why one of them cannot be read as a whole. A file that is
+// gone is as it was.
+func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, others []otherFile, _ *Hold, _ error) {
 	renewed := state.ReadDump{Dump: rd.dump, Files: slices.Clone(rd.was.Files)}
 	for i, f := range rd.entry.Files {
 		was := &renewed.Files[i]
@@ -167,13 +173,13 @@ func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDel
 		}
 		c, err := e.changeOfFile(ctx, p, t, rd.dump, *was, now)
 		if dump.Unavailable(err) {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 		if err != nil {
-			return 0, &Hold{Table: t.Name, Dump: rd.dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
+			return 0, nil, &Hold{Table: t.Name, Dump: rd.dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
 		}
 		if c == replaced {
-			t.replaced = append(t.replaced, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.dump, now.Size, was.Size))
+			others = append(others, otherFile{rd.dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.dump, now.Size, was.Size)})
 		}
 		was.Tag = tagOf(now, e.tagged())
 		most = max(most, c)
@@ -181,7 +187,7 @@ func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDel
 	if most == rewritten {
 		t.renewed = append(t.renewed, renewed)
 	}
-	return most, nil, nil
+	return most, others, nil, nil
 }
 
 // sameFile reports whether a file looks as it did when it was read.
@@ -256,13 +262,38 @@ func (p *prefixSum) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// checkReplaced sees whether the rebuild that a replaced file asks for can be made
-// without a loss that nobody accepted. If not, the table is held from that dump on.
-func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, first int64) error {
-	if len(t.replaced) == 0 || e.acceptsLoss(t.Name) {
+// checkReplaced plans the rebuild that other files ask for. If it would lose rows
+// and nobody accepted that, the table is held from the first of their dumps on.
+func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, others []otherFile) error {
+	if len(others) == 0 {
 		return nil
 	}
-	var missing []string
+	missing, err := e.missingOf(ctx, p, t)
+	if err != nil {
+		return err
+	}
+	var texts []string
+	for _, o := range others {
+		texts = append(texts, o.text)
+	}
+	if len(missing) > 0 && !e.acceptsLoss(t.Name) {
+		first := others[0].dump
+		t.bad[first] = Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
+			"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; -accept-loss=%s rebuilds it without the rows of what is missing",
+			strings.Join(texts, "; "), strings.Join(missing, ", "), t.Name)}
+		return nil
+	}
+	for _, text := range texts {
+		t.Change.add(ClassRebuild, "%s", text)
+	}
+	for i := range t.all {
+		t.all[i].again = false // all are
+	}
+	return nil
+}
+
+// missingOf names what a rebuild of the table would need and cannot read.
+func (e *Engine) missingOf(ctx context.Context, p *Plan, t *TablePlan) (missing []string, _ error) {
 	floor := t.rebuildFloor(e, p)
 	for _, a := range t.old.Applied {
 		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
@@ -271,7 +302,7 @@ func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, first
 		h, _, err := e.checkRebuild(ctx, p, t, a.Dump)
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case h == nil:
 		case h.Reason == "":
 			missing = append(missing, fmt.Sprintf("dump %d, which is gone from the source", a.Dump))
@@ -279,22 +310,5 @@ func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, first
 			missing = append(missing, fmt.Sprintf("dump %d (%s)", a.Dump, strings.TrimPrefix(h.File+": "+h.Reason, ": ")))
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	t.bad[first] = Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
-		"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; -accept-loss=%s rebuilds it without the rows of what is missing",
-		strings.Join(t.replaced, "; "), strings.Join(missing, ", "), t.Name)}
-	t.replaced = nil
-	return nil
-}
-
-// leaveAgain takes the dumps that were to be read again out of the pending ones
-// where a rebuild reads all of them anyway.
-func (t *TablePlan) leaveAgain() {
-	if t.Change.Class != ClassRebuild {
-		return
-	}
-	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.again })
-	t.Dumps = slices.DeleteFunc(t.Dumps, func(d DumpStep) bool { return d.Again })
+	return missing, nil
 }

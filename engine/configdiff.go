@@ -57,9 +57,6 @@ func maskVerifier(c config.Column) string {
 func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	d, old, cfg := &t.Change, t.old, t.cfg
 	t.diffDrift(d)
-	for _, why := range t.replaced {
-		d.add(ClassRebuild, "%s", why)
-	}
 	if old.Key != t.key {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}

@@ -76,7 +76,6 @@ type TablePlan struct {
 	bad        map[int64]Hold   // deliveries that cannot be taken, void ones too
 	compared   map[int64]bool   // dumps of which the state is to go on knowing what was read
 	renewed    []state.ReadDump // the same content under another ETag
-	replaced   []string         // files that are others than those that were read
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile

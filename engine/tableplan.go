@@ -293,6 +293,9 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	if err := e.planDrift(ctx, p, t); err != nil {
 		return err
 	}
+	if t.old != nil {
+		t.diffConfig(e, p)
+	}
 	if t.kind == kindMapping {
 		e.planMappingTable(p, t)
 	} else if err := e.planDumps(ctx, p, t); err != nil {
@@ -302,8 +305,6 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	if t.old != nil {
-		t.diffConfig(e, p)
-		t.leaveAgain()
 		if err := e.planRebuild(ctx, p, t); err != nil {
 			return err
 		}

@@ -48,6 +48,22 @@ func Grow(dumps []*Dump, r *rand.Rand, dir string) (found bool, err error) {
 	return len(done) > 0, nil
 }
 
+// Complete finishes the dump's files at once.
+func (d *Dump) Complete(dir string) error {
+	for _, e := range d.Entries {
+		for _, f := range e.Files {
+			if f.Rest == 0 && !f.Draft {
+				continue
+			}
+			f.Rest, f.Draft = 0, false
+			if err := f.write(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (f *File) grow(r *rand.Rand) error {
 	if !f.Draft {
 		if was := f.Rest; was > 0 {
