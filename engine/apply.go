@@ -84,7 +84,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.restateSinks(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p)); err != nil {
+	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now)); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {
@@ -300,6 +300,7 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 	if t.lost != nil {
 		r.left = t.lost.Left
 	}
+	r.compared = t.compared
 	t.repin(r.oldParts)
 	if err := e.openOld(r); err != nil {
 		return nil, err
@@ -474,7 +475,7 @@ func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*ch
 
 // resyncs reports whether a pending dump makes stored rows void.
 func (r *tableRun) resyncs() bool {
-	return slices.ContainsFunc(r.pending, func(d delivery) bool { return !d.entry.Incremental })
+	return slices.ContainsFunc(r.pending, func(d delivery) bool { return !d.entry.Incremental && !d.again })
 }
 
 // startOver drops stored rows unread where a resync makes all of them void.

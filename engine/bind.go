@@ -15,6 +15,7 @@ type sourceFile struct {
 	index      int // in the manifest
 	key        string
 	pin        string   // that the plan saw, empty for any
+	again      bool     // of a dump that the table has: its values were judged
 	columns    []string // of the manifest
 	hasColumns bool
 }

@@ -72,7 +72,7 @@ func (b *blocks) begin(ctx context.Context) error {
 		return &fileError{f, errChangedSince}
 	}
 	size := h.Object().Size
-	if b.scan, err = scanReader(b.g.sums.begin(f, io.NewSectionReader(h, 0, size)), size); err != nil {
+	if b.scan, err = scanReader(b.g.sums.begin(io.NewSectionReader(h, 0, size)), size); err != nil {
 		return &fileError{f, err}
 	}
 	b.first, b.shape = 0, b.g.shapes.of(&f, b.scan.Header())
@@ -81,7 +81,7 @@ func (b *blocks) begin(ctx context.Context) error {
 
 // end closes the file, which was read to its end.
 func (b *blocks) end() {
-	b.g.sums.end(b.file, b.open.Object().Size)
+	b.g.sums.end(b.file, b.open.Object())
 	b.close()
 }
 

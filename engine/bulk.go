@@ -154,6 +154,7 @@ func (r *tableRun) newChange(ing *ingest) *change {
 	}
 	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
 	c.table.Content, c.echo = r.contentAfter(c.table, ing), r.echo
+	c.table.Read = r.readAfter(ing)
 	return c
 }
 
@@ -178,6 +179,7 @@ func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {
 		c.table.Quarantine = append(c.table.Quarantine, state.DumpRef{Dump: id, Ref: obj.Ref})
 		c.counts.Quarantined += int64(len(byDump[id]))
 	}
+	c.counts.Quarantined = max(c.counts.Quarantined-r.quarantinedBefore(), 0)
 	for _, p := range c.parts {
 		c.objects = append(c.objects, p.objects...)
 		c.counts.Partitions++

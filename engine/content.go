@@ -9,29 +9,37 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"reconcile/engine/dump"
+	"reconcile/internal/blob"
 	"reconcile/state"
 )
 
-// fileSums takes digests of the part files of one dump while they are read. They
-// are to tell chance, not malice: 128 bits that cost next to nothing.
+// fileSums takes digests of part files while they are read. They are to tell
+// chance, not malice: 128 bits that cost next to nothing.
 type fileSums struct {
+	tagged bool // the pins of the source are ETags, which tell the content
+	hash   *xxh3.Hasher128
+	files  map[filePlace]fileSum
+}
+
+// filePlace is where a part file stands: in which dump, and where in its manifest.
+type filePlace struct {
 	dump  int64
-	hash  *xxh3.Hasher128
-	files map[int]fileSum // by the file's place in the manifest
+	index int
 }
 
 type fileSum struct {
 	size int64
+	tag  string
 	sum  xxh3.Uint128
 }
 
-func newFileSums(dump int64) *fileSums {
-	return &fileSums{dump: dump, hash: xxh3.New128(), files: map[int]fileSum{}}
+func newFileSums(tagged bool) *fileSums {
+	return &fileSums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
 }
 
 // begin returns what a file is to be read through.
-func (s *fileSums) begin(f sourceFile, r io.Reader) io.Reader {
-	if s == nil || f.dump != s.dump {
+func (s *fileSums) begin(r io.Reader) io.Reader {
+	if s == nil {
 		return r
 	}
 	s.hash.Reset()
@@ -39,26 +47,30 @@ func (s *fileSums) begin(f sourceFile, r io.Reader) io.Reader {
 }
 
 // end notes the digest of the file that was begun last and is read to its end.
-func (s *fileSums) end(f sourceFile, size int64) {
-	if s != nil && f.dump == s.dump {
-		s.files[f.index] = fileSum{size, s.hash.Sum128()}
+func (s *fileSums) end(f sourceFile, o blob.Object) {
+	if s == nil {
+		return
 	}
+	s.files[filePlace{f.dump, f.index}] = fileSum{o.Size, tagOf(o, s.tagged), s.hash.Sum128()}
 }
 
-// content describes what the dump delivers, nil unless all of it was read.
-func (s *fileSums) content(e *dump.Entry) *state.Content {
-	if s == nil || len(s.files) == 0 || len(s.files) != len(e.Files) {
+// content describes what a dump delivers, nil unless all of it was read.
+func (s *fileSums) content(dump int64, e *dump.Entry) *state.Content {
+	if s == nil || len(e.Files) == 0 {
 		return nil
 	}
 	sizes := make([]int64, len(e.Files))
 	var sums []byte
 	for i := range sizes {
-		f := s.files[i]
+		f, ok := s.files[filePlace{dump, i}]
+		if !ok {
+			return nil
+		}
 		sizes[i] = f.size
 		sums = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(sums, f.sum.Hi), f.sum.Lo)
 	}
 	sum := xxh3.Hash128(sums).Bytes()
-	return &state.Content{Dump: s.dump, Shape: contentShape(e, sizes), Digest: sum[:]}
+	return &state.Content{Dump: dump, Shape: contentShape(e, sizes), Digest: sum[:]}
 }
 
 // contentShape is the part of a content that can be told without reading: the
@@ -86,9 +98,7 @@ func (r *tableRun) readFiles(ctx context.Context, g *ingest) error {
 		r.echo.lend(g)
 		return nil
 	}
-	if n := len(r.ids); n > 0 {
-		g.sums = newFileSums(r.ids[n-1])
-	}
+	g.sums = newFileSums(r.env.tagged)
 	return g.avroFiles(ctx, r.env.source, r.files())
 }
 
@@ -111,5 +121,5 @@ func (r *tableRun) contentAfter(t *state.Table, g *ingest) *state.Content {
 	if i < 0 {
 		return t.Content
 	}
-	return g.sums.content(r.pending[i].entry)
+	return g.sums.content(t.LastDelivery, r.pending[i].entry)
 }

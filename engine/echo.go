@@ -36,7 +36,7 @@ func (r *tableRun) echoCandidate(p *Plan, t *TablePlan) *echo {
 	c := r.keptContent(r.old.Applied)
 	// A table that does not rescue judges every dump when it comes: the first may
 	// have come before that was said.
-	if c == nil || r.failCasts || d.skipped || !d.entry.Incremental || d.dump < c.Dump {
+	if c == nil || r.failCasts || d.skipped || d.again || !d.entry.Incremental || d.dump < c.Dump {
 		return nil
 	}
 	var sizes []int64
@@ -63,12 +63,12 @@ func (r *tableRun) confirmEcho(ctx context.Context) error {
 		return nil
 	}
 	g := newIngest(r.schema, r.env.lim)
-	g.sums = newFileSums(e.dump)
+	g.sums = newFileSums(r.env.tagged)
 	if err := g.weigh(ctx, r.env.source, r.files()); err != nil {
 		return err
 	}
 	entry := r.pending[0].entry
-	if c := g.sums.content(entry); c == nil || c.Shape != e.content.Shape || !bytes.Equal(c.Digest, e.content.Digest) {
+	if c := g.sums.content(e.dump, entry); c == nil || c.Shape != e.content.Shape || !bytes.Equal(c.Digest, e.content.Digest) {
 		return nil
 	}
 	ok, err := r.quarantineAgain(ctx, e, entry, g)

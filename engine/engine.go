@@ -155,7 +155,8 @@ func (e *Engine) scratch(prefix string) (func(), error) {
 }
 
 func (e *Engine) env() *env {
-	return &env{store: e.store, source: e.source, sinks: e.sinks, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta, progress: e.opts.Progress}
+	return &env{store: e.store, source: e.source, sinks: e.sinks, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta,
+		tagged: e.tagged(), progress: e.opts.Progress}
 }
 
 // Lock takes the state for writing. The caller unlocks it.

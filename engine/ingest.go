@@ -57,7 +57,7 @@ type ingest struct {
 	lim       limits
 	failCasts bool
 	progress  func(rows, bytes int64)
-	sums      *fileSums // of the files of one dump; nil if nobody asks
+	sums      *fileSums // of the files; nil if nobody asks
 
 	mu       sync.Mutex
 	segments []*rows.Segment

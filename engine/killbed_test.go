@@ -61,6 +61,11 @@ func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
 		b.lose(filepath.Join(b.dir, c.gone))
 	}
 	b.arrive(dumps[c.before:c.after]...)
+	for _, d := range b.arrived {
+		if err := d.Complete(filepath.Join(b.dir, "dumps")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	b.hcl = c.then
 	b.new = b.wants()
 	return b

@@ -13,22 +13,23 @@ import (
 // version and partition. The rows themselves it packs; who writes them decodes
 // them. Rows without their key columns it describes for the quarantine.
 type locator struct {
-	dec   *decoder
-	whole *decoder // of rows for the quarantine; nil until there is one
-	plans plans
-	pack  rows.Pack
-	bad   []badRow
+	dec *decoder
+	// failCasts says that the table does not rescue.
+	failCasts bool
+	whole     *decoder // of rows for the quarantine; nil until there is one
+	plans     plans
+	pack      rows.Pack
+	bad       []badRow
 }
 
 func newLocator(g *ingest) *locator {
-	l := &locator{dec: newDecoder(g.schema), plans: plans{schema: g.schema, shapes: g.shapes}}
-	l.dec.failCasts = g.failCasts
-	return l
+	return &locator{dec: newDecoder(g.schema), failCasts: g.failCasts, plans: plans{schema: g.schema, shapes: g.shapes}}
 }
 
 // add reads one block.
 func (l *locator) add(p *filePlan, shape int, j *job) error {
 	list, n := p.place, j.block.Count
+	l.dec.failCasts = l.failCasts && !j.file.again
 	if l.dec.failCasts {
 		list = p.all // every value must cast
 	}

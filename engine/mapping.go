@@ -22,6 +22,8 @@ type mappingRead struct {
 	mapping *identity.Mapping
 	report  *identity.Report
 	bad     []badRow
+	sums    *fileSums
+	read    *state.ReadDump // its files; nil if there are none
 }
 
 // readHeader reads the header of a part file.
@@ -40,8 +42,8 @@ func readHeader(ctx context.Context, src *dump.Source, key string) (*avro.Header
 
 // readMapping reads the complete mapping of one dump. A file that cannot be
 // used is a *fileError.
-func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry) (*mappingRead, error) {
-	m := &mappingRead{dump: id, digest: e.Digest}
+func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, tagged bool) (*mappingRead, error) {
+	m := &mappingRead{dump: id, digest: e.Digest, sums: newFileSums(tagged)}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
 		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
@@ -50,6 +52,7 @@ func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry)
 		}
 	}
 	m.mapping, m.report = b.Build()
+	m.read = m.sums.readOf(id, e)
 	return m, nil
 }
 
@@ -59,7 +62,8 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 		return err
 	}
 	defer h.Close()
-	sc, err := scanHandle(h)
+	size := h.Object().Size
+	sc, err := scanReader(m.sums.begin(io.NewSectionReader(h, 0, size)), size)
 	if err != nil {
 		return err
 	}
@@ -76,8 +80,12 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 		}
 		var blk avro.Block
 		ok, err := sc.Next(&blk)
-		if err != nil || !ok {
+		if err != nil {
 			return err
+		}
+		if !ok {
+			m.sums.end(f, h.Object())
+			return nil
 		}
 		mf.reset()
 		if err := dec.Decode(&blk, mf.dst); err != nil {

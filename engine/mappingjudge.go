@@ -187,9 +187,19 @@ func (j *mappingJudge) count(read *mappingRead) {
 	}
 }
 
-// stay makes the mapping of the state count.
+// stay makes the mapping of the state count, as its files are now.
 func (j *mappingJudge) stay(ctx context.Context) error {
-	j.count(nil)
+	again, held, err := j.e.compareMapping(ctx, j.p, j.have)
+	if err != nil {
+		return err
+	}
+	j.count(again)
+	if held != nil {
+		j.bad = append(j.bad, *held)
+	}
+	if again != nil {
+		return nil
+	}
 	m, err := loadMapping(ctx, j.e.store, j.have.Ref)
 	if err != nil {
 		return err

@@ -45,6 +45,8 @@ type DumpStep struct {
 	Bytes  int64 `json:"bytes"`
 	Resync bool  `json:"resync,omitempty"`
 	Void   bool  `json:"void,omitempty"` // a later resync makes it void: not read
+	// Again says that the table has it, and that a file of it has grown since.
+	Again bool `json:"again,omitempty"`
 }
 
 // TablePlan is what a plan does to one table.
@@ -74,8 +76,10 @@ type TablePlan struct {
 	old        *state.Table
 	parts      []*state.Partition
 	pending    []delivery
-	all        []delivery     // every delivery in the source, for a rebuild
-	bad        map[int64]Hold // deliveries that cannot be taken, void ones too
+	all        []delivery       // every delivery in the source, for a rebuild
+	bad        map[int64]Hold   // deliveries that cannot be taken, void ones too
+	compared   map[int64]bool   // dumps of which the state is to go on knowing what was read
+	renewed    []state.ReadDump // the same content under another ETag
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
@@ -141,11 +145,14 @@ type Plan struct {
 	listing    *dump.Listing
 	newMapping *mappingRead // nil: as it is
 	noMapping  bool         // the mapping is withdrawn and there is no other
-	mapping    *identity.Mapping
-	closure    *identity.Closure
-	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
-	closures   map[string]*identity.Closure
-	diags      hcl.Diagnostics
+	// sameMapping is that of the state, where its files have other ETags now; nil
+	// without such.
+	sameMapping *state.Mapping
+	mapping     *identity.Mapping
+	closure     *identity.Closure
+	standing    *state.Mapping // what tables will stand at; its Ref is set by apply when new
+	closures    map[string]*identity.Closure
+	diags       hcl.Diagnostics
 	// acceptedMappings are those that -accept lets through.
 	acceptedMappings []mappingEntry
 	// manifestsKept says that a commit of this plan has stored the listing, and
@@ -319,11 +326,10 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		p.Holds = append(p.Holds, j.tripped[n-1].hold)
 	}
 	if j.counts != nil {
-		p.mapping, p.newMapping, p.standing = j.counts.mapping, j.counts.read, p.snap.Mapping
-	}
-	if read := p.newMapping; read != nil {
-		p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
-			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
+		p.mapping, p.standing = j.counts.mapping, p.snap.Mapping
+		if j.counts.read != nil {
+			p.takeMapping(j.counts.read)
+		}
 	}
 	p.noMapping = p.standing == nil && p.snap.Mapping != nil
 	return e.describeMapping(ctx, p)
@@ -333,7 +339,14 @@ func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*
 	if en.Problem != "" {
 		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
 	}
-	return readMapping(ctx, e.source, id, en)
+	return readMapping(ctx, e.source, id, en, e.tagged())
+}
+
+// takeMapping has the tables follow a mapping. Its objects are written by apply.
+func (p *Plan) takeMapping(read *mappingRead) {
+	p.newMapping, p.mapping = read, read.mapping
+	p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
+		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read}
 }
 
 func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {

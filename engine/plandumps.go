@@ -57,6 +57,9 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 		}
 	}
 	t.bad = bad
+	if err := e.compareRead(ctx, p, t, resync, sizes); err != nil {
+		return err
+	}
 	t.takeDumps(p, applied, sizes, resync)
 	return nil
 }
@@ -93,18 +96,18 @@ func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]boo
 func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, resync int64) {
 	held := false
 	for i, d := range t.all {
-		if h, ok := t.bad[d.dump]; ok && d.dump > resync {
+		if h, ok := t.bad[d.dump]; ok && (applied[i] || d.dump > resync) {
 			p.Holds = append(p.Holds, h)
 			held = true
 		}
 		if held {
 			break
 		}
-		if applied[i] {
+		if applied[i] && !d.again {
 			continue
 		}
 		t.pending = append(t.pending, d)
-		step := DumpStep{Dump: d.dump, Resync: !d.entry.Incremental, Void: d.dump < resync}
+		step := DumpStep{Dump: d.dump, Resync: !d.entry.Incremental && !d.again, Void: d.dump < resync, Again: d.again}
 		if !step.Void {
 			step.Files, step.Bytes = len(d.entry.Files), sizes[d.dump]
 		}

@@ -104,6 +104,17 @@ func (h *harness) arrive(dumps ...*model.Dump) {
 	}
 }
 
+// grow goes on with the files that are not complete. It must come before every
+// apply: what is compared is what was applied last.
+func (h *harness) grow(r *rand.Rand) bool {
+	h.t.Helper()
+	found, err := model.Grow(h.arrived, r, filepath.Join(h.dir, "dumps"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return found
+}
+
 // apply is what the command does: lock, recover, plan, apply.
 func (h *harness) apply() (*Result, error) {
 	ctx := context.Background()
@@ -535,6 +546,9 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	if seed%5 == 2 {
 		opt.Shrinks, guardFrom = 0.4, 1+int(seed/5)%8
 	}
+	if seed%5 >= 3 {
+		opt.Growing = 0.25
+	}
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
 	if remote != nil {
@@ -553,6 +567,7 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 		h.tuning = tiny(r)
 		h.tuning.GuardFrom = guardFrom
 		h.exact = r.Intn(5) == 0 && opt.Faults == 0
+		h.grow(r)
 		h.arrive(order[:n]...)
 		order = order[n:]
 		if guardFrom > 0 && r.Intn(4) == 0 {
@@ -572,10 +587,17 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	}
 	if healed {
 		h.unchecked = slices.ContainsFunc(h.arrived, unclear) && h.unchecked
+		h.grow(r)
 		h.must()
 	}
 	for range r.Intn(3) {
 		h.hcl = randomConfig(r)
+		h.tuning = tiny(r)
+		h.tuning.GuardFrom = guardFrom
+		h.grow(r)
+		h.must()
+	}
+	for h.grow(r) {
 		h.tuning = tiny(r)
 		h.tuning.GuardFrom = guardFrom
 		h.must()

@@ -166,7 +166,7 @@ func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, b
 func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 	r.asNew = true
 	old := *r.old
-	old.Applied, old.Quarantine, old.Users, old.UserRuns = nil, nil, state.Ref{}, nil
+	old.Applied, old.Quarantine, old.Users, old.UserRuns, old.Read = nil, nil, state.Ref{}, nil, nil
 	lost := false
 	for _, a := range r.old.Applied {
 		i := t.deliveryOf(a.Dump)

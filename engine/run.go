@@ -20,6 +20,7 @@ type env struct {
 	lim      limits
 	program  string
 	noDelta  bool
+	tagged   bool // the source has ETags
 	progress func(table string, rows, bytes int64)
 }
 
@@ -28,6 +29,8 @@ type delivery struct {
 	dump    int64
 	entry   *dump.Entry
 	skipped bool
+	// again says that the table has the dump, and that a file of it has grown since.
+	again bool
 	// pins are those of its files, by key, as the plan saw them; nil if it did not look.
 	pins map[string]string
 }
@@ -60,6 +63,8 @@ type tableRun struct {
 	failCasts bool
 	// asNew says that the table's stored rows are not to be used.
 	asNew bool
+	// compared are the dumps of which the state goes on knowing what was read.
+	compared map[int64]bool
 	// echo is what the only pending dump is, nil if it may be anything.
 	echo *echo
 	// badHeader is a file whose header cannot be read.
@@ -134,7 +139,7 @@ func (r *tableRun) files() []sourceFile {
 		}
 		for i, f := range d.entry.Files {
 			out = append(out, sourceFile{dump: d.dump, rank: r.rank[d.dump], index: i, key: f.Key,
-				pin: d.pins[f.Key], columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
+				pin: d.pins[f.Key], again: d.again, columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
 		}
 	}
 	return out
@@ -182,8 +187,9 @@ func (r *tableRun) newTable() *state.Table {
 		t.Applied = slices.Clone(r.old.Applied)
 		t.Generation, t.NextOrdinal = r.old.Generation, r.old.NextOrdinal
 		t.Index, t.Users, t.UserRuns = slices.Clone(r.old.Index), r.old.Users, slices.Clone(r.old.UserRuns)
+		t.Read = r.old.Read
 		for _, q := range r.old.Quarantine {
-			if r.live(q.Dump) {
+			if r.live(q.Dump) && !r.takes(q.Dump) {
 				t.Quarantine = append(t.Quarantine, q)
 			}
 		}
@@ -202,6 +208,11 @@ func (r *tableRun) newTable() *state.Table {
 	t.Content = r.keptContent(t.Applied)
 	t.Rules = r.rules()
 	return t
+}
+
+// takes reports whether a dump is among the pending ones.
+func (r *tableRun) takes(id int64) bool {
+	return slices.ContainsFunc(r.pending, func(d delivery) bool { return d.dump == id })
 }
 
 // canon is the mapping that the table will stand at.

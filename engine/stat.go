@@ -35,14 +35,23 @@ type seenFiles struct {
 // not show is asked for by itself, as files may come later than their manifest.
 func (e *Engine) lookAt(ctx context.Context, p *Plan, list []delivery) error {
 	s := &p.seen
-	if s.files == nil {
-		s.files, s.listed = map[string]seenFile{}, map[string]bool{}
-	}
-	if e.cfg.Source.S3 != nil {
+	s.begin()
+	if e.tagged() {
 		if err := e.listDumps(ctx, s, list); err != nil {
 			return err
 		}
 	}
+	return e.statFiles(ctx, s, list)
+}
+
+func (s *seenFiles) begin() {
+	if s.files == nil {
+		s.files, s.listed = map[string]seenFile{}, map[string]bool{}
+	}
+}
+
+// statFiles asks for the files of deliveries that were not seen yet.
+func (e *Engine) statFiles(ctx context.Context, s *seenFiles, list []delivery) error {
 	g := errgroup.Group{}
 	g.SetLimit(statsAtOnce)
 	asked := map[string]bool{}

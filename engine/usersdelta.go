@@ -33,7 +33,7 @@ type usersDelta struct {
 // usersDelta brings the users table to its new state. Its cost is that of the
 // published file, not of merging all users.
 func (r *tableRun) usersDelta(ctx context.Context) (_ *change, err error) {
-	if r.keptAgain() {
+	if r.keptAgain() || r.takesAgain() {
 		return nil, errTooLarge
 	}
 	file, err := r.openUsersFile(ctx)

@@ -1,5 +1,10 @@
 package state
 
+import (
+	"bytes"
+	"slices"
+)
+
 // The records of the state. They are stored as CBOR with the integer keys of
 // their tags: a field may be added, never renumbered.
 
@@ -87,6 +92,9 @@ type Table struct {
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
 	Content        *Content    `cbor:"26,keyasint,omitempty"` // of the greatest dump; nil if that is not known
+	// Read is what was read of the dumps that the table applied last: the next plan
+	// looks whether their files are the same still.
+	Read []ReadDump `cbor:"30,keyasint,omitempty"`
 	// Rules numbers the rules for names, ids and times that its oldest live rows
 	// were written by; 0 are those of states without the number.
 	Rules int `cbor:"53,keyasint,omitempty"`
@@ -107,6 +115,25 @@ type Content struct {
 	Dump   int64  `cbor:"1,keyasint"`
 	Shape  uint64 `cbor:"2,keyasint"` // hash of what is known without reading: columns and sizes of the files
 	Digest []byte `cbor:"3,keyasint"` // of the files, in their order
+}
+
+// ReadDump is what was read of a dump: its part files, in the order in which the
+// manifest lists them for the table.
+type ReadDump struct {
+	Dump  int64      `cbor:"1,keyasint"`
+	Files []ReadFile `cbor:"2,keyasint,omitempty"`
+}
+
+// ReadFile is a part file as it was when it was read.
+type ReadFile struct {
+	Size int64  `cbor:"1,keyasint"`
+	Tag  string `cbor:"2,keyasint,omitempty"` // its ETag on S3
+	Sum  []byte `cbor:"3,keyasint,omitempty"` // 128 bits of XXH3
+}
+
+// SameContent reports whether r and o are of the same bytes.
+func (r *ReadDump) SameContent(o *ReadDump) bool {
+	return slices.EqualFunc(r.Files, o.Files, func(a, b ReadFile) bool { return a.Size == b.Size && bytes.Equal(a.Sum, b.Sum) })
 }
 
 // DumpRef is an object that belongs to one dump of a table.
@@ -183,6 +210,8 @@ type Mapping struct {
 	// cycles that were found.
 	Quarantine Ref      `cbor:"4,keyasint,omitempty"`
 	Warnings   []string `cbor:"5,keyasint,omitempty"`
+	// Read are its part files as they were read, nil if that is not known.
+	Read *ReadDump `cbor:"10,keyasint,omitempty"`
 	// Rules numbers the rules that it was read by, as those of a table.
 	Rules int `cbor:"53,keyasint,omitempty"`
 }

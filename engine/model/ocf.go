@@ -18,13 +18,7 @@ import (
 // encode returns the file as an Avro object container, the same bytes each
 // time. It writes rows that do not fit their schema as an error.
 func (f *File) encode() ([]byte, error) {
-	codec, per := f.Codec, f.BlockRows
-	if codec == "" {
-		codec = "null"
-	}
-	if per == 0 {
-		per = 16
-	}
+	codec := cmp.Or(f.Codec, "null")
 	fields := []any{}
 	for _, fd := range f.Fields {
 		fields = append(fields, map[string]any{"name": fd.Name, "type": fd.Type})
@@ -33,11 +27,15 @@ func (f *File) encode() ([]byte, error) {
 	sync := md5.Sum([]byte(cmp.Or(f.Same, f.Key)))
 
 	out := []byte("Obj\x01")
+	if f.Draft {
+		sync[0] ^= 0xff
+		out = appendText(appendText(appendLong(out, 1), "model.draft"), "")
+	}
 	out = appendLong(out, 2)
 	out = appendText(appendText(out, "avro.codec"), codec)
 	out = appendText(appendText(out, "avro.schema"), schema)
 	out = append(appendLong(out, 0), sync[:]...)
-	for rows := range slices.Chunk(f.Rows, per) {
+	for rows := range slices.Chunk(f.Present(), f.blocks()) {
 		var block []byte
 		for _, row := range rows {
 			for i, fd := range f.Fields {

@@ -5,6 +5,7 @@ import (
 	"math/rand"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // GenOptions steers Random. The zero value gives small worlds with everything
@@ -20,6 +21,9 @@ type GenOptions struct {
 	// Echoes is the probability that a dump delivers of a table what was delivered
 	// of it last, as a whole and unchanged, or nearly so.
 	Echoes float64
+	// Growing is the probability that a file is not complete when its manifest
+	// arrives; Grow goes on with it.
+	Growing float64
 	// KeepMappings withdraws no mapping entries, so that no guard trips
 	// whatever dumps have arrived.
 	KeepMappings bool
@@ -167,9 +171,26 @@ func (g *gen) deliver() {
 	if !g.chance(0.25) {
 		g.dump.Entries = append(g.dump.Entries, g.mapping())
 	}
+	g.beginFiles()
 	g.r.Shuffle(len(g.dump.Entries), func(i, j int) {
 		g.dump.Entries[i], g.dump.Entries[j] = g.dump.Entries[j], g.dump.Entries[i]
 	})
+}
+
+// beginFiles leaves some of the dump's own files incomplete.
+func (g *gen) beginFiles() {
+	if g.opt.Growing == 0 {
+		return
+	}
+	own := fmt.Sprintf("sync_%d/", g.dump.ID)
+	for _, e := range g.dump.Entries {
+		for _, f := range e.Files {
+			if strings.HasPrefix(f.Key, own) && g.chance(g.opt.Growing) {
+				f.begin(g.r)
+				f.Draft = g.chance(0.2)
+			}
+		}
+	}
 }
 
 // entries lists what the dump says of a table: usually in one entry.

@@ -54,7 +54,7 @@ func read(d *Dump, table string, keys []string, s Settings) []record {
 	file := 0
 	for _, e := range d.entries(table) {
 		for _, f := range e.Files {
-			for i := range f.Rows {
+			for i := range f.Present() {
 				r := record{dump: d.ID, file: file, row: i, fileKey: f.Key}
 				r.vals, r.rescue = map[string]*string{}, map[string]map[string]string{}
 				for name, family := range families(f, e.Columns, keys, s) {

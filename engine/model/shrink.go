@@ -122,6 +122,7 @@ func cutRow(w *World, i int) bool {
 	for _, f := range w.files() {
 		if i < len(f.Rows) {
 			f.Rows = slices.Delete(f.Rows, i, i+1)
+			f.Rest = min(f.Rest, len(f.Rows))
 			return true
 		}
 		i -= len(f.Rows)

@@ -36,6 +36,11 @@ type File struct {
 	Codec  string // null, deflate, snappy or zstandard; empty is null
 	// BlockRows is the number of rows of an Avro block; 0 means 16.
 	BlockRows int
+	// Rest is how many of the last rows are not there yet. It is a matter of whole
+	// blocks, so that what is there is the beginning of the file.
+	Rest int
+	// Draft says that another file is there still, with the same rows.
+	Draft bool
 	// Same is the key of a file whose bytes these are, too, if the rest is equal;
 	// of other files all bytes differ.
 	Same string
@@ -141,7 +146,7 @@ func (w *World) String() string {
 }
 
 func (f *File) format(b *strings.Builder) {
-	fmt.Fprintf(b, "    %s fault=%d codec=%s\n", f.Key, f.Fault, f.Codec)
+	fmt.Fprintf(b, "    %s fault=%d codec=%s rest=%d draft=%t\n", f.Key, f.Fault, f.Codec, f.Rest, f.Draft)
 	for i, fd := range f.Fields {
 		fmt.Fprintf(b, "      field %d %q %s\n", i, fd.Name, schemaText(fd.Type))
 	}

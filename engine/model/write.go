@@ -107,7 +107,7 @@ func (f *File) spoil(data []byte) []byte {
 		return data[:len(data)-17] // in the data of the last block
 	case f.Fault == Truncated:
 		return data[:len(data)-8] // in a sync marker
-	case f.Fault == Damaged && len(f.Rows) == 0:
+	case f.Fault == Damaged && len(f.Present()) == 0:
 		data[0] ^= 0xff // the magic bytes
 	case f.Fault == Damaged && f.Codec == "snappy" && odd:
 		data[len(data)-17] ^= 0xff // the checksum of the last block

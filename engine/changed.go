@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/zeebo/xxh3"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/dump"
+	"reconcile/internal/blob"
+	"reconcile/state"
+)
+
+// fileChange is what became of a part file since it was read.
+type fileChange int
+
+const (
+	unchanged fileChange = iota
+	rewritten            // the same bytes under another ETag
+	grown                // what was read is its beginning
+	replaced             // another file
+)
+
+// compareRead compares the files of the dumps that the table applied last with what
+// was read of them. A dump with a file that has grown is taken again, so that its
+// new rows come in by their versions. A file that is another one has the table
+// rebuilt. While one cannot be read as a whole, or the rebuild cannot be made, the
+// table is held from its dump on. What a resync makes void is not looked at, nor
+// anything where all is read anyway.
+func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync int64, sizes map[int64]int64) error {
+	if t.old == nil {
+		return nil
+	}
+	t.compared = map[int64]bool{}
+	var list []readDelivery
+	for _, was := range t.old.Read {
+		d := t.stillListed(was)
+		if d == nil {
+			continue
+		}
+		t.compared[was.Dump] = true // also where a resync turns out to be bad, or the table is held below
+		if was.Dump >= resync && t.Change.Class != ClassRebuild {
+			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
+		}
+	}
+	if err := e.lookAgain(ctx, p, list); err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	var others []otherFile
+	for _, rd := range list {
+		c, files, h, err := e.changeOf(ctx, p, t, rd)
+		if err != nil {
+			return fmt.Errorf("table %s, dump %d: %w", t.Name, rd.dump, err)
+		}
+		if c == grown && h == nil {
+			if h, sizes[rd.dump], err = e.checkGrown(ctx, p, t, rd.delivery); err != nil {
+				return err
+			}
+		}
+		if h != nil {
+			t.bad[rd.dump] = *h // what is above waits
+			return nil
+		}
+		t.compared[rd.dump] = c > rewritten
+		others = append(others, files...)
+	}
+	return e.checkReplaced(ctx, p, t, others)
+}
+
+// checkGrown has a dump read again, of which a file has grown, or returns why that
+// cannot be.
+func (e *Engine) checkGrown(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
+	h, size, err := e.checkFiles(ctx, p, t, d)
+	if h != nil {
+		h.Reason = fmt.Sprintf("%s; another file of the dump has grown since it was read, and only all of them together tell which rows are new: "+
+			"the table keeps what it has, and later dumps wait; put the file back, or leave the dump out by skip_dump", h.Reason)
+	}
+	d.again = h == nil && err == nil
+	return h, size, err
+}
+
+// readDelivery is a dump whose files are compared: as it is listed, what was read
+// of them, and those that are there now, by key.
+type readDelivery struct {
+	*delivery
+	was state.ReadDump
+	now map[string]blob.Object
+}
+
+// stillListed returns the delivery that a record is about, nil if the source does
+// not list the same files any more.
+func (t *TablePlan) stillListed(was state.ReadDump) *delivery {
+	i := t.deliveryOf(was.Dump)
+	if i < 0 {
+		return nil
+	}
+	d := &t.all[i]
+	same := slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool {
+		return a.Dump == was.Dump && !a.Lost && a.Digest == d.entry.Digest
+	})
+	if !same || d.entry.Problem != "" || len(d.entry.Files) != len(was.Files) {
+		return nil
+	}
+	return d
+}
+
+// lookAgain finds out which files of applied dumps are there, and as what. On S3 the
+// listing of a dump's folder answers for what lies in it: what is gone is not asked
+// for.
+func (e *Engine) lookAgain(ctx context.Context, p *Plan, list []readDelivery) error {
+	var todo []delivery
+	for _, rd := range list {
+		todo = append(todo, *rd.delivery)
+	}
+	p.seen.begin()
+	if e.tagged() {
+		if err := e.listDumps(ctx, &p.seen, todo); err != nil {
+			return err
+		}
+		for i := range todo {
+			todo[i] = todo[i].beside(fmt.Sprintf("sync_%d", todo[i].dump))
+		}
+	}
+	if err := e.statFiles(ctx, &p.seen, todo); err != nil {
+		return err
+	}
+	for _, rd := range list {
+		for _, f := range rd.entry.Files {
+			seen, ok := p.seen.files[f.Key]
+			switch {
+			case !ok || errors.Is(seen.err, fs.ErrNotExist):
+			case dump.Unavailable(seen.err) || ctx.Err() != nil:
+				return errors.Join(ctx.Err(), seen.err)
+			default:
+				rd.now[f.Key] = seen.obj
+			}
+		}
+	}
+	return nil
+}
+
+// beside is the delivery without the files that lie in a folder.
+func (d delivery) beside(folder string) delivery {
+	en := *d.entry
+	en.Files = slices.DeleteFunc(slices.Clone(en.Files), func(f dump.File) bool { return strings.HasPrefix(f.Key, folder+"/") })
+	d.entry = &en
+	return d
+}
+
+// otherFile is a file that is not the one that was read.
+type otherFile struct {
+	dump int64
+	text string // says so
+}
+
+// changeOf says what became of a dump's files: the most that any of them did and
+// which are others now, or why one of them cannot be read as a whole. A file that is
+// gone is as it was.
+func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, others []otherFile, _ *Hold, _ error) {
+	renewed := state.ReadDump{Dump: rd.dump, Files: slices.Clone(rd.was.Files)}
+	for i, f := range rd.entry.Files {
+		was := &renewed.Files[i]
+		now, there := rd.now[f.Key]
+		if !there || sameFile(*was, now, e.tagged()) {
+			continue
+		}
+		c, err := e.changeOfFile(ctx, p, t, rd.dump, *was, now)
+		if dump.Unavailable(err) {
+			return 0, nil, nil, err
+		}
+		if err != nil {
+			return 0, nil, &Hold{Table: t.Name, Dump: rd.dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
+		}
+		if c == replaced {
+			others = append(others, otherFile{rd.dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.dump, now.Size, was.Size)})
+		}
+		was.Tag = tagOf(now, e.tagged())
+		most = max(most, c)
+	}
+	if most == rewritten {
+		t.renewed = append(t.renewed, renewed)
+	}
+	return most, others, nil, nil
+}
+
+// sameFile reports whether a file looks as it did when it was read.
+func sameFile(was state.ReadFile, now blob.Object, tagged bool) bool {
+	return now.Size == was.Size && (!tagged || was.Tag == "" || was.Tag == now.Pin)
+}
+
+// changedReason says why a file that is not the one that was read holds its table.
+func changedReason(was, now int64, err error) string {
+	return fmt.Sprintf("it is not the file that was read, which had %d bytes: it has %d now, and cannot be read as a whole: %v; "+
+		"the table keeps what it has, and later dumps wait until the file is complete; to go on without it, remove the file, or leave the dump out by skip_dump", was, now, err)
+}
+
+// changeOfFile reads a file that is not as it was. It fails if the file cannot be
+// read to its end.
+func (e *Engine) changeOfFile(ctx context.Context, p *Plan, t *TablePlan, id int64, was state.ReadFile, now blob.Object) (fileChange, error) {
+	for _, h := range p.snap.Holds {
+		if h.Table == t.Name && h.Dump == id && h.File == now.Key && t.stillBad(h.Pin, now.Pin) {
+			return 0, errors.New(h.Reason)
+		}
+	}
+	begins, err := beginsWith(ctx, e.source, now, was)
+	switch {
+	case err != nil:
+		return 0, err
+	case begins && now.Size == was.Size:
+		return rewritten, nil
+	case begins:
+		return grown, nil
+	}
+	return replaced, nil
+}
+
+// beginsWith reads a file to its end, without decoding it, and reports whether it
+// begins with what was read.
+func beginsWith(ctx context.Context, src *dump.Source, now blob.Object, was state.ReadFile) (_ bool, err error) {
+	h, err := src.Open(ctx, now.Key)
+	if err != nil {
+		return false, err
+	}
+	defer h.Close()
+	if h.Object().Pin != now.Pin {
+		return false, errChangedSince
+	}
+	sum := &prefixSum{hash: xxh3.New128(), left: was.Size}
+	sc, err := scanReader(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size)
+	var b avro.Block
+	for ok := true; ok && err == nil; {
+		if err = ctx.Err(); err == nil {
+			ok, err = sc.Next(&b)
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	got := sum.hash.Sum128().Bytes()
+	return sum.left == 0 && bytes.Equal(got[:], was.Sum), nil
+}
+
+// prefixSum takes the digest of the first bytes that are written to it.
+type prefixSum struct {
+	hash *xxh3.Hasher128
+	left int64
+}
+
+func (p *prefixSum) Write(b []byte) (int, error) {
+	n := min(p.left, int64(len(b)))
+	p.left -= n
+	if _, err := p.hash.Write(b[:n]); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// checkReplaced plans the rebuild that other files ask for. If it would lose rows
+// and nobody accepted that, the table is held from the first of their dumps on.
+func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, others []otherFile) error {
+	if len(others) == 0 {
+		return nil
+	}
+	missing, err := e.missingOf(ctx, p, t)
+	if err != nil {
+		return err
+	}
+	var texts []string
+	for _, o := range others {
+		texts = append(texts, o.text)
+	}
+	if len(missing) > 0 && !e.acceptsLoss(t.Name) {
+		first := others[0].dump
+		t.bad[first] = Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
+			"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; -accept-loss=%s rebuilds it without the rows of what is missing",
+			strings.Join(texts, "; "), strings.Join(missing, ", "), t.Name)}
+		return nil
+	}
+	for _, text := range texts {
+		t.Change.add(ClassRebuild, "%s", text)
+	}
+	for i := range t.all {
+		t.all[i].again = false // all are
+	}
+	return nil
+}
+
+// missingOf names what a rebuild of the table would need and cannot read.
+func (e *Engine) missingOf(ctx context.Context, p *Plan, t *TablePlan) (missing []string, _ error) {
+	floor := t.rebuildFloor(e, p)
+	for _, a := range t.old.Applied {
+		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
+			continue
+		}
+		h, _, err := e.checkRebuild(ctx, p, t, a.Dump)
+		switch {
+		case err != nil:
+			return nil, err
+		case h == nil:
+		case h.Reason == "":
+			missing = append(missing, fmt.Sprintf("dump %d, which is gone from the source", a.Dump))
+		default:
+			missing = append(missing, fmt.Sprintf("dump %d (%s)", a.Dump, strings.TrimPrefix(h.File+": "+h.Reason, ": ")))
+		}
+	}
+	return missing, nil
+}
