@@ -158,7 +158,7 @@ func (a *bed) held(res *Result, want ...string) {
 // below the folder.
 func (a *bed) got(folder, columns string) []string {
 	a.t.Helper()
-	dir := filepath.Join(a.dir, "lake", folder)
+	dir := filepath.Join(a.lake(), folder)
 	out := []string{}
 	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".parquet") {
@@ -232,7 +232,7 @@ func diffLines(want, got []string) string {
 func (a *bed) columns(folder string) string {
 	a.t.Helper()
 	var names []string
-	_ = filepath.WalkDir(filepath.Join(a.dir, "lake", folder), func(p string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(filepath.Join(a.lake(), folder), func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && strings.HasSuffix(p, ".parquet") {
 			names, _ = a.rowsOf(p)
 			return fs.SkipAll

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/dump"
 	"reconcile/state"
 )
 
@@ -126,14 +127,36 @@ func (t *TablePlan) finder() func(dump int64) int {
 // checkRebuild returns why an applied dump cannot be read again, nil if it seems
 // that it can, and the bytes of its files. A hold without a reason is a dump that
 // is gone.
-func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, dump int64) (*Hold, int64, error) {
-	if i := t.deliveryOf(dump); i >= 0 {
-		return e.checkFiles(ctx, p, t, &t.all[i])
+func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int64) (*Hold, int64, error) {
+	if i := t.deliveryOf(id); i >= 0 {
+		h, size, err := e.checkFiles(ctx, p, t, &t.all[i])
+		if h == nil && err == nil && e.acceptsLoss(t.Name) {
+			h, err = e.checkGiven(ctx, t, &t.all[i])
+		}
+		return h, size, err
 	}
-	if slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == "" && h.Dump == dump }) {
-		return &Hold{Table: t.Name, Dump: dump, Reason: "the dump is held"}, 0, nil
+	if slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == "" && h.Dump == id }) {
+		return &Hold{Table: t.Name, Dump: id, Reason: "the dump is held"}, 0, nil
 	}
 	return &Hold{}, 0, nil
+}
+
+// checkGiven returns why a delivery cannot be read whose files are there: a store
+// may refuse them, and says so when they are asked for.
+func (e *Engine) checkGiven(ctx context.Context, t *TablePlan, d *delivery) (*Hold, error) {
+	for _, f := range d.entry.Files {
+		h, err := e.source.Open(ctx, f.Key)
+		switch {
+		case err == nil:
+			err = h.Close()
+		case !dump.Unavailable(err):
+			return &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
+		}
+	}
+	return nil, nil
 }
 
 // waitingRebuild says of a hold that a rebuild waits for it.

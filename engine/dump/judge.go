@@ -17,12 +17,14 @@ type candidate struct {
 	stamp   string // by which it is known again, empty if by nothing
 	hasID   bool
 	reason  string // why it is held, empty if usable
+	refused error  // why the store does not give it out, nil if it does
 	hint    string
 	notices []string
 }
 
 const (
 	hintCopy = "if it is still being copied, it heals by itself; else deliver it again"
+	hintGive = "let it be read, or leave it out with the manifests pattern of the source"
 	hintMend = "correct the manifest, or leave it out with the manifests pattern of the source"
 	hintTwin = "remove the wrong one, or leave it out with the manifests pattern of the source"
 )
@@ -41,7 +43,10 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 	c.dump.Object = o
 	if err != nil {
 		c.reason = fmt.Sprintf("it cannot be read: %v", err)
-		if !errors.Is(err, blob.ErrTooLarge) {
+		switch {
+		case Refused(err):
+			c.refused, c.hint = err, hintGive
+		case !errors.Is(err, blob.ErrTooLarge):
 			c.hint = hintCopy
 		}
 		return c, nil

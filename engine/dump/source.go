@@ -126,24 +126,36 @@ func (p Problem) String() string {
 }
 
 // Unavailable reports whether an error says nothing of what the source holds:
-// that it cannot be reached or may not be read, or that the context ended.
-// Nothing may be concluded from it, so that nothing is held either: it stops
+// that it cannot be reached, that who asks is not known there, or that the context
+// ended. Nothing may be concluded from it, so that nothing is held either: it stops
 // the run.
 func Unavailable(err error) bool {
 	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict):
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict), Refused(err):
 		return false
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return true
 	}
-	// A store behind a network has tried again before it gives up.
-	var remote interface{ Retried() bool }
-	return blob.Transient(err) || errors.As(err, &remote) && remote.Retried()
+	return blob.Transient(err) || remote(err)
+}
+
+// Refused reports whether a store does not give out one object, which holds what
+// needs it and nothing else. In a folder that is a permission; what a store behind a
+// network denies without saying ErrRefused is about who asks.
+func Refused(err error) bool {
+	return errors.Is(err, blob.ErrRefused) || errors.Is(err, fs.ErrPermission) && !remote(err)
+}
+
+// remote reports whether an error comes from a store behind a network, which has
+// tried again before it gave up.
+func remote(err error) bool {
+	var r interface{ Retried() bool }
+	return errors.As(err, &r) && r.Retried()
 }
 
 // List reads all manifests. A source without a folder for them is an error, an
 // empty folder a notice, a manifest that cannot be used a problem. A source that
-// is Unavailable is an error.
+// is Unavailable is an error, and so is one that denies all manifests.
 func (s *Source) List(ctx context.Context) (*Listing, error) { return s.ListKnown(ctx, nil) }
 
 // readsAtOnce hides the latency of a store behind a network.
@@ -188,6 +200,9 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 	if err := g.Wait(); err != nil {
 		return nil, cmp.Or(ctx.Err(), err)
 	}
+	if err := deniedAll(found); err != nil {
+		return nil, fmt.Errorf("no manifest in %s may be read: %w", s.place(""), err)
+	}
 	for i, c := range found {
 		if c.reason == "" && c.stamp != "" {
 			l.kept = append(l.kept, c)
@@ -196,6 +211,21 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 	}
 	l.judge(found)
 	return l, nil
+}
+
+// deniedAll returns why none of the manifests may be read, nil if that is not so.
+// One that was read once is proof enough that the source can be.
+func deniedAll(found []candidate) error {
+	var first error
+	for _, c := range found {
+		switch {
+		case c.refused == nil:
+			return nil
+		case first == nil && errors.Is(c.refused, fs.ErrPermission):
+			first = c.refused
+		}
+	}
+	return first
 }
 
 // place names a manifest, or their folder, for messages.

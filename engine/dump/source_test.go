@@ -298,8 +298,8 @@ func TestUnavailable(t *testing.T) {
 		err   error
 		stops bool
 	}{
-		{syscall.EIO, true}, {syscall.ECONNREFUSED, true}, {fs.ErrPermission, true}, {syscall.EACCES, true},
-		{context.DeadlineExceeded, true}, {context.Canceled, true}, {remote{}, true}, {remote{fs.ErrPermission}, true},
+		{syscall.EIO, true}, {syscall.ECONNREFUSED, true}, {fs.ErrPermission, false}, {syscall.EACCES, false},
+		{blob.ErrRefused, false}, {remote{blob.ErrRefused}, false}, {context.DeadlineExceeded, true}, {context.Canceled, true}, {remote{}, true}, {remote{fs.ErrPermission}, true},
 		{remote{fs.ErrNotExist}, false}, {remote{blob.ErrConflict}, false}, {fs.ErrNotExist, false}, {blob.ErrConflict, false},
 		{blob.ErrTooLarge, false}, {syscall.ELOOP, false}, {errors.New("not a regular file"), false},
 	} {
@@ -315,6 +315,31 @@ func TestUnavailable(t *testing.T) {
 		case !slices.Equal(ids(l), []int64{2}) || len(l.Problems) != 1:
 			t.Errorf("%v: dumps %d, problems %v", c.err, ids(l), l.Problems)
 		}
+	}
+}
+
+// TestDeniedManifests: where no manifest may be read, it is not the manifests that
+// are to blame. One that was read, now or before, is proof that they can be.
+func TestDeniedManifests(t *testing.T) {
+	store, _ := source(t, map[string]string{"1.json": manifest(1, "a")})
+	open := func(err error) *dump.Source {
+		return dump.Open(&broken{store, "manifests/1.json", err}, dump.Options{Retry: blob.Retry{Wait: time.Microsecond}})
+	}
+	if l, err := open(syscall.EACCES).List(ctx); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), store.Root()) {
+		t.Errorf("listed %+v, %v", l, err)
+	}
+	if l, err := open(blob.ErrRefused).List(ctx); err != nil || len(l.Problems) != 1 || !strings.Contains(l.Problems[0].String(), "manifests/1.json") {
+		t.Errorf("archived: listed %+v, %v", l, err)
+	}
+	both, _ := source(t, map[string]string{"1.json": manifest(1, "a"), "2.json": manifest(2, "a")})
+	second := &broken{both, "manifests/2.json", syscall.EACCES}
+	var known []byte
+	for _, store := range []blob.Store{second, &broken{second, "manifests/1.json", syscall.EACCES}} {
+		l, err := dump.Open(store, dump.Options{}).ListKnown(ctx, known)
+		if err != nil || !slices.Equal(ids(l), []int64{1}) || len(l.Problems) != 1 {
+			t.Fatalf("one may be read, or was: %+v, %v", l, err)
+		}
+		known = l.Known()
 	}
 }
 

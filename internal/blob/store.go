@@ -98,6 +98,11 @@ var ErrOutside = errors.New("a symbolic link that leads out of the folder and is
 // all a conditional write where the server ignores the condition.
 var ErrUnsupported = errors.New("the store cannot do that")
 
+// ErrRefused reports an object that a store has, or may have, and does not give
+// out: it is archived, its key is refused, or reading it is. That says nothing of
+// other objects.
+var ErrRefused = errors.New("the object is refused")
+
 // Cond is what must hold for an object when it is replaced or removed. The
 // zero Cond always holds.
 type Cond struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -47,7 +48,12 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 		{"bucket of a get", get, 404, "NoSuchBucket", "no", nil, []string{"no such bucket"}},
 		{"bucket of a head", stat, 404, "", "", nil, []string{"no such bucket"}},
 		{"region", list, 301, "PermanentRedirect", "elsewhere", nil, []string{`set region = "ap-south-2"`}},
-		{"archived", get, 403, "InvalidObjectState", "GLACIER", nil, []string{"archived"}},
+		{"archived", get, 403, "InvalidObjectState", "GLACIER", nil, []string{"it is archived", "restore it"}},
+		{"archived, head", stat, 403, "", "", fs.ErrPermission, []string{"access denied"}},
+		{"key of a get", get, 400, "KMS.DisabledException", "key-1 is disabled.", nil, []string{"the KMS key cannot be used: key-1 is disabled; see", "kms:Decrypt"}},
+		{"customer's key", get, 400, "InvalidRequest", "stored with a key", nil, []string{"the server refuses it: stored with a key"}},
+		{"expired in a get", get, 400, "ExpiredToken", "expired", nil, []string{"credentials have expired"}},
+		{"key id of a get", get, 403, "InvalidAccessKeyId", "unknown", fs.ErrPermission, []string{"credentials are not valid"}},
 		{"key id", list, 403, "InvalidAccessKeyId", "unknown", fs.ErrPermission, []string{"credentials are not valid"}},
 		{"clock", list, 403, "RequestTimeTooSkewed", "too large", nil, []string{"the clock of this machine is wrong"}},
 		{"expired", list, 400, "ExpiredToken", "expired", nil, []string{"credentials have expired"}},
@@ -67,6 +73,9 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 				t.Errorf("%s: %v matches %v: %v", c.name, err, kind, errors.Is(err, kind))
 			}
 		}
+		if of := errors.Is(err, blob.ErrRefused); of != slices.Contains(refusedAlone, c.name) {
+			t.Errorf("%s: it is about this object alone: %v", c.name, of)
+		}
 		for _, want := range c.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v\nlacks %q", c.name, err, want)
@@ -77,6 +86,9 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// refusedAlone are the refusals that say nothing of other objects.
+var refusedAlone = []string{"get", "get, said by AWS", "head", "archived", "archived, head", "key of a get", "customer's key"}
 
 // TestRealRefusals asks a real server for what it refuses.
 func TestRealRefusals(t *testing.T) {

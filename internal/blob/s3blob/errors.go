@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -23,8 +24,8 @@ import (
 
 // Error is a request that failed for good: what can be tried again was.
 //
-// It matches fs.ErrNotExist, fs.ErrPermission, blob.ErrConflict or
-// blob.ErrUnsupported where that is what happened.
+// It matches fs.ErrNotExist, fs.ErrPermission, blob.ErrConflict,
+// blob.ErrUnsupported or blob.ErrRefused where that is what happened.
 type Error struct {
 	Doing  string // what was being done, as "read"
 	Place  string // the URL of the object or folder
@@ -33,9 +34,11 @@ type Error struct {
 	Status int    // of HTTP, 0 if there was no answer
 	ID     string // of the request, for support
 	kind   error
-	again  bool
-	cut    bool // an answer was cut off: worth another request at once
-	err    error
+	// refused says that it is about this object and not about who asks.
+	refused bool
+	again   bool
+	cut     bool // an answer was cut off: worth another request at once
+	err     error
 }
 
 func (e *Error) Error() string {
@@ -55,7 +58,9 @@ func (e *Error) Error() string {
 }
 
 // Is reports whether e is of a kind.
-func (e *Error) Is(target error) bool { return e.kind != nil && target == e.kind }
+func (e *Error) Is(target error) bool {
+	return e.kind != nil && target == e.kind || e.refused && target == blob.ErrRefused
+}
 
 func (e *Error) Unwrap() error { return e.err }
 
@@ -105,8 +110,12 @@ func explain(ctx context.Context, c call, err error) error {
 	if !e.named(c, message, header) {
 		e.byStatus(c, message)
 	}
+	e.refused = e.refused && c.reads()
 	return e
 }
+
+// reads reports whether a request is for what an object holds.
+func (c call) reads() bool { return c.op == "GetObject" || c.op == "HeadObject" }
 
 // named judges by the error code.
 func (e *Error) named(c call, message string, header http.Header) bool {
@@ -124,7 +133,9 @@ func (e *Error) named(c call, message string, header http.Header) bool {
 	case "NotImplemented", "MethodNotAllowed":
 		e.kind, e.Reason = blob.ErrUnsupported, fmt.Sprintf("the server cannot do %s: %s", c.op, message)
 	case "InvalidObjectState":
-		e.Reason = "it is archived; restore it from its storage class first"
+		e.refused, e.Reason = true, "it is archived"+inClass(e.err)+"; restore it (aws s3api restore-object)"
+	case "InvalidRequest": // as for objects with keys of the customer's own
+		e.refused, e.Reason = true, "the server refuses it: "+message
 	case "RequestTimeTooSkewed":
 		e.Reason = "the clock of this machine is wrong: " + message
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired":
@@ -135,12 +146,21 @@ func (e *Error) named(c call, message string, header http.Header) bool {
 		e.Reason = elsewhere(header, message)
 	default:
 		if strings.HasPrefix(e.Code, "KMS.") {
-			e.Reason = "the KMS key cannot be used: " + message
+			e.refused, e.Reason = true, "the KMS key cannot be used: "+strings.TrimSuffix(message, ".")+"; see that it is enabled and that kms:Decrypt is allowed on it"
 			return true
 		}
 		return false
 	}
 	return true
+}
+
+// inClass names the storage class of an archived object, if the server does.
+func inClass(err error) string {
+	var ios *types.InvalidObjectState
+	if errors.As(err, &ios) && ios.StorageClass != "" {
+		return " in " + string(ios.StorageClass)
+	}
+	return ""
 }
 
 func elsewhere(header http.Header, message string) string {
@@ -154,7 +174,7 @@ func elsewhere(header http.Header, message string) string {
 func (e *Error) byStatus(c call, message string) {
 	switch {
 	case e.Status == 403 || e.Code == "AccessDenied":
-		e.kind, e.Reason = fs.ErrPermission, denied(c, message)
+		e.kind, e.refused, e.Reason = fs.ErrPermission, true, denied(c, message)
 	case e.Status == 404 && c.key:
 		e.kind, e.Reason = fs.ErrNotExist, "it does not exist"
 	case e.Status == 412:

@@ -31,7 +31,17 @@ const (
 	LateAnswer Fault = "answer never sent" // the client gives up waiting for it
 )
 
-// AllFaults lists them.
+// The ways in which a store refuses one object.
+const (
+	Archived   Fault = "403 InvalidObjectState" // it says that it has it, and does not read it
+	KeyRefused Fault = "400 KMS.DisabledException"
+	Denied     Fault = "403 AccessDenied"
+)
+
+// Refusals lists them.
+func Refusals() []Fault { return []Fault{Archived, KeyRefused, Denied} }
+
+// AllFaults lists the faults of the network and of a server that ails.
 func AllFaults() []Fault {
 	return []Fault{Internal, SlowDown, Hangs, CutRequest, CutAnswer, LostAnswer, LateAnswer}
 }
@@ -92,6 +102,17 @@ func (g *Gate) At(n int, f Fault) {
 func (g *Gate) From(n int, f Fault) {
 	g.Rule(func(i int, _ *http.Request) Fault {
 		if i >= n {
+			return f
+		}
+		return NoFault
+	})
+}
+
+// Refuse lets the reading of objects fail whose keys hold a text.
+func (g *Gate) Refuse(key string, f Fault) {
+	g.Rule(func(_ int, r *http.Request) Fault {
+		read := r.Method == http.MethodGet && !r.URL.Query().Has("list-type") || r.Method == http.MethodHead && f == Denied
+		if read && strings.Contains(r.URL.Path, key) {
 			return f
 		}
 		return NoFault
