@@ -30,9 +30,11 @@ const (
 
 // Hold is something that waits, and why.
 type Hold struct {
-	Table  string `json:"table,omitempty"` // empty: a whole dump
-	Dump   int64  `json:"dump,omitempty"`
-	File   string `json:"file,omitempty"`
+	Table string `json:"table,omitempty"` // empty: a whole dump
+	Dump  int64  `json:"dump,omitempty"`
+	File  string `json:"file,omitempty"`
+	// Object is the digest of an object of the state that cannot be read.
+	Object string `json:"object,omitempty"`
 	Reason string `json:"reason"`
 }
 
@@ -85,6 +87,10 @@ type TablePlan struct {
 	// sinks name, too, and left the files to replace.
 	repair string
 	left   []state.Step
+	// rewrite says why -repair writes the table anew from the rows that it has, empty
+	// if it does not; dropped are the objects that it does without.
+	rewrite string
+	dropped []string
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated  string
@@ -140,6 +146,9 @@ type Plan struct {
 	mapping    *identity.Mapping
 	closure    *identity.Closure
 	standing   *state.Mapping // what tables will stand at; its Ref is set by apply when new
+	// unreadable says why every table waits: the mapping that they are to stand at
+	// cannot be read.
+	unreadable *unreadable
 	closures   map[string]*identity.Closure
 	diags      hcl.Diagnostics
 	// manifestsKept says that a commit of this plan has stored the listing, and
@@ -303,9 +312,9 @@ func (e *Engine) closureOf(ctx context.Context, p *Plan, ref state.Ref) (*identi
 // planMapping finds the newest good mapping: that of the state unless a newer
 // dump, or a corrected one, has another.
 func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
-	have := p.snap.Mapping
-	if have != nil && e.withdrawn(p, have.Dump, tableMapping) {
-		have = nil
+	have, lost, err := e.mappingToKeep(ctx, p)
+	if err != nil {
+		return err
 	}
 	p.standing = have
 	for _, d := range slices.Backward(p.listing.Dumps) {
@@ -329,12 +338,8 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
 		break
 	}
-	if p.newMapping == nil && p.standing != nil {
-		m, err := loadMapping(ctx, e.store, p.standing.Ref)
-		if err != nil {
-			return err
-		}
-		p.mapping = m
+	if err := e.loadStanding(ctx, p, lost); err != nil {
+		return err
 	}
 	p.noMapping = p.standing == nil && p.snap.Mapping != nil
 	return e.describeMapping(ctx, p)
@@ -352,7 +357,10 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 		p.Mapping.From = &p.snap.Mapping.Dump
 	}
 	if p.standing != nil {
-		p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, p.mapping.Len()
+		p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, int(p.standing.Ref.Rows)
+	}
+	if p.standing != nil && p.unreadable == nil {
+		p.Mapping.Entries = p.mapping.Len()
 		p.closure = p.mapping.Closure()
 		p.Mapping.Notes = p.standing.Warnings
 	}
@@ -361,7 +369,7 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 			p.standing.Dump, strings.Join(p.Mapping.Notes, "; "))
 	}
 	if p.newMapping == nil && !p.noMapping {
-		if p.standing != nil {
+		if p.closure != nil {
 			p.closures[p.standing.Ref.Digest] = p.closure
 		}
 		return nil
@@ -369,7 +377,12 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 	var old *identity.Closure
 	if p.snap.Mapping != nil {
 		var err error
-		if old, err = e.closureOf(ctx, p, p.snap.Mapping.Ref); err != nil {
+		old, err = e.closureOf(ctx, p, p.snap.Mapping.Ref)
+		if damagedObject(err) != nil {
+			p.Mapping.Notes = append(slices.Clip(p.Mapping.Notes), "how many users it merges or parts is not known, as the mapping before it cannot be read")
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,9 @@ func (e *Engine) stopsTable(ctx context.Context, err error) bool {
 
 // ofPlace reports whether an error is one of a folder in a sink, and no fault of the
 // rest: files cannot be moved there, or a link leads away.
-func ofPlace(err error) bool { return errors.Is(err, blob.ErrDevice) || errors.Is(err, blob.ErrOutside) }
+func ofPlace(err error) bool {
+	return errors.Is(err, blob.ErrDevice) || errors.Is(err, blob.ErrOutside)
+}
 
 // unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
