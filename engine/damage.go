@@ -86,7 +86,8 @@ func (e *Engine) knownDamage(ctx context.Context, p *Plan, t *TablePlan) ([]*sta
 		return out, nil
 	}
 	for use, ref := range eachObject(t.old, t.parts) {
-		if use == useMapping && p.closures[ref.Digest] != nil {
+		known := slices.ContainsFunc(out, func(bad *state.ObjectError) bool { return bad.Ref.Digest == ref.Digest })
+		if known || use == useMapping && p.closures[ref.Digest] != nil {
 			continue
 		}
 		err := e.verifyObject(ctx, ref)
