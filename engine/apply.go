@@ -227,10 +227,14 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *Tabl
 func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead, out *TableResult, res *Result) error {
 	for {
 		r, c, err := e.content(ctx, l, p, t, ofConfig, first)
-		if r == nil {
+		damage := damagedObject(err)
+		if r == nil && damage == nil {
 			return err
 		}
 		first = nil
+		if damage != nil && ctx.Err() == nil {
+			return e.holdDamaged(ctx, l, p, t, r, damage, res)
+		}
 		if bad := holding(err); bad != nil && ctx.Err() == nil {
 			if err := e.sweep(ctx, l, r.attempt); err != nil {
 				return err
@@ -309,8 +313,12 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 	switch {
 	case ofConfig && t.repair != "":
 		e.repairRun(p, t, r)
+	case ofConfig && t.rewrite != "":
+		e.rewriteRun(p, t, r)
 	case ofConfig:
 		err = e.configRun(ctx, p, t, r)
+	case r.kind == kindMapping: // written as a whole
+		r.pending = t.pending
 	default:
 		r.pending = t.pending
 		err = e.oldClosure(ctx, p, r)

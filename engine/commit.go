@@ -54,7 +54,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 			errs = append(errs, putDump(tx, p.listing.Dump(d.dump)))
 		}
 		for _, h := range p.snap.Holds {
-			if h.Table == c.table.Name && slices.ContainsFunc(r.pending, func(d delivery) bool { return d.dump == h.Dump }) {
+			if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(r.pending, func(d delivery) bool { return d.dump == h.Dump })) {
 				errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
 			}
 		}

@@ -60,6 +60,9 @@ func (e *Engine) planChange(p *Plan, t *TablePlan) {
 	if t.repair != "" {
 		damage.add(ClassRebuild, "-repair: %s", t.repair)
 	}
+	if t.rewrite != "" {
+		damage.add(ClassRewrite, "-repair: %s", t.rewrite)
+	}
 	t.diffDrift(&damage)
 	if p.snap.Tables[t.Name] != nil {
 		t.diffConfig(e, p)

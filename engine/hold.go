@@ -49,6 +49,9 @@ func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *f
 // that are skipped now, or that only a rebuild needed that is not planned any more.
 func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
 	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
+		if h.Object != "" {
+			return e.stillDamaged(p, h)
+		}
 		d := p.listing.Dump(h.Dump)
 		return d != nil && d.Entry(h.Table) != nil && !e.skipped(h.Dump, h.Table) && p.needsHold(h)
 	})

@@ -38,14 +38,11 @@ type trippedMapping struct {
 	hold Hold
 }
 
-// judgeMappings judges what was delivered. What -accept names counts only where it
-// would be held else.
-func (e *Engine) judgeMappings(ctx context.Context, p *Plan) (*mappingJudge, error) {
-	j := &mappingJudge{e: e, p: p, have: p.snap.Mapping,
+// judgeMappings judges what was delivered beyond have, the mapping of the state. What
+// -accept names counts only where it would be held else.
+func (e *Engine) judgeMappings(ctx context.Context, p *Plan, have *state.Mapping) (*mappingJudge, error) {
+	j := &mappingJudge{e: e, p: p, have: have,
 		guard: mappingGuard{from: orDefault(e.opts.Tuning.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
-	if j.have != nil && e.withdrawn(p, j.have.Dump, tableMapping) {
-		j.have = nil
-	}
 	for _, d := range p.listing.Dumps {
 		if en := d.Entry(tableMapping); en != nil && !e.skipped(d.ID, tableMapping) {
 			j.dumps = append(j.dumps, mappingEntry{d.ID, en})

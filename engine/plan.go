@@ -35,6 +35,8 @@ type Hold struct {
 	File   string `json:"file,omitempty"`
 	Guard  string `json:"guard,omitempty"`  // the guard that tripped, if one did
 	Accept string `json:"accept,omitempty"` // what -accept names to let it through
+	// Object is the digest of an object of the state that cannot be read.
+	Object string `json:"object,omitempty"`
 	Reason string `json:"reason"`
 }
 
@@ -91,6 +93,10 @@ type TablePlan struct {
 	// sinks name, too, and left the files to replace.
 	repair string
 	left   []state.Step
+	// rewrite says why -repair writes the table anew from the rows that it has, empty
+	// if it does not; dropped are the objects that it does without.
+	rewrite string
+	dropped []string
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated  string
@@ -151,8 +157,11 @@ type Plan struct {
 	mapping     *identity.Mapping
 	closure     *identity.Closure
 	standing    *state.Mapping // what tables will stand at; its Ref is set by apply when new
-	closures    map[string]*identity.Closure
-	diags       hcl.Diagnostics
+	// unreadable says why every table waits: the mapping that they are to stand at
+	// cannot be read.
+	unreadable *unreadable
+	closures   map[string]*identity.Closure
+	diags      hcl.Diagnostics
 	// acceptedMappings are those that -accept lets through.
 	acceptedMappings []mappingEntry
 	// manifestsKept says that a commit of this plan has stored the listing, and
@@ -317,7 +326,15 @@ func (e *Engine) closureOf(ctx context.Context, p *Plan, ref state.Ref) (*identi
 // planMapping finds the mapping that counts: that of the state unless a newer dump,
 // or a corrected one, has another that no guard holds.
 func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
-	j, err := e.judgeMappings(ctx, p)
+	have, lost, err := e.mappingToKeep(ctx, p)
+	if err != nil {
+		return err
+	}
+	j, err := e.judgeMappings(ctx, p, have)
+	if bad := damagedObject(err); bad != nil {
+		p.standing, p.unreadable = have, &unreadable{mapping: have, bad: bad, way: e.wayToMapping(p, have.Dump)}
+		return e.describeMapping(ctx, p)
+	}
 	if err != nil {
 		return err
 	}
@@ -329,6 +346,11 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		p.mapping, p.standing = j.counts.mapping, p.snap.Mapping
 		if j.counts.read != nil {
 			p.takeMapping(j.counts.read)
+		}
+	}
+	if lost != nil {
+		if err := e.replaceMapping(p, lost); err != nil {
+			return err
 		}
 	}
 	p.noMapping = p.standing == nil && p.snap.Mapping != nil
@@ -354,7 +376,10 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 		p.Mapping.From = &p.snap.Mapping.Dump
 	}
 	if p.standing != nil {
-		p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, p.mapping.Len()
+		p.Mapping.To, p.Mapping.Entries = &p.standing.Dump, int(p.standing.Ref.Rows)
+	}
+	if p.standing != nil && p.unreadable == nil {
+		p.Mapping.Entries = p.mapping.Len()
 		p.closure = p.mapping.Closure()
 		p.Mapping.Notes = p.standing.Warnings
 	}
@@ -363,7 +388,7 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 			p.standing.Dump, strings.Join(p.Mapping.Notes, "; "))
 	}
 	if p.newMapping == nil && !p.noMapping {
-		if p.standing != nil {
+		if p.closure != nil {
 			p.closures[p.standing.Ref.Digest] = p.closure
 		}
 		return nil
@@ -371,7 +396,12 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 	var old *identity.Closure
 	if p.snap.Mapping != nil {
 		var err error
-		if old, err = e.closureOf(ctx, p, p.snap.Mapping.Ref); err != nil {
+		old, err = e.closureOf(ctx, p, p.snap.Mapping.Ref)
+		if damagedObject(err) != nil {
+			p.Mapping.Notes = append(slices.Clip(p.Mapping.Notes), "how many users it merges or parts is not known, as the mapping before it cannot be read")
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

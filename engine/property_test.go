@@ -42,11 +42,13 @@ type harness struct {
 	tuning    Tuning
 	opts      Options
 	fails     *failpoint.Set
-	remote    *bucketPair    // where source and sink are on S3
-	echoes    map[string]int // applies that found one, by table
-	passed    map[int64]bool // dumps whose mapping was applied or accepted
-	tripped   int            // applies that a guard held something of
-	accepted  int            // mappings that a guard held
+	remote    *bucketPair      // where source and sink are on S3
+	echoes    map[string]int   // applies that found one, by table
+	passed    map[int64]bool   // dumps whose mapping was applied or accepted
+	tripped   int              // applies that a guard held something of
+	accepted  int              // mappings that a guard held
+	waiting   []string         // tables that check leaves out, as they are held
+	lost      map[string]int64 // tables whose dumps up to one are lost
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
@@ -286,11 +288,12 @@ func (h *harness) check() {
 		if diags.HasErrors() {
 			h.t.Fatal(diags)
 		}
-		if t == nil {
+		if t == nil || slices.Contains(h.waiting, name) {
 			continue
 		}
 		s := model.FromConfig(t)
-		set, _ := model.AppliedFor(arrived, name, s)
+		left := slices.DeleteFunc(slices.Clone(arrived), func(d *model.Dump) bool { last, ok := h.lost[name]; return ok && d.ID <= last })
+		set, _ := model.AppliedFor(left, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {
 			continue // the table cannot be: it is held

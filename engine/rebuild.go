@@ -78,8 +78,12 @@ func (t *TablePlan) lossHold() *Hold {
 	if t.LostMapping != nil {
 		lost = append(lost, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))
 	}
-	return &Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; -accept-loss=%s rebuilds it without that",
-		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), t.Name)}
+	flags := "-accept-loss=" + t.Name
+	if t.repair != "" {
+		flags = fmt.Sprintf("-repair -target=table.%s %s", t.Name, flags)
+	}
+	return &Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; %s rebuilds it without that",
+		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), flags)}
 }
 
 // rebuildFloor is the dump from which on rows count in a rebuild.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -85,12 +86,20 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		if lost(snap.Tables[h.Table], h.Dump) {
 			continue
 		}
-		s.Holds = append(s.Holds, Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason})
+		s.Holds = append(s.Holds, shownHold(h))
 	}
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}
 	return s, nil
+}
+
+// shownHold is what the state remembers of a hold.
+func shownHold(h state.Hold) Hold {
+	if h.Object != "" {
+		return Hold{Table: h.Table, Object: h.Object, Reason: fmt.Sprintf("object %s of the state cannot be read: %s", h.Object, h.Reason)}
+	}
+	return Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason}
 }
 
 // lost reports whether a rebuild of the table went on without a dump.

@@ -114,11 +114,27 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []deli
 	if e.repairsOutdated(t) {
 		t.repair = t.outdated
 	}
+	if p.unreadable != nil {
+		p.Holds = append(p.Holds, p.unreadable.hold(name))
+		t.keep()
+		return t, cfg, nil
+	}
 	holds, restated := len(p.Holds), len(p.restated)
-	err = e.planContent(ctx, p, t)
-	if d := distrusted(err); d != nil {
+	damage, err := e.knownDamage(ctx, p, t)
+	if err == nil && len(damage) == 0 {
+		err = e.planContent(ctx, p, t)
+	}
+	if bad := damagedObject(err); bad != nil {
+		damage = append(damage, bad)
+	}
+	if d := distrusted(err); d != nil || len(damage) > 0 {
 		p.Holds, p.restated = p.Holds[:holds], p.restated[:restated]
+	}
+	switch d := distrusted(err); {
+	case d != nil:
 		err = e.planDistrusted(ctx, p, t, d.why)
+	case len(damage) > 0:
+		err = e.planDamaged(ctx, p, t, damage)
 	}
 	if e.stopsTable(ctx, err) {
 		p.Holds = append(p.Holds, Hold{Table: name, Reason: err.Error()})
@@ -387,7 +403,7 @@ func (t *TablePlan) standsAt(m *state.Mapping) bool {
 
 // planRemap finds out whether the mapping that the table stands at differs.
 func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.old == nil || t.kind == kindMapping || t.repair != "" {
+	if t.old == nil || t.kind == kindMapping || t.repair+t.rewrite != "" {
 		return nil
 	}
 	if t.oldMapping, err = e.closureOf(ctx, p, t.old.Mapping); err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"reconcile/internal/failpoint"
 	"reconcile/state/internal/boltfile"
@@ -214,6 +215,23 @@ func (s *Store) openBulky(_ context.Context, ref Ref) (*Object, error) {
 		err = oldErr
 	}
 	return nil, err
+}
+
+// ObjectPin tells whether the file of a bulky object is the one that it was; empty if
+// there is none.
+func (s *Store) ObjectPin(ref Ref) string {
+	for _, dir := range []string{s.ObjectsDir(), s.sharedDir()} {
+		info, err := os.Stat(objectIn(dir, ref.Digest))
+		if err != nil {
+			continue
+		}
+		pin := fmt.Sprintf("%d-%d", info.Size(), info.ModTime().UnixNano())
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			pin += fmt.Sprintf("-%d", st.Ino)
+		}
+		return pin
+	}
+	return ""
 }
 
 func (s *Store) openIn(dir string, ref Ref) (*Object, error) {

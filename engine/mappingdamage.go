@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"reconcile/state"
+)
+
+// unreadable is a mapping of the state that cannot be read. Nothing can be said of the
+// tables that are to stand at it.
+type unreadable struct {
+	mapping *state.Mapping
+	bad     *state.ObjectError
+	way     string // out of it
+}
+
+// hold is the hold of a table that waits for the mapping.
+func (u *unreadable) hold(table string) Hold {
+	return Hold{Table: table, Object: u.bad.Ref.Digest,
+		Reason: fmt.Sprintf("the user mapping of dump %d cannot be read: %v; the table stays as it is; %s", u.mapping.Dump, u.bad, u.way)}
+}
+
+// mappingToKeep is the mapping of the state, nil if there is none any more. With -repair
+// it is none either if it cannot be read: that is then read from the source.
+func (e *Engine) mappingToKeep(ctx context.Context, p *Plan) (*state.Mapping, *unreadable, error) {
+	have := p.snap.Mapping
+	if have == nil || e.withdrawn(p, have.Dump, tableMapping) {
+		return nil, nil, nil
+	}
+	if !e.opts.Repair {
+		return have, nil, nil
+	}
+	err := e.verifyObject(ctx, have.Ref)
+	if bad := damagedObject(err); bad != nil {
+		return nil, &unreadable{mapping: have, bad: bad}, nil
+	}
+	return have, nil, err
+}
+
+// wayToMapping says how a mapping that cannot be read comes back.
+func (e *Engine) wayToMapping(p *Plan, id int64) string {
+	if d := p.listing.Dump(id); d != nil && d.Entry(tableMapping) != nil {
+		return fmt.Sprintf("-repair reads it again from dump %d, and writes no table anew for that", id)
+	}
+	instead := "without any"
+	for _, d := range p.listing.Dumps {
+		if d.Entry(tableMapping) != nil && d.ID < id && !e.skipped(d.ID, tableMapping) {
+			instead = fmt.Sprintf("with that of dump %d", d.ID)
+		}
+	}
+	return fmt.Sprintf("dump %d is gone from the source: -repair -accept-loss=%s goes on %s, and writes the tables anew", id, tableMapping, instead)
+}
+
+// replaceMapping goes on with what the source has instead of a mapping that cannot be
+// read: the same one, whose object is then written again, or a newer one. An older one
+// would part users, which has to be accepted.
+func (e *Engine) replaceMapping(p *Plan, lost *unreadable) error {
+	switch {
+	case p.standing != nil && p.standing.Dump >= lost.mapping.Dump:
+		sum := sha256.New()
+		if err := p.mapping.Encode(sum); err != nil {
+			return fmt.Errorf("the user mapping of dump %d: %w", p.standing.Dump, err)
+		}
+		if digest := hex.EncodeToString(sum.Sum(nil)); digest == lost.bad.Ref.Digest {
+			p.closures[digest] = p.mapping.Closure()
+		}
+	case !e.acceptsLoss(tableMapping):
+		lost.way = e.wayToMapping(p, lost.mapping.Dump)
+		p.newMapping, p.mapping, p.standing, p.unreadable = nil, nil, lost.mapping, lost
+	}
+	return nil
+}
