@@ -62,7 +62,7 @@ func TestFullDiskChild(t *testing.T) {
 			b := newKillBed(t, c, nil)
 			for range *flagFullDisks {
 				b.restore()
-				if b.applyInRoom(disk, r.Int63n(300<<10)) {
+				if b.applyInRoom(disk, r.Int63n(150<<10)) {
 					full++
 				}
 				b.checkBroken()
