@@ -215,6 +215,9 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 		return nil, err
 	}
 	e.holdManifests(p)
+	if err := e.listRead(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := e.planMapping(ctx, p); err != nil {
 		return nil, err
 	}
