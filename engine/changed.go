@@ -111,22 +111,39 @@ func (t *TablePlan) stillListed(was state.ReadDump) *delivery {
 	return d
 }
 
-// lookAgain finds out which files of applied dumps are there, and as what. On S3 the
-// listing of a dump's folder answers for what lies in it: what is gone is not asked
-// for.
+// listRead lists, all at once, the folders of the dumps whose files are compared.
+func (e *Engine) listRead(ctx context.Context, p *Plan) error {
+	var list []delivery
+	add := func(table string, dump int64) {
+		if d := p.listing.Dump(dump); d != nil && d.Entry(table) != nil {
+			list = append(list, delivery{dump: dump, entry: d.Entry(table)})
+		}
+	}
+	for _, name := range sortedKeys(p.snap.Tables) {
+		for _, was := range p.snap.Tables[name].Read {
+			add(name, was.Dump)
+		}
+	}
+	if m := p.snap.Mapping; m != nil && m.Read != nil {
+		add(tableMapping, m.Dump)
+	}
+	p.seen.begin()
+	if !e.tagged() {
+		return nil
+	}
+	return e.listDumps(ctx, &p.seen, list)
+}
+
+// lookAgain finds out which files of applied dumps are there, and as what. On S3
+// listRead has listed the folder of each dump: what is gone from it is not asked for.
 func (e *Engine) lookAgain(ctx context.Context, p *Plan, list []readDelivery) error {
 	var todo []delivery
 	for _, rd := range list {
-		todo = append(todo, *rd.delivery)
-	}
-	p.seen.begin()
-	if e.tagged() {
-		if err := e.listDumps(ctx, &p.seen, todo); err != nil {
-			return err
+		d := *rd.delivery
+		if e.tagged() {
+			d = d.beside(fmt.Sprintf("sync_%d", d.dump))
 		}
-		for i := range todo {
-			todo[i] = todo[i].beside(fmt.Sprintf("sync_%d", todo[i].dump))
-		}
+		todo = append(todo, d)
 	}
 	if err := e.statFiles(ctx, &p.seen, todo); err != nil {
 		return err

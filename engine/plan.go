@@ -254,6 +254,9 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 		return nil, err
 	}
 	e.holdManifests(p)
+	if err := e.listRead(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := e.planMapping(ctx, p); err != nil {
 		return nil, err
 	}

@@ -16,11 +16,12 @@ import (
 //
 //	dump ID
 //	table NAME full|delta|unsaid [COLUMN,COLUMN...]
-//	file [missing|truncated|damaged|as DUMP]
+//	file [missing|truncated|damaged|as DUMP|but ROWS]
 //	FIELD FIELD...
 //	VALUE VALUE...
 //
 // A file as that of another dump has its very bytes, if the rows are the same too.
+// Of one with "but" the last rows are not there yet; each row is a block.
 // A value of "-" is null. Without columns the manifest lists the fields.
 func cmdMkexport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -107,6 +108,12 @@ func (p *exportParser) file(words []string) error {
 	switch {
 	case len(words) == 2 && words[0] == "as":
 		f.Same = key(words[1])
+	case len(words) == 2 && words[0] == "but":
+		n, err := strconv.Atoi(words[1])
+		if err != nil {
+			return err
+		}
+		f.BlockRows, f.Rest = 1, n
 	case len(words) > 0:
 		i := slices.Index([]string{"", "missing", "truncated", "damaged"}, words[0])
 		if i < 0 {

@@ -75,7 +75,10 @@ func (v *textView) mapping(m *engine.MappingPlan) {
 	case m.From == nil:
 		v.printf("\n%s dump %d brings the first one, of %s: %s merged.\n", v.ink.bold("User mapping:"), *m.To,
 			plural(int64(m.Entries), "entry"), plural(int64(m.Merged), "user"))
-	case *m.From != *m.To || m.Merged+m.Parted > 0:
+	case *m.From == *m.To && m.Merged+m.Parted > 0:
+		v.printf("\n%s that of dump %d has changed, and has %s now: %s merged, %s parted.\n", v.ink.bold("User mapping:"),
+			*m.To, plural(int64(m.Entries), "entry"), plural(int64(m.Merged), "user"), count(int64(m.Parted)))
+	case *m.From != *m.To:
 		v.printf("\n%s that of dump %d, of %s, replaces that of dump %d: %s merged, %s parted.\n", v.ink.bold("User mapping:"),
 			*m.To, plural(int64(m.Entries), "entry"), *m.From, plural(int64(m.Merged), "user"), count(int64(m.Parted)))
 	}
@@ -167,8 +170,8 @@ func details(t *engine.TablePlan) []string {
 	return out
 }
 
-// dumpLines names the dumps to apply: full resyncs one by one, what they make
-// void and the others together.
+// dumpLines names the dumps to apply: full resyncs and what is read again one by
+// one, what is void and the others together.
 func dumpLines(t *engine.TablePlan) []string {
 	var out []string
 	var plain, void []int64
@@ -177,6 +180,8 @@ func dumpLines(t *engine.TablePlan) []string {
 		switch {
 		case d.Void:
 			void = append(void, d.Dump)
+		case d.Again:
+			out = append(out, fmt.Sprintf("dump %d: read again, as a file of it has grown since, %s, %s to read", d.Dump, plural(int64(d.Files), "file"), size(d.Bytes)))
 		case d.Resync:
 			line := fmt.Sprintf("dump %d: full resync, %s, %s to read", d.Dump, plural(int64(d.Files), "file"), size(d.Bytes))
 			if t.RowsNow > 0 {
