@@ -9,6 +9,8 @@ import (
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/internal/plain"
 )
 
 // Sources are the files that diagnostics point into, by the name that they
@@ -86,8 +88,10 @@ func (s Sources) blank(ranges []hcl.Range) {
 	}
 }
 
+// errorAt returns a mistake that stands somewhere. The arguments can be names that
+// were delivered: what may not be shown of them as it is, is escaped.
 func errorAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
-	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: r.Ptr()}
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: plain.Sprintf(format, args...), Subject: r.Ptr()}
 }
 
 func warnAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {

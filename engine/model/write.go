@@ -32,7 +32,12 @@ func (d *Dump) WriteFiles(dir string) error {
 }
 
 // ManifestKey returns the key of the dump's manifest.
-func (d *Dump) ManifestKey() string { return fmt.Sprintf("manifests/sync_%d.json", d.ID) }
+func (d *Dump) ManifestKey() string {
+	if d.Manifest != "" {
+		return "manifests/" + d.Manifest
+	}
+	return fmt.Sprintf("manifests/sync_%d.json", d.ID)
+}
 
 // WriteManifest puts only the manifest there, in one step.
 func (d *Dump) WriteManifest(dir string) error {
