@@ -28,7 +28,6 @@ func (k *check) all() hcl.Diagnostics {
 	k.fixedTables()
 	k.masks()
 	k.names()
-	k.notDelivered()
 	return k.diags
 }
 
@@ -212,18 +211,6 @@ func (k *check) names() {
 		owner[as] = name
 		if slices.Contains(k.t.Partition.Levels(), strings.TrimRight(as, "_")) {
 			k.add(errorAt(b.as.rng, "Reserved name", "The table %q is partitioned by %s, so %q is a column of its own. Choose another name.", k.t.Name, k.t.PartitionText(), b.as.value))
-		}
-	}
-}
-
-// notDelivered warns of columns that the table's own block names in vain.
-func (k *check) notDelivered() {
-	if len(k.delivered) == 0 {
-		return
-	}
-	for _, name := range sortedKeys(k.m.columns) {
-		if b := k.m.columns[name]; b.exact && !k.isDelivered(name) {
-			k.add(warnAt(b.rng, "Column not delivered", "The table %q has no column %q so far.%s", k.t.Name, b.name, didYouMean(name, k.delivered)))
 		}
 	}
 }

@@ -11,15 +11,19 @@ import (
 // that expressions can refer to it.
 type maskBlock struct {
 	name    string
-	tables  []pattern // folded
-	columns []pattern // folded
-	listed  []setting[string]
-	method  MaskMethod
-	key     Secret
-	scoped  bool // has columns of its own
-	used    bool // a column refers to it
-	block   *hcl.Block
-	rng     hcl.Range
+	tables  []pattern         // folded
+	columns []pattern         // folded
+	listed  []setting[string] // the columns as they are written
+	// tablesListed are the tables as they are written, none by default.
+	tablesListed []setting[string]
+	columnsAt    hcl.Range // of the list of columns
+	optional     bool      // may meet nothing
+	method       MaskMethod
+	key          Secret
+	scoped       bool // has columns of its own
+	used         bool // a column refers to it
+	block        *hcl.Block
+	rng          hcl.Range
 }
 
 func (l *loader) declareMask(b *hcl.Block) {
@@ -46,7 +50,7 @@ func (l *loader) blankMaskKey(body hcl.Body) {
 	}
 	for name, a := range b.Attributes {
 		switch name {
-		case "method", "tables", "columns":
+		case "method", "tables", "columns", "optional":
 		default:
 			l.blankLiterals(a.Expr)
 		}
@@ -78,17 +82,20 @@ func (l *loader) loadMasks() {
 }
 
 func (l *loader) loadMask(m *maskBlock) {
-	c := l.content(m.block, schema{required: []string{"method"}, optional: []string{"tables", "columns", "key"}})
+	c := l.content(m.block, schema{required: []string{"method"}, optional: []string{"tables", "columns", "key", "optional"}})
+	if s := l.boolean(c.Attributes["optional"]); s != nil {
+		m.optional = s.value
+	}
 	if s := l.oneOf(c.Attributes["method"], string(MaskHMAC), string(MaskNull), string(MaskDrop)); s != nil {
 		m.method = MaskMethod(s.value)
 	}
 	if a := c.Attributes["tables"]; a != nil {
-		m.tables, _ = l.maskPatterns(a)
+		m.tables, m.tablesListed = l.maskPatterns(a)
 	} else {
 		m.tables = []pattern{{text: "*", parts: []globPart{{kind: partStar}}, glob: true}}
 	}
 	if a := c.Attributes["columns"]; a != nil {
-		m.scoped = true
+		m.scoped, m.columnsAt = true, a.Expr.Range()
 		m.columns, m.listed = l.maskPatterns(a)
 		l.checkMaskColumns(m)
 	}

@@ -31,11 +31,12 @@ type tableBlock struct {
 type columnBlock struct {
 	name  string // as written
 	rng   hcl.Range
-	exact bool // stands in a block that names its table exactly
 	as    *setting[string]
 	typ   *setting[column.Type]
 	mask  *setting[maskChoice]
 	merge *setting[string]
+	// optional says that the mask of this very block may meet nothing.
+	optional bool
 }
 
 // maskChoice is the mask that a column block asks for. of is nil for a bare
@@ -133,8 +134,8 @@ func isReservedFolder(name string) bool { return strings.EqualFold(name, "_recon
 
 func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 	name := b.Labels[0]
-	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge"}})
-	col := &columnBlock{name: name, rng: b.DefRange, exact: !t.pattern.glob}
+	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge", "optional"}})
+	col := &columnBlock{name: name, rng: b.DefRange}
 	if name == "" {
 		l.add(errorAt(b.LabelRanges[0], "Invalid name", "The name of a column must not be empty."))
 	}
@@ -149,6 +150,12 @@ func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 	col.typ = l.columnType(c.Attributes["type"])
 	col.mask = l.columnMask(c.Attributes["mask"])
 	col.merge = l.oneOf(c.Attributes["merge"], "min", "max", "latest")
+	if s := l.boolean(c.Attributes["optional"]); s != nil {
+		col.optional = s.value
+		if c.Attributes["mask"] == nil {
+			l.add(warnAt(s.rng, "Optional without a mask", "\"optional\" says that the mask of the block may meet nothing, and the block has none. Remove it."))
+		}
+	}
 	l.checkColumnBlock(t, col)
 }
 

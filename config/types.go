@@ -25,6 +25,8 @@ type Config struct {
 	masks       []*maskBlock
 	tables      []*tableBlock
 	ignores     []ignoreBlock
+	skips       []skipBlock
+	removals    []removedBlock
 }
 
 // String names the configuration without its content, which holds secrets.
@@ -109,6 +111,7 @@ type Table struct {
 	OnCastError    string                  // "rescue" or "fail"
 	columns        map[string]*columnBlock // by folded delivered name
 	masks          []*maskBlock            // those that match the table
+	chain          []*tableBlock           // the blocks that it is made of
 	key            string                  // the column that identifies a row beside user_id
 	decl           hcl.Range               // of the most specific block, for messages
 }

@@ -132,6 +132,7 @@ type Plan struct {
 	// manifestsKept says that a commit of this plan has stored the listing.
 	manifestsKept bool
 	seen          seenFiles
+	names         named
 }
 
 // Counts returns the numbers of the plan's last line.
@@ -214,7 +215,10 @@ func (e *Engine) plan(ctx context.Context, snap *state.Snapshot) (_ *Plan, err e
 	if err := e.planTables(ctx, p); err != nil {
 		return nil, err
 	}
-	e.noteVain(p)
+	if err := e.checkNames(ctx, p); err != nil {
+		return nil, err
+	}
+	e.noteIneffective(p)
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}

@@ -81,6 +81,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []deli
 	if err != nil {
 		return nil, nil, err
 	}
+	delivered := p.names.note(t, columns)
 	if waiting := e.waitsForColumns(p, t, columns); waiting {
 		return nil, nil, nil
 	}
@@ -89,7 +90,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []deli
 	if diags.HasErrors() {
 		return nil, nil, nil
 	}
-	t.cfg = cfg
+	t.cfg, delivered.Table = cfg, cfg
 	if held := e.unreachable(t); held != nil {
 		p.Holds = append(p.Holds, Hold{Table: name, Reason: held.Error()})
 		t.keep()
