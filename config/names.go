@@ -69,6 +69,9 @@ func (t *Table) Renamed() []string {
 	return slices.Compact(out)
 }
 
+// Renames reports whether a block with "as" takes a delivered name.
+func (t *Table) Renames(delivered string) bool { return t.taker(delivered) != nil }
+
 // TakenBy reports whether a label of Renamed is of the name that a delivered
 // column has: the same, in another spelling, or its Avro form.
 func TakenBy(label, delivered string) bool {
