@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/internal/feed"
 )
 
 // Delivered is what was ever delivered, against which CheckNames judges the names in
@@ -41,21 +43,31 @@ type DeliveredDump struct {
 	Tables []string
 }
 
-// meets reports whether a name or glob of a mask is for a delivered column. Keys and
-// timestamps are never masked.
+// meets reports whether a name or glob of a mask is for a delivered column.
 func (d *DeliveredTable) meets(p pattern, column string) bool {
-	if protected(column) {
-		return false
+	published := column
+	if d.Table != nil {
+		published = d.Table.published(column)
 	}
-	if p.match(fold(column)) {
-		return true
-	}
-	return d.Table != nil && p.match(fold(d.Table.published(column)))
+	return slices.ContainsFunc(maskedNames(column, published), p.match)
 }
 
-// has reports whether the name of a column block is that of a delivered column.
-func (d *DeliveredTable) has(name string) bool {
-	return slices.ContainsFunc(d.Columns, func(c string) bool { return fold(c) == fold(name) })
+// has reports whether a column block is for a delivered column.
+func (d *DeliveredTable) has(b *columnBlock) bool {
+	is := func(c string) bool { return feed.Key(c) == feed.Key(b.name) }
+	if d.Table != nil {
+		if i := slices.IndexFunc(d.Table.columns, func(x *columnBlock) bool { return x.name == b.name }); i >= 0 {
+			is = func(c string) bool { return d.Table.meets(d.Table.columns[i], c) }
+		}
+	}
+	return slices.ContainsFunc(d.Columns, is)
+}
+
+// lists reports whether a name in columns = [...] is for a delivered column.
+func (d *DeliveredTable) lists(name string) bool {
+	return slices.ContainsFunc(d.Columns, func(c string) bool {
+		return feed.Key(c) == feed.Key(name) || d.Table != nil && d.Table.lists(name, c)
+	})
 }
 
 // blocks returns the table blocks that take the table, or may take it once its
@@ -116,7 +128,7 @@ func (m *maskBlock) digest() string {
 
 // digest tells whether the mask of the block is new or edited.
 func (b *columnBlock) digest(t *tableBlock) string {
-	return digestOf([]string{"column", string(b.mask.value.method), optionalText(b.optional)}, []string{t.pattern.text, fold(b.name)})
+	return digestOf([]string{"column", string(b.mask.value.method), optionalText(b.optional)}, []string{t.pattern.text, b.name})
 }
 
 // CheckNames judges the names in the configuration against what was delivered. A mask

@@ -94,6 +94,28 @@ func errorAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: plain.Sprintf(format, args...), Subject: r.Ptr()}
 }
 
+// broughtIn marks a mistake that a delivery alone can bring about, whatever the
+// configuration is for other tables.
+type broughtIn struct{}
+
+// deliveredAt is errorAt for what a delivery alone can bring about.
+func deliveredAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	d := errorAt(r, summary, format, args...)
+	d.Extra = broughtIn{}
+	return d
+}
+
+// BroughtIn reports whether the errors among diagnostics are all of a kind that a
+// delivery alone can bring about.
+func BroughtIn(diags hcl.Diagnostics) bool {
+	for _, d := range diags {
+		if _, ok := d.Extra.(broughtIn); !ok && d.Severity == hcl.DiagError {
+			return false
+		}
+	}
+	return diags.HasErrors()
+}
+
 func warnAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
 	d := errorAt(r, summary, format, args...)
 	d.Severity = hcl.DiagWarning

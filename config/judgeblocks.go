@@ -35,8 +35,8 @@ func (j *judge) tableBlocks() {
 			j.warn(b.rng, "Table not delivered", "No table %q was delivered so far.%s", b.pattern.text, didYouMean(b.pattern.text, j.tableNames()))
 		}
 		tables := takes[b]
-		for _, name := range sortedKeys(b.columns) {
-			j.column(b, b.columns[name], tables)
+		for _, c := range b.columns {
+			j.column(b, c, tables)
 		}
 		if b.listed != nil && slices.ContainsFunc(tables, func(t *DeliveredTable) bool { return t.Table != nil && t.Table.OnSchemaChange != Evolve }) {
 			for _, e := range b.listed.value {
@@ -53,7 +53,7 @@ func (j *judge) column(t *tableBlock, b *columnBlock, tables []*DeliveredTable) 
 	if b.mask != nil {
 		v = j.verdictOf(b.digest(t), b.optional, tables)
 	}
-	if slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.has(b.name) }) {
+	if slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.has(b) }) {
 		return
 	}
 	columns := columnsOf(tables)
@@ -85,7 +85,7 @@ func takenBy(t *tableBlock) string {
 
 // listed judges a name in columns = [...].
 func (j *judge) listed(t *tableBlock, e setting[string], tables []*DeliveredTable) {
-	if anyUnknown(tables) || slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.has(e.value) }) {
+	if anyUnknown(tables) || slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.lists(e.value) }) {
 		return
 	}
 	j.warn(e.rng, "Column not delivered", "%s column %q so far, which \"columns\" lists.%s", takenBy(t), e.value, didYouMean(e.value, columnsOf(tables)))

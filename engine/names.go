@@ -26,9 +26,10 @@ type named struct {
 	judged []string     // digests of masks
 }
 
-// note keeps what is delivered of a table.
-func (n *named) note(t *TablePlan, columns []string) *config.DeliveredTable {
-	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: columns, Unknown: t.unread != nil || len(columns) == 0})
+// note keeps what is delivered of a table. What it returns holds until the next one.
+func (n *named) note(t *TablePlan) *config.DeliveredTable {
+	bare := slices.ContainsFunc(t.all, func(d delivery) bool { return !d.entry.HasColumns })
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: t.known, Unknown: bare && t.unread != nil || len(t.known) == 0})
 	return &n.tables[len(n.tables)-1]
 }
 
@@ -90,7 +91,7 @@ func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.Delivered
 		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: len(en.Columns) == 0})
 	}
 	if len(en.Columns) > 0 {
-		tables[i].Columns = uniqueFold(slices.Concat(tables[i].Columns, en.Columns))
+		tables[i].Columns = unique(slices.Concat(tables[i].Columns, en.Columns))
 	}
 	return tables
 }
@@ -148,7 +149,7 @@ func (e *Engine) readBare(ctx context.Context, p *Plan, tables []config.Delivere
 				}
 				more = true
 			}
-			tables[i].Columns = uniqueFold(tables[i].Columns)
+			tables[i].Columns = unique(tables[i].Columns)
 		}
 	}
 	return more, nil

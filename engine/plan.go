@@ -78,6 +78,8 @@ type TablePlan struct {
 	partial    []int       // sinks, as in old.Sinks, that no longer hold what was written
 	readFrom   int         // the sink, as in old.Sinks, that a rewrite reads
 	unread     *Hold       // a file whose header would have told the columns
+	known      []string    // delivered names that are known
+	clash      string      // why it may not be written: its name or folder meets another's, or two globs tie for it
 	marked     bool        // the marks of its folders are as good as new ones
 	lost       *lostCommit // that the table's next commit makes good
 	rereads    int64       // bytes of applied dumps that a rebuild takes again

@@ -310,7 +310,7 @@ func (h *harness) delivered(name string) []string {
 			}
 		}
 	}
-	return uniqueFold(out)
+	return unique(out)
 }
 
 // read reads a table's folder as a reader would: every *.parquet below it.
