@@ -207,12 +207,15 @@ func (j *judge) tableNames() []string {
 	return out
 }
 
-// columnsOf returns the columns of tables, without those that cannot be masked.
+// columnsOf returns the columns of tables, each once, without those that cannot be
+// masked.
 func columnsOf(tables []*DeliveredTable) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, t := range tables {
 		for _, c := range t.Columns {
-			if !protected(c) {
+			if !protected(c) && !seen[c] {
+				seen[c] = true
 				out = append(out, c)
 			}
 		}

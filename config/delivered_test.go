@@ -124,6 +124,28 @@ func TestCheckNames(t *testing.T) {
 table "checkout" {
   column "email" { as = "mail" }
 }`, []string{checkout}, nil, ""},
+		{"an Avro name", `mask "m" {
+  columns = ["prix__eur_", "_2nd"]
+  method  = "null"
+}
+table "c*" {
+  column "Prix_(EUR)" { mask = "drop" }
+  column "prix__eur_" { mask = "drop" }
+}`, []string{"cart: user_id event_id Prix_(EUR) 2nd"}, nil, ""},
+		{"a property that is called like a key", `mask "m" {
+  columns = ["Time", "session_id_"]
+  method  = "null"
+}`, []string{"cart: user_id event_id time Time Session_Id"}, nil, ""},
+		{"a key in another spelling", `mask "m" {
+  columns = ["Time"]
+  method  = "null"
+}`, []string{checkout}, []string{"error 2: Mask that meets nothing", "error 2: Misspelt name in a mask"}, `"time" is delivered in the table "checkout", a key or a timestamp`},
+		{"a column block that renames", `table "c*" {
+  column "Plan" {
+    as   = "shop_plan"
+    mask = "null"
+  }
+}`, []string{"cart: user_id event_id plan"}, []string{"error 4: Mask that meets nothing"}, `Did you mean "plan"?`},
 		{"no table", `mask "m" {
   tables  = ["chekcout"]
   columns = ["email"]

@@ -198,6 +198,19 @@ func TestContractMaskUnknown(t *testing.T) {
 	a.nowhere(secretMail)
 }
 
+// TestContractMaskEmptyTables: an empty mapping hides no columns; a table of which
+// nothing is said may have any.
+func TestContractMaskEmptyTables(t *testing.T) {
+	rows := full("e", avroPart("event_id user_id email", row(1, 10, secretMail)))
+	mapping := full("user_migrations")
+	a := newBed(t, masking(`"emial"`))
+	a.arrive(dumpOf(1, rows, mapping, withColumns(full("f"), "event_id user_id")))
+	a.refused(`Did you mean "email"?`)
+	a = newBed(t, masking(`"emial"`))
+	a.arrive(dumpOf(1, rows, mapping, full("f")))
+	a.warned("Mask that meets nothing", "Table not delivered")
+}
+
 // TestContractMaskOldState: a state that remembers nothing of masks goes on working.
 func TestContractMaskOldState(t *testing.T) {
 	a := newBed(t, masking(`"email"`))

@@ -28,8 +28,13 @@ type named struct {
 
 // note keeps what is delivered of a table. What it returns holds until the next one.
 func (n *named) note(t *TablePlan) *config.DeliveredTable {
-	bare := slices.ContainsFunc(t.all, func(d delivery) bool { return !d.entry.HasColumns })
-	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: t.known, Unknown: bare && t.unread != nil || len(t.known) == 0})
+	listed, bare := len(t.known) > 0, false
+	for _, d := range t.all {
+		listed = listed || d.entry.HasColumns
+		bare = bare || !d.entry.HasColumns
+	}
+	unknown := !listed || bare && t.unread != nil
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: t.known, Unknown: unknown && t.Name != tableMapping})
 	return &n.tables[len(n.tables)-1]
 }
 
@@ -88,7 +93,7 @@ func (e *Engine) everDelivered(p *Plan) config.Delivered {
 func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.DeliveredTable {
 	i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
 	if i < 0 {
-		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: len(en.Columns) == 0})
+		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: !en.HasColumns && en.Name != tableMapping})
 	}
 	if len(en.Columns) > 0 {
 		tables[i].Columns = unique(slices.Concat(tables[i].Columns, en.Columns))
