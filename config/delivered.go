@@ -254,8 +254,8 @@ func (j *judge) mask(m *maskBlock) {
 		near, table := nearColumn(tables, name.value)
 		switch {
 		case near != "":
-			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but %q is delivered in the table %q%s Write the name as it is delivered, or take it off the list."+optionalMask,
-				m.name, name.value, near, table, isKey(near))
+			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list."+optionalMask,
+				m.name, name.value, table, near, isKey(near))
 		case met:
 			j.warn(name.rng, nameUnmet, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, didYouMean(name.value, columnsOf(tables)))
 		case hint == "":
@@ -270,12 +270,12 @@ func (j *judge) mask(m *maskBlock) {
 	}
 }
 
-// isKey ends a sentence on a delivered name.
+// isKey says of a delivered name that it cannot be masked.
 func isKey(name string) string {
 	if protected(name) {
-		return ", a key or a timestamp, which cannot be masked."
+		return ", a key or a timestamp, which cannot be masked"
 	}
-	return " and published as it is."
+	return ""
 }
 
 // maskTables judges the tables that a mask names.
@@ -287,8 +287,8 @@ func (j *judge) maskTables(m *maskBlock, v verdict) {
 		name := m.tablesListed[i]
 		near := slices.IndexFunc(j.d.Tables, func(t DeliveredTable) bool { return loose(t.Name) == loose(name.value) })
 		if near >= 0 {
-			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, but %q is, and the mask %q does not take it. Write the name as it is delivered, or take it off the list."+optionalMask,
-				name.value, j.d.Tables[near].Name, m.name)
+			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, which the mask %q names, but %q is. Write the name as it is delivered, or take it off the list."+optionalMask,
+				name.value, m.name, j.d.Tables[near].Name)
 		} else {
 			j.warn(name.rng, nameUnmet, "No table that was delivered is called %q so far, which the mask %q names.%s", name.value, m.name, didYouMean(name.value, j.tableNames()))
 		}

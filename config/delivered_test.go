@@ -99,11 +99,11 @@ func TestCheckNames(t *testing.T) {
 		{"a near name", `mask "m" {
   columns = ["email", "customer phone", "E-Mail"]
   method  = "null"
-}`, []string{"checkout: user_id event_id email Customer.Phone"}, []string{"error 2: Misspelt name in a mask", "error 2: Misspelt name in a mask"}, `"Customer.Phone" is delivered in the table "checkout"`},
+}`, []string{"checkout: user_id event_id email Customer.Phone"}, []string{"error 2: Misspelt name in a mask", "error 2: Misspelt name in a mask"}, `the table "checkout" has "Customer.Phone". Write`},
 		{"a name near a key", `mask "m" {
   columns = ["email", "userid"]
   method  = "null"
-}`, []string{checkout}, []string{"error 2: Misspelt name in a mask"}, `"user_id" is delivered in the table "checkout", a key or a timestamp`},
+}`, []string{checkout}, []string{"error 2: Misspelt name in a mask"}, `the table "checkout" has "user_id", a key or a timestamp`},
 		{"a name that meets nothing beside one that does", `mask "m" {
   columns = ["email", "ssn", "emial"]
   method  = "null"
@@ -139,7 +139,7 @@ table "c*" {
 		{"a key in another spelling", `mask "m" {
   columns = ["Time"]
   method  = "null"
-}`, []string{checkout}, []string{"error 2: Mask that meets nothing", "error 2: Misspelt name in a mask"}, `"time" is delivered in the table "checkout", a key or a timestamp`},
+}`, []string{checkout}, []string{"error 2: Mask that meets nothing", "error 2: Misspelt name in a mask"}, `the table "checkout" has "time", a key or a timestamp`},
 		{"a column block that renames", `table "c*" {
   column "Plan" {
     as   = "shop_plan"
@@ -155,7 +155,7 @@ table "c*" {
   tables  = ["users", "check_out"]
   columns = ["email"]
   method  = "null"
-}`, []string{checkout, users}, []string{"error 2: Misspelt name in a mask"}, `"checkout" is`},
+}`, []string{checkout, users}, []string{"error 2: Misspelt name in a mask"}, `but "checkout" is.`},
 		{"a column block that meets", `table "c*" {
   column "Email" { mask = "null" }
 }`, []string{checkout}, nil, ""},

@@ -28,12 +28,12 @@ type named struct {
 
 // note keeps what is delivered of a table. What it returns holds until the next one.
 func (n *named) note(t *TablePlan) *config.DeliveredTable {
-	listed, bare := len(t.known) > 0, false
+	listed, unknown := len(t.known) > 0, false
 	for _, d := range t.all {
 		listed = listed || d.entry.HasColumns
-		bare = bare || !d.entry.HasColumns
+		unknown = unknown || !d.entry.HasColumns && (t.unread != nil || d.entry.Problem != "")
 	}
-	unknown := !listed || bare && t.unread != nil
+	unknown = unknown || !listed
 	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: t.known, Unknown: unknown && t.Name != tableMapping})
 	return &n.tables[len(n.tables)-1]
 }
