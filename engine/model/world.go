@@ -72,6 +72,9 @@ const (
 	Missing
 	Truncated
 	Damaged
+	// Keyless has a key under a name that differs by case. Without rows it is
+	// Damaged.
+	Keyless
 )
 
 // Bool returns a pointer to v, for Entry.Incremental.
