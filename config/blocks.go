@@ -157,6 +157,7 @@ func (l *loader) loadSkip(b *hcl.Block, seen map[int64]hcl.Range) {
 			}
 			skip.Tables = append(skip.Tables, t.value)
 		}
+		l.cfg.skips = append(l.cfg.skips, skipBlock{id, b.DefRange, s.value})
 	}
 	if s := l.str(c.Attributes["reason"], true); s != nil {
 		skip.Reason = s.value
@@ -220,6 +221,7 @@ func (l *loader) loadRemoved(blocks hcl.Blocks) {
 		}
 		destroy, ok := l.get(c.Attributes["destroy"], cty.Bool)
 		l.cfg.Removed = append(l.cfg.Removed, Removed{Table: name, Destroy: ok && destroy.True()})
+		l.cfg.removals = append(l.cfg.removals, removedBlock{name, b.DefRange})
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -28,7 +29,6 @@ func (k *check) all() hcl.Diagnostics {
 	k.fixedTables()
 	k.masks()
 	k.names()
-	k.notDelivered()
 	return k.diags
 }
 
@@ -45,7 +45,7 @@ func (k *check) sinks() {
 
 func (k *check) folder() {
 	if isReservedFolder(k.t.Folder) && k.m.as == nil {
-		k.add(errorAt(k.m.rng, "Reserved name", "The folder %q belongs to reconcile. Rename the table with as = \"...\" in a block of its own.", k.t.Folder))
+		k.add(deliveredAt(k.m.rng, "Reserved name", "The folder %q belongs to reconcile. Rename the table with as = \"...\" in a block of its own.", k.t.Folder))
 	} else if strings.HasPrefix(k.t.Folder, "_") {
 		k.add(warnAt(k.m.rng, "Hidden folder", "Spark and Hive do not read folders that begin with \"_\", as %q does. as = \"...\" renames it.", k.t.Folder))
 	}
@@ -94,16 +94,16 @@ func (k *check) partition() {
 // datedColumns are the columns that blocks give a type with a time.
 func (k *check) datedColumns() []string {
 	var out []string
-	for _, name := range sortedKeys(k.m.columns) {
-		if t := k.m.columns[name].typ; t != nil && (t.value.ID == column.Timestamp || t.value.ID == column.Date) {
-			out = append(out, name)
+	for _, b := range k.m.columns {
+		if t := b.typ; t != nil && (t.value.ID == column.Timestamp || t.value.ID == column.Date) {
+			out = append(out, b.name)
 		}
 	}
 	return out
 }
 
 func (k *check) isDelivered(name string) bool {
-	return slices.ContainsFunc(k.delivered, func(d string) bool { return fold(d) == fold(name) })
+	return slices.ContainsFunc(k.delivered, func(d string) bool { return k.t.ID(d) == k.t.ID(name) })
 }
 
 // fixedTables checks users and user_migrations, whose shape is given.
@@ -118,8 +118,8 @@ func (k *check) fixedTables() {
 		return
 	}
 	const fixed = "\"user_migrations\" always has the columns from_user_id, to_user_id, time, canonical_user_id and _dump_id."
-	for _, name := range sortedKeys(k.m.columns) {
-		k.add(errorAt(k.m.columns[name].rng, "Table with fixed columns", "%s", fixed+" Remove the column block."))
+	for _, b := range k.m.columns {
+		k.add(errorAt(b.rng, "Table with fixed columns", "%s", fixed+" Remove the column block."))
 	}
 	if k.t.OnSchemaChange != Evolve {
 		k.add(errorAt(k.m.onSchema.rng, "Table with fixed columns", "%s", fixed+" Remove on_schema_change."))
@@ -129,24 +129,24 @@ func (k *check) fixedTables() {
 // masks checks how masks and column blocks of the table meet.
 func (k *check) masks() {
 	for _, name := range k.columnNames() {
-		b := k.m.columns[fold(name)]
 		if protected(name) {
-			k.protectedByMask(name, k.t.published(name))
 			continue
 		}
-		if b != nil && b.typ != nil && b.mask != nil {
-			k.add(typeOnMasked(b, "its own mask"))
+		b := k.t.settings(name)
+		b.name = name
+		if b.typ != nil && b.mask != nil {
+			k.add(typeOnMasked(&b, "its own mask"))
 		}
 		var keyed *maskBlock
-		if b != nil && b.mask != nil && b.mask.value.method == MaskHMAC {
+		if b.mask != nil && b.mask.value.method == MaskHMAC {
 			keyed = b.mask.value.of
 		}
 		for _, m := range k.t.masks {
 			if !m.takesColumn(name, k.t.published(name)) {
 				continue
 			}
-			if b != nil && b.typ != nil {
-				k.add(typeOnMasked(b, "mask \""+m.name+"\" ("+place(m.rng)+")"))
+			if b.typ != nil {
+				k.add(typeOnMasked(&b, "mask \""+m.name+"\" ("+place(m.rng)+")"))
 			}
 			if m.method == MaskHMAC {
 				k.oneKey(name, keyed, m)
@@ -159,71 +159,46 @@ func (k *check) masks() {
 // oneKey diagnoses a column that two masks would turn into different texts.
 func (k *check) oneKey(name string, a, b *maskBlock) {
 	if a != nil && !bytes.Equal(a.key, b.key) && k.t.Column(name).Mask == MaskHMAC {
-		k.add(errorAt(b.rng, "Two keys for one column", "The column %q of the table %q is masked by %q (%s) and by %q with another key. Let one of them pass over it.", name, k.t.Name, a.name, place(a.rng), b.name))
+		k.add(deliveredAt(b.rng, "Two keys for one column", "The column %q of the table %q is masked by %q (%s) and by %q with another key. Let one of them pass over it.", name, k.t.Name, a.name, place(a.rng), b.name))
 	}
 }
 
-// protectedByMask diagnoses a mask that names a key or timestamp by its new name.
-func (k *check) protectedByMask(name, published string) {
-	for _, m := range k.t.masks {
-		for _, e := range m.listed {
-			if fold(name) != fold(published) && fold(e.value) == fold(published) {
-				k.add(errorAt(e.rng, "Column that cannot be masked", "In the table %q, %q is the new name of %q, a key or a timestamp, which every table needs as it is.", k.t.Name, e.value, name))
-			}
-		}
-	}
-}
-
-// columnNames are the delivered and the configured columns, sorted, without
-// repetition.
+// columnNames are the delivered and the configured columns, sorted, each once.
 func (k *check) columnNames() []string {
 	names := slices.Clone(k.delivered)
-	for _, c := range k.m.columns {
-		if !k.isDelivered(c.name) {
-			names = append(names, c.name)
+	for _, b := range k.m.columns {
+		if !slices.ContainsFunc(k.delivered, func(d string) bool { return k.t.meets(b, d) }) {
+			names = append(names, b.name)
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int { return strings.Compare(fold(a), fold(b)) })
-	return slices.CompactFunc(names, func(a, b string) bool { return fold(a) == fold(b) })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(strings.Compare(fold(a), fold(b)), strings.Compare(a, b)) })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(names, func(n string) bool {
+		id := k.t.ID(n)
+		had := seen[id]
+		seen[id] = true
+		return had
+	})
 }
 
-// names checks that no two columns get the same published name.
+// names checks that no two columns get the same new name.
 func (k *check) names() {
-	if b := k.m.columns[k.t.key]; b != nil && b.as != nil && fold(b.as.value) != k.t.key && k.t.key != "user_id" {
-		k.add(errorAt(b.as.rng, "Column that cannot be renamed", "%q identifies the rows of the table %q and keeps its name. Remove \"as\".", k.t.key, k.t.Name))
-	}
-	owner := map[string]string{}
-	for _, name := range k.columnNames() {
-		if k.t.Column(name).Mask != MaskDrop {
-			if b := k.m.columns[fold(name)]; b == nil || b.as == nil {
-				owner[fold(k.t.published(name))] = name
-			}
-		}
-	}
-	for _, name := range k.columnNames() {
-		b := k.m.columns[fold(name)]
-		if b == nil || b.as == nil || k.t.Column(name).Mask == MaskDrop {
+	owner := map[string]string{} // label by new name
+	for _, b := range k.m.columns {
+		if b.as == nil || k.t.Column(b.name).Mask == MaskDrop {
 			continue
 		}
 		as := fold(b.as.value)
-		if other, taken := owner[as]; taken {
-			k.add(errorAt(b.as.rng, "Name taken", "In the table %q the columns %q and %q would both be published as %q (names are compared without case). Rename one of them.", k.t.Name, other, name, b.as.value))
+		other, taken := owner[as]
+		if other == b.name && taken {
+			continue // said in a more general block, too
 		}
-		owner[as] = name
-		if slices.Contains(k.t.Partition.Levels(), strings.TrimRight(as, "_")) {
+		if taken {
+			k.add(errorAt(b.as.rng, "Name taken", "In the table %q the columns %q and %q would both be published as %q (names are compared without case). Rename one of them.", k.t.Name, other, b.name, b.as.value))
+		}
+		owner[as] = b.name
+		if slices.Contains(k.t.Partition.Levels(), as) {
 			k.add(errorAt(b.as.rng, "Reserved name", "The table %q is partitioned by %s, so %q is a column of its own. Choose another name.", k.t.Name, k.t.PartitionText(), b.as.value))
-		}
-	}
-}
-
-// notDelivered warns of columns that the table's own block names in vain.
-func (k *check) notDelivered() {
-	if len(k.delivered) == 0 {
-		return
-	}
-	for _, name := range sortedKeys(k.m.columns) {
-		if b := k.m.columns[name]; b.exact && !k.isDelivered(name) {
-			k.add(warnAt(b.rng, "Column not delivered", "The table %q has no column %q so far.%s", k.t.Name, b.name, didYouMean(name, k.delivered)))
 		}
 	}
 }

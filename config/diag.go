@@ -9,6 +9,8 @@ import (
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/internal/plain"
 )
 
 // Sources are the files that diagnostics point into, by the name that they
@@ -86,8 +88,32 @@ func (s Sources) blank(ranges []hcl.Range) {
 	}
 }
 
+// errorAt returns a mistake that stands somewhere. The arguments can be names that
+// were delivered: what may not be shown of them as it is, is escaped.
 func errorAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
-	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: r.Ptr()}
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: plain.Sprintf(format, args...), Subject: r.Ptr()}
+}
+
+// broughtIn marks a mistake that a delivery alone can bring about, whatever the
+// configuration is for other tables.
+type broughtIn struct{}
+
+// deliveredAt is errorAt for what a delivery alone can bring about.
+func deliveredAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	d := errorAt(r, summary, format, args...)
+	d.Extra = broughtIn{}
+	return d
+}
+
+// BroughtIn reports whether the errors among diagnostics are all of a kind that a
+// delivery alone can bring about.
+func BroughtIn(diags hcl.Diagnostics) bool {
+	for _, d := range diags {
+		if _, ok := d.Extra.(broughtIn); !ok && d.Severity == hcl.DiagError {
+			return false
+		}
+	}
+	return diags.HasErrors()
 }
 
 func warnAt(r hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {

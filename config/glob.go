@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"strings"
 )
 
 // pattern is a name or a glob: "*" is any text, "?" one character, "[a-z]" one
@@ -132,6 +131,3 @@ func (p pattern) match(name string) bool {
 	}
 	return i == len(p.parts)
 }
-
-// fold is how names of columns are compared: without case.
-func fold(name string) string { return strings.ToLower(name) }

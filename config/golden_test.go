@@ -141,6 +141,7 @@ func resolveAll(t *testing.T, w *bytes.Buffer, cfg *Config, src Sources, list st
 	t.Helper()
 	var tables []*Table
 	var diags hcl.Diagnostics
+	var delivered []DeliveredTable
 	for _, line := range strings.Split(strings.TrimSpace(list), "\n") {
 		name, cols, ok := strings.Cut(line, ":")
 		if !ok {
@@ -148,6 +149,7 @@ func resolveAll(t *testing.T, w *bytes.Buffer, cfg *Config, src Sources, list st
 		}
 		tab, more := cfg.Table(name, strings.Fields(cols))
 		diags = append(diags, more...)
+		delivered = append(delivered, DeliveredTable{Name: name, Columns: strings.Fields(cols), Table: tab})
 		if tab == nil {
 			fmt.Fprintf(w, "%s: none, ignored=%v\n", name, cfg.Ignored(name))
 			continue
@@ -155,7 +157,8 @@ func resolveAll(t *testing.T, w *bytes.Buffer, cfg *Config, src Sources, list st
 		tables = append(tables, tab)
 		describe(w, tab, strings.Fields(cols))
 	}
-	if err := src.Write(w, Join(diags, CheckFolders(tables)), 0, false); err != nil {
+	names, _ := cfg.CheckNames(Delivered{Tables: delivered})
+	if err := src.Write(w, Join(diags, CheckFolders(tables), names), 0, false); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -189,7 +189,7 @@ func TestFunctions(t *testing.T) {
 	}
 	for expr, want := range map[string]string{
 		`upper("a") `: "A", `title("ab c")`: "Ab C", `trim("xax", "x")`: "a", `trimprefix("xa", "x")`: "a",
-		`replace("a.b", ".", "-")`: "a-b", `replace("a1b2", "/[0-9]/", "_")`: "a_b_", `regex("[0-9]+", "a12")`: "12",
+		`replace("a.b", ".", "-")`: "a-b", `replace("a1b2", "/[0-9]/", "-")`: "a-b-", `regex("[0-9]+", "a12")`: "12",
 		`join(",", sort(["b", "a"]))`: "a,b", `format("%03d", 7)`: "007", `length("añb")`: "3", `length([1, 2])`: "2", `length({ a = 1 })`: "1",
 		`coalesce("", null, "c")`: "c", `coalesce(env("NONE"), "d")`: "d", `element(["a", "b"], 3)`: "b", `lookup({ a = "x" }, "b", "y")`: "y",
 		`base64encode("a")`: "YQ==", `base64decode("YQ==")`: "a", `md5("")`: "d41d8cd98f00b204e9800998ecf8427e", `substr(sha256(""), 0, 8)`: "e3b0c442",

@@ -1,25 +1,33 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"reconcile/internal/feed"
 )
 
 // maskBlock is a declared mask. It exists before its attributes are read, so
 // that expressions can refer to it.
 type maskBlock struct {
 	name    string
-	tables  []pattern // folded
-	columns []pattern // folded
-	listed  []setting[string]
-	method  MaskMethod
-	key     Secret
-	scoped  bool // has columns of its own
-	used    bool // a column refers to it
-	block   *hcl.Block
-	rng     hcl.Range
+	tables  []pattern         // folded
+	columns []pattern         // folded
+	listed  []setting[string] // the columns as they are written
+	// tablesListed are the tables as they are written, none by default.
+	tablesListed []setting[string]
+	columnsAt    hcl.Range // of the list of columns
+	optional     bool      // may meet nothing
+	method       MaskMethod
+	key          Secret
+	scoped       bool // has columns of its own
+	used         bool // a column refers to it
+	block        *hcl.Block
+	rng          hcl.Range
 }
 
 func (l *loader) declareMask(b *hcl.Block) {
@@ -46,7 +54,7 @@ func (l *loader) blankMaskKey(body hcl.Body) {
 	}
 	for name, a := range b.Attributes {
 		switch name {
-		case "method", "tables", "columns":
+		case "method", "tables", "columns", "optional":
 		default:
 			l.blankLiterals(a.Expr)
 		}
@@ -78,17 +86,20 @@ func (l *loader) loadMasks() {
 }
 
 func (l *loader) loadMask(m *maskBlock) {
-	c := l.content(m.block, schema{required: []string{"method"}, optional: []string{"tables", "columns", "key"}})
+	c := l.content(m.block, schema{required: []string{"method"}, optional: []string{"tables", "columns", "key", "optional"}})
+	if s := l.boolean(c.Attributes["optional"]); s != nil {
+		m.optional = s.value
+	}
 	if s := l.oneOf(c.Attributes["method"], string(MaskHMAC), string(MaskNull), string(MaskDrop)); s != nil {
 		m.method = MaskMethod(s.value)
 	}
 	if a := c.Attributes["tables"]; a != nil {
-		m.tables, _ = l.maskPatterns(a)
+		m.tables, m.tablesListed = l.maskPatterns(a)
 	} else {
 		m.tables = []pattern{{text: "*", parts: []globPart{{kind: partStar}}, glob: true}}
 	}
 	if a := c.Attributes["columns"]; a != nil {
-		m.scoped = true
+		m.scoped, m.columnsAt = true, a.Expr.Range()
 		m.columns, m.listed = l.maskPatterns(a)
 		l.checkMaskColumns(m)
 	}
@@ -119,8 +130,6 @@ func (l *loader) checkMaskColumns(m *maskBlock) {
 	for _, e := range m.listed {
 		if protected(e.value) {
 			l.add(errorAt(e.rng, "Column that cannot be masked", "%q is a key or a timestamp, which every table needs as it is. Take it off the list; a glob passes over it.", e.value))
-		} else if reserved(e.value) {
-			l.add(errorAt(e.rng, "Column that cannot be masked", "%q is a column that reconcile adds, not one that is delivered.", e.value))
 		}
 	}
 }
@@ -174,10 +183,21 @@ func matchAny(ps []pattern, name string) bool {
 // takesTable reports whether the mask is for a table, by its delivered name.
 func (m *maskBlock) takesTable(name string) bool { return matchAny(m.tables, fold(name)) }
 
-// takesColumn reports whether the mask is for a column, by its delivered or its
-// published name.
+// takesColumn reports whether the mask is for a column, by its delivered name, by
+// what the Avro writer makes of that, or by its published name. It passes over keys
+// and timestamps.
 func (m *maskBlock) takesColumn(delivered, published string) bool {
-	return matchAny(m.columns, fold(delivered)) || matchAny(m.columns, fold(published))
+	names := maskedNames(delivered, published)
+	return slices.ContainsFunc(m.columns, func(p pattern) bool { return slices.ContainsFunc(names, p.match) })
+}
+
+// maskedNames are the names by which masks meet a delivered column, none of a key or
+// a timestamp.
+func maskedNames(delivered, published string) []string {
+	if protected(delivered) {
+		return nil
+	}
+	return []string{fold(delivered), fold(feed.AvroForm(delivered)), fold(published)}
 }
 
 // strength orders methods: what a stronger one leaves tells less.
@@ -191,33 +211,4 @@ func (m MaskMethod) strength() int {
 		return 1
 	}
 	return 0
-}
-
-// protected reports whether a delivered column is a key or a timestamp, which
-// cannot be masked, dropped or retyped.
-func protected(name string) bool { return isID(name) || isTimestamp(name) }
-
-func isID(name string) bool {
-	switch fold(name) {
-	case "user_id", "event_id", "session_id", "from_user_id", "to_user_id":
-		return true
-	}
-	return false
-}
-
-func isTimestamp(name string) bool {
-	switch fold(name) {
-	case "time", "joindate", "last_modified":
-		return true
-	}
-	return false
-}
-
-// reserved reports whether a name is that of a column which reconcile adds.
-func reserved(name string) bool {
-	switch fold(name) {
-	case "_raw_user_id", "_dump_id", "_rescued_data", "canonical_user_id":
-		return true
-	}
-	return false
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"reconcile/internal/feed"
 )
 
 const partitionForms = "partition_by is [], [date(c)], or a nesting that begins with the year: [year(c)], [year(c), month(c)], " +
@@ -28,9 +30,13 @@ func (p Partition) Levels() []string {
 }
 
 // String returns the canonical text, "year(time), month(time)" or "date(time)",
-// with the column in lower case; "" without partitions. ParsePartition reads it.
+// with the column in lower case; "" without partitions. ParsePartition reads it. A
+// column that differs by case from a key or a timestamp has the name that it gets.
 func (p Partition) String() string {
 	name := fold(p.Column)
+	if !protected(p.Column) && protected(feed.Plain(p.Column)) {
+		name += "_"
+	}
 	if !hclsyntax.ValidIdentifier(name) {
 		name = quoteTemplate(name)
 	}
@@ -140,7 +146,7 @@ func nestPartition(calls []partitionCall) (Partition, error) {
 		if c.level != levels[i] {
 			return Partition{}, fmt.Errorf("the level %s() stands where %s() is expected", c.level, levels[i])
 		}
-		if fold(c.column) != fold(p.Column) {
+		if feed.Key(c.column) != feed.Key(p.Column) {
 			return Partition{}, fmt.Errorf("the levels are of two columns, %q and %q", p.Column, c.column)
 		}
 	}

@@ -122,8 +122,10 @@ func TestPartitionText(t *testing.T) {
 			t.Errorf("%v is written %q and read as %v, %v", p, p.String(), got, err)
 		}
 	}
-	if got := (Partition{"Time", UnitHour}).String(); got != "year(time), month(time), day(time), hour(time)" {
-		t.Errorf("canonical text is %q", got)
+	for name, want := range map[string]string{"SeenAt": "date(seenat)", "Time": "date(time_)", "TIME_": "date(time__)"} {
+		if got := (Partition{name, UnitDate}).String(); got != want {
+			t.Errorf("canonical text is %q instead of %q", got, want)
+		}
 	}
 	for _, bad := range []string{"time", "year(time) month(time)", "month(time)", "year(time), date(time)", "year(time, x)", "year(\"${x}\")", "year(time)]", "year(\"\")", "1"} {
 		if p, err := ParsePartition(bad); err == nil {
@@ -142,7 +144,7 @@ func TestNearest(t *testing.T) {
 }
 
 func TestNaturalType(t *testing.T) {
-	for name, want := range map[string]column.TypeID{"USER_ID": column.Int64, "session_id": column.Int64, "Time": column.Timestamp, "session_time": column.String} {
+	for name, want := range map[string]column.TypeID{"user_id": column.Int64, "USER_ID": column.String, "time": column.Timestamp, "Time": column.String, "session_time": column.String} {
 		if got := naturalType(name).ID; got != want {
 			t.Errorf("%s is %v", name, got)
 		}

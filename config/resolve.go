@@ -3,11 +3,10 @@ package config
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
-	"reconcile/internal/column"
+	"reconcile/internal/feed"
 )
 
 // Table resolves the blocks for a delivered table with the given delivered
@@ -62,9 +61,7 @@ func weight(p pattern) int {
 
 // globTakes reports whether a glob takes a table with these columns.
 func globTakes(name string, delivered []string) bool {
-	has := func(want string) bool {
-		return slices.ContainsFunc(delivered, func(c string) bool { return fold(c) == want })
-	}
+	has := func(want string) bool { return slices.Contains(delivered, want) }
 	return !needsExact(name) && has("user_id") && (has("event_id") || has("session_id"))
 }
 
@@ -102,7 +99,7 @@ func untie(name string, chain []*tableBlock) ([]*tableBlock, hcl.Diagnostics) {
 			return chain[:i+1], diags
 		}
 		if t.pattern.glob && i+1 < len(chain) && chain[i+1].pattern.literals == t.pattern.literals {
-			diags = append(diags, errorAt(chain[i+1].rng, "Ambiguous table blocks",
+			diags = append(diags, deliveredAt(chain[i+1].rng, "Ambiguous table blocks",
 				"The table %q matches %q (%s) and %q (%s), which have as many literal characters. Make one of them more specific, or give the table a block of its own with inherit = false.",
 				name, t.pattern.text, place(t.rng), chain[i+1].pattern.text, place(chain[i+1].rng)))
 		}
@@ -123,33 +120,42 @@ func (c *Config) gaveUp(name string, top *tableBlock) (bool, *hcl.Diagnostic) {
 	if weight(i.pattern) > top.pattern.literals {
 		return true, nil
 	}
-	return false, errorAt(i.rng, "Ambiguous ignore", "The table %q matches ignore %q and table %q (%s), which have as many literal characters. Make one of them more specific.",
+	return false, deliveredAt(i.rng, "Ambiguous ignore", "The table %q matches ignore %q and table %q (%s), which have as many literal characters. Make one of them more specific.",
 		name, i.pattern.text, top.pattern.text, place(top.rng))
 }
 
 // inherit merges a chain into one block.
 func inherit(chain []*tableBlock) *tableBlock {
-	m := &tableBlock{pattern: chain[0].pattern, rng: chain[0].rng, as: chain[0].as, columns: map[string]*columnBlock{}}
+	m := &tableBlock{pattern: chain[0].pattern, rng: chain[0].rng, as: chain[0].as}
 	for _, t := range chain {
 		m.sinks = first(m.sinks, t.sinks)
 		m.partition = first(m.partition, t.partition)
 		m.onSchema = first(m.onSchema, t.onSchema)
 		m.onCast = first(m.onCast, t.onCast)
 		m.listed = first(m.listed, t.listed)
-		for name, c := range t.columns {
-			old := m.columns[name]
-			if old == nil {
-				cp := *c
-				m.columns[name] = &cp
-				continue
-			}
-			old.as = first(old.as, c.as)
-			old.typ = first(old.typ, c.typ)
-			old.mask = first(old.mask, c.mask)
-			old.merge = first(old.merge, c.merge)
+	}
+	m.columns = inheritColumns(chain)
+	return m
+}
+
+// inheritColumns lists the column blocks of a chain, the more specific first. A
+// name that one of them renames stands for its own spelling in all of them.
+func inheritColumns(chain []*tableBlock) []*columnBlock {
+	renamed := map[string]*setting[string]{}
+	for _, t := range chain {
+		for _, c := range t.columns {
+			renamed[c.name] = first(renamed[c.name], c.as)
 		}
 	}
-	return m
+	var out []*columnBlock
+	for level, t := range chain {
+		for _, c := range t.columns {
+			cp := *c
+			cp.level, cp.as = level, renamed[c.name]
+			out = append(out, &cp)
+		}
+	}
+	return out
 }
 
 func first[T any](a, b *setting[T]) *setting[T] {
@@ -165,7 +171,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	m := inherit(chain)
 	t := &Table{
 		Name: name, Folder: EncodeFolder(name), Exact: !m.pattern.glob, Block: m.pattern.text,
-		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, key: keyOf(name, delivered), decl: m.rng,
+		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, chain: chain, key: keyOf(name, delivered), decl: m.rng,
 	}
 	if m.as != nil {
 		t.Folder = EncodeFolder(m.as.value)
@@ -187,7 +193,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	if m.partition != nil {
 		t.Partition = m.partition.value
 		for _, d := range delivered {
-			if fold(d) == fold(t.Partition.Column) {
+			if t.ID(d) == t.ID(t.Partition.Column) {
 				t.Partition.Column = d
 			}
 		}
@@ -210,7 +216,7 @@ func keyOf(name string, delivered []string) string {
 	case name == "sessions":
 		return "session_id"
 	}
-	if len(delivered) == 0 || slices.ContainsFunc(delivered, func(d string) bool { return fold(d) == "event_id" }) {
+	if len(delivered) == 0 || slices.Contains(delivered, "event_id") {
 		return "event_id"
 	}
 	return "session_id"
@@ -220,31 +226,33 @@ func keyOf(name string, delivered []string) string {
 // them all; otherwise those of the list, and always its key columns and what
 // tells which row of a user is the latest.
 func (t *Table) Takes(delivered string) bool {
-	name := fold(delivered)
-	if t.OnSchemaChange == Evolve || name == "user_id" || name == t.key || t.Name == "users" && name == "last_modified" {
+	if t.OnSchemaChange == Evolve || delivered == "user_id" || delivered == t.key || t.Name == "users" && delivered == "last_modified" {
 		return true
 	}
-	return slices.ContainsFunc(t.Columns, func(c string) bool { return fold(c) == name })
+	return slices.ContainsFunc(t.Columns, func(c string) bool { return t.lists(c, delivered) })
+}
+
+// lists reports whether a name in columns = [...] is for a delivered column.
+func (t *Table) lists(name, delivered string) bool {
+	return feed.Key(name) == feed.Key(delivered) || !protected(name) && fold(name) == fold(t.ownName(delivered))
 }
 
 // Column returns the settings that take effect for a delivered column: those of
 // its column blocks, and of all masks that apply the strongest (drop before null
 // before hmac-sha256). Keys and timestamps are never masked.
 func (t *Table) Column(delivered string) Column {
-	b := t.columns[fold(delivered)]
+	b := t.settings(delivered)
 	c := Column{As: t.published(delivered), Type: naturalType(delivered)}
-	if b != nil {
-		if b.typ != nil {
-			c.Type, c.Typed = b.typ.value, true
-		}
-		if b.merge != nil {
-			c.Merge = b.merge.value
-		}
+	if b.typ != nil {
+		c.Type, c.Typed = b.typ.value, true
+	}
+	if b.merge != nil {
+		c.Merge = b.merge.value
 	}
 	if protected(delivered) {
 		return c
 	}
-	if b != nil && b.mask != nil {
+	if b.mask != nil {
 		c.Mask, c.Key = b.mask.value.method, b.mask.value.key()
 	}
 	for _, m := range t.masks {
@@ -253,28 +261,4 @@ func (t *Table) Column(delivered string) Column {
 		}
 	}
 	return c
-}
-
-// published is the name that a delivered column gets: renamed, or its own, with
-// one more "_" when it is a reserved one but for trailing underscores.
-func (t *Table) published(delivered string) string {
-	if b := t.columns[fold(delivered)]; b != nil && b.as != nil {
-		return b.as.value
-	}
-	base := strings.TrimRight(delivered, "_")
-	if reserved(base) || slices.Contains(t.Partition.Levels(), fold(base)) {
-		return delivered + "_"
-	}
-	return delivered
-}
-
-// naturalType is the type that a delivered column has without a declared one.
-func naturalType(name string) column.Type {
-	switch {
-	case isID(name):
-		return column.Type{ID: column.Int64}
-	case isTimestamp(name):
-		return column.Type{ID: column.Timestamp}
-	}
-	return column.Type{}
 }

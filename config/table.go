@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 )
 
 // tableBlock is one table block as it is written; nil settings inherit.
@@ -24,18 +25,20 @@ type tableBlock struct {
 	onCast    *setting[string]
 	listed    *setting[[]setting[string]] // columns = [...]
 	as        *setting[string]
-	columns   map[string]*columnBlock // by folded delivered name
+	columns   []*columnBlock
 }
 
 // columnBlock is one column block as it is written; nil settings inherit.
 type columnBlock struct {
 	name  string // as written
 	rng   hcl.Range
-	exact bool // stands in a block that names its table exactly
+	level int // of its table block among those of a table, 0 the most specific
 	as    *setting[string]
 	typ   *setting[column.Type]
 	mask  *setting[maskChoice]
 	merge *setting[string]
+	// optional says that the mask of this very block may meet nothing.
+	optional bool
 }
 
 // maskChoice is the mask that a column block asks for. of is nil for a bare
@@ -84,7 +87,7 @@ func (l *loader) loadTable(b *hcl.Block, p pattern) *tableBlock {
 		later:    []string{"keep"}, laterBlocks: []string{"check", "guard", "property"},
 		blocks: []hcl.BlockHeaderSchema{{Type: "column", LabelNames: []string{"name"}}},
 	})
-	t := &tableBlock{pattern: p, rng: b.DefRange, columns: map[string]*columnBlock{}}
+	t := &tableBlock{pattern: p, rng: b.DefRange}
 	if s := l.boolean(c.Attributes["inherit"]); s != nil {
 		t.alone = !s.value
 	}
@@ -112,10 +115,10 @@ func (l *loader) checkListed(s *setting[[]setting[string]]) {
 	}
 	seen := map[string]bool{}
 	for _, e := range s.value {
-		if e.value == "" || seen[fold(e.value)] {
+		if e.value == "" || seen[feed.Key(e.value)] {
 			l.add(errorAt(e.rng, "Invalid list of columns", "%q is empty or stands in the list twice (names are compared without case).", e.value))
 		}
-		seen[fold(e.value)] = true
+		seen[feed.Key(e.value)] = true
 	}
 }
 
@@ -133,30 +136,35 @@ func isReservedFolder(name string) bool { return strings.EqualFold(name, "_recon
 
 func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 	name := b.Labels[0]
-	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge"}})
-	col := &columnBlock{name: name, rng: b.DefRange, exact: !t.pattern.glob}
+	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge", "optional"}})
+	col := &columnBlock{name: name, rng: b.DefRange}
 	if name == "" {
 		l.add(errorAt(b.LabelRanges[0], "Invalid name", "The name of a column must not be empty."))
 	}
-	if old := t.columns[fold(name)]; old != nil {
-		l.add(errorAt(b.DefRange, "Duplicate column block", "The column %q of this table was already declared at %s (names are compared without case).", name, place(old.rng)))
-		return
-	}
-	t.columns[fold(name)] = col
 	if a := c.Attributes["as"]; a != nil {
 		col.as = l.str(a, true)
 	}
+	for _, old := range t.columns {
+		if old.name == name || old.as == nil && col.as == nil && feed.Key(old.name) == feed.Key(name) {
+			l.add(errorAt(b.DefRange, "Duplicate column block", "The column %q of this table was already declared at %s (names are compared without case).", name, place(old.rng)))
+			return
+		}
+	}
+	t.columns = append(t.columns, col)
 	col.typ = l.columnType(c.Attributes["type"])
 	col.mask = l.columnMask(c.Attributes["mask"])
 	col.merge = l.oneOf(c.Attributes["merge"], "min", "max", "latest")
+	if s := l.boolean(c.Attributes["optional"]); s != nil {
+		col.optional = s.value
+		if c.Attributes["mask"] == nil {
+			l.add(warnAt(s.rng, "Optional without a mask", "\"optional\" says that the mask of the block may meet nothing, and the block has none. Remove it."))
+		}
+	}
 	l.checkColumnBlock(t, col)
 }
 
 // checkColumnBlock looks at one block by itself.
 func (l *loader) checkColumnBlock(t *tableBlock, c *columnBlock) {
-	if reserved(c.name) {
-		l.add(errorAt(c.rng, "Reserved name", "%q is a column that reconcile adds, not one that is delivered.", c.name))
-	}
 	if protected(c.name) {
 		what := "a timestamp"
 		if isID(c.name) {
@@ -178,17 +186,21 @@ func (l *loader) checkColumnBlock(t *tableBlock, c *columnBlock) {
 	if c.merge != nil && t.pattern.text != "users" {
 		l.add(errorAt(c.merge.rng, "Merge outside of users", "Only the rows of the table \"users\" are merged. Remove \"merge\", or move it to table \"users\"."))
 	}
-	if c.merge != nil && fold(c.name) == "user_id" {
+	if c.merge != nil && c.name == "user_id" {
 		l.add(errorAt(c.merge.rng, "Merge of the key", "\"user_id\" is what rows of users are grouped by; it cannot be merged."))
 	}
 }
 
 func (l *loader) checkColumnAs(c *columnBlock) {
 	switch {
-	case fold(c.name) == "user_id":
-		l.add(errorAt(c.as.rng, "Column that cannot be renamed", "\"user_id\" holds the canonical user in every table and keeps its name."))
-	case reserved(strings.TrimRight(c.as.value, "_")) || fold(c.as.value) == "user_id":
+	case protected(c.name):
+		l.add(errorAt(c.as.rng, "Column that cannot be renamed", "%q is a key or a timestamp, which keeps its name in every table. Remove \"as\".", c.name))
+	case protected(feed.Plain(c.as.value)):
+		l.add(errorAt(c.as.rng, "Reserved name", "%q is the name of a key or a timestamp, without case and trailing underscores. Choose another name.", c.as.value))
+	case reserved(feed.Plain(c.as.value)):
 		l.add(errorAt(c.as.rng, "Reserved name", "%q is a column that reconcile writes. Choose another name.", c.as.value))
+	case strings.HasSuffix(c.as.value, "_"):
+		l.add(errorAt(c.as.rng, "Reserved name", "%q ends in \"_\", as delivered names do that have to give way to another. Choose another name.", c.as.value))
 	}
 }
 

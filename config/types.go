@@ -25,6 +25,8 @@ type Config struct {
 	masks       []*maskBlock
 	tables      []*tableBlock
 	ignores     []ignoreBlock
+	skips       []skipBlock
+	removals    []removedBlock
 }
 
 // String names the configuration without its content, which holds secrets.
@@ -104,13 +106,14 @@ type Table struct {
 	Block          string // label of the most specific block, for messages
 	Sinks          []*Sink
 	Partition      Partition
-	OnSchemaChange string                  // Evolve, Freeze or Ignore
-	Columns        []string                // the explicit list of Freeze and Ignore, else nil
-	OnCastError    string                  // "rescue" or "fail"
-	columns        map[string]*columnBlock // by folded delivered name
-	masks          []*maskBlock            // those that match the table
-	key            string                  // the column that identifies a row beside user_id
-	decl           hcl.Range               // of the most specific block, for messages
+	OnSchemaChange string         // Evolve, Freeze or Ignore
+	Columns        []string       // the explicit list of Freeze and Ignore, else nil
+	OnCastError    string         // "rescue" or "fail"
+	columns        []*columnBlock // the more specific first
+	masks          []*maskBlock   // those that match the table
+	chain          []*tableBlock  // the blocks that it is made of
+	key            string         // the column that identifies a row beside user_id
+	decl           hcl.Range      // of the most specific block, for messages
 }
 
 // String names the table without its settings, which hold secrets.
@@ -148,7 +151,7 @@ func (s Secret) MarshalBinary() ([]byte, error) { return s.MarshalText() }
 
 // Column is the configuration of one delivered column of a table.
 type Column struct {
-	As    string // published name: renamed, or the delivered one, with one more "_" where that is reserved
+	As    string // published name: renamed, or the delivered one, with one more "_" where the table uses that otherwise
 	Type  column.Type
 	Typed bool // a type was declared; else Type is the natural one of the name
 	Mask  MaskMethod

@@ -84,7 +84,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.restateSinks(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now)); err != nil {
+	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p)); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {
@@ -298,7 +298,7 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 
 // runOn prepares a pass over a table from a view of the state.
 func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
-	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name]}
+	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig}
 	r.masks = ofConfig && t.Change.masks
 	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
 	if t.lost != nil {
@@ -331,7 +331,7 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 		r.echo = r.echoCandidate(p, t)
 	}
 	r.attempt = e.newAttempt(r, max(snap.Serial, p.topCommit()))
-	return r, e.newSchemaOf(ctx, r, ofConfig)
+	return r, e.newSchemaOf(ctx, r)
 }
 
 // configRun makes a run one that changes the table as its configuration changed, and
@@ -367,27 +367,36 @@ func (e *Engine) oldClosure(ctx context.Context, p *Plan, r *tableRun) (err erro
 	return err
 }
 
-func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun, ofConfig bool) error {
-	var have []state.Column
-	if r.old != nil {
-		have = r.old.Columns
-	}
+func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun) error {
+
 	if r.kind == kindMapping {
 		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
-	} else {
-		del, err := r.delivered(ctx)
-		if bad := holding(err); bad != nil {
-			r.attempt.schema = &schema{kind: r.kind}
-			r.badHeader = bad
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		r.schema = newSchema(r.cfg, r.kind, r.key, have, del, r.live)
+		r.attempt.schema = r.schema
+		return nil
 	}
-	r.attempt.schema = r.schema
+	var err error
+	r.brought, err = r.delivered(ctx)
+	if bad := holding(err); bad != nil {
+		r.attempt.schema = &schema{kind: r.kind}
+		r.badHeader = bad
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.settleSchema()
 	return nil
+}
+
+// settleSchema resolves the columns that the table has and those that are brought.
+func (r *tableRun) settleSchema() {
+	var have []state.Column
+	legacy := false
+	if r.old != nil {
+		have, legacy = r.old.Columns, !r.old.ExactNames
+	}
+	r.schema = newSchema(r.cfg, r.kind, r.key, have, r.brought, r.live, legacy)
+	r.attempt.schema = r.schema
 }
 
 // openOld opens the sinks that hold the table now.
@@ -450,11 +459,27 @@ func (r *tableRun) sinksInOrder() []*config.Sink {
 	return out
 }
 
-// compute stages the new content of the table, by the path that fits.
+// compute stages the new content of the table. A file can turn out to have columns
+// that nothing told of: then it begins again with them.
 func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*change, error) {
 	if r.badHeader != nil {
 		return nil, r.badHeader
 	}
+	for {
+		c, err := r.computeKnown(ctx, class, ofConfig)
+		var late *lateColumns
+		if !errors.As(err, &late) {
+			return c, err
+		}
+		for _, name := range late.names {
+			r.brought = append(r.brought, delivered{name, late.dump, late.listed})
+		}
+		r.settleSchema()
+	}
+}
+
+// computeKnown stages the new content of the table, by the path that fits.
+func (r *tableRun) computeKnown(ctx context.Context, class Class, ofConfig bool) (*change, error) {
 	if err := r.confirmEcho(ctx); err != nil {
 		return nil, err
 	}

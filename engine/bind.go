@@ -18,6 +18,7 @@ type sourceFile struct {
 	again      bool     // of a dump that the table has: its values were judged
 	columns    []string // of the manifest
 	hasColumns bool
+	claims     claims // of its entry
 }
 
 // use is one field of a file that feeds a column. col is scratch space for a
@@ -55,7 +56,8 @@ type filePlan struct {
 	absent   []int // payload columns that the shape lacks
 	dst      []*column.Column
 	unlisted []string // delivered fields that the manifest does not list
-	spelled  []string // columns, folded, whose names are spelled in another way here
+	spelled  []string // columns whose names are spelled in another way here
+	lacks    string   // key column that the shape has no field for
 }
 
 // newFilePlan binds the fields of a shape to the columns of a schema.
@@ -69,11 +71,12 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 	byTarget := map[int]*binding{}
 	for _, fi := range f.order(fields) {
 		field := fields[fi]
-		target, ok := s.target(field.Name)
-		if !f.lists(field.Name) && target >= 0 || !f.lists(field.Name) && !ok {
+		name, listed := f.meant(field.Name, s)
+		if !listed {
 			p.unlisted = append(p.unlisted, field.Name)
 			continue
 		}
+		target, ok := s.target(name)
 		if !ok || target >= 0 && s.payload[target].mask == config.MaskNull {
 			continue
 		}
@@ -102,6 +105,12 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 		if byTarget[i] == nil {
 			p.absent = append(p.absent, i)
 		}
+	}
+	switch {
+	case byTarget[targetUser] == nil:
+		p.lacks = colUserID
+	case byTarget[targetKey] == nil && s.kind == kindEvents:
+		p.lacks = s.key
 	}
 	p.packing = f.packing(p.wanted())
 	return p, nil
@@ -221,21 +230,14 @@ func nativeType(n avro.Native) column.Type {
 // target returns what a delivered name feeds: a payload index or one of the
 // targets above.
 func (s *schema) target(name string) (int, bool) {
-	f := fold(name)
 	switch {
-	case f == colUserID:
+	case name == colUserID:
 		return targetUser, true
-	case f == s.key && s.kind == kindEvents:
+	case name == s.key && s.kind == kindEvents:
 		return targetKey, true
 	}
-	i, ok := s.byFold[f]
+	i, ok := s.byFold[s.table.ID(name)]
 	return i, ok
-}
-
-// lists reports whether the manifest lists a delivered name.
-func (f *shape) lists(name string) bool {
-	folded := fold(name)
-	return !f.hasColumns || slices.ContainsFunc(f.columns, func(c string) bool { return fold(c) == folded })
 }
 
 // order returns the field numbers so that the field that counts most comes
@@ -246,7 +248,8 @@ func (f *shape) order(fields []avro.Field) []int {
 	place := make([]int, len(fields))
 	for i := range fields {
 		out[i] = i
-		place[i] = slices.Index(f.columns, fields[i].Name)
+		name, _ := f.listedAs(fields[i].Name)
+		place[i] = slices.Index(f.columns, name)
 	}
 	slices.SortStableFunc(out, func(a, b int) int { return place[a] - place[b] })
 	return out

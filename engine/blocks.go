@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/internal/blob"
+	"reconcile/internal/feed"
 )
 
 // blocks hands out the blocks of part files in their order. Any number of goroutines
@@ -25,10 +27,12 @@ type blocks struct {
 	shape int
 	first int64 // row of the next block
 	err   error
+
+	surveys map[int]*survey // by shape
 }
 
 func (g *ingest) blocks(src *dump.Source, files []sourceFile) *blocks {
-	return &blocks{g: g, src: src, files: files}
+	return &blocks{g: g, src: src, files: files, surveys: map[int]*survey{}}
 }
 
 // next reads a block into j. It returns false behind the last one.
@@ -76,6 +80,26 @@ func (b *blocks) begin(ctx context.Context) error {
 		return &fileError{f, err}
 	}
 	b.first, b.shape = 0, b.g.shapes.of(&f, b.scan.Header())
+	return b.survey(f)
+}
+
+// survey notes what only the file's header tells.
+func (b *blocks) survey(f sourceFile) error {
+	if b.g.schema.table == nil {
+		return nil
+	}
+	s := b.surveys[b.shape]
+	if s == nil {
+		s = surveyOf(b.g.shapes.at(b.shape), b.g.schema)
+		b.surveys[b.shape] = s
+	}
+	switch {
+	case s.refused != "" && b.g.frozen:
+		return &fileError{f, errors.New(frozenReason(s.refused))}
+	case len(s.late) > 0:
+		return &lateColumns{dump: f.dump, names: s.late, listed: f.hasColumns && !feed.IsExact(s.late[0])}
+	}
+	b.g.noteSurvey(s, f.dump)
 	return nil
 }
 

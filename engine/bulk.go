@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +22,7 @@ const locBits = 40
 // the delta path gives the same rows.
 func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 	ing := newIngest(r.schema, r.env.lim)
-	ing.failCasts = r.failCasts
+	ing.failCasts, ing.frozen = r.failCasts, !r.ofConfig
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
 	dec := merge.NewDecider(r.env.lim.scratch, r.env.lim.memory/4/40, r.canon, func(loc uint64, v rows.Verdict) {
 		ing.segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
@@ -152,11 +153,30 @@ func (r *tableRun) newChange(ing *ingest) *change {
 			c.table.Spelling = append(c.table.Spelling, name)
 		}
 	}
+	c.noteColumns(ing, r.schema)
 	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
 	c.table.Content, c.echo = r.contentAfter(c.table, ing), r.echo
 	c.table.Read = r.readAfter(ing)
 	return c
 }
+
+// noteColumns adds to the columns of the table what only files tell of them.
+func (c *change) noteColumns(ing *ingest, s *schema) {
+	for i := range c.table.Columns {
+		col := &c.table.Columns[i]
+		id := s.table.ID(askedName(s.legacy, *col))
+		if dump, ok := ing.carried[id]; ok {
+			col.Seen = max(col.Seen, dump)
+		}
+		for _, pair := range slices.SortedFunc(maps.Keys(ing.spellings), comparePairs) {
+			if pair[0] == id {
+				spell(col, pair[1])
+			}
+		}
+	}
+}
+
+func comparePairs(a, b [2]string) int { return slices.Compare(a[:], b[:]) }
 
 // finish adds the quarantine and the totals to a change.
 func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {

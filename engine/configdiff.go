@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -97,6 +98,7 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	t.diffSinks(d)
 	t.diffSchemaPolicy(d)
 	if t.kind != kindMapping {
+		t.diffRenamed(d)
 		t.diffColumns(d)
 	}
 }
@@ -142,7 +144,7 @@ func (t *TablePlan) diffSchemaPolicy(d *ConfigDiff) {
 		return
 	}
 	for _, c := range cfg.Columns {
-		if !slices.ContainsFunc(old.Listed, func(l string) bool { return fold(l) == fold(c) }) && old.OnSchemaChange == config.Ignore {
+		if !slices.ContainsFunc(old.Listed, func(l string) bool { return feed.Key(l) == feed.Key(c) }) && old.OnSchemaChange == config.Ignore {
 			d.add(ClassRebuild, "column %s was ignored so far", c)
 		}
 	}
@@ -151,14 +153,44 @@ func (t *TablePlan) diffSchemaPolicy(d *ConfigDiff) {
 	}
 }
 
+// diffRenamed compares which spellings blocks with "as" take alone: what they part
+// the source alone tells.
+func (t *TablePlan) diffRenamed(d *ConfigDiff) {
+	now := t.cfg.Renamed()
+	delivered := func(label string, named string) bool {
+		return slices.ContainsFunc(t.old.Columns, func(c state.Column) bool {
+			return (named == "" || c.Name == named) && slices.ContainsFunc(append([]string{c.Delivered}, c.Spellings...), func(n string) bool {
+				return config.TakenBy(label, n)
+			})
+		})
+	}
+	for _, label := range now {
+		// A legacy table does not say which blocks it was made with.
+		was := slices.Contains(t.old.Renamed, label) || !t.old.ExactNames && delivered(label, t.cfg.Column(label).As)
+		if !was && delivered(label, "") {
+			d.add(ClassRebuild, "a block takes %q alone, as %s", label, t.cfg.Column(label).As)
+		}
+	}
+	for _, label := range t.old.Renamed {
+		if !slices.Contains(now, label) && delivered(label, "") {
+			d.add(ClassRebuild, "no block takes %q alone any more", label)
+		}
+	}
+}
+
 // diffColumns compares each column that the table has.
 func (t *TablePlan) diffColumns(d *ConfigDiff) {
+	legacy := !t.old.ExactNames
 	for _, c := range t.old.Columns {
-		if !t.cfg.Takes(c.Delivered) {
+		name := askedName(legacy, c)
+		if !t.cfg.Takes(name) {
 			d.add(ClassRewrite, "column %s is left out", c.Delivered)
 			continue
 		}
-		now := t.cfg.Column(c.Delivered)
+		now := t.cfg.Column(name)
+		if legacy && t.cfg.KeepsName(name, now.As, c.Name) {
+			now.As = c.Name
+		}
 		if c.Mask == string(config.MaskDrop) {
 			t.diffMask(d, c, now)
 			continue
@@ -179,6 +211,8 @@ func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {
 	d.masks = d.masks || was == config.MaskNone && now.Mask != was
 	switch {
 	case now.Mask == was && maskVerifier(now) == c.Verifier:
+	case t.sharesField(c):
+		d.add(ClassRebuild, "column %s is masked (%s), and what is rescued of it has a name that another column has, too", c.Name, now.Mask)
 	case now.Mask == was:
 		d.add(ClassRebuild, "the key of the mask of column %s changed", c.Name)
 	case now.Mask == config.MaskNull || now.Mask == config.MaskDrop:
@@ -188,6 +222,16 @@ func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {
 	default:
 		d.add(ClassRebuild, "the mask of column %s was %q, it is %q", c.Name, was, now.Mask)
 	}
+}
+
+// sharesField reports whether a field of a column's Avro form was read, and may be
+// another column's.
+func (t *TablePlan) sharesField(c state.Column) bool {
+	form := feed.AvroForm(c.Delivered)
+	return form != c.Delivered && slices.Contains(t.old.Spelling, t.cfg.ID(c.Delivered)) &&
+		slices.ContainsFunc(t.old.Columns, func(o state.Column) bool {
+			return t.cfg.ID(o.Delivered) == t.cfg.ID(form) && o.Delivered != c.Delivered
+		})
 }
 
 func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
@@ -205,7 +249,7 @@ func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
 	if now.Mask == config.MaskNull || now.Mask == config.MaskDrop {
 		class = ClassRewrite
 	}
-	if class == ClassRewrite && t.kind == kindEvents && slices.Contains(t.old.Spelling, fold(c.Delivered)) {
+	if class == ClassRewrite && t.kind == kindEvents && slices.Contains(t.old.Spelling, t.cfg.ID(c.Delivered)) {
 		class = ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
 	d.add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)

@@ -42,7 +42,7 @@ func (w *wild) config(judged bool) string {
 			continue
 		}
 		masked[name] = true
-		fmt.Fprintf(&masks, "mask \"m%d\" {\n  columns = [%q]\n  method = %q\n", i, strings.ToUpper(name), method)
+		fmt.Fprintf(&masks, "mask \"m%d\" {\n  columns = [%q]\n  method = %q\n  optional = true\n", i, strings.ToUpper(name), method)
 		if method == "hmac-sha256" {
 			fmt.Fprintf(&masks, "  key = %q\n", w.one("k1", "k2"))
 		}

@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"fmt"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"reconcile/config"
@@ -156,8 +158,20 @@ func (d *decoder) loser(bd *binding) func(row int, u *use) {
 		return func(int, *use) {}
 	}
 	return func(row int, u *use) {
-		d.items[row] = append(d.items[row], column.Rescued{Name: u.name, Value: append([]byte(nil), u.col.Bytes(row)...)})
+		d.items[row] = append(d.items[row], column.Rescued{Name: d.loserNote(bd, u), Value: append([]byte(nil), u.col.Bytes(row)...)})
 	}
+}
+
+// loserNote is the name under which a value that lost is kept. Users are published
+// from notes, which must tell the column.
+func (d *decoder) loserNote(bd *binding, u *use) string {
+	if d.schema.kind != kindUsers || bd.target < 0 {
+		return u.name
+	}
+	if t, ok := d.schema.target(u.name); ok && t == bd.target {
+		return u.name
+	}
+	return loserName(d.schema.payload[bd.target].fold, u.name)
 }
 
 // repair replaces invalid UTF-8 among the last n values of a column that was
@@ -224,7 +238,29 @@ const (
 	// floatKey, which begins like it: an id that came as a float or double and
 	// so does not cast.
 	floatKey = "\x00\x00"
+	// loserKey, which begins like both: a value that another field of its column
+	// outdid, where the field's name alone does not tell the column.
+	loserKey = "\x00\x00\x00"
 )
+
+// loserName is the name of a note of a value that lost.
+func loserName(id, field string) string {
+	return fmt.Sprintf("%s%d %s%s", loserKey, len(id), id, field)
+}
+
+// cutLoser takes apart what loserName made.
+func cutLoser(note string) (id, field string, ok bool) {
+	rest, ok := strings.CutPrefix(note, loserKey)
+	if !ok {
+		return "", "", false
+	}
+	size, rest, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(size)
+	if err != nil || n > len(rest) {
+		return "", "", false
+	}
+	return rest[:n], rest[n:], true
+}
 
 func (d *decoder) noteSpelling(c *column.Column, base, n int, p *payload, from func(int) *use) {
 	id := isIDName(p.fold)

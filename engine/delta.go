@@ -75,7 +75,7 @@ func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
 
 // readDelta reads the pending dumps. What would spill is too much.
 func (r *tableRun) readDelta(ctx context.Context, ing *ingest) error {
-	ing.failCasts = r.failCasts
+	ing.failCasts, ing.frozen = r.failCasts, !r.ofConfig
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
 	if err := r.readFiles(ctx, ing); err != nil {
 		return err

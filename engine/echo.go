@@ -152,6 +152,7 @@ func (d *deltaRun) touchEchoed() {
 func (e *echo) lend(g *ingest) {
 	o := e.read
 	g.read, g.bytes, g.unlisted, g.spelled, g.bad, g.sums = o.read, o.bytes, o.unlisted, o.spelled, o.bad, o.sums
+	g.spellings, g.carried = o.spellings, o.carried
 }
 
 func (e *echo) movedRows() int64 {

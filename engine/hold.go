@@ -71,5 +71,6 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error 
 func lasting(err error) bool {
 	var damage *avro.DamageError
 	var cast *castError
-	return errors.As(err, &damage) || errors.As(err, &cast)
+	var key *keyError
+	return errors.As(err, &damage) || errors.As(err, &cast) || errors.As(err, &key)
 }

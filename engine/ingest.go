@@ -56,6 +56,7 @@ type ingest struct {
 	shapes    *shapes
 	lim       limits
 	failCasts bool
+	frozen    bool // a key or timestamp outside of the list of a frozen table holds it
 	progress  func(rows, bytes int64)
 	sums      *fileSums // of the files; nil if nobody asks
 
@@ -65,15 +66,17 @@ type ingest struct {
 	// onSegment sees every segment while its rows are still in memory.
 	onSegment func(seg int, s *rows.Segment) error
 	bad       []badRow
-	unlisted  map[string]int64 // rows by name of a field that no manifest lists
-	spelled   map[string]bool  // columns, folded, that some file spells in another way
-	read      int64            // rows
+	unlisted  map[string]int64   // rows by name of a field that no manifest lists
+	spelled   map[string]bool    // columns that some file spells in another way
+	spellings map[[2]string]bool // columns and these spellings, by the headers of files
+	carried   map[string]int64   // keys and timestamps that no manifest lists: the greatest dump that has each
+	read      int64              // rows
 	bytes     int64
 	rescued   int64
 }
 
 func newIngest(s *schema, lim limits) *ingest {
-	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.packBytes())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, progress: func(int64, int64) {}}
+	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.packBytes())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, spellings: map[[2]string]bool{}, carried: map[string]int64{}, progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
@@ -132,6 +135,9 @@ func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 	if err != nil {
 		return &fileError{j.file, err}
 	}
+	if p.lacks != "" && j.block.Count > 0 {
+		return &fileError{j.file, newKeyError(p.lacks, fieldNames(l.plans.shapes.at(j.shape).head))}
+	}
 	if err := l.add(p, j.shape, j); err != nil {
 		return &fileError{j.file, err}
 	}
@@ -168,6 +174,20 @@ func (g *ingest) count(p *filePlan, rows, bytes int64) {
 	}
 	for _, name := range p.unlisted {
 		g.unlisted[name] += rows
+	}
+}
+
+// noteSurvey notes what the header of a file of a dump tells.
+func (g *ingest) noteSurvey(s *survey, dump int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, name := range s.unlisted {
+		if had, ok := g.carried[name]; !ok || dump > had {
+			g.carried[name] = dump
+		}
+	}
+	for _, pair := range s.spelled {
+		g.spellings[pair] = true
 	}
 }
 

@@ -334,7 +334,7 @@ func (b *killBed) checkNoLeftovers() {
 		b.t.Fatalf("the state still lists %d commits", len(snap.Publishes))
 	}
 	for name := range snap.Settings {
-		if name == forgottenSetting(filepath.Join(b.dir, b.c.gone)) || strings.HasPrefix(name, acceptedPrefix(tableMapping)) {
+		if name == forgottenSetting(filepath.Join(b.dir, b.c.gone)) || strings.HasPrefix(name, acceptedPrefix(tableMapping)) || strings.HasPrefix(name, judgedSetting) {
 			continue
 		}
 		b.t.Errorf("the state still has the setting %s", name)

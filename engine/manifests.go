@@ -29,6 +29,7 @@ func (e *Engine) holdManifests(p *Plan) {
 		}
 		p.Holds = append(p.Holds, Hold{Dump: d.ID, File: d.Manifest,
 			Reason: fmt.Sprintf("the manifest changed after it was applied (as %s); -accept-manifest=%d plans the rebuild", was.Manifest, d.ID)})
+		p.names.held = append(p.names.held, d)
 		return true
 	})
 }

@@ -72,7 +72,7 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 		return err
 	}
 	mf := &mappingFile{file: f}
-	mf.bind(&shape{head: sc.Header(), columns: f.columns, hasColumns: f.hasColumns})
+	mf.bind(sc.Header().Fields())
 	first := 0
 	for {
 		if err := ctx.Err(); err != nil {
@@ -86,6 +86,9 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 		if !ok {
 			m.sums.end(f, h.Object())
 			return nil
+		}
+		if key := mf.lacks(); key != "" && blk.Count > 0 {
+			return newKeyError(key, fieldNames(sc.Header()))
 		}
 		mf.reset()
 		if err := dec.Decode(&blk, mf.dst); err != nil {
@@ -109,25 +112,29 @@ type mappingFile struct {
 
 var mappingNames = [3]string{colFrom, colTo, colTime}
 
-func (mf *mappingFile) bind(sh *shape) {
-	fields := sh.head.Fields()
+// bind finds the fields by their exact names, listed or not.
+func (mf *mappingFile) bind(fields []avro.Field) {
 	mf.dst = make([]*column.Column, len(fields))
-	for _, fi := range sh.order(fields) {
-		i := slices.Index(mappingNames[:], fold(fields[fi].Name))
-		if i < 0 || i == 2 && !sh.lists(fields[fi].Name) {
-			continue
+	for fi, f := range fields {
+		if i := slices.Index(mappingNames[:], f.Name); i >= 0 {
+			mf.binds[i].uses = []use{newUse(fi, f)}
 		}
-		mf.binds[i].uses = append(mf.binds[i].uses, newUse(fi, fields[fi]))
 	}
 	for i := range mf.binds {
-		b := &mf.binds[i]
-		if len(b.uses) > 1 {
-			b.texts()
-		}
-		for u := range b.uses {
-			mf.dst[b.uses[u].field] = &b.uses[u].col
+		for u := range mf.binds[i].uses {
+			mf.dst[mf.binds[i].uses[u].field] = &mf.binds[i].uses[u].col
 		}
 	}
+}
+
+// lacks is an id of the mapping that the file has no field for, empty if it has both.
+func (mf *mappingFile) lacks() string {
+	for i, name := range mappingNames[:2] {
+		if len(mf.binds[i].uses) == 0 {
+			return name
+		}
+	}
+	return ""
 }
 
 func (mf *mappingFile) reset() {

@@ -106,6 +106,8 @@ type TablePlan struct {
 	lost      *lostCommit // that the table's next commit makes good
 	rereads   int64       // bytes of applied dumps that a rebuild takes again
 	committed bool        // by this apply
+	known     []string    // delivered names that are known
+	clash     string      // why it may not be written: its name or folder meets another's, or two globs tie for it
 }
 
 // Destructive reports whether the step replaces or removes what is there.
@@ -172,6 +174,7 @@ type Plan struct {
 	locked   bool                // the plan is for an apply
 	says     map[string]sinkSays // what the sinks of this state say, by root
 	restated []restated
+	names    named
 }
 
 // Counts returns the numbers of the plan's last line.
@@ -263,7 +266,10 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	if err := e.planTables(ctx, p); err != nil {
 		return nil, err
 	}
-	e.noteVain(p)
+	if err := e.checkNames(ctx, p); err != nil {
+		return nil, err
+	}
+	e.noteIneffective(p)
 	p.noteOlderRules()
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}

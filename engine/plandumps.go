@@ -201,7 +201,7 @@ func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*Ho
 			return nil
 		}
 		return &Hold{Table: t.Name, Dump: d.dump, File: file,
-			Reason: fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", columns[i])}
+			Reason: frozenReason(columns[i])}
 	}
 	if d.entry.HasColumns {
 		return frozen("", d.entry.Columns), nil
@@ -216,11 +216,7 @@ func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*Ho
 		case err != nil:
 			return &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
 		}
-		var names []string
-		for _, fl := range h.Fields() {
-			names = append(names, fl.Name)
-		}
-		if h := frozen(f.Key, names); h != nil {
+		if h := frozen(f.Key, fieldNames(h)); h != nil {
 			return h, nil
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"reconcile/engine/model"
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 	"reconcile/internal/parquet"
 )
 
@@ -358,16 +359,16 @@ func (h *harness) delivered(name string) []string {
 				continue
 			}
 			out = append(out, e.Columns...)
-			if e.Columns == nil {
-				for _, f := range e.Files {
-					for _, fl := range f.Fields {
+			for _, f := range e.Files {
+				for _, fl := range f.Fields {
+					if e.Columns == nil || feed.IsExact(fl.Name) {
 						out = append(out, fl.Name)
 					}
 				}
 			}
 		}
 	}
-	return uniqueFold(out)
+	return unique(out)
 }
 
 // read reads a table's folder as a reader would: every *.parquet below it.
@@ -494,6 +495,18 @@ func randomConfig(r *rand.Rand) string {
 	if r.Intn(3) == 0 {
 		b.WriteString("  column \"path\" { as = \"route\" }\n")
 	}
+	if r.Intn(4) == 0 {
+		b.WriteString("  column \"PATH\" { as = \"shout\" }\n")
+	}
+	masked := ""
+	switch r.Intn(5) {
+	case 0:
+		fmt.Fprintf(&b, "  column \"Order_Total\" { as = %q }\n", one("total", "sum"))
+	case 1:
+		b.WriteString("  column \"order_total\" { type = \"decimal(12,2)\" }\n  column \"Time\" { type = \"timestamp\" }\n")
+	case 2:
+		masked = `, "Order_Total", "Time_", "User_ID"`
+	}
 	b.WriteString("}\ntable \"users\" {\n  sinks = [sink.parquet.lake]\n")
 	if r.Intn(2) == 0 {
 		fmt.Fprintf(&b, "  column \"count\" { \n type = \"int64\" \n merge = %q \n }\n  column \"plan\" { merge = %q }\n", one("min", "max", "latest"), one("min", "max"))
@@ -503,9 +516,9 @@ func randomConfig(r *rand.Rand) string {
 		b.WriteString("table \"user_migrations\" { sinks = [sink.parquet.lake] }\n")
 	}
 	if r.Intn(3) == 0 {
-		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"]\n  method = %q\n %s}\n", one("null", "drop"), "")
+		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  method = %q\n}\n", masked, one("null", "drop"))
 	} else if r.Intn(3) == 0 {
-		b.WriteString("mask \"pii\" {\n  columns = [\"email\", \"br*\"]\n  method = \"hmac-sha256\"\n  key = \"k1\"\n}\n")
+		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  method = \"hmac-sha256\"\n  key = \"k1\"\n}\n", masked)
 	}
 	return b.String()
 }

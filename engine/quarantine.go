@@ -118,20 +118,27 @@ func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, u
 	}
 }
 
-// remasked are the columns whose quarantined values are not what they were: by
-// folded name the key of a new HMAC, nil where the value goes, by a mask or because
-// the table no longer takes the column.
-func (r *tableRun) remasked() map[string][]byte {
-	out := map[string][]byte{}
+// remasking is a column whose quarantined values are not what they were: the key of
+// a new HMAC, nil where the value goes, by a mask or because the table no longer
+// takes the column.
+type remasking struct {
+	column state.Column
+	key    []byte
+}
+
+func (r *tableRun) remasked() []remasking {
+	var out []remasking
 	for _, o := range r.old.Columns {
-		now := r.cfg.Column(o.Delivered)
+		name := askedName(!r.old.ExactNames, o)
+		now := r.cfg.Column(name)
+		o.Delivered = name
 		switch {
-		case !r.cfg.Takes(o.Delivered), now.Mask == config.MaskNull, now.Mask == config.MaskDrop:
+		case !r.cfg.Takes(name), now.Mask == config.MaskNull, now.Mask == config.MaskDrop:
 			if o.Mask == "" || o.Mask == string(config.MaskHMAC) {
-				out[fold(o.Delivered)] = nil
+				out = append(out, remasking{column: o})
 			}
 		case o.Mask == "" && now.Mask == config.MaskHMAC:
-			out[fold(o.Delivered)] = now.Key
+			out = append(out, remasking{o, now.Key})
 		}
 	}
 	return out
@@ -165,20 +172,22 @@ func (r *tableRun) remask(ctx context.Context, c *change) error {
 	return nil
 }
 
-// maskData masks columns in the JSON text of a row.
-func maskData(data string, masks map[string][]byte) (string, error) {
+// maskData masks columns in the JSON text of a row. A field that may be of one of
+// them is masked.
+func maskData(data string, masks []remasking) (string, error) {
 	items, err := column.SplitRescue([]byte(data))
 	if err != nil {
 		return "", fmt.Errorf("quarantined row: %w", err)
 	}
 	keep := items[:0]
 	for _, it := range items {
-		key, masked := masks[fold(it.Name)]
+		i := slices.IndexFunc(masks, func(m remasking) bool { return mayFeed(m.column, it.Name) })
 		switch {
-		case masked && key == nil:
+		case i < 0:
+		case masks[i].key == nil:
 			continue
-		case masked:
-			it.Value = column.MaskHMAC(key).AppendHex(nil, it.Value)
+		default:
+			it.Value = column.MaskHMAC(masks[i].key).AppendHex(nil, it.Value)
 		}
 		keep = append(keep, it)
 	}

@@ -69,6 +69,9 @@ type tableRun struct {
 	echo *echo
 	// badHeader is a file whose header cannot be read.
 	badHeader *fileError
+	ofConfig  bool             // it carries out a change of the configuration
+	claims    map[int64]claims // by pending dump: what names mean that Avro does not allow
+	brought   []delivered      // what the pending dumps bring
 }
 
 // Counts says what an apply did to a table.
@@ -139,7 +142,7 @@ func (r *tableRun) files() []sourceFile {
 		}
 		for i, f := range d.entry.Files {
 			out = append(out, sourceFile{dump: d.dump, rank: r.rank[d.dump], index: i, key: f.Key,
-				pin: d.pins[f.Key], again: d.again, columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
+				pin: d.pins[f.Key], again: d.again, claims: r.claims[d.dump], columns: d.entry.Columns, hasColumns: d.entry.HasColumns})
 		}
 	}
 	return out
@@ -154,6 +157,9 @@ func (r *tableRun) delivered(ctx context.Context) ([]delivered, error) {
 		if d.skipped {
 			continue
 		}
+		if err := r.claim(ctx, d); err != nil {
+			return nil, err
+		}
 		names := d.entry.Columns
 		if !d.entry.HasColumns && r.live(d.dump) {
 			for i, f := range d.entry.Files {
@@ -161,9 +167,7 @@ func (r *tableRun) delivered(ctx context.Context) ([]delivered, error) {
 				if err != nil {
 					return nil, &fileError{sourceFile{dump: d.dump, index: i, key: f.Key}, err}
 				}
-				for _, fl := range h.Fields() {
-					names = append(slices.Clip(names), fl.Name)
-				}
+				names = append(slices.Clip(names), fieldNames(h)...)
 			}
 		}
 		for _, n := range names {
@@ -173,10 +177,30 @@ func (r *tableRun) delivered(ctx context.Context) ([]delivered, error) {
 	return out, nil
 }
 
+// claim finds out what the names of a delivery mean that Avro does not allow.
+func (r *tableRun) claim(ctx context.Context, d delivery) error {
+	if !r.live(d.dump) {
+		return nil
+	}
+	c, _, err := claimsOf(ctx, r.env.source, d.dump, d.entry)
+	if err != nil || c == nil {
+		return err
+	}
+	if r.claims == nil {
+		r.claims = map[int64]claims{}
+	}
+	r.claims[d.dump] = c
+	return nil
+}
+
 // newTable returns the table's record after the run, without its content.
 func (r *tableRun) newTable() *state.Table {
 	t := &state.Table{Name: r.cfg.Name, Kind: r.kind, Key: r.key, PartitionBy: r.cfg.PartitionText(),
-		OnSchemaChange: r.cfg.OnSchemaChange, OnCastError: r.cfg.OnCastError, Listed: r.cfg.Columns, Columns: r.schema.stateColumns()}
+		OnSchemaChange: r.cfg.OnSchemaChange, OnCastError: r.cfg.OnCastError, Listed: r.cfg.Columns, Columns: r.schema.stateColumns(),
+		ExactNames: !r.schema.legacy}
+	if r.kind != kindMapping {
+		t.Renamed = r.cfg.Renamed()
+	}
 	if r.old != nil {
 		t.Spelling = slices.Clone(r.old.Spelling)
 	}

@@ -2,10 +2,10 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"reconcile/config"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -45,28 +45,16 @@ var (
 )
 
 // fold is how names are compared: without case.
-func fold(name string) string { return strings.ToLower(name) }
+func fold(name string) string { return feed.Fold(name) }
 
-func isTimestampName(name string) bool {
-	switch fold(name) {
-	case colTime, colJoinDate, colModified:
-		return true
-	}
-	return false
-}
+func isTimestampName(name string) bool { return feed.IsTimestamp(name) }
 
-func isIDName(name string) bool {
-	switch fold(name) {
-	case colUserID, colEventID, colSessionID, colFrom, colTo:
-		return true
-	}
-	return false
-}
+func isIDName(name string) bool { return feed.IsID(name) }
 
 // payload is one published column that is neither the key nor one of ours.
 type payload struct {
 	state.Column
-	fold string
+	fold string // what tells it apart: config.Table.ID of its names
 	typ  column.Type
 	cast column.Type // what users are cast to when they are merged
 	mask config.MaskMethod
@@ -81,7 +69,9 @@ type schema struct {
 	keyName  string // as published
 	userName string // user_id as published
 	payload  []payload
-	byFold   map[string]int // delivered name, folded -> payload index
+	table    *config.Table
+	legacy   bool           // the table's columns were named before keys and timestamps were exact names
+	byFold   map[string]int // ID of a delivered name -> payload index
 	dropped  []state.Column // delivered, and left out by a mask
 	part     config.Partition
 	partCol  int // payload index of the partition column, -1 without
@@ -91,59 +81,51 @@ type schema struct {
 // spelling) and those that are newly delivered.
 //
 // live tells whether a dump's rows count: what only the files of void dumps
-// brought is no column.
-func newSchema(t *config.Table, kind, key string, have []state.Column, delivered []delivered, live func(int64) bool) *schema {
-	s := &schema{kind: kind, key: key, keyName: key, userName: colUserID, byFold: map[string]int{}, part: t.Partition, partCol: -1}
-	known := map[string]*state.Column{} // what is known of each, for the state
-	var order []string
-	note := func(c state.Column) {
-		f := fold(c.Delivered)
-		if k := known[f]; k != nil {
-			k.Listed = k.Listed || c.Listed
-			k.Seen = max(k.Seen, c.Seen)
-			return
-		}
-		known[f] = &c
-		order = append(order, f)
-	}
+// brought is no column. legacy says that an older program named those it has.
+func newSchema(t *config.Table, kind, key string, have []state.Column, delivered []delivered, live func(int64) bool, legacy bool) *schema {
+	s := &schema{kind: kind, key: key, keyName: key, userName: colUserID, table: t, legacy: legacy, byFold: map[string]int{}, part: t.Partition, partCol: -1}
+	known := newColumnBook(t, legacy)
 	for _, c := range have {
-		note(c)
+		known.has(c)
 	}
 	wanted := map[string]bool{} // the configuration lists it, delivered or not
 	for _, name := range t.Columns {
-		wanted[fold(name)] = true
-		note(state.Column{Delivered: name})
+		if !t.Yields(name) {
+			wanted[t.ID(name)] = true
+			known.note(state.Column{Delivered: name})
+		}
 	}
 	for _, d := range delivered {
 		c := state.Column{Delivered: d.name, Since: d.dump, Listed: d.listed}
 		if !d.listed {
 			c.Seen = d.dump
 		}
-		note(c)
+		known.note(c)
 	}
-	for _, f := range order {
-		k := known[f]
-		name := k.Delivered
+	for _, f := range known.order {
+		k := known.byID[f]
+		name := askedName(legacy, *k)
 		if f == colUserID || f == key && kind == kindEvents || !t.Takes(name) || !wanted[f] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
 			continue
 		}
 		c := t.Column(name)
+		kept := state.Column{Delivered: k.Delivered, Spellings: k.Spellings, Since: k.Since, Mask: string(c.Mask), Listed: k.Listed, Seen: k.Seen}
 		if c.Mask == config.MaskDrop {
-			s.dropped = append(s.dropped, state.Column{Delivered: name, Type: typeString.String(), Since: k.Since,
-				Mask: string(c.Mask), Listed: k.Listed, Seen: k.Seen})
+			kept.Type = typeString.String()
+			s.dropped = append(s.dropped, kept)
 			continue
 		}
 		p := payload{fold: f, typ: c.Type, mask: c.Mask, key: c.Key}
 		if c.Mask != config.MaskNone {
 			p.typ = typeString
 		}
-		p.Column = state.Column{Name: c.As, Delivered: name, Type: p.typ.String(), Since: k.Since,
-			Mask: string(c.Mask), Verifier: maskVerifier(c), Merge: c.Merge, Listed: k.Listed, Seen: k.Seen}
+		kept.Name, kept.Type, kept.Verifier, kept.Merge = known.publishedName(f, c.As), p.typ.String(), maskVerifier(c), c.Merge
+		p.Column = kept
 		s.byFold[f] = len(s.payload)
 		s.payload = append(s.payload, p)
 	}
 	if t.Partition.Unit != config.UnitNone {
-		if i, ok := s.byFold[fold(t.Partition.Column)]; ok {
+		if i, ok := s.byFold[t.ID(t.Partition.Column)]; ok {
 			s.partCol = i
 		}
 	}

@@ -13,6 +13,7 @@ type shape struct {
 	head       *avro.Header
 	columns    []string
 	hasColumns bool
+	claims     claims
 
 	pool *avro.Pool
 	once sync.Once
@@ -36,7 +37,7 @@ type shapes struct {
 
 // of returns the number of a file's shape.
 func (s *shapes) of(f *sourceFile, h *avro.Header) int {
-	key := strings.Join(append([]string{h.Codec(), h.Schema()}, f.columns...), "\x00")
+	key := strings.Join(append([]string{h.Codec(), h.Schema(), f.claims.text()}, f.columns...), "\x00")
 	if f.hasColumns {
 		key += "\x00\x00"
 	}
@@ -49,7 +50,7 @@ func (s *shapes) of(f *sourceFile, h *avro.Header) int {
 		s.byKey = map[string]int{}
 	}
 	s.byKey[key] = len(s.list)
-	s.list = append(s.list, &shape{head: h, columns: f.columns, hasColumns: f.hasColumns, pool: s.pool})
+	s.list = append(s.list, &shape{head: h, columns: f.columns, hasColumns: f.hasColumns, claims: f.claims, pool: s.pool})
 	return len(s.list) - 1
 }
 

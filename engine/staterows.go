@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"reconcile/config"
 	"reconcile/engine/rows"
@@ -28,7 +29,7 @@ func (s *schema) conversions(old []state.Column) ([]conversion, error) {
 	have := map[string]state.Column{}
 	for _, c := range old {
 		if c.Mask != string(config.MaskDrop) {
-			have[fold(c.Delivered)] = c
+			have[s.table.ID(askedName(s.legacy, c))] = c
 		}
 	}
 	n := len(s.payload) - 1
@@ -247,7 +248,7 @@ func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column 
 	src := in.Col(c.from.Name)
 	p := b.schema.payload[i]
 	if c.from.Type == typeString && (c.hmac != nil || c.cast) {
-		restoreOriginals(src, in.Col(colRescued), p.fold)
+		b.schema.restoreOriginals(src, in.Col(colRescued), i)
 	}
 	switch {
 	case c.hmac != nil:
@@ -263,9 +264,9 @@ func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column 
 	return src
 }
 
-// restoreOriginals gives the values of a text column back the bytes that were
-// not valid UTF-8, which rescued keeps: masks and casts are of the original.
-func restoreOriginals(c, rescued *column.Column, name string) {
+// restoreOriginals gives the values of a text column, payload i, back the bytes that
+// were not valid UTF-8, which rescued keeps: masks and casts are of the original.
+func (s *schema) restoreOriginals(c, rescued *column.Column, i int) {
 	for row, code := range c.Codes {
 		if code == 0 || rescued.IsNull(row) || !bytes.Contains(c.Dict.Value(code), replacement) {
 			continue
@@ -275,7 +276,7 @@ func restoreOriginals(c, rescued *column.Column, name string) {
 			continue // carryRescued says so
 		}
 		for _, it := range items {
-			if fold(it.Name) != name {
+			if targets, _ := s.feeds(it.Name); !slices.Contains(targets, i) {
 				continue
 			}
 			original, err := base64.StdEncoding.DecodeString(string(it.Value))
@@ -324,8 +325,9 @@ func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
 
 // rescues reports whether a rescued value of that name belongs to the rows.
 func (s *schema) rescues(name string) bool {
-	t, ok := s.target(name)
-	return ok && (t < 0 || s.payload[t].mask == config.MaskNone)
+	targets, dropped := s.feeds(name)
+	masked := slices.ContainsFunc(targets, func(t int) bool { return t >= 0 && s.payload[t].mask != config.MaskNone })
+	return len(targets) > 0 && !dropped && !masked
 }
 
 // addRescued adds values that did not cast, unless the row holds one of that
@@ -334,11 +336,18 @@ func (s *schema) addRescued(keep, items []column.Rescued) []column.Rescued {
 	for _, it := range items {
 		known := false
 		for _, k := range keep {
-			known = known || fold(k.Name) == fold(it.Name)
+			known = known || k.Name == it.Name || s.sameColumn(k.Name, it.Name)
 		}
 		if !known {
 			keep = append(keep, it)
 		}
 	}
 	return keep
+}
+
+// sameColumn reports whether two delivered names feed one column.
+func (s *schema) sameColumn(a, b string) bool {
+	x, _ := s.feeds(a)
+	y, _ := s.feeds(b)
+	return slices.ContainsFunc(x, func(t int) bool { return slices.Contains(y, t) })
 }

@@ -10,6 +10,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -22,20 +23,26 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 			tables[name] = nil
 		}
 	}
-	var real []*config.Table
+	var resolved []*TablePlan
 	for _, name := range sortedKeys(tables) {
-		t, cfg, err := e.planTable(ctx, p, name, tables[name])
+		t, err := e.resolveTable(ctx, p, name, tables[name])
 		if err != nil {
 			return err
 		}
-		if cfg != nil {
-			real = append(real, cfg)
+		if t != nil {
+			resolved = append(resolved, t)
+		}
+	}
+	p.holdClashes(resolved)
+	for _, t := range resolved {
+		t, err := e.planTable(ctx, p, t)
+		if err != nil {
+			return err
 		}
 		if t != nil {
 			p.Tables = append(p.Tables, t)
 		}
 	}
-	p.diags = append(p.diags, config.CheckFolders(real)...)
 	return e.checkTargets(p)
 }
 
@@ -72,52 +79,64 @@ func (e *Engine) targeted(name string) bool {
 	return len(e.opts.Targets) == 0 || slices.Contains(e.opts.Targets, "table."+name)
 }
 
-// planTable plans one table, of which all is delivered. It returns no plan for a
-// table that no block takes.
-func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, *config.Table, error) {
-	old := p.snap.Tables[name]
-	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name], all: all, outdated: outdatedBy(old)}
-	columns, err := e.knownColumns(ctx, t)
-	if err != nil {
-		return nil, nil, err
+// resolveTable finds out what the configuration says of a table, of which all is
+// delivered. It returns nil if nothing is to be planned for it.
+func (e *Engine) resolveTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, error) {
+	t := &TablePlan{Name: name, old: p.snap.Tables[name], parts: p.snap.Partitions[name], all: all, outdated: outdatedBy(p.snap.Tables[name])}
+	var err error
+	if t.known, err = e.knownColumns(ctx, t); err != nil {
+		return nil, err
 	}
-	if waiting := e.waitsForColumns(p, t, columns); waiting {
-		return nil, nil, nil
+	delivered := p.names.note(t)
+	if e.waitsForColumns(p, t, t.known) {
+		return nil, nil
 	}
-	cfg, diags := e.cfg.Table(name, columns)
+	cfg, diags := e.cfg.Table(name, t.known)
+	if e.broughtIn(t, diags) {
+		return t.waits(p, e, diags), nil
+	}
 	p.diags = append(p.diags, diags...)
 	if diags.HasErrors() {
-		return nil, nil, nil
+		return nil, nil
 	}
-	t.cfg = cfg
+	t.cfg, delivered.Table = cfg, cfg
+	return t, nil
+}
+
+// planTable plans one table. It returns no plan for a table that no block takes.
+func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
+	if t.clash != "" {
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: t.clash})
+		t.keep()
+		return t.ifPublished(), nil
+	}
 	if held := e.unreachable(t); held != nil && distrusted(held) == nil {
-		p.Holds = append(p.Holds, Hold{Table: name, Reason: held.Error()})
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: held.Error()})
 		t.keep()
-		return t, cfg, nil
+		return t, nil
 	}
-	if cfg == nil {
-		t, err := e.planLeaving(ctx, p, t)
-		return t, nil, err
+	if t.cfg == nil {
+		return e.planLeaving(ctx, p, t)
 	}
-	if !t.classify(columns) {
-		p.Holds = append(p.Holds, unidentified(name))
-		return nil, cfg, nil
+	if !t.classify(t.known) {
+		p.Holds = append(p.Holds, unidentified(t.Name))
+		return nil, nil
 	}
-	if other := p.takenBy(cfg); other != "" {
-		p.Holds = append(p.Holds, Hold{Table: name, Reason: fmt.Sprintf("its folder %s still holds the data of table %s, which has to leave it first; to swap two folders, move one table elsewhere by an apply of its own", cfg.Folder, other)})
+	if other := p.takenBy(t.cfg); other != "" {
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: fmt.Sprintf("its folder %s still holds the data of table %s, which has to leave it first; to swap two folders, move one table elsewhere by an apply of its own", t.cfg.Folder, other)})
 		t.keep()
-		return t, cfg, nil
+		return t, nil
 	}
-	if old != nil {
-		t.RowsNow, t.PartitionsNow = old.Rows, len(t.parts)
+	if t.old != nil {
+		t.RowsNow, t.PartitionsNow = t.old.Rows, len(t.parts)
 	}
 	if e.repairsOutdated(t) {
 		t.repair = t.outdated
 	}
 	if p.unreadable != nil {
-		p.Holds = append(p.Holds, p.unreadable.hold(name))
+		p.Holds = append(p.Holds, p.unreadable.hold(t.Name))
 		t.keep()
-		return t, cfg, nil
+		return t, nil
 	}
 	holds, restated := len(p.Holds), len(p.restated)
 	damage, err := e.knownDamage(ctx, p, t)
@@ -137,21 +156,29 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []deli
 		err = e.planDamaged(ctx, p, t, damage)
 	}
 	if e.stopsTable(ctx, err) {
-		p.Holds = append(p.Holds, Hold{Table: name, Reason: err.Error()})
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: err.Error()})
 		t.keep()
 		err = nil
 	}
-	return t, cfg, err
+	return t, err
 }
 
 // waitsForColumns reports whether what is known of a table's columns does not yet
 // tell how it would be taken, and says so in the plan. Only the columns tell which
 // globs match it, so that its blocks cannot be judged before.
 func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
+	exact := slices.Contains(e.cfg.ExactTables(), t.Name)
+	if t.classify(columns) || !exact && !e.takesEvents(t.Name) {
+		return false
+	}
+	malformed := slices.IndexFunc(t.all, func(d delivery) bool { return d.entry.Problem != "" })
 	switch {
-	case t.unread != nil && !has(columns, colUserID) && e.takesEvents(t.Name):
+	case t.unread != nil:
 		p.Holds = append(p.Holds, *t.unread)
-	case !slices.Contains(e.cfg.ExactTables(), t.Name) || t.classify(columns):
+	case malformed >= 0:
+		d := t.all[malformed]
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Dump: d.dump, Reason: d.entry.Problem})
+	case !exact:
 		return false
 	case len(columns) == 0:
 		p.Notices = append(p.Notices, fmt.Sprintf("table %s has been delivered without columns and without rows so far; it is taken once something is known of it", t.Name))
@@ -200,11 +227,6 @@ func (e *Engine) takesEvents(name string) bool {
 	return cfg != nil
 }
 
-// has reports whether a name is among columns.
-func has(columns []string, name string) bool {
-	return slices.ContainsFunc(columns, func(c string) bool { return fold(c) == name })
-}
-
 // classify finds the table's kind and key.
 func (t *TablePlan) classify(columns []string) bool {
 	switch t.Name {
@@ -216,60 +238,107 @@ func (t *TablePlan) classify(columns []string) bool {
 		return true
 	}
 	t.kind, t.key = kindEvents, colEventID
-	if t.Name == tableSessions || !has(columns, colEventID) {
+	if t.Name == tableSessions || !slices.Contains(columns, colEventID) {
 		t.key = colSessionID
 	}
-	return has(columns, t.key) && has(columns, colUserID)
+	return slices.Contains(columns, t.key) && slices.Contains(columns, colUserID)
 }
 
 // knownColumns lists what is known of the delivered columns: what the state
-// has and what the manifests say. A table whose manifests never list columns
-// is looked up in the header of its newest file.
+// has and what the manifests say. What is not applied yet is looked up in the headers
+// of its files where its manifest has no list, or where no list has the keys and the
+// time, which need not be in it.
 func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, error) {
-	var out []string
-	if t.old != nil {
-		if t.old.Kind != kindMapping {
-			out = append(out, colUserID)
-		}
-		out = append(out, t.old.Key)
-		for _, c := range t.old.Columns {
-			out = append(out, c.Delivered)
-		}
-	}
-	var bare []delivery
+	out := stateNames(t.old)
+	var bare, lists []delivery
 	var last []string // most dumps list the same columns
 	for _, d := range t.all {
 		if !d.entry.HasColumns {
 			bare = append(bare, d)
-		} else if !sameList(d.entry.Columns, last) {
+			continue
+		}
+		lists = append(lists, d)
+		if !sameList(d.entry.Columns, last) {
 			last = d.entry.Columns
 			out = append(out, last...)
 		}
 	}
 	for _, d := range bare {
-		if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
-			continue
+		names, err := e.unappliedFields(ctx, t, d)
+		if err != nil {
+			return nil, err
 		}
-		for _, f := range d.entry.Files {
-			h, err := readHeader(ctx, e.source, f.Key)
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if dump.Unavailable(err) {
-				return nil, fmt.Errorf("table %s: %w", t.Name, err)
-			}
-			if err != nil {
-				// The file holds the table where the files are read, or here if
-				// nothing else says what the table is like.
-				t.unread = &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
-				continue
-			}
-			for _, fl := range h.Fields() {
-				out = append(out, fl.Name)
-			}
+		out = append(out, names...)
+	}
+	if !t.lacksExact(out) {
+		return unique(out), nil
+	}
+	for _, d := range lists {
+		names, err := e.unappliedFields(ctx, t, d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(names, func(n string) bool { return !feed.IsExact(n) })...)
+	}
+	return unique(out), nil
+}
+
+// stateNames are the delivered names that the state knows of a table.
+func stateNames(old *state.Table) []string {
+	if old == nil {
+		return nil
+	}
+	var out []string
+	if old.Kind != kindMapping {
+		out = append(out, colUserID)
+	}
+	out = append(out, old.Key)
+	for _, c := range old.Columns {
+		out = append(out, askedName(!old.ExactNames, c))
+	}
+	return out
+}
+
+// lacksExact reports whether columns lack one that decides what the table is.
+func (t *TablePlan) lacksExact(columns []string) bool {
+	if t.Name == tableUsers || t.Name == tableMapping {
+		return false
+	}
+	key := colEventID
+	if t.Name == tableSessions {
+		key = colSessionID
+	}
+	for _, name := range []string{colUserID, key, colTime} {
+		if !slices.Contains(columns, name) {
+			return true
 		}
 	}
-	return uniqueFold(out), nil
+	return false
+}
+
+// unappliedFields reads the names of the fields of a delivery's files, unless it is
+// applied. A file that cannot be read holds the table where the files are read, or
+// here if nothing else says what the table is like.
+func (e *Engine) unappliedFields(ctx context.Context, t *TablePlan, d delivery) ([]string, error) {
+	if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
+		return nil, nil
+	}
+	var out []string
+	for _, f := range d.entry.Files {
+		h, err := readHeader(ctx, e.source, f.Key)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if dump.Unavailable(err) {
+			return nil, fmt.Errorf("table %s: %w", t.Name, err)
+		}
+		if err != nil {
+			t.unread = &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
+			continue
+		}
+		out = append(out, fieldNames(h)...)
+	}
+	return out, nil
 }
 
 // sameList is slices.Equal, where lists are mostly one and the same.
@@ -277,12 +346,12 @@ func sameList(a, b []string) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-func uniqueFold(names []string) []string {
+// unique leaves out names that repeat.
+func unique(names []string) []string {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(names, func(n string) bool {
-		f := fold(n)
-		had := seen[f]
-		seen[f] = true
+		had := seen[n]
+		seen[n] = true
 		return had
 	})
 }
@@ -417,10 +486,17 @@ func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err erro
 	return nil
 }
 
+// holdOfKey marks the pin of a file that lacks a key of the table.
+const holdOfKey = "key "
+
 // holdPin identifies why a file holds a table: its content, and for a value that
-// does not cast also what the column is.
+// does not cast also what the column is, for a key that it lacks which.
 func holdPin(pin string, err error) string {
 	var cast *castError
+	var key *keyError
+	if errors.As(err, &key) {
+		return pin + "\n" + holdOfKey + key.key
+	}
 	if errors.As(err, &cast) {
 		return pin + "\n" + cast.typ.String() + "\n" + cast.column
 	}
@@ -433,6 +509,9 @@ func (t *TablePlan) stillBad(held, pin string) bool {
 	was, cast, ok := strings.Cut(held, "\n")
 	if was != pin || !ok {
 		return was == pin
+	}
+	if key, ok := strings.CutPrefix(cast, holdOfKey); ok {
+		return key == colUserID || key == t.key
 	}
 	typ, name, _ := strings.Cut(cast, "\n")
 	c := t.cfg.Column(name)

@@ -20,7 +20,7 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only
 	have := map[string]state.Column{}
 	for _, c := range r.old.Columns {
 		if c.Mask != string(config.MaskDrop) {
-			have[fold(c.Delivered)] = c
+			have[s.table.ID(askedName(s.legacy, c))] = c
 		}
 	}
 	want := s.storedColumns()[:2]
@@ -144,6 +144,10 @@ func (s *schema) maskNotes(notes *column.Column) error {
 			return fmt.Errorf("notes of a kept user: %w", err)
 		}
 		items = slices.DeleteFunc(items, func(it column.Rescued) bool {
+			if id, name, ok := cutLoser(it.Name); ok {
+				i, known := s.byFold[id]
+				return !known || s.payload[i].mask != config.MaskNone || !s.rescues(name)
+			}
 			return !strings.HasPrefix(it.Name, spellingKey) && !s.rescues(it.Name)
 		})
 		notes.Codes[i] = 0

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 )
 
 // userMerger folds rows sorted by canonical user into one row a user: joindate
@@ -150,16 +151,33 @@ func (f *userFold) readNotes(notes *column.Column) userMarks {
 			continue // we wrote them; their checksum was verified
 		}
 		for _, it := range items {
+			if id, name, ok := cutLoser(it.Name); ok {
+				if c, ok := f.s.byFold[id]; ok {
+					f.issues[row] = append(f.issues[row], issue{c, column.Rescued{Name: name, Value: it.Value}})
+				}
+				continue
+			}
 			if strings.HasPrefix(it.Name, spellingKey) {
 				marks[noteKey{row, it.Name}] = string(it.Value)
 				continue
 			}
-			if c, ok := f.s.byFold[fold(it.Name)]; ok {
+			if c, ok := f.s.noteOf(it.Name); ok {
 				f.issues[row] = append(f.issues[row], issue{c, it})
 			}
 		}
 	}
 	return marks
+}
+
+// noteOf is the payload column that a note of a delivered name is about.
+func (s *schema) noteOf(name string) (int, bool) {
+	if s.legacy {
+		if c, ok := s.byFold[fold(name)]; ok && feed.IsExact(fold(name)) {
+			return c, true
+		}
+	}
+	c, ok := s.byFold[s.table.ID(name)]
+	return c, ok
 }
 
 // group finds the rows of each canonical user and sorts them, latest first: by

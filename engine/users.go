@@ -57,7 +57,7 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	stored := r.schema.uncast()
 	r.attempt.parallel = r.env.lim.workers
 	ing := newIngest(stored, r.env.lim)
-	ing.failCasts = r.failCasts
+	ing.failCasts, ing.frozen = r.failCasts, !r.ofConfig
 	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
 	moved := newIngest(stored, r.env.lim)
 	moved.lim.memory /= 4

@@ -41,6 +41,8 @@ type Column struct {
 	// the greatest of them.
 	Listed bool  `cbor:"8,keyasint,omitempty"`
 	Seen   int64 `cbor:"9,keyasint,omitempty"`
+	// Spellings are the other names under which it was delivered.
+	Spellings []string `cbor:"15,keyasint,omitempty"`
 }
 
 // Applied is one dump of the set that a table is correct for.
@@ -88,7 +90,7 @@ type Table struct {
 	Rescued        int64       `cbor:"20,keyasint,omitempty"` // rows with something rescued
 	LastDelivery   int64       `cbor:"21,keyasint,omitempty"`
 	OnCastError    string      `cbor:"22,keyasint,omitempty"`
-	Spelling       []string    `cbor:"23,keyasint,omitempty"` // columns, folded, that came in several spellings
+	Spelling       []string    `cbor:"23,keyasint,omitempty"` // columns whose fields were spelled otherwise than the column
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
 	Content        *Content    `cbor:"26,keyasint,omitempty"` // of the greatest dump; nil if that is not known
@@ -98,6 +100,11 @@ type Table struct {
 	// Rules numbers the rules for names, ids and times that its oldest live rows
 	// were written by; 0 are those of states without the number.
 	Rules int `cbor:"53,keyasint,omitempty"`
+	// Renamed are the labels of the column blocks with "as" that it was made with.
+	Renamed []string `cbor:"35,keyasint,omitempty"`
+	// ExactNames says that keys and timestamps were exact names from the table's
+	// beginning, not names in any case as in older programs.
+	ExactNames bool `cbor:"36,keyasint,omitempty"`
 }
 
 // KeptUsers returns the objects that hold the latest row of each raw user. Some

@@ -98,7 +98,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 func (s *session) recovered(tables []string) {
 	if len(tables) > 0 {
 		s.view.record("recovered", map[string]any{"tables": tables},
-			"Finished what an interrupted apply had committed: "+strings.Join(tables, ", ")+".\n")
+			"Finished what an interrupted apply had committed: %s.\n", strings.Join(tables, ", "))
 	}
 }
 

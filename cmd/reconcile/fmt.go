@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 
 	"reconcile/config"
+	"reconcile/internal/plain"
 )
 
 type fmtOptions struct {
@@ -42,9 +42,9 @@ func runFmt(s *session, dir string, o *fmtOptions) (int, error) {
 	files, sources, diags := config.FormatDir(dir, o.write && !o.check)
 	s.sources = sources
 	for _, f := range files {
-		fmt.Fprintln(s.out, f.Path)
+		say(s.out, "%s\n", f.Path)
 		if o.diff {
-			fmt.Fprint(s.out, f.Diff)
+			say(s.out, "%s", plain.Trusted(f.Diff)) // several lines, of files of the user's own
 		}
 	}
 	if diags.HasErrors() {

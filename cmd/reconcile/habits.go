@@ -62,7 +62,7 @@ func (p *program) answer(name string, args []string) int {
 	if text, ok := habits()[name]; ok {
 		text = strings.TrimSpace(text)
 		if wantsHelp {
-			fmt.Fprintln(p.out, text)
+			say(p.out, "%s\n", text)
 			return exitDone
 		}
 		return p.reject(fmt.Errorf("%s", text))

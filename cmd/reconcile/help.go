@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"reconcile/internal/plain"
 )
 
 // overview writes the help of the whole program.
@@ -12,7 +14,7 @@ func (p *program) overview(w io.Writer) {
 	fmt.Fprint(w, "Usage: reconcile [-chdir=DIR] COMMAND [flags]\n\n"+
 		"Keeps curated tables equal to what a Data Connect export says they should be.\n\nCommands:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.summary)
+		say(w, "  %-11s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, `
 Flags before the command:
@@ -28,9 +30,9 @@ changes, 3 applied in part and safe to run again, 11 the state is locked,
 
 // describe writes the help of one command.
 func (c *command) describe(w io.Writer, f *flag.FlagSet) {
-	fmt.Fprintf(w, "Usage: reconcile [-chdir=DIR] %s\n\n%s.\n", strings.TrimSpace(c.name+" "+c.usage), c.summary)
+	say(w, "Usage: reconcile [-chdir=DIR] %s\n\n%s.\n", strings.TrimSpace(c.name+" "+c.usage), c.summary)
 	if c.help != "" {
-		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.help))
+		say(w, "\n%s\n", plain.Trusted(strings.TrimSpace(c.help)))
 	}
 	fmt.Fprint(w, "\nFlags:\n")
 	f.VisitAll(func(fl *flag.Flag) {
@@ -43,6 +45,6 @@ func (c *command) describe(w io.Writer, f *flag.FlagSet) {
 		} else {
 			name += "=" + placeholder
 		}
-		fmt.Fprintf(w, "  %-22s %s\n", name, usage)
+		say(w, "  %-22s %s\n", name, usage)
 	})
 }

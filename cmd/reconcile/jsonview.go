@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/internal/plain"
 )
 
 // formatVersion is raised when a field of -json output changes its meaning or
@@ -20,7 +21,8 @@ type jsonView struct {
 	out *output
 }
 
-// jsonLine encodes v, which must encode as an object, with its type in front.
+// jsonLine encodes v, which must encode as an object, with its type in front. What
+// would not be plain is escaped.
 func jsonLine(typ string, v any) ([]byte, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
@@ -28,14 +30,15 @@ func jsonLine(typ string, v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", typ, err)
 	}
+	text := plain.JSON(body.Bytes())
 	head := fmt.Appendf(nil, `{"type":%q,"format_version":%d`, typ, formatVersion)
-	if rest := body.Bytes()[1:]; rest[0] == '}' {
+	if rest := text[1:]; rest[0] == '}' {
 		return append(head, rest...), nil
 	}
-	return append(append(head, ','), body.Bytes()[1:]...), nil
+	return append(append(head, ','), text[1:]...), nil
 }
 
-func (v *jsonView) record(typ string, value any, _ string) {
+func (v *jsonView) record(typ string, value any, _ string, _ ...any) {
 	line, err := jsonLine(typ, value)
 	if err != nil {
 		line, _ = jsonLine("error", map[string]any{"message": err.Error(), "exit_code": exitError})

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reconcile/internal/failpoint"
+	"reconcile/internal/plain"
 )
 
 func main() { os.Exit(start(nil)) }
@@ -30,6 +31,7 @@ const failpointEnv = "RECONCILE_FAILPOINT"
 // start runs the program over the process's own arguments and streams. tap is
 // told of all progress; it is for tests.
 func start(tap func(table string, rows, bytes int64)) (code int) {
+	stderr := plain.Writer{W: os.Stderr}
 	// The runtime ends a panic of any goroutine but this one with exit code 2,
 	// which means something else here: let it abort instead. A core file would
 	// hold the keys of masks.
@@ -37,23 +39,23 @@ func start(tap func(table string, rows, bytes int64)) (code int) {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	defer func() {
 		if r := recover(); r != nil {
-			fmt.Fprintf(os.Stderr, "Error: reconcile failed in a way it should not: %v\n\n%s\n"+
-				"Please report this. The next apply goes on from what was committed.\n", r, debug.Stack())
+			say(stderr, "Error: reconcile failed in a way it should not: %v\n\n%s\n"+
+				"Please report this. The next apply goes on from what was committed.\n", r, plain.Trusted(debug.Stack()))
 			code = exitError
 		}
 	}()
 	signal.Ignore(syscall.SIGPIPE) // an apply whose output nobody reads ends well all the same
 	points, err := failpoint.Parse(os.Getenv(failpointEnv))
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "Error: %s: %v\n", failpointEnv, err)
+		say(stderr, "Error: %s: %v\n", failpointEnv, err)
 		return exitError
 	}
-	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: os.Stderr, getenv: os.LookupEnv, tap: tap}
-	ctx, stop := interruptible(failpoint.With(context.Background(), points), os.Stderr)
+	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, tap: tap}
+	ctx, stop := interruptible(failpoint.With(context.Background(), points), stderr)
 	defer stop()
 	code = p.run(ctx, os.Args[1:])
 	if err := p.out.flush(); err != nil && code == exitDone {
-		fmt.Fprintf(os.Stderr, "Error: the output could not be written: %v\n", err)
+		say(stderr, "Error: the output could not be written: %v\n", err)
 		code = exitError
 	}
 	return code

@@ -14,15 +14,16 @@ import (
 
 // cmdMkexport writes an export: mkexport DIR FILE. The file says, line by line,
 //
-//	dump ID
+//	dump ID [MANIFEST]
 //	table NAME full|delta|unsaid [COLUMN,COLUMN...]
-//	file [missing|truncated|damaged|as DUMP|but ROWS]
+//	file [missing|truncated|damaged|as DUMP|but ROWS|named NAME]
 //	FIELD FIELD...
 //	VALUE VALUE...
 //
 // A file as that of another dump has its very bytes, if the rows are the same too.
 // Of one with "but" the last rows are not there yet; each row is a block.
-// A value of "-" is null. Without columns the manifest lists the fields.
+// A value of "-" is null. Without columns the manifest lists the fields. A word in
+// quotes is a text as Go writes it, with its blanks as \x20.
 func cmdMkexport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: mkexport DIR FILE")
@@ -46,6 +47,11 @@ func parseExport(text string) (*model.World, error) {
 		if len(words) == 0 {
 			continue
 		}
+		for i, w := range words {
+			if text, err := strconv.Unquote(w); err == nil {
+				words[i] = text
+			}
+		}
 		if err := p.line(words); err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
@@ -59,7 +65,11 @@ func (p *exportParser) line(words []string) error {
 	case "dump":
 		p.closeFile()
 		id, err := strconv.ParseInt(words[1], 10, 64)
-		p.world.Dumps = append(p.world.Dumps, &model.Dump{ID: id})
+		d := &model.Dump{ID: id}
+		if len(words) > 2 {
+			d.Manifest = words[2]
+		}
+		p.world.Dumps = append(p.world.Dumps, d)
 		return err
 	case "table":
 		p.closeFile()
@@ -114,6 +124,8 @@ func (p *exportParser) file(words []string) error {
 			return err
 		}
 		f.BlockRows, f.Rest = 1, n
+	case len(words) == 2 && words[0] == "named":
+		f.Key = fmt.Sprintf("sync_%d/%s", d.ID, words[1])
 	case len(words) > 0:
 		i := slices.Index([]string{"", "missing", "truncated", "damaged"}, words[0])
 		if i < 0 {

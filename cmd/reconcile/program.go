@@ -72,7 +72,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 // reject reports a command line that makes no sense.
 func (p *program) reject(err error) int {
-	fmt.Fprintf(p.err, "%s %v\n", inkFor(p.err, false, p.getenv).red("Error:"), err)
+	say(p.err, "%s %v\n", inkFor(p.err, false, p.getenv).red("Error:"), err)
 	return exitError
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
+
+	"reconcile/internal/plain"
 )
 
 // tracker counts what was read. It is safe for several goroutines.
@@ -77,14 +79,14 @@ const (
 func newLines(w io.Writer, total int64) progress {
 	return newTracker(total, lineEvery, func(t *tracker, fresh bool) {
 		if fresh {
-			fmt.Fprintf(w, "table.%s: reading ...\n", t.table)
+			say(w, "table.%s: reading ...\n", t.table)
 			return
 		}
-		line := fmt.Sprintf("table.%s: %s rows and %s read so far, %s rows/s", t.table, count(t.rows), size(t.bytes), count(t.perSecond()))
+		more := ""
 		if left, ok := t.left(); ok {
-			line += fmt.Sprintf(", about %s left to read", left)
+			more = fmt.Sprintf(", about %s left to read", left)
 		}
-		fmt.Fprintln(w, line)
+		say(w, "table.%s: %s rows and %s read so far, %s rows/s%s\n", t.table, count(t.rows), size(t.bytes), count(t.perSecond()), more)
 	})
 }
 
@@ -100,7 +102,8 @@ func newRecords(v *jsonView, total int64) progress {
 	})
 }
 
-// bar is a progress bar on a terminal.
+// bar is a progress bar on a terminal. It moves the cursor, and so writes to the file
+// itself.
 type bar struct {
 	*tracker
 	bar *pb.ProgressBar
@@ -112,7 +115,7 @@ const (
 )
 
 func newBar(w io.Writer, total int64) progress {
-	b := pb.New64(total).SetWriter(w).SetRefreshRate(barEvery).SetWidth(widthOf(w)).
+	b := pb.New64(total).SetWriter(stream(w)).SetRefreshRate(barEvery).SetWidth(widthOf(w)).
 		Set(pb.Bytes, true).Set(pb.SIBytesPrefix, true).Set(pb.Terminal, true).Set(pb.CleanOnFinish, true)
 	b.SetTemplateString(barTemplate)
 	if total <= 0 {
@@ -120,7 +123,7 @@ func newBar(w io.Writer, total int64) progress {
 	}
 	out := &bar{bar: b}
 	out.tracker = newTracker(total, barEvery, func(t *tracker, _ bool) {
-		b.Set("what", fmt.Sprintf("%s %s rows, %s rows/s", t.table, count(t.rows), count(t.perSecond())))
+		b.Set("what", plain.Sprintf("%s %s rows, %s rows/s", t.table, count(t.rows), count(t.perSecond())))
 		b.SetCurrent(min(t.bytes, max(total, 0)))
 	})
 	b.Start()

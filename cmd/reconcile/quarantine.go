@@ -78,14 +78,14 @@ func listQuarantine(ctx context.Context, s *session, o *quarantineOptions) error
 	}
 	total := int64(0)
 	for _, q := range list {
-		s.view.record("quarantine", q, fmt.Sprintf("table.%s, dump %d, %s: %s, as %s\n", q.Table, q.Dump, q.File, plural(q.Rows, "row"), q.Reason))
+		s.view.record("quarantine", q, "table.%s, dump %d, %s: %s, as %s\n", q.Table, q.Dump, q.File, plural(q.Rows, "row"), q.Reason)
 		total += q.Rows
 	}
-	text := "The quarantine is empty.\n"
+	text := "The quarantine is empty."
 	if total > 0 {
-		text = fmt.Sprintf("%s in the quarantine. `reconcile quarantine export` writes them.\n", plural(total, "row"))
+		text = plural(total, "row") + " in the quarantine. `reconcile quarantine export` writes them."
 	}
-	s.view.record("quarantine_summary", map[string]int64{"rows": total}, text)
+	s.view.record("quarantine_summary", map[string]int64{"rows": total}, "%s\n", text)
 	return nil
 }
 
@@ -102,7 +102,7 @@ func exportQuarantine(ctx context.Context, s *session, o *quarantineOptions) err
 	if err != nil {
 		return err
 	}
-	s.view.record("quarantine_summary", map[string]int64{"rows": rows}, fmt.Sprintf("%s written to %s.\n", plural(rows, "row"), o.file))
+	s.view.record("quarantine_summary", map[string]int64{"rows": rows}, "%s written to %s.\n", plural(rows, "row"), o.file)
 	return nil
 }
 

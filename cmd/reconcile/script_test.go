@@ -9,11 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -72,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"wait-for":  cmdWaitFor,
 			"flip":      cmdFlip,
 			"json":      cmdJSON,
+			"harmless":  cmdHarmless,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
@@ -191,6 +195,33 @@ func cmdFlip(ts *testscript.TestScript, _ bool, args []string) {
 		text[len(text)/2] ^= 0xff
 	}
 	ts.Check(os.WriteFile(path, text, 0o600))
+}
+
+// cmdHarmless checks that what the last program printed, and files, hold no character
+// but visible ones, ends of lines and, with -colour, colours, and that no line begins
+// with a text, blanks aside, or is a command of a CI system:
+// harmless [-colour] TEXT [FILE...].
+func cmdHarmless(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+	if args[0] == "-colour" {
+		args = args[1:]
+		text = regexp.MustCompile(`\x1b\[(0|1|4|1;)?(3[123])?m`).ReplaceAllString(text, "")
+		text = strings.ReplaceAll(text, "\r\n", "\n") // of the terminal
+	}
+	for _, file := range args[1:] {
+		text += ts.ReadFile(file)
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		for _, r := range line {
+			if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == utf8.RuneError {
+				ts.Fatalf("%U in %q", r, line)
+			}
+		}
+		if begins := strings.TrimSpace(line); strings.HasPrefix(begins, args[0]) || strings.HasPrefix(begins, "::") || strings.Contains(line, "##") {
+			ts.Fatalf("a forged line: %q", line)
+		}
+	}
 }
 
 // cmdJSON checks that a file, or stdout, has one JSON object a line, each with

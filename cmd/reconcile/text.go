@@ -19,7 +19,7 @@ type textView struct {
 	ink, errInk ink
 }
 
-func (v *textView) printf(format string, args ...any) { fmt.Fprintf(v.out, format, args...) }
+func (v *textView) printf(format string, args ...any) { say(v.out, format, args...) }
 
 // errors returns standard error, after what was said before.
 func (v *textView) errors() io.Writer {
@@ -29,20 +29,20 @@ func (v *textView) errors() io.Writer {
 
 func (v *textView) diagnostics(src config.Sources, diags hcl.Diagnostics) {
 	if err := src.Write(v.errors(), diags, v.out.width, bool(v.errInk)); err != nil {
-		fmt.Fprintln(v.err, diags.Error())
+		say(v.err, "%v\n", diags)
 	}
 }
 
 func (v *textView) failure(err error, code int) {
 	if code == exitInterrupted && err == errInterrupted {
 		text := err.Error()
-		fmt.Fprintf(v.errors(), "%s\n", v.errInk.yellow(strings.ToUpper(text[:1])+text[1:]+"."))
+		say(v.errors(), "%s\n", v.errInk.yellow(strings.ToUpper(text[:1])+text[1:]+"."))
 		return
 	}
-	fmt.Fprintf(v.errors(), "%s %v\n", v.errInk.red("Error:"), err)
+	say(v.errors(), "%s %v\n", v.errInk.red("Error:"), err)
 }
 
-func (v *textView) record(_ string, _ any, text string) { v.printf("%s", text) }
+func (v *textView) record(_ string, _ any, format string, args ...any) { v.printf(format, args...) }
 
 func (v *textView) progress(total int64) progress {
 	if w := v.errors(); isTerminal(w) {
@@ -56,7 +56,7 @@ func (v *textView) holds(holds []engine.Hold) {
 	if len(holds) == 0 {
 		return
 	}
-	v.printf("\n%s\n\n", v.ink.bold(v.ink.yellow("Held, while the rest goes on:")))
+	v.printf("\n%s\n\n", v.ink.paint("1;33", "Held, while the rest goes on:"))
 	for _, h := range holds {
 		var where []string
 		if h.Table != "" {

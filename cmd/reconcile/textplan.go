@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reconcile/engine"
+	"reconcile/internal/plain"
 )
 
 func (v *textView) plan(p *engine.Plan) {
@@ -24,7 +25,7 @@ func (v *textView) plan(p *engine.Plan) {
 		v.printf("\nTaken although a guard tripped: %s.\n", strings.Join(p.AcceptedNow, ", "))
 	}
 	destructive, steps, behind := split(p)
-	v.steps(v.ink.bold(v.ink.red("Destructive steps, which replace or remove what is there:")), destructive)
+	v.steps(v.ink.paint("1;31", "Destructive steps, which replace or remove what is there:"), destructive)
 	v.forgotten(p.Forgotten)
 	v.mapping(&p.Mapping)
 	v.steps(v.ink.bold("Steps:"), steps)
@@ -88,7 +89,7 @@ func (v *textView) mapping(m *engine.MappingPlan) {
 }
 
 // steps lists what becomes of tables.
-func (v *textView) steps(title string, tables []*engine.TablePlan) {
+func (v *textView) steps(title plain.Trusted, tables []*engine.TablePlan) {
 	if len(tables) == 0 {
 		return
 	}
@@ -105,7 +106,7 @@ func (v *textView) steps(title string, tables []*engine.TablePlan) {
 	}
 }
 
-func (v *textView) colour(a engine.Action, s string) string {
+func (v *textView) colour(a engine.Action, s string) plain.Trusted {
 	switch a {
 	case engine.Create:
 		return v.ink.green(s)

@@ -28,7 +28,7 @@ func (v *textView) result(r *engine.Result, err error) {
 	if err != nil {
 		return
 	}
-	v.printf("\n%s\n", v.ink.bold(v.ink.green(endLine(r))))
+	v.printf("\n%s\n", v.ink.paint("1;32", endLine(r)))
 }
 
 // echoes names the dumps that came again.
@@ -146,18 +146,18 @@ func (v *textView) summary(r *engine.Result) {
 	fmt.Fprint(w, "table\t")
 	for _, x := range tally(&engine.Counts{}) {
 		if used[x.what] {
-			fmt.Fprintf(w, "%s\t", x.what)
+			say(w, "%s\t", x.what)
 		}
 	}
 	fmt.Fprint(w, "rows now\t\n")
 	for _, t := range done {
-		fmt.Fprintf(w, "%s\t", t.Name)
+		say(w, "%s\t", t.Name)
 		for _, x := range tally(&t.Counts) {
 			if used[x.what] {
-				fmt.Fprintf(w, "%s\t", count(x.n))
+				say(w, "%s\t", count(x.n))
 			}
 		}
-		fmt.Fprintf(w, "%s\t\n", rowsAfter(t))
+		say(w, "%s\t\n", rowsAfter(t))
 	}
 	_ = w.Flush() // the writer below keeps the error for the end of the program
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -50,10 +49,10 @@ func runValidate(s *session, o *configFlags) int {
 		s.view.record("validate", v, "")
 		return exitError
 	}
-	text := "Success! The configuration is valid.\n"
+	text := "Success! The configuration is valid"
 	if v.Warnings > 0 {
-		text = fmt.Sprintf("Success! The configuration is valid, with %s.\n", plural(int64(v.Warnings), "warning"))
+		text += ", with " + plural(int64(v.Warnings), "warning")
 	}
-	s.view.record("validate", v, text)
+	s.view.record("validate", v, "%s.\n", text)
 	return exitDone
 }

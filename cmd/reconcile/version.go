@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -66,7 +65,7 @@ func versionCommand() *command {
 		if v.Revision != "" {
 			text += " (" + v.Revision + ")"
 		}
-		s.view.record("version", v, fmt.Sprintf("%s\n%s on %s\n", text, v.Go, v.Platform))
+		s.view.record("version", v, "%s\n%s on %s\n", text, v.Go, v.Platform)
 		return exitDone, nil
 	}
 	return c

@@ -14,9 +14,9 @@ type view interface {
 	diagnostics(src config.Sources, diags hcl.Diagnostics)
 	// failure shows an error of a command that ends with an exit code.
 	failure(err error, code int)
-	// record shows one fact: a text for people, "" for nothing, or a value that
-	// encodes as a JSON object.
-	record(typ string, v any, text string)
+	// record shows one fact: to people as a format with its arguments, which are
+	// escaped, "" for nothing; to programs as a value that encodes as a JSON object.
+	record(typ string, v any, format string, args ...any)
 	// plan shows a plan; the counting line comes last.
 	plan(p *engine.Plan)
 	// progress shows how far an apply is. total is the number of bytes to read,

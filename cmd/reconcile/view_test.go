@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -21,7 +20,7 @@ import (
 func show(t *testing.T, use func(v view), asJSON bool) (out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	w := &output{Writer: bufio.NewWriter(&o)}
+	w := newOutput(&o)
 	var v view = &textView{out: w, err: &e}
 	if asJSON {
 		v = &jsonView{out: w}

@@ -109,11 +109,9 @@ func (d *Dump) fault(table string, s Settings) string {
 		return why
 	}
 	keys := d.keys(table)
-	for _, e := range es {
-		for _, name := range delivered(e, true) {
-			if mode, _ := s.Schema(); mode == "freeze" && !listed(s, keys, name) {
-				return "column " + name + " is not in columns of the configuration"
-			}
+	for _, name := range d.whole(table).names(true, s) {
+		if mode, _ := s.Schema(); mode == "freeze" && !listed(s, keys, name) {
+			return "column " + name + " is not in columns of the configuration"
 		}
 	}
 	if s.CastErrorFails() && d.castFails(table, keys, s) {

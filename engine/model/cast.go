@@ -22,9 +22,9 @@ var (
 // declared one, else string.
 func typeOf(name, declared string) string {
 	switch {
-	case slices.Contains(idNames, fold(name)):
+	case slices.Contains(idNames, name):
 		return "id"
-	case slices.Contains(timeNames, fold(name)):
+	case slices.Contains(timeNames, name):
 		return "timestamp"
 	case declared == "":
 		return "string"

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -123,12 +124,10 @@ func KeyOf(applied []*Dump, table string) (string, error) {
 	var names []string
 	from := liveFrom(applied, table)
 	for _, d := range applied {
-		for _, e := range d.entries(table) {
-			names = append(names, delivered(e, d.ID >= from)...)
-		}
+		names = append(names, d.whole(table).names(d.ID >= from, Plain{})...)
 	}
 	for _, key := range []string{"event_id", "session_id"} {
-		if containsFold(names, key) {
+		if slices.Contains(names, key) {
 			return key, nil
 		}
 	}
@@ -162,12 +161,12 @@ func expectEvents(applied []*Dump, closure map[int64]int64, s Settings, table st
 		}
 	}
 
-	t := newTable(columnsOf(applied, table, keys, s), s, "_raw_user_id", "_dump_id", "_rescued_data")
+	t := newTable(columnsOf(applied, table, keys, s), "_raw_user_id", "_dump_id", "_rescued_data")
 	t.Quarantine = bad
 	for p, r := range winner {
 		user := strconv.FormatInt(p.user, 10)
-		v := publish(r.vals, s)
-		v[published(s, "user_id")] = &user
+		v := maps.Clone(r.vals)
+		v["user_id"] = &user
 		v["_raw_user_id"] = r.vals["user_id"]
 		v["_dump_id"] = Text(strconv.FormatInt(r.dump, 10))
 		v["_rescued_data"] = rescued(r.rescue)
@@ -179,7 +178,7 @@ func expectEvents(applied []*Dump, closure map[int64]int64, s Settings, table st
 var mappingKeys = []string{"from_user_id", "to_user_id"}
 
 func expectMigrations(mapping *Dump, s Settings) *Table {
-	t := newTable([]string{"from_user_id", "to_user_id", "time"}, s, "canonical_user_id", "_dump_id")
+	t := newTable([]columnOf{{name: "from_user_id"}, {name: "to_user_id"}, {name: "time"}}, "canonical_user_id", "_dump_id")
 	if mapping == nil {
 		return t
 	}
@@ -188,9 +187,7 @@ func expectMigrations(mapping *Dump, s Settings) *Table {
 	closure := canonical(mapping)
 	for from, r := range choose(rows) {
 		key := strconv.FormatInt(from, 10)
-		v := publish(map[string]*string{
-			"from_user_id": r.vals["from_user_id"], "to_user_id": r.vals["to_user_id"], "time": r.vals["time"],
-		}, s)
+		v := map[string]*string{"from_user_id": r.vals["from_user_id"], "to_user_id": r.vals["to_user_id"], "time": r.vals["time"]}
 		v["canonical_user_id"] = Text(strconv.FormatInt(canon(closure, from), 10))
 		v["_dump_id"] = Text(strconv.FormatInt(r.dump, 10))
 		t.Rows[key] = Row{Values: v}
@@ -199,22 +196,13 @@ func expectMigrations(mapping *Dump, s Settings) *Table {
 }
 
 // newTable returns an empty table with delivered columns and ours.
-func newTable(columns []string, s Settings, ours ...string) *Table {
+func newTable(columns []columnOf, ours ...string) *Table {
 	t := &Table{Columns: ours, Rows: map[string]Row{}}
 	for _, c := range columns {
-		t.Columns = append(t.Columns, published(s, c))
+		t.Columns = append(t.Columns, c.name)
 	}
 	slices.Sort(t.Columns)
 	return t
-}
-
-// publish gives values their published names.
-func publish(vals map[string]*string, s Settings) map[string]*string {
-	out := map[string]*string{}
-	for name, v := range vals {
-		out[published(s, name)] = v
-	}
-	return out
 }
 
 // finish gives every row every column and its partition, and names the columns

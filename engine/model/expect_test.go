@@ -274,13 +274,39 @@ func TestExplicitColumns(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	s := Plain{By: "time", Levels: []string{"year", "month"}, Columns: map[string]Column{"a": {As: "Alpha"}}}
-	d := dump(1, true, "e", part("event_id user_id A Year month_ day _dump_id _Dump_id_ time", "1 5 a y m d i j 2026-01-05"))
+	s := Plain{By: "time", Levels: []string{"year", "month"}, Columns: map[string]Column{"A": {As: "Alpha"}}}
+	d := dump(1, true, "e", part("event_id user_id A a alpha Alpha_ Year month_ day _dump_id _Dump_id_ time Time TIME_ User_Id",
+		"1 5 a b c d y m d i j 2026-01-05 noon late 7"))
 	tb := expect(t, s, "e", nil, d)
-	same(t, shown(t, tb, "alpha year_ month__ day _dump_id_ _dump_id__ _dump_id"), "a y m d i j 1")
+	same(t, shown(t, tb, "alpha a alpha_ alpha__ year_ month__ day _dump_id_ _dump_id__ _dump_id time_ time__ user_id user_id_"), "a b c d y m d i j 1 noon late 5 7")
 	if p := tb.Rows["1/5"].Partition; p != "year=2026/month=01" {
 		t.Error(p)
 	}
+}
+
+func TestListedNamesAndFields(t *testing.T) {
+	listed := func(columns ...string) *Dump {
+		d := dump(1, true, "e", part("event_id user_id Order_Total _2nd_item Plan time", "1 5 12.50 sock gold 2026-01-05"))
+		d.Entries[0].Columns = append([]string{}, columns...)
+		return d
+	}
+	// Keys and times are read, listed or not; nothing else is.
+	tb := expect(t, Plain{}, "e", nil, listed())
+	same(t, tb.Columns, "_dump_id", "_raw_user_id", "_rescued_data", "event_id", "time", "user_id")
+	tb = expect(t, Plain{}, "e", nil, listed("Order Total", "2nd-item", "Order-Total", "plan"))
+	same(t, []string{*tb.Rows["1/5"].Values["order total"], *tb.Rows["1/5"].Values["2nd-item"], *tb.Rows["1/5"].Values["plan"]}, "12.50", "sock", "gold")
+	if v, ok := tb.Rows["1/5"].Values["order-total"]; v != nil || !ok {
+		t.Error("two names claim one field")
+	}
+	// A field that is listed itself is no other's.
+	tb = expect(t, Plain{}, "e", nil, listed("Order Total", "order_total"))
+	same(t, []string{*tb.Rows["1/5"].Values["order_total"]}, "12.50")
+	if tb.Rows["1/5"].Values["order total"] != nil {
+		t.Error("a field stands for two names")
+	}
+	s := Plain{Columns: map[string]Column{"Order_Total": {As: "total"}, "plan": {As: "shop_plan"}}}
+	tb = expect(t, s, "e", nil, listed("Order Total", "plan"))
+	same(t, shown(t, tb, "total shop_plan"), "12.50 gold")
 }
 
 func TestTwoSpellingsInOneRow(t *testing.T) {

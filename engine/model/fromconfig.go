@@ -1,10 +1,6 @@
 package model
 
-import (
-	"strings"
-
-	"reconcile/config"
-)
+import "reconcile/config"
 
 // FromConfig gives the settings of a configured table. Underscores after
 // reserved names are the model's own business: of the published names only real
@@ -24,11 +20,19 @@ func (c configured) CastErrorFails() bool { return c.t.OnCastError == "fail" }
 func (c configured) Column(delivered string) Column {
 	from := c.t.Column(delivered)
 	to := Column{Mask: string(from.Mask), Key: []byte(from.Key), Merge: from.Merge}
-	if strings.TrimRight(fold(from.As), "_") != strings.TrimRight(fold(delivered), "_") {
+	if c.t.Renames(delivered) {
 		to.As = from.As
 	}
 	if from.Typed {
 		to.Type = from.Type.String()
 	}
 	return to
+}
+
+func (c configured) Renames() map[string]string {
+	out := map[string]string{}
+	for _, label := range c.t.Renamed() {
+		out[label] = c.t.Column(label).As
+	}
+	return out
 }

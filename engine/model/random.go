@@ -49,6 +49,7 @@ type gen struct {
 	at      int // index of the dump
 	part    int
 	history []*File
+	listed  map[string]string // by field what manifests list for it
 }
 
 // genTable is the truth behind one table.
@@ -90,7 +91,7 @@ func Random(r *rand.Rand, opt GenOptions) *World {
 	or(&opt.Events, 1, 3)
 	or(&opt.Rows, 12, 12)
 	or(&opt.Users, 8, 8)
-	g := &gen{r: r, opt: opt, pairs: map[int64]int64{}}
+	g := &gen{r: r, opt: opt, pairs: map[int64]int64{}, listed: map[string]string{}}
 	g.users = []int64{1, 2, 3, 40, -5, 1<<53 + 1, 9_223_372_036_854_775_807, 0}[:min(8, opt.Users)]
 	for len(g.users) < opt.Users {
 		g.users = append(g.users, int64(100+len(g.users)))
@@ -265,7 +266,7 @@ func (g *gen) pick(t *genTable) []*genRow {
 
 func (g *gen) fault() Fault {
 	if g.chance(g.opt.Faults) {
-		return oneOf(g.r, Missing, Truncated, Damaged)
+		return oneOf(g.r, Missing, Truncated, Damaged, Keyless)
 	}
 	return None
 }

@@ -52,9 +52,9 @@ func (g *gen) partFile(t *genTable, rows []*genRow) *File {
 		}
 		return out
 	}
-	g.field(f, g.spell("user_id"), "id", column(func(row *genRow) any { return g.id(row.user) }))
+	g.field(f, "user_id", "id", column(func(row *genRow) any { return g.id(row.user) }))
 	if t.key != "" {
-		g.field(f, g.spell(t.key), "id", column(func(row *genRow) any { return g.id(row.key) }))
+		g.field(f, t.key, "id", column(func(row *genRow) any { return g.id(row.key) }))
 		if t.key != "session_id" && t.name != "_event_metadata" {
 			g.field(f, "session_id", "id", column(func(row *genRow) any { return g.id(row.session) }))
 		}
@@ -72,9 +72,8 @@ func (g *gen) partFile(t *genTable, rows []*genRow) *File {
 		values := column(func(row *genRow) any { return row.values[c] })
 		g.deliverColumn(f, c, g.spell(c.name), values)
 		if g.wild(0.08) && !named(c.schema) { // a second spelling in one file
-			if other := oneOf(g.r, strings.ToUpper(c.name), strings.ToLower(c.name)); other != f.Fields[len(f.Fields)-1].Name {
-				g.deliverColumn(f, c, other, column(func(*genRow) any { return oneOf(g.r, nil, c.value(g.r)) }))
-			}
+			other := oneOf(g.r, strings.ToUpper(c.name), strings.ToLower(c.name))
+			g.deliverColumn(f, c, other, column(func(*genRow) any { return oneOf(g.r, nil, c.value(g.r)) }))
 		}
 	}
 	if g.wild(0.3) {
@@ -90,7 +89,14 @@ func named(schema any) bool {
 	return def["name"] != nil
 }
 
-func (g *gen) deliverColumn(f *File, c *genColumn, name string, values []any) {
+// deliverColumn adds a column under the name that Avro makes of one, unless the file
+// has that field or it would be a key or a timestamp.
+func (g *gen) deliverColumn(f *File, c *genColumn, listed string, values []any) {
+	name := avroForm(listed)
+	if isExact(name) || slices.ContainsFunc(f.Fields, func(fd Field) bool { return fd.Name == name }) {
+		return
+	}
+	g.listed[name] = listed
 	if c.schema == nil {
 		g.field(f, name, "text", values)
 		return
@@ -130,8 +136,15 @@ func (g *gen) columns(t *genTable, files []*File) []string {
 	names := []string{}
 	for _, f := range files {
 		for _, fd := range f.Fields {
-			if !slices.Contains(names, fd.Name) {
-				names = append(names, fd.Name)
+			name := fd.Name
+			if listed := g.listed[name]; listed != "" && g.chance(0.85) {
+				name = listed
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+			if other := strings.ReplaceAll(name, " ", "-"); other != name && g.wild(0.2) {
+				names = append(names, other) // claims the same field
 			}
 		}
 	}
@@ -140,19 +153,22 @@ func (g *gen) columns(t *genTable, files []*File) []string {
 	} else if g.chance(0.15) {
 		return nil
 	}
-	if g.wild(0.2) {
+	if g.wild(0.03) {
+		return []string{}
+	}
+	if g.wild(0.25) {
 		drop := oneOf(g.r, names...)
-		// What is delivered decides what the key is, except in sessions.
-		if fold(drop) != t.key || t.name == "sessions" {
-			names = slices.DeleteFunc(names, func(n string) bool { return n == drop })
-		}
+		names = slices.DeleteFunc(names, func(n string) bool { return n == drop })
+	}
+	if g.wild(0.05) && len(names) > 0 {
+		names = append(names, oneOf(g.r, names...))
 	}
 	if g.wild(0.1) {
 		names = append(names, "ghost")
 	}
 	if g.wild(0.1) && len(names) > 0 {
 		i := g.r.Intn(len(names))
-		if other := strings.ToUpper(names[i]); !slices.Contains(names, other) {
+		if other := strings.ToUpper(names[i]); !slices.Contains(names, other) && !isExact(names[i]) {
 			names[i] = other
 		}
 	}

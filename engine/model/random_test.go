@@ -202,7 +202,7 @@ func TestRandomHasEverything(t *testing.T) {
 	for seed := range int64(150) {
 		opt := GenOptions{}
 		if seed%3 == 0 {
-			opt.Faults = 0.05
+			opt.Faults = 0.07
 		}
 		count(t, world(seed, opt), n)
 	}

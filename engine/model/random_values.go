@@ -60,6 +60,16 @@ var columnPool = []struct {
 		return oneOf[any](r, "S", "M", "L")
 	}},
 	{"code", true, map[string]any{"type": "fixed", "name": "code", "size": 2}, func(r *rand.Rand) any { return oneOf(r, []byte("ab"), []byte("\xffz")) }},
+	{"User_ID", true, nil, texts("5100099", "ana@example.com", "", "7")},
+	{"Time", true, nil, texts("10:30-11:00", "1767600000000", "", "2026-01-05")},
+	{"Session_Id", true, nil, texts("6f0c8b1e-0000-4000-8000-000000000001", "11")},
+	{"Event_ID", true, nil, texts("42", "1001")},
+	{"time_", true, nil, texts("soon", "1767600000000")},
+	{"Last_Modified", true, nil, texts("2026-01-05", "never")},
+	{"Order Total", true, nil, texts("12.50", "3", "abc", "\xff")},
+	{"2nd-item", true, nil, texts("sock", "hat")},
+	{"order.total", true, nil, texts("7", "8")},
+	{"route", true, nil, texts("north", "south")},
 	{"real", true, "float", func(r *rand.Rand) any { return oneOf[any](r, float32(0.1), float32(16777216), float32(1e-9)) }},
 }
 

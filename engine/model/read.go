@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// record is a delivered row after casts and masks, by the delivered names of
+// record is a delivered row after casts and masks, by the published names of
 // its columns in lower case. Ids are as delivered.
 type record struct {
 	dump      int64
@@ -51,55 +51,77 @@ func (r record) id(name string) int64 {
 // read returns all rows of a table in a dump.
 func read(d *Dump, table string, keys []string, s Settings) []record {
 	var out []record
-	file := 0
-	for _, e := range d.entries(table) {
-		for _, f := range e.Files {
-			for i := range f.Present() {
-				r := record{dump: d.ID, file: file, row: i, fileKey: f.Key}
-				r.vals, r.rescue = map[string]*string{}, map[string]map[string]string{}
-				for name, family := range families(f, e.Columns, keys, s) {
-					r.take(name, family, f.Fields, f.Rows[i], s)
-				}
-				for _, k := range keys {
-					if r.vals[k] == nil {
-						r.missing = append(r.missing, k)
-					}
-				}
-				out = append(out, r)
+	e := d.whole(table)
+	for file, f := range e.Files {
+		for i := range f.Present() {
+			r := record{dump: d.ID, file: file, row: i, fileKey: f.Key}
+			r.vals, r.rescue = map[string]*string{}, map[string]map[string]string{}
+			for _, family := range families(f, e, keys, s) {
+				r.take(family, f.Fields, f.Rows[i], s)
 			}
-			file++
+			for _, k := range keys {
+				if r.vals[k] == nil {
+					r.missing = append(r.missing, k)
+				}
+			}
+			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// family is the fields of a file that feed one column, by the names that they count
+// as.
+type family struct {
+	column string // as published
+	names  []string
+	fields []int
 }
 
 // families groups the fields that are read by their column, the field that
 // counts most last: one whose exact name is later in columns, before that those
 // that columns have in another spelling only, in the order of the file.
-func families(f *File, columns, keys []string, s Settings) map[string][]int {
-	out := map[string][]int{}
-	for i, fd := range f.Fields {
-		if (columns == nil || containsFold(columns, fd.Name) || containsFold(keys, fd.Name)) && listed(s, keys, fd.Name) {
-			out[fold(fd.Name)] = append(out[fold(fd.Name)], i)
-		}
+func families(f *File, e Entry, keys []string, s Settings) []family {
+	claimed := e.claimed()
+	order := make([]int, len(f.Fields))
+	for i := range order {
+		order[i] = i
 	}
-	for _, family := range out {
-		slices.SortStableFunc(family, func(a, b int) int {
-			return slices.Index(columns, f.Fields[a].Name) - slices.Index(columns, f.Fields[b].Name)
-		})
+	place := func(i int) int {
+		name := f.Fields[i].Name
+		if claimed[name] != "" {
+			name = claimed[name]
+		}
+		return slices.Index(e.Columns, name)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return place(a) - place(b) })
+	var out []family
+	for _, i := range order {
+		name := e.meaning(f, f.Fields[i].Name, claimed, s)
+		if name == "" || !listed(s, keys, name) {
+			continue
+		}
+		at := slices.IndexFunc(out, func(fm family) bool { return fm.column == published(s, name) })
+		if at < 0 {
+			at = len(out)
+			out = append(out, family{column: published(s, name)})
+		}
+		out[at].names = append(out[at].names, name)
+		out[at].fields = append(out[at].fields, i)
 	}
 	return out
 }
 
 // take gives r the column that a family of fields delivers.
-func (r *record) take(name string, family []int, fields []Field, row []any, s Settings) {
-	c := s.Column(name)
+func (r *record) take(from family, fields []Field, row []any, s Settings) {
+	name, delivered := from.column, from.names[0]
+	c := s.Column(delivered)
 	if c.Mask == "drop" {
 		return
 	}
 	r.vals[name] = nil
 	found := false
-	for _, i := range slices.Backward(family) {
+	for _, i := range slices.Backward(from.fields) {
 		text, null, float := textOf(fields[i].Type, row[i])
 		switch {
 		case null || c.Mask == "null":
@@ -111,7 +133,7 @@ func (r *record) take(name string, family []int, fields []Field, row []any, s Se
 		case found:
 			r.save(name, fields[i].Name, text)
 		default:
-			v, lost := cast(typeOf(name, c.Type), text, float)
+			v, lost := cast(typeOf(delivered, c.Type), text, float)
 			r.vals[name] = v
 			r.failed = r.failed || lost && v == nil
 			if lost {
@@ -154,34 +176,28 @@ func hmacText(key []byte, text string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// columnsOf returns the columns that the applied dumps bring, by their delivered
-// names in lower case; of void dumps only what their manifests say.
-func columnsOf(applied []*Dump, table string, keys []string, s Settings) []string {
-	out := slices.Clone(keys)
-	live := liveFrom(applied, table)
-	for _, d := range applied {
-		for _, e := range d.entries(table) {
-			for _, name := range delivered(e, d.ID >= live) {
-				if listed(s, keys, name) && s.Column(name).Mask != "drop" {
-					out = append(out, fold(name))
-				}
-			}
+// columnOf is a column by its published name in lower case, and a name that it was
+// delivered by.
+type columnOf struct{ name, delivered string }
+
+// columnsOf returns the columns that the applied dumps bring; of void dumps only
+// what their manifests say.
+func columnsOf(applied []*Dump, table string, keys []string, s Settings) []columnOf {
+	var out []columnOf
+	add := func(name string) {
+		if c := (columnOf{published(s, name), name}); !slices.ContainsFunc(out, func(o columnOf) bool { return o.name == c.name }) {
+			out = append(out, c)
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// delivered returns the names that an entry delivers: the manifest's columns,
-// or without those the fields of its files, if they are read.
-func delivered(e Entry, readable bool) []string {
-	if e.Columns != nil || !readable {
-		return e.Columns
+	for _, k := range keys {
+		add(k)
 	}
-	var out []string
-	for _, f := range e.Files {
-		for _, fd := range f.Fields {
-			out = append(out, fd.Name)
+	live := liveFrom(applied, table)
+	for _, d := range applied {
+		for _, name := range d.whole(table).names(d.ID >= live, s) {
+			if listed(s, keys, name) && s.Column(name).Mask != "drop" {
+				add(name)
+			}
 		}
 	}
 	return out

@@ -1,9 +1,6 @@
 package model
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Settings is what the model must know of a table's configuration.
 type Settings interface {
@@ -17,12 +14,14 @@ type Settings interface {
 	CastErrorFails() bool
 	// Column returns the settings of a delivered column.
 	Column(delivered string) Column
+	// Renames returns the new names of columns, by the labels of their blocks.
+	Renames() map[string]string
 }
 
 // Column is what is configured for one delivered column. The zero value is
 // that of a column that nobody mentions.
 type Column struct {
-	As    string // new name, empty unless renamed
+	As    string // new name, empty unless renamed; then only this spelling is meant
 	Type  string // declared type, empty unless declared
 	Mask  string // "", "null", "drop" or "hmac-sha256"
 	Key   []byte // of hmac-sha256
@@ -36,7 +35,7 @@ type Plain struct {
 	By       string   // partition column
 	Levels   []string // partition levels
 	FailCast bool
-	Columns  map[string]Column // by delivered name in lower case
+	Columns  map[string]Column // by label
 }
 
 // Schema is that of Settings.
@@ -49,30 +48,38 @@ func (p Plain) Partition() (string, []string) { return p.By, p.Levels }
 func (p Plain) CastErrorFails() bool { return p.FailCast }
 
 // Column is that of Settings.
-func (p Plain) Column(delivered string) Column { return p.Columns[fold(delivered)] }
+func (p Plain) Column(delivered string) Column {
+	if label := takenBy(p, delivered); label != "" {
+		return p.Columns[label]
+	}
+	for label, c := range p.Columns {
+		if c.As == "" && (sameName(label, delivered) || !isExact(delivered) && sameName(label, avroForm(delivered))) {
+			return c
+		}
+	}
+	return Column{}
+}
+
+// Renames is that of Settings.
+func (p Plain) Renames() map[string]string {
+	out := map[string]string{}
+	for label, c := range p.Columns {
+		if c.As != "" {
+			out[label] = c.As
+		}
+	}
+	return out
+}
 
 // reserved are the names of our own columns.
 var reserved = []string{"_raw_user_id", "_dump_id", "_rescued_data", "canonical_user_id"}
-
-// published returns the name under which a delivered column is published, in
-// lower case, as names are compared without it.
-func published(s Settings, delivered string) string {
-	if as := s.Column(delivered).As; as != "" {
-		return fold(as)
-	}
-	name := fold(delivered)
-	_, levels := s.Partition()
-	if base := strings.TrimRight(name, "_"); slices.Contains(levels, base) || slices.Contains(reserved, base) {
-		return name + "_"
-	}
-	return name
-}
 
 // listed reports whether the configuration takes a delivered column: a list of
 // freeze or ignore narrows, but never the keys away, nor what makes a row of
 // users, whose only key is user_id, the latest.
 func listed(s Settings, keys []string, delivered string) bool {
 	mode, list := s.Schema()
-	return mode == "" || mode == "evolve" || containsFold(list, delivered) || containsFold(keys, delivered) ||
-		len(keys) == 1 && keys[0] == "user_id" && fold(delivered) == "last_modified"
+	return mode == "" || mode == "evolve" || hasName(list, delivered) || slices.Contains(keys, delivered) ||
+		!isExact(delivered) && takenBy(s, delivered) == "" && containsFold(list, published(s, delivered)) ||
+		len(keys) == 1 && keys[0] == "user_id" && delivered == "last_modified"
 }

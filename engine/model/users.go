@@ -26,13 +26,13 @@ func expectUsers(applied []*Dump, closure map[int64]int64, s Settings) *Table {
 	}
 
 	columns := columnsOf(applied, users, keys, s)
-	t := newTable(columns, s, "_dump_id", "_rescued_data")
+	t := newTable(columns, "_dump_id", "_rescued_data")
 	t.Quarantine = bad
 	for user, members := range groups {
 		key := strconv.FormatInt(user, 10)
 		vals, rescue, dump := mergeUsers(members, columns, s)
-		v := publish(vals, s)
-		v[published(s, "user_id")] = &key
+		v := vals
+		v["user_id"] = &key
 		v["_dump_id"] = Text(strconv.FormatInt(dump, 10))
 		v["_rescued_data"] = rescued(rescue)
 		t.Rows[key] = Row{Values: v}
@@ -42,17 +42,17 @@ func expectUsers(applied []*Dump, closure map[int64]int64, s Settings) *Table {
 
 // ruleOf returns the type by which a column of users is compared and how it is
 // merged.
-func ruleOf(column string, s Settings) (typ, merge string) {
-	c := s.Column(column)
-	typ, merge = typeOf(column, c.Type), c.Merge
+func ruleOf(column columnOf, s Settings) (typ, merge string) {
+	c := s.Column(column.delivered)
+	typ, merge = typeOf(column.delivered, c.Type), c.Merge
 	if c.Mask != "" {
 		typ = "string"
 	}
 	switch {
 	case merge != "":
-	case column == "joindate":
+	case column.name == "joindate":
 		merge = "min"
-	case column == "last_modified":
+	case column.name == "last_modified":
 		merge = "max"
 	default:
 		merge = "latest"
@@ -62,7 +62,7 @@ func ruleOf(column string, s Settings) (typ, merge string) {
 
 // mergeUsers makes one row of the members of a canonical user; dump is the
 // greatest of theirs.
-func mergeUsers(members []record, columns []string, s Settings) (vals map[string]*string, rescue map[string]map[string]string, dump int64) {
+func mergeUsers(members []record, columns []columnOf, s Settings) (vals map[string]*string, rescue map[string]map[string]string, dump int64) {
 	// The latest member comes first.
 	slices.SortFunc(members, func(a, b record) int {
 		if c := compare("timestamp", b.vals["last_modified"], a.vals["last_modified"]); c != 0 {
@@ -76,8 +76,8 @@ func mergeUsers(members []record, columns []string, s Settings) (vals map[string
 	vals, rescue, dump = map[string]*string{}, map[string]map[string]string{}, members[0].dump
 	for _, c := range columns {
 		typ, merge := ruleOf(c, s)
-		m := supplier(members, c, typ, merge)
-		vals[c], rescue[c] = m.vals[c], m.rescue[c]
+		m := supplier(members, c.name, typ, merge)
+		vals[c.name], rescue[c.name] = m.vals[c.name], m.rescue[c.name]
 	}
 	for _, m := range members {
 		dump = max(dump, m.dump)

@@ -17,6 +17,8 @@ type Dump struct {
 	Entries []Entry
 	// TextID writes the id into the manifest as text.
 	TextID bool
+	// Manifest is the name of the manifest's file; empty for what the vendor calls it.
+	Manifest string
 }
 
 // Entry is a table in a manifest. One table can have several.
@@ -75,6 +77,9 @@ const (
 	Missing
 	Truncated
 	Damaged
+	// Keyless has a key under a name that differs by case. Without rows it is
+	// Damaged.
+	Keyless
 )
 
 // Bool returns a pointer to v, for Entry.Incremental.

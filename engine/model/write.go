@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 const bucket = "csq-rs3-test"
@@ -32,7 +34,12 @@ func (d *Dump) WriteFiles(dir string) error {
 }
 
 // ManifestKey returns the key of the dump's manifest.
-func (d *Dump) ManifestKey() string { return fmt.Sprintf("manifests/sync_%d.json", d.ID) }
+func (d *Dump) ManifestKey() string {
+	if d.Manifest != "" {
+		return "manifests/" + d.Manifest
+	}
+	return fmt.Sprintf("manifests/sync_%d.json", d.ID)
+}
 
 // WriteManifest puts only the manifest there, in one step.
 func (d *Dump) WriteManifest(dir string) error {
@@ -88,7 +95,7 @@ func (d *Dump) Heal(dir string) error {
 
 // write puts the file, or what its fault left of it, into an export.
 func (f *File) write(dir string) error {
-	data, err := f.encode()
+	data, err := f.keyless().encode()
 	if err != nil {
 		return err
 	}
@@ -96,6 +103,22 @@ func (f *File) write(dir string) error {
 		return os.MkdirAll(filepath.Dir(filepath.Join(dir, filepath.FromSlash(f.Key))), 0o777)
 	}
 	return put(dir, f.Key, f.spoil(data))
+}
+
+// keyless is the file as its fault Keyless leaves it: its users have a name that
+// nobody means.
+func (f *File) keyless() *File {
+	if f.Fault != Keyless || len(f.Rows) == 0 {
+		return f
+	}
+	c := *f
+	c.Fields = slices.Clone(f.Fields)
+	for i, fd := range c.Fields {
+		if fd.Name == "user_id" || fd.Name == "from_user_id" {
+			c.Fields[i].Name = strings.ToUpper(fd.Name[:2]) + fd.Name[2:]
+		}
+	}
+	return &c
 }
 
 // spoil does to the bytes what the fault says, so that every reader must see
@@ -107,7 +130,7 @@ func (f *File) spoil(data []byte) []byte {
 		return data[:len(data)-17] // in the data of the last block
 	case f.Fault == Truncated:
 		return data[:len(data)-8] // in a sync marker
-	case f.Fault == Damaged && len(f.Present()) == 0:
+	case len(f.Present()) == 0 && (f.Fault == Damaged || f.Fault == Keyless):
 		data[0] ^= 0xff // the magic bytes
 	case f.Fault == Damaged && f.Codec == "snappy" && odd:
 		data[len(data)-17] ^= 0xff // the checksum of the last block

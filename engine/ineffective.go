@@ -5,18 +5,10 @@ import (
 	"slices"
 )
 
-// noteVain says in a plan what names something that is not there: most likely it
-// is misspelt.
-func (e *Engine) noteVain(p *Plan) {
+// noteIneffective says in a plan which options have no effect: most likely they are
+// misspelt. The names in the configuration are for checkNames.
+func (e *Engine) noteIneffective(p *Plan) {
 	note := func(format string, args ...any) { p.Notices = append(p.Notices, fmt.Sprintf(format, args...)) }
-	for _, s := range e.cfg.Skips {
-		d := p.listing.Dump(s.Dump)
-		for _, table := range s.Tables {
-			if d != nil && table != "*" && d.Entry(table) == nil {
-				note("skip_dump %q names the table %q, which that dump does not list", fmt.Sprint(s.Dump), table)
-			}
-		}
-	}
 	for _, id := range e.opts.AcceptManifest {
 		if !slices.Contains(p.Accepted, id) {
 			note("-accept-manifest=%d has no effect: no manifest of that dump has changed since it was applied", id)

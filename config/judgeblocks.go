@@ -1,0 +1,138 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// skipBlock is where a skip_dump block and its tables stand.
+type skipBlock struct {
+	dump   int64
+	rng    hcl.Range
+	tables []setting[string]
+}
+
+// removedBlock is where a removed block stands.
+type removedBlock struct {
+	table string
+	rng   hcl.Range
+}
+
+// tableBlocks judges the tables that blocks name, and what is said of their columns.
+func (j *judge) tableBlocks() {
+	takes := map[*tableBlock][]*DeliveredTable{}
+	for i := range j.d.Tables {
+		for _, b := range j.c.blocks(&j.d.Tables[i]) {
+			takes[b] = append(takes[b], &j.d.Tables[i])
+		}
+	}
+	for _, b := range j.c.tables {
+		delivered := b.pattern.glob || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return t.Name == b.pattern.text })
+		if !delivered && len(j.d.Tables) > 0 {
+			j.warn(b.rng, "Table not delivered", "No table %q was delivered so far.%s", b.pattern.text, didYouMean(b.pattern.text, j.tableNames()))
+		}
+		tables := takes[b]
+		for _, c := range b.columns {
+			j.column(b, c, tables)
+		}
+		if b.listed != nil && slices.ContainsFunc(tables, func(t *DeliveredTable) bool { return t.Table != nil && t.Table.OnSchemaChange != Evolve }) {
+			for _, e := range b.listed.value {
+				j.listed(b, e, tables)
+			}
+		}
+	}
+}
+
+// column judges a column block. Where nothing is known of the tables that its block
+// takes, only a mask matters.
+func (j *judge) column(t *tableBlock, b *columnBlock, tables []*DeliveredTable) {
+	var v verdict
+	if b.mask != nil {
+		v = j.verdictOf(b.digest(t), b.optional, tables)
+	}
+	if slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.has(b) }) {
+		return
+	}
+	columns := columnsOf(tables)
+	hint := didYouMean(b.name, columns)
+	if near, _ := nearColumn(tables, b.name); near != "" {
+		hint = fmt.Sprintf(" Did you mean %q?", near)
+	}
+	switch {
+	case b.mask != nil && len(j.d.Tables) == 0:
+		v.add(b.mask.rng, meetsNothing, "Nothing was delivered so far, so that nobody can tell whether there is a column %q to mask.", b.name)
+	case b.mask != nil:
+		v.add(b.mask.rng, meetsNothing, "No table that the block %q takes has a delivered column %q, so that the mask masks nothing.%s"+optionalBlock, t.pattern.text, b.name, hint)
+	case len(tables) > 0 && !anyUnknown(tables):
+		j.warn(b.rng, "Column not delivered", "%s column %q so far.%s", takenBy(t), b.name, hint)
+	}
+}
+
+func anyUnknown(tables []*DeliveredTable) bool {
+	return slices.ContainsFunc(tables, func(t *DeliveredTable) bool { return t.Unknown })
+}
+
+// takenBy begins a sentence on the tables that a block takes.
+func takenBy(t *tableBlock) string {
+	if t.pattern.glob {
+		return fmt.Sprintf("No table that the block %q takes has a", t.pattern.text)
+	}
+	return fmt.Sprintf("The table %q has no", t.pattern.text)
+}
+
+// listed judges a name in columns = [...].
+func (j *judge) listed(t *tableBlock, e setting[string], tables []*DeliveredTable) {
+	if anyUnknown(tables) || slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.lists(e.value) }) {
+		return
+	}
+	j.warn(e.rng, "Column not delivered", "%s column %q so far, which \"columns\" lists.%s", takenBy(t), e.value, didYouMean(e.value, columnsOf(tables)))
+}
+
+// ignores judges the tables that ignore blocks name.
+func (j *judge) ignores() {
+	for _, b := range j.c.ignores {
+		if !b.pattern.glob && !slices.Contains(j.tableNames(), b.pattern.text) {
+			j.warn(b.rng, "Ignored table not delivered", "No table %q was delivered so far.%s", b.pattern.text, didYouMean(b.pattern.text, j.tableNames()))
+		}
+	}
+}
+
+// skips judges skip_dump blocks.
+func (j *judge) skips() {
+	for _, s := range j.c.skips {
+		i := slices.IndexFunc(j.d.Dumps, func(d DeliveredDump) bool { return d.ID == s.dump })
+		if i < 0 {
+			j.warn(s.rng, "Skipped dump not delivered", "No dump %d was delivered so far.%s", s.dump, didYouMean(strconv.FormatInt(s.dump, 10), j.dumpNames()))
+			continue
+		}
+		for _, t := range s.tables {
+			if d := j.d.Dumps[i]; d.Tables != nil && !slices.Contains(d.Tables, t.value) {
+				j.warn(t.rng, "Skipped table not delivered", "The manifest of dump %d does not list the table %q.%s", s.dump, t.value, didYouMean(t.value, d.Tables))
+			}
+		}
+	}
+}
+
+func (j *judge) dumpNames() []string {
+	out := make([]string, len(j.d.Dumps))
+	for i, d := range j.d.Dumps {
+		out[i] = strconv.FormatInt(d.ID, 10)
+	}
+	return out
+}
+
+// removals judges removed blocks against the state. A table that was delivered and is
+// not there needs no warning: it is gone, or never was taken.
+func (j *judge) removals() {
+	if len(j.d.InState) == 0 {
+		return
+	}
+	for _, b := range j.c.removals {
+		if !slices.Contains(j.d.InState, b.table) && !slices.Contains(j.d.Removed, b.table) && !slices.Contains(j.tableNames(), b.table) {
+			j.warn(b.rng, "Removed table not known", "The state has no table %q, so that there is nothing to remove.%s", b.table, didYouMean(b.table, j.d.InState))
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/config"
+	"reconcile/state"
+)
+
+// What a delivery alone breaks holds the table that it brings, and nothing else.
+
+// broughtIn reports whether mistakes are there only because of what was delivered:
+// of a table that is new, or because of columns that the table does not have yet.
+func (e *Engine) broughtIn(t *TablePlan, diags hcl.Diagnostics) bool {
+	if !config.BroughtIn(diags) {
+		return false
+	}
+	if t.old == nil {
+		return true
+	}
+	_, without := e.cfg.Table(t.Name, stateNames(t.old))
+	return !without.HasErrors()
+}
+
+// waits makes the plan of a table that such mistakes hold.
+func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan {
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError {
+			t.clash = d.Detail
+		}
+	}
+	if t.old == nil {
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: t.clash})
+		return nil
+	}
+	t.cfg, _ = e.cfg.Table(t.Name, stateNames(t.old))
+	return t
+}
+
+// holdClashes holds tables whose folders are the same but for case, on which some
+// file systems could not tell them apart: all but the one that is published there,
+// or else the only one with a block of its own.
+func (p *Plan) holdClashes(tables []*TablePlan) {
+	byFolder := map[string][]*TablePlan{}
+	for _, t := range tables {
+		if t.cfg != nil {
+			f := strings.ToLower(t.cfg.Folder)
+			byFolder[f] = append(byFolder[f], t)
+		}
+	}
+	for _, f := range sortedKeys(byFolder) {
+		group := byFolder[f]
+		if len(group) == 1 {
+			continue
+		}
+		stay := selectTables(group, (*TablePlan).isThere)
+		if len(stay) == 0 {
+			if stay = selectTables(group, func(t *TablePlan) bool { return t.cfg.Exact }); len(stay) > 1 {
+				stay = nil
+			}
+		}
+		for _, t := range group {
+			if !slices.Contains(stay, t) {
+				t.clash = clashReason(t, group)
+			}
+		}
+	}
+}
+
+func selectTables(list []*TablePlan, is func(*TablePlan) bool) []*TablePlan {
+	var out []*TablePlan
+	for _, t := range list {
+		if is(t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// isThere reports whether the table is published in its folder.
+func (t *TablePlan) isThere() bool {
+	return t.old != nil && slices.ContainsFunc(t.old.Sinks, func(s state.SinkTable) bool { return strings.EqualFold(s.Folder, t.cfg.Folder) })
+}
+
+func clashReason(t *TablePlan, group []*TablePlan) string {
+	var others []string
+	for _, o := range group {
+		if o != t {
+			others = append(others, o.Name)
+		}
+	}
+	return fmt.Sprintf("its folder %s would be that of table %s, but for case at most: give it a block with its exact name and another one, table %q { as = \"...\" }, or leave it out by ignore %q {}",
+		t.cfg.Folder, strings.Join(others, " and of table "), t.Name, t.Name)
+}
+
+// ifPublished is the plan of a held table, nil if the table is not there yet.
+func (t *TablePlan) ifPublished() *TablePlan {
+	if t.old == nil {
+		return nil
+	}
+	return t
+}

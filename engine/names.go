@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/state"
+)
+
+// The state remembers which masks were judged, so that what is delivered later
+// cannot make the same configuration an error; and which tables removed blocks took
+// out of it.
+const (
+	judgedSetting  = "mask/"
+	removedSetting = "mask/removed/"
+)
+
+// named is what a plan found out about the names in the configuration.
+type named struct {
+	tables []config.DeliveredTable
+	held   []*dump.Dump // whose manifests changed after they were applied
+	judged []string     // digests of masks
+}
+
+// note keeps what is delivered of a table. What it returns holds until the next one.
+func (n *named) note(t *TablePlan) *config.DeliveredTable {
+	listed, unknown := len(t.known) > 0, false
+	for _, d := range t.all {
+		listed = listed || d.entry.HasColumns
+		unknown = unknown || !d.entry.HasColumns && (t.unread != nil || d.entry.Problem != "")
+	}
+	unknown = unknown || !listed
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: t.known, Unknown: unknown && t.Name != tableMapping})
+	return &n.tables[len(n.tables)-1]
+}
+
+// checkNames judges the names in the configuration against all that was ever
+// delivered. Headers of files that are applied are read only where that could save a
+// new mask from being an error.
+func (e *Engine) checkNames(ctx context.Context, p *Plan) error {
+	d := e.everDelivered(p)
+	diags, judged := e.cfg.CheckNames(d)
+	if diags.HasErrors() {
+		more, err := e.readBare(ctx, p, d.Tables)
+		if err != nil {
+			return err
+		}
+		if more {
+			diags, judged = e.cfg.CheckNames(d)
+		}
+	}
+	p.diags, p.names.judged = append(p.diags, diags...), judged
+	return nil
+}
+
+// everDelivered gathers what was delivered: by manifests that are there, held and
+// skipped ones too, and by what the state has.
+func (e *Engine) everDelivered(p *Plan) config.Delivered {
+	d := config.Delivered{Tables: p.names.tables, InState: sortedKeys(p.snap.Tables), Judged: map[string]bool{}}
+	for key := range p.snap.Settings {
+		if name, ok := strings.CutPrefix(key, removedSetting); ok {
+			d.Removed = append(d.Removed, name)
+		} else if digest, ok := strings.CutPrefix(key, judgedSetting); ok {
+			d.Judged[digest] = true
+		}
+	}
+	if len(e.cfg.Skips) > 0 {
+		d.Dumps = p.deliveredDumps()
+	}
+	for _, at := range p.listing.Dumps {
+		if !slices.ContainsFunc(e.cfg.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
+			continue
+		}
+		for _, en := range at.Entries {
+			if e.skipped(at.ID, en.Name) {
+				d.Tables = addEntry(d.Tables, en)
+			}
+		}
+	}
+	for _, at := range p.names.held {
+		for _, en := range at.Entries {
+			d.Tables = addEntry(d.Tables, en)
+		}
+	}
+	return d
+}
+
+// addEntry adds what one manifest says of a table.
+func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.DeliveredTable {
+	i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
+	if i < 0 {
+		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: !en.HasColumns && en.Name != tableMapping})
+	}
+	if len(en.Columns) > 0 {
+		tables[i].Columns = unique(slices.Concat(tables[i].Columns, en.Columns))
+	}
+	return tables
+}
+
+// deliveredDumps lists all dumps that are known, with their tables where the
+// manifests are there.
+func (p *Plan) deliveredDumps() []config.DeliveredDump {
+	all := map[int64][]string{}
+	for id := range p.snap.Dumps {
+		all[id] = nil
+	}
+	for _, t := range p.snap.Tables {
+		for _, a := range t.Applied {
+			all[a.Dump] = nil
+		}
+	}
+	for _, pr := range p.listing.Problems {
+		if pr.HasDump {
+			all[pr.Dump] = nil
+		}
+	}
+	for _, d := range slices.Concat(p.listing.Dumps, p.names.held) {
+		tables := make([]string, len(d.Entries))
+		for i, en := range d.Entries {
+			tables[i] = en.Name
+		}
+		all[d.ID] = tables
+	}
+	out := make([]config.DeliveredDump, 0, len(all))
+	for _, id := range sortedKeys(all) {
+		out = append(out, config.DeliveredDump{ID: id, Tables: all[id]})
+	}
+	return out
+}
+
+// readBare adds the fields of all files whose manifests list no columns, and reports
+// whether there are any. A file that is gone or bad adds nothing.
+func (e *Engine) readBare(ctx context.Context, p *Plan, tables []config.DeliveredTable) (more bool, err error) {
+	for _, at := range slices.Concat(p.listing.Dumps, p.names.held) {
+		for _, en := range at.Entries {
+			i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
+			if en.HasColumns || i < 0 {
+				continue
+			}
+			for _, f := range en.Files {
+				h, err := readHeader(ctx, e.source, f.Key)
+				if dump.Unavailable(err) {
+					return false, err
+				}
+				if err != nil {
+					continue
+				}
+				for _, fl := range h.Fields() {
+					tables[i].Columns = append(tables[i].Columns, fl.Name)
+				}
+				more = true
+			}
+			tables[i].Columns = unique(tables[i].Columns)
+		}
+	}
+	return more, nil
+}
+
+// rememberNames brings what the state remembers of the names up to date. Where it is,
+// nothing is written.
+func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *Plan) error {
+	want := map[string]bool{}
+	for _, digest := range p.names.judged {
+		want[judgedSetting+digest] = true
+	}
+	for _, r := range e.cfg.Removed {
+		_, done := p.snap.Settings[removedSetting+r.Table]
+		if done || p.snap.Tables[r.Table] != nil {
+			want[removedSetting+r.Table] = true
+		}
+	}
+	var put, drop []string
+	for _, key := range sortedKeys(want) {
+		if _, ok := p.snap.Settings[key]; !ok {
+			put = append(put, key)
+		}
+	}
+	for _, key := range sortedKeys(p.snap.Settings) {
+		if strings.HasPrefix(key, judgedSetting) && !want[key] {
+			drop = append(drop, key)
+		}
+	}
+	if len(put)+len(drop) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, key := range put {
+			errs = append(errs, tx.PutSetting(key, []byte{1}))
+		}
+		for _, key := range drop {
+			errs = append(errs, tx.DeleteSetting(key))
+		}
+		return errors.Join(errs...)
+	})
+}

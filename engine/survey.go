@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/engine/avro"
+	"reconcile/internal/feed"
+)
+
+// survey is what the header of a file says that only the file tells: its manifest
+// need not list keys and timestamps, nor spell names as the file does.
+type survey struct {
+	unlisted []string    // keys and timestamps that the table has, or would have
+	spelled  [][2]string // ID of a column, and another spelling of it
+	late     []string    // names that feed columns which the schema lacks
+	refused  string      // key or timestamp outside of the columns of a frozen table
+}
+
+// surveyOf compares the fields of a shape with a schema.
+func surveyOf(f *shape, s *schema) *survey {
+	out := &survey{}
+	for _, field := range f.head.Fields() {
+		name, listed := f.meant(field.Name, s)
+		if !listed {
+			continue
+		}
+		exact := feed.IsExact(name)
+		target, known := s.target(name)
+		switch {
+		case known && target < 0:
+			continue
+		case !s.table.Takes(name):
+			if exact && f.hasColumns && !f.lists(name) && s.table.OnSchemaChange == config.Freeze {
+				out.refused = name
+			}
+			continue
+		case known:
+			if s.payload[target].Delivered != field.Name {
+				out.spelled = append(out.spelled, [2]string{s.payload[target].fold, field.Name})
+			}
+		case !s.drops(name):
+			out.late = append(out.late, name)
+		}
+		if exact && f.hasColumns && !f.lists(name) {
+			out.unlisted = append(out.unlisted, name)
+		}
+	}
+	return out
+}
+
+// lists reports whether the manifest's list has a name in this very spelling.
+func (f *shape) lists(name string) bool { return f.listing(name) == name }
+
+// drops reports whether a mask leaves a delivered column out.
+func (s *schema) drops(name string) bool { return s.table.Column(name).Mask == config.MaskDrop }
+
+// lateColumns says that a file has columns of the table that nothing told of before.
+type lateColumns struct {
+	dump   int64
+	names  []string
+	listed bool
+}
+
+func (e *lateColumns) Error() string {
+	return fmt.Sprintf("dump %d has columns that were not expected: %s", e.dump, strings.Join(e.names, ", "))
+}
+
+// frozenReason says why a column holds a table that is frozen.
+func frozenReason(column string) string {
+	return fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", column)
+}
+
+// keyError is a part file with rows that lacks a key of its table.
+type keyError struct{ key, near string }
+
+func (e *keyError) Error() string {
+	hint := ""
+	if e.near != "" {
+		hint = fmt.Sprintf(" (its field %s is another property: names of keys are exact)", e.near)
+	}
+	return fmt.Sprintf("it has rows, but no field %s, which is a key of the table%s", e.key, hint)
+}
+
+// newKeyError describes fields that lack a key.
+func newKeyError(key string, fields []string) *keyError {
+	e := &keyError{key: key}
+	for _, f := range fields {
+		if lettersOf(f) == lettersOf(key) {
+			e.near = f
+			return e
+		}
+	}
+	e.near = config.Nearest(key, fields)
+	return e
+}
+
+// lettersOf is a name without case and without what separates words.
+func lettersOf(name string) string {
+	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(fold(name))
+}
+
+// fieldNames lists the fields of a file.
+func fieldNames(h *avro.Header) []string {
+	var out []string
+	for _, f := range h.Fields() {
+		out = append(out, f.Name)
+	}
+	return out
+}
