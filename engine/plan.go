@@ -100,14 +100,15 @@ type TablePlan struct {
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated  string
-	readFrom  int         // the sink, as in old.Sinks, that a rewrite reads
-	unread    *Hold       // a file whose header would have told the columns
-	marked    bool        // the marks of its folders are as good as new ones
-	lost      *lostCommit // that the table's next commit makes good
-	rereads   int64       // bytes of applied dumps that a rebuild takes again
-	committed bool        // by this apply
-	known     []string    // delivered names that are known
-	clash     string      // why it may not be written: its name or folder meets another's, or two globs tie for it
+	readFrom  int                // the sink, as in old.Sinks, that a rewrite reads
+	unread    *Hold              // a file whose header would have told the columns
+	marked    bool               // the marks of its folders are as good as new ones
+	lost      *lostCommit        // that the table's next commit makes good
+	rereads   int64              // bytes of applied dumps that a rebuild takes again
+	committed bool               // by this apply
+	known     []string           // delivered names that are known
+	fields    map[int64][]string // by dump whose manifest has no columns: those of its files
+	clash     string             // why it may not be written: its name or folder meets another's, or two globs tie for it
 }
 
 // Destructive reports whether the step replaces or removes what is there.
