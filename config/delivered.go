@@ -43,17 +43,19 @@ type DeliveredDump struct {
 	Tables []string
 }
 
-// meets reports whether a name or glob of a mask is for a delivered column.
-func (d *DeliveredTable) meets(p pattern, column string) bool {
-	published := column
-	if d.Table != nil {
-		published = d.Table.published(column)
+// published is the name that a delivered column gets.
+func (d *DeliveredTable) published(column string) string {
+	if d.Table == nil {
+		return column
 	}
-	return slices.ContainsFunc(maskedNames(column, published), p.match)
+	return d.Table.published(column)
 }
 
 // has reports whether a column block is for a delivered column.
 func (d *DeliveredTable) has(b *columnBlock) bool {
+	if slices.Contains(d.Columns, b.name) {
+		return true
+	}
 	is := func(c string) bool { return feed.Key(c) == feed.Key(b.name) }
 	if d.Table != nil {
 		if i := slices.IndexFunc(d.Table.columns, func(x *columnBlock) bool { return x.name == b.name }); i >= 0 {
@@ -65,7 +67,7 @@ func (d *DeliveredTable) has(b *columnBlock) bool {
 
 // lists reports whether a name in columns = [...] is for a delivered column.
 func (d *DeliveredTable) lists(name string) bool {
-	return slices.ContainsFunc(d.Columns, func(c string) bool {
+	return slices.Contains(d.Columns, name) || slices.ContainsFunc(d.Columns, func(c string) bool {
 		return feed.Key(c) == feed.Key(name) || d.Table != nil && d.Table.lists(name, c)
 	})
 }
@@ -207,20 +209,75 @@ func (j *judge) tableNames() []string {
 	return out
 }
 
-// columnsOf returns the columns of tables, each once, without those that cannot be
-// masked.
+// columnsOf returns the columns of tables, each once: most have the same ones.
 func columnsOf(tables []*DeliveredTable) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, t := range tables {
 		for _, c := range t.Columns {
-			if !protected(c) && !seen[c] {
+			if !seen[c] {
 				seen[c] = true
 				out = append(out, c)
 			}
 		}
 	}
 	return out
+}
+
+// maskable is what masks can meet in tables.
+type maskable struct {
+	tables  []*DeliveredTable
+	columns []string // as delivered, each once, keys and timestamps too
+	names   []string // by which they are met, but for new names
+	renamed []string // new names, once they are needed
+	all     bool     // renamed is complete
+}
+
+func newMaskable(tables []*DeliveredTable) *maskable {
+	s := &maskable{tables: tables, columns: columnsOf(tables)}
+	for _, c := range s.columns {
+		s.names = append(s.names, maskedNames(c, c)...)
+	}
+	return s
+}
+
+// meets reports whether a name or glob of a mask is for a delivered column.
+func (s *maskable) meets(p pattern) bool {
+	return slices.ContainsFunc(s.names, p.match) || slices.ContainsFunc(s.newNames(), p.match)
+}
+
+func (s *maskable) newNames() []string {
+	if s.all {
+		return s.renamed
+	}
+	s.all = true
+	seen := map[string]bool{}
+	for _, t := range s.tables {
+		for _, c := range t.Columns {
+			if name := t.published(c); name != c && !protected(c) && !seen[name] {
+				seen[name] = true
+				s.renamed = append(s.renamed, fold(name))
+			}
+		}
+	}
+	return s.renamed
+}
+
+// hint is the delivered name that is most like another one, as a sentence.
+func (s *maskable) hint(name string) string {
+	return didYouMean(name, slices.DeleteFunc(slices.Clone(s.columns), protected))
+}
+
+// near returns a delivered name that is another one but for its spelling, and a
+// table that has it; "" if there is none.
+func (s *maskable) near(name string) (column, table string) {
+	want := loose(name)
+	i := slices.IndexFunc(s.columns, func(c string) bool { return loose(c) == want })
+	if i < 0 {
+		return "", ""
+	}
+	t := slices.IndexFunc(s.tables, func(t *DeliveredTable) bool { return slices.Contains(t.Columns, s.columns[i]) })
+	return s.columns[i], s.tables[t].Name
 }
 
 const (
@@ -240,10 +297,11 @@ func (j *judge) mask(m *maskBlock) {
 		return
 	}
 	j.maskTables(m, v)
+	s := newMaskable(tables)
 	var unmet []setting[string]
 	met := false
 	for i, p := range m.columns {
-		if meetsAny(tables, p) {
+		if s.meets(p) {
 			met = true
 		} else if !p.glob {
 			unmet = append(unmet, m.listed[i])
@@ -251,15 +309,15 @@ func (j *judge) mask(m *maskBlock) {
 	}
 	hint := ""
 	for _, name := range unmet {
-		near, table := nearColumn(tables, name.value)
+		near, table := s.near(name.value)
 		switch {
 		case near != "":
 			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list."+optionalMask,
-				m.name, name.value, table, near, isKey(near))
+				m.name, name.value, table, near, keyNote(near))
 		case met:
-			j.warn(name.rng, nameUnmet, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, didYouMean(name.value, columnsOf(tables)))
+			j.warn(name.rng, nameUnmet, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, s.hint(name.value))
 		case hint == "":
-			hint = didYouMean(name.value, columnsOf(tables))
+			hint = s.hint(name.value)
 		}
 	}
 	if !met {
@@ -270,8 +328,8 @@ func (j *judge) mask(m *maskBlock) {
 	}
 }
 
-// isKey says of a delivered name that it cannot be masked.
-func isKey(name string) string {
+// keyNote says of a delivered name that it cannot be masked.
+func keyNote(name string) string {
 	if protected(name) {
 		return ", a key or a timestamp, which cannot be masked"
 	}
@@ -295,26 +353,6 @@ func (j *judge) maskTables(m *maskBlock, v verdict) {
 	}
 }
 
-func meetsAny(tables []*DeliveredTable, p pattern) bool {
-	return slices.ContainsFunc(tables, func(t *DeliveredTable) bool {
-		return slices.ContainsFunc(t.Columns, func(c string) bool { return t.meets(p, c) })
-	})
-}
-
-// nearColumn returns a delivered name that is a name but for its spelling, and its
-// table; "" if there is none.
-func nearColumn(tables []*DeliveredTable, name string) (column, table string) {
-	want := loose(name)
-	for _, t := range tables {
-		for _, c := range t.Columns {
-			if loose(c) == want {
-				return c, t.Name
-			}
-		}
-	}
-	return "", ""
-}
-
 // elsewhere says which table has what a mask is for, if it does not take it.
 func (j *judge) elsewhere(m *maskBlock, tables []*DeliveredTable) string {
 	for i := range j.d.Tables {
@@ -322,10 +360,8 @@ func (j *judge) elsewhere(m *maskBlock, tables []*DeliveredTable) string {
 		if slices.Contains(tables, t) {
 			continue
 		}
-		for _, p := range m.columns {
-			if c := slices.IndexFunc(t.Columns, func(c string) bool { return t.meets(p, c) }); c >= 0 {
-				return fmt.Sprintf(" The table %q has %q, but the mask does not take that table.", t.Name, t.Columns[c])
-			}
+		if c := slices.IndexFunc(t.Columns, func(c string) bool { return m.takesColumn(c, t.published(c)) }); c >= 0 {
+			return fmt.Sprintf(" The table %q has %q, but the mask does not take that table.", t.Name, t.Columns[c])
 		}
 	}
 	if len(tables) == 0 {
