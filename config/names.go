@@ -33,7 +33,7 @@ func (t *Table) ID(delivered string) string {
 
 // taker is the block with "as" that takes a delivered name, nil without one.
 func (t *Table) taker(delivered string) *columnBlock {
-	if protected(delivered) {
+	if len(t.renamed) == 0 || protected(delivered) {
 		return nil
 	}
 	for _, label := range []string{delivered, feed.AvroForm(delivered)} {
@@ -49,7 +49,7 @@ func (t *Table) taker(delivered string) *columnBlock {
 // takers counts the labels of blocks with "as" that have one key.
 func (t *Table) takers(key string) int {
 	n := 0
-	for _, label := range t.Renamed() {
+	for _, label := range t.renamed {
 		if feed.Key(label) == key {
 			n++
 		}
@@ -58,9 +58,12 @@ func (t *Table) takers(key string) int {
 }
 
 // Renamed returns the labels of the column blocks with "as", sorted.
-func (t *Table) Renamed() []string {
+func (t *Table) Renamed() []string { return slices.Clone(t.renamed) }
+
+// renamedBy lists the labels of blocks with "as", sorted.
+func renamedBy(blocks []*columnBlock) []string {
 	var out []string
-	for _, b := range t.columns {
+	for _, b := range blocks {
 		if b.as != nil {
 			out = append(out, b.name)
 		}
@@ -135,6 +138,9 @@ func (t *Table) meets(b *columnBlock, delivered string) bool {
 // table first, and in one table the block that takes this spelling alone. No block
 // weakens the mask of another.
 func (t *Table) settings(delivered string) columnBlock {
+	if len(t.columns) == 0 {
+		return columnBlock{}
+	}
 	var blocks []*columnBlock
 	for _, b := range t.columns {
 		if t.meets(b, delivered) {

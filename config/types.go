@@ -110,6 +110,7 @@ type Table struct {
 	Columns        []string       // the explicit list of Freeze and Ignore, else nil
 	OnCastError    string         // "rescue" or "fail"
 	columns        []*columnBlock // the more specific first
+	renamed        []string       // labels of those with "as", sorted
 	masks          []*maskBlock   // those that match the table
 	chain          []*tableBlock  // the blocks that it is made of
 	key            string         // the column that identifies a row beside user_id

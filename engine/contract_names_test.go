@@ -1,237 +1,271 @@
 package engine
 
 import (
-	"bytes"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"reconcile/engine/model"
-	"reconcile/state"
 )
 
-// masking is a mask block, in front of the tables that most tests take.
-func masking(columns string) string {
-	return "mask \"pii\" {\n  columns = [" + columns + "]\n  method = \"null\"\n}\n" + lakeTables
+// listedAs gives an entry columns whose names may hold blanks.
+func listedAs(e model.Entry, columns ...string) model.Entry {
+	e.Columns = append([]string{}, columns...)
+	return e
 }
 
-// refused applies, which must be an error of the configuration and change nothing.
-func (a *bed) refused(want string) {
-	a.t.Helper()
-	before := strings.Join(a.tree(), "\n")
-	_, err := a.apply()
-	var bad *DiagnosticsError
-	if !errors.As(err, &bad) || !strings.Contains(bad.Error(), want) {
-		a.t.Fatalf("the apply ended with %v, want %q", err, want)
-	}
-	if after := strings.Join(a.tree(), "\n"); after != before {
-		a.t.Fatalf("the refused apply changed something:\n%s\nwas\n%s", after, before)
-	}
-}
-
-// warned plans, and expects warnings of these summaries.
-func (a *bed) warned(want ...string) {
+// notices are those of the next plan, one a line.
+func (a *bed) notices() string {
 	a.t.Helper()
 	p, err := a.engine().Plan(a.t.Context())
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	defer p.Close()
-	var got []string
-	for _, d := range p.Warnings() {
-		if d.Severity == hcl.DiagWarning {
-			got = append(got, d.Summary)
-		}
-	}
-	if strings.Join(got, ", ") != strings.Join(want, ", ") {
-		a.t.Errorf("the plan warns of %q, want %q", got, want)
-	}
+	return strings.Join(p.Notices, "\n")
 }
 
-// nowhere fails if a text is anywhere but in the source.
-func (a *bed) nowhere(secret string) {
+// said fails unless one notice of a plan has all words.
+func (a *bed) said(notices string, words ...string) {
 	a.t.Helper()
-	for _, top := range []string{"lake", "state", "scratch"} {
-		err := filepath.WalkDir(filepath.Join(a.dir, top), func(p string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil || d.IsDir() {
-				return err
-			}
-			text, err := os.ReadFile(p)
-			if bytes.Contains(text, []byte(secret)) {
-				a.t.Errorf("%s holds %q", p, secret)
-			}
-			return err
-		})
-		if err != nil {
-			a.t.Fatal(err)
-		}
+	if !slices.ContainsFunc(strings.Split(notices, "\n"), func(line string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) })
+	}) {
+		a.t.Errorf("no notice has %q:\n%s", words, notices)
 	}
 }
 
-const secretMail = "ada.lovelace@example.com"
-
-// TestContractMaskMeetsNothing: a new or edited mask that meets nothing, or that has a
-// name which is near one that was delivered, is an error, and nothing of the values
-// that it was meant for is stored anywhere.
-func TestContractMaskMeetsNothing(t *testing.T) {
-	for name, hcl := range map[string]string{
-		"a mask block":   masking(`"emial"`),
-		"a glob":         masking(`"*_mail"`),
-		"keys":           masking(`"*_id", "tim?"`),
-		"a near name":    masking(`"e_mail", "name"`),
-		"a column block": lakeTables + "table \"e*\" {\n  column \"emial\" { mask = \"drop\" }\n}\n",
-		"another table":  strings.Replace(masking(`"email"`), "method", "tables = [\"users\"]\n  method", 1),
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := newBed(t, hcl)
-			a.arrive(dumpOf(1, full("e", avroPart("event_id user_id time email name", row(1, 10, "2026-01-05", secretMail, "Ada"), row(nil, 10, nil, secretMail, nil))),
-				full("users", avroPart("user_id plan", row(10, "gold")))))
-			a.refused("")
-			a.nowhere(secretMail)
-			// Nor where the state is there already.
-			a.hcl = masking(`"email", "NAME"`)
-			a.run()
-			a.hcl = hcl
-			a.refused("")
-			a.nowhere(secretMail)
-			a.hcl = masking(`"email", "NAME"`)
-			a.held(a.run())
-			a.checkIdle()
-		})
+// TestContractExactNames: a property of the shop's own whose name differs from a key
+// or a timestamp by case is another column.
+func TestContractExactNames(t *testing.T) {
+	a := newBed(t, `table "*" {
+		sinks = [sink.parquet.lake]
+		partition_by = [date(time)]
 	}
-}
-
-// TestContractMaskJudgedOnce: what is delivered later is a warning at most, until the
-// mask is edited; and a mask that could not be judged is judged once it can be.
-func TestContractMaskJudgedOnce(t *testing.T) {
-	one := dumpOf(1, full("e", avroPart("event_id user_id email", row(1, 10, secretMail))))
-	two := dumpOf(2, more("e", avroPart("event_id user_id email Phone_", row(2, 10, "x", "1"))))
-	a := newBed(t, masking(`"email", "phone"`))
-	a.warned("Mask that meets nothing") // no dump
+	table "users" { sinks = [sink.parquet.lake] }`)
+	const fields = "event_id user_id session_id time:long User_ID:string Time Session_Id:string Event_ID:string"
+	a.arrive(dumpOf(1,
+		full("e", avroPart(fields, row(1, 7, 11, 1767225600000, "ana@example.com", "10:30-11:00", "6f0c8b1e", "42"),
+			row(2, 7, 12, 1767225600000, "5100099", nil, nil, "42"))),
+		full("users", avroPart("user_id User_ID:string Joindate last_modified Last_Modified a", row(7, "x", "spring", "2026-01-01", "later", "y")))))
+	notices := a.notices()
+	for name, as := range map[string]string{"User_ID": "User_ID_", "Time": "Time_", "Session_Id": "Session_Id_", "Event_ID": "Event_ID_"} {
+		a.said(notices, "table e", `"`+name+`"`, `"`+as+`"`)
+	}
 	a.held(a.run())
-	a.run(one)
-	a.warned("Name that meets nothing", "Table not delivered", "Table not delivered")
-	a.run(two)
-	a.warned("Misspelt name in a mask", "Table not delivered", "Table not delivered")
+	a.want("e", "@ event_id user_id session_id User_ID_ Time_ Session_Id_ Event_ID_ _rescued_data",
+		"date=2026-01-01 1 7 11 ana@example.com 10:30-11:00 6f0c8b1e 42 -", "date=2026-01-01 2 7 12 5100099 - - 42 -")
+	a.want("users", "user_id User_ID_ Joindate_ Last_Modified_ a", "7 x spring later y")
+	if again := a.notices(); again != "" {
+		t.Errorf("it is said again: %s", again)
+	}
+	a.check()
 	a.checkIdle()
-	a.hcl = masking(`"email", "phone", "x"`)
-	a.refused("Phone_")
-	a.hcl = strings.Replace(a.hcl, "method", "optional = true\n  method", 1)
+}
+
+// TestContractNamesGiveWay: what the table uses otherwise, be it in whatever case and
+// with underscores behind.
+func TestContractNamesGiveWay(t *testing.T) {
+	a := newBed(t, `table "*" {
+		sinks = [sink.parquet.lake]
+		partition_by = [year(time)]
+		column "path" { as = "route" }
+		column "_dump_id" { type = "int64" }
+		column "Time_" { type = "double" }
+	}`)
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id time:long Time TIME_ time__ Year_ _dump_id:string route Path path",
+		row(1, 7, 1767225600000, "1.5", "2.5", "c", "d", "12", "north", "other", "/a")))))
+	a.want("e", "Time_ TIME__ time___ Year__ _dump_id_ route_ Path route _dump_id", "1.5 2.5 c d 12 north other /a 1")
+	a.check()
+	a.checkIdle()
+}
+
+// TestContractSpellingsAreNamed: two spellings are one column until a block parts
+// them, and the plan in which they first meet says so, as show does.
+func TestContractSpellingsAreNamed(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id plan", row(1, 7, "free")))))
+	a.arrive(dumpOf(2, withColumns(more("e", avroPart("event_id user_id plan Plan", row(2, 7, "free", "GOLD"))), "event_id user_id plan Plan")))
+	a.said(a.notices(), "table e", `"plan"`, `"Plan"`)
 	a.run()
-
-	a = newBed(t, masking(`"emial"`))
-	a.held(a.run())
-	a.arrive(one)
-	a.refused(`Did you mean "email"?`)
-}
-
-// TestContractMaskEver: delivered means ever: by a dump that is held or skipped, in a
-// table that nobody takes, by the state alone, or by the header of a file.
-func TestContractMaskEver(t *testing.T) {
-	mail := avroPart("event_id user_id email", row(1, 10, secretMail))
-	plainRows := avroPart("event_id user_id", row(2, 10))
-	t.Run("only the state knows", func(t *testing.T) {
-		a := newBed(t, lakeTables)
-		a.run(dumpOf(1, full("e", mail)), dumpOf(2, full("f", plainRows)))
-		if err := os.Remove(filepath.Join(a.dir, "dumps", "manifests", "sync_1.json")); err != nil {
-			t.Fatal(err)
-		}
-		a.hcl = masking(`"email"`)
-		a.run()
-		a.nowhere(secretMail)
-	})
-	t.Run("a skipped dump", func(t *testing.T) {
-		a := newBed(t, masking(`"email"`))
-		a.prelude = strings.Replace(a.prelude, `source "local" { path = "../dumps" }`,
-			"source \"local\" {\n  path = \"../dumps\"\n  skip_dump \"1\" {\n    tables = [\"e\"]\n    reason = \"x\"\n  }\n}", 1)
-		a.run(dumpOf(1, withColumns(full("e", mail), "event_id user_id email")), dumpOf(2, full("f", plainRows)))
-	})
-	t.Run("a held dump", func(t *testing.T) {
-		a := newBed(t, lakeTables)
-		a.run(dumpOf(1, full("f", plainRows)))
-		a.replace(dumpOf(1, withColumns(full("e", mail), "event_id user_id email"), full("f", plainRows)))
-		a.hcl = masking(`"email"`)
-		a.held(a.run(), "manifests/sync_1.json -accept-manifest=1")
-	})
-	t.Run("a table that nobody takes", func(t *testing.T) {
-		a := newBed(t, masking(`"secret"`))
-		a.run(dumpOf(1, full("f", plainRows), withColumns(full("_event_metadata"), "secret")))
-	})
-	t.Run("a header of an applied file", func(t *testing.T) {
-		ignoring := `table "e" {
-  sinks = [sink.parquet.lake]
-  on_schema_change = "ignore"
-  columns = ["user_id"]
-}`
-		a := newBed(t, ignoring)
-		a.run(dumpOf(1, full("e", mail)))
-		a.hcl = masking(`"email"`) + ignoring
-		a.run()
-		a.checkIdle()
-	})
-}
-
-// TestContractMaskUnknown: while the columns of a table of the mask cannot be known,
-// nothing is an error; once they are, it is.
-func TestContractMaskUnknown(t *testing.T) {
-	bad := avroPart("event_id user_id email", row(1, 10, secretMail))
-	bad.Fault = model.Missing
-	one := dumpOf(1, full("e", bad), full("f", avroPart("event_id user_id", row(2, 10))))
-	a := newBed(t, masking(`"emial"`))
-	res := a.run(one)
-	if len(res.Holds) != 1 {
-		t.Fatalf("held: %v", res.Holds)
+	a.want("e", "event_id plan _rescued_data", "1 free -", `2 GOLD {"plan":"free"}`)
+	shown, err := a.engine().Show(t.Context())
+	if err != nil || len(shown.Tables) != 1 || len(shown.Tables[0].Columns) != 1 || !slices.Equal(shown.Tables[0].Columns[0].Spellings, []string{"Plan"}) {
+		t.Errorf("shown are %+v, %v", shown.Tables, err)
 	}
-	a.warned("Mask that meets nothing", "Table not delivered", "Table not delivered")
-	if err := one.Heal(filepath.Join(a.dir, "dumps")); err != nil {
-		t.Fatal(err)
-	}
-	a.refused(`Did you mean "email"?`)
-	a.nowhere(secretMail)
-}
-
-// TestContractMaskEmptyTables: an empty mapping hides no columns; a table of which
-// nothing is said may have any.
-func TestContractMaskEmptyTables(t *testing.T) {
-	rows := full("e", avroPart("event_id user_id email", row(1, 10, secretMail)))
-	mapping := full("user_migrations")
-	a := newBed(t, masking(`"emial"`))
-	a.arrive(dumpOf(1, rows, mapping, withColumns(full("f"), "event_id user_id")))
-	a.refused(`Did you mean "email"?`)
-	a = newBed(t, masking(`"emial"`))
-	a.arrive(dumpOf(1, rows, mapping, full("f")))
-	a.warned("Mask that meets nothing", "Table not delivered")
-}
-
-// TestContractMaskOldState: a state that remembers nothing of masks goes on working.
-func TestContractMaskOldState(t *testing.T) {
-	a := newBed(t, masking(`"email"`))
-	a.run(dumpOf(1, full("e", avroPart("event_id user_id email", row(1, 10, secretMail)))))
-	ctx := t.Context()
-	l, err := a.engine().Lock(ctx, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snap, err := l.Load(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key := range snap.Settings {
-		if err := l.Update(ctx, func(tx *state.Tx) error { return tx.DeleteSetting(key) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(snap.Close(), l.Unlock()); err != nil {
-		t.Fatal(err)
-	}
-	a.held(a.run())
+	a.hcl = strings.Replace(lakeTables, "{ sinks = [sink.parquet.lake] }", "{\n sinks = [sink.parquet.lake]\n column \"Plan\" { as = \"shop_plan\" }\n }", 1)
+	a.run()
+	a.want("e", "event_id plan shop_plan _rescued_data", "1 free - -", "2 free GOLD -")
 	a.checkIdle()
+	a.hcl = lakeTables
+	a.run()
+	a.want("e", "event_id plan _rescued_data", "1 free -", `2 GOLD {"plan":"free"}`)
+	a.check()
+	a.checkIdle()
+}
+
+// TestContractKeysUnlisted: the ids and timestamps are read and published, listed or
+// not, and no column else.
+func TestContractKeysUnlisted(t *testing.T) {
+	for _, blocks := range []string{lakeTables, `table "e" { sinks = [sink.parquet.lake] }
+		table "users" { sinks = [sink.parquet.lake] }`} {
+		for _, columns := range [][]string{{"a", "time"}, {}} {
+			a := newBed(t, blocks)
+			res := a.run(dumpOf(1,
+				listedAs(full("e", avroPart("event_id user_id session_id time:string a", row(1, 7, 3, "1767225600000", "x"))), columns...),
+				listedAs(full("users", avroPart("user_id joindate b", row(7, "2026-01-01", "y"))), "b"),
+				listedAs(full("user_migrations", avroPart("from_user_id to_user_id", row(7, 9))))))
+			a.held(res)
+			x := "x"
+			if len(columns) == 0 {
+				x = "-"
+			}
+			a.want("e", "event_id user_id session_id time a", "1 9 3 2026-01-01T00:00:00.000Z "+x)
+			a.want("users", "user_id joindate b", "9 2026-01-01T00:00:00.000Z y")
+			// A dump that is made void takes along what only its files brought.
+			a.run(dumpOf(2, listedAs(more("e", avroPart("event_id user_id session_id", row(2, 7, 4))), "a")))
+			a.run(dumpOf(3, listedAs(full("e", avroPart("event_id user_id", row(3, 7))), "a")))
+			if got, want := a.columns("e"), "user_id event_id a _raw_user_id _dump_id _rescued_data"; !sameWords(got, want+" time") && !sameWords(got, want) {
+				t.Errorf("columns are %q, not %q", got, want)
+			}
+			a.check()
+			a.checkIdle()
+		}
+	}
+}
+
+func sameWords(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
+}
+
+// TestContractListedNames: names that Avro does not allow are the fields of their
+// Avro form, judged over all files of the entry.
+func TestContractListedNames(t *testing.T) {
+	a := newBed(t, `table "*" { sinks = [sink.parquet.lake] }
+		table "users" { sinks = [sink.parquet.lake] }`)
+	plain, mangled := avroPart("event_id user_id b", row(2, 7, "late")), avroPart("event_id user_id Order_Total _2nd_item", row(1, 7, "12.50", "sock"))
+	a.arrive(dumpOf(1,
+		listedAs(full("e", plain, mangled), "event_id", "user_id", "Order Total", "2nd-item", "Order-Total", "event id", "b"),
+		listedAs(full("users", avroPart("user_id A_b last_modified", row(7, "\xff", "2026-01-01"))), "a b", "A b")))
+	a.said(a.notices(), "dump 1", `"Order Total"`, `"Order-Total"`, `"Order_Total"`)
+	a.run()
+	if got := a.columns("e"); got != "user_id event_id Order Total 2nd-item Order-Total event id b _raw_user_id _dump_id _rescued_data" {
+		t.Errorf("columns are %s", got)
+	}
+	a.check()
+	a.checkIdle()
+	// Blocks and masks meet the listed and the Avro name, and rescued values have the
+	// names of the files.
+	a.hcl = `mask "m" {
+		columns = ["_2nd_item"]
+		method = "null"
+	}
+	table "*" {
+		sinks = [sink.parquet.lake]
+		column "Order_Total" { type = "int64" }
+	}
+	table "users" {
+		sinks = [sink.parquet.lake]
+		column "A_b" { as = "ab" }
+	}`
+	a.run()
+	a.want("e", "event_id _rescued_data b", `1 {"Order_Total":"12.50"} -`, "2 - late")
+	a.want("users", "user_id ab _rescued_data", "7 \uFFFD "+`{"A_b":"/w=="}`)
+	a.check()
+	a.checkIdle()
+}
+
+// TestContractLacksKey: a part file with rows that has no field for a key holds the
+// table or the mapping, and what is near is named; one without rows does not.
+func TestContractLacksKey(t *testing.T) {
+	a := newBed(t, lakeTables)
+	mapping := more("user_migrations", avroPart("from_user_id to_user_id", row(7, 9)))
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 7))), full("users", avroPart("user_id a", row(7, "x"))), mapping))
+	bad := dumpOf(2,
+		more("e", avroPart("event_id user_id"), avroPart("Event_ID:long user_id", row(2, 7))),
+		more("users", avroPart("userId:long a", row(8, "y"))),
+		more("user_migrations", avroPart("from_user_id To_User_Id:long", row(7, 8))))
+	res := a.run(bad)
+	a.held(res, "e 2 no field event_id Event_ID", "users 2 no field user_id userId", "user_migrations 2 no field to_user_id To_User_Id")
+	a.want("e", "event_id user_id", "1 9")
+	res = a.run()
+	a.held(res, "e 2 no field event_id", "users 2 no field user_id", "user_migrations 2 no field to_user_id")
+	if len(res.Tables) > 0 {
+		t.Errorf("a second apply changed %+v", res.Tables)
+	}
+	a.held(a.run(dumpOf(3, full("e", avroPart("Event_ID user_id")), full("users", avroPart("user_id", row(8))), mapping)))
+	a.want("e", "event_id")
+	a.want("users", "user_id", "8")
+}
+
+// TestContractNewcomers: what a delivery alone breaks holds the table that it brings,
+// and the others go on.
+func TestContractNewcomers(t *testing.T) {
+	e := func(id int) *model.File { return avroPart("event_id user_id", row(id, 7)) }
+	globs := `table "*" { sinks = [sink.parquet.lake] }
+		table "check*" { partition_by = [] }
+		table "*_page" { partition_by = [] }
+		mask "a" {
+			columns = ["email*"]
+			method = "hmac-sha256"
+			key = "a"
+		}
+		mask "b" {
+			columns = ["*addr"]
+			method = "hmac-sha256"
+			key = "b"
+		}
+`
+	a := newBed(t, globs)
+	a.run(dumpOf(1, more("signup", e(1)), more("checkout", e(1))))
+	a.held(a.run(dumpOf(2, more("signup", e(2)), more("checkout", avroPart("event_id user_id email_addr", row(2, 7, "x"))), more("SignUp", e(2)),
+		more("check_page", e(2)), more("_reconcile", e(2)), more("twin", e(2)), more("Twin", e(2)))),
+		"SignUp folder signup", "check_page literal", "_reconcile belongs", "twin Twin", "Twin twin", "checkout another key")
+	a.want("signup", "event_id", "1", "2")
+	a.want("checkout", "event_id", "1")
+	for _, name := range []string{"SignUp", "check_page", "twin", "Twin"} {
+		a.want(name, "event_id")
+	}
+	a.hcl = strings.Replace(globs, `"*addr"`, `"xaddr"`, 1) + `
+		ignore "_reconcile" {}
+		table "SignUp" { as = "signup2" }
+		table "check_page" {
+			sinks = [sink.parquet.lake]
+			inherit = false
+		}
+		table "Twin" {}`
+	a.held(a.run(), "twin Twin")
+	a.want("signup2", "event_id", "2")
+	a.want("Twin", "event_id", "2")
+	a.want("checkout", "event_id", "1", "2")
+	a.want("check_page", "event_id", "2")
+}
+
+// TestContractMalformedNewcomer: an entry that is broken in the dump that brings the
+// table holds it, whatever takes it.
+func TestContractMalformedNewcomer(t *testing.T) {
+	for _, block := range []string{`table "*" { sinks = [sink.parquet.lake] }`, `table "e" { sinks = [sink.parquet.lake] }
+		table "f" { sinks = [sink.parquet.lake] }`} {
+		for _, columns := range []string{`[{"name": "event_id"}, {"name": "user_id"}]`, `["event_id", "user_id", {"name": "a"}]`, `["", "event_id", "user_id"]`,
+			`["event_id", null]`, `{"event_id": "long"}`, `"event_id,user_id"`, `["a"], "columns": ["b"]`, `[5], "files": []`} {
+			a := newBed(t, block)
+			d := dumpOf(1, more("e", avroPart("event_id user_id a", row(1, 7, "x"))), more("f", avroPart("event_id user_id", row(1, 7))))
+			if err := d.WriteFiles(a.dir + "/dumps"); err != nil {
+				t.Fatal(err)
+			}
+			manifest := `{"dump_id": 1, "tables": [
+				{"name": "e", "incremental": true, "files": ["`+d.Entries[0].Files[0].URL()+`"], "columns": `+columns+`},
+				{"name": "f", "incremental": true, "files": ["`+d.Entries[1].Files[0].URL()+`"]}]}`
+			if err := os.WriteFile(filepath.Join(a.dir, "dumps", d.ManifestKey()), []byte(manifest), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			a.held(a.run(), "e 1")
+			a.want("f", "event_id", "1")
+		}
+	}
 }

@@ -75,15 +75,16 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
-	partial    []int       // sinks, as in old.Sinks, that no longer hold what was written
-	readFrom   int         // the sink, as in old.Sinks, that a rewrite reads
-	unread     *Hold       // a file whose header would have told the columns
-	known      []string    // delivered names that are known
-	clash      string      // why it may not be written: its name or folder meets another's, or two globs tie for it
-	marked     bool        // the marks of its folders are as good as new ones
-	lost       *lostCommit // that the table's next commit makes good
-	rereads    int64       // bytes of applied dumps that a rebuild takes again
-	committed  bool        // by this apply
+	partial    []int              // sinks, as in old.Sinks, that no longer hold what was written
+	readFrom   int                // the sink, as in old.Sinks, that a rewrite reads
+	unread     *Hold              // a file whose header would have told the columns
+	known      []string           // delivered names that are known
+	fields     map[int64][]string // by dump whose manifest has no columns: those of its files
+	clash      string             // why it may not be written: its name or folder meets another's, or two globs tie for it
+	marked     bool               // the marks of its folders are as good as new ones
+	lost       *lostCommit        // that the table's next commit makes good
+	rereads    int64              // bytes of applied dumps that a rebuild takes again
+	committed  bool               // by this apply
 }
 
 // Destructive reports whether the step replaces or removes what is there.

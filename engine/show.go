@@ -56,6 +56,8 @@ type ShownColumn struct {
 	Type      string `json:"type"`
 	Since     int64  `json:"since_dump,omitempty"`
 	Mask      string `json:"mask,omitempty"` // the method
+	// Spellings are the other names under which it was delivered.
+	Spellings []string `json:"spellings,omitempty"`
 }
 
 // ShownSink is where a sink holds a table.
@@ -118,7 +120,7 @@ func showTable(t *state.Table, parts []*state.Partition) ShownTable {
 		out.Quarantined += q.Ref.Rows
 	}
 	for _, c := range t.Columns {
-		out.Columns = append(out.Columns, ShownColumn{Name: c.Name, Delivered: c.Delivered, Type: c.Type, Since: c.Since, Mask: c.Mask})
+		out.Columns = append(out.Columns, ShownColumn{Name: c.Name, Delivered: c.Delivered, Type: c.Type, Since: c.Since, Mask: c.Mask, Spellings: c.Spellings})
 	}
 	for _, s := range t.Sinks {
 		out.Sinks = append(out.Sinks, ShownSink{Root: s.Root, Folder: s.Folder})

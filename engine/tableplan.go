@@ -244,6 +244,10 @@ func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, erro
 		if err != nil {
 			return nil, err
 		}
+		if t.fields == nil {
+			t.fields = map[int64][]string{}
+		}
+		t.fields[d.dump] = unique(names)
 		out = append(out, names...)
 	}
 	if !t.lacksExact(out) {
@@ -322,10 +326,10 @@ func sameList(a, b []string) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-// unique leaves out names that repeat.
+// unique returns names without those that repeat.
 func unique(names []string) []string {
 	seen := map[string]bool{}
-	return slices.DeleteFunc(names, func(n string) bool {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
 		had := seen[n]
 		seen[n] = true
 		return had
@@ -366,6 +370,8 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	if t.kind == kindMapping {
 		e.planMappingTable(p, t)
 	} else if err := e.planDumps(ctx, p, t); err != nil {
+		return err
+	} else if err := e.noteNames(ctx, p, t); err != nil {
 		return err
 	}
 	if err := e.planRemap(ctx, p, t); err != nil {

@@ -74,6 +74,9 @@ func columnsText(cols []engine.ShownColumn) string {
 		if c.Mask != "" {
 			parts[i] += " (masked: " + c.Mask + ")"
 		}
+		if len(c.Spellings) > 0 {
+			parts[i] += fmt.Sprintf(" (delivered as %q)", append([]string{c.Delivered}, c.Spellings...))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

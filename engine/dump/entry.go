@@ -73,7 +73,10 @@ func (r *entryReader) member(name string) error {
 		return r.p.skip()
 	}
 	if !r.seen.add(is) {
-		r.m.fault("entry %d of its tables says %s twice", len(r.m.entries), name)
+		if is == memberName {
+			r.m.fault("entry %d of its tables says name twice", len(r.m.entries))
+		}
+		r.e.hold("the manifest says its %s twice", name)
 		return r.p.skip()
 	}
 	return read()

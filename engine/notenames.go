@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"reconcile/internal/feed"
+	"reconcile/state"
+)
+
+// noteNames says in the plan what comes of names that are hard to tell when they
+// first arrive: those that give way to another, and spellings of one column.
+func (e *Engine) noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
+	if len(t.pending) == 0 {
+		return nil
+	}
+	book := newColumnBook(t.cfg, t.old != nil && !t.old.ExactNames)
+	if t.old != nil {
+		for _, c := range t.old.Columns {
+			book.has(c)
+		}
+	}
+	var last []string
+	for _, d := range t.pending {
+		names := d.entry.Columns
+		if !d.entry.HasColumns {
+			names = t.fields[d.dump]
+		}
+		if sameList(names, last) {
+			continue
+		}
+		last = names
+		for _, n := range names {
+			if note := book.meet(n); note != "" {
+				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
+			}
+		}
+		if err := e.noteRivals(ctx, p, t, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meet notes a delivered name, and returns what is to be said of it.
+func (b *columnBook) meet(name string) string {
+	if feed.IsExact(name) || !b.table.Takes(name) {
+		return ""
+	}
+	k := b.byID[b.table.ID(name)]
+	if k == nil {
+		b.note(state.Column{Delivered: name})
+		if b.table.Yields(name) {
+			return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, b.table.Column(name).As)
+		}
+		return ""
+	}
+	if first := k.Delivered; spell(k, name) {
+		return fmt.Sprintf("%q and %q are two spellings of one column: of a row that has both, the last in the manifest's columns that has a value counts; column %q { as = \"...\" } parts them", first, name, name)
+	}
+	return ""
+}
+
+// noteRivals names listed names of a delivery that claim one field.
+func (e *Engine) noteRivals(ctx context.Context, p *Plan, t *TablePlan, d delivery) error {
+	if !mayRival(d.entry.Columns) {
+		return nil
+	}
+	_, rivals, err := claimsOf(ctx, e.source, d.dump, d.entry)
+	if holding(err) != nil {
+		return nil // the file holds the table where it is read
+	}
+	for _, r := range rivals {
+		p.Notices = append(p.Notices, fmt.Sprintf("table %s: the manifest of dump %d lists %q and %q, which are both the field %q: the first has it, the other is null", t.Name, d.dump, r.owner, r.name, r.field))
+	}
+	return err
+}
