@@ -4,10 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -43,17 +40,19 @@ type DeliveredDump struct {
 	Tables []string
 }
 
-// meets reports whether a name or glob of a mask is for a delivered column.
-func (d *DeliveredTable) meets(p pattern, column string) bool {
-	published := column
-	if d.Table != nil {
-		published = d.Table.published(column)
+// published is the name that a delivered column gets.
+func (d *DeliveredTable) published(column string) string {
+	if d.Table == nil {
+		return column
 	}
-	return slices.ContainsFunc(maskedNames(column, published), p.match)
+	return d.Table.published(column)
 }
 
 // has reports whether a column block is for a delivered column.
 func (d *DeliveredTable) has(b *columnBlock) bool {
+	if slices.Contains(d.Columns, b.name) {
+		return true
+	}
 	is := func(c string) bool { return feed.Key(c) == feed.Key(b.name) }
 	if d.Table != nil {
 		if i := slices.IndexFunc(d.Table.columns, func(x *columnBlock) bool { return x.name == b.name }); i >= 0 {
@@ -65,7 +64,7 @@ func (d *DeliveredTable) has(b *columnBlock) bool {
 
 // lists reports whether a name in columns = [...] is for a delivered column.
 func (d *DeliveredTable) lists(name string) bool {
-	return slices.ContainsFunc(d.Columns, func(c string) bool {
+	return slices.Contains(d.Columns, name) || slices.ContainsFunc(d.Columns, func(c string) bool {
 		return feed.Key(c) == feed.Key(name) || d.Table != nil && d.Table.lists(name, c)
 	})
 }
@@ -78,16 +77,6 @@ func (c *Config) blocks(d *DeliveredTable) []*tableBlock {
 	}
 	chain, _ := c.chain(d.Name, d.Unknown && !needsExact(d.Name) || globTakes(d.Name, d.Columns))
 	return chain
-}
-
-// loose is a name without what people spell in several ways.
-func loose(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || r == '-' || r == '.' || unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, fold(name))
 }
 
 // digestOf tells what was judged of a mask. Keys are no part of it.
@@ -205,131 +194,4 @@ func (j *judge) tableNames() []string {
 		out[i] = t.Name
 	}
 	return out
-}
-
-// columnsOf returns the columns of tables, each once, without those that cannot be
-// masked.
-func columnsOf(tables []*DeliveredTable) []string {
-	var out []string
-	seen := map[string]bool{}
-	for _, t := range tables {
-		for _, c := range t.Columns {
-			if !protected(c) && !seen[c] {
-				seen[c] = true
-				out = append(out, c)
-			}
-		}
-	}
-	return out
-}
-
-const (
-	meetsNothing  = "Mask that meets nothing"
-	nameUnmet     = "Name that meets nothing"
-	nameMisspelt  = "Misspelt name in a mask"
-	optionalMask  = " If it is delivered later, say optional = true in the mask."
-	optionalBlock = " If it is delivered later, say optional = true in the column block."
-)
-
-// mask judges the names of a mask block.
-func (j *judge) mask(m *maskBlock) {
-	tables := j.tablesOf(func(t *DeliveredTable) bool { return m.takesTable(t.Name) })
-	v := j.verdictOf(m.digest(), m.optional, tables)
-	if len(j.d.Tables) == 0 {
-		v.add(m.rng, meetsNothing, "Nothing was delivered so far, so that nobody can tell whether the mask %q meets what it is for.", m.name)
-		return
-	}
-	j.maskTables(m, v)
-	var unmet []setting[string]
-	met := false
-	for i, p := range m.columns {
-		if meetsAny(tables, p) {
-			met = true
-		} else if !p.glob {
-			unmet = append(unmet, m.listed[i])
-		}
-	}
-	hint := ""
-	for _, name := range unmet {
-		near, table := nearColumn(tables, name.value)
-		switch {
-		case near != "":
-			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list."+optionalMask,
-				m.name, name.value, table, near, isKey(near))
-		case met:
-			j.warn(name.rng, nameUnmet, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, didYouMean(name.value, columnsOf(tables)))
-		case hint == "":
-			hint = didYouMean(name.value, columnsOf(tables))
-		}
-	}
-	if !met {
-		if hint == "" {
-			hint = j.elsewhere(m, tables)
-		}
-		v.add(m.columnsAt, meetsNothing, "No delivered column of a table that the mask %q takes has one of its names, so that it masks nothing.%s"+optionalMask, m.name, hint)
-	}
-}
-
-// isKey says of a delivered name that it cannot be masked.
-func isKey(name string) string {
-	if protected(name) {
-		return ", a key or a timestamp, which cannot be masked"
-	}
-	return ""
-}
-
-// maskTables judges the tables that a mask names.
-func (j *judge) maskTables(m *maskBlock, v verdict) {
-	for i, p := range m.tables {
-		if p.glob || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return p.match(fold(t.Name)) }) {
-			continue
-		}
-		name := m.tablesListed[i]
-		near := slices.IndexFunc(j.d.Tables, func(t DeliveredTable) bool { return loose(t.Name) == loose(name.value) })
-		if near >= 0 {
-			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, which the mask %q names, but %q is. Write the name as it is delivered, or take it off the list."+optionalMask,
-				name.value, m.name, j.d.Tables[near].Name)
-		} else {
-			j.warn(name.rng, nameUnmet, "No table that was delivered is called %q so far, which the mask %q names.%s", name.value, m.name, didYouMean(name.value, j.tableNames()))
-		}
-	}
-}
-
-func meetsAny(tables []*DeliveredTable, p pattern) bool {
-	return slices.ContainsFunc(tables, func(t *DeliveredTable) bool {
-		return slices.ContainsFunc(t.Columns, func(c string) bool { return t.meets(p, c) })
-	})
-}
-
-// nearColumn returns a delivered name that is a name but for its spelling, and its
-// table; "" if there is none.
-func nearColumn(tables []*DeliveredTable, name string) (column, table string) {
-	want := loose(name)
-	for _, t := range tables {
-		for _, c := range t.Columns {
-			if loose(c) == want {
-				return c, t.Name
-			}
-		}
-	}
-	return "", ""
-}
-
-// elsewhere says which table has what a mask is for, if it does not take it.
-func (j *judge) elsewhere(m *maskBlock, tables []*DeliveredTable) string {
-	for i := range j.d.Tables {
-		t := &j.d.Tables[i]
-		if slices.Contains(tables, t) {
-			continue
-		}
-		for _, p := range m.columns {
-			if c := slices.IndexFunc(t.Columns, func(c string) bool { return t.meets(p, c) }); c >= 0 {
-				return fmt.Sprintf(" The table %q has %q, but the mask does not take that table.", t.Name, t.Columns[c])
-			}
-		}
-	}
-	if len(tables) == 0 {
-		return " None of its tables was delivered."
-	}
-	return ""
 }

@@ -56,9 +56,9 @@ func (j *judge) column(t *tableBlock, b *columnBlock, tables []*DeliveredTable) 
 	if slices.ContainsFunc(tables, func(d *DeliveredTable) bool { return d.has(b) }) {
 		return
 	}
-	columns := columnsOf(tables)
-	hint := didYouMean(b.name, columns)
-	if near, _ := nearColumn(tables, b.name); near != "" {
+	s := newMaskable(tables)
+	hint := s.hint(b.name)
+	if near, _ := s.near(b.name); near != "" {
 		hint = fmt.Sprintf(" Did you mean %q?", near)
 	}
 	switch {

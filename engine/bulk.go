@@ -164,7 +164,7 @@ func (r *tableRun) newChange(ing *ingest) *change {
 func (c *change) noteColumns(ing *ingest, s *schema) {
 	for i := range c.table.Columns {
 		col := &c.table.Columns[i]
-		id := s.table.ID(askedName(s.legacy, *col))
+		id := s.table.ID(askedName(s.table, s.legacy, *col))
 		if dump, ok := ing.carried[id]; ok {
 			col.Seen = max(col.Seen, dump)
 		}

@@ -24,7 +24,7 @@ func newColumnBook(t *config.Table, legacy bool) *columnBook {
 
 // has notes a column that the table has.
 func (b *columnBook) has(c state.Column) {
-	id := b.table.ID(askedName(b.legacy, c))
+	id := b.table.ID(askedName(b.table, b.legacy, c))
 	if b.legacy {
 		b.taken[fold(c.Name)] = id
 	}
@@ -65,7 +65,7 @@ func (b *columnBook) publishedName(id, as string) string {
 	if !b.legacy {
 		return as
 	}
-	if k := b.byID[id]; k.Name != "" && b.table.KeepsName(askedName(true, *k), as, k.Name) {
+	if k := b.byID[id]; k.Name != "" && b.table.KeepsName(askedName(b.table, true, *k), as, k.Name) {
 		return k.Name
 	}
 	for {
@@ -80,10 +80,19 @@ func (b *columnBook) publishedName(id, as string) string {
 
 // askedName is the delivered name that the configuration is to be asked about for a
 // column of the state. In a legacy table a column that is published under the name
-// of a key or a timestamp, in whatever case, is that one.
-func askedName(legacy bool, c state.Column) string {
-	if name := fold(c.Name); legacy && feed.IsExact(name) {
+// of a key or a timestamp, in whatever case, is that one; and one that has the new
+// name of a block is the block's, however it was spelled.
+func askedName(t *config.Table, legacy bool, c state.Column) string {
+	if !legacy {
+		return c.Delivered
+	}
+	if name := fold(c.Name); feed.IsExact(name) {
 		return name
+	}
+	for _, label := range t.Renamed() {
+		if feed.Key(label) == feed.Key(c.Delivered) && t.Column(label).As == c.Name {
+			return label
+		}
 	}
 	return c.Delivered
 }

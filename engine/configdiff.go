@@ -182,7 +182,7 @@ func (t *TablePlan) diffRenamed(d *ConfigDiff) {
 func (t *TablePlan) diffColumns(d *ConfigDiff) {
 	legacy := !t.old.ExactNames
 	for _, c := range t.old.Columns {
-		name := askedName(legacy, c)
+		name := askedName(t.cfg, legacy, c)
 		if !t.cfg.Takes(name) {
 			d.add(ClassRewrite, "column %s is left out", c.Delivered)
 			continue

@@ -116,14 +116,18 @@ func (w *wild) column(table, name, typ string, masked bool) {
 	if typ != "" {
 		in = append(in, fmt.Sprintf("type = %q", typ))
 	}
+	label := w.one(name, strings.ToUpper(name))
 	if w.chance(0.1) {
-		in = append(in, fmt.Sprintf("as = %q", "new_"+name))
+		in = append(in, fmt.Sprintf("as = %q", "new_"+strings.TrimRight(name, "_")))
+		if typ != "" {
+			label = name // tables may be partitioned by it
+		}
 	}
 	if table == "users" && w.chance(0.5) {
 		in = append(in, fmt.Sprintf("merge = %q", w.one("min", "max", "latest")))
 	}
 	if len(in) > 0 {
-		fmt.Fprintf(&w.b, "  column %q {\n    %s\n  }\n", w.one(name, strings.ToUpper(name)), strings.Join(in, "\n    "))
+		fmt.Fprintf(&w.b, "  column %q {\n    %s\n  }\n", label, strings.Join(in, "\n    "))
 	}
 }
 

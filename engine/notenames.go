@@ -47,11 +47,13 @@ func (b *columnBook) meet(name string) string {
 	if feed.IsExact(name) || !b.table.Takes(name) {
 		return ""
 	}
-	k := b.byID[b.table.ID(name)]
+	id := b.table.ID(name)
+	k := b.byID[id]
 	if k == nil {
 		b.note(state.Column{Delivered: name})
+		as := b.publishedName(id, b.table.Column(name).As)
 		if b.table.Yields(name) {
-			return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, b.table.Column(name).As)
+			return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, as)
 		}
 		return ""
 	}

@@ -129,7 +129,7 @@ type remasking struct {
 func (r *tableRun) remasked() []remasking {
 	var out []remasking
 	for _, o := range r.old.Columns {
-		name := askedName(!r.old.ExactNames, o)
+		name := askedName(r.cfg, !r.old.ExactNames, o)
 		now := r.cfg.Column(name)
 		o.Delivered = name
 		switch {

@@ -104,7 +104,7 @@ func newSchema(t *config.Table, kind, key string, have []state.Column, delivered
 	}
 	for _, f := range known.order {
 		k := known.byID[f]
-		name := askedName(legacy, *k)
+		name := askedName(t, legacy, *k)
 		if f == colUserID || f == key && kind == kindEvents || !t.Takes(name) || !wanted[f] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
 			continue
 		}

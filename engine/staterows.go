@@ -29,7 +29,7 @@ func (s *schema) conversions(old []state.Column) ([]conversion, error) {
 	have := map[string]state.Column{}
 	for _, c := range old {
 		if c.Mask != string(config.MaskDrop) {
-			have[s.table.ID(askedName(s.legacy, c))] = c
+			have[s.table.ID(askedName(s.table, s.legacy, c))] = c
 		}
 	}
 	n := len(s.payload) - 1

@@ -298,7 +298,11 @@ func stateNames(old *state.Table) []string {
 	}
 	out = append(out, old.Key)
 	for _, c := range old.Columns {
-		out = append(out, askedName(!old.ExactNames, c))
+		if name := fold(c.Name); !old.ExactNames && feed.IsExact(name) {
+			out = append(out, name)
+			continue
+		}
+		out = append(out, c.Delivered)
 	}
 	return out
 }

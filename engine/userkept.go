@@ -20,7 +20,7 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only
 	have := map[string]state.Column{}
 	for _, c := range r.old.Columns {
 		if c.Mask != string(config.MaskDrop) {
-			have[s.table.ID(askedName(s.legacy, c))] = c
+			have[s.table.ID(askedName(s.table, s.legacy, c))] = c
 		}
 	}
 	want := s.storedColumns()[:2]

@@ -75,7 +75,7 @@ func columnsText(cols []engine.ShownColumn) string {
 			parts[i] += " (masked: " + c.Mask + ")"
 		}
 		if len(c.Spellings) > 0 {
-			parts[i] += fmt.Sprintf(" (delivered as %q)", append([]string{c.Delivered}, c.Spellings...))
+			parts[i] += fmt.Sprintf(" (delivered as %s)", strings.Join(append([]string{c.Delivered}, c.Spellings...), ", "))
 		}
 	}
 	return strings.Join(parts, ", ")

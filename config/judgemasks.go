@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// loose is a name without what people spell in several ways.
+func loose(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == '.' || unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, fold(name))
+}
+
+// columnsOf returns the columns of tables, each once: most have the same ones.
+func columnsOf(tables []*DeliveredTable) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, t := range tables {
+		for _, c := range t.Columns {
+			if !seen[c] {
+				seen[c] = true
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// maskable is what masks can meet in tables.
+type maskable struct {
+	tables  []*DeliveredTable
+	columns []string // as delivered, each once, keys and timestamps too
+	names   []string // by which they are met, but for new names
+	renamed []string // new names, once they are needed
+	all     bool     // renamed is complete
+}
+
+func newMaskable(tables []*DeliveredTable) *maskable {
+	s := &maskable{tables: tables, columns: columnsOf(tables)}
+	for _, c := range s.columns {
+		s.names = append(s.names, maskedNames(c, c)...)
+	}
+	return s
+}
+
+// meets reports whether a name or glob of a mask is for a delivered column.
+func (s *maskable) meets(p pattern) bool {
+	return slices.ContainsFunc(s.names, p.match) || slices.ContainsFunc(s.newNames(), p.match)
+}
+
+func (s *maskable) newNames() []string {
+	if s.all {
+		return s.renamed
+	}
+	s.all = true
+	seen := map[string]bool{}
+	for _, t := range s.tables {
+		for _, c := range t.Columns {
+			if name := t.published(c); name != c && !protected(c) && !seen[name] {
+				seen[name] = true
+				s.renamed = append(s.renamed, fold(name))
+			}
+		}
+	}
+	return s.renamed
+}
+
+// hint is the delivered name that is most like another one, as a sentence.
+func (s *maskable) hint(name string) string {
+	return didYouMean(name, slices.DeleteFunc(slices.Clone(s.columns), protected))
+}
+
+// near returns a delivered name that is another one but for its spelling, and a
+// table that has it; "" if there is none.
+func (s *maskable) near(name string) (column, table string) {
+	want := loose(name)
+	i := slices.IndexFunc(s.columns, func(c string) bool { return loose(c) == want })
+	if i < 0 {
+		return "", ""
+	}
+	t := slices.IndexFunc(s.tables, func(t *DeliveredTable) bool { return slices.Contains(t.Columns, s.columns[i]) })
+	return s.columns[i], s.tables[t].Name
+}
+
+const (
+	meetsNothing  = "Mask that meets nothing"
+	nameUnmet     = "Name that meets nothing"
+	nameMisspelt  = "Misspelt name in a mask"
+	optionalMask  = " If it is delivered later, say optional = true in the mask."
+	optionalBlock = " If it is delivered later, say optional = true in the column block."
+)
+
+// mask judges the names of a mask block.
+func (j *judge) mask(m *maskBlock) {
+	tables := j.tablesOf(func(t *DeliveredTable) bool { return m.takesTable(t.Name) })
+	v := j.verdictOf(m.digest(), m.optional, tables)
+	if len(j.d.Tables) == 0 {
+		v.add(m.rng, meetsNothing, "Nothing was delivered so far, so that nobody can tell whether the mask %q meets what it is for.", m.name)
+		return
+	}
+	j.maskTables(m, v)
+	s := newMaskable(tables)
+	var unmet []setting[string]
+	met := false
+	for i, p := range m.columns {
+		if s.meets(p) {
+			met = true
+		} else if !p.glob {
+			unmet = append(unmet, m.listed[i])
+		}
+	}
+	hint := ""
+	for _, name := range unmet {
+		near, table := s.near(name.value)
+		switch {
+		case near != "":
+			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list."+optionalMask,
+				m.name, name.value, table, near, keyNote(near))
+		case met:
+			j.warn(name.rng, nameUnmet, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, s.hint(name.value))
+		case hint == "":
+			hint = s.hint(name.value)
+		}
+	}
+	if !met {
+		if hint == "" {
+			hint = j.elsewhere(m, tables)
+		}
+		v.add(m.columnsAt, meetsNothing, "No delivered column of a table that the mask %q takes has one of its names, so that it masks nothing.%s"+optionalMask, m.name, hint)
+	}
+}
+
+// keyNote says of a delivered name that it cannot be masked.
+func keyNote(name string) string {
+	if protected(name) {
+		return ", a key or a timestamp, which cannot be masked"
+	}
+	return ""
+}
+
+// maskTables judges the tables that a mask names.
+func (j *judge) maskTables(m *maskBlock, v verdict) {
+	for i, p := range m.tables {
+		if p.glob || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return p.match(fold(t.Name)) }) {
+			continue
+		}
+		name := m.tablesListed[i]
+		near := slices.IndexFunc(j.d.Tables, func(t DeliveredTable) bool { return loose(t.Name) == loose(name.value) })
+		if near >= 0 {
+			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, which the mask %q names, but %q is. Write the name as it is delivered, or take it off the list."+optionalMask,
+				name.value, m.name, j.d.Tables[near].Name)
+		} else {
+			j.warn(name.rng, nameUnmet, "No table that was delivered is called %q so far, which the mask %q names.%s", name.value, m.name, didYouMean(name.value, j.tableNames()))
+		}
+	}
+}
+
+// elsewhere says which table has what a mask is for, if it does not take it.
+func (j *judge) elsewhere(m *maskBlock, tables []*DeliveredTable) string {
+	for i := range j.d.Tables {
+		t := &j.d.Tables[i]
+		if slices.Contains(tables, t) {
+			continue
+		}
+		if c := slices.IndexFunc(t.Columns, func(c string) bool { return m.takesColumn(c, t.published(c)) }); c >= 0 {
+			return fmt.Sprintf(" The table %q has %q, but the mask does not take that table.", t.Name, t.Columns[c])
+		}
+	}
+	if len(tables) == 0 {
+		return " None of its tables was delivered."
+	}
+	return ""
+}

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"reconcile/config"
+	"reconcile/state"
+)
+
+// legacyTable is an event table with a renamed column.
+func legacyTable(t *testing.T) *config.Table {
+	t.Helper()
+	dir := t.TempDir()
+	text := `source "local" { path = "./dumps" }
+		sink "parquet" "lake" { path = "./lake" }
+		table "e" {
+			sinks = [sink.parquet.lake]
+			column "path" { as = "route" }
+		}`
+	if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, diags := config.Load(dir, config.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	table, diags := cfg.Table("e", []string{colUserID, colEventID})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return table
+}
+
+// TestLegacyColumns: what an older program named and typed by names in any case stays
+// as it is, and takes the exact names; what is new comes under the rules of today.
+func TestLegacyColumns(t *testing.T) {
+	table := legacyTable(t)
+	have := []state.Column{
+		{Name: "Time", Delivered: "Time", Type: "timestamp", Listed: true}, {Name: "Session_ID", Delivered: "Session_ID", Type: "int64", Listed: true},
+		{Name: "time_", Delivered: "time_", Type: "string", Listed: true}, {Name: "route", Delivered: "Path", Type: "string", Listed: true}}
+	var brought []delivered
+	for _, name := range []string{"time", "TIME", "session_id", "Session_ID", "Time_", "path", "Path", "route"} {
+		brought = append(brought, delivered{name, 2, true})
+	}
+	all := func(int64) bool { return true }
+	s := newSchema(table, kindEvents, colEventID, have, brought, all, true)
+	for field, want := range map[string]string{"time": "Time timestamp", "TIME": "TIME__ string", "session_id": "Session_ID int64", "Session_ID": "Session_ID_ string",
+		"Time_": "time_ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
+		i, ok := s.target(field)
+		if p := s.payload[max(i, 0)]; !ok || p.Name+" "+p.typ.String() != want {
+			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.typ, want)
+		}
+	}
+	plan := &TablePlan{Name: "e", kind: kindEvents, cfg: table, old: &state.Table{Columns: s.stateColumns()}}
+	var d ConfigDiff
+	plan.diffRenamed(&d)
+	plan.diffColumns(&d)
+	if d.Class != ClassNone {
+		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
+	}
+	// A rebuild, and a new table, go by the rules of today.
+	fresh := newSchema(table, kindEvents, colEventID, nil, brought, all, false)
+	for field, want := range map[string]string{"time": "time timestamp", "TIME": "TIME_ string", "session_id": "session_id int64", "Session_ID": "Session_ID_ string",
+		"Time_": "Time__ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
+		i, ok := fresh.target(field)
+		if p := fresh.payload[max(i, 0)]; !ok || p.Name+" "+p.typ.String() != want {
+			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.typ, want)
+		}
+	}
+}
