@@ -27,6 +27,7 @@ func (k *check) all() hcl.Diagnostics {
 	k.partition()
 	k.fixedTables()
 	k.masks()
+	k.readings()
 	k.names()
 	k.notDelivered()
 	return k.diags
@@ -153,6 +154,14 @@ func (k *check) masks() {
 				keyed = m
 			}
 		}
+	}
+}
+
+// readings checks that what column blocks say of reading values fits their types.
+func (k *check) readings() {
+	for _, name := range sortedKeys(k.m.columns) {
+		b := k.m.columns[name]
+		k.diags = append(k.diags, b.readAs(k.t.Column(b.name).Type)...)
 	}
 }
 

@@ -147,6 +147,9 @@ func inherit(chain []*tableBlock) *tableBlock {
 			old.typ = first(old.typ, c.typ)
 			old.mask = first(old.mask, c.mask)
 			old.merge = first(old.merge, c.merge)
+			old.unit = first(old.unit, c.unit)
+			old.round = first(old.round, c.round)
+			old.mistyped = old.mistyped || c.mistyped
 		}
 	}
 	return m
@@ -165,7 +168,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	m := inherit(chain)
 	t := &Table{
 		Name: name, Folder: EncodeFolder(name), Exact: !m.pattern.glob, Block: m.pattern.text,
-		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, key: keyOf(name, delivered), decl: m.rng,
+		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, TimeUnit: c.Source.TimeUnit, key: keyOf(name, delivered), decl: m.rng,
 	}
 	if m.as != nil {
 		t.Folder = EncodeFolder(m.as.value)
@@ -241,6 +244,7 @@ func (t *Table) Column(delivered string) Column {
 			c.Merge = b.merge.value
 		}
 	}
+	c.Rule = t.rule(b, delivered, c.Type)
 	if protected(delivered) {
 		return c
 	}

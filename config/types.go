@@ -35,10 +35,11 @@ func (c *Config) GoString() string { return c.String() }
 
 // Source says where the export lies.
 type Source struct {
-	Kind      string // "local" or "s3"
-	Path      string // folder, absolute, or URL
-	Manifests string // glob over the names in manifests/, "*.json" by default
-	S3        *S3    // nil of a local source
+	Kind      string          // "local" or "s3"
+	Path      string          // folder, absolute, or URL
+	Manifests string          // glob over the names in manifests/, "*.json" by default
+	S3        *S3             // nil of a local source
+	TimeUnit  column.TimeUnit // of plain numbers that are points in time
 	// ManifestBucket is the one bucket that manifests may name; empty for any.
 	ManifestBucket string
 }
@@ -50,7 +51,14 @@ type Sink struct {
 	Path        string // folder, absolute, or URL
 	S3          *S3    // nil of a local sink
 	Compression string // "zstd", "snappy" or "none"
+	Encodings   string // Plain or Compact; empty for what a table has, Plain of a new one
 }
+
+// What Parquet encodings a sink's files have.
+const (
+	Plain   = "plain"   // those that every reader knows
+	Compact = "compact" // those that take least
+)
 
 // Address returns the sink as a configuration refers to it, "sink.parquet.lake".
 func (s *Sink) Address() string { return "sink." + s.Kind + "." + s.Label }
@@ -109,6 +117,7 @@ type Table struct {
 	OnCastError    string                  // "rescue" or "fail"
 	columns        map[string]*columnBlock // by folded delivered name
 	masks          []*maskBlock            // those that match the table
+	TimeUnit       column.TimeUnit         // of plain numbers in the source that are points in time
 	key            string                  // the column that identifies a row beside user_id
 	decl           hcl.Range               // of the most specific block, for messages
 }
@@ -150,7 +159,8 @@ func (s Secret) MarshalBinary() ([]byte, error) { return s.MarshalText() }
 type Column struct {
 	As    string // published name: renamed, or the delivered one, with one more "_" where that is reserved
 	Type  column.Type
-	Typed bool // a type was declared; else Type is the natural one of the name
+	Rule  column.Rule // how its values become those of Type
+	Typed bool        // a type was declared; else Type is the natural one of the name
 	Mask  MaskMethod
 	Key   Secret // of MaskHMAC
 	Merge string // "", "min", "max" or "latest"; of users only

@@ -258,6 +258,7 @@ func (out *TableResult) add(c *change) {
 	a.Removed += b.Removed
 	a.Quarantined += b.Quarantined
 	a.Rescued += b.Rescued
+	a.Rounded += b.Rounded
 	a.Partitions += b.Partitions
 	a.Written += b.Written
 	a.Rows = b.Rows

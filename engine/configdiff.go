@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"reconcile/config"
 	"reconcile/internal/column"
@@ -153,7 +155,44 @@ func (t *TablePlan) diffColumns(d *ConfigDiff) {
 		}
 		t.diffMask(d, c, now)
 		t.diffType(d, c, now)
+		diffReading(d, c, now)
 	}
+}
+
+// diffReading compares how values become those of a column. What is not masked and
+// was read in another way is read again.
+func diffReading(d *ConfigDiff, c state.Column, now config.Column) {
+	if now.Mask != config.MaskNone {
+		return
+	}
+	auto := column.UnitAuto.String()
+	if unit := unitText(now.Rule.Unit); unit != c.TimeUnit && now.Type.String() == c.Type {
+		d.add(ClassRebuild, "column %s: time_unit is %q, it was %q", c.Name, cmp.Or(unit, auto), cmp.Or(c.TimeUnit, auto))
+	}
+	if round := roundText(now.Rule); round != c.Round {
+		d.add(ClassRebuild, "column %s: round is %q, it was %q", c.Name, round, c.Round)
+	}
+}
+
+// unitText is a unit as the state keeps it.
+func unitText(u column.TimeUnit) string {
+	if u == column.UnitAuto {
+		return ""
+	}
+	return u.String()
+}
+
+// ruleText tells rules of a column apart.
+func ruleText(r column.Rule) string {
+	return strings.Join(strings.Fields(r.Type.String()+" "+unitText(r.Unit)+" "+roundText(r)), " ")
+}
+
+// roundText is how a rule rounds, as the state keeps it.
+func roundText(r column.Rule) string {
+	if r.HalfEven {
+		return config.HalfEven
+	}
+	return ""
 }
 
 func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {

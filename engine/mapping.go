@@ -19,6 +19,7 @@ import (
 type mappingRead struct {
 	dump    int64
 	digest  string // of the manifest's entry
+	time    column.Rule
 	mapping *identity.Mapping
 	report  *identity.Report
 	bad     []badRow
@@ -38,10 +39,10 @@ func readHeader(ctx context.Context, src *dump.Source, key string) (*avro.Header
 	return sc.Header(), nil
 }
 
-// readMapping reads the complete mapping of one dump. A file that cannot be
-// used is a *fileError.
-func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry) (*mappingRead, error) {
-	m := &mappingRead{dump: id, digest: e.Digest}
+// readMapping reads the complete mapping of one dump, whose plain numbers count a
+// unit of time. A file that cannot be used is a *fileError.
+func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit) (*mappingRead, error) {
+	m := &mappingRead{dump: id, digest: e.Digest, time: column.Rule{Type: typeTimestamp, Event: true, Unit: unit}}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
 		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
@@ -67,8 +68,8 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 	if err != nil {
 		return err
 	}
-	mf := &mappingFile{file: f}
-	mf.bind(&shape{head: sc.Header(), columns: f.columns, hasColumns: f.hasColumns})
+	mf := &mappingFile{file: f, rule: m.time}
+	mf.bind(dec, &shape{head: sc.Header(), columns: f.columns, hasColumns: f.hasColumns})
 	first := 0
 	for {
 		if err := ctx.Err(); err != nil {
@@ -95,13 +96,14 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 type mappingFile struct {
 	file  sourceFile
 	binds [3]binding
+	rule  column.Rule // of time
 	dst   []*column.Column
 	out   [3]column.Column
 }
 
 var mappingNames = [3]string{colFrom, colTo, colTime}
 
-func (mf *mappingFile) bind(sh *shape) {
+func (mf *mappingFile) bind(dec *avro.Decoder, sh *shape) {
 	fields := sh.head.Fields()
 	mf.dst = make([]*column.Column, len(fields))
 	for _, fi := range sh.order(fields) {
@@ -116,6 +118,7 @@ func (mf *mappingFile) bind(sh *shape) {
 		if len(b.uses) > 1 {
 			b.texts()
 		}
+		b.watch(dec)
 		for u := range b.uses {
 			mf.dst[b.uses[u].field] = &b.uses[u].col
 		}
@@ -141,7 +144,7 @@ func (mf *mappingFile) cast(n int) {
 		}
 		src, from := bd.winner(n, func(int, *use) {})
 		if i == 2 {
-			column.CastTimestamp(src, &mf.out[i])
+			bd.castTime(mf.rule, src, &mf.out[i], from)
 		} else {
 			bd.castID(src, &mf.out[i], from)
 		}

@@ -228,6 +228,7 @@ type output struct {
 	lim    limits
 
 	rescued atomic.Int64 // delivered rows that were written with something rescued
+	rounded atomic.Int64 // values of delivered rows that were written
 	free    sync.Pool    // of assemblers whose memory can be used again
 }
 
@@ -256,7 +257,8 @@ func (o *output) newest(rank int) *int64 {
 func (o *output) release(as ...*assembler) {
 	for _, a := range as {
 		o.rescued.Add(a.picker.rescued)
-		a.open, a.w, a.picker.rescued = nil, nil, 0
+		o.rounded.Add(a.picker.rounded)
+		a.open, a.w, a.picker.rescued, a.picker.rounded = nil, nil, 0, 0
 		o.free.Put(a)
 	}
 }

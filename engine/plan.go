@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/internal/column"
 	"reconcile/state"
 )
 
@@ -273,12 +275,13 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		have = nil
 	}
 	p.standing = have
+	unit := unitText(e.cfg.Source.TimeUnit)
 	for _, d := range slices.Backward(p.listing.Dumps) {
 		en := d.Entry(tableMapping)
 		if en == nil || e.skipped(d.ID, tableMapping) {
 			continue
 		}
-		if have != nil && (d.ID < have.Dump || d.ID == have.Dump && en.Digest == have.Digest) {
+		if have != nil && (d.ID < have.Dump || d.ID == have.Dump && en.Digest == have.Digest && unit == have.TimeUnit) {
 			break
 		}
 		read, err := e.readMappingOf(ctx, d.ID, en)
@@ -291,9 +294,10 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		}
 		p.newMapping, p.mapping = read, read.mapping
 		p.standing = &state.Mapping{Dump: d.ID, Digest: read.digest, Warnings: describeReport(read.report),
-			Quarantine: state.Ref{Rows: int64(len(read.bad))}} // its object, too, is written by apply
+			Quarantine: state.Ref{Rows: int64(len(read.bad))}, TimeUnit: unit} // its object, too, is written by apply
 		break
 	}
+	p.noteUnit(have, unit)
 	if p.newMapping == nil && p.standing != nil {
 		m, err := loadMapping(ctx, e.store, p.standing.Ref)
 		if err != nil {
@@ -305,11 +309,25 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 	return e.describeMapping(ctx, p)
 }
 
+// noteUnit says what becomes of a mapping whose times were read in another unit.
+func (p *Plan) noteUnit(have *state.Mapping, unit string) {
+	if have == nil || have.TimeUnit == unit {
+		return
+	}
+	was, now := cmp.Or(have.TimeUnit, column.UnitAuto.String()), cmp.Or(unit, column.UnitAuto.String())
+	switch {
+	case p.standing == have:
+		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d was read with time_unit %q and stays so: it cannot be read again with %q", have.Dump, was, now))
+	case p.standing.Dump == have.Dump:
+		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d is read again: time_unit is %q, it was %q", have.Dump, now, was))
+	}
+}
+
 func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*mappingRead, error) {
 	if en.Problem != "" {
 		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
 	}
-	return readMapping(ctx, e.source, id, en)
+	return readMapping(ctx, e.source, id, en, e.cfg.Source.TimeUnit)
 }
 
 func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {

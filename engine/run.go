@@ -58,6 +58,8 @@ type tableRun struct {
 	// failCasts says that a value that does not cast holds the table. It does not
 	// when applied dumps are read again: they were judged when they came.
 	failCasts bool
+	// rounded counts values of users.
+	rounded int64
 	// asNew says that the table's stored rows are not to be used.
 	asNew bool
 	// echo is what the only pending dump is, nil if it may be anything.
@@ -78,6 +80,7 @@ type Counts struct {
 	Removed     int64 `json:"rows_removed"`
 	Quarantined int64 `json:"rows_quarantined"`
 	Rescued     int64 `json:"rows_rescued"`
+	Rounded     int64 `json:"values_rounded"`
 	Partitions  int64 `json:"partitions_written"`
 	Written     int64 `json:"bytes_written"`
 	Rows        int64 `json:"rows"`

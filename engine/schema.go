@@ -68,7 +68,7 @@ type payload struct {
 	state.Column
 	fold string
 	typ  column.Type
-	cast column.Type // what users are cast to when they are merged
+	rule column.Rule // what values are cast by; those of users when they are merged
 	mask config.MaskMethod
 	key  []byte // of the mask
 }
@@ -133,12 +133,13 @@ func newSchema(t *config.Table, kind, key string, have []state.Column, delivered
 				Mask: string(c.Mask), Listed: k.Listed, Seen: k.Seen})
 			continue
 		}
-		p := payload{fold: f, typ: c.Type, mask: c.Mask, key: c.Key}
+		p := payload{fold: f, typ: c.Type, rule: c.Rule, mask: c.Mask, key: c.Key}
 		if c.Mask != config.MaskNone {
-			p.typ = typeString
+			p.typ, p.rule = typeString, column.Rule{}
 		}
 		p.Column = state.Column{Name: c.As, Delivered: name, Type: p.typ.String(), Since: k.Since,
-			Mask: string(c.Mask), Verifier: maskVerifier(c), Merge: c.Merge, Listed: k.Listed, Seen: k.Seen}
+			Mask: string(c.Mask), Verifier: maskVerifier(c), Merge: c.Merge, Listed: k.Listed, Seen: k.Seen,
+			TimeUnit: unitText(p.rule.Unit), Round: roundText(p.rule)}
 		s.byFold[f] = len(s.payload)
 		s.payload = append(s.payload, p)
 	}

@@ -341,7 +341,7 @@ func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
 		t.remap = t.old != nil && t.old.HasMapping // it is withdrawn
 		return
 	}
-	if t.old == nil || t.old.MappingDump != p.standing.Dump || p.standing.Ref.IsZero() {
+	if t.old == nil || t.old.MappingDump != p.standing.Dump || t.old.Mapping != p.standing.Ref || p.standing.Ref.IsZero() {
 		en := &dump.Entry{Name: t.Name, Digest: p.standing.Digest}
 		t.pending = []delivery{{dump: p.standing.Dump, entry: en}}
 		t.Dumps = []DumpStep{{Dump: p.standing.Dump}}
@@ -369,7 +369,7 @@ func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err erro
 func holdPin(pin string, err error) string {
 	var cast *castError
 	if errors.As(err, &cast) {
-		return pin + "\n" + cast.typ.String() + "\n" + cast.column
+		return pin + "\n" + ruleText(cast.rule) + "\n" + cast.column
 	}
 	return pin
 }
@@ -381,9 +381,9 @@ func (t *TablePlan) stillBad(held, pin string) bool {
 	if was != pin || !ok {
 		return was == pin
 	}
-	typ, name, _ := strings.Cut(cast, "\n")
+	rule, name, _ := strings.Cut(cast, "\n")
 	c := t.cfg.Column(name)
-	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && c.Type.String() == typ
+	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && ruleText(c.Rule) == rule
 }
 
 // bytesNow is what the table takes in its sinks or, when none is left, in what it

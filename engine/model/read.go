@@ -100,7 +100,7 @@ func (r *record) take(name string, family []int, fields []Field, row []any, s Se
 	r.vals[name] = nil
 	found := false
 	for _, i := range slices.Backward(family) {
-		text, null, float := textOf(fields[i].Type, row[i])
+		text, null, was := textOf(fields[i].Type, row[i])
 		switch {
 		case null || c.Mask == "null":
 		case c.Mask != "":
@@ -111,7 +111,7 @@ func (r *record) take(name string, family []int, fields []Field, row []any, s Se
 		case found:
 			r.save(name, fields[i].Name, text)
 		default:
-			v, lost := cast(typeOf(name, c.Type), text, float)
+			v, lost := ruleFor(name, c, s).cast(text, was)
 			r.vals[name] = v
 			r.failed = r.failed || lost && v == nil
 			if lost {
