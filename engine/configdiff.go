@@ -99,6 +99,8 @@ func (t *TablePlan) diffSinks(d *ConfigDiff) {
 			t.Destroys = append(t.Destroys, fmt.Sprintf("the files in %s/%s", s.Path, t.old.Sinks[i].Folder))
 		case t.old.Sinks[i].Compression != s.Compression:
 			d.add(ClassRewrite, "compression is %s, it was %s", s.Compression, t.old.Sinks[i].Compression)
+		case encodingsOf(t.old, s) != recorded(t.old.Sinks[i]):
+			d.add(ClassRewrite, "encodings are %s, they were %s", encodingsOf(t.old, s), recorded(t.old.Sinks[i]))
 		}
 	}
 	for _, o := range t.old.Sinks {
@@ -108,6 +110,23 @@ func (t *TablePlan) diffSinks(d *ConfigDiff) {
 		}
 	}
 }
+
+// encodingsOf returns which encodings the files of a table get in a sink: those that
+// the configuration asks for, else those that the table has, plain ones if it is new.
+func encodingsOf(old *state.Table, s *config.Sink) string {
+	if s.Encodings != "" {
+		return s.Encodings
+	}
+	if old == nil || len(old.Sinks) == 0 {
+		return config.Plain
+	}
+	i := slices.IndexFunc(old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
+	return recorded(old.Sinks[max(i, 0)])
+}
+
+// recorded returns the encodings of a table's files in a sink. Versions that knew
+// no choice wrote compact ones.
+func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, config.Compact) }
 
 // diffSchemaPolicy compares on_schema_change and columns = [...].
 func (t *TablePlan) diffSchemaPolicy(d *ConfigDiff) {

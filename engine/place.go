@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"reconcile/config"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/parquet"
@@ -21,6 +22,7 @@ type target struct {
 	sink        sinks.Sink
 	folder      string
 	compression string
+	encodings   string
 }
 
 // attempt is one try at a table's commit: everything that it stages bears its
@@ -102,7 +104,7 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	m := &multiWriter{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for _, t := range a.targets {
-		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel})
+		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel, Plain: t.encodings == config.Plain})
 		if err != nil {
 			m.abort()
 			return nil, err

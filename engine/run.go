@@ -179,7 +179,7 @@ func (r *tableRun) newTable() *state.Table {
 		t.Spelling = slices.Clone(r.old.Spelling)
 	}
 	for _, tg := range r.attempt.targets {
-		t.Sinks = append(t.Sinks, state.SinkTable{Root: tg.sink.Root(), Folder: tg.folder, Compression: tg.compression})
+		t.Sinks = append(t.Sinks, state.SinkTable{Root: tg.sink.Root(), Folder: tg.folder, Compression: tg.compression, Encodings: tg.encodings})
 	}
 	if r.old != nil {
 		t.Applied = slices.Clone(r.old.Applied)

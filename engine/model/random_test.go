@@ -212,7 +212,7 @@ func countMapping(tb *Table, n map[string]int) {
 
 func TestRandomHasEverything(t *testing.T) {
 	n := map[string]int{}
-	for seed := range int64(150) {
+	for seed := range int64(200) {
 		opt := GenOptions{}
 		if seed%2 == 0 {
 			opt.Faults = 0.05

@@ -18,6 +18,7 @@ import (
 // time.
 type encoder struct {
 	pageRows int
+	plain    bool // as Options has it
 	comp     *compressor
 	texts    texts
 	numbers  numbers
@@ -66,7 +67,7 @@ func newEncoder(o *Options, codec format.CompressionCodec) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{pageRows: o.PageRows, comp: comp}
+	e := &encoder{pageRows: o.PageRows, plain: o.Plain, comp: comp}
 	e.thrift = newThriftEncoder(&e.headBuf)
 	return e, nil
 }
@@ -179,7 +180,7 @@ func (e *encoder) encodeNumbers() error {
 	if err := e.checkNarrow(); err != nil {
 		return err
 	}
-	if e.enc = encodingOf(e.like); !x.can(e.enc) {
+	if e.enc = encodingOf(e.like); !x.can(e.enc, e.plain) {
 		e.enc = x.choose(e)
 	}
 	if e.enc == format.RLEDictionary {

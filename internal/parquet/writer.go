@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Compression string            // "zstd" (also ""), "snappy" or "none"
 	Level       int               // of zstd, as the zstd tool counts; 0 is the measured default
+	Plain       bool              // only PLAIN, RLE and dictionaries, which every reader knows
 	PageRows    int               // rows of a data page at most; 0 is 20000
 	Parallel    int               // columns encoded at a time; 0 is 1
 	Metadata    map[string]string // entries of the footer; see Reserved
@@ -109,7 +110,7 @@ func (f *Writer) encoder(i int) (*encoder, error) {
 	}
 	if f.o.Pool != nil {
 		if e, _ := f.o.Pool.encoders.Get().(*encoder); e != nil && e.comp.is(f.codec, f.o.Level) {
-			e.pageRows = f.o.PageRows
+			e.pageRows, e.plain = f.o.PageRows, f.o.Plain
 			f.enc = append(f.enc, e)
 			return e, nil
 		}
