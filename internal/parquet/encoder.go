@@ -6,12 +6,19 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
 	"reconcile/internal/column"
 )
+
+// Pool keeps the encoders of closed writers for new ones: an encoder is half a
+// megabyte and more that many small files need not allocate anew. The zero value is
+// ready; any number of goroutines may use it. It serves writers of the same
+// Compression and Level; of others, the encoders are made anew.
+type Pool struct{ encoders sync.Pool }
 
 // encoder turns one column of a batch into the pages of a column chunk. It
 // keeps its memory from one chunk to the next; one goroutine may use it at a

@@ -35,12 +35,6 @@ type Footer struct {
 	RowGroups int
 }
 
-// Pool keeps the encoders of closed writers for new ones: an encoder is half a
-// megabyte and more that many small files need not allocate anew. The zero value is
-// ready; any number of goroutines may use it. It serves writers of the same
-// Compression and Level; of others, the encoders are made anew.
-type Pool struct{ encoders sync.Pool }
-
 // Writer writes one file. One goroutine may use it at a time.
 type Writer struct {
 	w      io.Writer
