@@ -68,13 +68,14 @@ func TestOrigins(t *testing.T) {
 				}
 			}
 			dst := &column.Column{}
-			recs, packed, err := d.Pack(&Block{Count: 1, Data: c.data}, []*column.Column{dst}, h.NewPacking([]bool{true}, NewPool(1<<10)))
+			recs, _, err := d.Pack(&Block{Count: 1, Data: c.data}, []*column.Column{dst}, h.NewPacking([]bool{true}, NewPool(1<<10)))
 			check("packed", dst, err)
 			dst = &column.Column{}
 			check("a record", dst, d.DecodeRecord(recs.Record(0), []*column.Column{dst}))
 			dst = &column.Column{}
 			p := h.NewPacking([]bool{true}, NewPool(1<<10))
-			if _, packed, err = d.Pack(&Block{Count: 1, Data: c.data}, []*column.Column{nil}, p); err != nil {
+			_, packed, err := d.Pack(&Block{Count: 1, Data: c.data}, []*column.Column{nil}, p)
+			if err != nil {
 				t.Fatal(err)
 			}
 			check("a packed record", dst, d.DecodePacked([][]byte{packed.Record(0)}, p, []*column.Column{dst}))
