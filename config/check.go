@@ -28,6 +28,7 @@ func (k *check) all() hcl.Diagnostics {
 	k.partition()
 	k.fixedTables()
 	k.masks()
+	k.readings()
 	k.names()
 	return k.diags
 }
@@ -153,6 +154,20 @@ func (k *check) masks() {
 				keyed = m
 			}
 		}
+	}
+}
+
+// readings checks that what column blocks say of reading values fits their types.
+func (k *check) readings() {
+	seen := map[string]bool{}
+	for _, c := range k.m.columns {
+		if seen[c.name] {
+			continue
+		}
+		seen[c.name] = true
+		b := k.t.settings(c.name)
+		b.name = c.name
+		k.diags = append(k.diags, b.readAs(k.t.Column(c.name).Type)...)
 	}
 }
 

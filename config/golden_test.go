@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/tools/txtar"
+
+	"reconcile/internal/column"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected parts of testdata/*/*.txtar")
@@ -167,7 +169,7 @@ func describe(w *bytes.Buffer, t *Table, cols []string) {
 	fmt.Fprintf(w, "%s: block %q exact=%v folder %q partition %q %v schema %s %q cast %s ->", t.Name, t.Block, t.Exact, t.Folder,
 		t.PartitionText(), t.Partition.Levels(), t.OnSchemaChange, t.Columns, t.OnCastError)
 	for _, s := range t.Sinks {
-		fmt.Fprintf(w, " %s(%s)", s.Address(), s.Compression)
+		fmt.Fprintf(w, " %s(%s)", s.Address(), strings.TrimSpace(s.Compression+" "+s.Encodings))
 	}
 	w.WriteByte('\n')
 	for _, c := range cols {
@@ -175,6 +177,12 @@ func describe(w *bytes.Buffer, t *Table, cols []string) {
 		fmt.Fprintf(w, "  %s: as %s type %s", c, s.As, s.Type)
 		if s.Typed {
 			w.WriteString(" typed")
+		}
+		if s.Rule.Unit != column.UnitAuto {
+			fmt.Fprintf(w, " in %s", s.Rule.Unit)
+		}
+		if s.Rule.HalfEven {
+			w.WriteString(" rounded")
 		}
 		if s.Mask != MaskNone {
 			fmt.Fprintf(w, " mask %s key=%v", s.Mask, len(s.Key) > 0)

@@ -159,6 +159,8 @@ func (t *Table) settings(delivered string) columnBlock {
 	var out columnBlock
 	for _, b := range blocks {
 		out.as, out.typ, out.merge, out.mask = first(out.as, b.as), first(out.typ, b.typ), first(out.merge, b.merge), first(out.mask, b.mask)
+		out.unit, out.round = first(out.unit, b.unit), first(out.round, b.round)
+		out.mistyped = out.mistyped || b.mistyped
 	}
 	return out
 }

@@ -171,7 +171,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	m := inherit(chain)
 	t := &Table{
 		Name: name, Folder: EncodeFolder(name), Exact: !m.pattern.glob, Block: m.pattern.text,
-		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, renamed: renamedBy(m.columns), chain: chain, key: keyOf(name, delivered), decl: m.rng,
+		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, TimeUnit: c.Source.TimeUnit, renamed: renamedBy(m.columns), chain: chain, key: keyOf(name, delivered), decl: m.rng,
 	}
 	if m.as != nil {
 		t.Folder = EncodeFolder(m.as.value)
@@ -249,6 +249,7 @@ func (t *Table) Column(delivered string) Column {
 	if b.merge != nil {
 		c.Merge = b.merge.value
 	}
+	c.Rule = t.rule(b, delivered, c.Type)
 	if protected(delivered) {
 		return c
 	}

@@ -47,11 +47,14 @@ func (l *loader) loadSinks() {
 			continue
 		}
 		c := l.content(d.block, schema{
-			required: []string{"path"}, optional: slices.Concat([]string{"compression"}, connectArgs, writeArgs),
+			required: []string{"path"}, optional: slices.Concat([]string{"compression", "encodings"}, connectArgs, writeArgs),
 		})
 		d.sink.Compression = "zstd"
 		if s := l.oneOf(c.Attributes["compression"], "zstd", "snappy", "none"); s != nil {
 			d.sink.Compression = s.value
+		}
+		if s := l.oneOf(c.Attributes["encodings"], Plain, Compact); s != nil {
+			d.sink.Encodings = s.value
 		}
 		if p := l.place(c.Attributes["path"], d.sink.Address()); p != nil {
 			d.sink.Path, d.sink.S3 = p.abs, p.s3

@@ -39,6 +39,11 @@ type columnBlock struct {
 	merge *setting[string]
 	// optional says that the mask of this very block may meet nothing.
 	optional bool
+	unit     *setting[column.TimeUnit]
+	round    *setting[string]
+	// mistyped says that its type is diagnosed, so that nothing can be said of what
+	// depends on it.
+	mistyped bool
 }
 
 // maskChoice is the mask that a column block asks for. of is nil for a bare
@@ -136,7 +141,7 @@ func isReservedFolder(name string) bool { return strings.EqualFold(name, "_recon
 
 func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 	name := b.Labels[0]
-	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge", "optional"}})
+	c := l.content(b, schema{optional: []string{"type", "as", "mask", "merge", "optional", "time_unit", "round"}})
 	col := &columnBlock{name: name, rng: b.DefRange}
 	if name == "" {
 		l.add(errorAt(b.LabelRanges[0], "Invalid name", "The name of a column must not be empty."))
@@ -152,6 +157,7 @@ func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 	}
 	t.columns = append(t.columns, col)
 	col.typ = l.columnType(c.Attributes["type"])
+	col.mistyped = c.Attributes["type"] != nil && col.typ == nil
 	col.mask = l.columnMask(c.Attributes["mask"])
 	col.merge = l.oneOf(c.Attributes["merge"], "min", "max", "latest")
 	if s := l.boolean(c.Attributes["optional"]); s != nil {
@@ -160,6 +166,8 @@ func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 			l.add(warnAt(s.rng, "Optional without a mask", "\"optional\" says that the mask of the block may meet nothing, and the block has none. Remove it."))
 		}
 	}
+	col.unit = l.timeUnit(c.Attributes["time_unit"])
+	col.round = l.oneOf(c.Attributes["round"], HalfEven)
 	l.checkColumnBlock(t, col)
 }
 
@@ -182,6 +190,11 @@ func (l *loader) checkColumnBlock(t *tableBlock, c *columnBlock) {
 	}
 	if c.typ != nil && c.mask != nil {
 		l.add(typeOnMasked(c, "its own mask"))
+	}
+	if c.typ != nil {
+		l.add(c.readAs(c.typ.value)...)
+	} else if protected(c.name) {
+		l.add(c.readAs(naturalType(c.name))...)
 	}
 	if c.merge != nil && t.pattern.text != "users" {
 		l.add(errorAt(c.merge.rng, "Merge outside of users", "Only the rows of the table \"users\" are merged. Remove \"merge\", or move it to table \"users\"."))

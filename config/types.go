@@ -37,10 +37,11 @@ func (c *Config) GoString() string { return c.String() }
 
 // Source says where the export lies.
 type Source struct {
-	Kind      string // "local" or "s3"
-	Path      string // folder, absolute, or URL
-	Manifests string // glob over the names in manifests/, "*.json" by default
-	S3        *S3    // nil of a local source
+	Kind      string          // "local" or "s3"
+	Path      string          // folder, absolute, or URL
+	Manifests string          // glob over the names in manifests/, "*.json" by default
+	S3        *S3             // nil of a local source
+	TimeUnit  column.TimeUnit // of plain numbers that are points in time
 	// ManifestBucket is the one bucket that manifests may name; empty for any.
 	ManifestBucket string
 }
@@ -52,7 +53,14 @@ type Sink struct {
 	Path        string // folder, absolute, or URL
 	S3          *S3    // nil of a local sink
 	Compression string // "zstd", "snappy" or "none"
+	Encodings   string // Plain or Compact; empty for what a table has, Plain of a new one
 }
+
+// What Parquet encodings a sink's files have.
+const (
+	Plain   = "plain"   // those that every reader knows
+	Compact = "compact" // those that take least
+)
 
 // Address returns the sink as a configuration refers to it, "sink.parquet.lake".
 func (s *Sink) Address() string { return "sink." + s.Kind + "." + s.Label }
@@ -106,15 +114,16 @@ type Table struct {
 	Block          string // label of the most specific block, for messages
 	Sinks          []*Sink
 	Partition      Partition
-	OnSchemaChange string         // Evolve, Freeze or Ignore
-	Columns        []string       // the explicit list of Freeze and Ignore, else nil
-	OnCastError    string         // "rescue" or "fail"
-	columns        []*columnBlock // the more specific first
-	renamed        []string       // labels of those with "as", sorted
-	masks          []*maskBlock   // those that match the table
-	chain          []*tableBlock  // the blocks that it is made of
-	key            string         // the column that identifies a row beside user_id
-	decl           hcl.Range      // of the most specific block, for messages
+	OnSchemaChange string          // Evolve, Freeze or Ignore
+	Columns        []string        // the explicit list of Freeze and Ignore, else nil
+	OnCastError    string          // "rescue" or "fail"
+	columns        []*columnBlock  // the more specific first
+	renamed        []string        // labels of those with "as", sorted
+	masks          []*maskBlock    // those that match the table
+	chain          []*tableBlock   // the blocks that it is made of
+	TimeUnit       column.TimeUnit // of plain numbers in the source that are points in time
+	key            string          // the column that identifies a row beside user_id
+	decl           hcl.Range       // of the most specific block, for messages
 }
 
 // String names the table without its settings, which hold secrets.
@@ -154,7 +163,8 @@ func (s Secret) MarshalBinary() ([]byte, error) { return s.MarshalText() }
 type Column struct {
 	As    string // published name: renamed, or the delivered one, with one more "_" where the table uses that otherwise
 	Type  column.Type
-	Typed bool // a type was declared; else Type is the natural one of the name
+	Rule  column.Rule // how its values become those of Type
+	Typed bool        // a type was declared; else Type is the natural one of the name
 	Mask  MaskMethod
 	Key   Secret // of MaskHMAC
 	Merge string // "", "min", "max" or "latest"; of users only

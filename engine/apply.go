@@ -271,6 +271,7 @@ func (out *TableResult) add(c *change) {
 	a.Removed += b.Removed
 	a.Quarantined += b.Quarantined
 	a.Rescued += b.Rescued
+	a.Rounded += b.Rounded
 	a.Partitions += b.Partitions
 	a.Written += b.Written
 	a.Rows = b.Rows
@@ -419,7 +420,7 @@ func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
 	_, _ = rand.Read(b[:])
 	a := &attempt{name: hex.EncodeToString(b[:]), store: e.store}
 	for _, s := range r.sinksInOrder() {
-		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression})
+		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression, encodings: encodingsOf(r.old, s)})
 	}
 	a.meta = r.metadata()
 	a.meta["commit"] = fmt.Sprint(serial + 1)

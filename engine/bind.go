@@ -24,10 +24,20 @@ type sourceFile struct {
 // use is one field of a file that feeds a column. col is scratch space for a
 // block's values, unless they go straight to their column.
 type use struct {
-	field int
-	name  string // as delivered
-	float bool   // float or double, which no id is
-	col   column.Column
+	field   int
+	name    string // as delivered
+	telling bool   // some values are not what their texts look like
+	col     column.Column
+	// origins are those of a block's values, where they matter.
+	origins []avro.Origin
+}
+
+// origin is that of a row's value.
+func (u *use) origin(row int) avro.Origin {
+	if len(u.origins) == 0 {
+		return avro.Plain
+	}
+	return u.origins[row]
 }
 
 // Targets of a binding that are no payload columns.
@@ -93,6 +103,9 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 	for _, target := range sortedKeys(byTarget) {
 		b := byTarget[target]
 		b.settle(s)
+		if s.readsOrigins(target) {
+			b.watch(dec)
+		}
 		p.all = append(p.all, len(p.bindings))
 		if s.places(target) {
 			p.place = append(p.place, len(p.bindings))
@@ -146,7 +159,7 @@ func (s *schema) places(target int) bool {
 }
 
 func newUse(i int, f avro.Field) use {
-	return use{field: i, name: f.Name, float: f.Float, col: column.Column{Type: nativeType(f.Native)}}
+	return use{field: i, name: f.Name, telling: f.Telling, col: column.Column{Type: nativeType(f.Native)}}
 }
 
 // settle decides how the values of a binding travel.
@@ -160,6 +173,27 @@ func (b *binding) settle(s *schema) {
 	if text {
 		b.texts()
 	}
+}
+
+// readsOrigins reports whether a target takes ids or the timestamps of the contract:
+// not all that looks like one of these is one.
+func (s *schema) readsOrigins(target int) bool {
+	return target < 0 || isIDName(s.payload[target].fold) || isTimestampName(s.payload[target].fold)
+}
+
+// watch has the origins of the values of a binding noted, where there are any.
+func (b *binding) watch(dec *avro.Decoder) {
+	if !b.watched() {
+		return
+	}
+	b.texts()
+	for i := range b.uses {
+		dec.Watch(b.uses[i].field, &b.uses[i].origins)
+	}
+}
+
+func (b *binding) watched() bool {
+	return slices.ContainsFunc(b.uses, func(u use) bool { return u.telling })
 }
 
 // texts makes the values of a binding travel as texts.
@@ -204,17 +238,34 @@ func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, fun
 // is no id, though its text may look like one.
 func (b *binding) castID(src, dst *column.Column, from func(row int) *use) []column.Fail {
 	base := dst.Len()
-	fails := column.CastID(src, dst)
-	if !slices.ContainsFunc(b.uses, func(u use) bool { return u.float }) {
+	fails := column.Cast(src, typeInt64, dst)
+	if !b.watched() {
 		return fails
 	}
 	for row := range src.Len() {
-		if !dst.IsNull(base+row) && from(row).float {
+		if !dst.IsNull(base+row) && from(row).origin(row) != avro.Plain {
 			fails = append(fails, column.Fail{Row: row, Text: column.AppendText(nil, src, row)})
 			dst.SetNull(base + row)
 		}
 	}
 	return fails
+}
+
+// castTime casts the winner of a binding to one of the timestamps of the contract. A
+// raw 0 of a logical type stands for no time there.
+func (b *binding) castTime(rule column.Rule, src, dst *column.Column, from func(row int) *use) []column.Fail {
+	base := dst.Len()
+	fails := rule.Cast(src, dst).Fails
+	if !b.watched() {
+		return fails
+	}
+	zero := func(row int) bool { return from(row).origin(row) == avro.Zero }
+	for row := range src.Len() {
+		if zero(row) {
+			dst.SetNull(base + row)
+		}
+	}
+	return slices.DeleteFunc(fails, func(f column.Fail) bool { return zero(f.Row) })
 }
 
 func nativeType(n avro.Native) column.Type {

@@ -122,6 +122,7 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 		return nil, err
 	}
 	ing.rescued += out.rescued.Load()
+	ing.rounded += out.rounded.Load()
 	c := r.newChange(ing)
 	c.all = true
 	for _, p := range parts {
@@ -154,7 +155,7 @@ func (r *tableRun) newChange(ing *ingest) *change {
 		}
 	}
 	c.noteColumns(ing, r.schema)
-	c.counts.Read, c.counts.Bytes, c.counts.Rescued = ing.read, ing.bytes, ing.rescued
+	c.counts.Read, c.counts.Bytes, c.counts.Rescued, c.counts.Rounded = ing.read, ing.bytes, ing.rescued, ing.rounded
 	c.table.Content, c.echo = r.contentAfter(c.table, ing), r.echo
 	c.table.Read = r.readAfter(ing)
 	return c

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"reconcile/config"
 	"reconcile/internal/column"
@@ -117,6 +119,8 @@ func (t *TablePlan) diffSinks(d *ConfigDiff) {
 			t.Destroys = append(t.Destroys, fmt.Sprintf("the files in %s/%s", s.Path, t.old.Sinks[i].Folder))
 		case t.old.Sinks[i].Compression != s.Compression:
 			d.add(ClassRewrite, "compression is %s, it was %s", s.Compression, t.old.Sinks[i].Compression)
+		case encodingsOf(t.old, s) != recorded(t.old.Sinks[i]):
+			d.add(ClassRewrite, "encodings are %s, they were %s", encodingsOf(t.old, s), recorded(t.old.Sinks[i]))
 		}
 	}
 	for _, o := range t.old.Sinks {
@@ -126,6 +130,23 @@ func (t *TablePlan) diffSinks(d *ConfigDiff) {
 		}
 	}
 }
+
+// encodingsOf returns which encodings the files of a table get in a sink: those that
+// the configuration asks for, else those that the table has, plain ones if it is new.
+func encodingsOf(old *state.Table, s *config.Sink) string {
+	if s.Encodings != "" {
+		return s.Encodings
+	}
+	if old == nil || len(old.Sinks) == 0 {
+		return config.Plain
+	}
+	i := slices.IndexFunc(old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
+	return recorded(old.Sinks[max(i, 0)])
+}
+
+// recorded returns the encodings of a table's files in a sink. Versions that knew
+// no choice wrote compact ones.
+func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, config.Compact) }
 
 // diffSchemaPolicy compares on_schema_change and columns = [...].
 func (t *TablePlan) diffSchemaPolicy(d *ConfigDiff) {
@@ -203,7 +224,44 @@ func (t *TablePlan) diffColumns(d *ConfigDiff) {
 		}
 		t.diffMask(d, c, now)
 		t.diffType(d, c, now)
+		diffReading(d, c, now)
 	}
+}
+
+// diffReading compares how values become those of a column. What is not masked and
+// was read in another way is read again.
+func diffReading(d *ConfigDiff, c state.Column, now config.Column) {
+	if now.Mask != config.MaskNone {
+		return
+	}
+	auto := column.UnitAuto.String()
+	if unit := unitText(now.Rule.Unit); unit != c.TimeUnit && now.Type.String() == c.Type {
+		d.add(ClassRebuild, "column %s: time_unit is %q, it was %q", c.Name, cmp.Or(unit, auto), cmp.Or(c.TimeUnit, auto))
+	}
+	if round := roundText(now.Rule); round != c.Round {
+		d.add(ClassRebuild, "column %s: round is %q, it was %q", c.Name, round, c.Round)
+	}
+}
+
+// unitText is a unit as the state keeps it.
+func unitText(u column.TimeUnit) string {
+	if u == column.UnitAuto {
+		return ""
+	}
+	return u.String()
+}
+
+// ruleText tells rules of a column apart.
+func ruleText(r column.Rule) string {
+	return strings.Join(strings.Fields(r.Type.String()+" "+unitText(r.Unit)+" "+roundText(r)), " ")
+}
+
+// roundText is how a rule rounds, as the state keeps it.
+func roundText(r column.Rule) string {
+	if r.HalfEven {
+		return config.HalfEven
+	}
+	return ""
 }
 
 func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {

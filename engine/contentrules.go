@@ -51,6 +51,9 @@ func (p *Plan) noteOlderRules() {
 			older = append(older, t.Name)
 		}
 	}
+	if p.standing != nil && p.standing.Rules < contentRules {
+		older = append(older, tableMapping)
+	}
 	if len(older) == 0 {
 		return
 	}

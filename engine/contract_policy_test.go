@@ -117,6 +117,12 @@ func (w *wild) column(table, name, typ string, masked bool) {
 		in = append(in, fmt.Sprintf("type = %q", typ))
 	}
 	label := w.one(name, strings.ToUpper(name))
+	if strings.HasPrefix(typ, "decimal") && w.chance(0.4) {
+		in = append(in, `round = "half_even"`)
+	}
+	if (typ == "timestamp" || typ == "date") && w.chance(0.4) {
+		in = append(in, fmt.Sprintf("time_unit = %q", w.one("auto", "s", "ms", "us", "ns")))
+	}
 	if w.chance(0.1) {
 		in = append(in, fmt.Sprintf("as = %q", "new_"+strings.TrimRight(name, "_")))
 		if typ != "" {
@@ -141,6 +147,7 @@ func TestContractPolicies(t *testing.T) {
 			world := model.Random(r, model.GenOptions{Tame: seed%5 == 0})
 			w := &wild{r: r}
 			h := newHarness(t, w.config(true))
+			h.unit = randomUnit(r)
 			order := slices.Clone(world.Dumps)
 			slices.SortFunc(order, func(a, b *model.Dump) int { return cmp.Compare(a.ID, b.ID) })
 			for len(order) > 0 {
@@ -172,10 +179,10 @@ func TestContractConfigurations(t *testing.T) {
 				order = order[n:]
 				h.must()
 				if r.Intn(2) == 0 {
-					h.hcl = w.config(false)
+					h.hcl, h.unit = w.config(false), randomUnit(r)
 				}
 			}
-			h.hcl = w.config(false)
+			h.hcl, h.unit = w.config(false), randomUnit(r)
 			h.must()
 		})
 	}

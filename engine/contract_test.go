@@ -71,6 +71,7 @@ var logicals = map[string]any{
 	"us":      map[string]any{"type": "long", "logicalType": "timestamp-micros"},
 	"localms": map[string]any{"type": "long", "logicalType": "local-timestamp-millis"},
 	"dec":     map[string]any{"type": "bytes", "logicalType": "decimal", "precision": 12.0, "scale": 2.0},
+	"dec0":    map[string]any{"type": "bytes", "logicalType": "decimal", "precision": 12.0, "scale": 0.0},
 	"uuid":    map[string]any{"type": "string", "logicalType": "uuid"},
 	"ints":    map[string]any{"type": "array", "items": "int"},
 	"map":     map[string]any{"type": "map", "values": []any{"null", "string"}},

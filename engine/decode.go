@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"reconcile/config"
+	"reconcile/engine/avro"
 	"reconcile/internal/column"
 )
 
@@ -17,11 +18,11 @@ var replacement = []byte("\uFFFD")
 // castError is a value that does not cast in a table that does not rescue.
 type castError struct {
 	column, value string
-	typ           column.Type
+	rule          column.Rule
 }
 
 func (e *castError) Error() string {
-	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.typ)
+	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.rule.Type)
 }
 
 // decoder turns records into the payload columns of a schema: bound, cast, and
@@ -35,6 +36,7 @@ type decoder struct {
 	items     map[int][]column.Rescued // by row
 	failed    map[int]*castError       // likewise, where the table does not rescue
 	rescued   int64                    // rows with something rescued
+	rounded   int64                    // values
 }
 
 func newDecoder(s *schema) *decoder {
@@ -137,15 +139,17 @@ func (d *decoder) bind(bd *binding, n int, failCasts bool) {
 		column.Cast(src, typeString, dst)
 		return
 	case isTimestampName(p.fold):
-		fails = column.CastTimestamp(src, dst)
+		fails = bd.castTime(p.rule, src, dst, from)
 	case isIDName(p.fold):
 		fails = bd.castID(src, dst, from)
 	default:
-		fails = column.Cast(src, p.typ, dst)
+		res := p.rule.Cast(src, dst)
+		fails = res.Fails
+		d.rounded += res.Rounded
 	}
 	for _, f := range fails {
 		if failCasts && !f.Kept {
-			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), typ: p.typ}
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.rule}
 		}
 		d.items[f.Row] = append(d.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
 	}
@@ -212,20 +216,30 @@ func (d *decoder) keepUncast(src, dst *column.Column, p *payload, n int, from fu
 // later, and finds those that will not cast where the table does not rescue.
 func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
 	base := len(c.Codes) - n
+	if isTimestampName(p.fold) {
+		for row := range n {
+			if from(row).origin(row) == avro.Zero {
+				c.Codes[base+row] = 0 // no time
+			}
+		}
+	}
 	d.noteSpelling(c, base, n, p, from)
 	if !failCasts || p.mask != config.MaskNone {
 		return
 	}
 	src := column.Column{Type: typeString, Codes: c.Codes[base:], Dict: c.Dict}
 	var dst column.Column
-	for _, f := range column.Cast(&src, p.cast, &dst) {
+	for _, f := range p.rule.Cast(&src, &dst).Fails {
 		if !f.Kept {
-			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), typ: p.cast}
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.rule}
 		}
 	}
+	if !isIDName(p.fold) {
+		return
+	}
 	for row := range n {
-		if from(row).float && isIDName(p.fold) && !c.IsNull(base+row) {
-			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), typ: p.cast}
+		if from(row).origin(row) != avro.Plain && !c.IsNull(base+row) {
+			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), rule: p.rule}
 		}
 	}
 }
@@ -235,8 +249,8 @@ const (
 	// spellingKey: the spelling under which a column was delivered where it is
 	// not the column's own.
 	spellingKey = "\x00"
-	// floatKey, which begins like it: an id that came as a float or double and
-	// so does not cast.
+	// floatKey, which begins like it: an id that came as a float, a double or
+	// anything else that is no id, and so does not cast.
 	floatKey = "\x00\x00"
 	// loserKey, which begins like both: a value that another field of its column
 	// outdid, where the field's name alone does not tell the column.
@@ -269,7 +283,7 @@ func (d *decoder) noteSpelling(c *column.Column, base, n int, p *payload, from f
 		if u.name != p.Delivered && !c.IsNull(base+row) {
 			d.items[row] = append(d.items[row], column.Rescued{Name: spellingKey + p.fold, Value: []byte(u.name)})
 		}
-		if id && u.float && !c.IsNull(base+row) {
+		if id && u.origin(row) != avro.Plain && !c.IsNull(base+row) {
 			d.items[row] = append(d.items[row], column.Rescued{Name: floatKey + p.fold})
 		}
 	}

@@ -262,6 +262,7 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 		return nil, err
 	}
 	d.ing.rescued += out.rescued.Load() + d.echo.rescuedRows()
+	d.ing.rounded += out.rounded.Load()
 	d.counts.Replaced += d.echo.movedRows()
 	c := d.newChange(d.ing)
 	for _, p := range parts {
@@ -279,7 +280,8 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 		return nil, err
 	}
 	err := d.finish(ctx, c, d.ing)
-	d.counts.Read, d.counts.Bytes, d.counts.Quarantined, d.counts.Rescued = c.counts.Read, c.counts.Bytes, c.counts.Quarantined, c.counts.Rescued
+	d.counts.Read, d.counts.Bytes, d.counts.Quarantined = c.counts.Read, c.counts.Bytes, c.counts.Quarantined
+	d.counts.Rescued, d.counts.Rounded = c.counts.Rescued, c.counts.Rounded
 	d.counts.Partitions, d.counts.Written, d.counts.Rows = c.counts.Partitions, c.counts.Written, c.counts.Rows
 	c.counts = d.counts
 	return c, err

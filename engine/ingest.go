@@ -73,6 +73,7 @@ type ingest struct {
 	read      int64              // rows
 	bytes     int64
 	rescued   int64
+	rounded   int64 // values
 }
 
 func newIngest(s *schema, lim limits) *ingest {

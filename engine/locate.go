@@ -100,7 +100,7 @@ func (d *decoder) rowKey(i int) int64 {
 		return d.key.Ints[i]
 	}
 	if c, ok := d.schema.byFold[colModified]; ok {
-		return modifiedMillis(&d.cols[c], i)
+		return d.schema.modifiedMillis(&d.cols[c], i)
 	}
 	return math.MinInt64
 }

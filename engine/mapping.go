@@ -19,6 +19,7 @@ import (
 type mappingRead struct {
 	dump    int64
 	digest  string // of the manifest's entry
+	time    column.Rule
 	mapping *identity.Mapping
 	report  *identity.Report
 	bad     []badRow
@@ -40,10 +41,10 @@ func readHeader(ctx context.Context, src *dump.Source, key string) (*avro.Header
 	return sc.Header(), nil
 }
 
-// readMapping reads the complete mapping of one dump. A file that cannot be
-// used is a *fileError.
-func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, tagged bool) (*mappingRead, error) {
-	m := &mappingRead{dump: id, digest: e.Digest, sums: newFileSums(tagged)}
+// readMapping reads the complete mapping of one dump, whose plain numbers count a
+// unit of time. A file that cannot be used is a *fileError.
+func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit, tagged bool) (*mappingRead, error) {
+	m := &mappingRead{dump: id, digest: e.Digest, sums: newFileSums(tagged), time: column.Rule{Type: typeTimestamp, Event: true, Unit: unit}}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
 		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
@@ -71,8 +72,8 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 	if err != nil {
 		return err
 	}
-	mf := &mappingFile{file: f}
-	mf.bind(sc.Header().Fields())
+	mf := &mappingFile{file: f, rule: m.time}
+	mf.bind(dec, sc.Header().Fields())
 	first := 0
 	for {
 		if err := ctx.Err(); err != nil {
@@ -106,6 +107,7 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 type mappingFile struct {
 	file  sourceFile
 	binds [3]binding
+	rule  column.Rule // of time
 	dst   []*column.Column
 	out   [3]column.Column
 }
@@ -113,7 +115,7 @@ type mappingFile struct {
 var mappingNames = [3]string{colFrom, colTo, colTime}
 
 // bind finds the fields by their exact names, listed or not.
-func (mf *mappingFile) bind(fields []avro.Field) {
+func (mf *mappingFile) bind(dec *avro.Decoder, fields []avro.Field) {
 	mf.dst = make([]*column.Column, len(fields))
 	for fi, f := range fields {
 		if i := slices.Index(mappingNames[:], f.Name); i >= 0 {
@@ -121,8 +123,10 @@ func (mf *mappingFile) bind(fields []avro.Field) {
 		}
 	}
 	for i := range mf.binds {
-		for u := range mf.binds[i].uses {
-			mf.dst[mf.binds[i].uses[u].field] = &mf.binds[i].uses[u].col
+		b := &mf.binds[i]
+		b.watch(dec)
+		for u := range b.uses {
+			mf.dst[b.uses[u].field] = &b.uses[u].col
 		}
 	}
 }
@@ -156,7 +160,7 @@ func (mf *mappingFile) cast(n int) {
 		}
 		src, from := bd.winner(n, func(int, *use) {})
 		if i == 2 {
-			column.CastTimestamp(src, &mf.out[i])
+			bd.castTime(mf.rule, src, &mf.out[i], from)
 		} else {
 			bd.castID(src, &mf.out[i], from)
 		}

@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
+	"reconcile/engine/dump"
 	"reconcile/internal/blob"
+	"reconcile/internal/column"
 	"reconcile/state"
 )
 
@@ -13,15 +17,18 @@ import (
 // the newer reading counts for all tables; while it cannot be read, the mapping
 // stays and is held.
 func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mapping) (*mappingRead, *Hold, error) {
-	if have.Read == nil {
-		return nil, nil, nil
-	}
 	d := p.listing.Dump(have.Dump)
 	if d == nil {
 		return nil, nil, nil
 	}
 	en := d.Entry(tableMapping)
-	if en == nil || en.Digest != have.Digest || len(en.Files) != len(have.Read.Files) {
+	if en == nil || en.Digest != have.Digest {
+		return nil, nil, nil
+	}
+	if why := e.readsMappingAnew(have); why != "" {
+		return e.readMappingAnew(ctx, d.ID, en, why)
+	}
+	if have.Read == nil || len(en.Files) != len(have.Read.Files) {
 		return nil, nil, nil
 	}
 	rd := readDelivery{&delivery{dump: d.ID, entry: en}, *have.Read, map[string]blob.Object{}}
@@ -49,6 +56,27 @@ func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mappin
 		return nil, nil, nil
 	}
 	return read, nil, nil
+}
+
+// readsMappingAnew says why the mapping in force is read again although its files are
+// the same; empty if it is not.
+func (e *Engine) readsMappingAnew(have *state.Mapping) string {
+	switch now := unitText(e.cfg.Source.TimeUnit); {
+	case now != have.TimeUnit:
+		return fmt.Sprintf("time_unit is %q, it was %q", cmp.Or(now, column.UnitAuto.String()), cmp.Or(have.TimeUnit, column.UnitAuto.String()))
+	case have.Rules < contentRules && e.opts.Repair && slices.Contains(e.opts.Targets, "table."+tableMapping):
+		return "-repair: an earlier version read it by its own rules"
+	}
+	return ""
+}
+
+func (e *Engine) readMappingAnew(ctx context.Context, id int64, en *dump.Entry, why string) (*mappingRead, *Hold, error) {
+	read, err := e.readMappingOf(ctx, id, en)
+	if bad := holding(err); bad != nil && ctx.Err() == nil {
+		return nil, &Hold{Table: tableMapping, Dump: id, File: bad.file.key,
+			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.err, why)}, nil
+	}
+	return read, nil, err
 }
 
 // changed returns the place of a file that is not as it was, -1 if there is none.

@@ -14,8 +14,9 @@ type picker struct {
 	meta  []rows.Row
 	srcs  []*column.Batch
 	bytes int // of packed records, and of the codes of their columns
-	// rescued counts packed rows with something rescued.
-	rescued int64
+	// rescued counts packed rows with something rescued, rounded their values that
+	// were rounded.
+	rescued, rounded int64
 
 	packed []*packedSource // by shape
 	open   int             // those that hold records
@@ -84,11 +85,12 @@ func (p *picker) settle() error {
 		if s.dec == nil {
 			s.dec = newDecoder(p.plans.schema)
 		}
-		before := s.dec.rescued
+		rescued, rounded := s.dec.rescued, s.dec.rounded
 		if err := s.dec.records(plan, s.records); err != nil {
 			return err
 		}
-		p.rescued += s.dec.rescued - before
+		p.rescued += s.dec.rescued - rescued
+		p.rounded += s.dec.rounded - rounded
 		s.batch.N, s.batch.Cols = len(s.records), s.dec.cols
 	}
 	p.srcs = dedupSources(p.srcs, p.picks)

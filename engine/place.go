@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"reconcile/config"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/parquet"
@@ -21,6 +22,7 @@ type target struct {
 	sink        sinks.Sink
 	folder      string
 	compression string
+	encodings   string
 }
 
 // attempt is one try at a table's commit: everything that it stages bears its
@@ -102,7 +104,7 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	m := &multiWriter{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for _, t := range a.targets {
-		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel})
+		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel, Plain: t.encodings == config.Plain})
 		if err != nil {
 			m.abort()
 			return nil, err
@@ -228,6 +230,7 @@ type output struct {
 	lim    limits
 
 	rescued atomic.Int64 // delivered rows that were written with something rescued
+	rounded atomic.Int64 // values of delivered rows that were written
 	free    sync.Pool    // of assemblers whose memory can be used again
 }
 
@@ -256,7 +259,8 @@ func (o *output) newest(rank int) *int64 {
 func (o *output) release(as ...*assembler) {
 	for _, a := range as {
 		o.rescued.Add(a.picker.rescued)
-		a.open, a.w, a.picker.rescued = nil, nil, 0
+		o.rounded.Add(a.picker.rounded)
+		a.open, a.w, a.picker.rescued, a.picker.rounded = nil, nil, 0, 0
 		o.free.Put(a)
 	}
 }

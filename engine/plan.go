@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/internal/column"
 	"reconcile/state"
 )
 
@@ -358,6 +360,7 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			p.takeMapping(j.counts.read)
 		}
 	}
+	p.noteUnit(have, unitText(e.cfg.Source.TimeUnit))
 	if lost != nil {
 		if err := e.replaceMapping(p, lost); err != nil {
 			return err
@@ -367,18 +370,32 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 	return e.describeMapping(ctx, p)
 }
 
+// noteUnit says what becomes of a mapping whose times were read in another unit.
+func (p *Plan) noteUnit(have *state.Mapping, unit string) {
+	if have == nil || have.TimeUnit == unit {
+		return
+	}
+	was, now := cmp.Or(have.TimeUnit, column.UnitAuto.String()), cmp.Or(unit, column.UnitAuto.String())
+	switch {
+	case p.standing == have:
+		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d was read with time_unit %q and stays so: it cannot be read again with %q", have.Dump, was, now))
+	case p.standing.Dump == have.Dump:
+		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d is read again: time_unit is %q, it was %q", have.Dump, now, was))
+	}
+}
+
 func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*mappingRead, error) {
 	if en.Problem != "" {
 		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
 	}
-	return readMapping(ctx, e.source, id, en, e.tagged())
+	return readMapping(ctx, e.source, id, en, e.cfg.Source.TimeUnit, e.tagged())
 }
 
 // takeMapping has the tables follow a mapping. Its objects are written by apply.
 func (p *Plan) takeMapping(read *mappingRead) {
 	p.newMapping, p.mapping = read, read.mapping
 	p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
-		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read}
+		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read, TimeUnit: unitText(read.time.Unit)}
 }
 
 func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {

@@ -35,6 +35,7 @@ type harness struct {
 	dir     string
 	prelude string // of the configuration: source, state and sinks
 	hcl     string
+	unit    string // time_unit of the source, none if empty
 	arrived []*model.Dump
 	// unchecked leaves out the comparison: what is applied while something is
 	// held depends on the order of arrival.
@@ -74,7 +75,11 @@ sink "parquet" "lake" { path = "../lake" }
 
 func (h *harness) config() *config.Config {
 	h.t.Helper()
-	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(h.prelude+h.hcl), 0o644); err != nil {
+	text := h.prelude + h.hcl
+	if h.unit != "" {
+		text = strings.Replace(text, `{ path = "../dumps" }`, fmt.Sprintf("{\n  path = \"../dumps\"\n  time_unit = %q\n}", h.unit), 1)
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(text), 0o644); err != nil {
 		h.t.Fatal(err)
 	}
 	cfg, src, diags := config.Load(filepath.Join(h.dir, "conf"), config.Options{Version: "0.1.0"})
@@ -488,9 +493,14 @@ func randomConfig(r *rand.Rand) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "table \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", one(partitionings...))
 	if r.Intn(2) == 0 {
-		fmt.Fprintf(&b, "  column \"revenue\" { type = %q }\n", one("decimal(12,2)", "decimal(24,3)", "double", "string"))
+		fmt.Fprintf(&b, "  column \"revenue\" {\n    type = %s\n  }\n", one(`"decimal(12,2)"`, `"decimal(24,3)"`, "\"decimal(12,2)\"\n    round = \"half_even\"",
+			"\"decimal(24,3)\"\n    round = \"half_even\"", `"double"`, `"string"`))
 		fmt.Fprintf(&b, "  column \"qty\" { type = %q }\n", one("int64", "double"))
-		b.WriteString("  column \"ok\" { type = \"boolean\" }\n  column \"payload\" { type = \"json\" }\n  column \"born\" { type = \"date\" }\n  column \"seen\" { type = \"timestamp\" }\n")
+		b.WriteString("  column \"ok\" { type = \"boolean\" }\n  column \"payload\" { type = \"json\" }\n  column \"born\" { type = \"date\" }\n  column \"seen\" {\n    type = \"timestamp\"\n")
+		if unit := one("", "auto", "s", "ms", "ns"); unit != "" {
+			fmt.Fprintf(&b, "    time_unit = %q\n", unit)
+		}
+		b.WriteString("  }\n")
 	}
 	if r.Intn(3) == 0 {
 		b.WriteString("  column \"path\" { as = \"route\" }\n")
@@ -567,6 +577,7 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	}
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
+	h.unit = randomUnit(r)
 	if remote != nil {
 		h.remote, h.prelude = remote, remote.prelude()
 	}
@@ -607,7 +618,7 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 		h.must()
 	}
 	for range r.Intn(3) {
-		h.hcl = randomConfig(r)
+		h.hcl, h.unit = randomConfig(r), randomUnit(r)
 		h.tuning = tiny(r)
 		h.tuning.GuardFrom = guardFrom
 		h.grow(r)
@@ -618,4 +629,9 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 		h.tuning.GuardFrom = guardFrom
 		h.must()
 	}
+}
+
+// randomUnit is mostly one by which most times of a world are what they are without.
+func randomUnit(r *rand.Rand) string {
+	return []string{"", "", "auto", "ms", "ms", "us"}[r.Intn(6)]
 }

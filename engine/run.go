@@ -61,6 +61,8 @@ type tableRun struct {
 	// failCasts says that a value that does not cast holds the table. It does not
 	// when applied dumps are read again: they were judged when they came.
 	failCasts bool
+	// rounded counts values of users.
+	rounded int64
 	// asNew says that the table's stored rows are not to be used.
 	asNew bool
 	// compared are the dumps of which the state goes on knowing what was read.
@@ -86,6 +88,7 @@ type Counts struct {
 	Removed     int64 `json:"rows_removed"`
 	Quarantined int64 `json:"rows_quarantined"`
 	Rescued     int64 `json:"rows_rescued"`
+	Rounded     int64 `json:"values_rounded"`
 	Partitions  int64 `json:"partitions_written"`
 	Written     int64 `json:"bytes_written"`
 	Rows        int64 `json:"rows"`
@@ -205,7 +208,7 @@ func (r *tableRun) newTable() *state.Table {
 		t.Spelling = slices.Clone(r.old.Spelling)
 	}
 	for _, tg := range r.attempt.targets {
-		t.Sinks = append(t.Sinks, state.SinkTable{Root: tg.sink.Root(), Folder: tg.folder, Compression: tg.compression})
+		t.Sinks = append(t.Sinks, state.SinkTable{Root: tg.sink.Root(), Folder: tg.folder, Compression: tg.compression, Encodings: tg.encodings})
 	}
 	if r.old != nil {
 		t.Applied = slices.Clone(r.old.Applied)

@@ -56,7 +56,7 @@ type payload struct {
 	state.Column
 	fold string // what tells it apart: config.Table.ID of its names
 	typ  column.Type
-	cast column.Type // what users are cast to when they are merged
+	rule column.Rule // what values are cast by; those of users when they are merged
 	mask config.MaskMethod
 	key  []byte // of the mask
 }
@@ -115,11 +115,12 @@ func newSchema(t *config.Table, kind, key string, have []state.Column, delivered
 			s.dropped = append(s.dropped, kept)
 			continue
 		}
-		p := payload{fold: f, typ: c.Type, mask: c.Mask, key: c.Key}
+		p := payload{fold: f, typ: c.Type, rule: c.Rule, mask: c.Mask, key: c.Key}
 		if c.Mask != config.MaskNone {
-			p.typ = typeString
+			p.typ, p.rule = typeString, column.Rule{}
 		}
 		kept.Name, kept.Type, kept.Verifier, kept.Merge = known.publishedName(f, c.As), p.typ.String(), maskVerifier(c), c.Merge
+		kept.TimeUnit, kept.Round = unitText(p.rule.Unit), roundText(p.rule)
 		p.Column = kept
 		s.byFold[f] = len(s.payload)
 		s.payload = append(s.payload, p)

@@ -83,6 +83,7 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 			}
 			full := b
 			b = nil
+			g.rounded += full.rounded
 			return g.keep(ctx, full.seal())
 		})
 		if err != nil {
@@ -92,6 +93,7 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 	if b == nil {
 		return nil
 	}
+	g.rounded += b.rounded
 	return g.keep(ctx, b.seal())
 }
 
@@ -187,6 +189,8 @@ type builder struct {
 	n      int
 	rows   []rows.Row
 	items  map[int][]column.Rescued // of the current batch, by row
+	// rounded counts values.
+	rounded int64
 }
 
 func newBuilder(s *schema) *builder {
@@ -256,7 +260,9 @@ func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column 
 	case c.cast:
 		dst := &column.Column{Name: p.Name, Type: p.typ}
 		dst.Reset()
-		for _, f := range column.Cast(src, p.typ, dst) {
+		res := p.rule.Cast(src, dst)
+		b.rounded += res.Rounded
+		for _, f := range res.Fails {
 			b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: p.Delivered, Value: append([]byte(nil), f.Text...)})
 		}
 		return dst

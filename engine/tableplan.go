@@ -68,6 +68,9 @@ func (e *Engine) deliveries(p *Plan) map[string][]delivery {
 // checkTargets refuses a -target that names no table.
 func (e *Engine) checkTargets(p *Plan) error {
 	for _, t := range e.opts.Targets {
+		if e.opts.Repair && t == "table."+tableMapping {
+			continue // the mapping is there without a table of its own
+		}
 		if !slices.ContainsFunc(p.Tables, func(tp *TablePlan) bool { return "table."+tp.Name == t }) {
 			return fmt.Errorf("-target=%s: no such table; targets are written table.NAME with the name of a real table", t)
 		}
@@ -508,7 +511,7 @@ func holdPin(pin string, err error) string {
 		return pin + "\n" + holdOfKey + key.key
 	}
 	if errors.As(err, &cast) {
-		return pin + "\n" + cast.typ.String() + "\n" + cast.column
+		return pin + "\n" + ruleText(cast.rule) + "\n" + cast.column
 	}
 	return pin
 }
@@ -523,9 +526,9 @@ func (t *TablePlan) stillBad(held, pin string) bool {
 	if key, ok := strings.CutPrefix(cast, holdOfKey); ok {
 		return key == colUserID || key == t.key
 	}
-	typ, name, _ := strings.Cut(cast, "\n")
+	rule, name, _ := strings.Cut(cast, "\n")
 	c := t.cfg.Column(name)
-	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && c.Type.String() == typ
+	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && ruleText(c.Rule) == rule
 }
 
 // bytesNow is what the table takes in its sinks or, when none is left, in what it

@@ -98,7 +98,7 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 		if err != nil {
 			return nil, err
 		}
-		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: modifiedMillis(modified, i), Ver: ver, At: uint32(i)})
+		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: c.s.modifiedMillis(modified, i), Ver: ver, At: uint32(i)})
 	}
 	return ch, nil
 }
@@ -162,11 +162,11 @@ func (s *schema) maskNotes(notes *column.Column) error {
 func (c *keptCursor) Close() error { return c.rd.Close() }
 
 // modifiedMillis orders last_modified texts: the least int64 stands for null.
-func modifiedMillis(c *column.Column, i int) int64 {
+func (s *schema) modifiedMillis(c *column.Column, i int) int64 {
 	if c == nil || c.IsNull(i) {
 		return math.MinInt64
 	}
-	ms, st := column.ParseTimestamp(c.Bytes(i))
+	ms, st := s.payload[s.byFold[colModified]].rule.ParseTimestamp(c.Bytes(i))
 	if st != column.TimeOK {
 		return math.MinInt64
 	}

@@ -19,6 +19,8 @@ type userMerger struct {
 	r     *tableRun
 	write func(*column.Batch) error
 	g     column.Gatherer
+	// rounded counts values.
+	rounded int64
 }
 
 func (m *userMerger) add(ch *rows.Chunk, i int) error {
@@ -97,14 +99,14 @@ func (m *userMerger) cast(f *userFold) {
 		dst.Reset()
 		var fails []column.Fail
 		switch {
-		case isTimestampName(p.fold) && p.typ == typeTimestamp:
-			fails = column.CastTimestamp(&src, dst)
 		case isIDName(p.fold) && p.typ == typeInt64:
-			fails = append(column.CastID(&src, dst), marks.floats(p.fold, &src, dst)...)
+			fails = append(column.Cast(&src, typeInt64, dst), marks.floats(p.fold, &src, dst)...)
 		case p.typ == typeString && len(src.Dict.Invalid()) == 0:
 			*dst = src
 		default:
-			fails = column.Cast(&src, p.typ, dst)
+			res := p.rule.Cast(&src, dst)
+			fails = res.Fails
+			m.rounded += res.Rounded
 		}
 		for _, fl := range fails {
 			name := p.Delivered
@@ -125,8 +127,8 @@ type noteKey struct {
 // userMarks are the marks among the notes of some rows, and their values.
 type userMarks map[noteKey]string
 
-// floats makes null what a float or double delivered as an id, and reports it
-// as not cast.
+// floats makes null what was delivered as an id and is none, and reports it as not
+// cast.
 func (m userMarks) floats(name string, src, dst *column.Column) []column.Fail {
 	var fails []column.Fail
 	for k := range m {

@@ -29,7 +29,7 @@ func (s *schema) uncast() *schema {
 	u := *s
 	u.payload = make([]payload, len(s.payload))
 	for i, p := range s.payload {
-		p.cast, p.typ = p.typ, typeString
+		p.typ = typeString
 		p.Name = storedPrefix + p.fold
 		u.payload[i] = p
 	}
@@ -125,6 +125,7 @@ func (r *tableRun) pickMoved(ctx context.Context, stored *schema, ing, moved *in
 func (r *tableRun) usersChange(ctx context.Context, ing *ingest, p *part, keep func(*state.Table), kept ...*state.Sealed) (*change, error) {
 	c := r.newChange(ing)
 	c.all = true
+	c.counts.Rounded += r.rounded
 	if len(p.record.Files) > 0 {
 		c.parts = []*part{p}
 	}
@@ -311,5 +312,7 @@ func (r *tableRun) mergeUsers(ctx context.Context, groups *ingest, write func(*c
 	if err := merge.Partition(ctx, cursors, m.add); err != nil {
 		return err
 	}
-	return m.flush()
+	err := m.flush()
+	r.rounded += m.rounded
+	return err
 }

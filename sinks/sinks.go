@@ -63,6 +63,9 @@ type FileSpec struct {
 	Columns  []column.Column   // names and types, without rows
 	Metadata map[string]string // of the footer
 	Parallel int               // columns that may be encoded at a time; 0 is 1
+	// Plain asks for nothing that some readers do not know or get wrong, at the price
+	// of size. Rows that are taken over from a file are encoded anew where need be.
+	Plain bool
 }
 
 // Writer writes one data file. Write takes rows in their final order and

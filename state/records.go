@@ -43,6 +43,10 @@ type Column struct {
 	Seen   int64 `cbor:"9,keyasint,omitempty"`
 	// Spellings are the other names under which it was delivered.
 	Spellings []string `cbor:"15,keyasint,omitempty"`
+	// TimeUnit is what plain numbers counted as its values were read, empty for what
+	// their magnitude says, and Round how decimals were rounded, empty if they were not.
+	TimeUnit string `cbor:"20,keyasint,omitempty"`
+	Round    string `cbor:"21,keyasint,omitempty"`
 }
 
 // Applied is one dump of the set that a table is correct for.
@@ -64,6 +68,9 @@ type SinkTable struct {
 	// Mark is what the sink said of the folders of the table's files, to list them
 	// by. A commit of the table takes it away.
 	Mark string `cbor:"4,keyasint,omitempty"`
+	// Encodings is which ones its files have, "plain" or "compact"; empty, as earlier
+	// versions wrote it, is compact.
+	Encodings string `cbor:"10,keyasint,omitempty"`
 }
 
 // Table is everything the state says of one table but its partitions.
@@ -222,6 +229,8 @@ type Mapping struct {
 	// cycles that were found.
 	Quarantine Ref      `cbor:"4,keyasint,omitempty"`
 	Warnings   []string `cbor:"5,keyasint,omitempty"`
+	// TimeUnit is what plain numbers counted as it was read, as of a Column.
+	TimeUnit string `cbor:"20,keyasint,omitempty"`
 	// Read are its part files as they were read, nil if that is not known.
 	Read *ReadDump `cbor:"10,keyasint,omitempty"`
 	// Rules numbers the rules that it was read by, as those of a table.

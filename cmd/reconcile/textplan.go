@@ -245,5 +245,6 @@ func tally(c *engine.Counts) []counted {
 	return []counted{
 		{"added", c.Added}, {"replaced", c.Replaced}, {"re-keyed", c.Rekeyed}, {"collapsed", c.Collapsed},
 		{"revived", c.Revived}, {"removed", c.Removed}, {"quarantined", c.Quarantined}, {"rescued", c.Rescued},
+		{"rounded", c.Rounded},
 	}
 }

@@ -26,6 +26,8 @@ type Decoder struct {
 	ends   []uint32 // of the records of the last block
 	batch  batch
 	packer *packer // nil until something is packed
+	// watched is what Watch was given, by field; nil if nothing.
+	watched []*[]Origin
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
@@ -110,6 +112,10 @@ func (d *Decoder) bind(count int, dst []*column.Column) error {
 	for i := range d.ops {
 		if err := d.ops[i].bind(dst[i], count); err != nil {
 			return fmt.Errorf("decoding Avro field %q: %w", d.head.fields[i].Name, err)
+		}
+		if dst[i] != nil && d.watched != nil && d.watched[i] != nil {
+			w := d.watched[i]
+			*w, d.ops[i].origins = extend((*w)[:0], count)
 		}
 	}
 	countSkips(d.ops)
@@ -289,5 +295,8 @@ func (d *Decoder) render(o *op, row int, n *node) error {
 		}
 	}
 	o.codes[row] = o.dict.Add(d.text)
+	if o.origins != nil {
+		o.origins[row] = n.origin(d.text)
+	}
 	return nil
 }

@@ -22,8 +22,8 @@ const (
 type Field struct {
 	Name   string
 	Native Native
-	// Float says that all values are floats or doubles.
-	Float bool
+	// Telling says that some values have another Origin than Plain.
+	Telling bool
 	// Checked says that decoding a value may find damage that skipping it does not.
 	Checked bool
 }
@@ -76,7 +76,7 @@ func newHeader(schema, codec []byte) (*Header, error) {
 		}
 		o := compile(f.node)
 		h.proto = append(h.proto, o)
-		h.fields = append(h.fields, Field{Name: f.name, Native: o.native(), Float: o.float(), Checked: o.checked()})
+		h.fields = append(h.fields, Field{Name: f.name, Native: o.native(), Telling: f.node.telling(), Checked: o.checked()})
 		if f.node.width == 0 {
 			h.zero++
 		}

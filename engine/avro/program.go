@@ -43,6 +43,8 @@ type op struct {
 	nulls  []bool
 	col    *column.Column
 	base   int
+	// origins of the rows, nil unless somebody watches them.
+	origins []Origin
 }
 
 // compile returns the op that decodes a field of type n.
@@ -86,15 +88,6 @@ func (o *op) native() Native {
 		return Double
 	}
 	return Text
-}
-
-// float reports whether all values are floats or doubles.
-func (o *op) float() bool {
-	isFloat := func(n *node) bool { return n.kind == kindFloat || n.kind == kindDouble }
-	if o.code != opUnion {
-		return isFloat(o.node)
-	}
-	return !slices.ContainsFunc(o.node.branches, func(n *node) bool { return n.kind != kindNull && !isFloat(n) })
 }
 
 // checked reports whether decoding looks at more than skipping does: text may

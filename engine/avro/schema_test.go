@@ -20,7 +20,7 @@ func TestFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Field{{"a", Long, false, false}, {"A", Long, false, false}, {"b", Double, true, false}, {"c", Text, true, false}, {"d", Long, false, false}, {"e", Text, false, false},
-		{"f", Text, false, false}, {"g", Long, false, false}, {"h", Text, false, false}, {"i", Long, false, false}, {"j", Text, false, false}, {"k", Text, true, false}, {"l", Text, false, false}}
+		{"f", Text, true, false}, {"g", Long, false, false}, {"h", Text, false, false}, {"i", Long, false, false}, {"j", Text, false, false}, {"k", Text, true, false}, {"l", Text, true, false}}
 	got := h.Fields()
 	if len(got) != len(want) {
 		t.Fatalf("fields %v", got)

@@ -32,31 +32,47 @@ func typeOf(name, declared string) string {
 	return strings.ReplaceAll(strings.ToLower(declared), " ", "")
 }
 
+// castRule says how values become those of a column.
+type castRule struct {
+	typ   string
+	unit  string // of plain numbers that are points in time
+	round string
+	event bool // one of the timestamps of the contract
+}
+
+func ruleFor(name string, c Column, s Settings) castRule {
+	r := castRule{typ: typeOf(name, c.Type), unit: c.Unit, round: c.Round, event: slices.Contains(timeNames, name)}
+	if r.unit == "" {
+		r.unit = s.TimeUnit()
+	}
+	return r
+}
+
 // cast turns a value's text into the canonical text of a type. out is nil for
 // null; lost says that the original must be rescued.
-func cast(typ, text string, float bool) (out *string, lost bool) {
-	if typ == "string" {
+func (r castRule) cast(text string, was nature) (out *string, lost bool) {
+	if r.typ == "string" {
 		fixed := strings.ToValidUTF8(text, "\uFFFD")
 		return &fixed, fixed != text
 	}
 	text = strings.TrimSpace(text)
-	if text == "" {
+	if text == "" || r.event && was == zero {
 		return nil, false
 	}
-	if typ == "timestamp" || typ == "date" {
-		ms, st := millis(text)
+	if r.typ == "timestamp" || r.typ == "date" {
+		ms, st := r.millis(text)
 		if st != good {
 			return nil, st == bad
 		}
-		if s := millisText(ms); typ == "timestamp" {
+		if s := millisText(ms); r.typ == "timestamp" {
 			return &s, false
 		}
 		return Text(millisText(ms)[:10]), false
 	}
-	if typ == "id" && float {
+	if r.typ == "id" && was != ordinary {
 		return nil, true
 	}
-	s, ok := castText(typ, text)
+	s, ok := r.castText(text)
 	if !ok {
 		return nil, true
 	}
@@ -65,8 +81,8 @@ func cast(typ, text string, float bool) (out *string, lost bool) {
 
 var integerForm = regexp.MustCompile(`^-?[0-9]+$`)
 
-func castText(typ, text string) (string, bool) {
-	switch typ {
+func (r castRule) castText(text string) (string, bool) {
+	switch r.typ {
 	case "id", "int64":
 		n, err := strconv.ParseInt(text, 10, 64)
 		return strconv.FormatInt(n, 10), err == nil && integerForm.MatchString(text)
@@ -83,7 +99,7 @@ func castText(typ, text string) (string, bool) {
 	case "json":
 		return text, utf8.ValidString(text) && json.Valid([]byte(text))
 	}
-	return castDecimal(typ, text)
+	return r.castDecimal(text)
 }
 
 func castDouble(text string) (string, bool) {
@@ -99,20 +115,36 @@ func castDouble(text string) (string, bool) {
 	return ecma(f, 64), err == nil && numberForm.MatchString(text)
 }
 
-// castDecimal takes what decimal(p,s) holds exactly.
-func castDecimal(typ, text string) (string, bool) {
+// castDecimal takes what decimal(p,s) holds, rounded if the rule says so.
+func (r castRule) castDecimal(text string) (string, bool) {
 	var precision, scale int
-	if n, _ := fmt.Sscanf(typ, "decimal(%d,%d)", &precision, &scale); n == 0 {
+	if n, _ := fmt.Sscanf(r.typ, "decimal(%d,%d)", &precision, &scale); n == 0 {
 		return "", false
 	}
-	r, ok := number(text)
+	n, ok := number(text)
 	if !ok {
 		return "", false
 	}
-	exact := r.FloatString(scale)
-	back, _ := new(big.Rat).SetString(exact)
-	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(precision-scale)), nil)
-	return exact, back.Cmp(r) == 0 && new(big.Rat).Abs(r).Cmp(new(big.Rat).SetInt(limit)) < 0
+	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil))
+	units := new(big.Rat).Mul(n, unit)
+	if r.round == "half_even" {
+		units = halfEven(units)
+	}
+	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(precision)), nil))
+	out := new(big.Rat).Quo(units, unit).FloatString(scale)
+	return out, units.IsInt() && new(big.Rat).Abs(units).Cmp(limit) < 0
+}
+
+// halfEven returns the nearest whole number, of two the even one.
+func halfEven(r *big.Rat) *big.Rat {
+	below := floor(r)
+	above := new(big.Int).Add(below, big.NewInt(1))
+	down := new(big.Rat).Sub(r, new(big.Rat).SetInt(below))
+	switch c := down.Cmp(big.NewRat(1, 2)); {
+	case c > 0, c == 0 && above.Bit(0) == 0:
+		return new(big.Rat).SetInt(above)
+	}
+	return new(big.Rat).SetInt(below)
 }
 
 var numberForm = regexp.MustCompile(`^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]+))?$`)

@@ -27,7 +27,11 @@ func TestTimestamps(t *testing.T) {
 }
 
 func castShown(typ, text string) string {
-	v, lost := cast(typ, text, false)
+	return shownBy(castRule{typ: typ, event: typ == "timestamp"}, text, ordinary)
+}
+
+func shownBy(r castRule, text string, was nature) string {
+	v, lost := r.cast(text, was)
 	switch {
 	case v == nil && lost:
 		return "lost"
@@ -58,8 +62,10 @@ func TestCasts(t *testing.T) {
 			t.Errorf("%s of %q is %s instead of %s", c.typ, c.text, got, c.want)
 		}
 	}
-	if v, lost := cast("id", "5", true); v != nil || !lost {
-		t.Error("a double is no id")
+	for was, want := range map[nature]string{ordinary: "5", real: "lost", counted: "lost", zero: "lost"} {
+		if got := shownBy(castRule{typ: "id"}, "5", was); got != want {
+			t.Errorf("an id of nature %d is %s instead of %s", was, got, want)
+		}
 	}
 }
 
@@ -92,5 +98,31 @@ func TestTextOfAvroValues(t *testing.T) {
 	}
 	if _, null, _ := textOf([]any{"null", "string"}, nil); !null {
 		t.Error("null is not null")
+	}
+}
+
+func TestReadings(t *testing.T) {
+	event, typed := castRule{typ: "timestamp", event: true}, castRule{typ: "timestamp"}
+	in := func(r castRule, unit string) castRule { r.unit = unit; return r }
+	money := castRule{typ: "decimal(5,2)", round: "half_even"}
+	for _, c := range []struct {
+		rule       castRule
+		text, want string
+		was        nature
+	}{
+		{event, "1970-01-01T00:00:00Z", "null", zero}, {event, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", ordinary},
+		{event, "00:00:00.000", "null", zero}, {event, "1970-01-01T00:00:00.000001Z", "1970-01-01T00:00:00.000Z", counted},
+		{typed, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", zero}, {typed, "0", "null", ordinary}, {typed, "1955-02-24", "1955-02-24T00:00:00.000Z", ordinary},
+		{typed, "0001-01-01", "0001-01-01T00:00:00.000Z", ordinary}, {typed, "0000-12-31", "lost", ordinary}, {typed, "-1", "lost", ordinary}, {event, "1955-02-24", "lost", ordinary},
+		{castRule{typ: "date"}, "1969-12-31T23:59:59.999Z", "1969-12-31", ordinary}, {in(castRule{typ: "date"}, "s"), "-1", "1969-12-31", ordinary},
+		{in(typed, "s"), "-1", "1969-12-31T23:59:59.000Z", ordinary}, {in(typed, "ns"), "-1", "1969-12-31T23:59:59.999Z", ordinary}, {in(event, "s"), "-1", "lost", ordinary},
+		{in(event, "ms"), "1767607200", "1970-01-21T11:00:07.200Z", ordinary}, {in(event, "us"), "1767607200000.9", "1970-01-21T11:00:07.200Z", ordinary},
+		{in(event, "s"), "1767607200000", "lost", ordinary}, {in(event, "ns"), "1e18", "2001-09-09T01:46:40.000Z", ordinary}, {in(event, "ms"), "-0", "null", ordinary},
+		{money, "19.990000000000002", "19.99", ordinary}, {money, "12.345", "12.34", ordinary}, {money, "-12.355", "-12.36", ordinary}, {money, "-0.001", "0.00", ordinary},
+		{money, "999.995", "lost", ordinary}, {money, "999.994", "999.99", ordinary}, {money, "1e-7", "0.00", ordinary}, {money, "1e+21", "lost", ordinary},
+	} {
+		if got := shownBy(c.rule, c.text, c.was); got != c.want {
+			t.Errorf("%+v: %q of nature %d is %s instead of %s", c.rule, c.text, c.was, got, c.want)
+		}
 	}
 }

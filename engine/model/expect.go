@@ -41,11 +41,11 @@ func Expect(applied []*Dump, mapping *Dump, s Settings, table string) (*Table, e
 	var err error
 	switch table {
 	case users:
-		t = expectUsers(applied, canonical(mapping), s)
+		t = expectUsers(applied, canonical(mapping, s), s)
 	case migrations:
 		t = expectMigrations(mapping, s)
 	default:
-		t, err = expectEvents(applied, canonical(mapping), s, table)
+		t, err = expectEvents(applied, canonical(mapping, s), s, table)
 	}
 	if err != nil {
 		return nil, err
@@ -183,8 +183,8 @@ func expectMigrations(mapping *Dump, s Settings) *Table {
 		return t
 	}
 	var rows []record
-	rows, t.Quarantine = split(read(mapping, migrations, mappingKeys, Plain{}))
-	closure := canonical(mapping)
+	rows, t.Quarantine = split(read(mapping, migrations, mappingKeys, Plain{Unit: s.TimeUnit()}))
+	closure := canonical(mapping, s)
 	for from, r := range choose(rows) {
 		key := strconv.FormatInt(from, 10)
 		v := map[string]*string{"from_user_id": r.vals["from_user_id"], "to_user_id": r.vals["to_user_id"], "time": r.vals["time"]}

@@ -17,9 +17,14 @@ func (c configured) Partition() (string, []string) {
 
 func (c configured) CastErrorFails() bool { return c.t.OnCastError == "fail" }
 
+func (c configured) TimeUnit() string { return c.t.TimeUnit.String() }
+
 func (c configured) Column(delivered string) Column {
 	from := c.t.Column(delivered)
-	to := Column{Mask: string(from.Mask), Key: []byte(from.Key), Merge: from.Merge}
+	to := Column{Mask: string(from.Mask), Key: []byte(from.Key), Merge: from.Merge, Unit: from.Rule.Unit.String()}
+	if from.Rule.HalfEven {
+		to.Round = config.HalfEven
+	}
 	if c.t.Renames(delivered) {
 		to.As = from.As
 	}

@@ -18,12 +18,12 @@ func choose(rows []record) map[int64]record {
 
 // canonical returns the closure of the mapping that a dump delivers; nil has
 // none.
-func canonical(mapping *Dump) map[int64]int64 {
+func canonical(mapping *Dump, s Settings) map[int64]int64 {
 	if mapping == nil {
 		return nil
 	}
 	pairs := map[int64]int64{}
-	rows, _ := split(read(mapping, migrations, mappingKeys, Plain{}))
+	rows, _ := split(read(mapping, migrations, mappingKeys, Plain{Unit: s.TimeUnit()}))
 	for from, r := range choose(rows) {
 		pairs[from] = r.id("to_user_id")
 	}

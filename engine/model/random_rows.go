@@ -3,6 +3,7 @@ package model
 import (
 	"maps"
 	"slices"
+	"strconv"
 )
 
 const day = 86_400_000
@@ -131,6 +132,20 @@ func (g *gen) shrinkMapping() {
 	}
 }
 
+// rawTimes adds the times of a mapping as a logical type. A raw 0 stands for those
+// that are no plain number.
+func (g *gen) rawTimes(f *File, texts []any) {
+	for i, v := range texts {
+		ms := int64(0)
+		if text, ok := v.(string); ok {
+			ms, _ = strconv.ParseInt(text, 10, 64)
+		}
+		texts[i] = ms
+	}
+	schema, values := g.nullable(map[string]any{"type": "long", "logicalType": "timestamp-millis"}, texts)
+	f.addField("time", schema, values)
+}
+
 func (g *gen) froms() []int64 {
 	var out []int64
 	for from := range g.pairs {
@@ -172,8 +187,13 @@ func (g *gen) mapping() Entry {
 			cols[0], cols[1], cols[2] = append(cols[0], l.from), append(cols[1], l.to), append(cols[2], l.at)
 		}
 		f := g.file(migrations)
-		for i, name := range []string{"from_user_id", "to_user_id", "time"} {
+		for i, name := range []string{"from_user_id", "to_user_id"} {
 			g.field(f, name, kindFor(name), cols[i])
+		}
+		if g.wild(0.3) {
+			g.rawTimes(f, cols[2])
+		} else {
+			g.field(f, "time", "text", cols[2])
 		}
 		e.Files = append(e.Files, f)
 		if lines = lines[n:]; len(lines) == 0 {

@@ -127,10 +127,20 @@ func countFields(e Entry, f *File, n map[string]int) {
 		if fold(fd.Name) == "user_id" && strings.Contains(text, "string") {
 			n["ids as text"]++
 		}
+		if slices.Contains(idNames, fold(fd.Name)) {
+			for _, row := range f.Rows {
+				if _, _, was := textOf(fd.Type, row[i]); was == real {
+					n["id that is a double"]++
+				}
+			}
+		}
 		if slices.Contains(timeNames, fold(fd.Name)) {
 			for _, row := range f.Rows {
 				if slices.Contains(wildTimes, row[i]) {
 					n["wild time"]++
+				}
+				if _, _, was := textOf(fd.Type, row[i]); was == zero {
+					n["raw zero of a time"]++
 				}
 			}
 		}
@@ -160,6 +170,9 @@ func countContent(t *testing.T, w *World, table string, n map[string]int) {
 		for name, v := range r.Values {
 			if v != nil {
 				n["value of "+name]++
+			}
+			if v != nil && name == "born" && *v < "1970" {
+				n["before 1970"]++
 			}
 		}
 		if strings.Contains(r.Partition, "HIVE") {
@@ -199,7 +212,7 @@ func countMapping(tb *Table, n map[string]int) {
 
 func TestRandomHasEverything(t *testing.T) {
 	n := map[string]int{}
-	for seed := range int64(150) {
+	for seed := range int64(200) {
 		opt := GenOptions{}
 		if seed%3 == 0 {
 			opt.Faults = 0.07
@@ -209,6 +222,7 @@ func TestRandomHasEverything(t *testing.T) {
 	for _, feature := range strings.Split(`an entry twice,absent from a manifest,unusual table name,incremental unsaid,resync,resync to nothing,`+
 		`mapping without files,no columns,listed and not carried,carried and not listed,file listed again,fault,file of no rows,writer schemas differ,`+
 		`codec null,codec deflate,codec snappy,codec zstandard,two spellings in a file,ids as text,wild time,held table,older mapping stands,`+
+		`raw zero of a time,id that is a double,before 1970,`+
 		`never a full,quarantined,default partition,re-keyed,collapsed,more than the first dump,self-map,cycle,chain,empty mapping,`+
 		`type string,type bytes,type long,type double,type float,type boolean,type enum,type fixed,type array,type map,type record,type decimal,`+
 		`type date,type timestamp-millis,type timestamp-micros,rows of pageviews,rows of sessions,rows of users,rows of user_migrations,`+

@@ -25,13 +25,16 @@ var columnPool = []struct {
 	{"count", false, nil, texts("1", "2", "30")},
 	{"Title", true, nil, texts("plain", "with \"quotes\"", "two\nlines", "tab\there", "emoji 😀", "\u2028 separator", " blanks ", "", "null", "nul\x00byte")},
 	{"blob", true, nil, texts("fine", "bad \xff\xfe bytes", "\xc3", "ok \u00e9", "half \xe2\x82")},
-	{"revenue", true, nil, texts("12.50", "0.1", "-3", "1e2", "12.345", "abc", "", " 7.10 ", "99999999999999999999.99", "NaN")},
+	{"revenue", true, nil, texts("12.50", "0.1", "-3", "1e2", "12.345", "abc", "", " 7.10 ", "99999999999999999999.99", "NaN", "30.000000000000004",
+		"12.355", "9999999999.995", "-0.005", "1e-7", "1e+21")},
 	{"qty", true, nil, texts("1", "0", "-7", "007", " 12 ", "1.0", "9223372036854775807", "9223372036854775808", "x", "")},
 	{"ratio", true, nil, texts("0.5", "1e-7", "1E21", "NaN", "-Infinity", "1e999", "1,5", "", "-0", "123456789.125")},
 	{"ok", true, nil, texts("true", "FALSE", "t", "0", "1", "yes", "", " True ")},
 	{"payload", true, nil, texts(`{"a":1}`, "[1, 2]", ` "x" `, "{", "nope", "", `{"k":"<é>"}`)},
-	{"seen", true, nil, texts("2026-01-05T10:00:00Z", "1767600000000", "2026-01-05", "soon", "", "0")},
-	{"born", true, nil, texts("2001-02-03", "1999-12-31T23:30:00-02:00", "2001-02-30", "", "1767600000")},
+	{"seen", true, nil, texts("2026-01-05T10:00:00Z", "1767600000000", "2026-01-05", "soon", "", "0", "1955-02-24T10:00:00Z", "-1", "-62135596800000",
+		"0001-01-01", "0000-12-31", "498787200", "1767600000.5", "9999-12-31T23:59:59.999Z")},
+	{"born", true, nil, texts("2001-02-03", "1999-12-31T23:30:00-02:00", "2001-02-30", "", "1767600000", "1969-12-31", "1955-02-24", "-1", "-0.5",
+		"0001-01-01", "1970-01-01", "0", "86400000")},
 	{"_dump_id", true, nil, texts("from the vendor", "12")},
 	{"year", true, nil, texts("2024", "1999")},
 	{"Day_", true, nil, texts("monday", "sunday")},
@@ -49,9 +52,9 @@ var columnPool = []struct {
 	{"amount", true, map[string]any{"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, func(r *rand.Rand) any {
 		return oneOf(r, []byte{0x04, 0xd2}, []byte{0xff}, []byte{0x00})
 	}},
-	{"birthday", true, map[string]any{"type": "int", "logicalType": "date"}, func(r *rand.Rand) any { return int64(r.Intn(20_000)) }},
+	{"birthday", true, map[string]any{"type": "int", "logicalType": "date"}, func(r *rand.Rand) any { return int64(r.Intn(40_000) - 20_000) }},
 	{"checked", true, map[string]any{"type": "long", "logicalType": "timestamp-micros"}, func(r *rand.Rand) any {
-		return oneOf[int64](r, 1_767_600_000_000_000, 1_767_600_000_123_000, 1_767_600_000_123_456)
+		return oneOf[int64](r, 1_767_600_000_000_000, 1_767_600_000_123_000, 1_767_600_000_123_456, 0, -1, -469_065_600_000_000)
 	}},
 	{"mixed", true, []any{"null", "long", "string", "boolean"}, func(r *rand.Rand) any {
 		return oneOf(r, Branch{1, int64(5)}, Branch{2, "five"}, Branch{3, true}, Branch{0, nil})
@@ -118,7 +121,7 @@ func (g *gen) timeText(ms int64) any {
 // type.
 func (g *gen) timeField(f *File, name string, rows []*genRow) {
 	logical := func(l string) any { return map[string]any{"type": "long", "logicalType": l} }
-	form := oneOf(g.r, "text", "text", "text", "long", "double", "timestamp-millis", "timestamp-micros")
+	form := oneOf(g.r, "text", "text", "text", "long", "double", "timestamp-millis", "timestamp-micros", "several")
 	if len(f.Fields) > 0 && g.opt.Tame {
 		form = "text"
 	}
@@ -136,9 +139,18 @@ func (g *gen) timeField(f *File, name string, rows []*genRow) {
 			values[i] = float64(ms)
 		case "timestamp-micros":
 			values[i] = ms*1000 + int64(i%3)
+		case "several":
+			values[i] = g.severalTimes(ms, row.wild)
+			continue
 		}
-		if form != "text" && row.wild == "" {
+		switch {
+		case form == "text":
+		case row.wild == "":
 			values[i] = nil
+		case row.wild == "0" && form == "double":
+			values[i] = 0.0
+		case row.wild == "0":
+			values[i] = int64(0)
 		}
 	}
 	var schema any
@@ -147,10 +159,21 @@ func (g *gen) timeField(f *File, name string, rows []*genRow) {
 		schema, values = g.encode("text", values)
 	case "long", "double":
 		schema, values = g.nullable(form, values)
+	case "several":
+		schema = []any{"null", "string", logical("timestamp-millis"), "double", map[string]any{"type": "int", "logicalType": "date"}}
 	default:
 		schema, values = g.nullable(logical(form), values)
 	}
 	f.addField(g.spell(name), schema, values)
+}
+
+// severalTimes delivers a time as one of the branches of a union that timeField has.
+func (g *gen) severalTimes(ms int64, wild any) any {
+	text := any(strconv.FormatInt(ms, 10))
+	if wild != nil {
+		text = wild
+	}
+	return oneOf(g.r, Branch{0, nil}, Branch{1, text}, Branch{1, text}, Branch{2, ms}, Branch{2, int64(0)}, Branch{3, float64(ms)}, Branch{4, int64(0)})
 }
 
 func kindFor(name string) string {
@@ -183,7 +206,7 @@ func (g *gen) encode(kind string, values []any) (any, []any) {
 		}
 		return g.nullable("bytes", out)
 	case g.wild(0.08):
-		return g.severalTypes(values)
+		return g.severalTypes(kind, values)
 	}
 	return g.nullable("string", values)
 }
@@ -212,7 +235,11 @@ func convert(form string, values []any) ([]any, bool) {
 }
 
 // severalTypes spreads texts over the branches of a union.
-func (g *gen) severalTypes(values []any) (any, []any) {
+func (g *gen) severalTypes(kind string, values []any) (any, []any) {
+	real := 0.3
+	if kind == "id" {
+		real = 0.02 // they are none
+	}
 	out := make([]any, len(values))
 	for i, v := range values {
 		out[i] = Branch{1, nil}
@@ -223,8 +250,11 @@ func (g *gen) severalTypes(values []any) (any, []any) {
 		if n, ok := convert("long", []any{v}); ok && g.chance(0.5) {
 			out[i] = Branch{2, n[0]}
 		}
+		if n, ok := convert("double", []any{v}); ok && g.chance(real) {
+			out[i] = Branch{3, n[0]}
+		}
 	}
-	return []any{"string", "null", "long"}, out
+	return []any{"string", "null", "long", "double"}, out
 }
 
 // nullable wraps a type so that it takes the values: mostly ["null", T].

@@ -122,7 +122,7 @@ func (r *record) take(from family, fields []Field, row []any, s Settings) {
 	r.vals[name] = nil
 	found := false
 	for _, i := range slices.Backward(from.fields) {
-		text, null, float := textOf(fields[i].Type, row[i])
+		text, null, was := textOf(fields[i].Type, row[i])
 		switch {
 		case null || c.Mask == "null":
 		case c.Mask != "":
@@ -133,7 +133,7 @@ func (r *record) take(from family, fields []Field, row []any, s Settings) {
 		case found:
 			r.save(name, fields[i].Name, text)
 		default:
-			v, lost := cast(typeOf(delivered, c.Type), text, float)
+			v, lost := ruleFor(delivered, c, s).cast(text, was)
 			r.vals[name] = v
 			r.failed = r.failed || lost && v == nil
 			if lost {

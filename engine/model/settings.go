@@ -12,6 +12,9 @@ type Settings interface {
 	Partition() (column string, levels []string)
 	// CastErrorFails says that a value that does not cast holds the table.
 	CastErrorFails() bool
+	// TimeUnit returns what plain numbers of the source count that are points in
+	// time: "s", "ms", "us", "ns", or "auto" (also empty) by their magnitude.
+	TimeUnit() string
 	// Column returns the settings of a delivered column.
 	Column(delivered string) Column
 	// Renames returns the new names of columns, by the labels of their blocks.
@@ -26,6 +29,8 @@ type Column struct {
 	Mask  string // "", "null", "drop" or "hmac-sha256"
 	Key   []byte // of hmac-sha256
 	Merge string // "", "min", "max" or "latest"
+	Unit  string // that of TimeUnit, empty for the source's
+	Round string // "half_even", empty if decimals must be exact
 }
 
 // Plain is a literal Settings. The zero value is that of a bare table block.
@@ -35,6 +40,7 @@ type Plain struct {
 	By       string   // partition column
 	Levels   []string // partition levels
 	FailCast bool
+	Unit     string
 	Columns  map[string]Column // by label
 }
 
@@ -46,6 +52,9 @@ func (p Plain) Partition() (string, []string) { return p.By, p.Levels }
 
 // CastErrorFails is that of Settings.
 func (p Plain) CastErrorFails() bool { return p.FailCast }
+
+// TimeUnit is that of Settings.
+func (p Plain) TimeUnit() string { return p.Unit }
 
 // Column is that of Settings.
 func (p Plain) Column(delivered string) Column {

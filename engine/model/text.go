@@ -12,30 +12,50 @@ import (
 	"time"
 )
 
-// textOf returns the text of an Avro value as the contract has it. null says
-// that there is none, float that the value is a float or a double.
-func textOf(schema, v any) (text string, null, float bool) {
+// nature is what a value was before it was text.
+type nature int
+
+const (
+	ordinary nature = iota // text, a whole number, a decimal
+	real                   // a float or a double
+	counted                // a logical type that counts time
+	zero                   // a raw 0 of such a type
+)
+
+// textOf returns the text of an Avro value as the contract has it, and what the
+// value was. null says that there is none.
+func textOf(schema, v any) (text string, null bool, was nature) {
 	schema, v = branch(schema, v)
 	if v == nil {
-		return "", true, false
+		return "", true, ordinary
 	}
 	name, logical, def := kindOf(schema)
 	switch name {
 	case "array", "map", "record":
-		return jsonText(schema, v), false, false
+		return jsonText(schema, v), false, ordinary
 	case "float":
-		return ecma(float64(v.(float32)), 32), false, true
+		return ecma(float64(v.(float32)), 32), false, real
 	case "double":
-		return ecma(v.(float64), 64), false, true
+		return ecma(v.(float64), 64), false, real
 	case "boolean":
-		return strconv.FormatBool(v.(bool)), false, false
+		return strconv.FormatBool(v.(bool)), false, ordinary
 	case "int", "long":
-		return integerText(v.(int64), logical), false, false
+		if slices.Contains(timeLogicals, logical) {
+			was = counted
+			if v.(int64) == 0 {
+				was = zero
+			}
+		}
+		return integerText(v.(int64), logical), false, was
 	case "bytes", "fixed":
-		return bytesText(v.([]byte), name, logical, def), false, false
+		return bytesText(v.([]byte), name, logical, def), false, ordinary
 	}
-	return v.(string), false, false
+	return v.(string), false, ordinary
 }
+
+// timeLogicals are the logical types of whole numbers that count time.
+var timeLogicals = []string{"date", "time-millis", "time-micros", "timestamp-millis", "local-timestamp-millis",
+	"timestamp-micros", "local-timestamp-micros", "timestamp-nanos", "local-timestamp-nanos"}
 
 // branch takes a union apart.
 func branch(schema, v any) (any, any) {

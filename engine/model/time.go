@@ -18,7 +18,7 @@ const (
 )
 
 // millis reads a trimmed text as milliseconds since the epoch.
-func millis(text string) (int64, status) {
+func (r castRule) millis(text string) (int64, status) {
 	if text == "" || strings.EqualFold(text, "invalid date") {
 		return 0, none
 	}
@@ -27,17 +27,33 @@ func millis(text string) (int64, status) {
 		if n.Sign() == 0 {
 			return 0, none
 		}
-		t, ok = floor(new(big.Rat).Mul(n, unit(n))), true
+		t, ok = floor(new(big.Rat).Mul(n, r.counts(n))), n.Sign() > 0 || r.unit != "" && r.unit != "auto"
 	}
-	first, last := big.NewInt(0), big.NewInt(time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli())
+	year := 1
+	if r.event {
+		year = 1970
+	}
+	first := big.NewInt(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
+	last := big.NewInt(time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli())
 	if !ok || t.Cmp(first) < 0 || t.Cmp(last) > 0 {
 		return 0, bad
 	}
 	return t.Int64(), good
 }
 
-// unit returns the milliseconds that a number counts, by its magnitude.
-func unit(n *big.Rat) *big.Rat {
+// counts returns the milliseconds that a number counts: those of the unit, or by its
+// magnitude.
+func (r castRule) counts(n *big.Rat) *big.Rat {
+	switch r.unit {
+	case "s":
+		return big.NewRat(1000, 1)
+	case "ms":
+		return big.NewRat(1, 1)
+	case "us":
+		return big.NewRat(1, 1000)
+	case "ns":
+		return big.NewRat(1, 1000_000)
+	}
 	abs := new(big.Rat).Abs(n)
 	below := func(exp int64) bool {
 		return abs.Cmp(new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(exp), nil))) < 0

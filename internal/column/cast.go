@@ -17,53 +17,6 @@ type Fail struct {
 	Kept bool
 }
 
-// Cast appends the values of src to dst as values of t and reports those that
-// did not survive. A cast depends on the text of a value only, whatever form
-// src has it in: it is done once per dictionary entry where entries repeat, and
-// natively where that gives the same.
-//
-// dst becomes a column of type t; rows that it has already must be of that
-// type. Nulls stay null. Blanks around the values of typed columns are
-// ignored, empty text there is null and no failure. dst shares no memory with
-// src.
-func Cast(src *Column, t Type, dst *Column) []Fail {
-	dst.Type = t
-	switch t.Kind() {
-	case KindInt64:
-		out := fixed[int64]{vals: dst.Ints, null: dst.Null}
-		fails := castFixed(src, &out, intRules(src.Type, t))
-		dst.Ints, dst.Null = out.vals, out.null
-		return fails
-	case KindDouble:
-		out := fixed[float64]{vals: dst.Floats, null: dst.Null}
-		fails := castFixed(src, &out, doubleRules(src.Type))
-		dst.Floats, dst.Null = out.vals, out.null
-		return fails
-	}
-	if dst.Dict == nil {
-		dst.Dict = NewDict()
-	}
-	return castBytes(src, t, dst)
-}
-
-// CastID is Cast for a column of ids: int64, and a double is never one.
-func CastID(src, dst *Column) []Fail {
-	t := Type{ID: Int64}
-	if src.Type.ID != Double {
-		return Cast(src, t, dst)
-	}
-	dst.Type = t
-	none := func(float64) (int64, outcome) { return 0, castFail }
-	out := fixed[int64]{vals: dst.Ints, null: dst.Null}
-	fails := castFixed(src, &out, rules[int64]{float: none})
-	dst.Ints, dst.Null = out.vals, out.null
-	return fails
-}
-
-// CastTimestamp is Cast to Timestamp: what stands for no time is null without
-// a failure.
-func CastTimestamp(src, dst *Column) []Fail { return Cast(src, Type{ID: Timestamp}, dst) }
-
 // rules are the ways to one type. int and float are set only where they give
 // what text gives for the text of the value.
 type rules[T any] struct {
@@ -72,8 +25,10 @@ type rules[T any] struct {
 	float func(float64) (T, outcome)
 }
 
-func intRules(from, to Type) rules[int64] {
+// ints returns the ways to a type that is held as int64.
+func (rule Rule) ints(from Type) rules[int64] {
 	var r rules[int64]
+	to := rule.Type
 	switch to.ID {
 	case Int64:
 		r = rules[int64]{text: textToInt,
@@ -82,17 +37,17 @@ func intRules(from, to Type) rules[int64] {
 		r = rules[int64]{text: textToBool,
 			int: func(v int64) (int64, outcome) { return v, orFail(v == 0 || v == 1) }}
 	case Timestamp:
-		r = rules[int64]{text: textToTime, int: func(v int64) (int64, outcome) {
-			ms, st := TimestampFromInt(v)
+		r = rules[int64]{text: rule.textToTime, int: func(v int64) (int64, outcome) {
+			ms, st := rule.TimestampFromInt(v)
 			return ms, st.outcome()
 		}}
 	case Date:
-		r = rules[int64]{text: textToDate, int: func(v int64) (int64, outcome) {
-			ms, st := TimestampFromInt(v)
-			return ms / msPerDay, st.outcome()
+		r = rules[int64]{text: rule.textToDate, int: func(v int64) (int64, outcome) {
+			ms, st := rule.TimestampFromInt(v)
+			return floorDiv(ms, msPerDay), st.outcome()
 		}}
 	case Decimal:
-		r.text = func(b []byte) (int64, outcome) { return smallDecimal(b, to) }
+		r.text = func(b []byte) (int64, outcome) { return rule.smallDecimal(b) }
 		r.int = func(v int64) (int64, outcome) { return scaleInt(v, to) }
 	}
 	switch {
@@ -100,7 +55,7 @@ func intRules(from, to Type) rules[int64] {
 		r.float = throughInt(r)
 	case from.ID == Timestamp && to.ID == Timestamp:
 		r.int = func(v int64) (int64, outcome) {
-			ms, st := inYears(v)
+			ms, st := rule.inYears(v)
 			return ms, st.outcome()
 		}
 	case from.ID != Int64:
@@ -139,13 +94,16 @@ func doubleRules(from Type) rules[float64] {
 
 // fixed is the end of a column that is not bytes.
 type fixed[T any] struct {
-	vals []T
-	null []bool
+	vals    []T
+	null    []bool
+	rounded int64
 }
 
-// put adds one row and passes on its outcome. What is not castOK is null.
+// put adds one row and passes on its outcome. What gave no value is null.
 func (f *fixed[T]) put(v T, o outcome) outcome {
-	if o != castOK {
+	if o == castRounded {
+		f.rounded++
+	} else if o != castOK {
 		if f.null == nil {
 			f.null = make([]bool, len(f.vals), cap(f.vals))
 		}

@@ -106,29 +106,6 @@ func TestCastTexts(t *testing.T) {
 	}
 }
 
-func TestCastIDAndTimestamp(t *testing.T) {
-	for _, c := range []struct {
-		src  *Column
-		want []string
-	}{
-		{texts(" 12 ", "<null>", "12.0", "", "x", "12"), []string{"12", "<null>", "<null>!12.0", "<null>", "<null>!x", "12"}},
-		{&Column{Type: Type{ID: Int64}, Ints: []int64{5, 0, -7}, Null: []bool{false, true, false}}, []string{"5", "<null>", "-7"}},
-		{&Column{Type: Type{ID: Double}, Floats: []float64{5, 0, math.NaN()}, Null: []bool{false, true, false}}, []string{"<null>!5", "<null>", "<null>!NaN"}},
-		{&Column{Type: Type{ID: Boolean}, Ints: []int64{1}}, []string{"<null>!true"}},
-	} {
-		var dst Column
-		if got := shown(&dst, CastID(c.src, &dst)); !slices.Equal(got, c.want) || dst.Type.ID != Int64 {
-			t.Errorf("CastID of %s: %q, want %q", c.src.Type, got, c.want)
-		}
-	}
-	src := &Column{Type: Type{ID: Timestamp}, Ints: []int64{0, 5, -1, maxMillis + 1}, Null: []bool{false, false, false, false}}
-	var dst Column
-	want := []string{"1970-01-01T00:00:00Z", "1970-01-01T00:00:00.005Z", "<null>!1969-12-31T23:59:59.999Z", "<null>!+010000-01-01T00:00:00Z"}
-	if got := shown(&dst, CastTimestamp(src, &dst)); !slices.Equal(got, want) {
-		t.Errorf("CastTimestamp: %q, want %q", got, want)
-	}
-}
-
 var allTypes = []string{"string", "int64", "double", "boolean", "timestamp", "date", "decimal(12,2)", "decimal(18,0)", "decimal(3,3)",
 	"decimal(38,10)", "json"}
 
@@ -258,7 +235,7 @@ func slowCast(s string, t Type) (text string, null, ok bool) {
 		v, ok := map[string]bool{"true": true, "t": true, "1": true, "false": false, "f": false, "0": false}[asciiLower(trimmed)]
 		return strconv.FormatBool(v), false, ok
 	case Timestamp, Date:
-		ms, st := slowTimestamp(s)
+		ms, st := slowTimestamp(Rule{Type: t}, s)
 		layout := "2006-01-02T15:04:05Z"
 		if t.ID == Date {
 			layout = "2006-01-02"
@@ -302,6 +279,9 @@ func checkCast(t *testing.T, s, name string) {
 		return
 	}
 	typ := mustType(t, name)
+	if typ.ID == Decimal {
+		checkRounding(t, s, typ)
+	}
 	want, null, ok := slowCast(s, typ)
 	var dst, again Column
 	fails := Cast(texts(s), typ, &dst)

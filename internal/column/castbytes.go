@@ -6,28 +6,27 @@ import "slices"
 type byteCast func(buf, text []byte) ([]byte, outcome)
 
 // castBytes is Cast to a type that is held as bytes.
-func castBytes(src *Column, t Type, dst *Column) []Fail {
+func (r Rule) castBytes(src, dst *Column) CastResult {
 	cast := byteCast(textToString)
-	switch t.ID {
+	switch r.Type.ID {
 	case JSON:
 		cast = textToJSON
 	case Decimal:
-		cast = func(buf, text []byte) ([]byte, outcome) { return appendBigDecimal(buf, text, t) }
+		cast = r.appendBigDecimal
 	}
 	dst.Codes = slices.Grow(dst.Codes, src.Len())
 	if !isText(src.Type) {
 		return castRows(src, dst, cast)
 	}
-	if t.ID == String && len(src.Dict.Invalid()) == 0 {
+	if r.Type.ID == String && len(src.Dict.Invalid()) == 0 {
 		copyTexts(src, dst)
-		return nil
+		return CastResult{}
 	}
 	return castCodes(src, dst, cast)
 }
 
 // castRows casts row by row through the text of values that are not text.
-func castRows(src, dst *Column, cast byteCast) []Fail {
-	var fails []Fail
+func castRows(src, dst *Column, cast byteCast) (res CastResult) {
 	var text, room []byte
 	for i := range src.Len() {
 		if src.IsNull(i) {
@@ -37,25 +36,36 @@ func castRows(src, dst *Column, cast byteCast) []Fail {
 		text = AppendText(text[:0], src, i)
 		v, o := cast(room[:0], text)
 		dst.Codes = append(dst.Codes, addCast(dst.Dict, v, o))
-		if o >= castFail {
-			fails = append(fails, Fail{Row: i, Text: slices.Clone(text), Kept: o == castKept})
-		}
+		res.note(o, i, text, true)
 	}
-	return fails
+	return res
+}
+
+// note counts what became of a value, and keeps its text where that is lost; a
+// scratch one is copied.
+func (r *CastResult) note(o outcome, row int, text []byte, scratch bool) {
+	switch {
+	case o == castRounded:
+		r.Rounded++
+	case o >= castFail:
+		if scratch {
+			text = slices.Clone(text)
+		}
+		r.Fails = append(r.Fails, Fail{Row: row, Text: text, Kept: o == castKept})
+	}
 }
 
 // addCast returns the code of a cast value, 0 when it became null.
 func addCast(d *Dict, v []byte, o outcome) uint32 {
-	if o == castOK || o == castKept {
+	if o == castOK || o == castRounded || o == castKept {
 		return d.Add(v)
 	}
 	return 0
 }
 
 // castCodes casts each value once where that is worth it.
-func castCodes(src, dst *Column, cast byteCast) []Fail {
+func castCodes(src, dst *Column, cast byteCast) (res CastResult) {
 	m := newCodeMemo(src)
-	var fails []Fail
 	var room [16]byte
 	for i, code := range src.Codes {
 		if code == 0 {
@@ -75,11 +85,9 @@ func castCodes(src, dst *Column, cast byteCast) []Fail {
 			}
 		}
 		dst.Codes = append(dst.Codes, to)
-		if o >= castFail {
-			fails = append(fails, Fail{Row: i, Text: src.Dict.Value(code), Kept: o == castKept})
-		}
+		res.note(o, i, src.Dict.Value(code), false)
 	}
-	return fails
+	return res
 }
 
 // newCodeMemo returns a memo from the codes of src to new ones, empty when the

@@ -7,53 +7,65 @@ import (
 	"strconv"
 )
 
-// scanDecimal returns the unscaled value of a decimal, exactly. Digits beyond
-// the type's precision, or behind its scale and not zero, are not ok.
-func scanDecimal(b []byte, t Type) (abs uint128, neg, ok bool) {
+// scanDecimal returns the unscaled value of a decimal: exactly, or rounded if the
+// rule says so. Digits beyond the type's precision fail, and so do those behind its
+// scale that are not zero and not to be rounded.
+func (r Rule) scanDecimal(b []byte) (abs uint128, neg bool, o outcome) {
 	n, ok := scanNumber(trim(b))
 	if !ok {
-		return uint128{}, false, false
+		return uint128{}, false, orEmpty(b)
 	}
 	first, ints := n.leading()
 	if first == n.len() {
-		return uint128{}, false, true
+		return uint128{}, false, castOK
 	}
-	count := ints + t.Scale
-	if count < 1 || count > t.Precision {
-		return uint128{}, false, false
+	count := ints + r.Type.Scale // of the digits that stay
+	if count > r.Type.Precision {
+		return uint128{}, false, castFail
 	}
-	for i := first + count; i < n.len(); i++ {
-		if n.digit(i) != 0 {
-			return uint128{}, false, false
+	abs = n.take(first, max(count, 0))
+	switch up, exact := n.roundsUp(first+count, count < 0, abs.lo&1 == 1); {
+	case exact:
+		return abs, n.neg, castOK
+	case !r.HalfEven:
+		return uint128{}, false, castFail
+	case up:
+		if abs = abs.increment(); abs == pow10wide(r.Type.Precision) {
+			return uint128{}, false, castFail
 		}
 	}
-	return n.take(first, count), n.neg, true
+	return abs, n.neg, castRounded
+}
+
+// roundsUp says what becomes of the digits from index at on, below half whatever
+// they are if small says so: whether they are rounded up, halves so that the last
+// digit kept is even, or all zero.
+func (n *number) roundsUp(at int, small, odd bool) (up, exact bool) {
+	if small {
+		return false, false
+	}
+	head, rest := n.digit(at), n.more(at+1)
+	return head > 5 || head == 5 && (rest || odd), head == 0 && !rest
 }
 
 // smallDecimal returns the unscaled value of a decimal of at most 18 digits.
-func smallDecimal(b []byte, t Type) (int64, outcome) {
-	u, neg, ok := scanDecimal(b, t)
-	if !ok {
-		return 0, orEmpty(b)
-	}
+func (r Rule) smallDecimal(b []byte) (int64, outcome) {
+	u, neg, o := r.scanDecimal(b)
 	if neg {
-		return -int64(u.lo), castOK
+		return -int64(u.lo), o
 	}
-	return int64(u.lo), castOK
+	return int64(u.lo), o
 }
 
 // appendBigDecimal appends the unscaled value of a decimal as 16 bytes,
 // big-endian two's complement.
-func appendBigDecimal(dst, b []byte, t Type) ([]byte, outcome) {
-	u, neg, ok := scanDecimal(b, t)
-	if !ok {
-		return dst, orEmpty(b)
-	}
+func (r Rule) appendBigDecimal(dst, b []byte) ([]byte, outcome) {
+	u, neg, o := r.scanDecimal(b)
 	if neg {
 		u = u.negate()
 	}
 	dst = binary.BigEndian.AppendUint64(dst, u.hi)
-	return binary.BigEndian.AppendUint64(dst, u.lo), castOK
+	return binary.BigEndian.AppendUint64(dst, u.lo), o
 }
 
 // scaleInt returns v as the unscaled value of a decimal of at most 18 digits.
@@ -70,6 +82,15 @@ func pow10(n int) int64 {
 	p := int64(1)
 	for range n {
 		p *= 10
+	}
+	return p
+}
+
+// pow10wide is pow10 up to 1e38.
+func pow10wide(n int) uint128 {
+	p := uint128{lo: 1}
+	for range n {
+		p = p.shift(0)
 	}
 	return p
 }

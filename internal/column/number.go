@@ -125,6 +125,16 @@ func (n *number) digit(i int) byte {
 	return 0
 }
 
+// more reports whether there is a digit that is not zero from index at on.
+func (n *number) more(at int) bool {
+	for i := at; i < n.len(); i++ {
+		if n.digit(i) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // leading returns the index of the first digit that is not zero (n.len() when
 // there is none) and the count of digits from there to the point: 0 or less
 // when the number is below 1.
@@ -153,6 +163,12 @@ func (u uint128) shift(d byte) uint128 {
 	hi, lo := bits.Mul64(u.lo, 10)
 	lo, carry := bits.Add64(lo, uint64(d), 0)
 	return uint128{u.hi*10 + hi + carry, lo}
+}
+
+// increment returns u + 1.
+func (u uint128) increment() uint128 {
+	lo, carry := bits.Add64(u.lo, 1, 0)
+	return uint128{u.hi + carry, lo}
 }
 
 // negate returns the two's complement of u.

@@ -14,7 +14,8 @@ type outcome uint8
 const (
 	castUnknown outcome = iota // not cast yet
 	castOK
-	castNull // stands for no value, not a failure
+	castRounded // a value, rounded
+	castNull    // stands for no value, not a failure
 	castFail
 	castKept // a value, though not as it was
 )
@@ -52,14 +53,14 @@ func textToInt(b []byte) (int64, outcome) {
 	return v, castOK
 }
 
-func textToTime(b []byte) (int64, outcome) {
-	ms, st := ParseTimestamp(b)
+func (r Rule) textToTime(b []byte) (int64, outcome) {
+	ms, st := r.ParseTimestamp(b)
 	return ms, st.outcome()
 }
 
-func textToDate(b []byte) (int64, outcome) {
-	ms, st := ParseTimestamp(b)
-	return ms / msPerDay, st.outcome()
+func (r Rule) textToDate(b []byte) (int64, outcome) {
+	ms, st := r.ParseTimestamp(b)
+	return floorDiv(ms, msPerDay), st.outcome()
 }
 
 func textToBool(b []byte) (int64, outcome) {

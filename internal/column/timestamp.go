@@ -9,7 +9,7 @@ import (
 type TimeStatus uint8
 
 const (
-	// TimeOK is a point in time of the years 1970 to 9999.
+	// TimeOK is a point in time of the years that count.
 	TimeOK TimeStatus = iota
 	// TimeNull is a value that stands for no time: empty text, a numeric zero
 	// in any spelling, "Invalid date".
@@ -20,37 +20,39 @@ const (
 
 const (
 	msPerDay  = 86_400_000
+	minMillis = -62_135_596_800_000 // the first of the year 1
 	maxMillis = 253_402_300_799_999 // the last of the year 9999
 )
 
 // ParseTimestamp reads a point in time as milliseconds since the epoch. White
 // space around it is ignored, finer fractions are floored.
 //
-// Numbers are taken exactly, exponents included; by absolute value, below 1e11
-// they are seconds, below 1e14 milliseconds, below 1e17 microseconds, else
-// nanoseconds. Other text is ISO 8601: a date, extended or basic, alone or
+// Numbers are taken exactly, exponents included, in the unit of the rule. Without
+// one their absolute value tells it: below 1e11 they are seconds, below 1e14
+// milliseconds, below 1e17 microseconds, else nanoseconds; a negative one is then
+// bad. Other text is ISO 8601: a date, extended or basic, alone or
 // followed by T, t or a blank, a time down to the hour at least, with a
 // fraction of the second after a point or a comma, and an offset: Z, " UTC",
 // +HH, +HHMM, +HH:MM or none, which is UTC. 24:00 is the end of the day; leap
 // seconds are bad.
-func ParseTimestamp(b []byte) (ms int64, st TimeStatus) {
+func (r Rule) ParseTimestamp(b []byte) (ms int64, st TimeStatus) {
 	b = trim(b)
 	if len(b) == 0 {
 		return 0, TimeNull
 	}
 	if len(b) <= 18 {
 		if v, ok := ParseInt(b); ok {
-			return TimestampFromInt(v)
+			return r.TimestampFromInt(v)
 		}
 	}
 	// No number has a minus sign right behind a digit.
 	if extended := len(b) > 4 && b[4] == '-' && b[3]-'0' <= 9; !extended {
 		if n, ok := scanNumber(b); ok {
-			return numberMillis(&n)
+			return r.numberMillis(&n)
 		}
 	}
 	if ms, ok := isoMillis(b); ok {
-		return inYears(ms)
+		return r.inYears(ms)
 	}
 	if bytes.EqualFold(b, []byte("invalid date")) {
 		return 0, TimeNull
@@ -59,37 +61,36 @@ func ParseTimestamp(b []byte) (ms int64, st TimeStatus) {
 }
 
 // TimestampFromInt is ParseTimestamp of the decimal text of v.
-func TimestampFromInt(v int64) (ms int64, st TimeStatus) {
-	switch {
-	case v == 0:
+func (r Rule) TimestampFromInt(v int64) (ms int64, st TimeStatus) {
+	if v == 0 {
 		return 0, TimeNull
-	case v < 0:
-		return 0, TimeBad
-	case v < 1e11:
-		return v * 1000, TimeOK
-	case v < 1e14:
-		return v, TimeOK
-	case v < 1e17:
-		return v / 1000, TimeOK
 	}
-	return v / 1_000_000, TimeOK
-}
-
-// TimestampFromDouble is ParseTimestamp of the text of f, as AppendDouble
-// writes it: what counts is the shortest decimal, not the binary fraction.
-func TimestampFromDouble(f float64) (ms int64, st TimeStatus) {
-	if v, ok := exactInt(f); ok {
-		return TimestampFromInt(v)
+	unit := r.Unit
+	if unit == UnitAuto {
+		switch {
+		case v < 0:
+			return 0, TimeBad
+		case v < 1e11:
+			return v * 1000, TimeOK
+		case v < 1e14:
+			return v, TimeOK
+		case v < 1e17:
+			return v / 1000, TimeOK
+		}
+		return v / 1_000_000, TimeOK
 	}
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return 0, TimeBad
+	switch unit {
+	case UnitSeconds:
+		if v > maxMillis || v < minMillis { // far beyond the years, far from overflow
+			return 0, TimeBad
+		}
+		v *= 1000
+	case UnitMicros:
+		v = floorDiv(v, 1000)
+	case UnitNanos:
+		v = floorDiv(v, 1_000_000)
 	}
-	var buf [32]byte
-	n, ok := scanNumber(AppendDouble(buf[:0], f))
-	if !ok {
-		return 0, TimeBad
-	}
-	return numberMillis(&n)
+	return r.inYears(v)
 }
 
 // exactInt returns f as an integer if its text is that integer's.
@@ -100,41 +101,53 @@ func exactInt(f float64) (int64, bool) {
 	return int64(f), true
 }
 
-// numberMillis applies the magnitude rule. Units differ by powers of ten, so
+// numberMillis is TimestampFromInt of any number. Units differ by powers of ten, so
 // that a unit is a count of digits to take and nothing is rounded.
-func numberMillis(n *number) (int64, TimeStatus) {
-	if n.exp == 0 && !n.neg && len(n.whole) <= 18 {
+func (r Rule) numberMillis(n *number) (int64, TimeStatus) {
+	if r.Unit == UnitAuto && n.exp == 0 && !n.neg && len(n.whole) <= 18 {
 		// Of all units but seconds, the fraction is floored away.
 		if v, _ := ParseInt(n.whole); v >= 1e11 {
-			return TimestampFromInt(v)
+			return r.TimestampFromInt(v)
 		}
 	}
 	first, ints := n.leading()
 	if first == n.len() {
 		return 0, TimeNull
 	}
-	// Whatever is below zero is floored to before 1970.
-	if n.neg {
+	if n.neg && r.Unit == UnitAuto {
 		return 0, TimeBad
 	}
-	count := ints - 6
-	switch {
-	case ints <= 11:
-		count = ints + 3
-	case ints <= 14:
-		count = ints
-	case ints <= 17:
-		count = ints - 3
-	}
+	count := ints + r.Unit.shift(ints)
 	if count > 15 {
 		return 0, TimeBad
 	}
-	return inYears(int64(n.take(first, count).lo))
+	ms := int64(n.take(first, max(count, 0)).lo)
+	if n.neg {
+		ms = -ms
+		if n.more(first + max(count, 0)) {
+			ms-- // floored
+		}
+	}
+	return r.inYears(ms)
 }
 
-// inYears passes the years 1970 to 9999.
-func inYears(ms int64) (int64, TimeStatus) {
-	if ms < 0 || ms > maxMillis {
+// shift returns how many digits more than before its point a number has as
+// milliseconds; ints is what it has there.
+func (u TimeUnit) shift(ints int) int {
+	switch {
+	case u == UnitSeconds || u == UnitAuto && ints <= 11:
+		return 3
+	case u == UnitMillis || u == UnitAuto && ints <= 14:
+		return 0
+	case u == UnitMicros || u == UnitAuto && ints <= 17:
+		return -3
+	}
+	return -6
+}
+
+// inYears passes the years that count.
+func (r Rule) inYears(ms int64) (int64, TimeStatus) {
+	if ms > maxMillis || ms < minMillis || ms < 0 && r.Event {
 		return 0, TimeBad
 	}
 	return ms, TimeOK

@@ -17,7 +17,8 @@ import (
 // of the schema and as many rows as the row group. A column of the schema that
 // src lacks comes out all null; a column of src that the schema lacks is left
 // out. Row groups of other programs or of another compression are encoded
-// anew. After an error the file is of no use.
+// anew, and so are columns as a plain file must not have them. After an error the
+// file is of no use.
 func (f *Writer) CopyRowGroup(src *File, group int, replace map[string]*column.Column) error {
 	if err := f.begin(); err != nil {
 		return err
@@ -70,8 +71,11 @@ func (f *Writer) checkCopy(src *File, rows int, replace map[string]*column.Colum
 func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGroup, c *column.Column) error {
 	k := src.find(f.schema[i].Name)
 	var old *format.ColumnMetaData // of a chunk that could be copied
-	if k >= 0 && src.ours && src.meta.RowGroups[group].Columns[k].MetaData.Codec == f.codec {
-		old = &src.meta.RowGroups[group].Columns[k].MetaData
+	if k >= 0 && src.ours {
+		m := &src.meta.RowGroups[group].Columns[k].MetaData
+		if m.Codec == f.codec && !(f.o.Plain && encodingOf(m) == format.DeltaBinaryPacked) {
+			old = m
+		}
 	}
 	switch {
 	case c != nil:

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -13,11 +14,18 @@ import (
 	"reconcile/internal/column"
 )
 
+// Pool keeps the encoders of closed writers for new ones: an encoder is half a
+// megabyte and more that many small files need not allocate anew. The zero value is
+// ready; any number of goroutines may use it. It serves writers of the same
+// Compression and Level; of others, the encoders are made anew.
+type Pool struct{ encoders sync.Pool }
+
 // encoder turns one column of a batch into the pages of a column chunk. It
 // keeps its memory from one chunk to the next; one goroutine may use it at a
 // time.
 type encoder struct {
 	pageRows int
+	plain    bool // as Options has it
 	comp     *compressor
 	texts    texts
 	numbers  numbers
@@ -66,7 +74,7 @@ func newEncoder(o *Options, codec format.CompressionCodec) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{pageRows: o.PageRows, comp: comp}
+	e := &encoder{pageRows: o.PageRows, plain: o.Plain, comp: comp}
 	e.thrift = newThriftEncoder(&e.headBuf)
 	return e, nil
 }
@@ -179,7 +187,7 @@ func (e *encoder) encodeNumbers() error {
 	if err := e.checkNarrow(); err != nil {
 		return err
 	}
-	if e.enc = encodingOf(e.like); !x.can(e.enc) {
+	if e.enc = encodingOf(e.like); !x.can(e.enc, e.plain) {
 		e.enc = x.choose(e)
 	}
 	if e.enc == format.RLEDictionary {

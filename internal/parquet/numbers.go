@@ -64,8 +64,9 @@ const (
 // take time to compress and decompress.
 const rawCost = 32
 
-// choose returns the encoding that makes the column smallest, as far as a
-// sample in its middle tells, and takes few bytes before compression.
+// choose returns the encoding that makes the column smallest of those that the file
+// may have, as far as a sample in its middle tells, and takes few bytes before
+// compression.
 func (x *numbers) choose(e *encoder) format.Encoding {
 	if x.typ == format.Boolean || len(x.vals) < 8 {
 		return format.Plain
@@ -79,7 +80,7 @@ func (x *numbers) choose(e *encoder) format.Encoding {
 		return len(e.trial) + len(raw)/rawCost
 	}
 	best, enc := size(x.appendPlain(e.raw[:0], x.vals[from:from+s]))*n/s, format.Plain
-	if x.typ != format.Double {
+	if x.typ != format.Double && !e.plain {
 		if got := size(appendDelta(e.raw[:0], x.vals[from:from+s], x.typ == format.Int32)) * n / s; got < best {
 			best, enc = got, format.DeltaBinaryPacked
 		}
@@ -98,14 +99,14 @@ func (x *numbers) choose(e *encoder) format.Encoding {
 	return enc
 }
 
-// can reports whether the column can have an encoding that one like it has. A
-// dictionary must still pay, and is collected then.
-func (x *numbers) can(enc format.Encoding) bool {
+// can reports whether the column can have an encoding that one like it has, in a
+// plain file or not. A dictionary must still pay, and is collected then.
+func (x *numbers) can(enc format.Encoding, plain bool) bool {
 	switch enc {
 	case format.Plain:
 		return true
 	case format.DeltaBinaryPacked:
-		return x.typ == format.Int64 || x.typ == format.Int32
+		return !plain && (x.typ == format.Int64 || x.typ == format.Int32)
 	case format.RLEDictionary:
 		return x.typ != format.Boolean && len(x.vals) > 0 && x.distinct()
 	}

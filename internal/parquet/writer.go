@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Compression string            // "zstd" (also ""), "snappy" or "none"
 	Level       int               // of zstd, as the zstd tool counts; 0 is the measured default
+	Plain       bool              // only PLAIN, RLE and dictionaries, which every reader knows
 	PageRows    int               // rows of a data page at most; 0 is 20000
 	Parallel    int               // columns encoded at a time; 0 is 1
 	Metadata    map[string]string // entries of the footer; see Reserved
@@ -33,12 +34,6 @@ type Footer struct {
 	Bytes     int64 // size of the file
 	RowGroups int
 }
-
-// Pool keeps the encoders of closed writers for new ones: an encoder is half a
-// megabyte and more that many small files need not allocate anew. The zero value is
-// ready; any number of goroutines may use it. It serves writers of the same
-// Compression and Level; of others, the encoders are made anew.
-type Pool struct{ encoders sync.Pool }
 
 // Writer writes one file. One goroutine may use it at a time.
 type Writer struct {
@@ -109,7 +104,7 @@ func (f *Writer) encoder(i int) (*encoder, error) {
 	}
 	if f.o.Pool != nil {
 		if e, _ := f.o.Pool.encoders.Get().(*encoder); e != nil && e.comp.is(f.codec, f.o.Level) {
-			e.pageRows = f.o.PageRows
+			e.pageRows, e.plain = f.o.PageRows, f.o.Plain
 			f.enc = append(f.enc, e)
 			return e, nil
 		}
