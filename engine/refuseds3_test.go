@@ -28,13 +28,16 @@ var says = map[s3test.Fault]string{
 // else, each apply tries it again, and it heals by itself.
 func TestRefusedFileOnS3(t *testing.T) {
 	for _, f := range s3test.Refusals() {
-		for _, listed := range []bool{true, false} {
+		for _, kind := range []string{"columns", "no columns", "outside"} {
 			a, gate := gatedBed(t, lakeTables)
 			part := func(id int) *model.File { return avroPart("event_id user_id", row(id, 10)) }
 			a.run(dumpOf(1, full("e", part(1)), full("f", part(1))))
 			second := dumpOf(2, more("e", part(2)), more("f", part(2)))
 			third := dumpOf(3, more("e", part(3)), more("f", part(3)))
-			if listed {
+			if kind == "outside" { // of the folder of the dump, so that no listing shows it
+				second.Entries[0].Files[0].Key = "elsewhere/e-00002.avro"
+			}
+			if kind != "no columns" {
 				for _, d := range []*model.Dump{second, third} {
 					for i := range d.Entries {
 						d.Entries[i].Columns = []string{"event_id", "user_id"}
@@ -52,7 +55,7 @@ func TestRefusedFileOnS3(t *testing.T) {
 			gate.Refuse(refused, f) // which forgets what was struck
 			a.held(a.run(), want)
 			if gate.Struck() == 0 {
-				t.Errorf("%s, columns %v: an apply did not try it again", f, listed)
+				t.Errorf("%s, %s: an apply did not try it again", f, kind)
 			}
 			gate.Rule(nil)
 			a.held(a.run())

@@ -59,7 +59,9 @@ func (s *Store) can(ctx context.Context, which int) (bool, error) {
 	}
 	s.probing.Lock()
 	defer s.probing.Unlock()
-	yes, err := s.probe(ctx, which)
+	p := probe{s: s, ctx: ctx}
+	defer p.clean()
+	yes, err := []func() (bool, error){p.put, p.complete, p.copy, p.delete}[which]()
 	if err != nil {
 		return false, fmt.Errorf("try out which conditions the server keeps: %w", err)
 	}
@@ -67,32 +69,12 @@ func (s *Store) can(ctx context.Context, which int) (bool, error) {
 	return yes, nil
 }
 
-// probe tries out one capability. An answer that took several attempts can be
-// about the first of them, and proves nothing.
-func (s *Store) probe(ctx context.Context, which int) (yes bool, err error) {
-	for range probeTries {
-		p := probe{s: s}
-		p.ctx, p.tries = watchAttempts(ctx)
-		yes, err = []func() (bool, error){p.put, p.complete, p.copy, p.delete}[which]()
-		p.clean()
-		if err != nil || !p.tries.repeated.Load() {
-			return yes, err
-		}
-	}
-	return false, &Error{Doing: "write to", Place: s.place(s.o.ProbeFolder), again: true,
-		Reason: "each answer took several attempts, so that none of them proves anything; run again"}
-}
-
-// probeTries is how often a capability is tried out until an answer counts.
-const probeTries = 5
-
 // probe tries requests that a server must refuse. Each is sent to an object
 // that exists, with a condition that does not hold for it.
 type probe struct {
-	s     *Store
-	ctx   context.Context
-	tries *attempts
-	made  []string
+	s    *Store
+	ctx  context.Context
+	made []string
 }
 
 // noPin is the ETag of no object.
@@ -102,7 +84,8 @@ const noPin = "00000000000000000000000000000000"
 func (p *probe) object() (string, error) {
 	key := blob.Join(p.s.o.ProbeFolder, blob.TempName())
 	p.made = append(p.made, key)
-	w := &writer{ctx: p.ctx, tries: p.tries, s: p.s, key: key}
+	w := &writer{s: p.s, key: key}
+	w.ctx, w.tries = watchAttempts(p.ctx)
 	_, err := w.put()
 	return key, err
 }
@@ -138,10 +121,27 @@ func refused(err error) (bool, error) {
 	return false, err
 }
 
+// probeTries is how often a request is tried until an answer counts.
+const probeTries = 10
+
+// judge reports whether the server refuses a request. An answer that took several
+// attempts can be about the first of them, and proves nothing.
+func (p *probe) judge(try func(ctx context.Context) error) (bool, error) {
+	for range probeTries {
+		ctx, tries := watchAttempts(p.ctx)
+		ok, err := refused(try(ctx))
+		if err != nil || !tries.repeated.Load() {
+			return ok, err
+		}
+	}
+	return false, &Error{Doing: "write to", Place: p.s.place(p.s.o.ProbeFolder), again: true,
+		Reason: "each answer took several attempts, so that none of them proves anything; run again"}
+}
+
 // both tries a request with both conditions.
-func (p *probe) both(try func(cond blob.Cond) error) (bool, error) {
+func (p *probe) both(try func(ctx context.Context, cond blob.Cond) error) (bool, error) {
 	for _, cond := range []blob.Cond{blob.Absent(), blob.Match(noPin)} {
-		if ok, err := refused(try(cond)); !ok || err != nil {
+		if ok, err := p.judge(func(ctx context.Context) error { return try(ctx, cond) }); !ok || err != nil {
 			return false, err
 		}
 	}
@@ -153,9 +153,9 @@ func (p *probe) put() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return p.both(func(cond blob.Cond) error {
-		w := &writer{ctx: p.ctx, s: p.s, key: key, cond: cond}
-		_, err := w.send(p.ctx)
+	return p.both(func(ctx context.Context, cond blob.Cond) error {
+		w := &writer{s: p.s, key: key, cond: cond}
+		_, err := w.send(ctx)
 		return err
 	})
 }
@@ -173,8 +173,8 @@ func (p *probe) copy() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return p.both(func(cond blob.Cond) error {
-		_, err := p.s.copyOnce(p.ctx, src, to, cond)
+	return p.both(func(ctx context.Context, cond blob.Cond) error {
+		_, err := p.s.copyOnce(ctx, src, to, cond)
 		return err
 	})
 }
@@ -184,7 +184,7 @@ func (p *probe) complete() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return p.both(func(cond blob.Cond) error {
+	return p.both(func(ctx context.Context, cond blob.Cond) error {
 		u, err := p.s.begin(p.ctx, key, "", checksums[p.s.o.Write.Checksum])
 		if err != nil {
 			return err
@@ -193,19 +193,21 @@ func (p *probe) complete() (bool, error) {
 		if err := u.part(p.ctx, 1, []byte("probe")); err != nil {
 			return err
 		}
-		_, err = u.complete(p.ctx, cond)
+		_, err = u.complete(ctx, cond)
 		return err
 	})
 }
 
 func (p *probe) delete() (bool, error) {
-	key, err := p.object()
-	if err != nil {
-		return false, err
-	}
-	in := &s3.DeleteObjectInput{Bucket: &p.s.o.Bucket, Key: aws.String(p.s.full(key)), IfMatch: quoted(noPin)}
-	_, err = p.s.api.DeleteObject(p.ctx, in)
-	return refused(explain(p.ctx, p.s.about("DeleteObject", "delete", key), err))
+	return p.judge(func(ctx context.Context) error {
+		key, err := p.object() // a new one each time, as it may be gone then
+		if err != nil {
+			return err
+		}
+		in := &s3.DeleteObjectInput{Bucket: &p.s.o.Bucket, Key: aws.String(p.s.full(key)), IfMatch: quoted(noPin)}
+		_, err = p.s.api.DeleteObject(ctx, in)
+		return explain(ctx, p.s.about("DeleteObject", "delete", key), err)
+	})
 }
 
 // unsafe is the refusal of a write whose condition the server would ignore.
