@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,10 +103,8 @@ func (t *TablePlan) stillListed(was state.ReadDump) *delivery {
 		return nil
 	}
 	d := &t.all[i]
-	same := slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool {
-		return a.Dump == was.Dump && !a.Lost && a.Digest == d.entry.Digest
-	})
-	if !same || d.entry.Problem != "" || len(d.entry.Files) != len(was.Files) {
+	k, ok := slices.BinarySearchFunc(t.old.Applied, was.Dump, func(a state.Applied, id int64) int { return cmp.Compare(a.Dump, id) })
+	if !ok || t.old.Applied[k].Lost || t.old.Applied[k].Digest != d.entry.Digest || d.entry.Problem != "" || len(d.entry.Files) != len(was.Files) {
 		return nil
 	}
 	return d
@@ -137,13 +136,9 @@ func (e *Engine) listRead(ctx context.Context, p *Plan) error {
 // lookAgain finds out which files of applied dumps are there, and as what. On S3
 // listRead has listed the folder of each dump: what is gone from it is not asked for.
 func (e *Engine) lookAgain(ctx context.Context, p *Plan, list []readDelivery) error {
-	var todo []delivery
-	for _, rd := range list {
-		d := *rd.delivery
-		if e.tagged() {
-			d = d.beside(fmt.Sprintf("sync_%d", d.dump))
-		}
-		todo = append(todo, d)
+	todo, err := e.notAsRead(ctx, list)
+	if err != nil {
+		return err
 	}
 	if err := e.statFiles(ctx, &p.seen, todo); err != nil {
 		return err
@@ -163,12 +158,44 @@ func (e *Engine) lookAgain(ctx context.Context, p *Plan, list []readDelivery) er
 	return nil
 }
 
-// beside is the delivery without the files that lie in a folder.
-func (d delivery) beside(folder string) delivery {
-	en := *d.entry
-	en.Files = slices.DeleteFunc(slices.Clone(en.Files), func(f dump.File) bool { return strings.HasPrefix(f.Key, folder+"/") })
-	d.entry = &en
-	return d
+// notAsRead returns the files that have to be asked for one by one: on S3 those that
+// no listing of their dump's folder would show, in folders those of another size.
+func (e *Engine) notAsRead(ctx context.Context, list []readDelivery) (todo []delivery, _ error) {
+	if e.tagged() {
+		for _, rd := range list {
+			folder := fmt.Sprintf("sync_%d/", rd.dump)
+			todo = append(todo, rd.only(func(i int) bool { return !strings.HasPrefix(rd.entry.Files[i].Key, folder) }))
+		}
+		return todo, nil
+	}
+	var keys []string
+	for _, rd := range list {
+		for _, f := range rd.entry.Files {
+			keys = append(keys, f.Key)
+		}
+	}
+	sizes, err := e.source.Sizes(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, rd := range list {
+		own := sizes[:len(rd.entry.Files)]
+		sizes = sizes[len(own):]
+		todo = append(todo, rd.only(func(i int) bool { return own[i] != rd.was.Files[i].Size }))
+	}
+	return todo, nil
+}
+
+// only is the delivery with those of its files alone of which want says so.
+func (rd readDelivery) only(want func(i int) bool) delivery {
+	en := *rd.entry
+	en.Files = nil
+	for i, f := range rd.entry.Files {
+		if want(i) {
+			en.Files = append(en.Files, f)
+		}
+	}
+	return delivery{dump: rd.dump, entry: &en}
 }
 
 // otherFile is a file that is not the one that was read.

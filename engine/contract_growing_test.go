@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,29 @@ func TestContractChangedAndUnreadable(t *testing.T) {
 	a.want("e", "event_id user_id v", "1 10 a", "2 10 b", "3 10 c", "4 10 d", "5 10 e")
 	a.check()
 	a.checkIdle()
+}
+
+// TestContractChangedWaysPast: a file that is never completed is removed, which leaves
+// its rows, or its dump is skipped, which takes them away.
+func TestContractChangedWaysPast(t *testing.T) {
+	for _, skip := range []bool{false, true} {
+		a := newBed(t, lakeTables)
+		f := parted(1, "event_id user_id", row(1, 10), row(2, 10))
+		a.run(dumpOf(1, more("e", f)))
+		f.Rest, f.Draft = 0, true
+		a.spoilt(f, model.Truncated)
+		a.held(a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 10))))), "e 1 skip_dump remove")
+		if skip {
+			a.prelude = strings.Replace(a.prelude, "path = \"../dumps\"", "\npath = \"../dumps\"\nskip_dump \"1\" {\n tables = [\"e\"]\n reason = \"never completed\"\n}\n", 1)
+			a.held(a.run())
+			a.want("e", "event_id", "3")
+		} else {
+			a.spoilt(f, model.Missing)
+			a.held(a.run())
+			a.want("e", "event_id", "1", "3")
+		}
+		a.checkIdle()
+	}
 }
 
 // TestContractChangedBelowResync: a later full resync makes a file void that is

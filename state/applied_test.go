@@ -77,7 +77,7 @@ func TestReadFullTable(t *testing.T) {
 			f.SetString("x")
 		case reflect.Bool:
 			f.SetBool(true)
-		case reflect.Int64:
+		case reflect.Int, reflect.Int64:
 			f.SetInt(1)
 		default:
 			f.SetUint(1)

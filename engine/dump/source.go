@@ -264,6 +264,12 @@ func (s *Source) Stat(ctx context.Context, key string) (blob.Object, error) {
 	return s.store.Stat(ctx, key)
 }
 
+// Sizes returns the sizes of files, -1 of those of which it does not know better than
+// Stat does.
+func (s *Source) Sizes(ctx context.Context, keys []string) ([]int64, error) {
+	return blob.Sizes(ctx, s.store, keys)
+}
+
 // ListFolder returns all files below a folder of the source.
 func (s *Source) ListFolder(ctx context.Context, folder string) ([]blob.Object, error) {
 	return s.store.List(ctx, folder)

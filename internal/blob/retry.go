@@ -127,6 +127,15 @@ func (s *retrying) CanMove(ctx context.Context, from string, to []string) error 
 	return s.r.Do(ctx, func() error { return CanMove(ctx, s.Store, from, to) })
 }
 
+// Sizes tells the sizes that a store can tell.
+func (s *retrying) Sizes(ctx context.Context, keys []string) (sizes []int64, err error) {
+	err = s.r.Do(ctx, func() error {
+		sizes, err = Sizes(ctx, s.Store, keys)
+		return err
+	})
+	return sizes, err
+}
+
 func (s *retrying) Stat(ctx context.Context, key string) (o Object, err error) {
 	err = s.r.Do(ctx, func() error {
 		o, err = s.Store.Stat(ctx, key)
