@@ -81,7 +81,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p)); err != nil {
+	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), rememberGuards(ctx, l, p)); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {

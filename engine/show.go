@@ -85,7 +85,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		if lost(snap.Tables[h.Table], h.Dump) {
 			continue
 		}
-		s.Holds = append(s.Holds, Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason})
+		s.Holds = append(s.Holds, shownHold(h))
 	}
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
