@@ -84,7 +84,10 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.restateSinks(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.tidy(ctx, l, now), e.forgetHolds(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p)); err != nil {
+	remembered := func() error {
+		return errors.Join(e.forgetHolds(ctx, l, p), rememberGuards(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p))
+	}
+	if err := errors.Join(e.tidy(ctx, l, now), remembered()); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {

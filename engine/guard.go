@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -97,6 +98,28 @@ func (p *Plan) acceptMappings(tx *state.Tx) error {
 	}
 	put(p.standing.Dump, p.standing.Digest)
 	return errors.Join(errs...)
+}
+
+// guardPin is, in the state, that of a hold by the guard of the mapping.
+const guardPin = "guard " + guardRemoved
+
+// rememberGuards keeps what guards hold, to be shown until a plan no longer says so.
+func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
+	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h Hold) bool {
+		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x state.Hold) bool {
+			return x.Pin == guardPin && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
+		})
+	})
+	if len(fresh) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, h := range fresh {
+			errs = append(errs, tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, Pin: guardPin, Reason: h.Reason}))
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // HeldByGuard reports whether a guard is among the reasons of holds.

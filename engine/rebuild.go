@@ -215,6 +215,9 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 // needsHold reports whether what is remembered of a file still matters: of a dump
 // that is applied only a rebuild asks.
 func (p *Plan) needsHold(h state.Hold) bool {
+	if h.Pin == guardPin {
+		return slices.ContainsFunc(p.Holds, func(x Hold) bool { return x.Guard != "" && x.Table == h.Table && x.Dump == h.Dump })
+	}
 	t := p.snap.Tables[h.Table]
 	if t == nil || !slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == h.Dump && !a.Lost }) {
 		return true

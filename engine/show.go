@@ -101,7 +101,11 @@ func shownHold(h state.Hold) Hold {
 	if h.Object != "" {
 		return Hold{Table: h.Table, Object: h.Object, Reason: fmt.Sprintf("object %s of the state cannot be read: %s", h.Object, h.Reason)}
 	}
-	return Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason}
+	out := Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason}
+	if h.Pin == guardPin {
+		out.Guard, out.Accept = guardRemoved, acceptName(h.Table, h.Dump)
+	}
+	return out
 }
 
 // lost reports whether a rebuild of the table went on without a dump.
