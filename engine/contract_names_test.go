@@ -259,8 +259,8 @@ func TestContractMalformedNewcomer(t *testing.T) {
 				t.Fatal(err)
 			}
 			manifest := `{"dump_id": 1, "tables": [
-				{"name": "e", "incremental": true, "files": ["`+d.Entries[0].Files[0].URL()+`"], "columns": `+columns+`},
-				{"name": "f", "incremental": true, "files": ["`+d.Entries[1].Files[0].URL()+`"]}]}`
+				{"name": "e", "incremental": true, "files": ["` + d.Entries[0].Files[0].URL() + `"], "columns": ` + columns + `},
+				{"name": "f", "incremental": true, "files": ["` + d.Entries[1].Files[0].URL() + `"]}]}`
 			if err := os.WriteFile(filepath.Join(a.dir, "dumps", d.ManifestKey()), []byte(manifest), 0o644); err != nil {
 				t.Fatal(err)
 			}
