@@ -475,10 +475,13 @@ func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*ch
 		if !errors.As(err, &late) {
 			return c, err
 		}
-		for _, name := range late.names {
-			r.brought = append(r.brought, delivered{name, late.dump, late.listed})
-		}
+		r.brought = append(r.brought, late.columns...)
 		r.settleSchema()
+		for _, c := range late.columns {
+			if _, ok := r.schema.target(c.name); !ok {
+				return nil, late // it would come again and again
+			}
+		}
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/internal/blob"
-	"reconcile/internal/feed"
 )
 
 // blocks hands out the blocks of part files in their order. Any number of goroutines
@@ -93,11 +92,11 @@ func (b *blocks) survey(f sourceFile) error {
 		s = surveyOf(b.g.shapes.at(b.shape), b.g.schema)
 		b.surveys[b.shape] = s
 	}
-	switch {
-	case s.refused != "" && b.g.frozen:
+	if s.refused != "" && b.g.frozen {
 		return &fileError{f, errors.New(frozenReason(s.refused))}
-	case len(s.late) > 0:
-		return &lateColumns{dump: f.dump, names: s.late, listed: f.hasColumns && !feed.IsExact(s.late[0])}
+	}
+	if err := s.lateIn(f); err != nil {
+		return err
 	}
 	b.g.noteSurvey(s, f.dump)
 	return nil

@@ -57,14 +57,22 @@ func (f *shape) lists(name string) bool { return f.listing(name) == name }
 func (s *schema) drops(name string) bool { return s.table.Column(name).Mask == config.MaskDrop }
 
 // lateColumns says that a file has columns of the table that nothing told of before.
-type lateColumns struct {
-	dump   int64
-	names  []string
-	listed bool
-}
+type lateColumns struct{ columns []delivered }
 
 func (e *lateColumns) Error() string {
-	return fmt.Sprintf("dump %d has columns that were not expected: %s", e.dump, strings.Join(e.names, ", "))
+	return fmt.Sprintf("dump %d has columns that were not expected, as %s", e.columns[0].dump, e.columns[0].name)
+}
+
+// lateIn returns the error that says so of a file, nil if it has none.
+func (s *survey) lateIn(f sourceFile) error {
+	if len(s.late) == 0 {
+		return nil
+	}
+	e := &lateColumns{}
+	for _, name := range s.late {
+		e.columns = append(e.columns, delivered{name, f.dump, f.hasColumns && !feed.IsExact(name)})
+	}
+	return e
 }
 
 // frozenReason says why a column holds a table that is frozen.

@@ -122,7 +122,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		return e.planLeaving(ctx, p, t)
 	}
 	if !t.classify(t.known) {
-		p.Holds = append(p.Holds, unidentified(t.Name))
+		p.Holds = append(p.Holds, unidentified(t.Name, t.known))
 		return nil, nil
 	}
 	if other := p.takenBy(t.cfg); other != "" {
@@ -186,14 +186,20 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 	case len(columns) == 0:
 		p.Notices = append(p.Notices, fmt.Sprintf("table %s has been delivered without columns and without rows so far; it is taken once something is known of it", t.Name))
 	default:
-		p.Holds = append(p.Holds, unidentified(t.Name))
+		p.Holds = append(p.Holds, unidentified(t.Name, columns))
 	}
 	return true
 }
 
 // unidentified is the hold of a table that lacks its key columns.
-func unidentified(table string) Hold {
-	return Hold{Table: table, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"}
+func unidentified(table string, columns []string) Hold {
+	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"
+	for _, key := range []string{colUserID, colEventID, colSessionID} {
+		if near := newKeyError(key, columns).near; near != "" && !slices.Contains(columns, key) && !feed.IsExact(near) {
+			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", near, key)
+		}
+	}
+	return Hold{Table: table, Reason: reason}
 }
 
 // takenBy names the other table whose data lies where a table is to be, in one of

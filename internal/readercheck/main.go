@@ -138,8 +138,8 @@ func delivered(dumps []*model.Dump, table string) []string {
 	var out []string
 	seen := map[string]bool{}
 	add := func(name string) {
-		if folded := strings.ToLower(name); !seen[folded] {
-			seen[folded] = true
+		if !seen[name] {
+			seen[name] = true
 			out = append(out, name)
 		}
 	}
