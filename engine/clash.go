@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
-	"reconcile/state"
 )
 
 // What a delivery alone breaks holds the table that it brings, and nothing else.
@@ -41,9 +40,10 @@ func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan 
 	return t
 }
 
-// holdClashes holds tables whose folders are the same but for case, on which some
-// file systems could not tell them apart: all but the one that is published there,
-// or else the only one with a block of its own.
+// holdClashes holds new tables whose folders are, without case, those of others, as
+// some file systems could not tell them apart. What is published stays; of new
+// tables alone only one stays that has a block of its own. Published tables that
+// clash do so by the configuration, which is a mistake of it.
 func (p *Plan) holdClashes(tables []*TablePlan) {
 	byFolder := map[string][]*TablePlan{}
 	for _, t := range tables {
@@ -57,17 +57,21 @@ func (p *Plan) holdClashes(tables []*TablePlan) {
 		if len(group) == 1 {
 			continue
 		}
-		stay := selectTables(group, (*TablePlan).isThere)
+		stay := selectTables(group, func(t *TablePlan) bool { return t.old != nil })
 		if len(stay) == 0 {
 			if stay = selectTables(group, func(t *TablePlan) bool { return t.cfg.Exact }); len(stay) > 1 {
 				stay = nil
 			}
 		}
+		var published []*config.Table
 		for _, t := range group {
 			if !slices.Contains(stay, t) {
 				t.clash = clashReason(t, group)
+			} else {
+				published = append(published, t.cfg)
 			}
 		}
+		p.diags = append(p.diags, config.CheckFolders(published)...)
 	}
 }
 
@@ -81,11 +85,6 @@ func selectTables(list []*TablePlan, is func(*TablePlan) bool) []*TablePlan {
 	return out
 }
 
-// isThere reports whether the table is published in its folder.
-func (t *TablePlan) isThere() bool {
-	return t.old != nil && slices.ContainsFunc(t.old.Sinks, func(s state.SinkTable) bool { return strings.EqualFold(s.Folder, t.cfg.Folder) })
-}
-
 func clashReason(t *TablePlan, group []*TablePlan) string {
 	var others []string
 	for _, o := range group {
@@ -93,7 +92,7 @@ func clashReason(t *TablePlan, group []*TablePlan) string {
 			others = append(others, o.Name)
 		}
 	}
-	return fmt.Sprintf("its folder %s would be that of table %s, but for case at most: give it a block with its exact name and another one, table %q { as = \"...\" }, or leave it out by ignore %q {}",
+	return fmt.Sprintf("its folder %s is, without case, that of table %s, too: give it a block with its exact name and another folder, table %q { as = \"...\" }, or leave it out by ignore %q {}",
 		t.cfg.Folder, strings.Join(others, " and of table "), t.Name, t.Name)
 }
 
