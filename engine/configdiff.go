@@ -238,8 +238,12 @@ func diffReading(d *ConfigDiff, c state.Column, now config.Column) {
 	if unit := unitText(now.Rule.Unit); unit != c.TimeUnit && now.Type.String() == c.Type {
 		d.add(ClassRebuild, "column %s: time_unit is %q, it was %q", c.Name, cmp.Or(unit, auto), cmp.Or(c.TimeUnit, auto))
 	}
-	if round := roundText(now.Rule); round != c.Round {
-		d.add(ClassRebuild, "column %s: round is %q, it was %q", c.Name, round, c.Round)
+	switch round := roundText(now.Rule); {
+	case round == c.Round:
+	case round == "":
+		d.add(ClassRebuild, "column %s is not rounded, it was (%s)", c.Name, c.Round)
+	default:
+		d.add(ClassRebuild, "column %s is rounded (%s), it was not", c.Name, round)
 	}
 }
 

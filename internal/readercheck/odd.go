@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/config"
 	"reconcile/engine/model"
 )
 
@@ -45,8 +46,9 @@ var oddTimes = []any{"2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z", "2026-0
 // oddConfig is the configuration of the odd world: flat, nested or by date.
 func oddConfig(layout string) string {
 	by := map[string]string{"flat": "[]", "nested": "[year(time), month(time), day(time), hour(time)]", "dates": "[date(time)]"}[layout]
+	encodings := map[string]string{"flat": config.Plain, "nested": config.Plain, "dates": config.Compact}[layout]
 	var b strings.Builder
-	fmt.Fprintf(&b, "%stable \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", prelude, by)
+	fmt.Fprintf(&b, "%stable \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", prelude(encodings), by)
 	for _, c := range oddColumns {
 		if c.declared != "" {
 			fmt.Fprintf(&b, "  column %q { type = %q }\n", c.name, c.declared)

@@ -1,13 +1,24 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
 
-const prelude = `
+	"reconcile/config"
+)
+
+// prelude is source and sink of a world, whose files have the encodings.
+func prelude(encodings string) string {
+	return fmt.Sprintf(`
 source "local" { path = "dumps" }
-sink "parquet" "lake" { path = "lake" }
-`
+sink "parquet" "lake" {
+  path      = "lake"
+  encodings = %q
+}
+`, encodings)
+}
 
-// randomConfig goes through the partitionings, with and without types.
+// randomConfig goes through the partitionings, with and without types, and the
+// encodings.
 func randomConfig(i int) string {
 	by := []string{`[year(time), month(time), day(time)]`, `[]`, `[date(time)]`, `[year(time), month(time), day(time), hour(time)]`, `[year(time)]`}[i%5]
 	types := ""
@@ -41,5 +52,5 @@ mask "pii" {
   method  = "hmac-sha256"
   key     = "k"
 }
-`, prelude, by, types)
+`, prelude([]string{config.Plain, config.Plain, config.Compact}[i%3]), by, types)
 }
