@@ -131,4 +131,3 @@ func applyWith(t *testing.T, e *Engine) error {
 	_, err = e.Apply(t.Context(), l, p)
 	return err
 }
-
