@@ -59,19 +59,26 @@ func (p *Plan) topCommit() uint64 {
 }
 
 // appliedInSinks lists the dumps that the sinks of a table name as applied, in their
-// order, as far as the state is not newer.
+// order, as far as the state is not newer. A full resync that was lost before still makes
+// smaller dumps void.
 func (p *Plan) appliedInSinks(table string) []state.Applied {
 	var out []state.Applied
+	add := func(a state.Applied) {
+		i, had := slices.BinarySearchFunc(out, a.Dump, func(x state.Applied, id int64) int { return cmp.Compare(x.Dump, id) })
+		if !had {
+			out = slices.Insert(out, i, a)
+		}
+	}
 	for _, root := range sortedKeys(p.says) {
 		cur, ok := p.currentOf(root, table)
 		if !ok || cur.Commit < p.commitOf(table) {
 			continue
 		}
 		for _, d := range cur.Dumps {
-			i, had := slices.BinarySearchFunc(out, d, func(x state.Applied, id int64) int { return cmp.Compare(x.Dump, id) })
-			if !had {
-				out = slices.Insert(out, i, state.Applied{Dump: d, Incremental: cur.Resync == nil || d != *cur.Resync})
-			}
+			add(state.Applied{Dump: d, Incremental: cur.Resync == nil || d != *cur.Resync})
+		}
+		if cur.Resync != nil && !slices.Contains(cur.Dumps, *cur.Resync) {
+			add(state.Applied{Dump: *cur.Resync, Lost: true})
 		}
 	}
 	return out
