@@ -56,7 +56,7 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 			}
 		}
 	}
-	return foreignFiles(t.Name, have)
+	return foreignFiles(t.Name, e.cfg.StatePath, have)
 }
 
 // filesUnderWay are those that a commit which is being made visible moves or removes:
@@ -127,12 +127,13 @@ func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*lis
 // know.
 type foreignError struct {
 	table string
+	state string
 	files []place
 }
 
 func (f *foreignError) Error() string {
-	return fmt.Sprintf("table %s: %d data files that the state does not know, as %s/%s: readers would count their rows; move them away, or bring back the state that wrote them",
-		f.table, len(f.files), f.files[0].root, f.files[0].path)
+	return fmt.Sprintf("table %s: %d data files that the state %s does not know, as %s/%s: readers would count their rows; move them away, or bring back the state that wrote them",
+		f.table, len(f.files), f.state, f.files[0].root, f.files[0].path)
 }
 
 // in reports whether a sink has such files.
@@ -140,7 +141,7 @@ func (f *foreignError) in(root string) bool {
 	return f != nil && slices.ContainsFunc(f.files, func(at place) bool { return at.root == root })
 }
 
-func foreignFiles(table string, have map[string]*listing) error {
+func foreignFiles(table, state string, have map[string]*listing) error {
 	var foreign []place
 	for root, l := range have {
 		for i, o := range l.files {
@@ -153,7 +154,7 @@ func foreignFiles(table string, have map[string]*listing) error {
 		return nil
 	}
 	slices.SortFunc(foreign, place.compare)
-	return &foreignError{table, foreign}
+	return &foreignError{table, state, foreign}
 }
 
 // foldersOf lists where a table is and where it is to be.

@@ -28,8 +28,13 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 		}
 	}
 	var real []*config.Table
+	var foreign []error // of all tables: they are named at once
 	for _, name := range sortedKeys(tables) {
 		t, cfg, err := e.planTable(ctx, p, name, tables[name])
+		if errors.As(err, new(*foreignError)) {
+			foreign = append(foreign, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -39,6 +44,9 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 		if t != nil {
 			p.Tables = append(p.Tables, t)
 		}
+	}
+	if len(foreign) > 0 {
+		return errors.Join(foreign...)
 	}
 	p.diags = append(p.diags, config.CheckFolders(real)...)
 	return e.checkTargets(p)

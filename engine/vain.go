@@ -22,6 +22,9 @@ func (e *Engine) noteVain(p *Plan) {
 			note("-accept-manifest=%d has no effect: no manifest of that dump has changed since it was applied", id)
 		}
 	}
+	if e.opts.Repair && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.repair != "" }) && len(p.Holds) == 0 {
+		note("-repair has no effect: no table is held for it")
+	}
 	for _, name := range e.opts.AcceptLoss {
 		if !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)
