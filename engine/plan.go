@@ -184,51 +184,6 @@ type DiagnosticsError struct{ Diags hcl.Diagnostics }
 
 func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
 
-// plansBesideApply is how often a plan is made before one goes without a look at the
-// sinks, as applies go on changing them.
-const plansBesideApply = 10
-
-// Plan reads what there is and says what an apply would do. It changes nothing
-// and may run beside an apply: where one committed meanwhile, what the sinks hold is
-// not what the state said, and the plan is made again.
-func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
-	for try := 1; ; try++ {
-		e.down, e.stuck, e.seen = map[string]error{}, map[string]error{}, map[string]string{}
-		p, from, err := e.planNow(ctx, try > plansBesideApply)
-		now, serialErr := e.store.Serial(ctx)
-		if try > plansBesideApply || ctx.Err() != nil || serialErr != nil || now == from {
-			return p, err
-		}
-		if p != nil {
-			if err := p.Close(); err != nil {
-				return nil, err
-			}
-		}
-	}
-}
-
-// planNow makes a plan of the state as it is now, and says of which serial. A blind one
-// does not look at what the sinks hold.
-func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error) {
-	snap, err := e.store.Load(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	p := &Plan{snap: snap, blind: blind || e.opts.NoRefresh, inexact: blind}
-	if err := e.resolveRoots(snap); err != nil {
-		return nil, 0, errors.Join(err, snap.Close())
-	}
-	from := snap.Serial
-	switch {
-	case blind:
-		p.Notices = append(p.Notices, "applies changed the state again and again while this plan was made: whether the sinks hold what it says was not checked")
-	case e.opts.NoRefresh:
-		p.Notices = append(p.Notices, "-refresh=false: whether the sinks hold what the state says, or a newer state wrote them, was not checked")
-	}
-	p, err = e.plan(ctx, p)
-	return p, from, err
-}
-
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
 func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 	snap := e.loaded
@@ -283,48 +238,6 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
 	return p, nil
-}
-
-// checkSinks refuses sinks that belong to another state.
-func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
-	for _, s := range e.cfg.Sinks {
-		if e.down[s.Path] != nil {
-			continue
-		}
-		says, err := e.readSays(ctx, s.Path)
-		if e.stopsTable(ctx, err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.Address(), err)
-		}
-		p.says[s.Path] = says
-		cur := says.current
-		if cur != nil {
-			e.seen[s.Path] = cur.Lineage
-		}
-		if cur != nil && cur.Lineage != p.Lineage {
-			return e.otherLineage(s.Path, cur.Lineage, p.Lineage)
-		}
-	}
-	if p.blind && !p.locked {
-		return nil
-	}
-	return e.checkMoved(p.snap, p.says, nil)
-}
-
-// otherLineage says that a sink belongs to another state.
-func (e *Engine) otherLineage(root, wrote, ours string) error {
-	have := "the state " + e.cfg.StatePath + " is empty"
-	if ours != "" {
-		have = "the state " + e.cfg.StatePath + " is of lineage " + ours
-	}
-	name := "the sink at " + root
-	if e.declared(root) {
-		name = e.addressOf(root) + " at " + root
-	}
-	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
-		name, wrote, have)
 }
 
 // closureOf returns the closure of a mapping that the state keeps.
