@@ -305,7 +305,7 @@ func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*Table
 	t.Action = Destroy
 	for _, r := range e.cfg.Removed {
 		if r.Table == t.Name && !r.Destroy {
-			t.Action = Forget
+			t.Action, t.Removes = Forget, nil
 		}
 	}
 	if t.Action == Destroy {
