@@ -155,6 +155,9 @@ func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held 
 
 // strays lists the tables that only sinks know: a newer state made them.
 func (p *Plan) strays() []string {
+	if p.blind && !p.locked {
+		return nil
+	}
 	out := map[string]bool{}
 	for root, says := range p.says {
 		if _, forgotten := p.snap.Settings[forgottenSetting(root)]; says.current == nil || forgotten {
