@@ -21,7 +21,7 @@ import (
 // makes it visible. Before the transaction nothing is seen of the change; after
 // it, whatever happens, the next apply finishes it from the staged bytes.
 func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
-	if err := e.digestLeft(ctx, r); err != nil {
+	if err := e.digestLeft(ctx, r.left); err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}
 	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Steps: r.steps(c)}
@@ -285,7 +285,7 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 	if t == nil || p.Forget {
 		return sinks.CurrentTable{}, false
 	}
-	i := slices.IndexFunc(t.Sinks, func(s state.SinkTable) bool { return s.Root == root })
+	i := t.SinkAt(root)
 	if i < 0 {
 		return sinks.CurrentTable{}, false
 	}
@@ -350,11 +350,10 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) e
 	pub := &state.Publish{Table: t.Name, Attempt: "remove", Forget: true}
 	switch {
 	case t.Action == Destroy && t.repair != "":
-		r := &tableRun{left: t.left}
-		if err := e.digestLeft(ctx, r); err != nil {
+		if err := e.digestLeft(ctx, t.left); err != nil {
 			return err
 		}
-		pub.Steps = r.left
+		pub.Steps = t.left
 	case t.Action == Destroy:
 		for _, p := range t.parts {
 			for _, f := range p.Files {

@@ -119,7 +119,7 @@ func TestContractChangedAndUnreadable(t *testing.T) {
 func TestContractChangedWaysPast(t *testing.T) {
 	for _, skip := range []bool{false, true} {
 		a := newBed(t, lakeTables)
-		f := parted(1, "event_id user_id", row(1, 10), row(2, 10))
+		f := unfinished(1, "event_id user_id", row(1, 10), row(2, 10))
 		a.run(dumpOf(1, more("e", f)))
 		f.Rest, f.Draft = 0, true
 		a.spoilt(f, model.Truncated)

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -98,6 +100,33 @@ func TestContractOlderState(t *testing.T) {
 	a.held(a.run())
 	a.want("users", "user_id v", "10 a")
 	a.opts.Repair, a.opts.AcceptLoss = false, nil
+	a.checkIdle()
+}
+
+// TestContractRepairWaitsForSinks: a repair changes no sink of a table while it cannot
+// change all of them.
+func TestContractRepairWaitsForSinks(t *testing.T) {
+	a := newBed(t, "sink \"parquet\" \"pond\" { path = \"../pond\" }\ntable \"*\" { sinks = [sink.parquet.lake, sink.parquet.pond] }\n")
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
+	restore := a.backup()
+	a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(2, 11)))))
+	restore()
+	pond, aside := filepath.Join(a.dir, "pond"), filepath.Join(a.dir, "aside")
+	if err := errors.Join(os.Rename(pond, aside), os.WriteFile(pond, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	before := a.tree()
+	a.opts.Repair = true
+	a.held(a.run(), "e "+pond)
+	if after := a.tree(); !slices.Equal(before, after) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+	if err := errors.Join(os.Remove(pond), os.Rename(aside, pond)); err != nil {
+		t.Fatal(err)
+	}
+	a.held(a.run())
+	a.opts.Repair = false
+	a.check()
 	a.checkIdle()
 }
 

@@ -25,16 +25,23 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 		return err
 	}
 	// After a lost commit the state does not know what the sink holds.
-	if t.lost == nil && (e.opts.NoRefresh && !must || slices.Contains(p.Recover, t.Name)) {
+	if t.lost == nil && p.blind && !must {
 		return nil
 	}
 	have, err := e.listFolders(ctx, t)
 	if err != nil {
 		return err
 	}
+	underWay := p.filesUnderWay(t.Name)
+	for at := range underWay {
+		have[at.root].pass(at.path)
+	}
 	for _, part := range t.parts {
 		for i := range part.Files {
 			f := &part.Files[i]
+			if underWay[place{t.old.Sinks[f.Sink].Root, f.Path}] {
+				continue
+			}
 			if err := t.compare(ctx, have[t.old.Sinks[f.Sink].Root], f); err != nil {
 				return err
 			}
@@ -49,7 +56,33 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 			}
 		}
 	}
-	return foreignFiles(t.Name, have)
+	return foreignFiles(t.Name, e.cfg.StatePath, have)
+}
+
+// filesUnderWay are those that a commit which is being made visible moves or removes:
+// they count as they were and as they will be, or not there.
+func (p *Plan) filesUnderWay(table string) map[place]bool {
+	var out map[place]bool
+	for _, pub := range p.snap.Publishes {
+		if pub.Table != table {
+			continue
+		}
+		out = map[place]bool{}
+		for _, s := range pub.Steps {
+			out[place{s.Sink, s.Path}] = true
+		}
+	}
+	return out
+}
+
+// pass accounts for a file, if it is there, whatever it holds.
+func (l *listing) pass(path string) {
+	if l == nil {
+		return
+	}
+	if i, ok := l.find(path); ok {
+		l.taken[i] = true
+	}
 }
 
 // listing is what a sink holds in the folders of a table.
@@ -94,12 +127,13 @@ func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*lis
 // know.
 type foreignError struct {
 	table string
+	state string
 	files []place
 }
 
 func (f *foreignError) Error() string {
-	return fmt.Sprintf("table %s: %d data files that the state does not know, as %s/%s: readers would count their rows; move them away, or bring back the state that wrote them",
-		f.table, len(f.files), f.files[0].root, f.files[0].path)
+	return fmt.Sprintf("table %s: %d data files that the state %s does not know, as %s/%s: readers would count their rows; move them away, or bring back the state that wrote them",
+		f.table, len(f.files), f.state, f.files[0].root, f.files[0].path)
 }
 
 // in reports whether a sink has such files.
@@ -107,7 +141,7 @@ func (f *foreignError) in(root string) bool {
 	return f != nil && slices.ContainsFunc(f.files, func(at place) bool { return at.root == root })
 }
 
-func foreignFiles(table string, have map[string]*listing) error {
+func foreignFiles(table, state string, have map[string]*listing) error {
 	var foreign []place
 	for root, l := range have {
 		for i, o := range l.files {
@@ -120,7 +154,7 @@ func foreignFiles(table string, have map[string]*listing) error {
 		return nil
 	}
 	slices.SortFunc(foreign, place.compare)
-	return &foreignError{table, foreign}
+	return &foreignError{table, state, foreign}
 }
 
 // foldersOf lists where a table is and where it is to be.

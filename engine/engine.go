@@ -27,6 +27,7 @@ type Options struct {
 	Accept         []string // what guards hold and is to be let through, as holds name it
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
 	ForgetSinks    []string // paths of sinks that the state is to forget
+	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere now
 	Repair         bool     // rebuild tables of which nothing can be trusted
 	AllowDestroy   bool
 	LockTimeout    time.Duration

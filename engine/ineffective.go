@@ -19,6 +19,9 @@ func (e *Engine) noteIneffective(p *Plan) {
 			note("-accept=%s has no effect: no guard holds that", name)
 		}
 	}
+	if e.opts.Repair && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.repair != "" || t.rewrite != "" }) && p.newMapping == nil && len(p.Holds) == 0 {
+		note("-repair has no effect: no table is held for it")
+	}
 	for _, name := range e.opts.AcceptLoss {
 		if !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)

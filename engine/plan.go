@@ -151,6 +151,8 @@ type Plan struct {
 	AcceptedNow []string `json:"accepted,omitempty"`
 	// Forgotten are the sinks that an apply takes out of the state.
 	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
+	// Moved are the sinks that an apply knows at another place.
+	Moved []MovedSink `json:"moved_sinks,omitempty"`
 
 	snap       *state.Snapshot
 	listing    *dump.Listing
@@ -175,6 +177,8 @@ type Plan struct {
 
 	seen     seenFiles
 	locked   bool                // the plan is for an apply
+	blind    bool                // what the sinks hold is not looked at
+	inexact  bool                // no rows are decoded, whatever was asked for
 	says     map[string]sinkSays // what the sinks of this state say, by root
 	restated []restated
 	names    named
@@ -198,7 +202,7 @@ func (p *Plan) Counts() (add, change, destroy int) {
 // Changes reports whether an apply would do anything.
 func (p *Plan) Changes() bool {
 	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Restated) > 0 || p.newMapping != nil || p.noMapping
+	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Moved)+len(p.Restated) > 0 || p.newMapping != nil || p.noMapping
 }
 
 // Close lets go of what the plan pins in the state.
@@ -210,27 +214,17 @@ type DiagnosticsError struct{ Diags hcl.Diagnostics }
 
 func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
 
-// Plan reads what there is and says what an apply would do. It changes nothing
-// and may run beside an apply.
-func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
-	snap, err := e.store.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return e.plan(ctx, &Plan{snap: snap})
-}
-
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
 func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 	snap := e.loaded
 	e.loaded = nil
 	if snap == nil {
 		var err error
-		if snap, err = l.Load(ctx); err != nil {
+		if snap, err = e.loadLocked(ctx, l); err != nil {
 			return nil, err
 		}
 	}
-	p, err := e.plan(ctx, &Plan{snap: snap, locked: true})
+	p, err := e.plan(ctx, &Plan{snap: snap, locked: true, blind: e.opts.NoRefresh})
 	if err == nil {
 		l.Exceed(p.topCommit())
 	}
@@ -246,7 +240,10 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if err := errors.Join(e.store.CheckObjects(snap), e.forgetSinks(p)); err != nil {
+	if err := errors.Join(e.store.CheckObjects(snap), e.moveSinks(p)); err != nil {
+		return nil, err
+	}
+	if err := e.forgetSinks(p); err != nil {
 		return nil, err
 	}
 	if err := e.listSource(ctx, p); err != nil {
@@ -278,45 +275,6 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
 	return p, nil
-}
-
-// checkSinks refuses sinks that belong to another state.
-func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
-	for _, s := range e.cfg.Sinks {
-		if e.down[s.Path] != nil {
-			continue
-		}
-		says, err := e.readSays(ctx, s.Path)
-		if e.stopsTable(ctx, err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.Address(), err)
-		}
-		p.says[s.Path] = says
-		cur := says.current
-		if cur != nil {
-			e.seen[s.Path] = cur.Lineage
-		}
-		if cur != nil && cur.Lineage != p.Lineage {
-			return e.otherLineage(s.Path, cur.Lineage, p.Lineage)
-		}
-	}
-	return nil
-}
-
-// otherLineage says that a sink belongs to another state.
-func (e *Engine) otherLineage(root, wrote, ours string) error {
-	have := "the state " + e.cfg.StatePath + " is empty"
-	if ours != "" {
-		have = "the state " + e.cfg.StatePath + " is of lineage " + ours
-	}
-	name := "the sink at " + root
-	if e.declared(root) {
-		name = e.addressOf(root) + " at " + root
-	}
-	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
-		name, wrote, have)
 }
 
 // closureOf returns the closure of a mapping that the state keeps.

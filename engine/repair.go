@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"reconcile/engine/dump"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -96,7 +98,7 @@ func (e *Engine) recordWithSinks(p *Plan, t *TablePlan) *state.Table {
 		case !had:
 			record.Applied = slices.Insert(record.Applied, i, a)
 		case record.Applied[i].Lost:
-			record.Applied[i].Lost = false
+			record.Applied[i].Lost = a.Lost
 		}
 	}
 	return &record
@@ -192,23 +194,26 @@ func (e *Engine) repairRun(p *Plan, t *TablePlan, r *tableRun) {
 
 // digestLeft reads the content of the files that a repair replaces and of which no
 // digest is known, so that the publish list can be repeated.
-func (e *Engine) digestLeft(ctx context.Context, r *tableRun) error {
-	for i := range r.left {
-		s := &r.left[i]
+func (e *Engine) digestLeft(ctx context.Context, left []state.Step) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(stepsAtOnce)
+	for i := range left {
+		s := &left[i]
 		if s.Before != "" {
 			continue
 		}
 		sk, err := e.openSink(s.Sink, "")
 		if err != nil {
-			return err
+			return errors.Join(err, g.Wait())
 		}
 		d, ok := sk.(digester)
 		if !ok {
-			return fmt.Errorf("%s: the sink cannot tell what it holds", s.Path)
+			return errors.Join(fmt.Errorf("%s: the sink cannot tell what it holds", s.Path), g.Wait())
 		}
-		if s.Before, err = d.Digest(ctx, s.Path, ""); err != nil {
+		g.Go(func() (err error) {
+			s.Before, err = d.Digest(ctx, s.Path, "")
 			return err
-		}
+		})
 	}
-	return nil
+	return g.Wait()
 }

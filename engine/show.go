@@ -77,6 +77,9 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
+	if err := e.resolveRoots(snap); err != nil {
+		return nil, err
+	}
 	s := &Shown{State: e.store.Path(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []ShownTable{}}
 	if m := snap.Mapping; m != nil {
 		s.Mapping = &ShownMap{Dump: m.Dump, Entries: m.Ref.Rows}

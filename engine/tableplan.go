@@ -34,14 +34,25 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 		}
 	}
 	p.holdClashes(resolved)
+	var foreign []error // of all tables: they are named at once
 	for _, t := range resolved {
 		t, err := e.planTable(ctx, p, t)
+		if errors.As(err, new(*foreignError)) {
+			foreign = append(foreign, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		if t != nil {
 			p.Tables = append(p.Tables, t)
 		}
+	}
+	if len(foreign) > 0 {
+		return errors.Join(foreign...)
+	}
+	if err := e.planStrays(ctx, p, tables); err != nil {
+		return err
 	}
 	return e.checkTargets(p)
 }
@@ -375,6 +386,9 @@ func unique(names []string) []string {
 
 // planLeaving plans a table that no block takes (any more).
 func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
+	if t.old == nil && slices.Contains(p.strays(), t.Name) {
+		return t, e.planStray(ctx, p, t)
+	}
 	if t.old == nil {
 		if !e.cfg.Ignored(t.Name) {
 			p.Unclaimed = append(p.Unclaimed, t.Name)
@@ -388,7 +402,7 @@ func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*Table
 	t.Action = Destroy
 	for _, r := range e.cfg.Removed {
 		if r.Table == t.Name && !r.Destroy {
-			t.Action = Forget
+			t.Action, t.Removes = Forget, nil
 		}
 	}
 	if t.Action == Destroy {
@@ -440,7 +454,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	t.estimate(e.lim)
-	if e.opts.Exact {
+	if e.opts.Exact && !p.inexact {
 		return e.measure(ctx, p, t)
 	}
 	return nil

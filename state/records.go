@@ -114,6 +114,11 @@ type Table struct {
 	ExactNames bool `cbor:"36,keyasint,omitempty"`
 }
 
+// SinkAt returns the index in Sinks of the sink at a root, -1 if the table is not there.
+func (t *Table) SinkAt(root string) int {
+	return slices.IndexFunc(t.Sinks, func(s SinkTable) bool { return s.Root == root })
+}
+
 // KeptUsers returns the objects that hold the latest row of each raw user. Some
 // of them can hold an older one, too.
 func (t *Table) KeptUsers() []Ref {

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"context"
+	"errors"
+)
+
+// plansBesideApply is how often a plan is made before one goes without a look at the
+// sinks, as applies go on changing them.
+const plansBesideApply = 10
+
+// Plan reads what there is and says what an apply would do. It changes nothing
+// and may run beside an apply: where one committed meanwhile, what the sinks hold is
+// not what the state said, and the plan is made again.
+func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
+	for try := 1; ; try++ {
+		e.down, e.stuck, e.seen = map[string]error{}, map[string]error{}, map[string]string{}
+		p, from, err := e.planNow(ctx, try > plansBesideApply)
+		now, serialErr := e.store.Serial(ctx)
+		if try > plansBesideApply || ctx.Err() != nil || serialErr != nil || now == from {
+			return p, err
+		}
+		if p != nil {
+			if err := p.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// planNow makes a plan of the state as it is now, and says of which serial. A blind one
+// does not look at what the sinks hold.
+func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error) {
+	snap, err := e.store.Load(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	p := &Plan{snap: snap, blind: blind || e.opts.NoRefresh, inexact: blind}
+	if err := e.resolveRoots(snap); err != nil {
+		return nil, 0, errors.Join(err, snap.Close())
+	}
+	from := snap.Serial
+	switch {
+	case blind:
+		p.Notices = append(p.Notices, "applies changed the state again and again while this plan was made: whether the sinks hold what it says was not checked")
+	case e.opts.NoRefresh:
+		p.Notices = append(p.Notices, "-refresh=false: whether the sinks hold what the state says, or a newer state wrote them, was not checked")
+	}
+	p, err = e.plan(ctx, p)
+	return p, from, err
+}
