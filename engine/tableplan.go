@@ -307,7 +307,7 @@ func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*Table
 	}
 	if t.Action == Destroy {
 		for _, s := range t.old.Sinks {
-			t.Destroys = append(t.Destroys, fmt.Sprintf("its files in %s/%s", s.Root, s.Folder))
+			t.destroys("its files", s, keepForgotten(t.Name))
 		}
 	}
 	if !e.targeted(t.Name) {
