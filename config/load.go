@@ -66,7 +66,7 @@ func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 	if err != nil {
 		return nil, l.src, hcl.Diagnostics{errorPlain("No configuration", "The folder %s cannot be resolved: %s.", dir, err)}
 	}
-	l.dir = abs
+	l.dir = Resolve(abs)
 	configs, autos, diag := l.read(dir)
 	if diag != nil {
 		return nil, l.src, hcl.Diagnostics{diag}

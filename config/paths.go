@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -44,7 +45,50 @@ func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
 	if !filepath.IsAbs(abs) {
 		abs = filepath.Join(l.dir, abs)
 	}
-	return &placedPath{what: what, written: s.value, abs: abs, rng: s.rng}
+	return &placedPath{what: what, written: s.value, abs: resolved(what, abs), rng: s.rng}
+}
+
+// resolved is Resolve for one of the places. The state's file is left alone: other
+// files of the state lie beside its name.
+func resolved(what, abs string) string {
+	if what == "state" {
+		return filepath.Join(Resolve(filepath.Dir(abs)), filepath.Base(abs))
+	}
+	return Resolve(abs)
+}
+
+// Resolve returns the folder or file that a path names, without symbolic links as far
+// as it exists: one place has one name, wherever a command was started and whatever
+// link led there. What stands at the end of a link need not exist.
+func Resolve(path string) string {
+	const most = 255 // links that are followed
+	const sep = string(filepath.Separator)
+	done, rest := sep, path
+	for links := 0; rest != ""; {
+		var name string
+		name, rest, _ = strings.Cut(rest, sep)
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			done = filepath.Dir(done)
+			continue
+		}
+		next := filepath.Join(done, name)
+		target, err := os.Readlink(next)
+		if err != nil { // no link, or nothing is there
+			done = next
+			continue
+		}
+		if links++; links > most {
+			return path
+		}
+		if filepath.IsAbs(target) {
+			done = sep
+		}
+		rest = target + sep + rest
+	}
+	return done
 }
 
 func urlScheme(s string) (string, bool) {

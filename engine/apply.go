@@ -30,8 +30,10 @@ type Result struct {
 	Recovered []string `json:"recovered,omitempty"`
 	// Forgotten are the sinks that the state no longer has.
 	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
-	Tables    []TableResult   `json:"tables,omitempty"`
-	Holds     []Hold          `json:"holds,omitempty"`
+	// Moved are the sinks that the state knows at another place now.
+	Moved  []MovedSink   `json:"moved_sinks,omitempty"`
+	Tables []TableResult `json:"tables,omitempty"`
+	Holds  []Hold        `json:"holds,omitempty"`
 	// BadMappings counts the rows without both ids of a newly read mapping. They
 	// are in the quarantine, whether or not a table block takes user_migrations.
 	BadMappings int64     `json:"mapping_rows_quarantined,omitempty"`
@@ -106,7 +108,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.applyTables(ctx, l, p, res); err != nil {
 		return res, err
 	}
-	snap, err := l.Load(ctx)
+	snap, err := e.loadLocked(ctx, l)
 	if err != nil {
 		return res, err
 	}
@@ -115,11 +117,11 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
 func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Snapshot, error) {
-	if len(p.Forgotten) == 0 {
+	if len(p.Forgotten)+len(p.Moved) == 0 {
 		return p.snap, nil
 	}
 	e.loaded = nil
-	return l.Load(ctx)
+	return e.loadLocked(ctx, l)
 }
 
 // applyTables applies the tables in the order of the plan.
@@ -249,6 +251,10 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			}
 			continue
 		}
+		if d := distrusted(err); d != nil {
+			res.Holds = append(res.Holds, repairHold(t.Name, d.why))
+			return errors.Join(errWaits, e.sweep(ctx, l, r.attempt))
+		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, r.attempt))
 		}
@@ -290,7 +296,7 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 	if !t.committed {
 		return e.runOn(ctx, p.snap, p, t, ofConfig)
 	}
-	snap, err := l.Load(ctx)
+	snap, err := e.loadLocked(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -441,7 +447,7 @@ func (r *tableRun) sinksInOrder() []*config.Sink {
 		return out
 	}
 	place := func(s *config.Sink) int {
-		i := slices.IndexFunc(r.old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
+		i := r.old.SinkAt(s.Path)
 		if i < 0 {
 			return len(r.old.Sinks)
 		}

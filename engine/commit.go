@@ -285,7 +285,7 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 	if t == nil || p.Forget {
 		return sinks.CurrentTable{}, false
 	}
-	i := slices.IndexFunc(t.Sinks, func(s state.SinkTable) bool { return s.Root == root })
+	i := t.SinkAt(root)
 	if i < 0 {
 		return sinks.CurrentTable{}, false
 	}

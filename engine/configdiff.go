@@ -106,7 +106,7 @@ func (t *TablePlan) diffSinks(e *Engine, d *ConfigDiff) {
 		d.add(ClassRebuild, "the only sink that held its rows is forgotten")
 	}
 	for _, s := range t.cfg.Sinks {
-		i := slices.IndexFunc(t.old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
+		i := t.old.SinkAt(s.Path)
 		switch {
 		case i < 0:
 			d.add(ClassRewrite, "new sink %s", s.Path)

@@ -25,16 +25,23 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 		return err
 	}
 	// After a lost commit the state does not know what the sink holds.
-	if t.lost == nil && (e.opts.NoRefresh && !must || slices.Contains(p.Recover, t.Name)) {
+	if t.lost == nil && p.blind && !must {
 		return nil
 	}
 	have, err := e.listFolders(ctx, t)
 	if err != nil {
 		return err
 	}
+	underWay := p.filesUnderWay(t.Name)
+	for at := range underWay {
+		have[at.root].pass(at.path)
+	}
 	for _, part := range t.parts {
 		for i := range part.Files {
 			f := &part.Files[i]
+			if underWay[place{t.old.Sinks[f.Sink].Root, f.Path}] {
+				continue
+			}
 			if err := t.compare(ctx, have[t.old.Sinks[f.Sink].Root], f); err != nil {
 				return err
 			}
@@ -50,6 +57,32 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 		}
 	}
 	return foreignFiles(t.Name, have)
+}
+
+// filesUnderWay are those that a commit which is being made visible moves or removes:
+// they count as they were and as they will be, or not there.
+func (p *Plan) filesUnderWay(table string) map[place]bool {
+	var out map[place]bool
+	for _, pub := range p.snap.Publishes {
+		if pub.Table != table {
+			continue
+		}
+		out = map[place]bool{}
+		for _, s := range pub.Steps {
+			out[place{s.Sink, s.Path}] = true
+		}
+	}
+	return out
+}
+
+// pass accounts for a file, if it is there, whatever it holds.
+func (l *listing) pass(path string) {
+	if l == nil {
+		return
+	}
+	if i, ok := l.find(path); ok {
+		l.taken[i] = true
+	}
 }
 
 // listing is what a sink holds in the folders of a table.

@@ -26,6 +26,7 @@ type Options struct {
 	AcceptManifest []int64  // changed manifests to take
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
 	ForgetSinks    []string // paths of sinks that the state is to forget
+	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere now
 	Repair         bool     // rebuild tables of which nothing can be trusted
 	AllowDestroy   bool
 	LockTimeout    time.Duration

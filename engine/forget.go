@@ -39,9 +39,9 @@ func (e *Engine) rootOf(name string) string {
 	case strings.HasPrefix(name, "s3://"):
 		return strings.TrimRight(name, "/")
 	case filepath.IsAbs(name):
-		return filepath.Clean(name)
+		return config.Resolve(name)
 	}
-	return filepath.Join(e.cfg.Dir, name)
+	return config.Resolve(filepath.Join(e.cfg.Dir, name))
 }
 
 // sinkTables lists the tables that the state has in each sink, or still has to
@@ -167,7 +167,7 @@ func (f *ForgottenSink) takeOut(snap *state.Snapshot) error {
 
 // takeFiles removes the sink and its files from a table, and counts them.
 func (f *ForgottenSink) takeFiles(t *state.Table, parts []*state.Partition) int {
-	gone := slices.IndexFunc(t.Sinks, func(s state.SinkTable) bool { return s.Root == f.Root })
+	gone := t.SinkAt(f.Root)
 	if gone < 0 {
 		return 0
 	}
@@ -186,14 +186,21 @@ func (f *ForgottenSink) takeFiles(t *state.Table, parts []*state.Partition) int 
 	return n
 }
 
-// letGo makes the state forget sinks as the plan did, in one transaction, and
-// finishes the commits that could not be finished because of them.
+// letGo makes the state forget sinks, and know others at their new places, as the plan
+// did, in one transaction, and finishes the commits that could not be finished because
+// of them.
 func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result) error {
-	if len(p.Forgotten) == 0 {
+	if len(p.Forgotten)+len(p.Moved) == 0 {
 		return nil
 	}
 	err := l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
+		for _, m := range p.Moved {
+			errs = append(errs, tx.PutSetting(forgottenSetting(m.From), nil))
+			for _, name := range m.Tables {
+				errs = append(errs, p.putTable(tx, name))
+			}
+		}
 		for _, f := range p.Forgotten {
 			errs = append(errs, tx.PutSetting(forgottenSetting(f.Root), nil))
 			for _, name := range f.Tables {
@@ -205,7 +212,7 @@ func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result)
 	if err != nil {
 		return err
 	}
-	res.Forgotten = p.Forgotten
+	res.Forgotten, res.Moved = p.Forgotten, p.Moved
 	if len(p.Recover) == 0 {
 		return nil
 	}

@@ -59,19 +59,26 @@ func (p *Plan) topCommit() uint64 {
 }
 
 // appliedInSinks lists the dumps that the sinks of a table name as applied, in their
-// order, as far as the state is not newer.
+// order, as far as the state is not newer. A full resync that was lost before still makes
+// smaller dumps void.
 func (p *Plan) appliedInSinks(table string) []state.Applied {
 	var out []state.Applied
+	add := func(a state.Applied) {
+		i, had := slices.BinarySearchFunc(out, a.Dump, func(x state.Applied, id int64) int { return cmp.Compare(x.Dump, id) })
+		if !had {
+			out = slices.Insert(out, i, a)
+		}
+	}
 	for _, root := range sortedKeys(p.says) {
 		cur, ok := p.currentOf(root, table)
 		if !ok || cur.Commit < p.commitOf(table) {
 			continue
 		}
 		for _, d := range cur.Dumps {
-			i, had := slices.BinarySearchFunc(out, d, func(x state.Applied, id int64) int { return cmp.Compare(x.Dump, id) })
-			if !had {
-				out = slices.Insert(out, i, state.Applied{Dump: d, Incremental: cur.Resync == nil || d != *cur.Resync})
-			}
+			add(state.Applied{Dump: d, Incremental: cur.Resync == nil || d != *cur.Resync})
+		}
+		if cur.Resync != nil && !slices.Contains(cur.Dumps, *cur.Resync) {
+			add(state.Applied{Dump: *cur.Resync, Lost: true})
 		}
 	}
 	return out
@@ -108,7 +115,7 @@ type doubt struct {
 // judgeNewer judges for each sink of a table whether the state or the sink is newer.
 // An older state is a distrustError; doubts are for the files to settle.
 func (e *Engine) judgeNewer(ctx context.Context, p *Plan, t *TablePlan) ([]doubt, error) {
-	if e.opts.NoRefresh && !p.locked {
+	if p.blind && !p.locked {
 		return nil, nil
 	}
 	var doubts []doubt
@@ -144,6 +151,44 @@ func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held 
 	}
 	p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: d.why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
 	return true, nil
+}
+
+// strays lists the tables that only sinks know: a newer state made them.
+func (p *Plan) strays() []string {
+	out := map[string]bool{}
+	for root, says := range p.says {
+		if _, forgotten := p.snap.Settings[forgottenSetting(root)]; says.current == nil || forgotten {
+			continue
+		}
+		for name := range says.current.Tables {
+			if p.snap.Tables[name] == nil {
+				out[name] = true
+			}
+		}
+	}
+	return sortedKeys(out)
+}
+
+// planStray holds a table that only sinks know and that no block takes, or whose
+// columns nothing tells. With -repair it goes, if the loss of its rows is accepted.
+func (e *Engine) planStray(ctx context.Context, p *Plan, t *TablePlan) error {
+	why, record := "", &state.Table{Name: t.Name}
+	for _, root := range sortedKeys(p.says) {
+		if cur, ok := p.currentOf(root, t.Name); ok {
+			record.Sinks = append(record.Sinks, state.SinkTable{Root: root, Folder: cur.Folder})
+			why = e.olderText(root, cur.Commit, 0)
+		}
+	}
+	switch {
+	case !e.repairs(t.Name):
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
+		return nil
+	case !e.acceptsLoss(t.Name):
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; -accept-loss=" + t.Name + " removes it"})
+		return nil
+	}
+	t.old, t.repair, t.Action = record, why, Destroy
+	return e.findFiles(ctx, p, t)
 }
 
 // readDeparted reads what a sink says that only the state names.
@@ -205,7 +250,7 @@ func (t *TablePlan) doubtIn(p *Plan, root string) *doubt {
 	if t.old == nil || p.publishing(t.Name) {
 		return nil
 	}
-	i := slices.IndexFunc(t.old.Sinks, func(s state.SinkTable) bool { return s.Root == root })
+	i := t.old.SinkAt(root)
 	if i < 0 {
 		return nil
 	}
@@ -240,7 +285,7 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 	if err != nil {
 		return err
 	}
-	err = e.planDrift(ctx, p, t, len(doubts) > 0)
+	err = e.planDrift(ctx, p, t, len(doubts) > 0 || p.locked && len(p.Moved) > 0)
 	var foreign *foreignError
 	if err != nil && !errors.As(err, &foreign) {
 		return err

@@ -143,6 +143,8 @@ type Plan struct {
 	Restated  []string     `json:"current_json,omitempty"` // sinks whose current.json is written again
 	// Forgotten are the sinks that an apply takes out of the state.
 	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
+	// Moved are the sinks that an apply knows at another place.
+	Moved []MovedSink `json:"moved_sinks,omitempty"`
 
 	snap       *state.Snapshot
 	listing    *dump.Listing
@@ -162,6 +164,8 @@ type Plan struct {
 
 	seen     seenFiles
 	locked   bool                // the plan is for an apply
+	blind    bool                // what the sinks hold is not looked at
+	inexact  bool                // no rows are decoded, whatever was asked for
 	says     map[string]sinkSays // what the sinks of this state say, by root
 	restated []restated
 }
@@ -184,7 +188,7 @@ func (p *Plan) Counts() (add, change, destroy int) {
 // Changes reports whether an apply would do anything.
 func (p *Plan) Changes() bool {
 	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Restated) > 0 || p.newMapping != nil || p.noMapping
+	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Moved)+len(p.Restated) > 0 || p.newMapping != nil || p.noMapping
 }
 
 // Close lets go of what the plan pins in the state.
@@ -196,14 +200,49 @@ type DiagnosticsError struct{ Diags hcl.Diagnostics }
 
 func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
 
+// plansBesideApply is how often a plan is made before one goes without a look at the
+// sinks, as applies go on changing them.
+const plansBesideApply = 10
+
 // Plan reads what there is and says what an apply would do. It changes nothing
-// and may run beside an apply.
+// and may run beside an apply: where one committed meanwhile, what the sinks hold is
+// not what the state said, and the plan is made again.
 func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
+	for try := 1; ; try++ {
+		e.down, e.stuck, e.seen = map[string]error{}, map[string]error{}, map[string]string{}
+		p, from, err := e.planNow(ctx, try > plansBesideApply)
+		now, serialErr := e.store.Serial(ctx)
+		if try > plansBesideApply || ctx.Err() != nil || serialErr != nil || now == from {
+			return p, err
+		}
+		if p != nil {
+			if err := p.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// planNow makes a plan of the state as it is now, and says of which serial. A blind one
+// does not look at what the sinks hold.
+func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error) {
 	snap, err := e.store.Load(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return e.plan(ctx, &Plan{snap: snap})
+	p := &Plan{snap: snap, blind: blind || e.opts.NoRefresh, inexact: blind}
+	if err := e.resolveRoots(snap); err != nil {
+		return nil, 0, errors.Join(err, snap.Close())
+	}
+	from := snap.Serial
+	switch {
+	case blind:
+		p.Notices = append(p.Notices, "applies changed the state again and again while this plan was made: whether the sinks hold what it says was not checked")
+	case e.opts.NoRefresh:
+		p.Notices = append(p.Notices, "-refresh=false: whether the sinks hold what the state says, or a newer state wrote them, was not checked")
+	}
+	p, err = e.plan(ctx, p)
+	return p, from, err
 }
 
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
@@ -212,11 +251,11 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 	e.loaded = nil
 	if snap == nil {
 		var err error
-		if snap, err = l.Load(ctx); err != nil {
+		if snap, err = e.loadLocked(ctx, l); err != nil {
 			return nil, err
 		}
 	}
-	p, err := e.plan(ctx, &Plan{snap: snap, locked: true})
+	p, err := e.plan(ctx, &Plan{snap: snap, locked: true, blind: e.opts.NoRefresh})
 	if err == nil {
 		l.Exceed(p.topCommit())
 	}
@@ -232,7 +271,10 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if err := errors.Join(e.store.CheckObjects(snap), e.forgetSinks(p)); err != nil {
+	if err := errors.Join(e.store.CheckObjects(snap), e.moveSinks(p)); err != nil {
+		return nil, err
+	}
+	if err := e.forgetSinks(p); err != nil {
 		return nil, err
 	}
 	if err := e.listSource(ctx, p); err != nil {
@@ -282,7 +324,10 @@ func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 			return e.otherLineage(s.Path, cur.Lineage, p.Lineage)
 		}
 	}
-	return nil
+	if p.blind && !p.locked {
+		return nil
+	}
+	return e.checkMoved(p.snap, p.says, nil)
 }
 
 // otherLineage says that a sink belongs to another state.

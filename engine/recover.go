@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"reconcile/sinks"
@@ -23,12 +22,12 @@ import (
 // finished when that is done. Where there was nothing to finish, the plan that
 // follows goes by the state as it was loaded here.
 func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
-	snap, err := l.Load(ctx)
+	snap, err := e.loadLocked(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	leaving, _, err := e.sinksToForget(snap)
+	leaving, err := e.sinksLeaving(ctx, snap)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +37,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 	}
 	for _, p := range snap.Publishes {
 		t := snap.Tables[p.Table]
-		if e.stuck[p.Table] != nil || slices.ContainsFunc(leaving, func(f ForgottenSink) bool { return slices.Contains(f.Tables, p.Table) }) {
+		if e.stuck[p.Table] != nil || leaving[p.Table] {
 			continue
 		}
 		err := e.mayPublish(ctx, snap, p, t)
@@ -59,6 +58,35 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		tables = append(tables, p.Table)
 	}
 	return tables, nil
+}
+
+// sinksLeaving tells of which tables a sink is to be forgotten, or known at another
+// place.
+func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[string]bool, error) {
+	moving, _, err := e.sinksToMove(snap)
+	if err != nil {
+		return nil, err
+	}
+	forgetting, _, err := e.sinksToForget(snap)
+	if err != nil {
+		return nil, err
+	}
+	out, roots := map[string]bool{}, map[string]bool{}
+	leave := func(tables []string, at ...string) {
+		for _, name := range tables {
+			out[name] = true
+		}
+		for _, root := range at {
+			roots[root] = true
+		}
+	}
+	for _, m := range moving {
+		leave(m.Tables, m.From, m.To)
+	}
+	for _, f := range forgetting {
+		leave(f.Tables, f.Root)
+	}
+	return out, e.checkMovedLists(ctx, snap, roots)
 }
 
 // mayPublish refuses to finish a commit in sinks that a newer state has written since,

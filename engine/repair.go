@@ -96,7 +96,7 @@ func (e *Engine) recordWithSinks(p *Plan, t *TablePlan) *state.Table {
 		case !had:
 			record.Applied = slices.Insert(record.Applied, i, a)
 		case record.Applied[i].Lost:
-			record.Applied[i].Lost = false
+			record.Applied[i].Lost = a.Lost
 		}
 	}
 	return &record

@@ -22,6 +22,11 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 			tables[name] = nil
 		}
 	}
+	for _, name := range p.strays() {
+		if _, ok := tables[name]; !ok {
+			tables[name] = nil
+		}
+	}
 	var real []*config.Table
 	for _, name := range sortedKeys(tables) {
 		t, cfg, err := e.planTable(ctx, p, name, tables[name])
@@ -77,6 +82,9 @@ func (e *Engine) targeted(name string) bool {
 func (e *Engine) planTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, *config.Table, error) {
 	old := p.snap.Tables[name]
 	t := &TablePlan{Name: name, old: old, parts: p.snap.Partitions[name], all: all}
+	if old == nil && len(all) == 0 {
+		return t, nil, e.planStray(ctx, p, t)
+	}
 	columns, err := e.knownColumns(ctx, t)
 	if err != nil {
 		return nil, nil, err
@@ -289,6 +297,9 @@ func uniqueFold(names []string) []string {
 
 // planLeaving plans a table that no block takes (any more).
 func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
+	if t.old == nil && slices.Contains(p.strays(), t.Name) {
+		return t, e.planStray(ctx, p, t)
+	}
 	if t.old == nil {
 		if !e.cfg.Ignored(t.Name) {
 			p.Unclaimed = append(p.Unclaimed, t.Name)
@@ -350,7 +361,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	t.estimate(e.lim)
-	if e.opts.Exact {
+	if e.opts.Exact && !p.inexact {
 		return e.measure(ctx, p, t)
 	}
 	return nil

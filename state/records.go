@@ -1,5 +1,7 @@
 package state
 
+import "slices"
+
 // The records of the state. They are stored as CBOR with the integer keys of
 // their tags: a field may be added, never renumbered.
 
@@ -87,6 +89,11 @@ type Table struct {
 	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
 	Content        *Content    `cbor:"26,keyasint,omitempty"` // of the greatest dump; nil if that is not known
+}
+
+// SinkAt returns the index in Sinks of the sink at a root, -1 if the table is not there.
+func (t *Table) SinkAt(root string) int {
+	return slices.IndexFunc(t.Sinks, func(s SinkTable) bool { return s.Root == root })
 }
 
 // KeptUsers returns the objects that hold the latest row of each raw user. Some

@@ -146,6 +146,20 @@ func (s *Store) view(ctx context.Context, fn func(*boltfile.View) error) (bool, 
 	return true, err
 }
 
+// Serial returns the number of transactions so far, without verifying more than that
+// number.
+func (s *Store) Serial(ctx context.Context) (uint64, error) {
+	var meta metaRecord
+	exists, err := s.view(ctx, func(v *boltfile.View) (err error) {
+		meta, err = s.readMeta(v)
+		return err
+	})
+	if err != nil || !exists {
+		return 0, err
+	}
+	return meta.Serial, nil
+}
+
 // readMeta returns the meta record of a view, checked on its own only.
 func (s *Store) readMeta(v *boltfile.View) (metaRecord, error) {
 	value, err := v.Get(bMeta.String(), []byte(metaKey))

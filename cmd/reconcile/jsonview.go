@@ -76,6 +76,8 @@ type planLine struct {
 	Unclaimed []string `json:"unclaimed,omitempty"`
 	// Forgotten are the sinks that -forget-sink takes out of the state.
 	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
+	// Moved are the sinks that -moved-sink says lie elsewhere now.
+	Moved []engine.MovedSink `json:"moved_sinks,omitempty"`
 }
 
 func (v *jsonView) plan(p *engine.Plan) {
@@ -92,7 +94,7 @@ func (v *jsonView) plan(p *engine.Plan) {
 	}
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover,
-		Accepted: p.Accepted, Restated: p.Restated, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten}
+		Accepted: p.Accepted, Restated: p.Restated, Unclaimed: p.Unclaimed, Forgotten: p.Forgotten, Moved: p.Moved}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
 }
@@ -123,12 +125,14 @@ type applyLine struct {
 	BadMappings int64 `json:"mapping_rows_quarantined,omitempty"`
 	// Forgotten are the sinks that the state no longer has.
 	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
+	// Moved are the sinks that the state knows at another place now.
+	Moved []engine.MovedSink `json:"moved_sinks,omitempty"`
 	// Requests are those of the whole command, of each place on S3.
 	Requests []engine.Traffic `json:"requests,omitempty"`
 }
 
 func (v *jsonView) result(r *engine.Result, err error) {
-	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: r.Forgotten, Requests: r.Traffic}
+	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: r.Forgotten, Moved: r.Moved, Requests: r.Traffic}
 	for _, t := range r.Tables {
 		line := resultLine{Address: "table." + t.Name, Action: t.Action, Counts: t.Counts, Unlisted: t.Unlisted, Echoes: t.Echoes}
 		if t.Err != nil {

@@ -50,6 +50,7 @@ type engineFlags struct {
 	configFlags
 	targets, acceptLoss []string
 	forgetSinks         []string
+	movedSinks          []string
 	acceptManifest      []int64
 	exact, allowDestroy bool
 	repair              bool
@@ -63,6 +64,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
+	f.Func("moved-sink", "know the sink at OLD at NEW, to which it was moved, as `OLD=NEW`; can be repeated", nonEmpty(&e.movedSinks))
 	f.Func("accept-manifest", "take the changed manifest of dump `ID`; can be repeated", func(arg string) error {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
@@ -155,7 +157,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 	}
 	opts := engine.Options{
 		Program: programVersion(), Targets: o.targets, NoRefresh: !o.refresh, Exact: o.exact,
-		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, Repair: o.repair, AllowDestroy: o.allowDestroy,
+		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, MovedSinks: o.movedSinks, Repair: o.repair, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {
 			if s.meter != nil {

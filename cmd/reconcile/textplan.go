@@ -17,6 +17,9 @@ func (v *textView) plan(p *engine.Plan) {
 	if len(p.Accepted) > 0 {
 		v.printf("\nTaken with their changed manifests: %s.\n", idList(p.Accepted))
 	}
+	for _, m := range p.Moved {
+		v.printf("\nThe sink that was at %s is known at %s: %s. What was at the old place is not looked at.\n", m.From, m.To, plural(int64(len(m.Tables)), "table"))
+	}
 	for _, root := range p.Restated {
 		v.printf("\n%s/_reconcile/current.json is written again: it does not say what the state does, and the files are as the state knows them.\n", root)
 	}

@@ -105,9 +105,13 @@ func changed(r *engine.Result) int {
 // endLine is the last line of an apply.
 func endLine(r *engine.Result) string {
 	done := plural(int64(changed(r)), "table") + " changed"
+	if n := len(r.Moved); n > 0 {
+		done += ", " + plural(int64(n), "sink") + " known at another place"
+	}
 	if n := len(r.Forgotten); n > 0 {
 		done += ", " + plural(int64(n), "sink") + " forgotten"
-	} else if len(r.Tables) == 0 {
+	}
+	if len(r.Moved)+len(r.Forgotten)+len(r.Tables) == 0 {
 		done = "Nothing to change"
 	}
 	if !r.Partial() {

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/state"
+)
+
+// MovedSink is a sink that lies elsewhere now than where the state knows it, with all
+// that it held: a folder that was moved, a bucket that was copied.
+type MovedSink struct {
+	From   string   `json:"from"`
+	To     string   `json:"to"`
+	Tables []string `json:"tables"`
+}
+
+// flag is how a command is told of it.
+func (m MovedSink) flag() string { return "-moved-sink=" + m.From + "=" + m.To }
+
+// sinksToMove lists the sinks that -moved-sink names: those that the state has at their
+// old place, and those that it has at the new one already.
+func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err error) {
+	if len(e.opts.MovedSinks) == 0 {
+		return nil, nil, nil
+	}
+	known, err := sinkTables(snap)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, arg := range e.opts.MovedSinks {
+		m, err := e.parseMoved(arg, known)
+		if err != nil {
+			return nil, nil, err
+		}
+		m.Tables = known[m.From]
+		_, forgotten := snap.Settings[forgottenSetting(m.From)]
+		switch {
+		case e.declared(m.From):
+			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, e.addressOf(m.From))
+		case slices.ContainsFunc(now, func(x MovedSink) bool { return x.From == m.From || x.To == m.To }):
+			return nil, nil, fmt.Errorf("%s: one of the two is named twice", m.flag())
+		case m.Tables == nil && forgotten && known[m.To] != nil:
+			before = append(before, m)
+		case m.Tables == nil:
+			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, e.departedSinks(m.From, known))
+		case known[m.To] != nil:
+			return nil, nil, fmt.Errorf("%s: the state has tables at %s already: %s", m.flag(), m.To, strings.Join(known[m.To], ", "))
+		default:
+			now = append(now, m)
+		}
+	}
+	return now, before, nil
+}
+
+// parseMoved takes OLD=NEW apart, of which each may hold a "=".
+func (e *Engine) parseMoved(arg string, known map[string][]string) (MovedSink, error) {
+	var best *MovedSink
+	for i := range len(arg) {
+		if arg[i] != '=' || i == 0 || i == len(arg)-1 {
+			continue
+		}
+		m := MovedSink{From: e.rootOf(arg[:i]), To: e.rootOf(arg[i+1:])}
+		if e.declared(m.To) && (best == nil || known[m.From] != nil) {
+			best = &m
+		}
+	}
+	if best == nil {
+		var have []string
+		for _, s := range e.cfg.Sinks {
+			have = append(have, s.Path)
+		}
+		return MovedSink{}, fmt.Errorf("-moved-sink=%s: it is written OLD=NEW, and NEW has to be the path of a sink of the configuration: %s", arg, strings.Join(have, ", "))
+	}
+	return *best, nil
+}
+
+// moveSinks gives the plan's view of the state the new places of sinks. What is known
+// of their files, as their times, is of the old ones: each is compared by its content.
+func (e *Engine) moveSinks(p *Plan) error {
+	now, before, err := e.sinksToMove(p.snap)
+	if err != nil {
+		return err
+	}
+	for _, m := range now {
+		if err := renameSink(p.snap, m.From, m.To, m.Tables); err != nil {
+			return err
+		}
+		for _, name := range m.Tables {
+			unpin(p.snap, name, m.To)
+		}
+	}
+	for _, m := range before {
+		p.Notices = append(p.Notices, m.flag()+" has no effect: the state has the sink at its new place already")
+	}
+	p.Moved = now
+	return nil
+}
+
+// unpin forgets how the files of a table in a sink are told without reading them.
+func unpin(snap *state.Snapshot, table, root string) {
+	steps := func(list []state.Step) {
+		for i := range list {
+			if list[i].Sink == root {
+				list[i].BeforePin = ""
+			}
+		}
+	}
+	for _, p := range snap.Publishes {
+		if p.Table == table {
+			steps(p.Steps)
+		}
+	}
+	t := snap.Tables[table]
+	if t == nil || t.SinkAt(root) < 0 {
+		return
+	}
+	at := t.SinkAt(root)
+	t.Sinks[at].Mark = ""
+	for _, p := range snap.Partitions[table] {
+		for i := range p.Files {
+			if p.Files[i].Sink == at {
+				p.Files[i].Pin = ""
+			}
+		}
+	}
+}
+
+// checkMoved refuses to go on where a declared sink was written from this state, which
+// knows it at another place that is no longer declared.
+func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but map[string]bool) error {
+	known, err := sinkTables(snap)
+	if err != nil {
+		return err
+	}
+	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || e.declared(root) })
+	var moved []MovedSink
+	for _, s := range e.cfg.Sinks {
+		cur := says[s.Path].current
+		if len(gone) == 0 || but[s.Path] || known[s.Path] != nil || cur == nil || cur.Lineage != snap.Lineage {
+			continue
+		}
+		from := likest(s.Path, gone)
+		moved = append(moved, MovedSink{From: from, To: s.Path})
+		gone = slices.DeleteFunc(gone, func(r string) bool { return r == from })
+	}
+	if len(moved) == 0 {
+		return nil
+	}
+	var where, flags []string
+	for _, m := range moved {
+		where = append(where, fmt.Sprintf("%s, which the state knows at %s", m.To, m.From))
+		flags = append(flags, m.flag())
+	}
+	return fmt.Errorf("the sink moved: this state wrote what lies at %s. %s goes on there: every data file is read once and compared by its content, and the old place is forgotten and left as it is. If it is a copy that is not to be used, move it aside",
+		strings.Join(where, ", and at "), strings.Join(flags, " "))
+}
+
+// likest returns the path that ends most like another one.
+func likest(path string, paths []string) string {
+	common := func(a, b string) int {
+		n := 0
+		for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
+			n++
+		}
+		return n
+	}
+	return slices.MaxFunc(paths, func(a, b string) int { return common(path, a) - common(path, b) })
+}
+
+// checkMovedLists is checkMoved for one who is about to finish commits: it asks only if
+// one of them lies where no sink is declared. but are roots of which a flag speaks.
+func (e *Engine) checkMovedLists(ctx context.Context, snap *state.Snapshot, but map[string]bool) error {
+	astray := func(p *state.Publish) bool {
+		return slices.ContainsFunc(e.publishRoots(p, snap.Tables[p.Table]), func(root string) bool { return !but[root] && !e.declared(root) })
+	}
+	if !slices.ContainsFunc(snap.Publishes, astray) {
+		return nil
+	}
+	says := map[string]sinkSays{}
+	for _, s := range e.cfg.Sinks {
+		got, err := e.readSays(ctx, s.Path)
+		var down *SinkError
+		if err != nil && !errors.As(err, &down) {
+			return err
+		}
+		says[s.Path] = got
+	}
+	return e.checkMoved(snap, says, but)
+}
