@@ -171,7 +171,7 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 
 // unidentified is the hold of a table that lacks its key columns.
 func unidentified(table string) Hold {
-	return Hold{Table: table, Reason: "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"}
+	return Hold{Table: table, Reason: fmt.Sprintf("it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; remove its block, and say ignore %s {} instead", quoted(table))}
 }
 
 // takenBy names the other table whose data lies where a table is to be, in one of
