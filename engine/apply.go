@@ -59,8 +59,7 @@ func (e *Engine) Refusal(p *Plan) error {
 			continue
 		}
 		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
-			errs = append(errs, fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or keep the files with removed %q { destroy = false }",
-				ErrRefused, t.Name, t.Destroys, t.Name))
+			errs = append(errs, t.refusesDestroy())
 		}
 		if len(t.Lost) > 0 && !e.acceptsLoss(t.Name) {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
@@ -75,7 +74,10 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 		return nil, err
 	}
 	res := &Result{Holds: p.Holds}
-	defer func() { res.Traffic = e.Traffic() }()
+	defer func() {
+		e.namesWayPast(res.Holds)
+		res.Traffic = e.Traffic()
+	}()
 	if err := e.letGo(ctx, l, p, res); err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	if now := cfg.PartitionText(); now != old.PartitionBy {
 		d.add(ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
 	}
-	t.diffSinks(d)
+	t.diffSinks(e, d)
 	t.diffSchemaPolicy(d)
 	if t.kind != kindMapping {
 		t.diffRenamed(d)
@@ -105,7 +105,7 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	}
 }
 
-func (t *TablePlan) diffSinks(d *ConfigDiff) {
+func (t *TablePlan) diffSinks(e *Engine, d *ConfigDiff) {
 	if t.kind == kindEvents && len(t.old.Sinks) == 0 && len(t.parts) > 0 {
 		d.add(ClassRebuild, "the only sink that held its rows is forgotten")
 	}
@@ -116,7 +116,7 @@ func (t *TablePlan) diffSinks(d *ConfigDiff) {
 			d.add(ClassRewrite, "new sink %s", s.Path)
 		case t.old.Sinks[i].Folder != t.cfg.Folder:
 			d.add(ClassRewrite, "the folder is %s, it was %s", t.cfg.Folder, t.old.Sinks[i].Folder)
-			t.Destroys = append(t.Destroys, fmt.Sprintf("the files in %s/%s", s.Path, t.old.Sinks[i].Folder))
+			t.destroys("the files", t.old.Sinks[i], keepFolder(t.Name, t.old.Sinks[i].Folder))
 		case t.old.Sinks[i].Compression != s.Compression:
 			d.add(ClassRewrite, "compression is %s, it was %s", s.Compression, t.old.Sinks[i].Compression)
 		case encodingsOf(t.old, s) != recorded(t.old.Sinks[i]):
@@ -126,7 +126,7 @@ func (t *TablePlan) diffSinks(d *ConfigDiff) {
 	for _, o := range t.old.Sinks {
 		if !slices.ContainsFunc(t.cfg.Sinks, func(s *config.Sink) bool { return s.Path == o.Root }) {
 			d.add(ClassRewrite, "the sink at %s is no longer a sink of the table", o.Root)
-			t.Destroys = append(t.Destroys, fmt.Sprintf("the files in %s/%s", o.Root, o.Folder))
+			t.destroys("the files", o, e.keepSink(o.Root))
 		}
 	}
 }

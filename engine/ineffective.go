@@ -23,7 +23,7 @@ func (e *Engine) noteIneffective(p *Plan) {
 		note("-repair has no effect: no table is held for it")
 	}
 	for _, name := range e.opts.AcceptLoss {
-		if !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
+		if name != tableMapping && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)
 		}
 	}

@@ -40,6 +40,10 @@ type Hold struct {
 	// Object is the digest of an object of the state that cannot be read.
 	Object string `json:"object,omitempty"`
 	Reason string `json:"reason"`
+	// Skip is the block of the source that leaves the delivery out, the reviewed way
+	// past it; empty if that is none.
+	Skip string   `json:"skip_dump,omitempty"`
+	skip []string // tables of that block
 }
 
 // DumpStep is one dump that a table is about to take.
@@ -99,6 +103,7 @@ type TablePlan struct {
 	// if it does not; dropped are the objects that it does without.
 	rewrite string
 	dropped []string
+	keeping []string // how to keep what Destroys names
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated  string
@@ -271,6 +276,7 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	}
 	e.noteIneffective(p)
 	p.noteOlderRules()
+	e.namesWayPast(p.Holds)
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}

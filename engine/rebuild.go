@@ -78,12 +78,8 @@ func (t *TablePlan) lossHold() *Hold {
 	if t.LostMapping != nil {
 		lost = append(lost, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))
 	}
-	flags := "-accept-loss=" + t.Name
-	if t.repair != "" {
-		flags = fmt.Sprintf("-repair -target=table.%s %s", t.Name, flags)
-	}
 	return &Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; %s rebuilds it without that",
-		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), flags)}
+		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), t.lossFlags())}
 }
 
 // rebuildFloor is the dump from which on rows count in a rebuild.
@@ -165,9 +161,17 @@ func (e *Engine) checkGiven(ctx context.Context, t *TablePlan, d *delivery) (*Ho
 
 // waitingRebuild says of a hold that a rebuild waits for it.
 func (t *TablePlan) waitingRebuild(h Hold) Hold {
-	h.Reason = fmt.Sprintf("%s; the table stays as it is, as its rebuild needs this dump (%s); -accept-loss=%s rebuilds it without the rows of the dump",
-		h.Reason, strings.Join(t.Change.Reasons, "; "), t.Name)
+	h.Reason = fmt.Sprintf("%s; the table stays as it is, as its rebuild needs this dump (%s); %s rebuilds it without the rows of the dump",
+		h.Reason, strings.Join(t.Change.Reasons, "; "), t.lossFlags())
 	return h
+}
+
+// lossFlags are the flags that let the table's rebuild go on without what is gone.
+func (t *TablePlan) lossFlags() string {
+	if t.repair+t.rewrite != "" {
+		return fmt.Sprintf("-repair -target=table.%s -accept-loss=%s", t.Name, t.Name)
+	}
+	return "-accept-loss=" + t.Name
 }
 
 func (e *Engine) acceptsLoss(table string) bool { return slices.Contains(e.opts.AcceptLoss, table) }

@@ -93,6 +93,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		}
 		s.Holds = append(s.Holds, shownHold(h))
 	}
+	e.namesWayPast(s.Holds)
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}

@@ -204,7 +204,7 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 
 // unidentified is the hold of a table that lacks its key columns.
 func unidentified(table string, columns []string) Hold {
-	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; ignore it, or remove its block"
+	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; remove its block, and say ignore " + quoted(table) + " {} instead"
 	for _, key := range []string{colUserID, colEventID, colSessionID} {
 		if near := newKeyError(key, columns).near; near != "" && !slices.Contains(columns, key) && !feed.IsExact(near) {
 			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", near, key)
@@ -407,7 +407,7 @@ func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*Table
 	}
 	if t.Action == Destroy {
 		for _, s := range t.old.Sinks {
-			t.Destroys = append(t.Destroys, fmt.Sprintf("its files in %s/%s", s.Root, s.Folder))
+			t.destroys("its files", s, keepForgotten(t.Name))
 		}
 	}
 	if !e.targeted(t.Name) {

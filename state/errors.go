@@ -49,8 +49,8 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("state file %s is damaged: %s; move the state file, its folder %s and the sink's folder aside "+
-		"and apply again; nothing was changed", e.Path, e.Reason, e.Path+objectsSuffix)
+	return fmt.Sprintf("state file %s is damaged: %s; bring back a copy of it, or move the file, its folder %s and the sink's folder aside and apply again, "+
+		"which takes what the source still has; nothing was changed", e.Path, e.Reason, e.Path+objectsSuffix)
 }
 
 // Is reports whether target is ErrDamaged.

@@ -77,7 +77,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	})
 	f.BoolVar(&e.exact, "exact", false, "decode rows to give exact numbers instead of estimates")
 	f.BoolVar(&e.allowDestroy, "allow-destroy", false, "let the configuration destroy data for good")
-	f.BoolVar(&e.repair, "repair", false, "rebuild from the source tables that are held for it")
+	f.BoolVar(&e.repair, "repair", false, "write tables anew that are held for it")
 	f.BoolVar(&e.refresh, "refresh", true, "do not compare the sinks with the state")
 	f.Func("parallelism", "work on `N` things at once (default: as many as there are processors)", func(arg string) (err error) {
 		if e.parallelism, err = strconv.Atoi(arg); err != nil || e.parallelism < 1 {

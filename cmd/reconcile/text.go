@@ -70,4 +70,21 @@ func (v *textView) holds(holds []engine.Hold) {
 		}
 		v.printf("  %s\n      %s\n", strings.Join(where, ", "), h.Reason)
 	}
+	v.wayPast(engine.SkipBlocks(holds))
+}
+
+// wayPast shows the blocks that leave deliveries out.
+func (v *textView) wayPast(blocks []string) {
+	if len(blocks) == 0 {
+		return
+	}
+	const most = 3
+	v.printf("\nIf a file will never be mended, a block in the source goes past it, as if the dump did not list the tables:\n")
+	for i, b := range blocks {
+		if i == most {
+			v.printf("\n  and so on for %s\n", plural(int64(len(blocks)-most), "more dump"))
+			break
+		}
+		v.printf("\n  %s\n", strings.ReplaceAll(b, "\n", "\n  "))
+	}
 }
