@@ -21,7 +21,7 @@ var flagSwaps = flag.Int("swaps", 25, "applies during which folders are swapped 
 // elsewhere, and back, while applies run. Nothing elsewhere is changed, read or
 // removed, and without the links all is well.
 func TestSwappedLinks(t *testing.T) {
-	r := rand.New(rand.NewSource(1))
+	r := rand.New(rand.NewSource(*flagKillSeed))
 	a := newBed(t, "table \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = [date(time)]\n}\n")
 	elsewhere := a.elsewhere()
 	before := fileTexts(t, elsewhere)
@@ -29,7 +29,7 @@ func TestSwappedLinks(t *testing.T) {
 		rows := [][]any{row(i, 10, "2026-01-05"), row(1, 10, fmt.Sprintf("2026-01-%02d", 5+i%3))}
 		a.arrive(dumpOf(int64(i), more("e", avroPart("event_id user_id time", rows...))))
 		spots := []string{"lake/e", "lake/_reconcile", "lake/e/date=2026-01-05", fmt.Sprintf("dumps/sync_%d", i), fmt.Sprintf("dumps/sync_%d/x", i)}
-		stop := a.swap(rand.New(rand.NewSource(int64(i))), filepath.Join(a.dir, spots[r.Intn(len(spots))]), elsewhere)
+		stop := a.swap(rand.New(rand.NewSource(*flagKillSeed+int64(i))), filepath.Join(a.dir, spots[r.Intn(len(spots))]), elsewhere)
 		res, err := a.apply()
 		stop()
 		if err == nil && res != nil {

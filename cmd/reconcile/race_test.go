@@ -20,6 +20,7 @@ import (
 
 var (
 	flagRaces   = flag.Int("races", 1, "exports that several processes apply at once")
+	flagSeed    = flag.Int64("seed", 1, "first seed of the exports that processes race for")
 	flagSignals = flag.Int("signals", 12, "applies that get a signal at a random moment")
 )
 
@@ -124,8 +125,8 @@ func (b *folderBed) rows() []string {
 // TestRacingApplies lets several processes apply to one state while dumps arrive.
 // One at a time does, the others are told who it is.
 func TestRacingApplies(t *testing.T) {
-	for seed := range int64(*flagRaces) {
-		b := newFolderBed(t, seed+1)
+	for i := range int64(*flagRaces) {
+		b := newFolderBed(t, *flagSeed+i)
 		b.arrive(b.world.Dumps[0])
 		done := make(chan struct{})
 		var racers sync.WaitGroup
@@ -179,7 +180,7 @@ func exitCode(t *testing.T, cmd *exec.Cmd) int {
 // TestSignalsAtAnyMoment interrupts and terminates applies, some of them twice.
 // Whatever they came to, the next ones go on from there.
 func TestSignalsAtAnyMoment(t *testing.T) {
-	r := rand.New(rand.NewSource(1))
+	r := rand.New(rand.NewSource(*flagSeed))
 	first := newFolderBed(t, 1)
 	first.arrive(first.world.Dumps[0])
 	began := time.Now()
