@@ -205,7 +205,7 @@ func TestContractGuardTables(t *testing.T) {
 	a.run()
 	a.held(a.run(dumpOf(2, full("f", avroPart("event_id user_id", row(5, 1), row(6, 2))), mapsUsers(1, 0))), "user_migrations")
 	a.want("f", "event_id user_id", strings.Split(merged, ",")...)
-	a.hcl = "mask \"m\" {\n  columns = [\"x\"]\n  method = \"drop\"\n}\n" + strings.Replace(lakeTables, `"*" { sinks = [sink.parquet.lake] }`, `"*" {
+	a.hcl = "mask \"m\" {\n  columns = [\"x\"]\n  method = \"drop\"\n  optional = true\n}\n" + strings.Replace(lakeTables, `"*" { sinks = [sink.parquet.lake] }`, `"*" {
   on_schema_change = "ignore"
   columns = ["event_id", "user_id", "time"]
   sinks = [sink.parquet.lake]

@@ -212,11 +212,13 @@ func TestContractNewcomers(t *testing.T) {
 		table "*_page" { partition_by = [] }
 		mask "a" {
 			columns = ["email*"]
+			optional = true
 			method = "hmac-sha256"
 			key = "a"
 		}
 		mask "b" {
 			columns = ["*addr"]
+			optional = true
 			method = "hmac-sha256"
 			key = "b"
 		}

@@ -10,7 +10,7 @@ import (
 	"reconcile/engine/model"
 )
 
-var flagGuardWorlds = flag.Int("guard-worlds", 5, "random worlds whose mappings shrink, empty out and come back")
+var flagGuardWorlds = flag.Int("guard-worlds", 10, "random worlds whose mappings shrink, empty out and come back")
 
 // TestGuardProperty applies exports whose mapping of a hundred users or more shrinks
 // and comes back, in random order and grouping, some of them skipped for a while. After every apply the content and

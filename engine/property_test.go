@@ -526,9 +526,9 @@ func randomConfig(r *rand.Rand) string {
 		b.WriteString("table \"user_migrations\" { sinks = [sink.parquet.lake] }\n")
 	}
 	if r.Intn(3) == 0 {
-		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  method = %q\n}\n", masked, one("null", "drop"))
+		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  optional = true\n  method = %q\n}\n", masked, one("null", "drop"))
 	} else if r.Intn(3) == 0 {
-		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  method = \"hmac-sha256\"\n  key = \"k1\"\n}\n", masked)
+		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  optional = true\n  method = \"hmac-sha256\"\n  key = \"k1\"\n}\n", masked)
 	}
 	return b.String()
 }

@@ -85,6 +85,9 @@ func (v *textView) wayPast(blocks []string) {
 			v.printf("\n  and so on for %s\n", plural(int64(len(blocks)-most), "more dump"))
 			break
 		}
-		v.printf("\n  %s\n", strings.ReplaceAll(b, "\n", "\n  "))
+		v.printf("\n")
+		for line := range strings.Lines(b) {
+			v.printf("  %s\n", strings.TrimSuffix(line, "\n"))
+		}
 	}
 }
