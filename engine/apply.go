@@ -2,13 +2,10 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/state"
 )
@@ -294,150 +291,6 @@ func (out *TableResult) add(c *change) {
 	}
 }
 
-// newRun prepares a pass over a table from the state as it is now: until the
-// table's own first commit that is what the plan saw of it.
-func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableRun, error) {
-	if !t.committed {
-		return e.runOn(ctx, p.snap, p, t, ofConfig)
-	}
-	snap, err := e.loadLocked(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = snap.Close() }()
-	return e.runOn(ctx, snap, p, t, ofConfig)
-}
-
-// runOn prepares a pass over a table from a view of the state.
-func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
-	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig}
-	r.masks = ofConfig && t.Change.masks
-	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
-	if t.lost != nil {
-		r.left = t.lost.Left
-	}
-	r.compared = t.compared
-	t.repin(r.oldParts)
-	if err := e.openOld(r); err != nil {
-		return nil, err
-	}
-	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
-	switch {
-	case ofConfig && t.repair != "":
-		e.repairRun(p, t, r)
-	case ofConfig && t.rewrite != "":
-		e.rewriteRun(p, t, r)
-	case ofConfig:
-		err = e.configRun(ctx, p, t, r)
-	case r.kind == kindMapping: // written as a whole
-		r.pending = t.pending
-	default:
-		r.pending = t.pending
-		err = e.oldClosure(ctx, p, r)
-	}
-	if err != nil {
-		return nil, err
-	}
-	r.prepare()
-	if !ofConfig {
-		r.echo = r.echoCandidate(p, t)
-	}
-	r.attempt = e.newAttempt(r, max(snap.Serial, p.topCommit()))
-	return r, e.newSchemaOf(ctx, r)
-}
-
-// configRun makes a run one that changes the table as its configuration changed, and
-// leaves it at the mapping where it stands.
-func (e *Engine) configRun(ctx context.Context, p *Plan, t *TablePlan, r *tableRun) (err error) {
-	if err := e.oldClosure(ctx, p, r); err != nil {
-		return err
-	}
-	r.readFrom = t.readFrom
-	r.newMapping, r.mapping = r.oldMapping, nil
-	if r.old.HasMapping {
-		r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping, Rules: r.old.Rules}
-	}
-	if r.kind == kindMapping {
-		for _, q := range r.old.Quarantine {
-			r.mapping.Quarantine = q.Ref
-		}
-		if r.full, err = loadMapping(ctx, e.store, r.old.Mapping); err != nil {
-			return err
-		}
-	}
-	if t.Change.Class == ClassRebuild {
-		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
-	}
-	return nil
-}
-
-// oldClosure finds the mapping that the table stands at.
-func (e *Engine) oldClosure(ctx context.Context, p *Plan, r *tableRun) (err error) {
-	if r.old != nil {
-		r.oldMapping, err = e.closureOf(ctx, p, r.old.Mapping)
-	}
-	return err
-}
-
-func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun) error {
-
-	if r.kind == kindMapping {
-		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
-		r.attempt.schema = r.schema
-		return nil
-	}
-	var err error
-	r.brought, err = r.delivered(ctx)
-	if bad := holding(err); bad != nil {
-		r.attempt.schema = &schema{kind: r.kind}
-		r.badHeader = bad
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	r.settleSchema()
-	return nil
-}
-
-// settleSchema resolves the columns that the table has and those that are brought.
-func (r *tableRun) settleSchema() {
-	var have []state.Column
-	legacy := false
-	if r.old != nil {
-		have, legacy = r.old.Columns, !r.old.ExactNames
-	}
-	r.schema = newSchema(r.cfg, r.kind, r.key, have, r.brought, r.live, legacy)
-	r.attempt.schema = r.schema
-}
-
-// openOld opens the sinks that hold the table now.
-func (e *Engine) openOld(r *tableRun) error {
-	if r.old == nil {
-		return nil
-	}
-	for _, s := range r.old.Sinks {
-		sk, err := e.openSink(s.Root, s.Compression)
-		if err != nil {
-			return err
-		}
-		r.oldSinks = append(r.oldSinks, sk)
-	}
-	return nil
-}
-
-func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
-	var b [8]byte
-	_, _ = rand.Read(b[:])
-	a := &attempt{name: hex.EncodeToString(b[:]), store: e.store}
-	for _, s := range r.sinksInOrder() {
-		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression, encodings: encodingsOf(r.old, s)})
-	}
-	a.meta = r.metadata()
-	a.meta["commit"] = fmt.Sprint(serial + 1)
-	return a
-}
-
 // content computes what a step of a table makes of it, or takes what was computed
 // ahead. Without a run there is nothing to do, or err says why there is none.
 func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead) (*tableRun, *change, error) {
@@ -450,25 +303,6 @@ func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePl
 	}
 	c, err := r.compute(ctx, t.Change.Class, ofConfig)
 	return r, c, err
-}
-
-// sinksInOrder lists the sinks of the table: first those that it is in already, in
-// the order in which the state has them, as files are noted by their sink's place
-// in it.
-func (r *tableRun) sinksInOrder() []*config.Sink {
-	out := slices.Clone(r.cfg.Sinks)
-	if r.old == nil {
-		return out
-	}
-	place := func(s *config.Sink) int {
-		i := r.old.SinkAt(s.Path)
-		if i < 0 {
-			return len(r.old.Sinks)
-		}
-		return i
-	}
-	slices.SortStableFunc(out, func(a, b *config.Sink) int { return place(a) - place(b) })
-	return out
 }
 
 // compute stages the new content of the table. A file can turn out to have columns

@@ -1,0 +1,64 @@
+package engine
+
+// bytesNow is what the table takes in its sinks or, when none is left, in what it
+// is made from.
+func (t *TablePlan) bytesNow() int64 {
+	n := int64(0)
+	for _, p := range t.parts {
+		for _, f := range p.Files {
+			n += f.Size
+		}
+	}
+	switch {
+	case n > 0 || t.old == nil:
+		return n
+	case t.kind == kindUsers:
+		return t.old.Users.Size
+	}
+	return t.rereads
+}
+
+// What is spilled takes about so much of scratch_dir, by the bytes of the files
+// that it comes from.
+const (
+	scratchOfAvro    = 1.2
+	scratchOfParquet = 2
+	rowsOfFile       = 2 // in memory
+)
+
+// scratchOf estimates what a pass takes in scratch_dir: nothing if its rows fit in
+// memory. Stored rows are spilled where all rows are judged anew, because whole
+// says so or as the pending ones are too many for the delta path.
+func scratchOf(lim limits, stored, pending int64, whole bool) int64 {
+	fits := int64(lim.memory / 2)
+	if !whole && pending*rowsOfFile <= fits {
+		return 0
+	}
+	if (stored+pending)*rowsOfFile <= fits {
+		return 0
+	}
+	return int64(scratchOfAvro*float64(pending) + scratchOfParquet*float64(stored))
+}
+
+// estimate fills in what an apply would write, without decoding rows.
+func (t *TablePlan) estimate(lim limits) {
+	now := t.bytesNow()
+	in, whole := int64(0), t.old == nil || t.Change.Class >= ClassRewrite
+	for _, d := range t.Dumps {
+		in += d.Bytes
+		whole = whole || d.Resync
+	}
+	t.Scratch = scratchOf(lim, now, in, whole)
+	switch {
+	case t.old == nil || t.Change.Class == ClassRebuild || t.Change.Class == ClassRewrite:
+		t.Partitions, t.BytesToWrite = int64(len(t.parts)), now+in
+	case len(t.pending) > 0 || t.remap:
+		t.Partitions = min(int64(len(t.parts)), int64(max(1, len(t.Dumps)*2)))
+		if n := int64(len(t.parts)); n > 0 {
+			t.BytesToWrite = now*t.Partitions/n + in
+		}
+	}
+	if t.cfg != nil && t.kind == kindEvents && t.old == nil {
+		t.Partitions = 0
+	}
+}

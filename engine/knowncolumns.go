@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/dump"
+	"reconcile/internal/feed"
+	"reconcile/state"
+)
+
+// waitsForColumns reports whether what is known of a table's columns does not yet
+// tell how it would be taken, and says so in the plan. Only the columns tell which
+// globs match it, so that its blocks cannot be judged before.
+func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
+	exact := slices.Contains(e.cfg.ExactTables(), t.Name)
+	if t.classify(columns) || !exact && !e.takesEvents(t.Name) {
+		return false
+	}
+	malformed := slices.IndexFunc(t.all, func(d delivery) bool { return d.entry.Problem != "" })
+	switch {
+	case t.unread != nil:
+		p.Holds = append(p.Holds, *t.unread)
+	case malformed >= 0:
+		d := t.all[malformed]
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Dump: d.dump, Reason: d.entry.Problem})
+	case !exact:
+		return false
+	case len(columns) == 0:
+		p.Notices = append(p.Notices, fmt.Sprintf("table %s has been delivered without columns and without rows so far; it is taken once something is known of it", t.Name))
+	default:
+		p.Holds = append(p.Holds, unidentified(t.Name, columns))
+	}
+	return true
+}
+
+// unidentified is the hold of a table that lacks its key columns.
+func unidentified(table string, columns []string) Hold {
+	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; remove its block, and say ignore " + quoted(table) + " {} instead"
+	for _, key := range []string{colUserID, colEventID, colSessionID} {
+		if near := newKeyError(key, columns).near; near != "" && !slices.Contains(columns, key) && !feed.IsExact(near) {
+			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", near, key)
+		}
+	}
+	return Hold{Table: table, Reason: reason}
+}
+
+// takesEvents reports whether a table would be taken if it delivered events.
+func (e *Engine) takesEvents(name string) bool {
+	if name == tableUsers || name == tableMapping || e.cfg.Ignored(name) {
+		return false
+	}
+	cfg, _ := e.cfg.Table(name, []string{colUserID, colEventID})
+	return cfg != nil
+}
+
+// classify finds the table's kind and key.
+func (t *TablePlan) classify(columns []string) bool {
+	switch t.Name {
+	case tableUsers:
+		t.kind, t.key = kindUsers, colUserID
+		return true
+	case tableMapping:
+		t.kind, t.key = kindMapping, colFrom
+		return true
+	}
+	t.kind, t.key = kindEvents, colEventID
+	if t.Name == tableSessions || !slices.Contains(columns, colEventID) {
+		t.key = colSessionID
+	}
+	return slices.Contains(columns, t.key) && slices.Contains(columns, colUserID)
+}
+
+// knownColumns lists what is known of the delivered columns: what the state
+// has and what the manifests say. What is not applied yet is looked up in the headers
+// of its files where its manifest has no list, or where no list has the keys and the
+// time, which need not be in it.
+func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, error) {
+	out := stateNames(t.old)
+	var bare, lists []delivery
+	var last []string // most dumps list the same columns
+	for _, d := range t.all {
+		if !d.entry.HasColumns {
+			bare = append(bare, d)
+			continue
+		}
+		lists = append(lists, d)
+		if !sameList(d.entry.Columns, last) {
+			last = d.entry.Columns
+			out = append(out, last...)
+		}
+	}
+	for _, d := range bare {
+		names, err := e.unappliedFields(ctx, t, d)
+		if err != nil {
+			return nil, err
+		}
+		if t.fields == nil {
+			t.fields = map[int64][]string{}
+		}
+		t.fields[d.dump] = unique(names)
+		out = append(out, names...)
+	}
+	if !t.lacksExact(out) {
+		return unique(out), nil
+	}
+	for _, d := range lists {
+		names, err := e.unappliedFields(ctx, t, d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(names, func(n string) bool { return !feed.IsExact(n) })...)
+	}
+	return unique(out), nil
+}
+
+// stateNames are the delivered names that the state knows of a table.
+func stateNames(old *state.Table) []string {
+	if old == nil {
+		return nil
+	}
+	var out []string
+	if old.Kind != kindMapping {
+		out = append(out, colUserID)
+	}
+	out = append(out, old.Key)
+	for _, c := range old.Columns {
+		if name := fold(c.Name); !old.ExactNames && feed.IsExact(name) {
+			out = append(out, name)
+			continue
+		}
+		out = append(out, c.Delivered)
+	}
+	return out
+}
+
+// lacksExact reports whether columns lack one that decides what the table is.
+func (t *TablePlan) lacksExact(columns []string) bool {
+	if t.Name == tableUsers || t.Name == tableMapping {
+		return false
+	}
+	key := colEventID
+	if t.Name == tableSessions {
+		key = colSessionID
+	}
+	for _, name := range []string{colUserID, key, colTime} {
+		if !slices.Contains(columns, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// unappliedFields reads the names of the fields of a delivery's files, unless it is
+// applied. A file that cannot be read holds the table where the files are read, or
+// here if nothing else says what the table is like.
+func (e *Engine) unappliedFields(ctx context.Context, t *TablePlan, d delivery) ([]string, error) {
+	if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
+		return nil, nil
+	}
+	var out []string
+	for _, f := range d.entry.Files {
+		h, err := readHeader(ctx, e.source, f.Key)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if dump.Unavailable(err) {
+			return nil, fmt.Errorf("table %s: %w", t.Name, err)
+		}
+		if err != nil {
+			t.unread = &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
+			continue
+		}
+		out = append(out, fieldNames(h)...)
+	}
+	return out, nil
+}
+
+// sameList is slices.Equal, where lists are mostly one and the same.
+func sameList(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
+}
+
+// unique returns names without those that repeat.
+func unique(names []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+		had := seen[n]
+		seen[n] = true
+		return had
+	})
+}
