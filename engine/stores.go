@@ -23,7 +23,7 @@ func (e *Engine) openStores(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("source %s: %w", src.Path, err)
 	}
-	o := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil,
+	o := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil, Literal: src.S3 != nil,
 		Settle: cmp.Or(e.opts.Tuning.Settle, blob.DefaultSettle)}
 	if src.S3 != nil {
 		o.Prefix = src.S3.Prefix

@@ -194,6 +194,9 @@ func (r *entryReader) file() error {
 type addresses struct {
 	bucket string // the only one that they may name; empty for any
 	prefix string // folder of the source in its bucket
+	// literal says that keys are names without folders, as on S3: a mirror of them
+	// has the empty names left out.
+	literal bool
 }
 
 // key returns the key of an address: s3://bucket/key means the key under the
@@ -219,7 +222,17 @@ func (a addresses) key(url string) (string, error) {
 	if a.prefix != "" {
 		key = strings.TrimPrefix(key, a.prefix+"/")
 	}
-	if err := blob.CheckKey(key); err != nil {
+	check := blob.CheckLiteralKey
+	if !a.literal {
+		check = blob.CheckKey
+		if key != url { // a key of S3 is relative
+			key = strings.TrimLeft(key, "/")
+		}
+		for strings.Contains(key, "//") {
+			key = strings.ReplaceAll(key, "//", "/")
+		}
+	}
+	if err := check(key); err != nil {
 		return "", fmt.Errorf("has the address %s, which is never read: %s", abbreviate(url), err.(*blob.KeyError).Reason)
 	}
 	return key, nil

@@ -78,8 +78,9 @@ func TestFaultsHoldTheDump(t *testing.T) {
 		file(`s3://b/a/../../x`):   "would lead elsewhere",
 		file(`../x`):               "../x",
 		file(`/etc/passwd`):        "absolute",
-		file(`s3://b//etc/passwd`): "absolute",
-		file(`s3://b/a//c`):        "empty",
+		file(`//etc/passwd`):       "absolute",
+		file(`s3://b//../x`):       "would lead elsewhere",
+		file(`s3://b/a//../../x`):  "would lead elsewhere",
 		file(`s3://b/`):            "lacks a bucket or a key",
 		file(`s3://b`):             "lacks a bucket or a key",
 		file(`s3:///k`):            "lacks a bucket or a key",
@@ -179,6 +180,30 @@ func TestTwiceListedIsConcatenated(t *testing.T) {
 		{"name":"t","files":["b"],"incremental":true},{"name":"t","files":["c"],"incremental":true,"columns":["x"]}]}`)
 	if e := unite(m.entries)[0]; !e.HasColumns || !slices.Equal(e.Columns, []string{"x"}) || len(e.Files) != 2 {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestEmptyNames: on S3 keys are literal; a mirror of them has folders.
+func TestEmptyNames(t *testing.T) {
+	for url, want := range map[string][2]string{
+		"s3://b//etc/x":  {"/etc/x", "etc/x"},
+		"s3://b/a//c":    {"a//c", "a/c"},
+		"s3://b/a///c/":  {"a///c/", "a/c/"},
+		"a//c":           {"a//c", "a/c"},
+		"s3://b////a//c": {"///a//c", "a/c"},
+	} {
+		for i, literal := range []bool{true, false} {
+			key, err := addresses{literal: literal}.key(url)
+			if strings.HasSuffix(want[i], "/") && !literal {
+				if err == nil {
+					t.Errorf("%s: a folder is taken for a file, %s", url, key)
+				}
+				continue
+			}
+			if key != want[i] || err != nil {
+				t.Errorf("%s, literal %v: %q, %v, want %q", url, literal, key, err, want[i])
+			}
+		}
 	}
 }
 
@@ -308,7 +333,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", url, key, err, want)
 		}
 	}
-	for _, url := range []string{"s3://c/heap/x/a.avro", "s3://B/a.avro", "s3://b/heap/x/../../a.avro", "s3://b/heap/x//etc"} {
+	for _, url := range []string{"s3://c/heap/x/a.avro", "s3://B/a.avro", "s3://b/heap/x/../../a.avro"} {
 		if key, err := at.key(url); err == nil {
 			t.Errorf("%s: taken as %q", url, key)
 		}

@@ -32,6 +32,9 @@ type Options struct {
 	// Prefix is the folder of the source in its bucket, which the keys in
 	// manifests begin with.
 	Prefix string
+	// Literal says that the store has no folders, so that keys with empty names are
+	// names of their own.
+	Literal bool
 	// Retry says how reads are tried again; the zero Retry is the default.
 	Retry blob.Retry
 	// Dated says that pins do not surely tell whether a manifest is the same, but
@@ -57,7 +60,7 @@ func Open(store blob.Store, o Options) *Source {
 	if o.Manifests == "" {
 		o.Manifests = "*.json"
 	}
-	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix},
+	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix, literal: o.Literal},
 		dated: o.Dated, settle: o.Settle}
 }
 

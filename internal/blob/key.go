@@ -19,24 +19,36 @@ func (e *KeyError) Error() string { return fmt.Sprintf("key %q: %s", e.Key, e.Re
 // list of non-empty names with slashes between them; "." and ".." are not names,
 // and NUL is nowhere in one.
 func CheckKey(key string) error {
-	switch {
-	case key == "":
-		return &KeyError{key, "it is empty"}
-	case key[0] == '/':
+	if key != "" && key[0] == '/' {
 		return &KeyError{key, "it is absolute"}
-	case strings.IndexByte(key, 0) >= 0:
-		return &KeyError{key, "it holds a NUL byte"}
+	}
+	if err := CheckLiteralKey(key); err != nil {
+		return err
 	}
 	for name := range strings.SplitSeq(key, "/") {
-		switch name {
-		case "":
+		if name == "" {
 			return &KeyError{key, "one of its names is empty"}
-		case ".", "..":
-			return &KeyError{key, fmt.Sprintf("%q would lead elsewhere", name)}
 		}
 	}
 	if !filepath.IsLocal(filepath.FromSlash(key)) {
 		return &KeyError{key, "it names something outside of the folder"}
+	}
+	return nil
+}
+
+// CheckLiteralKey is CheckKey for stores that have no folders, in which others may
+// have given empty names: S3 has a key "a//b" beside "a/b", and one "/a" beside "a".
+func CheckLiteralKey(key string) error {
+	switch {
+	case key == "":
+		return &KeyError{key, "it is empty"}
+	case strings.IndexByte(key, 0) >= 0:
+		return &KeyError{key, "it holds a NUL byte"}
+	}
+	for name := range strings.SplitSeq(key, "/") {
+		if name == "." || name == ".." {
+			return &KeyError{key, fmt.Sprintf("%q would lead elsewhere", name)}
+		}
 	}
 	return nil
 }

@@ -153,7 +153,9 @@ func testKeys(t *testing.T, s blob.Store) {
 		_, errTo := s.Move(ctx, "ok", k, blob.Cond{})
 		_, errFrom := s.Move(ctx, k, "ok", blob.Cond{})
 		for i, err := range []error{errStat, errOpen, errCreate, errTo, errFrom, s.Delete(ctx, k, blob.Cond{})} {
-			if !errors.As(err, &ke) {
+			// A store without folders may look for what others named so.
+			reads := i < 2 && blob.CheckLiteralKey(k) == nil && errors.Is(err, fs.ErrNotExist)
+			if !errors.As(err, &ke) && !reads {
 				t.Errorf("key %q, operation %d: got %v, want a KeyError", k, i, err)
 			}
 		}

@@ -112,9 +112,10 @@ func (s *Store) about(op, doing, key string) call {
 	return call{op: op, doing: doing, place: s.place(key), arn: s.bucketARN() + "/" + s.full(key), key: true}
 }
 
-// check refuses what blob refuses, and what S3 has no name for.
+// check refuses what blob refuses, and what S3 has no name for. Objects of others
+// may have keys that this program does not give.
 func (s *Store) check(doing, key string, writable bool) error {
-	err := blob.CheckKey(key)
+	err := blob.CheckLiteralKey(key)
 	if err == nil && writable {
 		err = blob.CheckWritable(key)
 	}
