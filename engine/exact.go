@@ -16,7 +16,7 @@ import (
 // measure replaces a table's estimates by exact figures: it computes the new
 // content as an apply would, into the scratch folder, and throws it away.
 func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.Action == Destroy || t.Action == Forget {
+	if t.Action == Destroy || t.Action == Forget || p.publishing(t.Name) { // its files are on their way
 		return nil
 	}
 	made := missingFolders(e.cfg.ScratchDir)

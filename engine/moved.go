@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -47,8 +48,8 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err
 			before = append(before, m)
 		case m.Tables == nil:
 			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, e.departedSinks(m.From, known))
-		case known[m.To] != nil:
-			return nil, nil, fmt.Errorf("%s: the state has tables at %s already: %s", m.flag(), m.To, strings.Join(known[m.To], ", "))
+		case slices.ContainsFunc(m.Tables, func(t string) bool { return slices.Contains(known[m.To], t) }):
+			return nil, nil, fmt.Errorf("%s: the state has tables at both: %s", m.flag(), strings.Join(known[m.To], ", "))
 		default:
 			now = append(now, m)
 		}
@@ -140,10 +141,13 @@ func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but 
 	var moved []MovedSink
 	for _, s := range e.cfg.Sinks {
 		cur := says[s.Path].current
-		if len(gone) == 0 || but[s.Path] || known[s.Path] != nil || cur == nil || cur.Lineage != snap.Lineage {
+		if but[s.Path] || cur == nil || cur.Lineage != snap.Lineage {
 			continue
 		}
-		from := likest(s.Path, gone)
+		from := likest(s.Path, leftBehind(snap, cur, s.Path, known[s.Path] == nil, gone))
+		if from == "" {
+			continue
+		}
 		moved = append(moved, MovedSink{From: from, To: s.Path})
 		gone = slices.DeleteFunc(gone, func(r string) bool { return r == from })
 	}
@@ -159,7 +163,24 @@ func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but 
 		strings.Join(where, ", and at "), strings.Join(flags, " "))
 }
 
-// likest returns the path that ends most like another one.
+// leftBehind lists the roots that a sink may have moved from, of those that are gone:
+// any, if the state knows nothing at its root; else those where the state has tables
+// that the sink itself names. A folder that a link led to can be known by both paths.
+func leftBehind(snap *state.Snapshot, cur *sinks.Current, root string, unknown bool, gone []string) []string {
+	if unknown {
+		return gone
+	}
+	return slices.DeleteFunc(slices.Clone(gone), func(from string) bool {
+		for name := range cur.Tables {
+			if t := snap.Tables[name]; t != nil && t.SinkAt(root) < 0 && t.SinkAt(from) >= 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// likest returns the path that ends most like another one, empty if there is none.
 func likest(path string, paths []string) string {
 	common := func(a, b string) int {
 		n := 0
@@ -167,6 +188,9 @@ func likest(path string, paths []string) string {
 			n++
 		}
 		return n
+	}
+	if len(paths) == 0 {
+		return ""
 	}
 	return slices.MaxFunc(paths, func(a, b string) int { return common(path, a) - common(path, b) })
 }

@@ -318,6 +318,13 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 			return &distrustError{why: d.why + ", and its files are not those that the state knows"}
 		}
 	}
+	if err != nil || len(t.Drift) == 0 || p.publishing(t.Name) {
+		return err
+	}
+	why, err := e.writtenLater(ctx, t)
+	if why != "" {
+		return &distrustError{why: why}
+	}
 	return err
 }
 

@@ -93,8 +93,9 @@ type TablePlan struct {
 	// repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. old has then the dumps that the
 	// sinks name, too, and left the files to replace.
-	repair string
-	left   []state.Step
+	repair         string
+	left           []state.Step
+	mappingInFiles *int64 // of user_migrations: the newest mapping that the files to replace show
 	// rewrite says why -repair writes the table anew from the rows that it has, empty
 	// if it does not; dropped are the objects that it does without.
 	rewrite string

@@ -59,6 +59,9 @@ func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 		return nil
 	}
 	m := p.mappingInSinks(t.Name)
+	if f := t.mappingInFiles; f != nil && (m == nil || *f > *m) {
+		m = f
+	}
 	if m == nil || p.standing != nil && *m <= p.standing.Dump {
 		return nil
 	}

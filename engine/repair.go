@@ -77,19 +77,29 @@ func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
 	if err := e.findFiles(ctx, p, t); err != nil {
 		return err
 	}
-	t.old = e.recordWithSinks(p, t)
+	inFiles, err := e.dumpsInFiles(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, a := range inFiles {
+		if t.kind == kindMapping && (t.mappingInFiles == nil || a.Dump > *t.mappingInFiles) {
+			t.mappingInFiles = &a.Dump
+		}
+	}
+	t.old = e.recordWithSinks(p, t, inFiles)
 	return nil
 }
 
 // recordWithSinks is the table's record, with what its sinks name as applied beyond
-// it. A table that only sinks know gets a record that has nothing else.
-func (e *Engine) recordWithSinks(p *Plan, t *TablePlan) *state.Table {
+// it, and what the files that go hold beyond that. A table that only sinks know gets a
+// record that has nothing else.
+func (e *Engine) recordWithSinks(p *Plan, t *TablePlan, inFiles []state.Applied) *state.Table {
 	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key}
 	if t.old != nil {
 		record = *t.old
 	}
 	record.Applied = slices.Clone(record.Applied)
-	for _, a := range p.appliedInSinks(t.Name) {
+	for _, a := range append(p.appliedInSinks(t.Name), inFiles...) {
 		if i := t.deliveryOf(a.Dump); i >= 0 {
 			a.Digest, a.Incremental = t.all[i].entry.Digest, t.all[i].entry.Incremental
 		}

@@ -99,6 +99,12 @@ type GroupReader interface {
 	Group(ctx context.Context, group int, columns []column.Column, into *column.Batch) error
 }
 
+// Labeled is what a Reader can do beyond its interface: tell the Metadata of the
+// FileSpec that the file was written by. It is not to be changed.
+type Labeled interface {
+	Labels() map[string]string
+}
+
 // Copier is what a Writer can do beyond its interface: take rows over from another
 // file without decoding them, and row groups column by column.
 type Copier interface {

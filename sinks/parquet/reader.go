@@ -56,6 +56,9 @@ func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
 	return b, err
 }
 
+// Labels implements sinks.Labeled.
+func (r *reader) Labels() map[string]string { return r.f.Metadata() }
+
 // Groups implements sinks.GroupReader.
 func (r *reader) Groups() []int {
 	rows := make([]int, r.f.RowGroups())

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+
+	"reconcile/internal/column"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// What current.json says can be brought back from a backup together with the state,
+// or be lost. The data files themselves say, too, by which commit they were written
+// and of which dumps their rows are.
+
+// fileFacts is what a data file says of itself.
+type fileFacts struct {
+	commit uint64  // that wrote it, 0 if it does not say
+	dumps  []int64 // that its rows are of, sorted
+}
+
+// factsOf reads what a data file says of itself. A file that is gone, or is no file
+// that a reader could read, says nothing. Rows are only read with dumps.
+func (e *Engine) factsOf(ctx context.Context, at place, dumps bool) (out fileFacts, err error) {
+	sk, err := e.openSink(at.root, "")
+	if err != nil {
+		return out, err
+	}
+	r, err := sk.Open(ctx, at.path, "", []column.Column{{Name: colDump, Type: typeInt64}})
+	var down *SinkError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil || errors.As(err, &down) && !errors.Is(err, fs.ErrNotExist):
+		return out, err
+	default:
+		return out, nil
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if l, ok := r.(sinks.Labeled); ok {
+		out.commit, _ = strconv.ParseUint(l.Labels()["commit"], 10, 64)
+	}
+	if !dumps {
+		return out, nil
+	}
+	out.dumps, err = dumpsIn(ctx, r)
+	return out, err
+}
+
+// dumpsIn lists the dumps that the rest of a file's rows are of. Where a page cannot
+// be read, what was read counts.
+func dumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
+	seen := map[int64]bool{}
+	for {
+		b, err := r.Next(ctx)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if b == nil || err != nil {
+			return sortedKeys(seen), nil
+		}
+		c := &b.Cols[0]
+		for i := range b.N {
+			if !c.IsNull(i) {
+				seen[c.Ints[i]] = true
+			}
+		}
+	}
+}
+
+// writtenLater says that files which are not those that the state knows were written
+// by a later commit than the state has of the table: then the state is the older one.
+// It is empty if none was.
+func (e *Engine) writtenLater(ctx context.Context, t *TablePlan) (string, error) {
+	for _, x := range t.touched {
+		if x.digest == x.file.Digest {
+			continue
+		}
+		at := place{t.old.Sinks[x.file.Sink].Root, x.file.Path}
+		facts, err := e.factsOf(ctx, at, false)
+		if err != nil {
+			return "", err
+		}
+		if facts.commit > t.old.Commit {
+			return fmt.Sprintf("%s; %s/%s was written by commit %d", e.olderText(at.root, facts.commit, t.old.Commit), at.root, at.path, facts.commit), nil
+		}
+	}
+	return "", nil
+}
+
+// dumpsInFiles lists the dumps that a repair cannot know of otherwise: rows of the
+// files that it replaces are of them, and neither the state nor current.json has them.
+func (e *Engine) dumpsInFiles(ctx context.Context, t *TablePlan) ([]state.Applied, error) {
+	var out []state.Applied
+	for _, s := range t.left {
+		if s.Before != "" {
+			continue // as the state knows it
+		}
+		facts, err := e.factsOf(ctx, place{s.Sink, s.Path}, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range facts.dumps {
+			if !slices.ContainsFunc(out, func(a state.Applied) bool { return a.Dump == d }) {
+				out = append(out, state.Applied{Dump: d, Incremental: true})
+			}
+		}
+	}
+	return out, nil
+}
