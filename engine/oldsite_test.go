@@ -140,6 +140,11 @@ func (a *bed) goOnFromOldSite() {
 	if left := a.notices(); left != "" {
 		a.t.Errorf("after all repairs the plan still says: %s", left)
 	}
+	for name, table := range a.snapshot().Tables {
+		if table.Rules != contentRules || !table.ExactNames {
+			a.t.Errorf("table %s is still as an earlier version wrote it: rules %d, exact names %v", name, table.Rules, table.ExactNames)
+		}
+	}
 	a.check()
 	a.checkIdle()
 }

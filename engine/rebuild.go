@@ -211,7 +211,7 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 		}
 	}
 	if !lost {
-		old.Columns = nil
+		old.Columns, old.ExactNames = nil, true
 	}
 	r.old = &old
 }

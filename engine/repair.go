@@ -84,7 +84,7 @@ func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
 // recordWithSinks is the table's record, with what its sinks name as applied beyond
 // it. A table that only sinks know gets a record that has nothing else.
 func (e *Engine) recordWithSinks(p *Plan, t *TablePlan) *state.Table {
-	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key}
+	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key, ExactNames: true}
 	if t.old != nil {
 		record = *t.old
 	}
