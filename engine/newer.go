@@ -97,6 +97,22 @@ func (p *Plan) mappingInSinks(table string) *int64 {
 	return newest
 }
 
+// mappingBeyond reports whether a sink has a table at the mapping of a dump of which the
+// state, being older, does not know that it was applied.
+func (p *Plan) mappingBeyond(dump int64) bool {
+	for _, says := range p.says {
+		if says.current == nil {
+			continue
+		}
+		for _, t := range says.current.Tables {
+			if t.Mapping != nil && *t.Mapping == dump {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (p *Plan) commitOf(table string) uint64 {
 	if t := p.snap.Tables[table]; t != nil {
 		return t.Commit
