@@ -91,6 +91,30 @@ func TestContractCurrentLost(t *testing.T) {
 	}
 }
 
+// TestContractCurrentLostInBoth: while one sink of a table holds it, nothing is written
+// again in another, where nothing else would be said.
+func TestContractCurrentLostInBoth(t *testing.T) {
+	a := newBed(t, "sink \"parquet\" \"pond\" { path = \"../pond\" }\ntable \"*\" { sinks = [sink.parquet.lake, sink.parquet.pond] }\n")
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
+	for _, sink := range []string{"lake", "pond"} {
+		if err := os.Remove(filepath.Join(a.dir, sink, "_reconcile", "current.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.lose("pond", "e", true)
+	a.held(a.run(), "e pond -repair")
+	before := a.tree()
+	a.held(a.run(), "e pond -repair")
+	if after := a.tree(); !slices.Equal(before, after) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+	p, err := a.engine().Plan(t.Context())
+	if err != nil || p.Changes() {
+		t.Fatalf("%+v %v", p, err)
+	}
+	_ = p.Close()
+}
+
 // TestContractCurrentForeignFile: without a current.json a file too many holds the
 // table, too; -repair names and removes it.
 func TestContractCurrentForeignFile(t *testing.T) {
