@@ -299,16 +299,7 @@ func TestContractRecordedLink(t *testing.T) {
 	if err := os.Symlink(a.dir, link); err != nil {
 		t.Fatal(err)
 	}
-	e := a.engine()
-	l, err := e.Lock(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snap, err := l.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = l.Update(t.Context(), func(tx *state.Tx) error {
+	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		var errs []error
 		for _, tb := range snap.Tables {
 			tb.Sinks[0].Root = filepath.Join(link, "lake")
@@ -316,9 +307,6 @@ func TestContractRecordedLink(t *testing.T) {
 		}
 		return errors.Join(errs...)
 	})
-	if err = errors.Join(err, l.Unlock()); err != nil {
-		t.Fatal(err)
-	}
 	a.checkIdle()
 	a.held(a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 10))))))
 	a.check()
