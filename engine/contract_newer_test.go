@@ -202,3 +202,18 @@ func TestContractOlderStateJudges(t *testing.T) {
 	a.held(a.run(), "user_migrations 3 -accept=user_migrations@3")
 	a.users(merged + ",7 9000")
 }
+
+// TestContractOlderStateSkips: a mapping that the configuration skips is not lost by a
+// repair, though a newer state had applied it.
+func TestContractOlderStateSkips(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(5, 1), row(6, 2))), mapsUsers(1, 1)))
+	restore := a.backup()
+	a.run(dumpOf(2, mapsUsers(1, 2)))
+	a.users(merged)
+	restore()
+	a.prelude = skipping(2)
+	a.opts.Repair = true
+	a.held(a.run())
+	a.users("5 9000,6 2")
+}
