@@ -149,6 +149,29 @@ func (a *bed) goOnFromOldSite() {
 	a.checkIdle()
 }
 
+// TestOldSiteResynced: a full resync makes of a table what the source says, too.
+func TestOldSiteResynced(t *testing.T) {
+	for _, site := range oldSites {
+		a := newBed(t, oldSiteConfig)
+		if err := unpackFolder(filepath.Join("testdata", "sites", site), a.dir); err != nil {
+			t.Fatal(err)
+		}
+		a.arrived = oldSiteDumps()
+		a.opts.MovedSinks = []string{oldSiteRoot + "/lake=" + filepath.Join(a.dir, "lake")}
+		a.held(a.run())
+		a.opts.MovedSinks = nil
+		night := oldSiteNight()
+		for i := range night.Entries {
+			night.Entries[i].Incremental = model.Bool(false)
+		}
+		a.held(a.run(night))
+		a.checkTables("basket", "delivery", "pageviews", "signup", "users", "visit")
+		a.checkIdle()
+		a.held(a.run(dumpOf(4, more("delivery", avroPart("user_id event_id time User_ID:string Time:string", row(4, 83, "2026-02-03", "9004", "late"))))))
+		a.checkTables("basket", "delivery", "pageviews", "signup", "users", "visit")
+	}
+}
+
 // checkTables compares some tables with the model.
 func (a *bed) checkTables(names ...string) {
 	a.t.Helper()
