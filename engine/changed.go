@@ -338,20 +338,16 @@ func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, other
 
 // missingOf names what a rebuild of the table would need and cannot read.
 func (e *Engine) missingOf(ctx context.Context, p *Plan, t *TablePlan) (missing []string, _ error) {
-	floor := t.rebuildFloor(e, p)
-	for _, a := range t.old.Applied {
-		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
-			continue
-		}
-		h, _, err := e.checkRebuild(ctx, p, t, a.Dump)
+	for _, id := range e.rebuiltFrom(p, t) {
+		h, _, err := e.checkRebuild(ctx, p, t, id)
 		switch {
 		case err != nil:
 			return nil, err
 		case h == nil:
 		case h.Reason == "":
-			missing = append(missing, fmt.Sprintf("dump %d, which is gone from the source", a.Dump))
+			missing = append(missing, fmt.Sprintf("dump %d, which is gone from the source", id))
 		default:
-			missing = append(missing, fmt.Sprintf("dump %d (%s)", a.Dump, strings.TrimPrefix(h.File+": "+h.Reason, ": ")))
+			missing = append(missing, fmt.Sprintf("dump %d (%s)", id, strings.TrimPrefix(h.File+": "+h.Reason, ": ")))
 		}
 	}
 	return missing, nil

@@ -91,6 +91,30 @@ func TestContractCurrentLost(t *testing.T) {
 	}
 }
 
+// TestContractCurrentLostInBoth: while one sink of a table holds it, nothing is written
+// again in another, where nothing else would be said.
+func TestContractCurrentLostInBoth(t *testing.T) {
+	a := newBed(t, "sink \"parquet\" \"pond\" { path = \"../pond\" }\ntable \"*\" { sinks = [sink.parquet.lake, sink.parquet.pond] }\n")
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
+	for _, sink := range []string{"lake", "pond"} {
+		if err := os.Remove(filepath.Join(a.dir, sink, "_reconcile", "current.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.lose("pond", "e", true)
+	a.held(a.run(), "e pond -repair")
+	before := a.tree()
+	a.held(a.run(), "e pond -repair")
+	if after := a.tree(); !slices.Equal(before, after) {
+		t.Errorf("before %q\nafter  %q", before, after)
+	}
+	p, err := a.engine().Plan(t.Context())
+	if err != nil || p.Changes() {
+		t.Fatalf("%+v %v", p, err)
+	}
+	_ = p.Close()
+}
+
 // TestContractCurrentForeignFile: without a current.json a file too many holds the
 // table, too; -repair names and removes it.
 func TestContractCurrentForeignFile(t *testing.T) {
@@ -275,16 +299,7 @@ func TestContractRecordedLink(t *testing.T) {
 	if err := os.Symlink(a.dir, link); err != nil {
 		t.Fatal(err)
 	}
-	e := a.engine()
-	l, err := e.Lock(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snap, err := l.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = l.Update(t.Context(), func(tx *state.Tx) error {
+	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		var errs []error
 		for _, tb := range snap.Tables {
 			tb.Sinks[0].Root = filepath.Join(link, "lake")
@@ -292,9 +307,6 @@ func TestContractRecordedLink(t *testing.T) {
 		}
 		return errors.Join(errs...)
 	})
-	if err = errors.Join(err, l.Unlock()); err != nil {
-		t.Fatal(err)
-	}
 	a.checkIdle()
 	a.held(a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 10))))))
 	a.check()

@@ -153,19 +153,7 @@ func TestContractOldEncodings(t *testing.T) {
 // forgetEncodings takes out of the state what an earlier version does not write.
 func (a *bed) forgetEncodings() {
 	a.t.Helper()
-	ctx := a.t.Context()
-	e := a.engine()
-	l, err := e.Lock(ctx, "test")
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer l.Unlock()
-	snap, err := l.Load(ctx)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer snap.Close()
-	err = l.Update(ctx, func(tx *state.Tx) error {
+	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		for _, t := range snap.Tables {
 			for i := range t.Sinks {
 				if t.Sinks[i].Encodings == "" {
@@ -179,7 +167,4 @@ func (a *bed) forgetEncodings() {
 		}
 		return nil
 	})
-	if err != nil {
-		a.t.Fatal(err)
-	}
 }

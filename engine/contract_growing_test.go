@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -331,22 +330,10 @@ func TestContractChangedOfOldState(t *testing.T) {
 	a := newBed(t, lakeTables)
 	part, mapping := unfinished(1, "event_id user_id", row(1, 10), row(2, 10)), unfinished(1, "from_user_id to_user_id", row(11, 10), row(10, 9))
 	a.run(dumpOf(1, full("e", part), full(tableMapping, mapping)))
-	ctx := context.Background()
-	l, err := a.engine().Lock(ctx, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snap, err := l.Load(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = l.Update(ctx, func(tx *state.Tx) error {
+	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		snap.Mapping.Read, snap.Tables["e"].Read = nil, nil
 		return errors.Join(tx.SetMapping(snap.Mapping), tx.PutTable(snap.Tables["e"]))
 	})
-	if err = errors.Join(err, snap.Close(), l.Unlock()); err != nil {
-		t.Fatal(err)
-	}
 	a.show(part, 0)
 	a.show(mapping, 0)
 	a.checkIdle()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -323,20 +324,9 @@ func TestContractGuardOlderState(t *testing.T) {
 	a.run()
 	a.run(dumpOf(2, mapsUsers(1, 0)))
 	a.acceptingDump(2)
-	l, err := a.engine().Lock(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = l.Update(t.Context(), func(tx *state.Tx) error {
-		_ = tx.DeleteSetting(acceptedSetting(tableMapping, 1))
-		return tx.DeleteSetting(acceptedSetting(tableMapping, 2))
+	a.editState(func(tx *state.Tx, _ *state.Snapshot) error {
+		return errors.Join(tx.DeleteSetting(acceptedSetting(tableMapping, 1)), tx.DeleteSetting(acceptedSetting(tableMapping, 2)))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Unlock(); err != nil {
-		t.Fatal(err)
-	}
 	a.held(a.run())
 	a.users(parted)
 	a.held(a.run(dumpOf(3, mapsUsers(1, 3))))

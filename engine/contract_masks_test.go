@@ -215,23 +215,13 @@ func TestContractMaskEmptyTables(t *testing.T) {
 func TestContractMaskOldState(t *testing.T) {
 	a := newBed(t, masking(`"email"`))
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id email", row(1, 10, secretMail)))))
-	ctx := t.Context()
-	l, err := a.engine().Lock(ctx, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snap, err := l.Load(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key := range snap.Settings {
-		if err := l.Update(ctx, func(tx *state.Tx) error { return tx.DeleteSetting(key) }); err != nil {
-			t.Fatal(err)
+	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
+		var errs []error
+		for key := range snap.Settings {
+			errs = append(errs, tx.DeleteSetting(key))
 		}
-	}
-	if err := errors.Join(snap.Close(), l.Unlock()); err != nil {
-		t.Fatal(err)
-	}
+		return errors.Join(errs...)
+	})
 	a.held(a.run())
 	a.checkIdle()
 }

@@ -162,3 +162,58 @@ func TestContractOlderStateRepaired(t *testing.T) {
 	a.check()
 	a.checkIdle()
 }
+
+// TestContractOlderStateAccepted: what the sinks name as applied was accepted, though a
+// state from before does not know it; a table without the newer mapping follows.
+func TestContractOlderStateAccepted(t *testing.T) {
+	for _, target := range [][]string{nil, {"table.e"}} {
+		a := guardBed(t)
+		a.held(a.run())
+		restore := a.backup()
+		a.arrive(dumpOf(2, mapsUsers(1, 1)))
+		a.acceptingDump(2)
+		restore()
+		res := a.run()
+		if HeldByGuard(res.Holds) {
+			t.Errorf("the guard holds what was accepted: %+v", res.Holds)
+		}
+		a.opts.Repair, a.opts.Targets = true, target
+		res = a.run()
+		if target == nil {
+			a.held(res)
+		}
+		a.users("5 9000,6 2")
+		a.opts.Repair, a.opts.Targets = false, nil
+		a.arrive(dumpOf(3, mapsUsers(2, 2)))
+		a.run()
+		a.users("5 1,6 9000")
+	}
+}
+
+// TestContractOlderStateJudges: what no sink names is judged as ever.
+func TestContractOlderStateJudges(t *testing.T) {
+	a := guardBed(t)
+	a.held(a.run())
+	restore := a.backup()
+	a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(7, 3)))))
+	restore()
+	a.arrive(dumpOf(3, mapsUsers(1, 1)))
+	a.opts.Repair = true
+	a.held(a.run(), "user_migrations 3 -accept=user_migrations@3")
+	a.users(merged + ",7 9000")
+}
+
+// TestContractOlderStateSkips: a mapping that the configuration skips is not lost by a
+// repair, though a newer state had applied it.
+func TestContractOlderStateSkips(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(5, 1), row(6, 2))), mapsUsers(1, 1)))
+	restore := a.backup()
+	a.run(dumpOf(2, mapsUsers(1, 2)))
+	a.users(merged)
+	restore()
+	a.prelude = skipping(2)
+	a.opts.Repair = true
+	a.held(a.run())
+	a.users("5 9000,6 2")
+}

@@ -161,3 +161,20 @@ func (h *harness) snapshot() *state.Snapshot {
 	}
 	return snap
 }
+
+// editState changes the state in one transaction.
+func (h *harness) editState(edit func(tx *state.Tx, snap *state.Snapshot) error) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	l, err := h.engine().Lock(ctx, "test")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	snap, err := l.Load(ctx)
+	if err == nil {
+		err = l.Update(ctx, func(tx *state.Tx) error { return edit(tx, snap) })
+	}
+	if err = errors.Join(err, snap.Close(), l.Unlock()); err != nil {
+		h.t.Fatal(err)
+	}
+}

@@ -128,7 +128,7 @@ func (e *Engine) planDamaged(ctx context.Context, p *Plan, t *TablePlan, damage 
 		p.Holds = append(p.Holds, h)
 		return err
 	}
-	lost, err := e.unreadable(ctx, p, t)
+	lost, err := e.unreadableDumps(ctx, p, t)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (e *Engine) quarantineLoss(t *TablePlan, damage []*state.ObjectError, lost 
 // way out, and what that costs.
 func (e *Engine) damageHold(ctx context.Context, p *Plan, t *TablePlan, bad *state.ObjectError) (Hold, error) {
 	h := Hold{Table: t.Name, Object: bad.Ref.Digest}
-	lost, err := e.unreadable(ctx, p, t)
+	lost, err := e.unreadableDumps(ctx, p, t)
 	if err != nil {
 		return h, err
 	}
@@ -205,24 +205,17 @@ func dumpsAre(ids []int64) string {
 	return "dumps " + text + " are"
 }
 
-// unreadable lists the dumps that a rebuild of the table would need, and that the
+// unreadableDumps lists the dumps that a rebuild of the table would need, and that the
 // source no longer has whole.
-func (e *Engine) unreadable(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
-	if t.old == nil || t.kind == kindMapping {
-		return nil, nil
-	}
+func (e *Engine) unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
 	var out []int64
-	floor := t.rebuildFloor(e, p)
-	for _, a := range t.old.Applied {
-		if a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
-			continue
-		}
-		h, _, err := e.checkRebuild(ctx, p, t, a.Dump)
+	for _, id := range e.rebuiltFrom(p, t) {
+		h, _, err := e.checkRebuild(ctx, p, t, id)
 		if err != nil {
 			return nil, err
 		}
 		if h != nil {
-			out = append(out, a.Dump)
+			out = append(out, id)
 		}
 	}
 	return out, nil

@@ -22,6 +22,13 @@ func mayMount(t *testing.T) bool {
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), mountEnv+"=1")
+	inNamespace(t, cmd)
+	return false
+}
+
+// inNamespace runs a command as root of a namespace of its own, where it may mount, and
+// returns what it prints. Where that cannot be the test is skipped.
+func inNamespace(t *testing.T, cmd *exec.Cmd) string {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
@@ -31,11 +38,13 @@ func mayMount(t *testing.T) bool {
 	var exit *exec.ExitError
 	switch {
 	case err != nil && !errors.As(err, &exit):
-		t.Skip("no mounts here: ", err)
+		t.Skip("no namespaces here: ", err)
+	case strings.Contains(string(out), "cannot mount"):
+		t.Skip(string(out))
 	case err != nil:
-		t.Fatalf("%s", out)
+		t.Fatalf("%v:\n%s", err, out)
 	}
-	return false
+	return string(out)
 }
 
 // TestOtherDevice: folders that no file can be moved to hold their table before it is

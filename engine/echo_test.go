@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -232,16 +231,7 @@ func TestStateWithoutContent(t *testing.T) {
 	dumps := killDumps()[:2]
 	h.arrive(dumps...)
 	h.must()
-	ctx := context.Background()
-	l, err := h.engine().Lock(ctx, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snap, err := l.Load(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = l.Update(ctx, func(tx *state.Tx) error {
+	h.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		var errs []error
 		for name, tb := range snap.Tables {
 			tb.Content = nil
@@ -253,9 +243,6 @@ func TestStateWithoutContent(t *testing.T) {
 		}
 		return errors.Join(errs...)
 	})
-	if err := errors.Join(err, snap.Close(), l.Unlock()); err != nil {
-		t.Fatal(err)
-	}
 	for i, want := range []int{0, 1, 2} {
 		h.arrive(again(int64(3+i), dumps[1].Entries...))
 		h.must()

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -27,22 +26,7 @@ func TestFullDisk(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFullDiskChild$", "-test.count=1", "-test.v",
 		fmt.Sprintf("-fulldisks=%d", *flagFullDisks), fmt.Sprintf("-killseed=%d", *flagKillSeed))
 	cmd.Env = append(os.Environ(), diskEnv+"="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err != nil && !errors.As(err, &exit):
-		t.Skipf("no namespaces here: %v", err)
-	case strings.Contains(string(out), "cannot mount"):
-		t.Skip(string(out))
-	case err != nil:
-		t.Fatalf("%v:\n%s", err, out)
-	}
-	t.Logf("%s", out)
+	t.Log(inNamespace(t, cmd))
 }
 
 // TestFullDiskChild runs the cases on a disk of its own.

@@ -65,17 +65,23 @@ func acceptedSetting(table string, dump int64) string {
 	return acceptedPrefix(table) + strconv.FormatInt(dump, 10)
 }
 
-// accepted reports whether what a dump brings of a table was applied or accepted
-// before. Of another manifest than now that says nothing.
-func (p *Plan) accepted(table string, dump int64, digest string) bool {
-	return string(p.snap.Settings[acceptedSetting(table, dump)]) == digest
+// mappingAccepted reports whether the mapping of a dump was applied or accepted before.
+// Of another manifest than now that says nothing.
+func (p *Plan) mappingAccepted(d mappingEntry) bool {
+	if was, ok := p.snap.Settings[acceptedSetting(tableMapping, d.dump)]; ok {
+		return string(was) == d.entry.Digest
+	}
+	if have := p.snap.Mapping; have != nil && d.dump <= have.Dump {
+		return d.dump == have.Dump && d.entry.Digest == have.Digest
+	}
+	return p.mappingBeyond(d.dump)
 }
 
-// acceptedBelow reports whether anything that a dump below one brought of a table
-// was applied or accepted before.
-func (p *Plan) acceptedBelow(table string, dump int64) bool {
+// mappingAcceptedBelow reports whether the mapping of any dump below one was applied or
+// accepted before.
+func (p *Plan) mappingAcceptedBelow(dump int64) bool {
 	for key := range p.snap.Settings {
-		id, ok := strings.CutPrefix(key, acceptedPrefix(table))
+		id, ok := strings.CutPrefix(key, acceptedPrefix(tableMapping))
 		if n, err := strconv.ParseInt(id, 10, 64); ok && err == nil && n < dump {
 			return true
 		}
@@ -90,7 +96,7 @@ func (p *Plan) acceptMappings(tx *state.Tx) error {
 	put := func(dump int64, digest string) {
 		errs = append(errs, tx.PutSetting(acceptedSetting(tableMapping, dump), []byte(digest)))
 	}
-	if have := p.snap.Mapping; have != nil && !p.accepted(tableMapping, have.Dump, have.Digest) {
+	if have := p.snap.Mapping; have != nil {
 		put(have.Dump, have.Digest)
 	}
 	for _, d := range p.acceptedMappings {

@@ -137,7 +137,7 @@ func (j *mappingJudge) one(ctx context.Context, d mappingEntry) error {
 // if it does not.
 func (j *mappingJudge) trips(ctx context.Context, d mappingEntry, read *mappingRead) (*Hold, error) {
 	base := j.counts
-	if base == nil && j.corrects(d) && j.p.acceptedBelow(tableMapping, d.dump) {
+	if base == nil && j.corrects(d) && j.p.mappingAcceptedBelow(d.dump) {
 		// What was below is gone from the source: what it was itself has to do.
 		m, err := loadMapping(ctx, j.e.store, j.have.Ref)
 		if err != nil {
@@ -158,7 +158,7 @@ func (j *mappingJudge) trips(ctx context.Context, d mappingEntry, read *mappingR
 
 // unjudged reports whether a mapping counts as it is.
 func (j *mappingJudge) unjudged(d mappingEntry) bool {
-	return slices.Contains(j.now, d.dump) || j.p.accepted(tableMapping, d.dump, d.entry.Digest)
+	return slices.Contains(j.now, d.dump) || j.p.mappingAccepted(d)
 }
 
 // corrects reports whether a dump brings another mapping than it did when the state

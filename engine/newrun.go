@@ -96,8 +96,9 @@ func (e *Engine) oldClosure(ctx context.Context, p *Plan, r *tableRun) (err erro
 	return err
 }
 
+// newSchemaOf resolves the columns of a run. A file whose header cannot be read is
+// noted: it holds the table when the run begins.
 func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun) error {
-
 	if r.kind == kindMapping {
 		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
 		r.attempt.schema = r.schema

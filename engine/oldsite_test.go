@@ -140,8 +140,36 @@ func (a *bed) goOnFromOldSite() {
 	if left := a.notices(); left != "" {
 		a.t.Errorf("after all repairs the plan still says: %s", left)
 	}
+	for name, table := range a.snapshot().Tables {
+		if table.Rules != contentRules || !table.ExactNames {
+			a.t.Errorf("table %s is still as an earlier version wrote it: rules %d, exact names %v", name, table.Rules, table.ExactNames)
+		}
+	}
 	a.check()
 	a.checkIdle()
+}
+
+// TestOldSiteResynced: a full resync makes of a table what the source says, too.
+func TestOldSiteResynced(t *testing.T) {
+	for _, site := range oldSites {
+		a := newBed(t, oldSiteConfig)
+		if err := unpackFolder(filepath.Join("testdata", "sites", site), a.dir); err != nil {
+			t.Fatal(err)
+		}
+		a.arrived = oldSiteDumps()
+		a.opts.MovedSinks = []string{oldSiteRoot + "/lake=" + filepath.Join(a.dir, "lake")}
+		a.held(a.run())
+		a.opts.MovedSinks = nil
+		night := oldSiteNight()
+		for i := range night.Entries {
+			night.Entries[i].Incremental = model.Bool(false)
+		}
+		a.held(a.run(night))
+		a.checkTables("basket", "delivery", "pageviews", "signup", "users", "visit")
+		a.checkIdle()
+		a.held(a.run(dumpOf(4, more("delivery", avroPart("user_id event_id time User_ID:string Time:string", row(4, 83, "2026-02-03", "9004", "late"))))))
+		a.checkTables("basket", "delivery", "pageviews", "signup", "users", "visit")
+	}
 }
 
 // checkTables compares some tables with the model.

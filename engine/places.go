@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"reconcile/config"
@@ -18,7 +19,10 @@ func (e *Engine) loadLocked(ctx context.Context, l *state.Lock) (*state.Snapshot
 	if err != nil {
 		return nil, err
 	}
-	return snap, e.resolveRoots(snap)
+	if err := e.resolveRoots(snap); err != nil {
+		return nil, errors.Join(err, snap.Close())
+	}
+	return snap, nil
 }
 
 // resolveRoots gives the sinks of a view of the state the roots of the folders that

@@ -268,6 +268,7 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	if err := e.planTables(ctx, p); err != nil {
 		return nil, err
 	}
+	p.listRestated()
 	if err := e.checkNames(ctx, p); err != nil {
 		return nil, err
 	}

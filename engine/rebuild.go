@@ -21,21 +21,17 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 		return nil
 	}
 	var holds []Hold
-	floor := t.rebuildFloor(e, p)
-	for _, a := range t.old.Applied {
-		if t.kind == kindMapping || a.Lost || a.Dump < floor || e.withdrawn(p, a.Dump, t.Name) {
-			continue
-		}
-		h, size, err := e.checkRebuild(ctx, p, t, a.Dump)
+	for _, id := range e.rebuiltFrom(p, t) {
+		h, size, err := e.checkRebuild(ctx, p, t, id)
 		t.rereads += size
 		switch {
 		case err != nil:
 			return err
 		case h == nil:
 		case h.Reason == "" || e.acceptsLoss(t.Name):
-			t.Lost = append(t.Lost, a.Dump)
+			t.Lost = append(t.Lost, id)
 			if h.Reason != "" {
-				t.Change.add(ClassRebuild, "dump %d is left out: %s", a.Dump, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
+				t.Change.add(ClassRebuild, "dump %d is left out: %s", id, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
 			}
 		default:
 			holds = append(holds, t.waitingRebuild(*h))
@@ -53,7 +49,7 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 }
 
 // lostMapping is the mapping that a repair cannot bring back, nil if there is none: a
-// sink stands at it, and the source lacks it.
+// sink stands at it, and the source lacks it. One that was withdrawn is no loss.
 func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 	if t.repair == "" {
 		return nil
@@ -62,7 +58,7 @@ func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 	if f := t.mappingInFiles; f != nil && (m == nil || *f > *m) {
 		m = f
 	}
-	if m == nil || p.standing != nil && *m <= p.standing.Dump {
+	if m == nil || p.standing != nil && *m <= p.standing.Dump || e.withdrawn(p, *m, tableMapping) {
 		return nil
 	}
 	return m
@@ -83,6 +79,21 @@ func (t *TablePlan) lossHold() *Hold {
 	}
 	return &Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; %s rebuilds it without that",
 		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), t.lossFlags())}
+}
+
+// rebuiltFrom lists the applied dumps that a rebuild of the table reads again.
+func (e *Engine) rebuiltFrom(p *Plan, t *TablePlan) []int64 {
+	if t.old == nil || t.kind == kindMapping {
+		return nil
+	}
+	var out []int64
+	floor := t.rebuildFloor(e, p)
+	for _, a := range t.old.Applied {
+		if !a.Lost && a.Dump >= floor && !e.withdrawn(p, a.Dump, t.Name) {
+			out = append(out, a.Dump)
+		}
+	}
+	return out
 }
 
 // rebuildFloor is the dump from which on rows count in a rebuild.
@@ -214,7 +225,7 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 		}
 	}
 	if !lost {
-		old.Columns = nil
+		old.Columns, old.ExactNames = nil, true
 	}
 	r.old = &old
 }

@@ -94,7 +94,7 @@ func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
 // it, and what the files that go hold beyond that. A table that only sinks know gets a
 // record that has nothing else.
 func (e *Engine) recordWithSinks(p *Plan, t *TablePlan, inFiles []state.Applied) *state.Table {
-	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key}
+	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key, ExactNames: true}
 	if t.old != nil {
 		record = *t.old
 	}

@@ -148,7 +148,19 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		t.keep()
 		return t, nil
 	}
-	holds, restated := len(p.Holds), len(p.restated)
+	err := e.planSound(ctx, p, t)
+	if e.stopsTable(ctx, err) {
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: err.Error()})
+		t.keep()
+		err = nil
+	}
+	return t, err
+}
+
+// planSound plans the content of a table, or what becomes of it where the state or its
+// objects cannot be trusted: what was found until then does not count.
+func (e *Engine) planSound(ctx context.Context, p *Plan, t *TablePlan) error {
+	holds, notices, restated := len(p.Holds), len(p.Notices), len(p.restated)
 	damage, err := e.knownDamage(ctx, p, t)
 	if err == nil && len(damage) == 0 {
 		err = e.planContent(ctx, p, t)
@@ -156,21 +168,15 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 	if bad := damagedObject(err); bad != nil {
 		damage = append(damage, bad)
 	}
-	if d := distrusted(err); d != nil || len(damage) > 0 {
-		p.Holds, p.restated = p.Holds[:holds], p.restated[:restated]
+	d := distrusted(err)
+	if d == nil && len(damage) == 0 {
+		return err
 	}
-	switch d := distrusted(err); {
-	case d != nil:
-		err = e.planDistrusted(ctx, p, t, d.why)
-	case len(damage) > 0:
-		err = e.planDamaged(ctx, p, t, damage)
+	p.Holds, p.Notices, p.restated = p.Holds[:holds], p.Notices[:notices], p.restated[:restated]
+	if d != nil {
+		return e.planDistrusted(ctx, p, t, d.why)
 	}
-	if e.stopsTable(ctx, err) {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: err.Error()})
-		t.keep()
-		err = nil
-	}
-	return t, err
+	return e.planDamaged(ctx, p, t, damage)
 }
 
 // takenBy names the other table whose data lies where a table is to be, in one of

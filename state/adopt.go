@@ -41,7 +41,7 @@ func (s *Store) adopt(ctx context.Context, ref Ref) (err error) {
 	}
 	w := s.NewObject(ctx)
 	if err := w.spill(); err != nil {
-		return err
+		return errors.Join(err, w.Abort())
 	}
 	if _, err := io.Copy(w, io.NewSectionReader(from, 0, from.Size())); err != nil {
 		return errors.Join(err, w.Abort())

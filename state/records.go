@@ -109,8 +109,9 @@ type Table struct {
 	Rules int `cbor:"53,keyasint,omitempty"`
 	// Renamed are the labels of the column blocks with "as" that it was made with.
 	Renamed []string `cbor:"35,keyasint,omitempty"`
-	// ExactNames says that keys and timestamps were exact names from the table's
-	// beginning, not names in any case as in older programs.
+	// ExactNames says that keys and timestamps were exact names when its columns were
+	// named, not names in any case as in older programs. Names outlive rows: a resync
+	// renews Rules alone, a rebuild both.
 	ExactNames bool `cbor:"36,keyasint,omitempty"`
 }
 

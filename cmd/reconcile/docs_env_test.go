@@ -112,19 +112,23 @@ func lookUps(t *testing.T, path string, f *ast.File) (args []ast.Expr) {
 		if !ok || len(call.Args) != 1 {
 			return true
 		}
-		name := ""
-		switch fun := call.Fun.(type) {
-		case *ast.Ident:
-			name = fun.Name
-		case *ast.SelectorExpr:
-			name = fun.Sel.Name
-		}
-		if lookUp.MatchString(name) {
+		if lookUp.MatchString(calledName(call)) {
 			args = append(args, call.Args[0])
 		}
 		return true
 	})
 	return args
+}
+
+// calledName is the name of the function or method that a call is of.
+func calledName(call *ast.CallExpr) string {
+	switch fun := call.Fun.(type) {
+	case *ast.Ident:
+		return fun.Name
+	case *ast.SelectorExpr:
+		return fun.Sel.Name
+	}
+	return ""
 }
 
 // constantsOf returns the text constants of a package.

@@ -249,13 +249,7 @@ func TestRecordsAreDocumented(t *testing.T) {
 			if !ok || len(call.Args) == 0 {
 				return true
 			}
-			name := ""
-			switch fun := call.Fun.(type) {
-			case *ast.Ident:
-				name = fun.Name
-			case *ast.SelectorExpr:
-				name = fun.Sel.Name
-			}
+			name := calledName(call)
 			if lit, ok := call.Args[0].(*ast.BasicLit); ok && (name == "record" || name == "jsonLine") {
 				s, _ := strconv.Unquote(lit.Value) // the compiler took it
 				found[s] = true

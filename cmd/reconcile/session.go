@@ -66,7 +66,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	f.Func("accept", "let through what a guard holds, as `TABLE@DUMP`; can be repeated", nonEmpty(&e.accept))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
-	f.Func("moved-sink", "know the sink at OLD at NEW, to which it was moved, as `OLD=NEW`; can be repeated", nonEmpty(&e.movedSinks))
+	f.Func("moved-sink", "the sink at OLD was moved to NEW, as `OLD=NEW`; can be repeated", nonEmpty(&e.movedSinks))
 	f.Func("accept-manifest", "take the changed manifest of dump `ID`; can be repeated", func(arg string) error {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
@@ -77,7 +77,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	})
 	f.BoolVar(&e.exact, "exact", false, "decode rows to give exact numbers instead of estimates")
 	f.BoolVar(&e.allowDestroy, "allow-destroy", false, "let the configuration destroy data for good")
-	f.BoolVar(&e.repair, "repair", false, "write tables anew that are held for it")
+	f.BoolVar(&e.repair, "repair", false, "write anew the tables whose hold names this flag")
 	f.BoolVar(&e.refresh, "refresh", true, "do not compare the sinks with the state")
 	f.Func("parallelism", "work on `N` things at once (default: as many as there are processors)", func(arg string) (err error) {
 		if e.parallelism, err = strconv.Atoi(arg); err != nil || e.parallelism < 1 {

@@ -16,8 +16,8 @@ import (
 )
 
 // Text returns a text with everything escaped, in the way that JSON and the
-// configuration share, that is not to be shown as it is. A text that has nothing of the kind is returned unchanged, so that
-// Text of Text is Text.
+// configuration share, that is not to be shown as it is. A text that has nothing of
+// the kind is returned unchanged, so that Text of Text is Text.
 func Text(s string) string {
 	if isPlainASCII(s) {
 		return s

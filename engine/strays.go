@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"context"
+
+	"reconcile/state"
+)
+
+// leavingOlder holds a table that leaves the configuration, if the state is older than
+// one of its sinks. With -repair it goes, and all files in its folders with it.
+func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held bool, err error) {
+	_, err = e.judgeNewer(ctx, p, t)
+	d := distrusted(err)
+	switch {
+	case d == nil:
+		if e.stopsTable(ctx, err) {
+			p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: err.Error()})
+			return true, nil
+		}
+		return false, err
+	case e.repairs(t.Name):
+		t.repair = d.why
+		return false, e.findFiles(ctx, p, t)
+	}
+	p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: d.why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
+	return true, nil
+}
+
+// strays lists the tables that only sinks know: a newer state made them.
+func (p *Plan) strays() []string {
+	if p.blind && !p.locked {
+		return nil
+	}
+	out := map[string]bool{}
+	for root, says := range p.says {
+		if _, forgotten := p.snap.Settings[forgottenSetting(root)]; says.current == nil || forgotten {
+			continue
+		}
+		for name := range says.current.Tables {
+			if p.snap.Tables[name] == nil {
+				out[name] = true
+			}
+		}
+	}
+	return sortedKeys(out)
+}
+
+// planStrays plans the tables that only sinks know: neither the state nor, by what
+// is delivered, the source.
+func (e *Engine) planStrays(ctx context.Context, p *Plan, delivered map[string][]delivery) error {
+	for _, name := range p.strays() {
+		if _, ok := delivered[name]; ok {
+			continue
+		}
+		t := &TablePlan{Name: name}
+		if err := e.planStray(ctx, p, t); err != nil {
+			return err
+		}
+		p.Tables = append(p.Tables, t)
+	}
+	return nil
+}
+
+// planStray holds a table that only sinks know and that no block takes, or whose
+// columns nothing tells. With -repair it goes, if the loss of its rows is accepted.
+func (e *Engine) planStray(ctx context.Context, p *Plan, t *TablePlan) error {
+	why, record := "", &state.Table{Name: t.Name}
+	for _, root := range sortedKeys(p.says) {
+		if cur, ok := p.currentOf(root, t.Name); ok {
+			record.Sinks = append(record.Sinks, state.SinkTable{Root: root, Folder: cur.Folder})
+			why = e.olderText(root, cur.Commit, 0)
+		}
+	}
+	switch {
+	case !e.repairs(t.Name):
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
+		return nil
+	case !e.acceptsLoss(t.Name):
+		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; -accept-loss=" + t.Name + " removes it"})
+		return nil
+	}
+	t.old, t.repair, t.Action = record, why, Destroy
+	return e.findFiles(ctx, p, t)
+}
