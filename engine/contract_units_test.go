@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -140,4 +142,22 @@ func TestContractRounding(t *testing.T) {
 	a.hcl = conf("")
 	a.run()
 	a.want("e", "event_id a", "1 -", "2 -", "3 -", "4 -", "5 19.99", "6 -", "7 -", "8 5.00", "9 -", "10 0.50")
+}
+
+// TestContractTimeUnitOfExpiredMapping: a mapping whose files are gone cannot be read
+// again in another unit; it stays, which holds nothing, and the plan says so.
+func TestContractTimeUnitOfExpiredMapping(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10))), full("user_migrations", avroPart("from_user_id to_user_id time", row(10, 9, "5")))))
+	files, err := filepath.Glob(filepath.Join(a.dir, "dumps", "sync_1", "x", "*.avro"))
+	if err != nil || len(files) != 2 {
+		t.Fatal(files, err)
+	}
+	if err := os.Remove(files[1]); err != nil {
+		t.Fatal(err)
+	}
+	a.unit = "ms"
+	a.said(a.notices(), "stays so", `"ms"`)
+	a.held(a.run())
+	a.want("e", "event_id user_id", "1 9")
 }

@@ -3,7 +3,9 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"reconcile/engine/dump"
@@ -72,6 +74,9 @@ func (e *Engine) readsMappingAnew(have *state.Mapping) string {
 
 func (e *Engine) readMappingAnew(ctx context.Context, id int64, en *dump.Entry, why string) (*mappingRead, *Hold, error) {
 	read, err := e.readMappingOf(ctx, id, en)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil // expired: it stays, and the plan says so
+	}
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
 		return nil, &Hold{Table: tableMapping, Dump: id, File: bad.file.key,
 			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.err, why)}, nil
