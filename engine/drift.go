@@ -132,8 +132,16 @@ type foreignError struct {
 }
 
 func (f *foreignError) Error() string {
-	return fmt.Sprintf("table %s: %d data files that the state %s does not know, as %s/%s: readers would count their rows; move them away, or bring back the state that wrote them",
-		f.table, len(f.files), f.state, f.files[0].root, f.files[0].path)
+	const most = 20
+	var names []string
+	for _, at := range f.files[:min(len(f.files), most)] {
+		names = append(names, at.root+"/"+at.path)
+	}
+	if more := len(f.files) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("table %s: %d data files that the state %s does not know: %s; readers would count their rows; move them away, or bring back the state that wrote them",
+		f.table, len(f.files), f.state, strings.Join(names, ", "))
 }
 
 // in reports whether a sink has such files.
