@@ -18,71 +18,79 @@ type Fail struct {
 }
 
 // rules are the ways to one type. int and float are set only where they give
-// what text gives for the text of the value.
+// what text gives for the text of the value. The functions take the rule, and
+// capture nothing, so that a batch allocates none of them.
 type rules[T any] struct {
-	text  func([]byte) (T, outcome)
-	int   func(int64) (T, outcome)
-	float func(float64) (T, outcome)
+	rule  Rule
+	text  func(Rule, []byte) (T, outcome)
+	int   func(Rule, int64) (T, outcome)
+	float func(Rule, float64) (T, outcome)
 }
 
 // ints returns the ways to a type that is held as int64.
 func (rule Rule) ints(from Type) rules[int64] {
-	var r rules[int64]
-	to := rule.Type
-	switch to.ID {
+	r := rules[int64]{rule: rule}
+	switch rule.Type.ID {
 	case Int64:
-		r = rules[int64]{text: textToInt,
-			int: func(v int64) (int64, outcome) { return v, castOK }}
+		r.text = func(_ Rule, b []byte) (int64, outcome) { return textToInt(b) }
+		r.int = func(_ Rule, v int64) (int64, outcome) { return v, castOK }
 	case Boolean:
-		r = rules[int64]{text: textToBool,
-			int: func(v int64) (int64, outcome) { return v, orFail(v == 0 || v == 1) }}
+		r.text = func(_ Rule, b []byte) (int64, outcome) { return textToBool(b) }
+		r.int = func(_ Rule, v int64) (int64, outcome) { return v, orFail(v == 0 || v == 1) }
 	case Timestamp:
-		r = rules[int64]{text: rule.textToTime, int: func(v int64) (int64, outcome) {
-			ms, st := rule.TimestampFromInt(v)
-			return ms, st.outcome()
-		}}
+		r.text, r.int = Rule.textToTime, Rule.intToTime
 	case Date:
-		r = rules[int64]{text: rule.textToDate, int: func(v int64) (int64, outcome) {
-			ms, st := rule.TimestampFromInt(v)
-			return floorDiv(ms, msPerDay), st.outcome()
-		}}
+		r.text, r.int = Rule.textToDate, Rule.intToDate
 	case Decimal:
-		r.text = func(b []byte) (int64, outcome) { return rule.smallDecimal(b) }
-		r.int = func(v int64) (int64, outcome) { return scaleInt(v, to) }
+		r.text = Rule.smallDecimal
+		r.int = func(rule Rule, v int64) (int64, outcome) { return scaleInt(v, rule.Type) }
 	}
 	switch {
 	case from.ID == Double:
 		r.float = throughInt(r)
-	case from.ID == Timestamp && to.ID == Timestamp:
-		r.int = func(v int64) (int64, outcome) {
-			ms, st := rule.inYears(v)
-			return ms, st.outcome()
-		}
+	case from.ID == Timestamp && rule.Type.ID == Timestamp:
+		r.int = Rule.timeInYears
 	case from.ID != Int64:
 		r.int = nil
 	}
 	return r
 }
 
+func (rule Rule) intToTime(v int64) (int64, outcome) {
+	ms, st := rule.TimestampFromInt(v)
+	return ms, st.outcome()
+}
+
+func (rule Rule) intToDate(v int64) (int64, outcome) {
+	ms, st := rule.TimestampFromInt(v)
+	return floorDiv(ms, msPerDay), st.outcome()
+}
+
+// timeInYears takes over a timestamp that the rule has room for.
+func (rule Rule) timeInYears(v int64) (int64, outcome) {
+	ms, st := rule.inYears(v)
+	return ms, st.outcome()
+}
+
 // throughInt is the native way for doubles: most are integers, the rest go
 // through their text.
-func throughInt(r rules[int64]) func(float64) (int64, outcome) {
-	return func(f float64) (int64, outcome) {
+func throughInt(r rules[int64]) func(Rule, float64) (int64, outcome) {
+	return func(rule Rule, f float64) (int64, outcome) {
 		if v, ok := exactInt(f); ok {
-			return r.int(v)
+			return r.int(rule, v)
 		}
 		var buf [32]byte
-		return r.text(AppendDouble(buf[:0], f))
+		return r.text(rule, AppendDouble(buf[:0], f))
 	}
 }
 
 func doubleRules(from Type) rules[float64] {
-	r := rules[float64]{text: textToDouble}
+	r := rules[float64]{text: func(_ Rule, b []byte) (float64, outcome) { return textToDouble(b) }}
 	switch from.ID {
 	case Int64:
-		r.int = func(v int64) (float64, outcome) { return float64(v), castOK }
+		r.int = func(_ Rule, v int64) (float64, outcome) { return float64(v), castOK }
 	case Double:
-		r.float = func(f float64) (float64, outcome) {
+		r.float = func(_ Rule, f float64) (float64, outcome) {
 			if f != f {
 				return math.NaN(), castOK
 			}
@@ -125,11 +133,11 @@ func castFixed[T any](src *Column, out *fixed[T], r rules[T]) []Fail {
 	kind := src.Type.Kind()
 	switch {
 	case isText(src.Type):
-		return castTexts(src, out, r.text)
+		return castTexts(src, out, r.rule, r.text)
 	case kind == KindInt64 && r.int != nil:
-		return castNative(src, src.Ints, out, r.int)
+		return castNative(src, src.Ints, out, r.rule, r.int)
 	case kind == KindDouble && r.float != nil:
-		return castNative(src, src.Floats, out, r.float)
+		return castNative(src, src.Floats, out, r.rule, r.float)
 	}
 	var fails []Fail
 	var buf []byte
@@ -140,7 +148,7 @@ func castFixed[T any](src *Column, out *fixed[T], r rules[T]) []Fail {
 			continue
 		}
 		buf = AppendText(buf[:0], src, i)
-		if out.put(r.text(buf)) == castFail {
+		if out.put(r.text(r.rule, buf)) == castFail {
 			fails = append(fails, Fail{Row: i, Text: slices.Clone(buf)})
 		}
 	}
@@ -150,7 +158,7 @@ func castFixed[T any](src *Column, out *fixed[T], r rules[T]) []Fail {
 // isText says whether the values of a column are their own text.
 func isText(t Type) bool { return t.ID == String || t.ID == JSON }
 
-func castNative[S, T any](src *Column, vals []S, out *fixed[T], cast func(S) (T, outcome)) []Fail {
+func castNative[S, T any](src *Column, vals []S, out *fixed[T], rule Rule, cast func(Rule, S) (T, outcome)) []Fail {
 	var fails []Fail
 	for i, v := range vals {
 		if src.Null != nil && src.Null[i] {
@@ -158,7 +166,7 @@ func castNative[S, T any](src *Column, vals []S, out *fixed[T], cast func(S) (T,
 			out.put(zero, castNull)
 			continue
 		}
-		if out.put(cast(v)) == castFail {
+		if out.put(cast(rule, v)) == castFail {
 			fails = append(fails, Fail{Row: i, Text: AppendText(nil, src, i)})
 		}
 	}
@@ -172,7 +180,7 @@ type memo[T any] struct {
 	outs []outcome
 }
 
-func castTexts[T any](src *Column, out *fixed[T], cast func([]byte) (T, outcome)) []Fail {
+func castTexts[T any](src *Column, out *fixed[T], rule Rule, cast func(Rule, []byte) (T, outcome)) []Fail {
 	var m memo[T]
 	// Where few values repeat, or the dictionary is that of many more rows,
 	// remembering costs more than casting again.
@@ -186,9 +194,9 @@ func castTexts[T any](src *Column, out *fixed[T], cast func([]byte) (T, outcome)
 		switch {
 		case code == 0:
 		case m.outs == nil:
-			v, o = cast(src.Dict.Value(code))
+			v, o = cast(rule, src.Dict.Value(code))
 		case m.outs[code] == castUnknown:
-			v, o = cast(src.Dict.Value(code))
+			v, o = cast(rule, src.Dict.Value(code))
 			m.vals[code], m.outs[code] = v, o
 		default:
 			v, o = m.vals[code], m.outs[code]
