@@ -10,7 +10,7 @@ import (
 	"reconcile/engine/model"
 )
 
-var flagPlans = flag.Int("plans", 150, "plans that are made beside applies")
+var flagPlans = flag.Int("plans", 100, "plans that are made beside applies")
 
 // TestPlanBesideApply: a plan that is made while applies run finds neither drift nor a
 // foreign file, is not held, and does not fail.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var flagFullDisks = flag.Int("fulldisks", 3, "disks of a little room on which each case is applied")
+var flagFullDisks = flag.Int("fulldisks", 2, "disks of a little room on which each case is applied")
 
 // diskEnv tells the child of TestFullDisk where to mount its disk.
 const diskEnv = "ENGINE_TEST_DISK"

@@ -17,7 +17,7 @@ import (
 	"reconcile/internal/failpoint"
 )
 
-var flagProcessKills = flag.Int("processkills", 30, "processes that are killed at a random moment")
+var flagProcessKills = flag.Int("processkills", 20, "processes that are killed at a random moment")
 
 // The tests of killed processes run this binary again, with these set to what
 // the child applies.

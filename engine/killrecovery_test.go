@@ -14,7 +14,7 @@ import (
 	"reconcile/internal/failpoint"
 )
 
-var flagRecoveryKills = flag.Int("recoverykills", 4, "times that the recovery of each case is stopped, one after the other")
+var flagRecoveryKills = flag.Int("recoverykills", 2, "times that the recovery of each case is stopped, one after the other")
 
 // publishing are the points at which an apply leaves a commit that is not wholly
 // visible.

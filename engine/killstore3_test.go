@@ -15,7 +15,7 @@ import (
 	"reconcile/internal/blob/s3test"
 )
 
-var flagStoreKills = flag.Int("storekills", 13, "times that the S3 server is killed in the middle of an apply")
+var flagStoreKills = flag.Int("storekills", 8, "times that the S3 server is killed in the middle of an apply")
 
 // TestStoreDiesOnS3 kills the S3 server at a random moment of an apply, and has
 // it back a moment later. What it was asked for then it did, did not, or did by

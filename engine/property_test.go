@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	flagWorlds = flag.Int("worlds", 40, "random worlds of the master property")
+	flagWorlds = flag.Int("worlds", 30, "random worlds of the master property")
 	flagSeed   = flag.Int64("seed", 1, "first seed of the master property")
 )
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var flagDamages = flag.Int("damages", 6, "damages of the state in each case")
+var flagDamages = flag.Int("damages", 4, "damages of the state in each case")
 
 // TestDamagedState damages the file of the state or one of its objects, before the
 // case is applied. The damage is reported or does not matter: no table ever shows
