@@ -54,7 +54,7 @@ func oddConfig(layout string) string {
 			fmt.Fprintf(&b, "  column %q { type = %q }\n", c.name, c.declared)
 		}
 	}
-	b.WriteString("  column \"renamed\" { as = \"-100% \\\"naïve\\\" 'col' 😀 _\" }\n}\n")
+	b.WriteString("  column \"renamed\" { as = \"-100% \\\"naïve\\\" 'col' 😀 _.\" }\n}\n")
 	b.WriteString("table \"users\" { sinks = [sink.parquet.lake] }\ntable \"user_migrations\" { sinks = [sink.parquet.lake] }\n")
 	return b.String()
 }

@@ -49,6 +49,7 @@ table "users" {
 table "user_migrations" { sinks = [sink.parquet.lake] }
 mask "pii" {
   columns = ["email"]
+  optional = true
   method  = "hmac-sha256"
   key     = "k"
 }
