@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 )
 
@@ -123,5 +125,33 @@ func TestContractExactWhilePublishing(t *testing.T) {
 	defer p.Close()
 	if len(p.Holds) > 0 || len(p.Tables) != 1 || p.Tables[0].Action != Update {
 		t.Errorf("planned %+v, held %+v", p.Tables, p.Holds)
+	}
+}
+
+// failingReader gives one row group and then fails.
+type failingReader struct {
+	err  error
+	done bool
+}
+
+func (r *failingReader) Next(context.Context) (*column.Batch, error) {
+	if r.done {
+		return nil, r.err
+	}
+	r.done = true
+	return &column.Batch{N: 1, Cols: []column.Column{{Type: typeInt64, Ints: []int64{7}}}}, nil
+}
+
+func (r *failingReader) Close() error { return nil }
+
+// TestDumpsInFailingFile: a damaged page hides what is behind it, a sink that fails is
+// an error, so that no repair takes it for a file without rows.
+func TestDumpsInFailingFile(t *testing.T) {
+	got, err := dumpsIn(t.Context(), &failingReader{err: errors.New("a damaged page")})
+	if err != nil || len(got) != 1 || got[0] != 7 {
+		t.Errorf("damaged: %v, %v", got, err)
+	}
+	if got, err := dumpsIn(t.Context(), &failingReader{err: &SinkError{Root: "s3://lake", Err: errors.New("silent")}}); err == nil {
+		t.Errorf("a sink that fails: %v", got)
 	}
 }

@@ -50,16 +50,19 @@ func (e *Engine) factsOf(ctx context.Context, at place, dumps bool) (out fileFac
 	return out, err
 }
 
-// dumpsIn lists the dumps that the rest of a file's rows are of. Where a page cannot
-// be read, what was read counts.
+// dumpsIn lists the dumps that the rest of a file's rows are of. Where a page is
+// damaged, what was read counts; a sink that fails says nothing of its files.
 func dumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
 	seen := map[int64]bool{}
 	for {
 		b, err := r.Next(ctx)
-		if ctx.Err() != nil {
+		var down *SinkError
+		switch {
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		}
-		if b == nil || err != nil {
+		case errors.As(err, &down):
+			return nil, err
+		case b == nil || err != nil:
 			return sortedKeys(seen), nil
 		}
 		c := &b.Cols[0]
