@@ -1,0 +1,406 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"reconcile/config"
+	"reconcile/engine/model"
+	"reconcile/internal/column"
+	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
+	"reconcile/internal/parquet"
+)
+
+// harness applies the dumps of a world through the real engine and sink, and
+// compares what the sink holds with the model after every apply.
+type harness struct {
+	t       *testing.T
+	dir     string
+	prelude string // of the configuration: source, state and sinks
+	hcl     string
+	unit    string // time_unit of the source, none if empty
+	arrived []*model.Dump
+	// unchecked leaves out the comparison: what is applied while something is
+	// held depends on the order of arrival.
+	unchecked bool
+	exact     bool // compare plan -exact with what apply does
+	tuning    Tuning
+	opts      Options
+	fails     *failpoint.Set
+	remote    *bucketPair      // where source and sink are on S3
+	echoes    map[string]int   // applies that found one, by table
+	passed    map[int64]bool   // dumps whose mapping was applied or accepted
+	tripped   int              // applies that a guard held something of
+	accepted  int              // mappings that a guard held
+	waiting   []string         // tables that check leaves out, as they are held
+	lost      map[string]int64 // tables whose dumps up to one are lost
+}
+
+func newHarness(t *testing.T, hcl string) *harness {
+	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}, passed: map[int64]bool{}}
+	for _, d := range []string{"dumps/manifests", "conf"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.opts.AllowDestroy = true
+	return h
+}
+
+func (h *harness) config() *config.Config {
+	h.t.Helper()
+	text := h.prelude + h.hcl
+	if h.unit != "" {
+		text = strings.Replace(text, `{ path = "../dumps" }`, fmt.Sprintf("{\n  path = \"../dumps\"\n  time_unit = %q\n}", h.unit), 1)
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(text), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+	cfg, src, diags := config.Load(filepath.Join(h.dir, "conf"), config.Options{Version: "0.1.0"})
+	if diags.HasErrors() {
+		var b strings.Builder
+		_ = src.Write(&b, diags, 100, false)
+		h.t.Fatal(b.String())
+	}
+	return cfg
+}
+
+func (h *harness) engine() *Engine {
+	h.t.Helper()
+	o := h.opts
+	o.Program, o.Parallelism, o.Tuning = "0.1.0", 2, h.tuning
+	e, err := New(context.Background(), h.config(), o)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return e
+}
+
+func (h *harness) arrive(dumps ...*model.Dump) {
+	h.t.Helper()
+	for _, d := range dumps {
+		if err := d.Write(filepath.Join(h.dir, "dumps")); err != nil {
+			h.t.Fatal(err)
+		}
+		h.arrived = append(h.arrived, d)
+	}
+}
+
+// apply is what the command does: lock, recover, plan, apply.
+func (h *harness) apply() (*Result, error) {
+	ctx := context.Background()
+	if h.fails != nil {
+		ctx = failpoint.With(ctx, h.fails)
+	}
+	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
+	e := h.engine()
+	l, err := e.Lock(ctx, "test")
+	if err != nil {
+		return nil, err
+	}
+	defer l.Unlock()
+	if _, err := e.Recover(ctx, l); err != nil {
+		return nil, err
+	}
+	p, err := e.PlanLocked(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	return e.Apply(ctx, l, p)
+}
+
+// exactPlan returns what plan -exact says of each table, and sees that it leaves
+// everything as it was.
+func (h *harness) exactPlan() map[string]Counts {
+	h.t.Helper()
+	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
+	before := h.tree()
+	h.opts.Exact = true
+	e := h.engine()
+	h.opts.Exact = false
+	p, err := e.Plan(context.Background())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer p.Close()
+	out := map[string]Counts{}
+	for _, t := range p.Tables {
+		if t.Exact && t.Change.Class == ClassNone {
+			out[t.Name] = *t.Counts
+		}
+	}
+	if after := h.tree(); !slices.Equal(before, after) {
+		h.t.Fatalf("a plan wrote:\nbefore %q\nafter  %q", before, after)
+	}
+	return out
+}
+
+// must applies and checks everything.
+func (h *harness) must() {
+	h.t.Helper()
+	var planned map[string]Counts
+	if h.exact {
+		planned = h.exactPlan()
+	}
+	res, err := h.apply()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.checkGuard(res)
+	for _, t := range res.Tables {
+		want, ok := planned[t.Name]
+		got := t.Counts
+		want.Written, got.Written = 0, 0 // the commit's number is in the files
+		if ok && want != got {
+			h.t.Fatalf("table %s: plan -exact said %+v, apply did %+v", t.Name, want, got)
+		}
+	}
+	for _, t := range res.Tables {
+		if t.Err != nil {
+			h.t.Fatalf("table %s: %v", t.Name, t.Err)
+		}
+		if t.Echoes != nil {
+			h.echoes[t.Name]++
+		}
+	}
+	h.check()
+	h.checkIdle()
+}
+
+// checkIdle sees that a second apply finds nothing to do and writes nothing.
+func (h *harness) checkIdle() {
+	h.t.Helper()
+	before := h.tree()
+	res, err := h.apply()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if len(res.Tables) > 0 {
+		h.t.Fatalf("a second apply changed %+v; held %+v", res.Tables, res.Holds)
+	}
+	if after := h.tree(); !slices.Equal(before, after) {
+		h.t.Fatalf("a second apply wrote:\nbefore %q\nafter  %q", before, after)
+	}
+}
+
+// tree lists what the state and the sink consist of.
+func (h *harness) tree() []string {
+	var out []string
+	for _, top := range []string{h.lake(), filepath.Join(h.dir, "state")} {
+		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") {
+				return nil
+			}
+			info, err := d.Info()
+			if err != nil {
+				return nil
+			}
+			out = append(out, fmt.Sprintf("%s %d %d", p, info.Size(), info.ModTime().UnixNano()))
+			return nil
+		})
+	}
+	return out
+}
+
+// check compares every table with the model.
+func (h *harness) check() {
+	h.t.Helper()
+	if h.unchecked {
+		return
+	}
+	cfg := h.config()
+	arrived := h.unskipped(cfg)
+	mapping := h.mappingVerdict().Dump
+	w := &model.World{Dumps: arrived}
+	for _, name := range w.Tables() {
+		t, diags := cfg.Table(name, h.delivered(name))
+		if diags.HasErrors() {
+			h.t.Fatal(diags)
+		}
+		if t == nil || slices.Contains(h.waiting, name) {
+			continue
+		}
+		s := model.FromConfig(t)
+		left := slices.DeleteFunc(slices.Clone(arrived), func(d *model.Dump) bool { last, ok := h.lost[name]; return ok && d.ID <= last })
+		set, _ := model.AppliedFor(left, name, s)
+		want, err := model.Expect(set, mapping, s, name)
+		if err != nil {
+			continue // the table cannot be: it is held
+		}
+		diff := h.diffQuarantine(name, want)
+		for _, sink := range t.Sinks {
+			got, columns := h.read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
+			diff = append(append(diff, want.Diff(got)...), want.DiffColumns(columns)...)
+		}
+		if len(diff) > 0 {
+			h.t.Fatalf("table %s is not what it should be:\n%s\n\nthe model:\n%s\nthe dumps:\n%s", name, strings.Join(diff, "\n"), want, w)
+		}
+	}
+}
+
+// unskipped are the dumps as the configuration lets them count.
+func (h *harness) unskipped(cfg *config.Config) []*model.Dump {
+	out := slices.Clone(h.arrived)
+	for _, skip := range cfg.Skips {
+		for i, d := range out {
+			if d.ID == skip.Dump {
+				out[i] = d.Without(skip.Tables...)
+			}
+		}
+	}
+	return out
+}
+
+// diffQuarantine compares the quarantined rows of a table with the model's.
+func (h *harness) diffQuarantine(name string, want *model.Table) []string {
+	h.t.Helper()
+	var got, expected, out []string
+	for _, q := range want.Quarantine {
+		expected = append(expected, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
+	}
+	shown, err := h.engine().Show(context.Background())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if slices.ContainsFunc(shown.Tables, func(t ShownTable) bool { return t.Name == name }) {
+		err = h.engine().Quarantine(context.Background(), name, func(q QuarantineRow) error {
+			got = append(got, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
+			return nil
+		})
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	slices.Sort(got)
+	slices.Sort(expected)
+	if !slices.Equal(got, expected) {
+		out = append(out, fmt.Sprintf("quarantined are %q instead of %q", got, expected))
+	}
+	return out
+}
+
+func (h *harness) delivered(name string) []string {
+	var out []string
+	for _, d := range h.arrived {
+		for _, e := range d.Entries {
+			if e.Table != name {
+				continue
+			}
+			out = append(out, e.Columns...)
+			for _, f := range e.Files {
+				for _, fl := range f.Fields {
+					if e.Columns == nil || feed.IsExact(fl.Name) {
+						out = append(out, fl.Name)
+					}
+				}
+			}
+		}
+	}
+	return unique(out)
+}
+
+// read reads a table's folder as a reader would: every *.parquet below it.
+func (h *harness) read(dir, table string, want *model.Table) (map[string]model.Row, []string) {
+	h.t.Helper()
+	got := map[string]model.Row{}
+	columns := slices.Clone(want.Columns)
+	seen := false
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".parquet") {
+			return nil
+		}
+		if !seen {
+			columns, seen = nil, true
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		part := path.Dir(filepath.ToSlash(rel))
+		if part == "." {
+			part = ""
+		}
+		for _, c := range h.readFile(p, table, part, got) {
+			if !slices.Contains(columns, c) {
+				columns = append(columns, c)
+			}
+		}
+		return nil
+	})
+	for _, c := range want.Columns {
+		if !slices.Contains(columns, c) && seen {
+			columns = append(columns, c) // readers unite by name: files from before a column lack it
+		}
+	}
+	return got, columns
+}
+
+func (h *harness) readFile(p, table, part string, got map[string]model.Row) []string {
+	h.t.Helper()
+	data, err := os.ReadFile(p)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	f, err := parquet.Open(strings.NewReader(string(data)), int64(len(data)))
+	if err != nil {
+		h.t.Fatal(p, err)
+	}
+	var names []string
+	for _, c := range f.Columns() {
+		names = append(names, fold(c.Name))
+	}
+	for g := range f.RowGroups() {
+		b := &column.Batch{}
+		if err := f.ReadRowGroup(g, f.Columns(), b); err != nil {
+			h.t.Fatal(p, err)
+		}
+		for i := range b.N {
+			row := model.Row{Partition: part, Values: map[string]*string{}}
+			for c := range b.Cols {
+				if !b.Cols[c].IsNull(i) {
+					row.Values[names[c]] = model.Text(cellText(&b.Cols[c], i))
+				}
+			}
+			key := keyText(table, names, row)
+			if _, twice := got[key]; twice {
+				h.t.Fatalf("table %s holds row %s twice", table, key)
+			}
+			got[key] = row
+		}
+	}
+	return names
+}
+
+// cellText is the text that the model uses.
+func cellText(c *column.Column, i int) string {
+	if c.Type.ID == column.Timestamp {
+		return time.UnixMilli(c.Ints[i]).UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	return string(column.AppendText(nil, c, i))
+}
+
+func keyText(table string, names []string, row model.Row) string {
+	value := func(name string) string {
+		if v := row.Values[name]; v != nil {
+			return *v
+		}
+		return "null"
+	}
+	switch table {
+	case tableUsers:
+		return value(colUserID)
+	case tableMapping:
+		return value(colFrom)
+	}
+	return value(names[1]) + "/" + value(colUserID)
+}
