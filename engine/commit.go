@@ -317,7 +317,7 @@ func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *
 	}
 	snap.Publishes = slices.DeleteFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == p.Table })
 	return append(attempts(snap), e.spared...), l.Update(ctx, func(tx *state.Tx) error {
-		tx.CollectInline(referenced(snap))
+		tx.CollectInline(snap, referenced(snap))
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {
 			errs = append(errs, tx.DeleteSetting(rebuildSetting(p.Table)))

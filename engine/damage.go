@@ -79,7 +79,7 @@ func (e *Engine) knownDamage(ctx context.Context, p *Plan, t *TablePlan) ([]*sta
 	for _, h := range p.snap.Holds {
 		if h.Table == t.Name && e.stillDamaged(p, h) {
 			_, ref := useOf(t.old, t.parts, h.Object)
-			out = append(out, &state.ObjectError{Ref: ref, State: e.store.Path(), Missing: h.Missing, Err: errors.New(h.Reason)})
+			out = append(out, &state.ObjectError{Ref: ref, State: e.store.Place(), Missing: h.Missing, Err: errors.New(h.Reason)})
 		}
 	}
 	if !e.repairs(t.Name) {

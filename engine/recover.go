@@ -168,7 +168,7 @@ func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) 
 		return nil
 	}
 	err := l.Update(ctx, func(tx *state.Tx) error {
-		tx.CollectInline(keep)
+		tx.CollectInline(snap, keep)
 		return tx.PutSetting(compactSetting, nil)
 	})
 	if err != nil {
@@ -180,13 +180,13 @@ func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) 
 	return l.Update(ctx, func(tx *state.Tx) error { return tx.DeleteSetting(compactSetting) })
 }
 
-// referenced tells which objects of the state are named.
-func referenced(snap *state.Snapshot) func(digest string) bool {
+// referenced tells, by its ID, which objects of the state are named.
+func referenced(snap *state.Snapshot) func(id string) bool {
 	keep := map[string]bool{}
 	for ref := range snap.Refs() {
-		keep[ref.Digest] = true
+		keep[ref.ID()] = true
 	}
-	return func(digest string) bool { return keep[digest] }
+	return func(id string) bool { return keep[id] }
 }
 
 // sweepSinks removes staged files that no publish list names. A sink that

@@ -80,7 +80,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 	if err := e.resolveRoots(snap); err != nil {
 		return nil, err
 	}
-	s := &Shown{State: e.store.Path(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []ShownTable{}}
+	s := &Shown{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []ShownTable{}}
 	if m := snap.Mapping; m != nil {
 		s.Mapping = &ShownMap{Dump: m.Dump, Entries: m.Ref.Rows}
 	}

@@ -13,7 +13,7 @@ import (
 // Adopt copies the objects that refs names, and that only the folder of earlier
 // versions has, to that of the state. One that is damaged there stays where it is:
 // who reads it says so. The copies are as good as objects that were written.
-func (l *Lock) Adopt(ctx context.Context, refs iter.Seq[Ref]) error {
+func (l *localLock) Adopt(ctx context.Context, refs iter.Seq[Ref]) error {
 	s := l.store
 	if _, err := os.Lstat(s.sharedDir()); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -30,7 +30,7 @@ func (l *Lock) Adopt(ctx context.Context, refs iter.Seq[Ref]) error {
 	return nil
 }
 
-func (s *Store) adopt(ctx context.Context, ref Ref) (err error) {
+func (s *local) adopt(ctx context.Context, ref Ref) (err error) {
 	from, err := s.openIn(s.sharedDir(), ref)
 	if from == nil {
 		return ctx.Err()

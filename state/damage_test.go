@@ -17,7 +17,7 @@ import (
 // rewrite changes a state file behind the package's back.
 func rewrite(t *testing.T, s *Store, fn func(*bolt.Tx) error) {
 	t.Helper()
-	db, err := bolt.Open(s.Path(), 0o600, &bolt.Options{Timeout: time.Second})
+	db, err := bolt.Open(s.Place(), 0o600, &bolt.Options{Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func rewriteMeta(t *testing.T, s *Store, fn func(*metaRecord) any) {
 		if err != nil {
 			return err
 		}
-		m, err := s.decodeMeta(payload)
+		m, err := s.file().decodeMeta(payload)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func damagedState(t *testing.T) (*Store, *Lock, *Snapshot, []byte) {
 		return errors.Join(errs...)
 	})
 	update(t, l, func(tx *Tx) error { return tx.DeletePartition("pageviews", 3) })
-	return s, l, load(t, s), readFile(t, s.Path())
+	return s, l, load(t, s), readFile(t, s.Place())
 }
 
 func TestFlippedBits(t *testing.T) {
@@ -114,7 +114,7 @@ func TestFlippedBits(t *testing.T) {
 
 func flip(t *testing.T, s *Store, at int, bit byte) {
 	t.Helper()
-	f, err := os.OpenFile(s.Path(), os.O_RDWR, 0)
+	f, err := os.OpenFile(s.Place(), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,11 +141,11 @@ func TestUpdatesOfDamagedFiles(t *testing.T) {
 		}
 		bad := slices.Clone(data)
 		bad[at] ^= 1 << r.IntN(8)
-		writeFile(t, s.Path(), bad)
+		writeFile(t, s.Place(), bad)
 		err := l.Update(t.Context(), func(tx *Tx) error { return tx.PutSetting("new", []byte("x")) })
 		if err != nil {
 			mustDamaged(t, s, err)
-			if !bytes.Equal(readFile(t, s.Path()), bad) {
+			if !bytes.Equal(readFile(t, s.Place()), bad) {
 				t.Fatalf("byte %d: the damaged file was written", at)
 			}
 			continue
@@ -169,7 +169,7 @@ func TestTruncatedFiles(t *testing.T) {
 		sizes = append(sizes, size)
 	}
 	for _, size := range sizes {
-		writeFile(t, s.Path(), data[:size])
+		writeFile(t, s.Place(), data[:size])
 		damaged := loadOrDamaged(t, s, want, fmt.Sprintf("%d of %d bytes", size, len(data)))
 		if size < len(data)/2 && !damaged {
 			t.Errorf("%d of %d bytes were taken for the whole", size, len(data))
@@ -179,7 +179,7 @@ func TestTruncatedFiles(t *testing.T) {
 		}
 		mustDamaged(t, s, l.Update(t.Context(), func(tx *Tx) error { return tx.PutHold(Hold{Table: "x"}) }))
 		mustDamaged(t, s, l.Compact(t.Context()))
-		if got := readFile(t, s.Path()); !bytes.Equal(got, data[:size]) {
+		if got := readFile(t, s.Place()); !bytes.Equal(got, data[:size]) {
 			t.Fatalf("the file of %d bytes was written", size)
 		}
 	}
@@ -192,7 +192,7 @@ func TestZeroedAndSwappedPages(t *testing.T) {
 		for what, with := range map[string][]byte{"zeroes": make([]byte, 4096), "page 4": data[4*4096 : 5*4096], "ones": bytes.Repeat([]byte{255}, 4096)} {
 			bad := slices.Clone(data)
 			copy(bad[page:], with)
-			writeFile(t, s.Path(), bad)
+			writeFile(t, s.Place(), bad)
 			if loadOrDamaged(t, s, want, fmt.Sprintf("%s at %d", what, page)) {
 				found++
 			}
@@ -209,14 +209,14 @@ func TestNotAStateFile(t *testing.T) {
 	for what, data := range map[string][]byte{
 		"empty": {}, "text": []byte("terraform state, perhaps"), "long text": bytes.Repeat([]byte("no bbolt file "), 5000),
 	} {
-		writeFile(t, s.Path(), data)
+		writeFile(t, s.Place(), data)
 		_, err := s.Load(t.Context())
 		mustDamaged(t, s, err)
 		if !strings.Contains(err.Error(), "aside and apply again") {
 			t.Errorf("%s: %q does not say what to do", what, err)
 		}
 		mustDamaged(t, s, l.Update(t.Context(), func(tx *Tx) error { return tx.PutHold(Hold{Table: "x"}) }))
-		if !bytes.Equal(readFile(t, s.Path()), data) {
+		if !bytes.Equal(readFile(t, s.Place()), data) {
 			t.Errorf("%s: the file was overwritten", what)
 		}
 	}
@@ -252,9 +252,9 @@ func TestMissingAndForeignRecords(t *testing.T) {
 			rewrite(t, s, fn)
 			_, err := s.Load(t.Context())
 			mustDamaged(t, s, err)
-			before := readFile(t, s.Path())
+			before := readFile(t, s.Place())
 			mustDamaged(t, s, l.Update(t.Context(), func(tx *Tx) error { return tx.PutHold(Hold{Table: "x"}) }))
-			if !bytes.Equal(before, readFile(t, s.Path())) {
+			if !bytes.Equal(before, readFile(t, s.Place())) {
 				t.Error("the damaged file was written")
 			}
 		})
@@ -266,7 +266,7 @@ func FuzzLoad(f *testing.F) {
 	l := lock(f, s)
 	fill(f, l)
 	want := load(f, s)
-	data := readFile(f, s.Path())
+	data := readFile(f, s.Place())
 	f.Add(uint32(0), uint64(0))
 	f.Add(uint32(4096*3), uint64(0xff))
 	f.Add(uint32(4096*2+8), uint64(1<<63))
@@ -276,10 +276,10 @@ func FuzzLoad(f *testing.F) {
 			bad[(int(at)+i)%len(bad)] ^= byte(mask >> (8 * i))
 		}
 		other := newStore(t)
-		if err := makeDir(strings.TrimSuffix(other.Path(), "/state.db")); err != nil {
+		if err := makeDir(strings.TrimSuffix(other.Place(), "/state.db")); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, other.Path(), bad)
+		writeFile(t, other.Place(), bad)
 		loadOrDamaged(t, other, want, fmt.Sprintf("%#x at %d", mask, at))
 	})
 }

@@ -1,6 +1,10 @@
-// Package state keeps what reconcile knows between two runs: one bbolt file,
-// and beside it a folder, named after it with ".objects" behind, with immutable,
-// content-addressed blobs that are too bulky for the file.
+// Package state keeps what reconcile knows between two runs: records in the form of
+// one bbolt file, and immutable objects that are too bulky for it.
+//
+// A Store is a state wherever it lives; a Backend is such a place. A transaction (Tx)
+// is data: what it changes, behind which serial, of which lineage. The local backend
+// applies it to a file, beside which a folder, named after it with ".objects" behind,
+// holds the bulky objects.
 //
 // What it promises:
 //

@@ -30,7 +30,7 @@ func putLocked(t testing.TB, l *Lock, sizes ...int) []Ref {
 	var all []*Sealed
 	var refs []Ref
 	for _, n := range sizes {
-		o := write(t, l.store, random(n), 1)
+		o := write(t, storeOf(l), random(n), 1)
 		all, refs = append(all, o), append(refs, o.Ref)
 	}
 	update(t, l, func(tx *Tx) error {
@@ -57,7 +57,7 @@ func bulky(path string) *Store { return Open(path, Options{InlineLimit: 100}) }
 // markerOf returns what the marker of a state's folder says.
 func markerOf(t testing.TB, s *Store) string {
 	t.Helper()
-	return string(readFile(t, filepath.Join(s.ObjectsDir(), markerName)))
+	return string(readFile(t, filepath.Join(s.file().ObjectsDir(), markerName)))
 }
 
 func TestStatesInOneFolderKeepTheirObjects(t *testing.T) {
@@ -154,7 +154,7 @@ func TestInterruptedMarkers(t *testing.T) {
 			if err := l.Unlock(); err != nil {
 				t.Fatal(err)
 			}
-			again := bulky(s.Path())
+			again := bulky(s.Place())
 			if err := collect(t, again); err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +195,7 @@ func TestFoldersOfOtherStates(t *testing.T) {
 			} else {
 				write(t, s, random(1000), 1)
 			}
-			path := filepath.Join(s.ObjectsDir(), markerName)
+			path := filepath.Join(s.file().ObjectsDir(), markerName)
 			if tt.marker == "-" {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
@@ -203,7 +203,7 @@ func TestFoldersOfOtherStates(t *testing.T) {
 			} else {
 				writeFile(t, path, []byte(strings.Replace(tt.marker, "LINEAGE", lineage, 1)))
 			}
-			s = bulky(s.Path())
+			s = bulky(s.Place())
 			checkErr := s.CheckObjects(load(t, s))
 			l := lock(t, s)
 			_, collectErr := l.Collect(t.Context(), func(string) bool { return tt.born })
@@ -213,7 +213,7 @@ func TestFoldersOfOtherStates(t *testing.T) {
 				if (err == nil) != (tt.want == nil) {
 					t.Errorf("%s: %v", what, err)
 				}
-				for _, text := range append(tt.want, s.ObjectsDir()) {
+				for _, text := range append(tt.want, s.file().ObjectsDir()) {
 					if text = strings.Replace(text, "LINEAGE", lineage, 1); err != nil && !strings.Contains(err.Error(), text) {
 						t.Errorf("%s: %v does not say %q", what, err, text)
 					}
@@ -229,7 +229,7 @@ func TestFoldersOfOtherStates(t *testing.T) {
 // moveTo makes a folder of the version before of that of a state.
 func moveToShared(t testing.TB, s *Store) {
 	t.Helper()
-	if err := errors.Join(os.Rename(s.ObjectsDir(), s.sharedDir()), os.Remove(filepath.Join(s.sharedDir(), markerName))); err != nil {
+	if err := errors.Join(os.Rename(s.file().ObjectsDir(), s.file().sharedDir()), os.Remove(filepath.Join(s.file().sharedDir(), markerName))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -238,9 +238,9 @@ func TestFolderOfAnEarlierVersion(t *testing.T) {
 	s := bulky(filepath.Join(t.TempDir(), "state.db"))
 	refs := put(t, s, 1000, 2000, 3000, 4000)
 	moveToShared(t, s)
-	damaged := objectIn(s.sharedDir(), refs[3].Digest)
+	damaged := objectIn(s.file().sharedDir(), refs[3].Digest)
 	writeFile(t, damaged, bytes.Repeat([]byte{1}, 4000))
-	s = bulky(s.Path())
+	s = bulky(s.Place())
 	checkContent(t, s, refs[0], random(1000))
 	if err := collect(t, s); err != nil {
 		t.Fatal(err)
@@ -255,12 +255,12 @@ func TestFolderOfAnEarlierVersion(t *testing.T) {
 		t.Errorf("copied %v, want the two that are good", got)
 	}
 	for _, ref := range refs {
-		if _, err := os.Stat(objectIn(s.sharedDir(), ref.Digest)); err != nil {
+		if _, err := os.Stat(objectIn(s.file().sharedDir(), ref.Digest)); err != nil {
 			t.Error(err)
 		}
 	}
 	checkContent(t, s, refs[2], random(3000))
-	if err := os.RemoveAll(s.sharedDir()); err != nil {
+	if err := os.RemoveAll(s.file().sharedDir()); err != nil {
 		t.Fatal(err)
 	}
 	checkContent(t, s, refs[1], random(2000))
@@ -271,17 +271,17 @@ func TestObjectsLeftBehind(t *testing.T) {
 	dir := t.TempDir()
 	was, is := bulky(filepath.Join(dir, "[a]*.db")), bulky(filepath.Join(dir, "b.db"))
 	ref := put(t, was, 1000)[0]
-	writeFile(t, is.Path(), readFile(t, was.Path()))
+	writeFile(t, is.Place(), readFile(t, was.Place()))
 	_, err := is.OpenObject(t.Context(), ref)
 	if !errors.Is(err, ErrMissingObject) {
 		t.Fatal(err)
 	}
-	for _, text := range []string{is.ObjectsDir(), "copied without that folder", "are in " + was.ObjectsDir()} {
+	for _, text := range []string{is.file().ObjectsDir(), "copied without that folder", "are in " + was.file().ObjectsDir()} {
 		if !strings.Contains(err.Error(), text) {
 			t.Errorf("%v does not say %q", err, text)
 		}
 	}
-	if err := os.CopyFS(is.ObjectsDir(), os.DirFS(was.ObjectsDir())); err != nil {
+	if err := os.CopyFS(is.file().ObjectsDir(), os.DirFS(was.file().ObjectsDir())); err != nil {
 		t.Fatal(err)
 	}
 	checkContent(t, is, ref, random(1000))

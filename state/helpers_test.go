@@ -81,7 +81,7 @@ func partition(ordinal uint32, rows int64) *Partition {
 func fill(t testing.TB, l *Lock) {
 	t.Helper()
 	update(t, l, func(tx *Tx) error {
-		o := l.store.NewObject(t.Context())
+		o := storeOf(l).NewObject(t.Context())
 		if _, err := o.Write([]byte("a small object")); err != nil {
 			return err
 		}
@@ -109,8 +109,8 @@ func fill(t testing.TB, l *Lock) {
 
 func mustDamaged(t *testing.T, s *Store, err error) {
 	t.Helper()
-	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), s.Path()) {
-		t.Fatalf("got %v, want an error that matches ErrDamaged and names %s", err, s.Path())
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), s.Place()) {
+		t.Fatalf("got %v, want an error that matches ErrDamaged and names %s", err, s.Place())
 	}
 }
 
@@ -136,3 +136,9 @@ func within(t testing.TB, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// file returns the backend of a state in a file.
+func (s *Store) file() *local { return s.Backend.(*local) }
+
+// storeOf returns the state in a file that a lock is of.
+func storeOf(l *Lock) *Store { return &Store{l.Session.(*localLock).store} }

@@ -46,7 +46,7 @@ func random(n int) []byte {
 func files(t testing.TB, s *Store) []string {
 	t.Helper()
 	var all []string
-	err := filepath.WalkDir(s.ObjectsDir(), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(s.file().ObjectsDir(), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -63,7 +63,7 @@ func files(t testing.TB, s *Store) []string {
 
 func TestObjectsOfEverySize(t *testing.T) {
 	s := newStore(t)
-	s.opts.InlineLimit = 1000
+	s.file().opts.InlineLimit = 1000
 	l := lock(t, s)
 	for _, size := range []int{0, 1, 999, 1000, 1001, 5000, 300_000} {
 		for _, pieces := range []int{1, 7} {
@@ -79,8 +79,8 @@ func TestObjectsOfEverySize(t *testing.T) {
 				update(t, l, func(tx *Tx) error { return tx.PutObject(o) })
 				checkContent(t, s, o.Ref, data)
 				// The limit may be another one in a later run.
-				checkContent(t, Open(s.Path(), Options{InlineLimit: -1}), o.Ref, data)
-				checkContent(t, Open(s.Path(), Options{InlineLimit: 1 << 30}), o.Ref, data)
+				checkContent(t, Open(s.Place(), Options{InlineLimit: -1}), o.Ref, data)
+				checkContent(t, Open(s.Place(), Options{InlineLimit: 1 << 30}), o.Ref, data)
 			})
 		}
 	}
@@ -91,7 +91,7 @@ func TestObjectsOfEverySize(t *testing.T) {
 
 func TestNothingInline(t *testing.T) {
 	s := newStore(t)
-	s.opts.InlineLimit = -1
+	s.file().opts.InlineLimit = -1
 	lock(t, s)
 	for _, data := range [][]byte{{}, {1}} {
 		o := write(t, s, data, 1)
@@ -133,7 +133,7 @@ func TestReadAll(t *testing.T) {
 
 func TestManyWritersAndReadersAtOnce(t *testing.T) {
 	s := newStore(t)
-	s.opts.InlineLimit = 64
+	s.file().opts.InlineLimit = 64
 	l := lock(t, s)
 	var wg sync.WaitGroup
 	for i := range 16 {
@@ -162,11 +162,11 @@ func TestManyWritersAndReadersAtOnce(t *testing.T) {
 
 func TestMissingAndDamagedObjects(t *testing.T) {
 	s := newStore(t)
-	s.opts.InlineLimit = 100
+	s.file().opts.InlineLimit = 100
 	l := lock(t, s)
 	bulky, small := write(t, s, random(5000), 1), write(t, s, random(50), 1)
 	update(t, l, func(tx *Tx) error { return errors.Join(tx.PutObject(bulky), tx.PutObject(small)) })
-	path := s.objectPath(bulky.Ref.Digest)
+	path := s.file().objectPath(bulky.Ref.Digest)
 
 	data := readFile(t, path)
 	data[4000] ^= 4
@@ -193,11 +193,11 @@ func TestMissingAndDamagedObjects(t *testing.T) {
 	_, err = s.OpenObject(t.Context(), wrong)
 	mustDamaged(t, s, err)
 
-	if err := os.RemoveAll(s.ObjectsDir()); err != nil {
+	if err := os.RemoveAll(s.file().ObjectsDir()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.OpenObject(t.Context(), bulky.Ref)
-	if !errors.Is(err, ErrMissingObject) || !strings.Contains(err.Error(), bulky.Ref.Digest) || !strings.Contains(err.Error(), s.ObjectsDir()) {
+	if !errors.Is(err, ErrMissingObject) || !strings.Contains(err.Error(), bulky.Ref.Digest) || !strings.Contains(err.Error(), s.file().ObjectsDir()) {
 		t.Errorf("got %v", err)
 	}
 	checkContent(t, s, small.Ref, random(50))
@@ -224,7 +224,7 @@ func TestFlippedBitsUnderSmallObjects(t *testing.T) {
 		}
 		return nil
 	})
-	size := len(readFile(t, s.Path()))
+	size := len(readFile(t, s.Place()))
 	r := rand.New(rand.NewPCG(8, 8))
 	found := 0
 	for range 400 {
@@ -252,7 +252,7 @@ func TestFlippedBitsUnderSmallObjects(t *testing.T) {
 func TestObjectFailpoints(t *testing.T) {
 	for _, spec := range []string{"object.write=error", "object.write=enospc", "object.rename=error"} {
 		s := newStore(t)
-		s.opts.InlineLimit = 10
+		s.file().opts.InlineLimit = 10
 		lock(t, s)
 		set, err := failpoint.Parse(spec)
 		if err != nil {
@@ -300,7 +300,7 @@ func TestAbort(t *testing.T) {
 
 func TestCollect(t *testing.T) {
 	s := newStore(t)
-	s.opts.InlineLimit = 100
+	s.file().opts.InlineLimit = 100
 	l := lock(t, s)
 	var all []*Sealed
 	for _, n := range []int{10, 20, 30, 1000, 2000, 3000} {
@@ -318,7 +318,7 @@ func TestCollect(t *testing.T) {
 	if _, err := left.Write(random(500)); err != nil { // as a crash would leave it
 		t.Fatal(err)
 	}
-	foreign := filepath.Join(s.ObjectsDir(), "README")
+	foreign := filepath.Join(s.file().ObjectsDir(), "README")
 	writeFile(t, foreign, nil)
 	keep := func(digest string) bool { return digest == all[1].Ref.Digest || digest == all[4].Ref.Digest }
 	put := write(t, s, random(40), 1)
@@ -328,8 +328,12 @@ func TestCollect(t *testing.T) {
 		if err != nil || n != wantFiles {
 			t.Errorf("removed %d, %v; want %d", n, err, wantFiles)
 		}
+		snap, err := l.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
 		update(t, l, func(tx *Tx) error {
-			tx.CollectInline(keep)
+			tx.CollectInline(snap, keep)
 			return tx.PutObject(put)
 		})
 	}
@@ -416,7 +420,7 @@ func TestCompactLeavesNoPlainValues(t *testing.T) {
 	if err := l.Compact(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if ok, _ := s.Exists(); ok {
+	if ok, _ := s.file().Exists(); ok {
 		t.Error("compaction made a file")
 	}
 	fill(t, l)
@@ -424,7 +428,7 @@ func TestCompactLeavesNoPlainValues(t *testing.T) {
 	update(t, l, func(tx *Tx) error { return tx.PutSetting("row", bytes.Repeat(secret, 3000)) })
 	update(t, l, func(tx *Tx) error { return tx.PutSetting("row", []byte("masked")) })
 	before := load(t, s)
-	if !bytes.Contains(readFile(t, s.Path()), secret) {
+	if !bytes.Contains(readFile(t, s.Place()), secret) {
 		t.Fatal("the test is void: free pages hold nothing")
 	}
 	set, err := failpoint.Parse("state.commit.before=error")
@@ -434,13 +438,13 @@ func TestCompactLeavesNoPlainValues(t *testing.T) {
 	if err := l.Compact(failpoint.With(t.Context(), set)); !errors.Is(err, failpoint.ErrInjected) {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(s.newPath()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(s.file().newPath()); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the copy was left behind")
 	}
 	if err := l.Compact(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(readFile(t, s.Path()), secret) {
+	if bytes.Contains(readFile(t, s.Place()), secret) {
 		t.Error("the file still holds the plain value")
 	}
 	if d := diff(before, load(t, s)); d != "" {

@@ -90,6 +90,8 @@ func (r *partitionReader) ref(to *Ref) {
 			to.Size = r.int()
 		case 3:
 			to.Rows = r.int()
+		case 10:
+			to.Name = r.text()
 		default:
 			r.bad = true
 		}

@@ -44,7 +44,7 @@ func randomPartition(r *rand.Rand) *Partition {
 		p.Newest = &n
 	}
 	if r.IntN(2) == 0 {
-		p.Shadow = Ref{text(), number(), number()}
+		p.Shadow = Ref{text(), number(), number(), ""}
 	}
 	return p
 }

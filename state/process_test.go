@@ -88,7 +88,7 @@ func keepWriting(ctx context.Context, l *Lock) error {
 
 // commitOnce writes a bulky object and a transaction that names it.
 func commitOnce(ctx context.Context, l *Lock) error {
-	w := l.store.NewObject(ctx)
+	w := storeOf(l).NewObject(ctx)
 	if _, err := w.Write(random(1000)); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (p *process) waitLocked(t *testing.T) {
 
 func TestTheSecondWriterGetsTheHoldersName(t *testing.T) {
 	s := newStore(t)
-	p := start(t, "hold", s.Path(), "")
+	p := start(t, "hold", s.Place(), "")
 	p.waitLocked(t)
 	begin := time.Now()
 	_, err := s.Lock(t.Context(), NewHolder("apply"), 0)
@@ -152,7 +152,7 @@ func TestTheSecondWriterGetsTheHoldersName(t *testing.T) {
 	if h := locked.Holder; h.PID != p.cmd.Process.Pid || h.User != "child" || h.Command != "apply" || h.Since.IsZero() {
 		t.Errorf("holder %+v, want process %d", h, p.cmd.Process.Pid)
 	}
-	for _, part := range []string{s.Path(), "child@", fmt.Sprint(p.cmd.Process.Pid), "apply"} {
+	for _, part := range []string{s.Place(), "child@", fmt.Sprint(p.cmd.Process.Pid), "apply"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %s", err, part)
 		}
@@ -182,7 +182,7 @@ func TestTheSecondWriterGetsTheHoldersName(t *testing.T) {
 
 func TestAKilledHolderLeavesNoLock(t *testing.T) {
 	s := newStore(t)
-	p := start(t, "hold", s.Path(), "")
+	p := start(t, "hold", s.Place(), "")
 	p.waitLocked(t)
 	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestALockFileThatIsRemovedWhileWaiting(t *testing.T) {
 		got <- second
 	}()
 	time.Sleep(100 * time.Millisecond)
-	if err := os.Remove(s.lockPath()); err != nil {
+	if err := os.Remove(s.file().lockPath()); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Unlock(); err != nil {
@@ -253,7 +253,7 @@ func TestALockThatFailsIsGivenBack(t *testing.T) {
 
 func TestReadersDuringUpdates(t *testing.T) {
 	s := newStore(t)
-	p := start(t, "write", s.Path(), "")
+	p := start(t, "write", s.Place(), "")
 	p.waitLocked(t)
 	done := make(chan error, 1)
 	go func() { done <- p.cmd.Wait() }()
@@ -308,7 +308,7 @@ func TestKilledAtEveryFailpoint(t *testing.T) {
 		for _, fresh := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,fresh=%v", spec, fresh), func(t *testing.T) {
 				s := newStore(t)
-				s.opts.InlineLimit = 100
+				s.file().opts.InlineLimit = 100
 				if !fresh {
 					l := lock(t, s)
 					fill(t, l)
@@ -317,7 +317,7 @@ func TestKilledAtEveryFailpoint(t *testing.T) {
 					}
 				}
 				before := load(t, s)
-				mustExit137(t, start(t, "commit", s.Path(), spec))
+				mustExit137(t, start(t, "commit", s.Place(), spec))
 				after := load(t, s)
 				if _, there := after.Tables["new"]; there != committed {
 					t.Fatalf("committed: %v, want %v", there, committed)
@@ -325,7 +325,7 @@ func TestKilledAtEveryFailpoint(t *testing.T) {
 				if d := diff(before, after); !committed && d != "" {
 					t.Fatal(d)
 				}
-				if err := start(t, "commit", s.Path(), "").cmd.Wait(); err != nil {
+				if err := start(t, "commit", s.Place(), "").cmd.Wait(); err != nil {
 					t.Fatalf("the next run: %v", err)
 				}
 				checkContent(t, s, load(t, s).Tables["new"].Index[0], random(1000))
@@ -347,12 +347,12 @@ func TestKilledInCompaction(t *testing.T) {
 		if err := l.Unlock(); err != nil {
 			t.Fatal(err)
 		}
-		mustExit137(t, start(t, "compact", s.Path(), spec))
+		mustExit137(t, start(t, "compact", s.Place(), spec))
 		if d := diff(before, load(t, s)); d != "" {
 			t.Errorf("%s: %s", spec, d)
 		}
 		lock(t, s)
-		if _, err := os.Stat(s.newPath()); err == nil {
+		if _, err := os.Stat(s.file().newPath()); err == nil {
 			t.Errorf("%s: the next writer left the copy behind", spec)
 		}
 	}

@@ -14,6 +14,16 @@ type Ref struct {
 	Digest string `cbor:"1,keyasint,omitempty"`
 	Size   int64  `cbor:"2,keyasint,omitempty"`
 	Rows   int64  `cbor:"3,keyasint,omitempty"` // entries or rows, where that means something
+	// Name is the object's in an object store; empty where its digest names it.
+	Name string `cbor:"10,keyasint,omitempty"`
+}
+
+// ID returns what tells the object from all others of its state.
+func (r Ref) ID() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.Digest
 }
 
 // IsZero reports whether r names nothing.

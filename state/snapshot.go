@@ -34,6 +34,7 @@ type Snapshot struct {
 	Settings   map[string][]byte
 	Manifests  Ref // the manifests as they were read last, zero for none
 
+	inline  [][]byte // digests of the small objects that are stored
 	readers *os.File // keeps the collector away; nil when nothing does
 }
 
@@ -95,7 +96,7 @@ func (s *Snapshot) Refs() iter.Seq[Ref] {
 // apply, only for a transaction at its very commit.
 //
 // Until the Snapshot is closed its objects are not collected.
-func (s *Store) Load(ctx context.Context) (*Snapshot, error) {
+func (s *local) Load(ctx context.Context) (*Snapshot, error) {
 	readers, err := s.holdReaders(ctx)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (s *Store) Load(ctx context.Context) (*Snapshot, error) {
 
 // holdReaders takes the lock that keeps the collector away. The file is made by
 // the first writer: a reader makes nothing.
-func (s *Store) holdReaders(ctx context.Context) (*os.File, error) {
+func (s *local) holdReaders(ctx context.Context) (*os.File, error) {
 	f, err := os.Open(s.readersPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -133,18 +134,9 @@ type raw struct {
 	entries [bucketCount][]entry
 }
 
-func (s *Store) load(ctx context.Context) (*Snapshot, error) {
+func (s *local) load(ctx context.Context) (*Snapshot, error) {
 	var r raw
-	exists, err := s.view(ctx, func(v *boltfile.View) error {
-		meta, err := s.readMeta(v)
-		if err != nil {
-			return err
-		}
-		c := collector{raw: &r}
-		c.expect(meta)
-		r.meta, err = s.verify(v, c.keep)
-		return err
-	})
+	exists, err := s.view(ctx, func(v *boltfile.View) error { return s.read(v, &r) })
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +144,18 @@ func (s *Store) load(ctx context.Context) (*Snapshot, error) {
 		r = raw{}
 	}
 	return s.decode(&r)
+}
+
+// read takes everything that a file holds, verified, out of it.
+func (s format) read(v *boltfile.View, r *raw) error {
+	meta, err := s.readMeta(v)
+	if err != nil {
+		return err
+	}
+	c := collector{raw: r}
+	c.expect(meta)
+	r.meta, err = s.verify(v, c.keep)
+	return err
 }
 
 // collector copies entries out of the mapping, many into one allocation.
@@ -163,16 +167,12 @@ type collector struct {
 // expect makes room for as many entries as the file says it has, within reason.
 func (c *collector) expect(meta metaRecord) {
 	for b := range c.raw.entries {
-		if bucket(b) != bInline {
-			c.raw.entries[b] = make([]entry, 0, min(meta.Tallies[bucket(b).String()].Count, 1<<20))
-		}
+		c.raw.entries[b] = make([]entry, 0, min(meta.Tallies[bucket(b).String()].Count, 1<<20))
 	}
 }
 
 func (c *collector) keep(b bucket, e entry) {
-	if b != bInline {
-		c.raw.entries[b] = append(c.raw.entries[b], entry{key: c.copy(e.key), payload: c.copy(e.payload)})
-	}
+	c.raw.entries[b] = append(c.raw.entries[b], entry{key: c.copy(e.key), payload: c.copy(e.payload)})
 }
 
 func (c *collector) copy(b []byte) []byte {
@@ -184,19 +184,19 @@ func (c *collector) copy(b []byte) []byte {
 	return c.arena[at:len(c.arena):len(c.arena)]
 }
 
-func (s *Store) decode(r *raw) (*Snapshot, error) {
+func (s format) decode(r *raw) (*Snapshot, error) {
 	mode, err := decMode()
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{store: s, raw: r, mode: mode, snap: &Snapshot{
+	d := &decoder{format: s, raw: r, mode: mode, snap: &Snapshot{
 		Lineage: r.meta.Lineage, Serial: r.meta.Serial, Program: r.meta.Program,
 		Tables:     make(map[string]*Table, len(r.entries[bTables])),
 		Partitions: make(map[string][]*Partition, len(r.entries[bTables])),
 		Dumps:      make(map[int64]*Dump, len(r.entries[bDumps])),
 		Settings:   make(map[string][]byte, len(r.entries[bSettings])),
 	}}
-	for _, step := range []func() error{d.tables, d.partitions, d.dumps, d.mapping, d.holds, d.publishes, d.settings} {
+	for _, step := range []func() error{d.tables, d.partitions, d.dumps, d.mapping, d.holds, d.publishes, d.settings, d.inline} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -207,10 +207,10 @@ func (s *Store) decode(r *raw) (*Snapshot, error) {
 // decoder turns raw entries into records. That a record stands under its own
 // key is checked too: the snapshot is sorted by what the records say.
 type decoder struct {
-	store *Store
-	raw   *raw
-	mode  cbor.DecMode
-	snap  *Snapshot
+	format format
+	raw    *raw
+	mode   cbor.DecMode
+	snap   *Snapshot
 }
 
 // records decodes the entries of a bucket into one allocation.
@@ -222,10 +222,10 @@ func recordsBy[T any](d *decoder, b bucket, read func(payload []byte, record *T)
 	all := make([]T, len(d.raw.entries[b]))
 	for i, e := range d.raw.entries[b] {
 		if err := read(e.payload, &all[i]); err != nil {
-			return d.store.damagedRecord(b, e.key, err)
+			return d.format.damagedRecord(b, e.key, err)
 		}
 		if !use(e.key, &all[i]) {
-			return d.store.damagedRecord(b, e.key, errors.New("it stands under another key than its own"))
+			return d.format.damagedRecord(b, e.key, errors.New("it stands under another key than its own"))
 		}
 	}
 	return nil
@@ -308,11 +308,19 @@ func (d *decoder) settings() error {
 	for _, e := range d.raw.entries[bSettings] {
 		if string(e.key) == manifestsKey {
 			if err := d.mode.Unmarshal(e.payload, &d.snap.Manifests); err != nil {
-				return d.store.damagedRecord(bSettings, e.key, err)
+				return d.format.damagedRecord(bSettings, e.key, err)
 			}
 			continue
 		}
 		d.snap.Settings[string(e.key)] = slices.Clone(e.payload)
+	}
+	return nil
+}
+
+// inline notes which small objects there are.
+func (d *decoder) inline() error {
+	for _, e := range d.raw.entries[bInline] {
+		d.snap.inline = append(d.snap.inline, e.key)
 	}
 	return nil
 }

@@ -32,10 +32,10 @@ func TestNoFileIsAnEmptyState(t *testing.T) {
 	for range snap.Refs() {
 		t.Error("an empty state names objects")
 	}
-	if ok, err := s.Exists(); ok || err != nil {
+	if ok, err := s.file().Exists(); ok || err != nil {
 		t.Errorf("Exists() = %v, %v", ok, err)
 	}
-	if _, err := os.Stat(filepath.Dir(s.Path())); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Dir(s.Place())); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a reader made a folder")
 	}
 	var none *Snapshot
@@ -87,7 +87,7 @@ func TestEveryKindOfRecord(t *testing.T) {
 
 func checkModes(t *testing.T, s *Store) {
 	t.Helper()
-	for path, want := range map[string]fs.FileMode{s.Path(): 0o600, filepath.Dir(s.Path()): fs.ModeDir | 0o700, s.lockPath(): 0o600} {
+	for path, want := range map[string]fs.FileMode{s.Place(): 0o600, filepath.Dir(s.Place()): fs.ModeDir | 0o700, s.file().lockPath(): 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != want {
 			t.Errorf("%s has mode %v (%v), want %v", path, info.Mode(), err, want)
 		}
@@ -99,7 +99,7 @@ func TestTransactionsAreWhole(t *testing.T) {
 	l := lock(t, s)
 	fill(t, l)
 	before := load(t, s)
-	data := readFile(t, s.Path())
+	data := readFile(t, s.Place())
 
 	own := errors.New("own")
 	err := l.Update(t.Context(), func(tx *Tx) error {
@@ -120,11 +120,11 @@ func TestTransactionsAreWhole(t *testing.T) {
 			}
 			return errors.Join(errs...)
 		},
-		func(tx *Tx) error { tx.CollectInline(func(string) bool { return true }); return nil },
+		func(tx *Tx) error { tx.CollectInline(load(t, s), func(string) bool { return true }); return nil },
 	} {
 		update(t, l, same)
 	}
-	if !bytes.Equal(readFile(t, s.Path()), data) {
+	if !bytes.Equal(readFile(t, s.Place()), data) {
 		t.Error("a transaction that failed or changed nothing wrote the file")
 	}
 	if d := diff(before, load(t, s)); d != "" {
@@ -136,10 +136,10 @@ func TestAnEmptyTransactionMakesNoFile(t *testing.T) {
 	s := newStore(t)
 	l := lock(t, s)
 	update(t, l, func(tx *Tx) error { return tx.DeleteTable("none") })
-	if ok, err := s.Exists(); ok || err != nil {
+	if ok, err := s.file().Exists(); ok || err != nil {
 		t.Errorf("Exists() = %v, %v", ok, err)
 	}
-	if _, err := os.Stat(s.newPath()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(s.file().newPath()); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a temporary file was left")
 	}
 }
@@ -193,14 +193,14 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	rewriteMeta(t, s, func(m *metaRecord) any {
 		return map[int]any{1: 7, 2: "9.9.0", 3: []int{1}, 4: "another meaning"}
 	})
-	data := readFile(t, s.Path())
+	data := readFile(t, s.Place())
 	check := func(err error) {
 		t.Helper()
 		var v *VersionError
 		if !errors.Is(err, ErrNewer) || !errors.As(err, &v) || v.Found != 7 || v.Supported != formatVersion {
 			t.Fatalf("got %v, want a *VersionError", err)
 		}
-		for _, part := range []string{s.Path(), "format 7", "9.9.0", "0.1.0", fmt.Sprint("format ", formatVersion)} {
+		for _, part := range []string{s.Place(), "format 7", "9.9.0", "0.1.0", fmt.Sprint("format ", formatVersion)} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("%q does not say %s", err, part)
 			}
@@ -210,7 +210,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	check(err)
 	check(l.Update(t.Context(), func(tx *Tx) error { return tx.DeleteHold("users", 7) }))
 	check(l.Compact(t.Context()))
-	if !bytes.Equal(data, readFile(t, s.Path())) {
+	if !bytes.Equal(data, readFile(t, s.Place())) {
 		t.Error("the file was written")
 	}
 }
@@ -237,7 +237,7 @@ func TestNotARegularFile(t *testing.T) {
 		"symbolic link": func(p string) error { return os.Symlink("elsewhere", p) },
 	} {
 		s := Open(filepath.Join(t.TempDir(), "state.db"), Options{})
-		if err := make(s.Path()); err != nil {
+		if err := make(s.Place()); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Load(t.Context()); err == nil || !strings.Contains(err.Error(), what) {
@@ -274,7 +274,7 @@ func TestAgainstModel(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			again := Open(s.Path(), Options{})
+			again := Open(s.Place(), Options{})
 			if d := diff(model, load(t, again)); d != "" {
 				t.Fatalf("seed %d, transaction %d: %s", seed, i, d)
 			}
@@ -373,7 +373,7 @@ func TestFailpointsOfACommit(t *testing.T) {
 func TestUnlockedAndStolenLocksDoNotWrite(t *testing.T) {
 	s := newStore(t)
 	l := lock(t, s)
-	if err := os.Remove(s.lockPath()); err != nil {
+	if err := os.Remove(s.file().lockPath()); err != nil {
 		t.Fatal(err)
 	}
 	put := func(tx *Tx) error { return tx.PutTable(table("t", 1)) }

@@ -2,199 +2,97 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"reconcile/state/internal/boltfile"
 )
 
-// DefaultInlineLimit is the size in bytes up to which an object stays inside
-// the state file.
-const DefaultInlineLimit = 32 << 10
+// Store is a state. It holds nothing open between two calls, and may be used by
+// several goroutines.
+type Store struct{ Backend }
 
-const defaultReadTimeout = 10 * time.Second
-
-// Options are the settings of a Store. The zero value of a field means its
-// default.
-type Options struct {
-	// Program is the version that is written into the file.
-	Program string
-	// InlineLimit is the size in bytes up to which an object stays inside the
-	// state file: DefaultInlineLimit, or none at all when negative.
-	InlineLimit int
-	// ReadTimeout bounds the wait for the state file while others read it or
-	// commit, which takes them milliseconds. The default is 10 seconds.
-	ReadTimeout time.Duration
-}
-
-// Store is the state at one path. It holds nothing open between two calls, and
-// may be used by several goroutines.
-type Store struct {
-	path  string
-	opts  Options
-	owner owner
-}
-
-// Open returns the store at path. It does no I/O; a file that does not exist is
-// an empty state, made by the first transaction.
-func Open(path string, o Options) *Store {
-	if o.InlineLimit == 0 {
-		o.InlineLimit = DefaultInlineLimit
+// Lock takes the one right to write, waiting for it up to wait; 0 asks once. The error
+// matches ErrLocked when another process or another Lock of this one has it.
+func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*Lock, error) {
+	session, err := s.Backend.Lock(ctx, holder, wait)
+	if err != nil {
+		return nil, err
 	}
-	if o.ReadTimeout <= 0 {
-		o.ReadTimeout = defaultReadTimeout
-	}
-	return &Store{path: path, opts: o}
+	return &Lock{Session: session}, nil
 }
 
-// Path returns the path of the state file.
-func (s *Store) Path() string { return s.path }
+// Lock is the right to write the state. Its methods may be called by several
+// goroutines.
+type Lock struct {
+	Session
+	mu    sync.Mutex // one transaction, collection or compaction at a time
+	above uint64     // what serials have to exceed
+}
 
-const (
-	lockSuffix    = ".lock"
-	readersSuffix = ".readers"
-	newSuffix     = ".new"
-)
+// Exceed makes the serials of this lock's transactions greater than a number.
+func (l *Lock) Exceed(serial uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.above = max(l.above, serial)
+}
 
-func (s *Store) lockPath() string    { return s.path + lockSuffix }
-func (s *Store) readersPath() string { return s.path + readersSuffix }
-func (s *Store) newPath() string     { return s.path + newSuffix }
-
-// Exists reports whether there is a state file. One that is not a regular file
-// is an error: behind a symbolic link the lock and the objects would not be
-// those of the file.
-func (s *Store) Exists() (bool, error) {
-	info, err := os.Lstat(s.path)
+// Update runs fn and commits what it put, in one transaction that is durable when
+// Update returns nil. When fn fails nothing is written and its error is returned. A
+// transaction without any change is not written. On a damaged state it fails without
+// touching it.
+//
+// An error that matches ErrUnknownOutcome leaves open whether the transaction counts.
+// Any other one after the commit itself leaves it in place: who needs to know loads
+// again.
+func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head, err := l.Session.Head(ctx)
+	if err != nil {
+		return err
+	}
+	tx := newTx(max(head.Serial, l.above)+1, head)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if tx.empty() {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("commit state: %w", err)
+	}
+	outcome, err := l.Session.Commit(ctx, tx)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, s.checkName()
+	case outcome == Unknown:
+		return fmt.Errorf("commit %d of the state: %w: %w", tx.serial, ErrUnknownOutcome, err)
 	case err != nil:
-		return false, fmt.Errorf("find state file: %w", err)
-	case !info.Mode().IsRegular():
-		return false, fmt.Errorf("state file %s is a %s, want a regular file: name the file itself", s.path, kindOf(info))
-	}
-	return true, nil
-}
-
-// checkName refuses a new state a name that the files of another one beside it
-// could have.
-func (s *Store) checkName() error {
-	for _, suffix := range []string{lockSuffix, readersSuffix, newSuffix, objectsSuffix} {
-		if strings.HasSuffix(strings.ToLower(s.path), suffix) {
-			return fmt.Errorf("state file %s: names that end in %s are for what lies beside a state: choose another one", s.path, suffix)
-		}
+		return fmt.Errorf("commit state: %w", err)
 	}
 	return nil
 }
 
-func kindOf(info fs.FileInfo) string {
-	switch {
-	case info.IsDir():
-		return "folder"
-	case info.Mode()&fs.ModeSymlink != 0:
-		return "symbolic link"
-	}
-	return "special file"
+// Collect removes the objects that keep denies and what crashes left of unfinished
+// ones, as far as no reader can need them, and returns how many it removed. keep,
+// which gets the ID of a Ref, has to be that of the newest transaction (see
+// Snapshot.Refs); an object that is being written, or finished and not yet committed,
+// would be lost.
+func (l *Lock) Collect(ctx context.Context, keep func(id string) bool) (removed int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Session.Collect(ctx, keep)
 }
 
-// damaged turns what boltfile found into the error that names the file and what
-// to do, and leaves other errors alone.
-func (s *Store) damaged(err error) error {
-	if errors.Is(err, boltfile.ErrCorrupt) {
-		return &DamagedError{Path: s.path, Reason: err.Error()}
-	}
-	return err
+// Compact removes what deleted records left behind, which an added mask may hide by
+// now. The content, the serial too, stays the same.
+func (l *Lock) Compact(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Session.Compact(ctx)
 }
 
-func (s *Store) damagedRecord(b bucket, key []byte, err error) error {
-	return &DamagedError{Path: s.path, Reason: fmt.Sprintf("record %q of %s: %v", key, b, err)}
-}
-
-// openFile opens the state file with the lock how on it. The caller releases
-// it. A file that does not exist gives nil and no error.
-func (s *Store) openFile(ctx context.Context, flags, how int) (*os.File, error) {
-	if ok, err := s.Exists(); err != nil || !ok {
-		return nil, err
-	}
-	f, err := os.OpenFile(s.path, flags, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open state file: %w", err)
-	}
-	if err := flock(ctx, f, how, s.opts.ReadTimeout); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// view calls fn with the content of the state file under a shared lock; false
-// says that there is no file. fn copies what it wants to keep.
-func (s *Store) view(ctx context.Context, fn func(*boltfile.View) error) (bool, error) {
-	f, err := s.openFile(ctx, os.O_RDONLY, unix.LOCK_SH)
-	if err != nil || f == nil {
-		return false, err
-	}
-	err = s.damaged(boltfile.Read(f, fn))
-	if e := release(f); err == nil {
-		err = e
-	}
-	return true, err
-}
-
-// Serial returns the number of transactions so far, without verifying more than that
-// number.
-func (s *Store) Serial(ctx context.Context) (uint64, error) {
-	var meta metaRecord
-	exists, err := s.view(ctx, func(v *boltfile.View) (err error) {
-		meta, err = s.readMeta(v)
-		return err
-	})
-	if err != nil || !exists {
-		return 0, err
-	}
-	return meta.Serial, nil
-}
-
-// readMeta returns the meta record of a view, checked on its own only.
-func (s *Store) readMeta(v *boltfile.View) (metaRecord, error) {
-	value, err := v.Get(bMeta.String(), []byte(metaKey))
-	if err != nil {
-		return metaRecord{}, err
-	}
-	if value == nil {
-		return metaRecord{}, &DamagedError{Path: s.path, Reason: "it says nowhere what it is"}
-	}
-	payload, _, err := unseal(bMeta, []byte(metaKey), value)
-	if err != nil {
-		return metaRecord{}, s.damagedRecord(bMeta, []byte(metaKey), err)
-	}
-	return s.decodeMeta(payload)
-}
-
-func (s *Store) decodeMeta(payload []byte) (metaRecord, error) {
-	mode, err := decMode()
-	if err != nil {
-		return metaRecord{}, err
-	}
-	var head struct {
-		Format  uint32 `cbor:"1,keyasint"`
-		Program string `cbor:"2,keyasint"`
-	}
-	if err := mode.Unmarshal(payload, &head); err != nil {
-		return metaRecord{}, s.damagedRecord(bMeta, []byte(metaKey), err)
-	}
-	if head.Format > formatVersion {
-		return metaRecord{}, &VersionError{Path: s.path, Found: head.Format, Supported: formatVersion,
-			Writer: head.Program, Reader: s.opts.Program}
-	}
-	var m metaRecord
-	if err := mode.Unmarshal(payload, &m); err != nil {
-		return metaRecord{}, s.damagedRecord(bMeta, []byte(metaKey), err)
-	}
-	return m, nil
+// Unlock gives the right back. A second call does nothing.
+func (l *Lock) Unlock() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Session.Unlock()
 }

@@ -8,20 +8,25 @@ import (
 	"slices"
 )
 
-// Tx gathers the changes of one transaction. They are applied when the function
-// that got it returns nil; of several changes to one record the last counts.
-// It belongs to that function and is not for several goroutines.
+// Tx is a transaction: the changes of one commit, as data. Of several changes to one
+// record the last counts. It is for one goroutine.
+//
+// Applied in this order, it gives the state after it: small objects are collected,
+// the partitions of whole tables are wiped, then records are put and deleted.
 type Tx struct {
-	serial  uint64
-	lineage string
+	serial     uint64 // that it makes
+	before     uint64 // serial of the state that it is applied to
+	lineage    string
+	generation uint64 // of the lease that it is made under; 0 without one
+	replaces   bool   // all that was there goes first
 
-	puts  [bucketCount]map[string][]byte // key -> sealed value, nil to delete
-	wiped [][]byte                       // prefixes of partitions that go before the puts
-	keep  func(digest string) bool       // of the small objects; nil keeps all
+	puts    [bucketCount]map[string][]byte // key -> sealed value, nil to delete
+	wiped   [][]byte                       // prefixes of partitions that go before the puts
+	collect [][]byte                       // SHA-256 of small objects that go before the puts
 }
 
-func newTx(serial uint64, lineage string) *Tx {
-	tx := &Tx{serial: serial, lineage: lineage}
+func newTx(serial uint64, h Head) *Tx {
+	tx := &Tx{serial: serial, before: h.Serial, lineage: h.Lineage, generation: h.Generation}
 	for b := range tx.puts {
 		tx.puts[b] = map[string][]byte{}
 	}
@@ -42,7 +47,7 @@ func (tx *Tx) empty() bool {
 			return false
 		}
 	}
-	return len(tx.wiped) == 0 && tx.keep == nil
+	return len(tx.wiped) == 0 && len(tx.collect) == 0 && !tx.replaces
 }
 
 // maxKey is what bbolt takes.
@@ -166,10 +171,15 @@ func (tx *Tx) PutObject(o *Sealed) error {
 	return tx.putBytes(bInline, key, o.payload)
 }
 
-// CollectInline removes the small objects that keep denies and this transaction
-// does not put. While anybody reads, it removes nothing. keep is called with
-// digests after the transaction's function has returned.
-func (tx *Tx) CollectInline(keep func(digest string) bool) { tx.keep = keep }
+// CollectInline removes the small objects of a snapshot that keep denies, unless this
+// transaction puts them. While anybody reads a local state, it removes nothing.
+func (tx *Tx) CollectInline(snap *Snapshot, keep func(digest string) bool) {
+	for _, sum := range snap.inline {
+		if !keep(hex.EncodeToString(sum)) {
+			tx.collect = append(tx.collect, sum)
+		}
+	}
+}
 
 // sortedKeys returns the keys of a bucket's changes in the order of the file.
 func (tx *Tx) sortedKeys(b bucket) []string {

@@ -17,7 +17,7 @@ type entry struct {
 // those of the small objects, and that no key of a bucket is missing or too
 // many. It calls keep, if not nil, with each entry before all is known to be
 // good; what that gathers counts only when verify returns nil.
-func (s *Store) verify(v *boltfile.View, keep func(bucket, entry)) (metaRecord, error) {
+func (s format) verify(v *boltfile.View, keep func(bucket, entry)) (metaRecord, error) {
 	meta, err := s.readMeta(v) // first: of a newer format nothing else is known
 	if err != nil {
 		return metaRecord{}, err
@@ -26,7 +26,7 @@ func (s *Store) verify(v *boltfile.View, keep func(bucket, entry)) (metaRecord, 
 	err = v.Walk(func(name string, key, value []byte) error {
 		b, ok := bucketByName(name)
 		if !ok || (b == bMeta && string(key) != metaKey) {
-			return &DamagedError{Path: s.path, Reason: fmt.Sprintf("it holds the unknown record %q of %q", key, name)}
+			return &DamagedError{Path: s.place, Reason: fmt.Sprintf("it holds the unknown record %q of %q", key, name)}
 		}
 		e, sum, err := checkEntry(b, key, value)
 		if err != nil {
@@ -56,11 +56,11 @@ func checkEntry(b bucket, key, value []byte) (entry, uint64, error) {
 	return entry{key: key, payload: payload}, sum, err
 }
 
-func (s *Store) compareTallies(meta metaRecord, got [bucketCount]tally) error {
+func (s format) compareTallies(meta metaRecord, got [bucketCount]tally) error {
 	for b, g := range got {
 		name := bucket(b).String()
 		if want := meta.Tallies[name]; g != want {
-			return &DamagedError{Path: s.path, Reason: fmt.Sprintf(
+			return &DamagedError{Path: s.place, Reason: fmt.Sprintf(
 				"it holds %d records of %s with the digest %016x, %d with %016x were written", g.Count, name, g.Digest, want.Count, want.Digest)}
 		}
 	}

@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,51 +16,44 @@ import (
 	"reconcile/state/internal/boltfile"
 )
 
-// Update runs fn and commits what it put, in one transaction that is durable
-// when Update returns nil. When fn fails nothing is written and its error is
-// returned. A transaction without any change is not written. On a damaged file
-// it fails without touching it.
-//
-// An error after the commit itself (of the failpoint behind it, or of closing
-// the file) leaves the transaction in place: who needs to know loads again.
-func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Head returns the serial and the lineage of the file, or the lineage of a state about
+// to be made.
+func (l *localLock) Head(ctx context.Context) (Head, error) {
 	if err := l.check(); err != nil {
-		return err
+		return Head{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("commit state: %w", err)
+	meta, _, err := l.currentMeta(ctx)
+	return Head{Serial: meta.Serial, Lineage: meta.Lineage}, err
+}
+
+// Commit applies a transaction to the file, in one transaction of bbolt. An error
+// behind the commit itself (of the failpoint there, or of closing the file) leaves it
+// in place.
+func (l *localLock) Commit(ctx context.Context, tx *Tx) (Outcome, error) {
+	if err := l.check(); err != nil {
+		return Refused, err
 	}
 	meta, exists, err := l.currentMeta(ctx)
 	if err != nil {
-		return err
+		return Refused, err
 	}
-	tx := newTx(max(meta.Serial, l.above)+1, meta.Lineage)
-	if err := fn(tx); err != nil {
-		return err
+	if meta.Serial != tx.before || exists && meta.Lineage != tx.lineage {
+		return Refused, fmt.Errorf("state file %s was replaced meanwhile", l.store.path)
 	}
-	if tx.empty() {
-		return nil
-	}
-	if err := l.check(); err != nil {
-		return err
-	}
-	before := meta.Serial
-	meta.Serial, meta.Format, meta.Program = tx.serial, formatVersion, l.store.opts.Program
+	meta.follow(tx, l.store.program)
 	if exists {
-		err = l.store.commit(ctx, tx, meta, before)
-	} else {
-		err = l.store.create(ctx, tx, meta)
+		return l.store.commit(ctx, tx, meta)
 	}
-	if err != nil {
-		return fmt.Errorf("commit state: %w", err)
-	}
-	return nil
+	return l.store.createState(ctx, tx, meta)
+}
+
+// follow makes m the record of the state after a transaction.
+func (m *metaRecord) follow(tx *Tx, program string) {
+	m.Serial, m.Lineage, m.Format, m.Program = tx.serial, tx.lineage, formatVersion, program
 }
 
 // currentMeta returns the meta record, or that of a state about to be made.
-func (l *Lock) currentMeta(ctx context.Context) (metaRecord, bool, error) {
+func (l *localLock) currentMeta(ctx context.Context) (metaRecord, bool, error) {
 	var meta metaRecord
 	exists, err := l.store.view(ctx, func(v *boltfile.View) error {
 		var err error
@@ -77,52 +69,55 @@ func (l *Lock) currentMeta(ctx context.Context) (metaRecord, bool, error) {
 	return meta, exists, nil
 }
 
-// commit applies tx to the state file, which it proves to be sound, and to be that of
-// the serial before, first.
-func (s *Store) commit(ctx context.Context, tx *Tx, meta metaRecord, before uint64) error {
+// commit applies tx to the state file, which it proves to be sound, and to be that which
+// tx comes behind, first.
+func (s *local) commit(ctx context.Context, tx *Tx, meta metaRecord) (Outcome, error) {
 	f, err := s.openFile(ctx, os.O_RDWR, unix.LOCK_EX)
 	if err != nil {
-		return err
+		return Refused, err
 	}
 	if f == nil {
-		return fmt.Errorf("state file %s was removed meanwhile", s.path)
+		return Refused, fmt.Errorf("state file %s was removed meanwhile", s.path)
 	}
 	defer f.Close()
 	err = boltfile.Read(f, func(v *boltfile.View) error {
 		now, err := s.verify(v, nil)
-		if err == nil && (now.Serial != before || now.Lineage != meta.Lineage) {
+		if err == nil && (now.Serial != tx.before || now.Lineage != tx.lineage) {
 			err = fmt.Errorf("state file %s was replaced meanwhile", s.path)
 		}
 		meta.Tallies = now.Tallies
 		return err
 	})
 	if err != nil {
-		return errors.Join(s.damaged(err), unix.Flock(int(f.Fd()), unix.LOCK_UN))
+		return Refused, errors.Join(s.damaged(err), unix.Flock(int(f.Fd()), unix.LOCK_UN))
 	}
-	keep, done, err := s.guardInline(tx)
+	collects, done, err := s.guardInline(tx)
 	if err != nil {
-		return errors.Join(err, unix.Flock(int(f.Fd()), unix.LOCK_UN))
+		return Refused, errors.Join(err, unix.Flock(int(f.Fd()), unix.LOCK_UN))
 	}
 	defer done()
-	w := &writer{tx: tx, meta: meta, keep: keep}
+	w := &writer{tx: tx, meta: meta, collects: collects}
 	written, err := s.write(f, w, func() error { return failpoint.Hit(ctx, failpoint.StateCommitBefore) })
-	if err != nil || !written {
-		return err
+	switch {
+	case err == nil && written:
+		return Done, failpoint.Hit(ctx, failpoint.StateCommitAfter)
+	case err == nil || w.committed:
+		return Done, err
 	}
-	return failpoint.Hit(ctx, failpoint.StateCommitAfter)
+	return Refused, err
 }
 
-// create makes the state file with its first transaction under another name:
+// createState makes the state file with its first transaction under another name:
 // the rename is the commit, so there never is a file without content.
-func (s *Store) create(ctx context.Context, tx *Tx, meta metaRecord) error {
+func (s *local) createState(ctx context.Context, tx *Tx, meta metaRecord) (Outcome, error) {
 	f, err := s.newFile()
 	if err != nil {
-		return err
+		return Refused, err
 	}
 	meta.Tallies = map[string]tally{}
 	written, err := s.write(f, &writer{tx: tx, meta: meta}, func() error { return nil })
 	if err == nil && !written {
-		return removeIfThere(s.newPath())
+		return Done, removeIfThere(s.newPath())
 	}
 	if err == nil {
 		err = failpoint.Hit(ctx, failpoint.StateCommitBefore)
@@ -131,17 +126,17 @@ func (s *Store) create(ctx context.Context, tx *Tx, meta metaRecord) error {
 		err = rename(s.newPath(), s.path)
 	}
 	if err != nil {
-		return errors.Join(err, removeIfThere(s.newPath()))
+		return Refused, errors.Join(err, removeIfThere(s.newPath()))
 	}
 	if err := failpoint.Hit(ctx, failpoint.StateCommitAfter); err != nil {
-		return err
+		return Done, err
 	}
-	return s.newborn(ctx, meta.Lineage)
+	return Done, s.newborn(ctx, meta.Lineage)
 }
 
 // newFile opens the file that is to become the state, without what a crash may
 // have left of one.
-func (s *Store) newFile() (*os.File, error) {
+func (s *local) newFile() (*os.File, error) {
 	if err := removeIfThere(s.newPath()); err != nil {
 		return nil, err
 	}
@@ -158,7 +153,7 @@ func removeIfThere(path string) error {
 // write applies w to f, which is empty or was proved to be sound, and reports
 // whether there was anything to write. before is called when all is ready to
 // commit. f is closed and its lock dropped whatever happens.
-func (s *Store) write(f *os.File, w *writer, before func() error) (written bool, err error) {
+func (s format) write(f *os.File, w *writer, before func() error) (written bool, err error) {
 	err = boltfile.Guard(func() error {
 		db, err := s.openBolt(f, false)
 		if err != nil {
@@ -176,7 +171,7 @@ func (s *Store) write(f *os.File, w *writer, before func() error) (written bool,
 }
 
 // openBolt hands f to bbolt, which closes it with the database.
-func (s *Store) openBolt(f *os.File, readOnly bool) (*bolt.DB, error) {
+func (s format) openBolt(f *os.File, readOnly bool) (*bolt.DB, error) {
 	db, err := bolt.Open(f.Name(), 0o600, &bolt.Options{
 		Timeout:      time.Second, // f is locked already
 		FreelistType: bolt.FreelistMapType,
@@ -192,10 +187,11 @@ func (s *Store) openBolt(f *os.File, readOnly bool) (*bolt.DB, error) {
 
 // writer applies the changes of a Tx to a bbolt file.
 type writer struct {
-	tx      *Tx
-	meta    metaRecord
-	keep    func(digest string) bool // nil keeps all small objects
-	changed bool
+	tx        *Tx
+	meta      metaRecord
+	collects  bool // small objects may go
+	changed   bool
+	committed bool
 }
 
 func (w *writer) run(db *bolt.DB, before func() error) (bool, error) {
@@ -212,7 +208,11 @@ func (w *writer) run(db *bolt.DB, before func() error) (bool, error) {
 	if err := before(); err != nil {
 		return false, errors.Join(err, btx.Rollback())
 	}
-	return true, btx.Commit()
+	if err := btx.Commit(); err != nil {
+		return false, err
+	}
+	w.committed = true
+	return true, nil
 }
 
 func (w *writer) apply(btx *bolt.Tx) error {
@@ -241,12 +241,17 @@ func (w *writer) applyBucket(btx *bolt.Tx, b bucket) error {
 		return err
 	}
 	t := w.meta.Tallies[b.String()]
+	if w.tx.replaces {
+		if err := w.clear(bb, &t, b); err != nil {
+			return err
+		}
+	}
 	if b == bPartitions {
 		if err := w.wipe(bb, &t); err != nil {
 			return err
 		}
 	}
-	if b == bInline && w.keep != nil {
+	if b == bInline && w.collects {
 		if err := w.collect(bb, &t); err != nil {
 			return err
 		}
@@ -300,12 +305,24 @@ func (w *writer) wipe(bb *bolt.Bucket, t *tally) error {
 	return w.deleteAll(bb, t, doomed)
 }
 
-// collect deletes the small objects that nobody wants.
+// collect deletes the small objects that the transaction lets go, except those that it
+// puts again.
 func (w *writer) collect(bb *bolt.Bucket, t *tally) error {
+	var doomed [][]byte
+	for _, k := range w.tx.collect {
+		if _, put := w.tx.puts[bInline][string(k)]; !put {
+			doomed = append(doomed, k)
+		}
+	}
+	return w.deleteAll(bb, t, doomed)
+}
+
+// clear deletes all records of a bucket, except those that the transaction puts again.
+func (w *writer) clear(bb *bolt.Bucket, t *tally, b bucket) error {
 	var doomed [][]byte
 	c := bb.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		if _, put := w.tx.puts[bInline][string(k)]; !put && !w.keep(hex.EncodeToString(k)) {
+		if _, again := w.tx.puts[b][string(k)]; !again {
 			doomed = append(doomed, bytes.Clone(k))
 		}
 	}

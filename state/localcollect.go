@@ -18,7 +18,7 @@ import (
 
 // excludeReaders takes the lock that readers share; nil and no error say that
 // somebody reads.
-func (s *Store) excludeReaders() (*os.File, error) {
+func (s *local) excludeReaders() (*os.File, error) {
 	f, err := os.OpenFile(s.readersPath(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("exclude readers: %w", err)
@@ -33,28 +33,23 @@ func (s *Store) excludeReaders() (*os.File, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// guardInline returns what tx keeps of the small objects, everything while
-// somebody reads, and what has to be called after the commit.
-func (s *Store) guardInline(tx *Tx) (keep func(string) bool, done func(), err error) {
-	if tx.keep == nil {
-		return nil, func() {}, nil
+// guardInline reports whether tx may collect small objects, which it may not while
+// somebody reads, and returns what has to be called after the commit.
+func (s *local) guardInline(tx *Tx) (collects bool, done func(), err error) {
+	if len(tx.collect) == 0 {
+		return false, func() {}, nil
 	}
 	f, err := s.excludeReaders()
 	if err != nil || f == nil {
-		return nil, func() {}, err
+		return false, func() {}, err
 	}
-	return tx.keep, func() { _ = release(f) }, nil
+	return true, func() { _ = release(f) }, nil
 }
 
-// Collect removes the bulky objects that keep denies and what crashes left of
-// unfinished ones, and returns how many files it removed. keep has to be that
-// of the newest transaction (see Snapshot.Refs); an object that is being
-// written, or finished and not yet committed, would be lost. While anybody has
-// a Snapshot of Store.Load, nothing is removed: the next apply collects. A folder
-// whose marker does not name the state is an error, and nothing is removed.
-func (l *Lock) Collect(ctx context.Context, keep func(digest string) bool) (removed int, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Collect removes bulky objects. While anybody has a Snapshot of Load, nothing is
+// removed: the next apply collects. A folder whose marker does not name the state is an
+// error, and nothing is removed.
+func (l *localLock) Collect(ctx context.Context, keep func(id string) bool) (removed int, err error) {
 	if err := l.check(); err != nil {
 		return 0, err
 	}
@@ -80,7 +75,7 @@ func (l *Lock) Collect(ctx context.Context, keep func(digest string) bool) (remo
 // removeObjects goes through the objects folder. What does not look like ours
 // is left alone. A removal that a crash undoes is done again the next time, so
 // nothing is synced.
-func (s *Store) removeObjects(ctx context.Context, keep func(string) bool) (removed int, err error) {
+func (s *local) removeObjects(ctx context.Context, keep func(string) bool) (removed int, err error) {
 	err = filepath.WalkDir(s.ObjectsDir(), func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -110,9 +105,7 @@ const compactTx = 64 << 20
 // Compact rewrites the state file without its free pages, which still hold what
 // was deleted. The content, the serial too, stays the same. On a damaged file
 // it fails without touching it; without a file it does nothing.
-func (l *Lock) Compact(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *localLock) Compact(ctx context.Context) error {
 	if err := l.check(); err != nil {
 		return err
 	}
@@ -134,7 +127,7 @@ func (l *Lock) Compact(ctx context.Context) error {
 
 // copyCompacted writes the new file, durable and proved, under its temporary
 // name; false says that there is no state.
-func (s *Store) copyCompacted(ctx context.Context) (bool, error) {
+func (s *local) copyCompacted(ctx context.Context) (bool, error) {
 	src, err := s.openFile(ctx, os.O_RDONLY, unix.LOCK_SH)
 	if err != nil || src == nil {
 		return false, err
@@ -164,7 +157,7 @@ func (s *Store) copyCompacted(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-func (s *Store) verifyFile(f *os.File) (meta metaRecord, err error) {
+func (s format) verifyFile(f *os.File) (meta metaRecord, err error) {
 	err = boltfile.Read(f, func(v *boltfile.View) error {
 		meta, err = s.verify(v, nil)
 		return err
@@ -172,7 +165,7 @@ func (s *Store) verifyFile(f *os.File) (meta metaRecord, err error) {
 	return meta, s.damaged(err)
 }
 
-func (s *Store) compact(dst, src *os.File) error {
+func (s format) compact(dst, src *os.File) error {
 	from, err := s.openBolt(src, true)
 	if err != nil {
 		return err

@@ -30,11 +30,11 @@ const (
 )
 
 // ObjectsDir returns the folder of the bulky objects.
-func (s *Store) ObjectsDir() string { return s.path + objectsSuffix }
+func (s *local) ObjectsDir() string { return s.path + objectsSuffix }
 
 // sharedDir is where versions before kept the objects of all states of a folder.
 // They are read, never removed: another state may name them.
-func (s *Store) sharedDir() string { return filepath.Join(filepath.Dir(s.path), "objects") }
+func (s *local) sharedDir() string { return filepath.Join(filepath.Dir(s.path), "objects") }
 
 // owner is what the holder of the lock knows of the state and its folder.
 type owner struct {
@@ -52,7 +52,7 @@ type marker struct {
 }
 
 // learn finds out which state there is.
-func (s *Store) learn(ctx context.Context) error {
+func (s *local) learn(ctx context.Context) error {
 	o := &s.owner
 	if o.known {
 		return nil
@@ -70,7 +70,7 @@ func (s *Store) learn(ctx context.Context) error {
 }
 
 // forget has everything of the owner found out anew.
-func (s *Store) forget() {
+func (s *local) forget() {
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	s.owner.known, s.owner.claimed = false, false
@@ -78,7 +78,7 @@ func (s *Store) forget() {
 
 // claim makes the folder of the objects, with its marker, or proves that the one
 // that is there is of this state.
-func (s *Store) claim(ctx context.Context) error {
+func (s *local) claim(ctx context.Context) error {
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	if err := s.learn(ctx); err != nil || s.owner.claimed {
@@ -106,7 +106,7 @@ func (s *Store) claim(ctx context.Context) error {
 
 // firstLineage returns the lineage of a state about to be made: the one that its
 // objects are marked with already, or a new one.
-func (s *Store) firstLineage() string {
+func (s *local) firstLineage() string {
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	if s.owner.claimed && !s.owner.born {
@@ -119,7 +119,7 @@ func (s *Store) firstLineage() string {
 }
 
 // newborn notes that a first transaction made the state.
-func (s *Store) newborn(ctx context.Context, lineage string) error {
+func (s *local) newborn(ctx context.Context, lineage string) error {
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	s.owner.known, s.owner.born, s.owner.lineage = true, true, lineage
@@ -138,14 +138,14 @@ func newLineage() string {
 
 // CheckObjects fails when the folder of the objects is not that of the state that
 // was loaded.
-func (s *Store) CheckObjects(snap *Snapshot) error {
+func (s *local) CheckObjects(snap *Snapshot) error {
 	_, err := s.checkFolder(snap.Serial > 0, snap.Lineage)
 	return err
 }
 
 // checkFolder returns the marker of the folder, nil if that is still to be made,
 // or an error when it is not the folder of the state.
-func (s *Store) checkFolder(born bool, lineage string) (*marker, error) {
+func (s *local) checkFolder(born bool, lineage string) (*marker, error) {
 	m, err := s.readMarker()
 	if errors.Is(err, errNoMarker) {
 		return nil, s.unmarked(born, lineage, err)
@@ -166,7 +166,7 @@ func (s *Store) checkFolder(born bool, lineage string) (*marker, error) {
 
 // ownsFolder reports whether there is a folder and it is the state's; one that is
 // another's is an error.
-func (s *Store) ownsFolder(ctx context.Context) (bool, error) {
+func (s *local) ownsFolder(ctx context.Context) (bool, error) {
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	if err := s.learn(ctx); err != nil {
@@ -177,7 +177,7 @@ func (s *Store) ownsFolder(ctx context.Context) (bool, error) {
 }
 
 // unmarked says what to do about a folder that does not say whose it is.
-func (s *Store) unmarked(born bool, lineage string, why error) error {
+func (s *local) unmarked(born bool, lineage string, why error) error {
 	if !born {
 		return fmt.Errorf("%w, and there is no state %s: move the folder aside to begin one; nothing was changed", why, s.path)
 	}
@@ -190,7 +190,7 @@ var errNoMarker = errors.New("it does not say to which state it belongs")
 
 // readMarker reads the marker; nil says that there is no folder yet, or none but
 // its name.
-func (s *Store) readMarker() (*marker, error) {
+func (s *local) readMarker() (*marker, error) {
 	data, err := os.ReadFile(filepath.Join(s.ObjectsDir(), markerName))
 	if errors.Is(err, fs.ErrNotExist) {
 		holds, err := s.holdsObjects()
@@ -217,7 +217,7 @@ func validLineage(text string) bool {
 
 // holdsObjects reports whether there is more in the folder than what a crash left
 // when it was made.
-func (s *Store) holdsObjects() (bool, error) {
+func (s *local) holdsObjects() (bool, error) {
 	list, err := os.ReadDir(s.ObjectsDir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -231,7 +231,7 @@ func (s *Store) holdsObjects() (bool, error) {
 }
 
 // writeMarker makes the folder, if need be, and its marker, durable.
-func (s *Store) writeMarker(ctx context.Context, m marker) error {
+func (s *local) writeMarker(ctx context.Context, m marker) error {
 	dir := s.ObjectsDir()
 	if err := makeDir(dir); err != nil {
 		return err
@@ -260,14 +260,14 @@ func (s *Store) writeMarker(ctx context.Context, m marker) error {
 
 // siblings returns the folders beside the state's own that hold objects of the same
 // lineage: where those of a state that was copied or renamed were left.
-func (s *Store) siblings(lineage string) []string {
+func (s *local) siblings(lineage string) []string {
 	list, err := filepath.Glob(filepath.Join(globEscape(filepath.Dir(s.path)), "*"+objectsSuffix))
 	if err != nil {
 		return nil
 	}
 	var out []string
 	for _, dir := range list {
-		other := &Store{path: strings.TrimSuffix(dir, objectsSuffix)}
+		other := &local{path: strings.TrimSuffix(dir, objectsSuffix)}
 		if m, err := other.readMarker(); err == nil && m != nil && m.lineage == lineage && dir != s.ObjectsDir() {
 			out = append(out, dir)
 		}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,27 +37,24 @@ func NewHolder(command string) Holder {
 	return h
 }
 
-// Lock is the right to write the state. It dies with its process. Its methods
-// may be called by several goroutines.
-type Lock struct {
-	store *Store
-	mu    sync.Mutex // one transaction, collection or compaction at a time
-	file  *os.File   // nil when unlocked
-	above uint64     // what serials have to exceed
+// localLock is the Session of a state in a file. It dies with its process.
+type localLock struct {
+	store *local
+	file  *os.File // nil when unlocked
 }
 
-// Exceed makes the serials of this lock's transactions greater than a number.
-func (l *Lock) Exceed(serial uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.above = max(l.above, serial)
-}
+// Context returns ctx: the lock is held until it is given back.
+func (l *localLock) Context(ctx context.Context) context.Context { return ctx }
 
-// Lock takes the one right to write, waiting for it up to wait; 0 asks once.
-// The error matches ErrLocked and is a *LockedError when another process or
-// another Lock of this one has it. The folder of the state is made, the state
-// file is not.
-func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*Lock, error) {
+// Generation returns 0: who had the lock before is dead.
+func (l *localLock) Generation() uint64 { return 0 }
+
+// Confirm fails if the file of the lock was removed.
+func (l *localLock) Confirm(context.Context) error { return l.check() }
+
+// Lock takes a lock on a file; the error is a *LockedError when another has it. The
+// folder of the state is made, the state file is not.
+func (s *local) Lock(ctx context.Context, holder Holder, wait time.Duration) (Session, error) {
 	if _, err := s.Exists(); err != nil {
 		return nil, err
 	}
@@ -70,7 +66,7 @@ func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*L
 		return nil, err
 	}
 	s.forget()
-	l := &Lock{store: s, file: f}
+	l := &localLock{store: s, file: f}
 	if err := l.prepare(ctx, holder); err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
@@ -84,7 +80,7 @@ func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*L
 // that of his going.
 const minLockWait = 20 * time.Millisecond
 
-func (s *Store) takeLock(ctx context.Context, wait time.Duration) (*os.File, error) {
+func (s *local) takeLock(ctx context.Context, wait time.Duration) (*os.File, error) {
 	deadline := time.Now().Add(max(wait, minLockWait))
 	for {
 		f, err := os.OpenFile(s.lockPath(), os.O_RDWR|os.O_CREATE, 0o600)
@@ -127,7 +123,7 @@ func readHolder(f *os.File) Holder {
 
 // prepare says who holds the lock, makes the file that readers lock, and removes
 // the half-made state file of one who was killed.
-func (l *Lock) prepare(ctx context.Context, holder Holder) error {
+func (l *localLock) prepare(ctx context.Context, holder Holder) error {
 	data, err := json.Marshal(holder)
 	if err == nil {
 		err = l.file.Truncate(0)
@@ -149,9 +145,7 @@ func (l *Lock) prepare(ctx context.Context, holder Holder) error {
 }
 
 // Unlock gives the right back. A second call does nothing.
-func (l *Lock) Unlock() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *localLock) Unlock() error {
 	if l.file == nil {
 		return nil
 	}
@@ -165,7 +159,7 @@ func (l *Lock) Unlock() error {
 
 // check fails when the lock is not held any more: unlocked, or its file removed
 // by somebody, so that another process may hold a lock as well.
-func (l *Lock) check() error {
+func (l *localLock) check() error {
 	if l.file == nil {
 		return errors.New("the lock of the state is not held")
 	}
@@ -177,6 +171,6 @@ func (l *Lock) check() error {
 
 // Load is Store.Load for the holder of the lock, whose own snapshots do not
 // keep his own collection waiting. Its Snapshot need not be closed.
-func (l *Lock) Load(ctx context.Context) (*Snapshot, error) {
+func (l *localLock) Load(ctx context.Context) (*Snapshot, error) {
 	return l.store.load(ctx)
 }

@@ -1,0 +1,87 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// Backend is where a state lives: what a Store needs of it. It may be used by several
+// goroutines.
+type Backend interface {
+	// Place names it in messages: a path or a URL.
+	Place() string
+	// Load returns the newest content, verified; an empty Snapshot where there is no
+	// state. It waits for no writer.
+	Load(ctx context.Context) (*Snapshot, error)
+	// Serial returns the number of the newest transaction, 0 where there is no state.
+	Serial(ctx context.Context) (uint64, error)
+	// OpenObject opens an object that a Snapshot names.
+	OpenObject(ctx context.Context, ref Ref) (*Object, error)
+	// NewObject begins an object. Only the holder of the lock makes objects.
+	NewObject(ctx context.Context) *ObjectWriter
+	// ObjectPin changes when the bytes of an object may have changed; it is empty if
+	// there is no object.
+	ObjectPin(ref Ref) string
+	// CheckObjects fails when the objects there are of another state than snap.
+	CheckObjects(snap *Snapshot) error
+	// Lock takes the one right to write, waiting for it up to wait. The error matches
+	// ErrLocked if another holds it.
+	Lock(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
+}
+
+// Session is the right to write a state, of one holder. It may be used by several
+// goroutines; its user makes one transaction, collection or compaction at a time.
+type Session interface {
+	// Context returns a context that ends with ctx, or when the right is lost; its
+	// cause then says to whom.
+	Context(ctx context.Context) context.Context
+	// Generation grows with each holder; it is 0 where locks end with their process.
+	Generation() uint64
+	// Confirm fails if the right is lost, asking where that can happen unnoticed.
+	Confirm(ctx context.Context) error
+	// Head returns what the next transaction comes behind.
+	Head(ctx context.Context) (Head, error)
+	// Load is that of the Backend; the Snapshot keeps no collection waiting.
+	Load(ctx context.Context) (*Snapshot, error)
+	// Commit makes a transaction the newest, durably and at once, and tells what became
+	// of it. With Done, an error is of what follows the commit. One that changes nothing
+	// is not written, and Done.
+	Commit(ctx context.Context, tx *Tx) (Outcome, error)
+	// Collect removes the objects that keep denies, as far as no reader can need them.
+	Collect(ctx context.Context, keep func(id string) bool) (removed int, err error)
+	// Compact removes what deleted records left behind.
+	Compact(ctx context.Context) error
+	// Adopt brings objects that an earlier version kept elsewhere to where they belong.
+	Adopt(ctx context.Context, refs iter.Seq[Ref]) error
+	// Unlock gives the right back. A second call does nothing.
+	Unlock() error
+}
+
+// Head is the newest transaction of a state.
+type Head struct {
+	Serial     uint64 // 0 where there is no state
+	Lineage    string // that the state has or, with its first transaction, gets
+	Generation uint64 // of the session that asked
+}
+
+// Outcome says what became of a transaction.
+type Outcome int
+
+const (
+	// Refused: it is not, and never becomes, part of the state.
+	Refused Outcome = iota
+	// Done: it is the newest of the state.
+	Done
+	// Unknown: nobody can tell yet. What it names must stay.
+	Unknown
+)
+
+// ErrUnknownOutcome is matched by the error of a commit of which nobody can tell yet
+// whether it counts. What it staged must not be removed; the next holder of the lock
+// finds out.
+var ErrUnknownOutcome = errors.New("it is unknown whether the commit counts")
+
+// ErrLost is matched by errors of a holder whose lock went to somebody else.
+var ErrLost = errors.New("the lock of the state was lost")
