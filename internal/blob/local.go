@@ -65,7 +65,9 @@ func (l *Local) Stat(ctx context.Context, key string) (Object, error) {
 	err := CheckKey(key)
 	if err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			o, err = stat(root, key)
+			if o, err = stat(root, key); err == nil {
+				o.Now = time.Now()
+			}
 			return err
 		})
 	}
@@ -170,7 +172,9 @@ func open(root *os.Root, key string) (Handle, error) {
 		f.Close()
 		return nil, err
 	}
-	return &localHandle{File: f, o: object(key, info)}, nil
+	o := object(key, info)
+	o.Now = time.Now()
+	return &localHandle{File: f, o: o}, nil
 }
 
 type localHandle struct {

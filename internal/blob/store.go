@@ -23,11 +23,15 @@ import (
 // Writing the very same content again may leave an object's pin as it was.
 // ModTime is zero in what Commit and Move return where a store does not say it
 // without being asked again; Stat and List always give it.
+// Now is the store's own clock when it gave the answer from which ModTime is, so
+// that the two can be compared; on S3 both have whole seconds. Stat and Open give
+// it, where a store says it; else it is zero.
 type Object struct {
 	Key     string
 	Size    int64
 	Pin     string
 	ModTime time.Time
+	Now     time.Time
 }
 
 // Handle reads one object. ReadAt may be called by several goroutines at once.

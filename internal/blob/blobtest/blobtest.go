@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"conditions of delete", testDeleteCond}, {"move", testMove},
 		{"conditions of move", testMoveCond}, {"race for absent", testRaceAbsent},
 		{"race for match", testRaceMatch}, {"handle outlives replacement", testOldHandle},
+		{"clock", testClock},
 		{"cancelled", testCancelled}, {"tidy", testTidy}, {"prune races with writers", testPruneRace},
 		{"copy", testCopy}, {"delete all", testDeleteAll}, {"read all", testReadAll},
 	} {
@@ -57,8 +58,9 @@ func get(t *testing.T, s blob.Store, key string) string {
 }
 
 // same compares what is known of an object; what a write returns may lack the
-// time.
+// time, and the clock has gone on.
 func same(a, b blob.Object) bool {
+	a.Now, b.Now = time.Time{}, time.Time{}
 	if a.ModTime.IsZero() || b.ModTime.IsZero() {
 		a.ModTime, b.ModTime = time.Time{}, time.Time{}
 	}
@@ -137,7 +139,7 @@ func testList(t *testing.T, s blob.Store) {
 		t.Fatal(err)
 	}
 	for _, o := range list {
-		if st, err := s.Stat(ctx, o.Key); err != nil || st != o || o.ModTime.IsZero() {
+		if st, err := s.Stat(ctx, o.Key); err != nil || !same(st, o) || o.ModTime.IsZero() {
 			t.Errorf("listed %+v, stat says %+v, %v", o, st, err)
 		}
 	}
@@ -173,7 +175,7 @@ func testRanges(t *testing.T, s blob.Store) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if o, _ := s.Stat(ctx, "k"); h.Object() != o {
+	if o, _ := s.Stat(ctx, "k"); !same(h.Object(), o) {
 		t.Errorf("the handle says %+v, stat %+v", h.Object(), o)
 	}
 	p := make([]byte, 4)
@@ -185,6 +187,25 @@ func testRanges(t *testing.T, s blob.Store) {
 	}
 	if n, err := h.ReadAt(p, 11); n != 0 || err != io.EOF {
 		t.Errorf("behind the end: %d, %v", n, err)
+	}
+}
+
+// testClock is about stores on this machine: their clock is ours, give or take the
+// second that answers are rounded to.
+func testClock(t *testing.T, s blob.Store) {
+	put(t, s, "k", "0123456789")
+	st, err := s.Stat(ctx, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, o, err := blob.ReadAll(ctx, s, "k", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []blob.Object{st, o} {
+		if d := time.Since(o.Now); d < -time.Second || d > time.Minute || o.Now.Sub(o.ModTime) < -time.Second {
+			t.Errorf("the store's clock says %s of an object of %s; it is %s", o.Now, o.ModTime, time.Now())
+		}
 	}
 }
 

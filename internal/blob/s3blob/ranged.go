@@ -120,7 +120,7 @@ func (r *ranged) answer(c call, out *s3.GetObjectOutput, room int) (int, error) 
 	}
 	if r.o.Pin == "" {
 		r.s.sawBucket()
-		r.o = blob.Object{Key: r.key, Size: size, Pin: got, ModTime: instant(out.LastModified)}
+		r.o = blob.Object{Key: r.key, Size: size, Pin: got, ModTime: instant(out.LastModified), Now: serverTime(out.ResultMetadata)}
 	}
 	if r.o.Pin != got || r.o.Size != size {
 		e := wrong("it has changed since it was opened").(*Error)

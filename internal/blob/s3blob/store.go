@@ -27,8 +27,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
 
 	"reconcile/internal/blob"
 )
@@ -145,6 +147,13 @@ func instant(t *time.Time) time.Time {
 	return t.UTC().Truncate(time.Second)
 }
 
+// serverTime is the Date of the answer that metadata are of, of the last one if it
+// took several attempts; zero if it has none.
+func serverTime(md middleware.Metadata) time.Time {
+	t, _ := awsmiddleware.GetServerTime(md)
+	return instant(&t)
+}
+
 // Stat returns what is known of an object.
 func (s *Store) Stat(ctx context.Context, key string) (o blob.Object, err error) {
 	if err := s.check("look at", key, false); err != nil {
@@ -177,7 +186,7 @@ func (s *Store) head(ctx context.Context, doing, key string) (head, error) {
 		return head{}, s.orNoBucket(ctx, explain(ctx, s.about("HeadObject", doing, key), err))
 	}
 	s.sawBucket()
-	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Pin: pin(out.ETag), ModTime: instant(out.LastModified)}
+	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Pin: pin(out.ETag), ModTime: instant(out.LastModified), Now: serverTime(out.ResultMetadata)}
 	return head{o, out.Metadata[markKey]}, nil
 }
 

@@ -394,3 +394,40 @@ func TestConcurrentReads(t *testing.T) {
 		t.Error("a closed handle reads")
 	}
 }
+
+// TestClockOfTheAnswer refuses the first attempt of each request, at another time
+// than the second one is answered: the clock is that of the answer that counts.
+func TestClockOfTheAnswer(t *testing.T) {
+	o := fake(t)
+	put, err := blob.Put(ctx, open(t, o), "k", []byte("x"), blob.Cond{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
+	n := 0
+	wrap(&o, func(next aws.HTTPClient, op string, r *http.Request) (*http.Response, error) {
+		resp, err := next.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		n++
+		resp.Header.Set("Date", want.Format(http.TimeFormat))
+		if n%2 == 1 {
+			resp.StatusCode = http.StatusServiceUnavailable
+			resp.Header.Set("Date", want.AddDate(-1, 0, 0).Format(http.TimeFormat))
+		}
+		return resp, nil
+	})
+	s := open(t, o)
+	st, err := s.Stat(ctx, "k")
+	if err != nil || !st.Now.Equal(want) || st.Pin != put.Pin {
+		t.Errorf("stat: %+v, %v, want %s", st, err, want)
+	}
+	_, got, err := blob.ReadAll(ctx, s, "k", 10)
+	if err != nil || !got.Now.Equal(want) || got.ModTime.After(time.Now()) {
+		t.Errorf("read: %+v, %v, want %s", got, err, want)
+	}
+	if n != 4 {
+		t.Errorf("%d requests, want 4", n)
+	}
+}
