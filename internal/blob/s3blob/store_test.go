@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -403,7 +404,7 @@ func TestClockOfTheAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
+	want := time.Now().UTC().Truncate(time.Second).Add(2 * time.Minute) // within what signatures allow
 	n := 0
 	wrap(&o, func(next aws.HTTPClient, op string, r *http.Request) (*http.Response, error) {
 		resp, err := next.Do(r)
@@ -414,7 +415,7 @@ func TestClockOfTheAnswer(t *testing.T) {
 		resp.Header.Set("Date", want.Format(http.TimeFormat))
 		if n%2 == 1 {
 			resp.StatusCode = http.StatusServiceUnavailable
-			resp.Header.Set("Date", want.AddDate(-1, 0, 0).Format(http.TimeFormat))
+			resp.Header.Set("Date", want.Add(-time.Minute).Format(http.TimeFormat))
 		}
 		return resp, nil
 	})
