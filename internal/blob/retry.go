@@ -219,3 +219,10 @@ func (h *retryingHandle) Close() error {
 	h.old = nil
 	return errors.Join(errs...)
 }
+
+// Undone reports whether a write that failed had no effect and will have none: the
+// store has refused the only request that was sent. Of other errors nobody knows.
+func Undone(err error) bool {
+	var u interface{ Undone() bool }
+	return errors.As(err, &u) && u.Undone()
+}

@@ -37,6 +37,7 @@ type Error struct {
 	// refused says that it is about this object and not about who asks.
 	refused bool
 	again   bool
+	undone  bool
 	cut     bool // an answer was cut off: worth another request at once
 	err     error
 }
@@ -66,6 +67,9 @@ func (e *Error) Unwrap() error { return e.err }
 
 // Transient reports whether a later run may succeed without anybody's help.
 func (e *Error) Transient() bool { return e.again }
+
+// Undone reports whether the request had no effect and will have none.
+func (e *Error) Undone() bool { return e.undone }
 
 // Retried says that it makes no sense to try again at once.
 func (e *Error) Retried() bool { return true }

@@ -228,8 +228,9 @@ func (s *Store) orNoBucket(ctx context.Context, err error) error {
 	s.mu.Lock()
 	seen := s.bucket
 	s.mu.Unlock()
-	if seen {
-		return err
+	var said *Error
+	if seen || errors.As(err, &said) && said.Code == "NoSuchKey" {
+		return err // the answer to GET says which of the two is missing
 	}
 	_, herr := s.api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.o.Bucket})
 	c := call{op: "HeadBucket", doing: "look at", place: "s3://" + s.o.Bucket, arn: s.bucketARN()}

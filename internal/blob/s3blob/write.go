@@ -191,7 +191,15 @@ func (w *writer) commit() (o blob.Object, err error) {
 }
 
 // put writes the buffer in one request.
-func (w *writer) put() (blob.Object, error) { return w.settle(w.send(w.ctx)) }
+func (w *writer) put() (blob.Object, error) {
+	o, err := w.settle(w.send(w.ctx))
+	var e *Error
+	if errors.As(err, &e) {
+		// An answer to the last of several attempts says nothing of the others.
+		e.undone = e.Status >= 400 && e.Status < 500 && !w.tries.repeated.Load()
+	}
+	return o, err
+}
 
 func (w *writer) send(ctx context.Context) (string, error) {
 	a := w.s.o.Write

@@ -1,0 +1,225 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/internal/blob"
+)
+
+// Collection is what collecting goes by.
+type Collection struct {
+	// Head is the caller's last record, which is committed. Nobody else appends.
+	Head Position
+	// Generation is that of the lease that the caller holds.
+	Generation uint64
+	// Live reports whether the state as of Head names an object, or this process
+	// has written it and will name it. It is called by one goroutine.
+	Live func(name string) bool
+	// LetGo has objects that the state named once, with the serial of the record
+	// that let go of them. A name may leave it when it is Gone.
+	LetGo map[string]uint64
+	// Replaced is the serial of the last record that put another state in place of
+	// all (restored, rebuilt), zero if there is none. Objects of which nothing is
+	// known may have been named before it.
+	Replaced uint64
+}
+
+// Collected says what was removed.
+type Collected struct {
+	Removed int      // entries, checkpoints and objects
+	Gone    []string // names in LetGo that are not there, sorted
+	// Warnings are removals that the store refused; the next run tries them again.
+	Warnings []error
+}
+
+// Collect removes what no reader needs any more. A checkpoint is old when it was
+// written more than a day ago by the store's clock. Who began to read before it was
+// written has had a day, and who began after that begins at or above it. So:
+//
+//   - Of the newest old checkpoint, with the next one below it: log entries at or
+//     below the lower one, and checkpoints below that. Two are kept in any case, and
+//     the log from the lower one on.
+//   - The payload objects of the records at or below that lower one.
+//   - An object in LetGo, when an old checkpoint stands at or above the record that
+//     let go of it: then that was more than a day ago.
+//   - An object that is neither live nor in LetGo, when it was written more than a
+//     day ago. No record names it, nor can one to come: what writes objects and
+//     records is the holder of the lease, whose own are live. Where the state was
+//     replaced, it counts as let go by that.
+//
+// It fails with ErrBeginAgain, and removes nothing, when a checkpoint stands above
+// the head: the lease is lost.
+func (c *Chain) Collect(ctx context.Context, col Collection) (*Collected, error) {
+	list, err := c.checkpointsUpTo(ctx, col.Head)
+	if err != nil || len(list) == 0 {
+		return &Collected{}, err
+	}
+	// The checkpoints were listed before: none of them is younger than now.
+	o, err := c.store.Stat(ctx, list[0].Key)
+	if err != nil {
+		return &Collected{}, fmt.Errorf("ask for the store's clock: %w", err)
+	}
+	if o.Now.IsZero() {
+		return &Collected{Warnings: []error{fmt.Errorf("%s does not say what its clock is: nothing of the state is collected", c.store.Root())}}, nil
+	}
+	old := func(t time.Time) bool { return !t.IsZero() && o.Now.Sub(t) > c.o.Day }
+	vouch, keep := pair(list, old)
+	r := &remover{c: c}
+	if keep > 0 {
+		if err := r.history(ctx, list, keep); err != nil {
+			return r.done(), err
+		}
+	}
+	err = r.objects(ctx, col, func(name string, n objectName, written time.Time) bool {
+		let, known := col.LetGo[name]
+		switch {
+		case n.serial > 0:
+			return n.serial <= keep
+		case known:
+			return let <= vouch
+		}
+		return old(written) && vouch >= col.Replaced
+	})
+	return r.done(), err
+}
+
+// checkpointsUpTo lists the checkpoints, none of which is above the head.
+func (c *Chain) checkpointsUpTo(ctx context.Context, head Position) ([]Checkpoint, error) {
+	list, err := c.Checkpoints(ctx)
+	if err == nil && len(list) > 0 && list[0].Serial > head.Serial {
+		err = fmt.Errorf("checkpoint %d stands above record %d: %w", list[0].Serial, head.Serial, ErrBeginAgain)
+	}
+	return list, err
+}
+
+// pair returns the newest serial whose checkpoints are all old, and the next one
+// below, zero where there is none.
+func pair(list []Checkpoint, old func(time.Time) bool) (vouch, keep uint64) {
+	young := uint64(0)
+	for _, k := range list {
+		switch {
+		case vouch > 0 && k.Serial < vouch:
+			return vouch, k.Serial
+		case !old(k.Time):
+			vouch, young = 0, k.Serial
+		case k.Serial != young:
+			vouch = k.Serial
+		}
+	}
+	return vouch, 0
+}
+
+// remover removes things and counts.
+type remover struct {
+	c       *Chain
+	removed atomic.Int64
+	out     Collected
+}
+
+func (r *remover) done() *Collected {
+	r.out.Removed = int(r.removed.Load())
+	slices.Sort(r.out.Gone)
+	return &r.out
+}
+
+// history removes log entries up to a serial and the checkpoints below it.
+func (r *remover) history(ctx context.Context, list []Checkpoint, keep uint64) error {
+	entries, err := r.c.list(ctx, logFolder)
+	if err != nil {
+		return fmt.Errorf("list the log: %w", err)
+	}
+	var keys []string
+	for _, o := range entries {
+		if n, ok := parseLogKey(o.Key); ok && n <= keep {
+			keys = append(keys, o.Key)
+		}
+	}
+	if err := r.remove(ctx, "entries of the log", keys); err != nil {
+		return err
+	}
+	return r.checkpoints(ctx, list, keep)
+}
+
+// checkpoints removes those below a serial.
+func (r *remover) checkpoints(ctx context.Context, list []Checkpoint, keep uint64) error {
+	var keys []string
+	for _, k := range list {
+		if k.Serial < keep {
+			keys = append(keys, k.Key)
+		}
+	}
+	return r.remove(ctx, "checkpoints", keys)
+}
+
+// objects removes those that are not live and that goes picks. It leaves alone what
+// is of a greater generation, and what has no name of ours.
+func (r *remover) objects(ctx context.Context, col Collection, goes func(name string, n objectName, written time.Time) bool) error {
+	list, err := r.c.list(ctx, objectFolder)
+	if err != nil {
+		return fmt.Errorf("list the objects of the state: %w", err)
+	}
+	var keys []string
+	stay := map[string]bool{}
+	for _, o := range list {
+		name := o.Key[len(objectFolder)+1:]
+		n, ok := parseObjectName(name)
+		if ok && n.generation <= col.Generation && !col.Live(name) && goes(name, n, o.ModTime) {
+			keys = append(keys, o.Key)
+			continue
+		}
+		stay[name] = true
+	}
+	if err := r.remove(ctx, "objects", keys); err != nil {
+		return err
+	}
+	if len(r.out.Warnings) > 0 {
+		return nil // what was refused is still there
+	}
+	for name := range maps.Keys(col.LetGo) {
+		if !stay[name] {
+			r.out.Gone = append(r.out.Gone, name)
+		}
+	}
+	return nil
+}
+
+// removalsAtOnce hides the latency of the store.
+const removalsAtOnce = 16
+
+// remove removes keys. Refusals become one warning.
+func (r *remover) remove(ctx context.Context, what string, keys []string) error {
+	var refused atomic.Int64
+	var first atomic.Pointer[error]
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(removalsAtOnce)
+	for _, key := range keys {
+		g.Go(func() error {
+			err := r.c.store.Delete(gctx, key, blob.Cond{})
+			switch {
+			case err == nil:
+				r.removed.Add(1)
+			case errors.Is(err, fs.ErrNotExist):
+			case errors.Is(err, fs.ErrPermission):
+				refused.Add(1)
+				first.CompareAndSwap(nil, &err)
+			default:
+				return fmt.Errorf("collect %s of the state: %w", what, err)
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	if n := refused.Load(); n > 0 {
+		r.out.Warnings = append(r.out.Warnings, fmt.Errorf("%d %s of the state cannot be removed: %w", n, what, *first.Load()))
+	}
+	return err
+}
