@@ -24,7 +24,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 	if err := e.digestLeft(ctx, r.left); err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}
-	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Steps: r.steps(c)}
+	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name}
 	live := c.partitions(r.oldParts)
 	manifests, err := e.manifestsObject(ctx, p)
 	if err != nil {
@@ -34,6 +34,8 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 	err = l.Update(ctx, func(tx *state.Tx) error {
 		lineage = tx.Lineage()
 		c.table.Commit, pub.Commit = tx.Serial(), tx.Serial()
+		r.nameFiles(c, tx.Serial())
+		pub.Steps = r.steps(c)
 		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name)), p.putManifests(tx, manifests)}
 		if r.masks {
 			errs = append(errs, tx.PutSetting(compactSetting, nil))

@@ -43,10 +43,11 @@ type harness struct {
 	accepted  int              // mappings that a guard held
 	waiting   []string         // tables that check leaves out, as they are held
 	lost      map[string]int64 // tables whose dumps up to one are lost
+	named     map[place]bool   // data files that the state has listed so far
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
-	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}, passed: map[int64]bool{}}
+	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}, passed: map[int64]bool{}, named: map[place]bool{}}
 	for _, d := range []string{"dumps/manifests", "conf"} {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -152,10 +153,12 @@ func (h *harness) must() {
 	if h.exact {
 		planned = h.exactPlan()
 	}
+	before := h.names()
 	res, err := h.apply()
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.checkNames(before)
 	h.checkGuard(res)
 	for _, t := range res.Tables {
 		want, ok := planned[t.Name]

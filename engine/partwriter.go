@@ -2,11 +2,8 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"path"
-	"strconv"
-	"strings"
 
 	"reconcile/internal/column"
 	"reconcile/state"
@@ -34,9 +31,6 @@ func (a *attempt) tableWriter(p *part) *partWriter {
 	return &partWriter{a: a, p: p, cutAt: math.MaxInt64}
 }
 
-// fileName is that of a data file of a partition.
-func fileName(number int) string { return fmt.Sprintf("part-%05d.parquet", number) }
-
 // Write writes a row group.
 func (w *partWriter) Write(ctx context.Context, b *column.Batch) error {
 	if err := w.open(ctx); err != nil {
@@ -63,7 +57,7 @@ func (w *partWriter) end() error {
 	if w.data == nil {
 		return nil
 	}
-	if err := w.a.closeData(w.data, path.Join(w.dir, fileName(w.next)), w.p); err != nil {
+	if err := w.a.closeData(w.data, path.Join(w.dir, fileName(w.next, 0)), w.p); err != nil {
 		return err
 	}
 	for i := len(w.p.record.Files) - len(w.data.ws); i < len(w.p.record.Files); i++ {
@@ -94,16 +88,6 @@ func (p *part) keep(entries []state.File) {
 		p.record.Files = append(p.record.Files, f)
 		p.staged = append(p.staged, "")
 	}
-}
-
-// fileNumber is the reverse of fileName, for a path; -1 if it has another name.
-func fileNumber(name string) int {
-	text := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), "part-"), ".parquet")
-	n, err := strconv.Atoi(text)
-	if err != nil || path.Base(name) != fileName(n) {
-		return -1
-	}
-	return n
 }
 
 func (w *partWriter) abort() {

@@ -114,7 +114,8 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	return m, nil
 }
 
-// closeData makes a data file durable in every sink.
+// closeData makes a data file durable in every sink. final is its path below the
+// table's folder until the commit names it.
 func (a *attempt) closeData(m *multiWriter, final string, p *part) error {
 	for i, w := range m.ws {
 		f, err := w.Close()
