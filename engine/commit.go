@@ -21,7 +21,7 @@ import (
 // makes it visible. Before the transaction nothing is seen of the change; after
 // it, whatever happens, the next apply finishes it from the staged bytes.
 func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
-	if err := e.digestLeft(ctx, r.left); err != nil {
+	if err := errors.Join(e.digestLeft(ctx, r.left), e.sweepBefore(ctx, l, r.old, r.attempt.name)); err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}
 	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name}
@@ -65,10 +65,12 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 	if err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}
-	if err := e.publish(ctx, l, lineage, pub, c.table, live); err != nil {
-		return fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", c.table.Name, err)
+	err = e.publish(ctx, l, lineage, pub, c.table, live)
+	var unswept *unsweptError
+	if err != nil && !errors.As(err, &unswept) {
+		err = fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", c.table.Name, err)
 	}
-	return nil
+	return err
 }
 
 // partitions returns what the table consists of after the change.
@@ -152,6 +154,9 @@ func (c *change) keepsFiles() bool { return !c.all && len(c.parts) == 0 && len(c
 // its recovery: each step can be repeated.
 func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *state.Publish, t *state.Table, live []*state.Partition) error {
 	roots := e.publishRoots(p, t)
+	for _, root := range roots {
+		delete(e.swept, root)
+	}
 	if err := e.announce(ctx, lineage, roots, p, t, false); err != nil {
 		return err
 	}
@@ -173,8 +178,8 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *
 		return err
 	}
 	for _, root := range roots {
-		if err := e.sinks[root].Sweep(ctx, keep); err != nil {
-			return err
+		if err := e.sweepSink(ctx, l, root, keep, foldersIn(root, p, t)); err != nil {
+			return &unsweptError{p.Table, err}
 		}
 	}
 	return nil
@@ -350,6 +355,9 @@ func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *
 // out of its sinks.
 func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) error {
 	pub := &state.Publish{Table: t.Name, Attempt: "remove", Forget: true}
+	if err := e.sweepBefore(ctx, l, t.old, ""); err != nil {
+		return err
+	}
 	switch {
 	case t.Action == Destroy && t.repair != "":
 		if err := e.digestLeft(ctx, t.left); err != nil {
@@ -372,18 +380,4 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) e
 		return err
 	}
 	return e.publish(ctx, l, lineage, pub, t.old, nil)
-}
-
-// sweep removes what an attempt staged, and spares what commits under way need.
-func (e *Engine) sweep(ctx context.Context, l *state.Lock, a *attempt) error {
-	ctx = context.WithoutCancel(ctx)
-	snap, err := l.Load(ctx)
-	if err != nil {
-		return err
-	}
-	errs := []error{snap.Close()}
-	for _, t := range a.targets {
-		errs = append(errs, t.sink.Sweep(ctx, append(attempts(snap), e.spared...)))
-	}
-	return errors.Join(errs...)
 }

@@ -85,6 +85,7 @@ type Engine struct {
 	down   map[string]error      // sinks that failed, by root
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	seen   map[string]string     // lineages of the states that sinks were written from, by root
+	swept  map[string]bool       // sinks that nothing was published to since they were swept, by root
 	spared []string              // attempts that are computed ahead
 	loaded *state.Snapshot       // by Recover, for the plan that follows; nil if that changed something
 	// openPlace returns the store of a sink's root.
@@ -98,7 +99,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, seen: map[string]string{}}
+	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, seen: map[string]string{}, swept: map[string]bool{}}
 	e.store = state.Open(cfg.StatePath, state.Options{Program: o.Program, InlineLimit: o.Tuning.Inline})
 	if err := e.openStores(ctx); err != nil {
 		return nil, err

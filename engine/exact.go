@@ -32,7 +32,7 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	defer cleanup()
 	dir := e.lim.scratch
 	ofConfig := t.old != nil && t.Change.Class != ClassNone
-	r, err := e.runOn(ctx, p.snap, p, t, ofConfig)
+	r, err := e.runOn(ctx, 0, p.snap, p, t, ofConfig)
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,11 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
 	"reconcile/config"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -15,18 +14,19 @@ import (
 // table's own first commit that is what the plan saw of it.
 func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableRun, error) {
 	if !t.committed {
-		return e.runOn(ctx, p.snap, p, t, ofConfig)
+		return e.runOn(ctx, l.Generation(), p.snap, p, t, ofConfig)
 	}
 	snap, err := e.loadLocked(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
-	return e.runOn(ctx, snap, p, t, ofConfig)
+	return e.runOn(ctx, l.Generation(), snap, p, t, ofConfig)
 }
 
-// runOn prepares a pass over a table from a view of the state.
-func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
+// runOn prepares a pass over a table from a view of the state, under a lease of a
+// generation.
+func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig}
 	r.masks = ofConfig && t.Change.masks
 	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
@@ -59,7 +59,7 @@ func (e *Engine) runOn(ctx context.Context, snap *state.Snapshot, p *Plan, t *Ta
 	if !ofConfig {
 		r.echo = r.echoCandidate(p, t)
 	}
-	r.attempt = e.newAttempt(r, max(snap.Serial, p.topCommit()))
+	r.attempt = e.newAttempt(r, sinks.AttemptName(generation), max(snap.Serial, p.topCommit()))
 	return r, e.newSchemaOf(ctx, r)
 }
 
@@ -144,10 +144,8 @@ func (e *Engine) openOld(r *tableRun) error {
 	return nil
 }
 
-func (e *Engine) newAttempt(r *tableRun, serial uint64) *attempt {
-	var b [8]byte
-	_, _ = rand.Read(b[:])
-	a := &attempt{name: hex.EncodeToString(b[:]), store: e.store}
+func (e *Engine) newAttempt(r *tableRun, name string, serial uint64) *attempt {
+	a := &attempt{name: name, store: e.store}
 	for _, s := range r.sinksInOrder() {
 		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression, encodings: encodingsOf(r.old, s)})
 	}

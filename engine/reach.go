@@ -135,8 +135,8 @@ func (s sinkStore) Prune(ctx context.Context, folder, stop string) error {
 	return s.mark(s.Store.Prune(ctx, folder, stop))
 }
 
-func (s sinkStore) Tidy(ctx context.Context, prefix string, spare []string) error {
-	return s.mark(s.Store.Tidy(ctx, prefix, spare))
+func (s sinkStore) Tidy(ctx context.Context, o blob.Leftovers) error {
+	return s.mark(s.Store.Tidy(ctx, o))
 }
 
 type sinkHandle struct {

@@ -157,7 +157,7 @@ const compactSetting = "compact"
 // now. Where there is nothing of the kind it writes nothing. snap is the state as
 // it is.
 func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
-	if err := errors.Join(e.sweepSinks(ctx, snap), e.sweepScratch()); err != nil {
+	if err := errors.Join(e.sweepSinks(ctx, l, snap), e.sweepScratch()); err != nil {
 		return err
 	}
 	keep := referenced(snap)
@@ -187,43 +187,6 @@ func referenced(snap *state.Snapshot) func(id string) bool {
 		keep[ref.ID()] = true
 	}
 	return func(id string) bool { return keep[id] }
-}
-
-// sweepSinks removes staged files that no publish list names. A sink that
-// nothing was published to yet is left alone: what is staged there can be
-// another state's.
-func (e *Engine) sweepSinks(ctx context.Context, snap *state.Snapshot) error {
-	for _, root := range sortedKeys(e.sinks) {
-		if e.down[root] != nil {
-			continue
-		}
-		ours, err := e.ours(ctx, root, snap)
-		if err == nil && ours {
-			err = e.sinks[root].Sweep(ctx, attempts(snap))
-		}
-		if err != nil && !e.stopsTable(ctx, err) {
-			return err
-		}
-	}
-	return nil
-}
-
-// ours reports whether something was published to a sink, from this state.
-func (e *Engine) ours(ctx context.Context, root string, snap *state.Snapshot) (bool, error) {
-	if e.seen[root] != "" && e.seen[root] == snap.Lineage {
-		return true, nil
-	}
-	says, err := e.readSays(ctx, root)
-	return says.current != nil && says.current.Lineage == snap.Lineage, err
-}
-
-// attempts names the staging folders that commits under way still need.
-func attempts(snap *state.Snapshot) []string {
-	var out []string
-	for _, p := range snap.Publishes {
-		out = append(out, p.Attempt)
-	}
-	return out
 }
 
 // scratchPrefix begins the names of this state's folders in scratch_dir, which

@@ -11,6 +11,7 @@ package sinks
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
@@ -180,6 +181,23 @@ type Sink interface {
 	Current(ctx context.Context) (*Current, error)
 	// SetCurrent replaces current.json durably and at once.
 	SetCurrent(ctx context.Context, c *Current) error
-	// Sweep removes the staging folders of all attempts but those in keep.
-	Sweep(ctx context.Context, keep []string) error
+	// Sweep removes what attempts staged, and gives up their unfinished moves. When it
+	// returns nil, none of the files that it was to remove can come to its place any
+	// more, but by a request that the store had begun to carry out.
+	Sweep(ctx context.Context, o Sweeping) error
+}
+
+// Sweeping says what a sweep removes.
+type Sweeping struct {
+	// Generation is that of the lease under which is swept. Attempts of a greater one
+	// are spared: who sweeps has lost the lease to theirs.
+	Generation uint64
+	Keep       []string // other attempts that are spared
+	// Folders are those of the tables whose unfinished moves are given up.
+	Folders []string
+}
+
+// Spares reports whether what an attempt staged stays.
+func (o Sweeping) Spares(attempt string) bool {
+	return AttemptGeneration(attempt) > o.Generation || slices.Contains(o.Keep, attempt)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -77,7 +78,7 @@ type onlyWriter struct{ io.Writer }
 
 // DeleteAll removes all objects below a prefix, those below the prefixes in
 // spare excepted, several at once. An object that is gone already is no error.
-func DeleteAll(ctx context.Context, s Store, prefix string, spare []string) error {
+func DeleteAll(ctx context.Context, s Store, prefix string, spare func(key string) bool) error {
 	list, err := s.List(ctx, prefix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -88,7 +89,7 @@ func DeleteAll(ctx context.Context, s Store, prefix string, spare []string) erro
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(deletesAtOnce)
 	for _, o := range list {
-		if Spared(o.Key, spare) {
+		if spare != nil && spare(o.Key) {
 			continue
 		}
 		g.Go(func() error {
@@ -105,12 +106,9 @@ func DeleteAll(ctx context.Context, s Store, prefix string, spare []string) erro
 // deletesAtOnce hides the latency of a store behind a network.
 const deletesAtOnce = 16
 
-// Spared reports whether a key lies at or below one of the prefixes in spare.
-func Spared(key string, spare []string) bool {
-	for _, s := range spare {
-		if Under(key, s) {
-			return true
-		}
+// Below returns what spares the keys at and below some prefixes.
+func Below(prefixes ...string) func(key string) bool {
+	return func(key string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return Under(key, p) })
 	}
-	return false
 }

@@ -142,24 +142,24 @@ func removeFolder(root *os.Root, folder string) (bool, error) {
 	return false, err
 }
 
-// Tidy removes temporary files and empty folders below prefix, and the folder
-// of that name if it is then empty.
-func (l *Local) Tidy(ctx context.Context, prefix string, spare []string) error {
-	err := CheckPrefix(prefix)
+// Tidy removes temporary files and empty folders below a prefix, and the folder
+// of that name if it is then empty. A move here is one request.
+func (l *Local) Tidy(ctx context.Context, o Leftovers) error {
+	err := CheckPrefix(o.Prefix)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error { return l.tidy(ctx, root, prefix, spare) })
+		err = l.in(ctx, func(root *os.Root) error { return l.tidy(ctx, root, o.Prefix, o) })
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
 	}
-	return wrap(err, "tidy up", l.dir, prefix)
+	return wrap(err, "tidy up", l.dir, o.Prefix)
 }
 
-func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, spare []string) error {
+func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, o Leftovers) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if Spared(folder, spare) {
+	if o.Spares(folder) {
 		return nil
 	}
 	infos, err := readDir(root, folder)
@@ -171,7 +171,7 @@ func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, spare []
 		key := Join(folder, info.Name())
 		switch {
 		case info.IsDir():
-			err = l.tidy(ctx, root, key, spare)
+			err = l.tidy(ctx, root, key, o)
 		case isTemp(info.Name()):
 			err = root.Remove(native(key))
 		}

@@ -85,11 +85,25 @@ type Store interface {
 	// they are empty and below stop. A folder that does not exist counts as
 	// removed. Where there are no folders it does nothing.
 	Prune(ctx context.Context, folder, stop string) error
-	// Tidy removes what killed writers left below a prefix, and empty folders,
-	// except at and below the prefixes in spare. No writer may be at work below
-	// the prefix, those in spare excepted.
-	Tidy(ctx context.Context, prefix string, spare []string) error
+	// Tidy removes what killed writers left below a prefix, and empty folders. No
+	// writer may be at work there, but where it spares.
+	Tidy(ctx context.Context, o Leftovers) error
 }
+
+// Leftovers says what Tidy removes.
+type Leftovers struct {
+	Prefix string
+	// Spare reports whether what lies at a key, or below a folder, stays; nil spares
+	// nothing.
+	Spare func(key string) bool
+	// Moved are prefixes that objects are moved to. Where a move is a copy that takes
+	// several requests, those that did not end are given up: if one is under way, it
+	// begins anew.
+	Moved []string
+}
+
+// Spares reports whether what lies at a key stays.
+func (o Leftovers) Spares(key string) bool { return o.Spare != nil && o.Spare(key) }
 
 // ErrConflict reports an object that is not as a condition demands.
 var ErrConflict = errors.New("the object is not as expected")

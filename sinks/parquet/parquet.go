@@ -108,16 +108,18 @@ func describe(o blob.Object) sinks.Object {
 	return sinks.Object{Path: o.Key, Size: o.Size, Pin: o.Pin}
 }
 
-// Sweep removes the staging folders of all attempts but those in keep, and what
-// killed writers left below _reconcile/.
-func (s *sink) Sweep(ctx context.Context, keep []string) error {
-	spare := make([]string, 0, len(keep))
-	for _, a := range keep {
-		folder, err := attemptFolder(a)
-		if err != nil {
-			return err
+// Sweep removes what attempts staged but those that it spares, unfinished moves to the
+// folders of tables, and what killed writers left below _reconcile/.
+func (s *sink) Sweep(ctx context.Context, o sinks.Sweeping) error {
+	for _, a := range o.Keep {
+		if err := checkName(a); err != nil {
+			return fmt.Errorf("attempt: %w", err)
 		}
-		spare = append(spare, folder)
+	}
+	spare := func(key string) bool {
+		attempt, below := strings.CutPrefix(key, staging+"/")
+		attempt, _, _ = strings.Cut(attempt, "/")
+		return below && o.Spares(attempt)
 	}
 	s.own.Lock()
 	defer s.own.Unlock()
@@ -126,7 +128,7 @@ func (s *sink) Sweep(ctx context.Context, keep []string) error {
 	}
 	err := blob.DeleteAll(ctx, s.store, staging, spare)
 	if err == nil {
-		err = s.store.Tidy(ctx, private, spare)
+		err = s.store.Tidy(ctx, blob.Leftovers{Prefix: private, Spare: spare, Moved: o.Folders})
 	}
 	if err != nil {
 		return fmt.Errorf("remove staged leftovers: %w", err)

@@ -168,7 +168,7 @@ func TestNoEmptyFolders(t *testing.T) {
 		steps = append(steps, sinks.Step{Path: key, Before: f.Digest})
 	}
 	stage(t, s, "left", 1)
-	if err := s.Sweep(ctx, nil); err != nil {
+	if err := s.Sweep(ctx, sinks.Sweeping{}); err != nil {
 		t.Fatal(err)
 	}
 	if exists(t, filepath.Join(dir, "_reconcile")) {
@@ -222,7 +222,7 @@ func TestFailpoints(t *testing.T) {
 				_, err = s.Publish(ctx, sinks.Step{Path: "t/g.parquet", Before: gone.Digest})
 			}
 			if err == nil {
-				err = s.Sweep(ctx, nil)
+				err = s.Sweep(ctx, sinks.Sweeping{})
 			}
 			return err
 		}

@@ -176,7 +176,7 @@ func testRefused(t *testing.T, p Place) {
 }
 
 func testSweep(t *testing.T, p Place) {
-	if err := p.Sink.Sweep(ctx, nil); err != nil {
+	if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
 		t.Fatal(err)
 	}
 	kept := stage(t, p, "kept", "f", 0, 3)
@@ -195,7 +195,7 @@ func testSweep(t *testing.T, p Place) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := p.Sink.Sweep(ctx, []string{"kept", "never"}); err != nil {
+		if err := p.Sink.Sweep(ctx, sinks.Sweeping{Keep: []string{"kept", "never"}, Folders: []string{"t"}}); err != nil {
 			t.Fatal(err)
 		}
 		wantAll(t, p, "", "_reconcile/current.json", kept.Path, "t/f.parquet")
@@ -207,7 +207,23 @@ func testSweep(t *testing.T, p Place) {
 		t.Error("a file of an attempt that was swept away was closed")
 	}
 	dead.Abort()
-	if err := p.Sink.Sweep(ctx, nil); err != nil {
+	newer, mine := stage(t, p, sinks.AttemptName(8), "f", 0, 3), stage(t, p, sinks.AttemptName(7), "f", 0, 3)
+	old := stage(t, p, sinks.AttemptName(0), "f", 0, 3)
+	if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, p, "", "_reconcile/current.json", mine.Path, newer.Path, "t/f.parquet")
+	if err := p.Sink.Sweep(ctx, sinks.Sweeping{Generation: 7}); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, p, "", "_reconcile/current.json", newer.Path, "t/f.parquet")
+	if _, err := p.Sink.Publish(ctx, moveOf(old, "t/g.parquet")); !errors.Is(err, sinks.ErrStagedLost) {
+		t.Errorf("a file that was swept away was moved: %v", err)
+	}
+	if err := p.Sink.Sweep(ctx, sinks.Sweeping{Generation: 8}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
 		t.Fatal(err)
 	}
 	wantAll(t, p, "", "_reconcile/current.json", "t/f.parquet")
@@ -299,7 +315,7 @@ func testCancelled(t *testing.T, p Place) {
 		_, errClose := w.Close()
 		for i, err := range []error{
 			w.Write(done, batch(0, 3)), errClose, errStage, errOpen, errList, errPublish, errCurrent,
-			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}), p.Sink.Sweep(done, nil),
+			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}), p.Sink.Sweep(done, sinks.Sweeping{}),
 		} {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("operation %d under a cancelled context: %v", i, err)

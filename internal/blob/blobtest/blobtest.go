@@ -434,7 +434,7 @@ func testTidy(t *testing.T, s blob.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Tidy(ctx, "st", []string{"st/b"}); err != nil {
+	if err := s.Tidy(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b"), Moved: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := kept.Commit(); err != nil {
@@ -445,7 +445,7 @@ func testTidy(t *testing.T, s blob.Store) {
 	}
 	left.Abort()
 	wantKeys(t, s, "", "st/a/x", "st/b/w", "st/b/y")
-	if err := s.Tidy(ctx, "no/such", nil); err != nil {
+	if err := s.Tidy(ctx, blob.Leftovers{Prefix: "no/such"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -495,7 +495,7 @@ func testDeleteAll(t *testing.T, s blob.Store) {
 	for _, k := range []string{"a/b/1", "a/b/2", "a/bb/3", "a/c/4", "d"} {
 		put(t, s, k, "x")
 	}
-	if err := blob.DeleteAll(ctx, s, "a", []string{"a/b"}); err != nil {
+	if err := blob.DeleteAll(ctx, s, "a", blob.Below("a/b")); err != nil {
 		t.Fatal(err)
 	}
 	wantKeys(t, s, "", "a/b/1", "a/b/2", "d")

@@ -25,7 +25,7 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 	put := func(s *s3blob.Store) error { _, err := blob.Put(ctx, s, "k", nil, blob.Cond{}); return err }
 	list := func(s *s3blob.Store) error { _, err := s.List(ctx, "x"); return err }
 	stat := func(s *s3blob.Store) error { _, err := s.Stat(ctx, "k"); return err }
-	tidy := func(s *s3blob.Store) error { return s.Tidy(ctx, "x", nil) }
+	tidy := func(s *s3blob.Store) error { return s.Tidy(ctx, blob.Leftovers{Prefix: "x"}) }
 	for _, c := range []struct {
 		name          string
 		do            func(*s3blob.Store) error
@@ -115,7 +115,7 @@ func refusals(s *s3blob.Store) []error {
 	_, open := s.Open(ctx, "k")
 	_, put := blob.Put(ctx, s, "k", nil, blob.Cond{})
 	_, move := s.Move(ctx, "k", "l", blob.Cond{})
-	return []error{list, stat, open, put, move, s.Delete(ctx, "k", blob.Cond{}), s.Tidy(ctx, "k", nil)}
+	return []error{list, stat, open, put, move, s.Delete(ctx, "k", blob.Cond{}), s.Tidy(ctx, blob.Leftovers{Prefix: "k"})}
 }
 
 // TestExpiredCredentials lets credentials expire in the middle.

@@ -43,7 +43,7 @@ func manyKeys(t *testing.T, s *s3blob.Store) {
 	if n := s.Stats().Requests["ListObjectsV2"]; n != many/page {
 		t.Errorf("%d requests for %d pages", n, many/page)
 	}
-	if err := blob.DeleteAll(ctx, s, "t", []string{"t/d=3"}); err != nil {
+	if err := blob.DeleteAll(ctx, s, "t", blob.Below("t/d=3")); err != nil {
 		t.Fatal(err)
 	}
 	if list, err = s.List(ctx, ""); err != nil || len(list) != many/7 {

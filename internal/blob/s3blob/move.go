@@ -161,7 +161,7 @@ const copyTries = 3
 
 // copyParts copies part by part.
 func (s *Store) copyParts(ctx context.Context, src head, to string, cond blob.Cond) (o blob.Object, err error) {
-	if err := s.abortAt(ctx, to, nil); err != nil {
+	if err := s.abortAt(ctx, to, blob.Below(to)); err != nil {
 		return o, err
 	}
 	for n := 1; ; n++ {
@@ -204,7 +204,7 @@ func (s *Store) copyPartsOnce(ctx context.Context, src head, to string, cond blo
 	}
 	done = true
 	if u.twin {
-		_ = s.abortAt(ctx, to, nil) // else the next copy to this key does it
+		_ = s.abortAt(ctx, to, blob.Below(to)) // else the next copy to this key does it
 	}
 	return blob.Object{Key: to, Size: src.Size, Pin: etag}, nil
 }

@@ -129,6 +129,34 @@ func uploads(t *testing.T, srv *s3test.Server, bucket string) []string {
 	return keys
 }
 
+// TestTidyMoves gives up the uploads where objects are moved to, and no others.
+func TestTidyMoves(t *testing.T) {
+	srv := s3test.Start(t)
+	for _, prefix := range []string{"", "lake"} {
+		o := real(t, srv)
+		o.Prefix = prefix
+		s := open(t, o)
+		all := []string{"_reconcile/staging/1-a/f", "_reconcile/staging/9-b/f", "other/part-00000.parquet", "t/part-00000.parquet", "t2/part-00000.parquet", "u/d=1/part-00000.parquet"}
+		for i, key := range all {
+			all[i] = blob.Join(prefix, key)
+			if _, err := srv.Client().CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &o.Bucket, Key: &all[i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := s.Stats().Requests["ListMultipartUploads"]
+		if err := s.Tidy(ctx, blob.Leftovers{Prefix: "_reconcile", Spare: blob.Below("_reconcile/staging/9-b"), Moved: []string{"t", "u"}}); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{all[1], all[2], all[4]}
+		if got := uploads(t, srv, o.Bucket); !slices.Equal(got, want) {
+			t.Errorf("in %q: there are uploads at %q, want %q", prefix, got, want)
+		}
+		if n := s.Stats().Requests["ListMultipartUploads"] - before; n != 1 {
+			t.Errorf("%d listings of uploads, want one", n)
+		}
+	}
+}
+
 // TestLeftovers is about multipart uploads and probes of a process that died.
 func TestLeftovers(t *testing.T) {
 	srv := s3test.Start(t)
@@ -145,7 +173,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, o)
-	if err := s.Tidy(ctx, "st", []string{"st/b"}); err != nil {
+	if err := s.Tidy(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b")}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := uploads(t, srv, o.Bucket), []string{"lake/st/b/y", "lake/stay/z", "lake/t/f", "other/st/a"}; !slices.Equal(got, want) {

@@ -13,30 +13,36 @@ import (
 	"reconcile/internal/blob"
 )
 
-// Tidy aborts the multipart uploads below a prefix and removes what probes left
-// there.
-func (s *Store) Tidy(ctx context.Context, prefix string, spare []string) error {
-	if err := blob.CheckPrefix(prefix); err != nil {
-		return fmt.Errorf("tidy up in %s: %w", s.Root(), err)
+// Tidy aborts the multipart uploads below a prefix and where objects are moved to,
+// and removes what probes left below the prefix.
+func (s *Store) Tidy(ctx context.Context, o blob.Leftovers) error {
+	for _, prefix := range append([]string{o.Prefix}, o.Moved...) {
+		if err := blob.CheckPrefix(prefix); err != nil {
+			return fmt.Errorf("tidy up in %s: %w", s.Root(), err)
+		}
 	}
 	s.probing.Lock() // what a probe under way makes is no leftover
 	defer s.probing.Unlock()
 	s.mu.Lock()
 	for w := range s.open {
-		if blob.Under(w.key, prefix) && !blob.Spared(w.key, spare) {
+		if blob.Under(w.key, o.Prefix) && !o.Spares(w.key) {
 			w.dead.Store(true)
 		}
 	}
 	s.mu.Unlock()
-	if err := s.abortAt(ctx, prefix, spare); err != nil {
+	listed, mine := o.Prefix, func(key string) bool { return blob.Under(key, o.Prefix) }
+	if len(o.Moved) > 0 { // one listing of all is cheaper than one of each
+		listed, mine = "", blob.Below(append([]string{o.Prefix}, o.Moved...)...)
+	}
+	if err := s.abortAt(ctx, listed, func(key string) bool { return mine(key) && !o.Spares(key) }); err != nil {
 		return err
 	}
-	l := s.lister("tidy up", prefix)
+	l := s.lister("tidy up", o.Prefix)
 	if err := l.all(ctx); err != nil {
 		return err
 	}
 	for _, key := range l.temp {
-		if blob.Spared(key, spare) {
+		if o.Spares(key) {
 			continue
 		}
 		if err := s.remove(ctx, key); err != nil {
@@ -46,8 +52,8 @@ func (s *Store) Tidy(ctx context.Context, prefix string, spare []string) error {
 	return nil
 }
 
-// abortAt aborts the multipart uploads at and below a prefix.
-func (s *Store) abortAt(ctx context.Context, prefix string, spare []string) error {
+// abortAt aborts the multipart uploads of the keys at and below a prefix that match.
+func (s *Store) abortAt(ctx context.Context, prefix string, match func(key string) bool) error {
 	in := &s3.ListMultipartUploadsInput{Bucket: &s.o.Bucket, Prefix: aws.String(s.full(prefix))}
 	c := call{op: "ListMultipartUploads", doing: "list the multipart uploads of", place: s.place(prefix), arn: s.bucketARN()}
 	for {
@@ -57,7 +63,7 @@ func (s *Store) abortAt(ctx context.Context, prefix string, spare []string) erro
 		}
 		for _, u := range out.Uploads {
 			key, mine := s.relative(aws.ToString(u.Key))
-			if !mine || !blob.Under(key, prefix) || blob.Spared(key, spare) {
+			if !mine || !match(key) {
 				continue
 			}
 			if err := s.abort(ctx, key, u.UploadId); err != nil {
