@@ -3,6 +3,7 @@ package config
 import (
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ const (
 	leastMemory      = 64 << 20
 	defaultState     = ".reconcile/state.db"
 	defaultScratch   = ".reconcile/scratch"
+	defaultCache     = ".reconcile/cache"
 	defaultManifests = "*.json"
 )
 
@@ -25,7 +27,8 @@ func (l *loader) loadReconcile(blocks hcl.Blocks) {
 	if b := l.only(blocks, "reconcile block"); b != nil {
 		l.loadSettings(b, &state, &scratch)
 	}
-	l.cfg.StatePath, l.cfg.ScratchDir = state.abs, scratch.abs
+	l.cfg.StatePath, l.cfg.StateS3, l.cfg.ScratchDir = state.abs, state.s3, scratch.abs
+	l.cfg.CacheDir = filepath.Join(l.dir, defaultCache)
 	l.paths = append(l.paths, state, scratch)
 }
 
@@ -55,10 +58,28 @@ func (l *loader) loadState(b *hcl.Block, state *placedPath) {
 			*state = *p
 		}
 	case "s3":
-		l.add(notYet(b.DefRange, `"s3" states`, `state "local" keeps the state in a file, on a disk that stays.`))
+		l.loadS3State(b, state)
 	default:
-		l.add(errorAt(b.LabelRanges[0], "Unknown kind of state", "This version has state \"local\".%s", didYouMean(kind, []string{"local"})))
+		l.add(errorAt(b.LabelRanges[0], "Unknown kind of state", "This version has state \"local\" and state \"s3\".%s", didYouMean(kind, []string{"local", "s3"})))
 	}
+}
+
+// loadS3State reads where in a bucket the state is, and how that is reached.
+func (l *loader) loadS3State(b *hcl.Block, state *placedPath) {
+	c := l.content(b, schema{required: []string{"bucket"}, optional: slices.Concat([]string{"prefix"}, connectArgs, writeArgs)})
+	s := &S3{}
+	if v := l.str(c.Attributes["bucket"], true); v != nil && l.bucket(v.value, v.rng) {
+		s.Bucket = v.value
+	}
+	if v := l.str(c.Attributes["prefix"], false); v != nil {
+		s.Prefix = l.prefix(v.value, v.rng)
+	}
+	l.connect(c, s)
+	l.written(c, s)
+	if s.Bucket == "" {
+		return
+	}
+	*state = placedPath{what: "state", written: s.URL(), abs: s.URL(), s3: s, rng: b.DefRange}
 }
 
 func (l *loader) checkVersion(a *hcl.Attribute) {

@@ -13,7 +13,9 @@ import (
 // immutable: all its methods can be used by several goroutines at once.
 type Config struct {
 	Dir         string // the configuration's folder, absolute
-	StatePath   string // of the bbolt file, absolute
+	StatePath   string // of the bbolt file, absolute; of a state on S3 its URL
+	StateS3     *S3    // where it is in a bucket; nil for a file
+	CacheDir    string // for copies of a state on S3, absolute
 	MemoryLimit int64  // bytes, for the whole process
 	ScratchDir  string // absolute
 	Source      Source

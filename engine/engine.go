@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -57,8 +58,17 @@ type Tuning struct {
 	MarkFrom int
 	// GuardFrom is how many ids a mapping must have for the guard to judge others by it.
 	GuardFrom int
+	// Lease changes how long leases last, and what a state on S3 keeps, is kept.
+	Lease Lease
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
+}
+
+// Lease is about the lease of a state on S3. Zero values stand for the defaults.
+type Lease struct {
+	TTL    time.Duration // how long it lasts without renewal
+	Margin time.Duration // what a waiter adds
+	Day    time.Duration // how long what readers may still need stays
 }
 
 const (
@@ -100,8 +110,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 		o.Progress = func(string, int64, int64) {}
 	}
 	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, seen: map[string]string{}, swept: map[string]bool{}}
-	e.store = state.Open(cfg.StatePath, state.Options{Program: o.Program, InlineLimit: o.Tuning.Inline})
-	if err := e.openStores(ctx); err != nil {
+	if err := errors.Join(e.openStores(ctx), e.openState(ctx)); err != nil {
 		return nil, err
 	}
 	t := o.Tuning

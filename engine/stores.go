@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
+	"reconcile/state"
 )
 
 // sourceGrace is how long a listed file on S3 may take to appear.
@@ -35,6 +36,22 @@ func (e *Engine) openStores(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// openState opens the state, which is looked at later.
+func (e *Engine) openState(ctx context.Context) error {
+	t := e.opts.Tuning
+	if e.cfg.StateS3 == nil {
+		e.store = state.Open(e.cfg.StatePath, state.Options{Program: e.opts.Program, InlineLimit: t.Inline})
+		return nil
+	}
+	st, err := e.openStore(ctx, e.cfg.StatePath, e.cfg.StateS3, 0)
+	if err != nil {
+		return fmt.Errorf("state %s: %w", e.cfg.StatePath, err)
+	}
+	e.store = state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
+		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day})
 	return nil
 }
 

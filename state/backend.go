@@ -55,6 +55,8 @@ type Session interface {
 	Compact(ctx context.Context) error
 	// Adopt brings objects that an earlier version kept elsewhere to where they belong.
 	Adopt(ctx context.Context, refs iter.Seq[Ref]) error
+	// Warnings returns what went wrong without harm to the state, for people.
+	Warnings() []string
 	// Unlock gives the right back. A second call does nothing.
 	Unlock() error
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/zeebo/xxh3"
@@ -108,6 +110,18 @@ type metaRecord struct {
 	Lineage string           `cbor:"3,keyasint"`
 	Serial  uint64           `cbor:"4,keyasint"`
 	Tallies map[string]tally `cbor:"5,keyasint"` // by bucket name
+	// Slot and Record are, in a copy of a state of an object store, the serial and the
+	// digest of the record of its log that this is the content after.
+	Slot   uint64 `cbor:"10,keyasint,omitempty"`
+	Record []byte `cbor:"11,keyasint,omitempty"`
+	// Generation is that of the lease under which the record was made.
+	Generation uint64 `cbor:"12,keyasint,omitempty"`
+}
+
+// clone returns a copy that shares nothing with m.
+func (m metaRecord) clone() metaRecord {
+	m.Tallies, m.Record = maps.Clone(m.Tallies), slices.Clone(m.Record)
+	return m
 }
 
 // metaKey is the one key of bMeta.

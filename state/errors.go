@@ -46,9 +46,13 @@ func (e *ObjectError) Unwrap() error { return e.Err }
 type DamagedError struct {
 	Path   string
 	Reason string
+	Remote bool // it lies in an object store
 }
 
 func (e *DamagedError) Error() string {
+	if e.Remote {
+		return fmt.Sprintf("state %s is damaged: %s; `reconcile state restore FROM` brings back a backup, `reconcile state rebuild` makes it anew from the source and the sinks; nothing was changed", e.Path, e.Reason)
+	}
 	return fmt.Sprintf("state file %s is damaged: %s; bring back a copy of it, or move the file, its folder %s and the sink's folder aside and apply again, "+
 		"which takes what the source still has; nothing was changed", e.Path, e.Reason, e.Path+objectsSuffix)
 }
@@ -77,10 +81,14 @@ func (e *VersionError) Is(target error) bool { return target == ErrNewer }
 type LockedError struct {
 	Path   string // of the state
 	Holder Holder // zero when the holder did not say
+	Detail string // all of it, where more is known
 }
 
 func (e *LockedError) Error() string {
 	h := e.Holder
+	if e.Detail != "" {
+		return "state " + e.Path + " is locked: " + e.Detail
+	}
 	if h.PID == 0 {
 		return fmt.Sprintf("state %s is locked by another process", e.Path)
 	}
@@ -90,3 +98,19 @@ func (e *LockedError) Error() string {
 
 // Is reports whether target is ErrLocked.
 func (e *LockedError) Is(target error) bool { return target == ErrLocked }
+
+// LostError says that the right to write was lost, and to whom. A caller exits with code
+// 11.
+type LostError struct {
+	Place string // of the state
+	Err   error  // how
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("the lock of state %s was lost: %v; what was committed counts, and the next apply goes on from there", e.Place, e.Err)
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrLost.
+func (e *LostError) Is(target error) bool { return target == ErrLost }

@@ -91,3 +91,12 @@ func rename(from, to string) error {
 	}
 	return syncDir(filepath.Dir(to))
 }
+
+// duplicate returns another handle on the same open file.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s again: %w", f.Name(), err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}

@@ -224,11 +224,15 @@ func (w *writer) apply(btx *bolt.Tx) error {
 	if !w.changed {
 		return nil
 	}
+	return writeMeta(btx, w.meta)
+}
+
+func writeMeta(btx *bolt.Tx, meta metaRecord) error {
 	m, err := btx.CreateBucketIfNotExists([]byte(bMeta.String()))
 	if err != nil {
 		return err
 	}
-	payload, err := encode(w.meta)
+	payload, err := encode(meta)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ func (l *localLock) Context(ctx context.Context) context.Context { return ctx }
 // Generation returns 0: who had the lock before is dead.
 func (l *localLock) Generation() uint64 { return 0 }
 
+// Warnings returns nothing: what goes wrong is an error.
+func (l *localLock) Warnings() []string { return nil }
+
 // Confirm fails if the file of the lock was removed.
 func (l *localLock) Confirm(context.Context) error { return l.check() }
 

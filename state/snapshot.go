@@ -34,6 +34,9 @@ type Snapshot struct {
 	Settings   map[string][]byte
 	Manifests  Ref // the manifests as they were read last, zero for none
 
+	// Notices tell of damage of the state that does no harm.
+	Notices []string
+
 	inline  [][]byte // digests of the small objects that are stored
 	readers *os.File // keeps the collector away; nil when nothing does
 }

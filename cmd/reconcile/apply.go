@@ -64,7 +64,8 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	ctx = lock.Context(ctx)
+	defer func() { err = s.unlock(ctx, lock, err) }()
 	done := o.collectLate()
 	tables, err := e.Recover(ctx, lock)
 	s.recovered(tables)
@@ -92,6 +93,19 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 		defer debug.SetGCPercent(debug.SetGCPercent(applyGC))
 	}
 	return s.carryOut(ctx, e, lock, p)
+}
+
+// unlock gives the lock back, and says what went wrong without harm. What failed
+// because the lock was lost, failed for that.
+func (s *session) unlock(ctx context.Context, lock *state.Lock, err error) error {
+	uerr := lock.Unlock()
+	for _, text := range lock.Warnings() {
+		s.view.record("warning", map[string]any{"message": text}, "Warning: %s\n", text)
+	}
+	if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) && !errors.Is(err, state.ErrLost) {
+		return errors.Join(lost, uerr)
+	}
+	return errors.Join(err, uerr)
 }
 
 // recovered says which tables' commits were finished.

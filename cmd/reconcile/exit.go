@@ -14,7 +14,7 @@ const (
 	exitError       = 1
 	exitChanges     = 2 // plan -detailed-exitcode found changes
 	exitPartial     = 3 // something is held or failed; safe to run again
-	exitLocked      = 11
+	exitLocked      = 11 // another has the lock of the state, or took it
 	exitGuarded     = 13 // a guard holds something
 	exitInterrupted = 130
 )
@@ -22,9 +22,11 @@ const (
 // codeOf returns the exit code of a failed command.
 func codeOf(ctx context.Context, err error) int {
 	switch {
+	case errors.Is(err, state.ErrUnknownOutcome):
+		return exitError
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, state.ErrLocked):
+	case errors.Is(err, state.ErrLocked), errors.Is(err, state.ErrLost):
 		return exitLocked
 	}
 	return exitError

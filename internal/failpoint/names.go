@@ -54,6 +54,9 @@ const (
 	// objects of the state.
 	CollectBefore Name = "collect.before"
 	CollectAfter  Name = "collect.after"
+	// CheckpointBefore is hit before a checkpoint of a state in an object store is
+	// written.
+	CheckpointBefore Name = "checkpoint.before"
 )
 
 // All returns every name, in the order in which an apply reaches them. The
@@ -68,5 +71,6 @@ func All() []Name {
 		PublishRemoveBefore, PublishRemoveAfter, PublishComplete,
 		PublishClearBefore, PublishClearAfter,
 		SweepBefore, SweepAfter, CollectBefore, CollectAfter,
+		CheckpointBefore,
 	}
 }
