@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 )
 
 // plansBesideApply is how often a plan is made before one goes without a look at the
@@ -36,9 +35,7 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 		return nil, 0, err
 	}
 	p := &Plan{snap: snap, blind: blind || e.opts.NoRefresh, inexact: blind}
-	if err := e.resolveRoots(snap); err != nil {
-		return nil, 0, errors.Join(err, snap.Close())
-	}
+	e.resolveRoots(snap)
 	from := snap.Serial
 	switch {
 	case blind:

@@ -36,9 +36,9 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 		c.table.Commit, pub.Commit = tx.Serial(), tx.Serial()
 		r.nameFiles(c, tx.Serial())
 		pub.Steps = r.steps(c)
-		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.DeleteSetting(rebuildSetting(c.table.Name)), p.putManifests(tx, manifests)}
+		errs := []error{tx.PutTable(c.table), tx.PutPublish(pub), tx.SetLost(c.table.Name, nil), p.putManifests(tx, manifests)}
 		if r.masks {
-			errs = append(errs, tx.PutSetting(compactSetting, nil))
+			errs = append(errs, tx.SetPlainLeft(true))
 		}
 		for _, o := range c.objects {
 			errs = append(errs, tx.PutObject(o))
@@ -57,7 +57,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 		}
 		for _, h := range p.snap.Holds {
 			if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(r.pending, func(d delivery) bool { return d.dump == h.Dump })) {
-				errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
+				errs = append(errs, tx.DeleteHold(h))
 			}
 		}
 		return errors.Join(errs...)
@@ -327,10 +327,10 @@ func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *
 		tx.CollectInline(snap, referenced(snap))
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {
-			errs = append(errs, tx.DeleteSetting(rebuildSetting(p.Table)))
+			errs = append(errs, tx.SetLost(p.Table, nil))
 			for _, h := range snap.Holds {
 				if h.Table == p.Table {
-					errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
+					errs = append(errs, tx.DeleteHold(h))
 				}
 			}
 			return errors.Join(append(errs, tx.DeleteTable(p.Table))...)

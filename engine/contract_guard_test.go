@@ -325,7 +325,7 @@ func TestContractGuardOlderState(t *testing.T) {
 	a.run(dumpOf(2, mapsUsers(1, 0)))
 	a.acceptingDump(2)
 	a.editState(func(tx *state.Tx, _ *state.Snapshot) error {
-		return errors.Join(tx.DeleteSetting(acceptedSetting(tableMapping, 1)), tx.DeleteSetting(acceptedSetting(tableMapping, 2)))
+		return errors.Join(tx.DeleteAccepted(state.Delivery{Table: tableMapping, Dump: 1}), tx.DeleteAccepted(state.Delivery{Table: tableMapping, Dump: 2}))
 	})
 	a.held(a.run())
 	a.users(parted)

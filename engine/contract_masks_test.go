@@ -217,8 +217,8 @@ func TestContractMaskOldState(t *testing.T) {
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id email", row(1, 10, secretMail)))))
 	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		var errs []error
-		for key := range snap.Settings {
-			errs = append(errs, tx.DeleteSetting(key))
+		for digest := range snap.JudgedMasks {
+			errs = append(errs, tx.SetJudgedMask(digest, false))
 		}
 		return errors.Join(errs...)
 	})

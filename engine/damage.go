@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"strings"
 
@@ -111,7 +110,7 @@ func (e *Engine) verifyObject(ctx context.Context, ref state.Ref) (err error) {
 
 // stillDamaged reports whether what is remembered of a damaged object still holds its
 // table: not after the table does without it, or its file became another.
-func (e *Engine) stillDamaged(p *Plan, h state.Hold) bool {
+func (e *Engine) stillDamaged(p *Plan, h Hold) bool {
 	if h.Object == "" {
 		return false
 	}
@@ -221,9 +220,6 @@ func (e *Engine) unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]
 	return out, nil
 }
 
-// damageDump stands for a dump in what is remembered of a damaged object.
-const damageDump = math.MinInt64
-
 // holdDamaged gives up a step of a table that met a damaged object. That is remembered,
 // so that it is not taken in vain again until the object is another.
 func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, r *tableRun, bad *state.ObjectError, res *Result) error {
@@ -237,7 +233,7 @@ func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *Tab
 		return err
 	}
 	res.Holds = append(res.Holds, h)
-	record := state.Hold{Table: t.Name, Dump: damageDump, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
+	record := Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
 	if err := l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) }); err != nil {
 		return err
 	}

@@ -21,9 +21,7 @@ type digester interface {
 // that is missing, or whose digest is another, has the table written anew.
 // With must, -refresh=false does not keep it from looking.
 func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool) (err error) {
-	if t.lost, err = lostCommitOf(p.snap, t.Name); err != nil {
-		return err
-	}
+	t.lost = p.snap.Lost[t.Name]
 	// After a lost commit the state does not know what the sink holds.
 	if t.lost == nil && p.blind && !must {
 		return nil

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -24,10 +23,6 @@ type ForgottenSink struct {
 	Files  int      `json:"files"`
 }
 
-// forgottenSetting notes that a sink was forgotten, so that to ask for it once
-// more is no mistake.
-func forgottenSetting(root string) string { return "forgotten/" + root }
-
 // declared reports whether the configuration has a sink at a root.
 func (e *Engine) declared(root string) bool {
 	return slices.ContainsFunc(e.cfg.Sinks, func(s *config.Sink) bool { return s.Path == root })
@@ -46,7 +41,7 @@ func (e *Engine) rootOf(name string) string {
 
 // sinkTables lists the tables that the state has in each sink, or still has to
 // change there, by root.
-func sinkTables(snap *state.Snapshot) (map[string][]string, error) {
+func sinkTables(snap *state.Snapshot) map[string][]string {
 	out := map[string][]string{}
 	add := func(root, table string) {
 		if !slices.Contains(out[root], table) {
@@ -57,11 +52,7 @@ func sinkTables(snap *state.Snapshot) (map[string][]string, error) {
 		for _, s := range snap.Tables[name].Sinks {
 			add(s.Root, name)
 		}
-		lost, err := lostCommitOf(snap, name)
-		if err != nil {
-			return nil, err
-		}
-		if lost != nil {
+		if lost := snap.Lost[name]; lost != nil {
 			for _, s := range lost.Left {
 				add(s.Sink, name)
 			}
@@ -72,7 +63,7 @@ func sinkTables(snap *state.Snapshot) (map[string][]string, error) {
 			add(s.Sink, p.Table)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // sinksToForget lists the sinks that -forget-sink names: those that the state
@@ -81,13 +72,10 @@ func (e *Engine) sinksToForget(snap *state.Snapshot) (now []ForgottenSink, befor
 	if len(e.opts.ForgetSinks) == 0 {
 		return nil, nil, nil
 	}
-	known, err := sinkTables(snap)
-	if err != nil {
-		return nil, nil, err
-	}
+	known := sinkTables(snap)
 	for _, name := range e.opts.ForgetSinks {
 		root := e.rootOf(name)
-		_, forgotten := snap.Settings[forgottenSetting(root)]
+		forgotten := snap.Forgotten[root]
 		switch {
 		case e.declared(root):
 			return nil, nil, fmt.Errorf("-forget-sink=%s: the configuration has this sink, as %s; take that out first", name, e.addressOf(root))
@@ -129,9 +117,7 @@ func (e *Engine) forgetSinks(p *Plan) error {
 		return err
 	}
 	for i := range now {
-		if err := now[i].takeOut(p.snap); err != nil {
-			return err
-		}
+		now[i].takeOut(p.snap)
 	}
 	for _, root := range before {
 		p.Notices = append(p.Notices, fmt.Sprintf("-forget-sink=%s has no effect: the state has forgotten this sink already", root))
@@ -141,28 +127,19 @@ func (e *Engine) forgetSinks(p *Plan) error {
 }
 
 // takeOut removes all that a view of the state has of the sink.
-func (f *ForgottenSink) takeOut(snap *state.Snapshot) error {
+func (f *ForgottenSink) takeOut(snap *state.Snapshot) {
 	here := func(s state.Step) bool { return s.Sink == f.Root }
 	for _, name := range f.Tables {
 		if t := snap.Tables[name]; t != nil {
 			f.Files += f.takeFiles(t, snap.Partitions[name])
 		}
-		lost, err := lostCommitOf(snap, name)
-		if err != nil {
-			return err
-		}
-		if lost == nil {
-			continue
-		}
-		lost.Left = slices.DeleteFunc(lost.Left, here)
-		if snap.Settings[rebuildSetting(name)], err = json.Marshal(lost); err != nil {
-			return err
+		if lost := snap.Lost[name]; lost != nil {
+			lost.Left = slices.DeleteFunc(lost.Left, here)
 		}
 	}
 	for _, p := range snap.Publishes {
 		p.Steps = slices.DeleteFunc(p.Steps, here)
 	}
-	return nil
 }
 
 // takeFiles removes the sink and its files from a table, and counts them.
@@ -196,13 +173,13 @@ func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result)
 	err := l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, m := range p.Moved {
-			errs = append(errs, tx.PutSetting(forgottenSetting(m.From), nil))
+			errs = append(errs, tx.SetForgotten(m.From))
 			for _, name := range m.Tables {
 				errs = append(errs, p.putTable(tx, name))
 			}
 		}
 		for _, f := range p.Forgotten {
-			errs = append(errs, tx.PutSetting(forgottenSetting(f.Root), nil))
+			errs = append(errs, tx.SetForgotten(f.Root))
 			for _, name := range f.Tables {
 				errs = append(errs, p.putTable(tx, name))
 			}
@@ -236,8 +213,8 @@ func (p *Plan) putTable(tx *state.Tx, name string) error {
 			errs = append(errs, tx.PutPublish(pub))
 		}
 	}
-	if lost, ok := p.snap.Settings[rebuildSetting(name)]; ok {
-		errs = append(errs, tx.PutSetting(rebuildSetting(name), lost))
+	if lost := p.snap.Lost[name]; lost != nil {
+		errs = append(errs, tx.SetLost(name, lost))
 	}
 	return errors.Join(errs...)
 }
@@ -254,10 +231,7 @@ func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *Plan, res *Res
 		if !slices.Contains(p.Recover, t.Name) || slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
 			continue
 		}
-		lost, err := lostCommitOf(snap, t.Name)
-		if err != nil {
-			return err
-		}
+		lost := snap.Lost[t.Name]
 		hold := Hold{Table: t.Name}
 		switch {
 		case e.stuck[t.Name] != nil:

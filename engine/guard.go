@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
@@ -57,19 +56,11 @@ func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) Hol
 			base.mapping.Len(), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.dump), tableMapping)}
 }
 
-// acceptedPrefix begins the settings that say what of a table is not judged again:
-// by dump, the digest of its entry.
-func acceptedPrefix(table string) string { return "accepted/" + table + "@" }
-
-func acceptedSetting(table string, dump int64) string {
-	return acceptedPrefix(table) + strconv.FormatInt(dump, 10)
-}
-
 // mappingAccepted reports whether the mapping of a dump was applied or accepted before.
 // Of another manifest than now that says nothing.
 func (p *Plan) mappingAccepted(d mappingEntry) bool {
-	if was, ok := p.snap.Settings[acceptedSetting(tableMapping, d.dump)]; ok {
-		return string(was) == d.entry.Digest
+	if was, ok := p.snap.Accepted[state.Delivery{Table: tableMapping, Dump: d.dump}]; ok {
+		return was == d.entry.Digest
 	}
 	if have := p.snap.Mapping; have != nil && d.dump <= have.Dump {
 		return d.dump == have.Dump && d.entry.Digest == have.Digest
@@ -80,9 +71,8 @@ func (p *Plan) mappingAccepted(d mappingEntry) bool {
 // mappingAcceptedBelow reports whether the mapping of any dump below one was applied or
 // accepted before.
 func (p *Plan) mappingAcceptedBelow(dump int64) bool {
-	for key := range p.snap.Settings {
-		id, ok := strings.CutPrefix(key, acceptedPrefix(tableMapping))
-		if n, err := strconv.ParseInt(id, 10, 64); ok && err == nil && n < dump {
+	for d := range p.snap.Accepted {
+		if d.Table == tableMapping && d.Dump < dump {
 			return true
 		}
 	}
@@ -94,7 +84,7 @@ func (p *Plan) mappingAcceptedBelow(dump int64) bool {
 func (p *Plan) acceptMappings(tx *state.Tx) error {
 	var errs []error
 	put := func(dump int64, digest string) {
-		errs = append(errs, tx.PutSetting(acceptedSetting(tableMapping, dump), []byte(digest)))
+		errs = append(errs, tx.SetAccepted(state.Delivery{Table: tableMapping, Dump: dump}, digest))
 	}
 	if have := p.snap.Mapping; have != nil {
 		put(have.Dump, have.Digest)
@@ -106,14 +96,11 @@ func (p *Plan) acceptMappings(tx *state.Tx) error {
 	return errors.Join(errs...)
 }
 
-// guardPin is, in the state, that of a hold by the guard of the mapping.
-const guardPin = "guard " + guardRemoved
-
 // rememberGuards keeps what guards hold, to be shown until a plan no longer says so.
 func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
 	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h Hold) bool {
-		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x state.Hold) bool {
-			return x.Pin == guardPin && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
+		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x Hold) bool {
+			return x.Guard == h.Guard && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
 		})
 	})
 	if len(fresh) == 0 {
@@ -122,7 +109,7 @@ func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
 	return l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, h := range fresh {
-			errs = append(errs, tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, Pin: guardPin, Reason: h.Reason}))
+			errs = append(errs, tx.PutHold(h))
 		}
 		return errors.Join(errs...)
 	})

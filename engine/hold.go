@@ -41,14 +41,15 @@ func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *f
 		pin = obj.Pin
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
-		return tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad), Reason: h.Reason})
+		h.Pin = holdPin(pin, bad)
+		return tx.PutHold(h)
 	})
 }
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
 // that are skipped now, or that only a rebuild needed that is not planned any more.
 func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
-	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
+	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h Hold) bool {
 		if h.Object != "" {
 			return e.stillDamaged(p, h)
 		}
@@ -61,7 +62,7 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error 
 	return l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, h := range gone {
-			errs = append(errs, tx.DeleteHold(h.Table, h.Dump))
+			errs = append(errs, tx.DeleteHold(h))
 		}
 		return errors.Join(errs...)
 	})

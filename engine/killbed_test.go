@@ -333,11 +333,8 @@ func (b *killBed) checkNoLeftovers() {
 	if len(snap.Publishes) > 0 {
 		b.t.Fatalf("the state still lists %d commits", len(snap.Publishes))
 	}
-	for name := range snap.Settings {
-		if name == forgottenSetting(filepath.Join(b.dir, b.c.gone)) || strings.HasPrefix(name, acceptedPrefix(tableMapping)) || strings.HasPrefix(name, judgedSetting) {
-			continue
-		}
-		b.t.Errorf("the state still has the setting %s", name)
+	if len(snap.Settings)+len(snap.Lost) > 0 || snap.PlainLeft {
+		b.t.Errorf("the state still has settings %v, lost commits %v, plain values: %v", snap.Settings, snap.Lost, snap.PlainLeft)
 	}
 	refs := map[string]bool{}
 	for r := range snap.Refs() {

@@ -28,17 +28,14 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err
 	if len(e.opts.MovedSinks) == 0 {
 		return nil, nil, nil
 	}
-	known, err := sinkTables(snap)
-	if err != nil {
-		return nil, nil, err
-	}
+	known := sinkTables(snap)
 	for _, arg := range e.opts.MovedSinks {
 		m, err := e.parseMoved(arg, known)
 		if err != nil {
 			return nil, nil, err
 		}
 		m.Tables = known[m.From]
-		_, forgotten := snap.Settings[forgottenSetting(m.From)]
+		forgotten := snap.Forgotten[m.From]
 		switch {
 		case e.declared(m.From):
 			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, e.addressOf(m.From))
@@ -87,9 +84,7 @@ func (e *Engine) moveSinks(p *Plan) error {
 		return err
 	}
 	for _, m := range now {
-		if err := renameSink(p.snap, m.From, m.To, m.Tables); err != nil {
-			return err
-		}
+		renameSink(p.snap, m.From, m.To, m.Tables)
 		for _, name := range m.Tables {
 			unpin(p.snap, name, m.To)
 		}
@@ -133,10 +128,7 @@ func unpin(snap *state.Snapshot, table, root string) {
 // checkMoved refuses to go on where a declared sink was written from this state, which
 // knows it at another place that is no longer declared.
 func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but map[string]bool) error {
-	known, err := sinkTables(snap)
-	if err != nil {
-		return err
-	}
+	known := sinkTables(snap)
 	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || e.declared(root) })
 	var moved []MovedSink
 	for _, s := range e.cfg.Sinks {

@@ -3,20 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
-	"strings"
 
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/state"
-)
-
-// The state remembers which masks were judged, so that what is delivered later
-// cannot make the same configuration an error; and which tables removed blocks took
-// out of it.
-const (
-	judgedSetting  = "mask/"
-	removedSetting = "mask/removed/"
 )
 
 // named is what a plan found out about the names in the configuration.
@@ -60,14 +52,8 @@ func (e *Engine) checkNames(ctx context.Context, p *Plan) error {
 // everDelivered gathers what was delivered: by manifests that are there, held and
 // skipped ones too, and by what the state has.
 func (e *Engine) everDelivered(p *Plan) config.Delivered {
-	d := config.Delivered{Tables: p.names.tables, InState: sortedKeys(p.snap.Tables), Judged: map[string]bool{}}
-	for key := range p.snap.Settings {
-		if name, ok := strings.CutPrefix(key, removedSetting); ok {
-			d.Removed = append(d.Removed, name)
-		} else if digest, ok := strings.CutPrefix(key, judgedSetting); ok {
-			d.Judged[digest] = true
-		}
-	}
+	d := config.Delivered{Tables: p.names.tables, InState: sortedKeys(p.snap.Tables), Judged: p.snap.JudgedMasks,
+		Removed: sortedKeys(p.snap.RemovedTables)}
 	if len(e.cfg.Skips) > 0 {
 		d.Dumps = p.deliveredDumps()
 	}
@@ -160,41 +146,39 @@ func (e *Engine) readBare(ctx context.Context, p *Plan, tables []config.Delivere
 	return more, nil
 }
 
-// rememberNames brings what the state remembers of the names up to date. Where it is,
-// nothing is written.
+// rememberNames brings what the state remembers of the names up to date: which masks were
+// judged, so that what is delivered later cannot make the same configuration an error,
+// and which tables removed blocks took out of it. Where it is, nothing is written.
 func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *Plan) error {
-	want := map[string]bool{}
+	masks, removed := map[string]bool{}, map[string]bool{}
 	for _, digest := range p.names.judged {
-		want[judgedSetting+digest] = true
+		masks[digest] = true
 	}
 	for _, r := range e.cfg.Removed {
-		_, done := p.snap.Settings[removedSetting+r.Table]
-		if done || p.snap.Tables[r.Table] != nil {
-			want[removedSetting+r.Table] = true
+		if p.snap.RemovedTables[r.Table] || p.snap.Tables[r.Table] != nil {
+			removed[r.Table] = true
 		}
 	}
-	var put, drop []string
-	for _, key := range sortedKeys(want) {
-		if _, ok := p.snap.Settings[key]; !ok {
-			put = append(put, key)
-		}
-	}
-	for _, key := range sortedKeys(p.snap.Settings) {
-		if strings.HasPrefix(key, judgedSetting) && !want[key] {
-			drop = append(drop, key)
-		}
-	}
-	if len(put)+len(drop) == 0 {
+	if maps.Equal(masks, p.snap.JudgedMasks) && maps.Equal(removed, p.snap.RemovedTables) {
 		return nil
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
-		var errs []error
-		for _, key := range put {
-			errs = append(errs, tx.PutSetting(key, []byte{1}))
-		}
-		for _, key := range drop {
-			errs = append(errs, tx.DeleteSetting(key))
-		}
-		return errors.Join(errs...)
+		return errors.Join(remember(p.snap.JudgedMasks, masks, tx.SetJudgedMask), remember(p.snap.RemovedTables, removed, tx.SetRemovedTable))
 	})
+}
+
+// remember makes a set in the state another one.
+func remember(have, want map[string]bool, set func(name string, in bool) error) error {
+	var errs []error
+	for _, name := range sortedKeys(want) {
+		if !have[name] {
+			errs = append(errs, set(name, true))
+		}
+	}
+	for _, name := range sortedKeys(have) {
+		if !want[name] {
+			errs = append(errs, set(name, false))
+		}
+	}
+	return errors.Join(errs...)
 }

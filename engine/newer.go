@@ -109,8 +109,7 @@ func (t *TablePlan) doubtIn(p *Plan, root string) *doubt {
 // publishing reports whether a commit of a table is still being made visible, or was
 // given up for lost.
 func (p *Plan) publishing(table string) bool {
-	_, lost := p.snap.Settings[rebuildSetting(table)]
-	return lost || slices.Contains(p.Recover, table)
+	return p.snap.Lost[table] != nil || slices.Contains(p.Recover, table)
 }
 
 // planStanding compares what the state says of a table with what its sinks say and

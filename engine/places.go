@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"strings"
 
 	"reconcile/config"
@@ -19,40 +17,32 @@ func (e *Engine) loadLocked(ctx context.Context, l *state.Lock) (*state.Snapshot
 	if err != nil {
 		return nil, err
 	}
-	if err := e.resolveRoots(snap); err != nil {
-		return nil, errors.Join(err, snap.Close())
-	}
+	e.resolveRoots(snap)
 	return snap, nil
 }
 
 // resolveRoots gives the sinks of a view of the state the roots of the folders that
 // they are.
-func (e *Engine) resolveRoots(snap *state.Snapshot) error {
-	known, err := sinkTables(snap)
-	if err != nil {
-		return err
-	}
+func (e *Engine) resolveRoots(snap *state.Snapshot) {
+	known := sinkTables(snap)
 	for _, root := range sortedKeys(known) {
 		if e.declared(root) || strings.HasPrefix(root, "s3://") {
 			continue
 		}
 		if now := config.Resolve(root); now != root {
-			if err := renameSink(snap, root, now, known[root]); err != nil {
-				return err
-			}
+			renameSink(snap, root, now, known[root])
 		}
 	}
-	for _, key := range sortedKeys(snap.Settings) {
-		if root, ok := strings.CutPrefix(key, forgottenSetting("")); ok && !strings.HasPrefix(root, "s3://") {
-			snap.Settings[forgottenSetting(config.Resolve(root))] = nil
+	for _, root := range sortedKeys(snap.Forgotten) {
+		if !strings.HasPrefix(root, "s3://") {
+			snap.Forgotten[config.Resolve(root)] = true
 		}
 	}
-	return nil
 }
 
 // renameSink gives a sink another root in all that a view of the state has of the
 // tables there. A table that is in both keeps both.
-func renameSink(snap *state.Snapshot, from, to string, tables []string) error {
+func renameSink(snap *state.Snapshot, from, to string, tables []string) {
 	for _, name := range tables {
 		t := snap.Tables[name]
 		if t != nil && t.SinkAt(to) >= 0 {
@@ -61,15 +51,8 @@ func renameSink(snap *state.Snapshot, from, to string, tables []string) error {
 		if t != nil && t.SinkAt(from) >= 0 {
 			t.Sinks[t.SinkAt(from)].Root = to
 		}
-		lost, err := lostCommitOf(snap, name)
-		if err != nil {
-			return err
-		}
-		if lost != nil {
+		if lost := snap.Lost[name]; lost != nil {
 			renameSteps(lost.Left, from, to)
-			if snap.Settings[rebuildSetting(name)], err = json.Marshal(lost); err != nil {
-				return err
-			}
 		}
 		for _, p := range snap.Publishes {
 			if p.Table == name {
@@ -77,7 +60,6 @@ func renameSink(snap *state.Snapshot, from, to string, tables []string) error {
 			}
 		}
 	}
-	return nil
 }
 
 func renameSteps(steps []state.Step, from, to string) {

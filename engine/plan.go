@@ -27,20 +27,7 @@ const (
 )
 
 // Hold is something that waits, and why.
-type Hold struct {
-	Table  string `json:"table,omitempty"` // empty: a whole dump
-	Dump   int64  `json:"dump,omitempty"`
-	File   string `json:"file,omitempty"`
-	Guard  string `json:"guard,omitempty"`  // the guard that tripped, if one did
-	Accept string `json:"accept,omitempty"` // what -accept names to let it through
-	// Object is the digest of an object of the state that cannot be read.
-	Object string `json:"object,omitempty"`
-	Reason string `json:"reason"`
-	// Skip is the block of the source that leaves the delivery out, the reviewed way
-	// past it; empty if that is none.
-	Skip string   `json:"skip_dump,omitempty"`
-	skip []string // tables of that block
-}
+type Hold = state.Hold
 
 // DumpStep is one dump that a table is about to take.
 type DumpStep struct {
@@ -107,7 +94,7 @@ type TablePlan struct {
 	readFrom  int                // the sink, as in old.Sinks, that a rewrite reads
 	unread    *Hold              // a file whose header would have told the columns
 	marked    bool               // the marks of its folders are as good as new ones
-	lost      *lostCommit        // that the table's next commit makes good
+	lost      *state.LostCommit  // that the table's next commit makes good
 	rereads   int64              // bytes of applied dumps that a rebuild takes again
 	committed bool               // by this apply
 	known     []string           // delivered names that are known

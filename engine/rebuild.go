@@ -232,8 +232,8 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 
 // needsHold reports whether what is remembered of a file still matters: of a dump
 // that is applied only a rebuild asks.
-func (p *Plan) needsHold(h state.Hold) bool {
-	if h.Pin == guardPin {
+func (p *Plan) needsHold(h Hold) bool {
+	if h.Guard != "" {
 		return slices.ContainsFunc(p.Holds, func(x Hold) bool { return x.Guard != "" && x.Table == h.Table && x.Dump == h.Dump })
 	}
 	t := p.snap.Tables[h.Table]

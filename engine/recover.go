@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -107,50 +106,19 @@ func (e *Engine) mayPublish(ctx context.Context, snap *state.Snapshot, p *state.
 	return nil
 }
 
-// lostCommit is the setting of a table whose staged files were lost: why it is
-// to be rebuilt, and the files of the content before that the state no longer
-// lists. They go when the rebuilt ones are there.
-type lostCommit struct {
-	Why  string       `json:"why"`
-	Left []state.Step `json:"left,omitempty"` // removals
-}
-
-func rebuildSetting(table string) string { return "rebuild/" + table }
-
-// lostCommitOf returns the mark of a table, nil without one.
-func lostCommitOf(snap *state.Snapshot, table string) (*lostCommit, error) {
-	data, ok := snap.Settings[rebuildSetting(table)]
-	if !ok {
-		return nil, nil
-	}
-	m := &lostCommit{}
-	if err := json.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("table %s: the mark of its lost commit: %w", table, err)
-	}
-	return m, nil
-}
-
 // abandon replaces a publish list that can no longer be carried out by a mark
 // that has the table rebuilt.
 func (e *Engine) abandon(ctx context.Context, l *state.Lock, p *state.Publish, why error) error {
-	m := lostCommit{Why: why.Error()}
+	m := &state.LostCommit{Why: why.Error()}
 	for _, s := range p.Steps {
 		if s.Staged == "" {
 			m.Left = append(m.Left, s)
 		}
 	}
-	data, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
 	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(tx.DeletePublish(p.Table), tx.PutSetting(rebuildSetting(p.Table), data))
+		return errors.Join(tx.DeletePublish(p.Table), tx.SetLost(p.Table, m))
 	})
 }
-
-// compactSetting says that the state's file may still hold plain values of a
-// column that is masked by now.
-const compactSetting = "compact"
 
 // tidy removes what earlier commits and interrupted applies left: staged and
 // spilled files, objects that nothing names, plain values that a mask hides by
@@ -164,12 +132,12 @@ func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) 
 	if _, err := l.Collect(ctx, keep); err != nil {
 		return err
 	}
-	if _, ok := snap.Settings[compactSetting]; !ok {
+	if !snap.PlainLeft {
 		return nil
 	}
 	err := l.Update(ctx, func(tx *state.Tx) error {
 		tx.CollectInline(snap, keep)
-		return tx.PutSetting(compactSetting, nil)
+		return tx.SetPlainLeft(true)
 	})
 	if err != nil {
 		return err
@@ -177,7 +145,7 @@ func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) 
 	if err := l.Compact(ctx); err != nil {
 		return err
 	}
-	return l.Update(ctx, func(tx *state.Tx) error { return tx.DeleteSetting(compactSetting) })
+	return l.Update(ctx, func(tx *state.Tx) error { return tx.SetPlainLeft(false) })
 }
 
 // referenced tells, by its ID, which objects of the state are named.

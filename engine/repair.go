@@ -69,9 +69,7 @@ func (e *Engine) planDistrusted(ctx context.Context, p *Plan, t *TablePlan, why 
 // planRepair begins the plan of a repair: the dumps of the table are those that the
 // state or a sink has applied, and every data file in its folders is replaced.
 func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
-	if lost, err := lostCommitOf(p.snap, t.Name); err != nil {
-		return err
-	} else if lost != nil {
+	if lost := p.snap.Lost[t.Name]; lost != nil {
 		t.left = lost.Left
 	}
 	if err := e.findFiles(ctx, p, t); err != nil {

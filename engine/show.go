@@ -77,9 +77,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	if err := e.resolveRoots(snap); err != nil {
-		return nil, err
-	}
+	e.resolveRoots(snap)
 	s := &Shown{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []ShownTable{}}
 	if m := snap.Mapping; m != nil {
 		s.Mapping = &ShownMap{Dump: m.Dump, Entries: m.Ref.Rows}
@@ -101,15 +99,14 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 }
 
 // shownHold is what the state remembers of a hold.
-func shownHold(h state.Hold) Hold {
+func shownHold(h Hold) Hold {
 	if h.Object != "" {
 		return Hold{Table: h.Table, Object: h.Object, Reason: fmt.Sprintf("object %s of the state cannot be read: %s", h.Object, h.Reason)}
 	}
-	out := Hold{Table: h.Table, Dump: h.Dump, File: h.File, Reason: h.Reason}
-	if h.Pin == guardPin {
-		out.Guard, out.Accept = guardRemoved, acceptName(h.Table, h.Dump)
+	if h.Guard != "" {
+		h.Accept = acceptName(h.Table, h.Dump)
 	}
-	return out
+	return h
 }
 
 // lost reports whether a rebuild of the table went on without a dump.

@@ -20,13 +20,13 @@ func (e *Engine) namesWayPast(holds []Hold) {
 		if h.Table == "" || h.Object != "" || h.File == "" && h.Dump == 0 {
 			continue
 		}
-		h.skip = []string{h.Table}
+		h.SkipTables = []string{h.Table}
 		for _, s := range e.cfg.Skips {
 			if s.Dump == h.Dump {
-				h.skip = append(slices.Clone(s.Tables), h.Table)
+				h.SkipTables = append(slices.Clone(s.Tables), h.Table)
 			}
 		}
-		h.Skip = skipBlock(h.Dump, h.skip)
+		h.Skip = skipBlock(h.Dump, h.SkipTables)
 	}
 }
 
@@ -34,7 +34,7 @@ func (e *Engine) namesWayPast(holds []Hold) {
 func SkipBlocks(holds []Hold) []string {
 	tables := map[int64][]string{}
 	for _, h := range holds {
-		for _, t := range h.skip {
+		for _, t := range h.SkipTables {
 			if !slices.Contains(tables[h.Dump], t) {
 				tables[h.Dump] = append(tables[h.Dump], t)
 			}

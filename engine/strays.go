@@ -33,7 +33,7 @@ func (p *Plan) strays() []string {
 	}
 	out := map[string]bool{}
 	for root, says := range p.says {
-		if _, forgotten := p.snap.Settings[forgottenSetting(root)]; says.current == nil || forgotten {
+		if says.current == nil || p.snap.Forgotten[root] {
 			continue
 		}
 		for name := range says.current.Tables {

@@ -402,7 +402,7 @@ func TestCanceled(t *testing.T) {
 	defer obj.Close()
 	_, collectErr := l.Collect(ctx, func(string) bool { return false })
 	for what, err := range map[string]error{
-		"update": l.Update(ctx, func(tx *Tx) error { return tx.DeleteHold("users", 7) }),
+		"update": l.Update(ctx, func(tx *Tx) error { return tx.DeleteHold(Hold{Table: "users", Dump: 7}) }),
 		"verify": obj.Verify(ctx), "collect": collectErr,
 	} {
 		if !errors.Is(err, context.Canceled) {

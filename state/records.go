@@ -221,21 +221,6 @@ type Step struct {
 	Size      int64  `cbor:"7,keyasint,omitempty"`
 }
 
-// Hold is a table that waits at a dump for a file, or as a whole for an object of the
-// state, to be mended. While its pin stays, it is not read again.
-type Hold struct {
-	Table  string `cbor:"1,keyasint"`
-	Dump   int64  `cbor:"2,keyasint"`
-	File   string `cbor:"3,keyasint,omitempty"`
-	Pin    string `cbor:"4,keyasint,omitempty"`
-	Reason string `cbor:"5,keyasint"`
-	// Object is the digest of an object of the state that cannot be read; there is
-	// neither a dump nor a file then, and the pin is that of the object. Missing says
-	// that it was not there.
-	Object  string `cbor:"10,keyasint,omitempty"`
-	Missing bool   `cbor:"11,keyasint,omitempty"`
-}
-
 // Mapping is the newest good user mapping that was read.
 type Mapping struct {
 	Dump   int64  `cbor:"1,keyasint"`

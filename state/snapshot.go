@@ -28,11 +28,12 @@ type Snapshot struct {
 	Tables     map[string]*Table
 	Partitions map[string][]*Partition // by table, in order of the ordinals
 	Dumps      map[int64]*Dump
-	Mapping    *Mapping   // nil when none was read yet
-	Holds      []Hold     // in order of the tables and dumps
-	Publishes  []*Publish // in order of the tables
-	Settings   map[string][]byte
-	Manifests  Ref // the manifests as they were read last, zero for none
+	Mapping    *Mapping          // nil when none was read yet
+	Holds      []Hold            // in order of the tables and dumps
+	Publishes  []*Publish        // in order of the tables
+	Settings   map[string][]byte // that are no Facts
+	Facts
+	Manifests Ref // the manifests as they were read last, zero for none
 
 	// Notices tell of damage of the state that does no harm.
 	Notices []string
@@ -197,7 +198,7 @@ func (s format) decode(r *raw) (*Snapshot, error) {
 		Tables:     make(map[string]*Table, len(r.entries[bTables])),
 		Partitions: make(map[string][]*Partition, len(r.entries[bTables])),
 		Dumps:      make(map[int64]*Dump, len(r.entries[bDumps])),
-		Settings:   make(map[string][]byte, len(r.entries[bSettings])),
+		Settings:   map[string][]byte{}, Facts: newFacts(),
 	}}
 	for _, step := range []func() error{d.tables, d.partitions, d.dumps, d.mapping, d.holds, d.publishes, d.settings, d.inline} {
 		if err := step(); err != nil {
@@ -289,7 +290,7 @@ func (d *decoder) mapping() error {
 
 func (d *decoder) holds() error {
 	err := records(d, bHolds, func(key []byte, h *Hold) bool {
-		d.snap.Holds = append(d.snap.Holds, *h)
+		d.snap.Holds = append(d.snap.Holds, h.unstored())
 		return bytes.Equal(key, holdKey(h.Table, h.Dump))
 	})
 	slices.SortFunc(d.snap.Holds, func(a, b Hold) int {
@@ -315,7 +316,13 @@ func (d *decoder) settings() error {
 			}
 			continue
 		}
-		d.snap.Settings[string(e.key)] = slices.Clone(e.payload)
+		fact, err := d.snap.take(string(e.key), e.payload)
+		switch {
+		case err != nil:
+			return d.format.damagedRecord(bSettings, e.key, err)
+		case !fact:
+			d.snap.Settings[string(e.key)] = slices.Clone(e.payload)
+		}
 	}
 	return nil
 }

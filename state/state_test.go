@@ -111,7 +111,7 @@ func TestTransactionsAreWhole(t *testing.T) {
 	for _, same := range []func(*Tx) error{
 		func(*Tx) error { return nil },
 		func(tx *Tx) error { return tx.PutTable(table("sessions", 1)) },
-		func(tx *Tx) error { return tx.DeleteHold("nobody", 1) },
+		func(tx *Tx) error { return tx.DeleteHold(Hold{Table: "nobody", Dump: 1}) },
 		func(tx *Tx) error {
 			tx.DeletePartitions("sessions")
 			var errs []error
@@ -208,7 +208,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	}
 	_, err := s.Load(t.Context())
 	check(err)
-	check(l.Update(t.Context(), func(tx *Tx) error { return tx.DeleteHold("users", 7) }))
+	check(l.Update(t.Context(), func(tx *Tx) error { return tx.DeleteHold(Hold{Table: "users", Dump: 7}) }))
 	check(l.Compact(t.Context()))
 	if !bytes.Equal(data, readFile(t, s.Place())) {
 		t.Error("the file was written")

@@ -128,14 +128,6 @@ func (tx *Tx) SetMapping(m *Mapping) error {
 	return tx.put(bMapping, []byte(mappingKey), m)
 }
 
-// PutHold stores h under its table and dump.
-func (tx *Tx) PutHold(h Hold) error { return tx.put(bHolds, holdKey(h.Table, h.Dump), h) }
-
-// DeleteHold forgets that a dump holds a table; that it does not is no error.
-func (tx *Tx) DeleteHold(table string, dump int64) error {
-	return tx.remove(bHolds, holdKey(table, dump))
-}
-
 // PutPublish stores p under its table.
 func (tx *Tx) PutPublish(p *Publish) error { return tx.put(bPublishes, []byte(p.Table), p) }
 

@@ -14,7 +14,7 @@ func everyChange(t testing.TB) *Tx {
 	o := &Sealed{Ref: Ref{Digest: digestOf("x")}, payload: []byte("small")}
 	for _, err := range []error{
 		tx.PutTable(table("pageviews", 8)), tx.DeleteTable("sessions"), tx.PutPartition("pageviews", partition(1, 5)), tx.DeletePartition("pageviews", 2),
-		tx.PutDump(&Dump{ID: -5}), tx.DeleteDump(9), tx.SetMapping(nil), tx.PutHold(Hold{Table: "t", Dump: 1, Reason: "r"}), tx.DeleteHold("t", 2),
+		tx.PutDump(&Dump{ID: -5}), tx.DeleteDump(9), tx.SetMapping(nil), tx.PutHold(Hold{Table: "t", Dump: 1, Reason: "r"}), tx.DeleteHold(Hold{Table: "t", Dump: 2}),
 		tx.PutPublish(&Publish{Table: "pageviews"}), tx.DeletePublish("x"), tx.PutSetting("a", nil), tx.DeleteSetting("b"), tx.PutObject(o), tx.SetManifests(o.Ref),
 	} {
 		if err != nil {
