@@ -196,3 +196,28 @@ func TestStoppedWhileAcquiring(t *testing.T) {
 		t.Errorf("%+v", f.content)
 	}
 }
+
+// TestReleaseAfterAnUnknownRenewal releases a lease of which the last renewal was
+// done, unknown to its holder, as neither that nor the lease could be read.
+func TestReleaseAfterAnUnknownRenewal(t *testing.T) {
+	t.Parallel()
+	w, gate, o, direct := gated(t)
+	h := take(t, o)
+	gate.Rule(func(_ int, r *http.Request) s3test.Fault {
+		if r.Method == http.MethodPut {
+			return s3test.LostAnswer
+		}
+		return s3test.Internal
+	})
+	w.pass(third)
+	h.turn(t.Context())
+	gate.Rule(nil)
+	known := h.last.Counter
+	if f := read(t, direct); f.Counter != known+1 {
+		t.Fatalf("it knows of counter %d, and there is %+v", known, f.content)
+	}
+	release(t, h)
+	if f := read(t, direct); f.State != Released || f.ID != h.ID() {
+		t.Errorf("%+v", f.content)
+	}
+}

@@ -83,17 +83,19 @@ func TestKeepOpen(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		precision, passed time.Duration
-		free              bool
+		precision, ttl, passed time.Duration
+		free                   bool
 	}{
-		{1, 65 * time.Second, false},
-		{1, 65*time.Second + 1, true},
-		{time.Second, 65 * time.Second, false},
-		{time.Second, 65*time.Second + 800*time.Millisecond, false}, // 65 by whole seconds
-		{time.Second, 66 * time.Second, true},
+		{1, DefaultTTL, 65 * time.Second, false},
+		{1, DefaultTTL, 65*time.Second + 1, true},
+		{time.Second, DefaultTTL, 65 * time.Second, false},
+		{time.Second, DefaultTTL, 65*time.Second + 800*time.Millisecond, false}, // 65 by whole seconds
+		{time.Second, DefaultTTL, 66 * time.Second, true},
+		{time.Second, DefaultTTL + 890*time.Millisecond, 65*time.Second + 880*time.Millisecond, false}, // 66 by whole seconds
 	} {
 		w, store := newWorld(false, c.precision), local(t)
 		o := w.options(w.store(store), "a")
+		o.TTL = c.ttl
 		h := take(t, o)
 		w.pass(c.passed)
 		if s, err := Show(t.Context(), o.Store, key); err != nil || s.Expired != c.free || s.ID != h.ID() {

@@ -114,6 +114,57 @@ func TestReleaseIsTheEnd(t *testing.T) {
 	}
 }
 
+// TestSlowAnswers counts from when a request was sent, not from its answer.
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	w, store := newWorld(false, 1), local(t)
+	mine := w.store(store)
+	slow := 20 * time.Second
+	mine.at = func(step string) {
+		if step == "after writing" {
+			w.pass(slow)
+		}
+	}
+	h := take(t, w.options(mine, "mine"))
+	want := func(left time.Duration) {
+		t.Helper()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.left() != left {
+			t.Errorf("%s are left, want %s", h.left(), left)
+		}
+	}
+	want(40 * time.Second)
+	h.turn(t.Context())
+	want(40 * time.Second)
+	slow = 0
+	h.turn(t.Context())
+	want(60 * time.Second)
+	slow = 61 * time.Second
+	w.pass(third)
+	h.turn(t.Context())
+	want(0)
+}
+
+// TestTooSlowAnswer is about an acquisition that was answered when the lease had
+// expired: it is written again.
+func TestTooSlowAnswer(t *testing.T) {
+	t.Parallel()
+	w, store := newWorld(false, 1), local(t)
+	mine := w.store(store)
+	slow := DefaultTTL
+	mine.at = func(step string) {
+		if step == "after writing" {
+			w.pass(slow)
+			slow = 0
+		}
+	}
+	h := take(t, w.options(mine, "mine"))
+	if f := read(t, w.store(store)); !h.Valid() || h.Generation() != 1 || h.OwesFence() || f.Counter != 2 {
+		t.Errorf("valid %v, generation %d, owes %v: %+v", h.Valid(), h.Generation(), h.OwesFence(), f.content)
+	}
+}
+
 // TestSuspended is about clocks that do not agree.
 func TestSuspended(t *testing.T) {
 	t.Parallel()
@@ -179,13 +230,7 @@ func TestRenewals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(false, time.Second)
 	store := local(t)
-	parent, stop := context.WithCancel(t.Context())
-	o := w.options(w.store(store), "mine")
-	h, err := Acquire(parent, o, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop() // its work is told to end, which does not end the lease
+	h := take(t, w.options(w.store(store), "mine"))
 	for range 3600 {
 		w.pass(time.Second)
 		h.turn(t.Context())

@@ -78,13 +78,14 @@ func (f *found) renewed() time.Time {
 }
 
 // expired reports whether more than the TTL and the margin have passed. A time in
-// whole seconds can be as much as a second earlier than what it stands for.
+// whole seconds can be as much as a second earlier than what it stands for. By the
+// clock of a store that does not tell its time, nothing ever expires.
 func (f *found) expired(margin time.Duration) bool {
 	latest := f.renewed()
 	if latest.Nanosecond() == 0 {
 		latest = latest.Add(time.Second - 1)
 	}
-	return !f.object.Now.IsZero() && f.object.Now.Sub(latest) > f.ttl()+margin
+	return f.object.Now.Sub(latest) > f.ttl()+margin
 }
 
 func (f *found) status(margin time.Duration) *Status {

@@ -45,7 +45,12 @@ func TestRealTime(t *testing.T) {
 	w := newWorld(false, 1)
 	o := w.options(openS3(t, b), "a")
 	o.Clock, o.TTL, o.Margin = nil, time.Second, 300*time.Millisecond
-	h := take(t, o)
+	ctx, stop := context.WithCancel(t.Context())
+	h, err := Acquire(ctx, o, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop() // its work is told to end, which does not end the lease
 	if next, err := Acquire(t.Context(), o, 3*time.Second); err == nil {
 		t.Fatalf("a lease that is renewed was taken over: %+v", next)
 	}
