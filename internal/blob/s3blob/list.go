@@ -2,6 +2,7 @@ package s3blob
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -44,6 +45,21 @@ func (s *Store) ListAfter(ctx context.Context, prefix, after string) ([]blob.Obj
 	return l.list, nil
 }
 
+// ListRange returns the objects whose keys lie between two, which need not exist and
+// are left out, sorted by key; nothing there is no error. What lies behind the second
+// one costs nothing.
+func (s *Store) ListRange(ctx context.Context, after, before string) ([]blob.Object, error) {
+	if err := errors.Join(blob.CheckKey(after), blob.CheckKey(before)); err != nil {
+		return nil, fmt.Errorf("list in %s: %w", s.Root(), err)
+	}
+	l := s.lister("list", "")
+	l.in.StartAfter, l.before = aws.String(s.full(after)), s.full(before)
+	if err := l.all(ctx); err != nil {
+		return nil, err
+	}
+	return l.list, nil
+}
+
 func byKey(a, b blob.Object) int { return strings.Compare(a.Key, b.Key) }
 
 // lister lists what is below a prefix.
@@ -55,6 +71,7 @@ type lister struct {
 	marked bool     // there is an object that marks a folder
 	temp   []string // keys of what is not an object yet
 	last   string
+	before string // where to end, empty for everywhere
 }
 
 func (s *Store) lister(doing, prefix string) *lister {
@@ -81,7 +98,8 @@ func (l *lister) all(ctx context.Context) error {
 		if err := l.page(out); err != nil {
 			return err
 		}
-		if !aws.ToBool(out.IsTruncated) {
+		l.s.sawBucket()
+		if !aws.ToBool(out.IsTruncated) || l.ended(l.last) {
 			return nil
 		}
 		l.in.ContinuationToken = out.NextContinuationToken
@@ -94,6 +112,8 @@ func (l *lister) all(ctx context.Context) error {
 	}
 }
 
+func (l *lister) ended(key string) bool { return l.before != "" && key >= l.before }
+
 func (l *lister) page(out *s3.ListObjectsV2Output) error {
 	for _, o := range out.Contents {
 		key := aws.ToString(o.Key)
@@ -104,7 +124,9 @@ func (l *lister) page(out *s3.ListObjectsV2Output) error {
 			}
 			key = k
 		}
-		l.last = key
+		if l.last = key; l.ended(key) {
+			return nil
+		}
 		rel := key
 		if l.s.o.Prefix != "" {
 			rel = strings.TrimPrefix(key, l.s.o.Prefix+"/")

@@ -460,3 +460,33 @@ func TestClockOfTheAnswer(t *testing.T) {
 		t.Errorf("%d requests, want 4", n)
 	}
 }
+
+// TestListRange lists what lies between two keys, and asks for no page behind.
+func TestListRange(t *testing.T) {
+	for name, o := range map[string]s3blob.Options{"fake": fake(t), "versitygw": real(t, s3test.Start(t))} {
+		t.Run(name, func(t *testing.T) {
+			o.Prefix, o.ListPage = "deep/er", 2
+			s := open(t, o)
+			for _, key := range []string{"a/1", "b/1", "b/2", "c", "d/1", "d/2", "d0", "e/1", "e/2", "e/3"} {
+				if _, err := blob.Put(ctx, s, key, nil, blob.Cond{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := s.Stats().Total()
+			list, err := s.ListRange(ctx, "b", "d0")
+			var keys []string
+			for _, o := range list {
+				keys = append(keys, o.Key)
+			}
+			if err != nil || !slices.Equal(keys, []string{"b/1", "b/2", "c", "d/1", "d/2"}) {
+				t.Errorf("%q, %v", keys, err)
+			}
+			if n := s.Stats().Total() - before; n != 3 {
+				t.Errorf("%d requests", n)
+			}
+			if list, err := s.ListRange(ctx, "x", "y"); err != nil || len(list) > 0 {
+				t.Errorf("where nothing is: %v, %v", list, err)
+			}
+		})
+	}
+}

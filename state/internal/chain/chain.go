@@ -92,28 +92,35 @@ func (c *Chain) list(ctx context.Context, folder string) ([]blob.Object, error) 
 	return list, err
 }
 
-// afterLister is a store that can leave the beginning out of a listing.
-type afterLister interface {
-	ListAfter(ctx context.Context, prefix, after string) ([]blob.Object, error)
+// rangeLister is a store that lists a range of keys for the price of what is in it.
+type rangeLister interface {
+	ListRange(ctx context.Context, after, before string) ([]blob.Object, error)
 }
 
-// serialsAbove lists the serials above one at which something stands.
-func (c *Chain) serialsAbove(ctx context.Context, serial uint64) (above []uint64, err error) {
-	var list []blob.Object
-	if s, ok := c.store.(afterLister); ok {
-		list, err = s.ListAfter(ctx, logFolder, logKey(serial))
+// survey lists the checkpoints, newest first, and the serials at which something
+// stands in the log, in one request per thousand where the store can. The lease,
+// which lies between them, is passed over.
+func (c *Chain) survey(ctx context.Context) (list []Checkpoint, serials []uint64, err error) {
+	var found []blob.Object
+	if s, ok := c.store.(rangeLister); ok {
+		found, err = s.ListRange(ctx, checkpointFolder, logFolder+"0") // '0' follows '/'
 	} else {
-		list, err = c.list(ctx, logFolder)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list the log: %w", err)
-	}
-	for _, o := range list {
-		if n, ok := parseLogKey(o.Key); ok && n > serial {
-			above = append(above, n)
+		found, err = c.list(ctx, checkpointFolder)
+		if err == nil {
+			var entries []blob.Object
+			entries, err = c.list(ctx, logFolder)
+			found = append(found, entries...)
 		}
 	}
-	return above, nil
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the log and its checkpoints: %w", err)
+	}
+	for _, o := range found {
+		if n, ok := parseLogKey(o.Key); ok {
+			serials = append(serials, n)
+		}
+	}
+	return checkpoints(found), serials, nil
 }
 
 // wait waits before the attempt after n failed ones, unless the context ends.

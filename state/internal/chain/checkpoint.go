@@ -28,6 +28,11 @@ func (c *Chain) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the checkpoints: %w", err)
 	}
+	return checkpoints(list), nil
+}
+
+// checkpoints picks the checkpoints from a listing and sorts them, newest first.
+func checkpoints(list []blob.Object) []Checkpoint {
 	var out []Checkpoint
 	for _, o := range list {
 		if p, ok := parseCheckpointKey(o.Key); ok {
@@ -35,7 +40,7 @@ func (c *Chain) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Checkpoint) int { return cmp.Compare(b.Serial, a.Serial) })
-	return out, nil
+	return out
 }
 
 // OpenCheckpoint opens a checkpoint, which the caller closes. One that is gone, or

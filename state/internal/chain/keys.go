@@ -36,12 +36,20 @@ func parseSerial(text string) (uint64, bool) {
 
 // parseLogKey is the inverse of logKey. Other keys below the folder are not ours.
 func parseLogKey(key string) (serial uint64, ok bool) {
-	return parseSerial(strings.TrimPrefix(key, logFolder+"/"))
+	text, ok := strings.CutPrefix(key, logFolder+"/")
+	if !ok {
+		return 0, false
+	}
+	return parseSerial(text)
 }
 
 // parseCheckpointKey is the inverse of checkpointKey.
 func parseCheckpointKey(key string) (p Position, ok bool) {
-	serial, digest, _ := strings.Cut(strings.TrimPrefix(key, checkpointFolder+"/"), "-")
+	text, ok := strings.CutPrefix(key, checkpointFolder+"/")
+	serial, digest, _ := strings.Cut(text, "-")
+	if !ok {
+		return Position{}, false
+	}
 	if p.Serial, ok = parseSerial(serial); !ok {
 		return Position{}, false
 	}

@@ -19,18 +19,23 @@ type View struct {
 	Checkpoints []Checkpoint // newest first, as listed at the end
 }
 
-// Follow reads the log from a position to the head: one request for each record
-// and, where a checkpoint stands at the head, two more; else two or three more, for
-// which the log is listed once.
+// Follow reads the log from a position to the head: one request for each record and
+// two more, and a third where neither a record was read nor a checkpoint stands at
+// the head. Where there is much to read it lists the log once more, and reads several
+// records at a time.
 //
 // It fails with ErrBeginAgain when the position is not part of the chain or the
 // chain moved on too far, and with *DamagedError when what follows the position is
 // not a chain. Only what is found from the newest checkpoint on, and twice, is
 // damage: Load sees to that.
 func (c *Chain) Follow(ctx context.Context, from Position) (*View, error) {
+	return c.follow(ctx, from, &entries{c: c})
+}
+
+func (c *Chain) follow(ctx context.Context, from Position, log *entries) (*View, error) {
 	v := &View{Head: from}
 	for stuck := 0; ; {
-		r, _, err := c.record(ctx, v.Head.Serial+1)
+		r, err := log.next(ctx, v.Head.Serial+1)
 		if err == nil {
 			err = c.links(v.Head, r)
 		}
@@ -83,34 +88,37 @@ func (c *Chain) unlessMoved(ctx context.Context, serial uint64, err error) error
 }
 
 // believe reports whether the head of v is that of the chain, after nothing was
-// found behind it. If not, there is more to read.
-func (c *Chain) believe(ctx context.Context, from Position, v *View) (ok bool, err error) {
-	if v.Checkpoints, err = c.Checkpoints(ctx); err != nil {
+// found behind it. If not, there is more to read. The one listing has the checkpoints,
+// as it must, and also the log, so that a record that is lost is told from the end.
+func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, error) {
+	list, serials, err := c.survey(ctx)
+	if err != nil {
 		return false, err
 	}
-	for _, k := range v.Checkpoints {
+	v.Checkpoints = list
+	vouched := len(v.Records) > 0 || from.Serial == 0
+	for _, k := range list {
 		switch at, known := v.at(from, k.Serial); {
 		case k.Serial > v.Head.Serial:
 			return false, fmt.Errorf("record %d: %w", v.Head.Serial+1, ErrBeginAgain)
 		case known && at != k.Position:
 			return false, c.damaged(k.Key, "the log has another record there")
 		case k.Serial == v.Head.Serial:
-			return true, nil
+			vouched = true
 		}
 	}
-	if len(v.Records) == 0 && from.Serial > 0 {
-		if err := c.stands(ctx, from); err != nil {
-			return false, err
+	for _, n := range serials {
+		switch {
+		case n == v.Head.Serial+1:
+			return false, nil
+		case n > v.Head.Serial:
+			return false, c.damaged(logKey(v.Head.Serial+1), fmt.Sprintf("it is missing, and there is record %d", n))
 		}
 	}
-	above, err := c.serialsAbove(ctx, v.Head.Serial)
-	switch {
-	case err != nil || len(above) == 0:
-		return err == nil, err
-	case above[0] == v.Head.Serial+1:
-		return false, nil
+	if !vouched {
+		return true, c.stands(ctx, from)
 	}
-	return false, c.damaged(logKey(v.Head.Serial+1), fmt.Sprintf("it is missing, and there is record %d", above[0]))
+	return true, nil
 }
 
 // at is the position with a serial as v has it.
@@ -177,7 +185,7 @@ func (c *Chain) loadOnce(ctx context.Context, cache Position, use func(context.C
 		}
 		return &Loaded{View: *v, Cached: true}, nil
 	}
-	list, err := c.Checkpoints(ctx)
+	list, serials, err := c.survey(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +197,7 @@ func (c *Chain) loadOnce(ctx context.Context, cache Position, use func(context.C
 	if l.From != nil {
 		from = l.From.Position
 	}
-	v, err := c.Follow(ctx, from)
+	v, err := c.follow(ctx, from, &entries{c: c, listed: serials, surveyed: true})
 	if len(l.Warnings) > 0 && (isDamage(err) || errors.Is(err, ErrBeginAgain) || err == nil && v.Head.Serial == 0) {
 		err = fmt.Errorf("%w (nor does the log lead there from an older checkpoint)", l.Warnings[0])
 	}
@@ -218,15 +226,4 @@ func firstWhole(ctx context.Context, list []Checkpoint, use func(context.Context
 		}
 	}
 	return l, nil
-}
-
-// CheckTail sees that nothing stands behind the next serial of a head, which Follow
-// does only where no checkpoint stands at the head. It is for writers, before what
-// they append would lie in front of records that are lost otherwise.
-func (c *Chain) CheckTail(ctx context.Context, head Position) error {
-	above, err := c.serialsAbove(ctx, head.Serial)
-	if err == nil && len(above) > 0 && above[0] > head.Serial+1 {
-		err = c.damaged(logKey(head.Serial+1), fmt.Sprintf("it is missing, and there is record %d", above[0]))
-	}
-	return err
 }

@@ -42,6 +42,23 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	s := p.store.(*s3blob.Store)
+	long := onS3(t, s3test.Start(t), nil)
+	l := &reader{c: long.chain(t, chain.Options{})}
+	l.append(t, numbers(1, 40)...)
+	for name, c := range map[string]struct {
+		cache content
+		want  map[string]int64
+	}{
+		"a long log":                {content{}, map[string]int64{"GetObject": 41, "ListObjectsV2": 2}},
+		"a long log from its first": {content{At: l.at(1), Payloads: numbers(1, 1)}, map[string]int64{"GetObject": 40, "ListObjectsV2": 2}},
+	} {
+		own := long.over(t, nil)
+		r := &reader{c: own.chain(t, chain.Options{}), s: c.cache}
+		mustLoad(t, r)
+		if got := own.store.(*s3blob.Store).Stats().Requests; !maps.Equal(got, c.want) || !slices.Equal(r.s.Payloads, numbers(1, 40)) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 	before := s.Stats().Total()
 	w.append(t, "p4")
 	if n := s.Stats().Total() - before; n != 1 {
@@ -52,6 +69,15 @@ func TestRequests(t *testing.T) {
 	if n := s.Stats().Total() - before; n != 1 {
 		t.Errorf("a checkpoint costs %d requests", n)
 	}
+}
+
+// at is the position of a record.
+func (r *reader) at(serial uint64) chain.Position {
+	v, err := r.c.Follow(ctx, chain.Position{})
+	if err != nil {
+		panic(err)
+	}
+	return v.Records[serial-1].Position()
 }
 
 func mustLoad(t testing.TB, r *reader) *chain.Loaded {
@@ -185,28 +211,6 @@ func TestReadersBesideWriters(t *testing.T) {
 		g.Wait()
 		if removed < 20 {
 			t.Errorf("%d removals only", removed)
-		}
-	})
-}
-
-// TestTailIsChecked: a record that is lost behind a checkpoint is found before
-// anything is appended in its place.
-func TestTailIsChecked(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		w := &reader{c: p.chain(t, chain.Options{})}
-		w.append(t, "p1")
-		w.checkpoint(t)
-		at := w.s.At
-		w.append(t, "p2", "p3")
-		if err := w.c.CheckTail(ctx, at); err != nil {
-			t.Error(err)
-		}
-		if err := p.store.Delete(ctx, fmt.Sprintf("log/%020d", 2), blob.Cond{}); err != nil {
-			t.Fatal(err)
-		}
-		var d *chain.DamagedError
-		if err := w.c.CheckTail(ctx, at); !errors.As(err, &d) {
-			t.Error(err)
 		}
 	})
 }
