@@ -1,7 +1,9 @@
 package s3blob
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"sync"
@@ -47,6 +49,28 @@ func (s *Store) Open(ctx context.Context, key string) (blob.Handle, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// ReadWhole reads an object of at most max bytes (blob.ErrTooLarge if it has more) in
+// one request. It needs memory for max bytes.
+func (s *Store) ReadWhole(ctx context.Context, key string, max int) (data []byte, o blob.Object, err error) {
+	if err := s.check("read", key, false); err != nil {
+		return nil, o, err
+	}
+	room := make([]byte, max)
+	err = s.grace.wait(ctx, s.o, func() error {
+		r := ranged{s: s, ctx: ctx, key: key, doing: "read"}
+		n, err := r.read(room)
+		data, o = room[:n], r.o
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, o, err
+	case o.Size > int64(max):
+		return nil, o, fmt.Errorf("read %s: %w: %d bytes, at most %d are read", s.place(key), blob.ErrTooLarge, o.Size, max)
+	}
+	return bytes.Clone(data), o, nil
 }
 
 func closed() chan struct{} {

@@ -196,7 +196,7 @@ func (w *writer) put() (blob.Object, error) {
 	var e *Error
 	if errors.As(err, &e) {
 		// An answer to the last of several attempts says nothing of the others.
-		e.undone = e.Status >= 400 && e.Status < 500 && !w.tries.repeated.Load()
+		e.undone = e.Status >= 400 && e.Status < 500 && !e.again && !w.tries.repeated.Load()
 	}
 	return o, err
 }

@@ -29,6 +29,7 @@ import (
 // TestRacingAppenders lets several append at once: one wins each slot, and the chain
 // is what they were told.
 func TestRacingAppenders(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		var mu sync.Mutex
 		var won []string
@@ -352,6 +353,7 @@ func TestTryLeavesNothing(t *testing.T) {
 
 // TestLargePayloads become objects.
 func TestLargePayloads(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		r := &reader{c: p.chain(t, chain.Options{})}
 		large := strings.Repeat("0123456789abcdef", 3<<20/16)

@@ -63,7 +63,7 @@ func (c *Chain) damaged(key, reason string) error {
 // record reads the record in a slot. It fails with fs.ErrNotExist where none is.
 func (c *Chain) record(ctx context.Context, serial uint64) (*Record, blob.Object, error) {
 	key := logKey(serial)
-	data, o, err := blob.ReadAll(ctx, c.store, key, 2*maxRecord)
+	data, o, err := c.readWhole(ctx, key)
 	switch {
 	case errors.Is(err, blob.ErrTooLarge):
 		return nil, o, c.damaged(key, err.Error())
@@ -81,6 +81,18 @@ func (c *Chain) record(ctx context.Context, serial uint64) (*Record, blob.Object
 		return nil, o, c.damaged(key, fmt.Sprintf("it holds the record with serial %d", r.Serial))
 	}
 	return r, o, nil
+}
+
+// wholeReader is a store that reads an object in one request, whatever its size.
+type wholeReader interface {
+	ReadWhole(ctx context.Context, key string, max int) ([]byte, blob.Object, error)
+}
+
+func (c *Chain) readWhole(ctx context.Context, key string) ([]byte, blob.Object, error) {
+	if s, ok := c.store.(wholeReader); ok {
+		return s.ReadWhole(ctx, key, maxRecord)
+	}
+	return blob.ReadAll(ctx, c.store, key, maxRecord)
 }
 
 // list lists a folder, which may be missing.

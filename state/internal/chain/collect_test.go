@@ -90,6 +90,7 @@ func TestCollectRefusesBelowACheckpoint(t *testing.T) {
 
 // TestCollectObjects looks at each kind of object.
 func TestCollectObjects(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		w := &reader{c: p.chain(t, chain.Options{})}
 		live, let, orphan, above := object(t, w.c, 3, "live"), object(t, w.c, 3, "let go"), object(t, w.c, 7, "orphan"), object(t, w.c, 8, "above")
@@ -169,6 +170,7 @@ func TestRefusedRemovalsAreWarnings(t *testing.T) {
 
 // TestExpunge takes what may hold values at once, and keeps the slots.
 func TestExpunge(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		w := &reader{c: p.chain(t, chain.Options{})}
 		live, old := object(t, w.c, 7, "live"), object(t, w.c, 7, "plain")

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,6 +39,22 @@ var harms = map[string]func(rng *rand.Rand, a, b string) error{
 	"swap": func(_ *rand.Rand, a, b string) error {
 		return errors.Join(os.Rename(a, a+".x"), os.Rename(b, a), os.Rename(a+".x", b))
 	},
+	"foreign": func(rng *rand.Rand, a, _ string) error {
+		n, err := strconv.ParseUint(filepath.Base(a), 10, 64)
+		if err != nil || rng.IntN(4) > 0 {
+			return nil // it is no entry of the log
+		}
+		other := filepath.Join(filepath.Dir(a), "..", "other")
+		s, err := blob.NewLocal(other)
+		if err != nil {
+			return err
+		}
+		rec := next(chain.Position{Serial: n - 1, Digest: chain.Digest{1}}, "foreign")
+		if _, _, err := chain.New(s, chain.Options{}).Append(context.Background(), rec, nil); err != nil {
+			return err
+		}
+		return os.Rename(filepath.Join(other, "log", filepath.Base(a)), a)
+	},
 	"overwrite": func(_ *rand.Rand, a, b string) error {
 		data, err := os.ReadFile(b)
 		if err != nil {
@@ -52,6 +69,7 @@ var harms = map[string]func(rng *rand.Rand, a, b string) error{
 // What cannot be seen here is that the newest records are gone with all that names
 // them: such a state is an older one, never a wrong one, and the sinks tell.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	p := local(t)
 	w := &reader{c: p.chain(t, chain.Options{})}
 	want := numbers(1, 20)
@@ -115,7 +133,7 @@ func harmSome(t *testing.T, rng *rand.Rand, dir string) (did []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"flip", "cut", "delete", "swap", "overwrite"}
+	names := []string{"flip", "cut", "delete", "swap", "overwrite", "foreign"}
 	for range 1 + rng.IntN(3) {
 		name := names[rng.IntN(len(names))]
 		a, b := files[rng.IntN(len(files))], files[rng.IntN(len(files))]

@@ -44,7 +44,8 @@ func TestRequests(t *testing.T) {
 	s := p.store.(*s3blob.Store)
 	long := onS3(t, s3test.Start(t), nil)
 	l := &reader{c: long.chain(t, chain.Options{})}
-	l.append(t, numbers(1, 40)...)
+	payloads := append(numbers(1, 39), strings.Repeat("large", 1<<17)) // a record is one request, whatever its size
+	l.append(t, payloads...)
 	for name, c := range map[string]struct {
 		cache content
 		want  map[string]int64
@@ -55,7 +56,7 @@ func TestRequests(t *testing.T) {
 		own := long.over(t, nil)
 		r := &reader{c: own.chain(t, chain.Options{}), s: c.cache}
 		mustLoad(t, r)
-		if got := own.store.(*s3blob.Store).Stats().Requests; !maps.Equal(got, c.want) || !slices.Equal(r.s.Payloads, numbers(1, 40)) {
+		if got := own.store.(*s3blob.Store).Stats().Requests; !maps.Equal(got, c.want) || !slices.Equal(r.s.Payloads, payloads) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -98,12 +99,14 @@ func TestCaches(t *testing.T) {
 		old := w.s
 		w.append(t, "p4")
 		foreign := content{At: chain.Position{Serial: 4, Digest: chain.Digest{1}}, Payloads: []string{"foreign"}}
+		behind := content{At: chain.Position{Serial: 3, Digest: chain.Digest{1}}, Payloads: []string{"foreign"}}
 		above := content{At: chain.Position{Serial: 40, Digest: chain.Digest{1}}, Payloads: []string{"foreign"}}
 		for range 2 {
 			for name, c := range map[string]struct {
 				s    content
 				used bool
-			}{"of today": {w.s, true}, "of yesterday": {old, true}, "foreign": {foreign, false}, "foreign, above": {above, false}} {
+			}{"of today": {w.s, true}, "of yesterday": {old, true}, "foreign": {foreign, false},
+				"foreign, behind": {behind, false}, "foreign, above": {above, false}} {
 				r := &reader{c: w.c, s: content{At: c.s.At, Payloads: slices.Clone(c.s.Payloads)}}
 				if l := mustLoad(t, r); l.Cached != c.used || !slices.Equal(r.s.Payloads, w.s.Payloads) {
 					t.Errorf("%s: used %v, %q", name, l.Cached, r.s.Payloads)
@@ -123,6 +126,9 @@ func TestCaches(t *testing.T) {
 		}
 		if _, err := w.c.Follow(ctx, old.At); !errors.Is(err, chain.ErrBeginAgain) {
 			t.Errorf("following from there: %v", err)
+		}
+		if _, err := w.c.Follow(ctx, chain.Position{Serial: 5, Digest: chain.Digest{1}}); !errors.Is(err, chain.ErrBeginAgain) {
+			t.Errorf("following what the log does not, below a checkpoint: %v", err)
 		}
 	})
 }
@@ -166,6 +172,7 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 // writer that collects at once what it may: each finds a state that was the head
 // since it began.
 func TestReadersBesideWriters(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
 		w := &reader{c: p.chain(t, chain.Options{Day: time.Nanosecond})}
 		var head atomic.Int64
