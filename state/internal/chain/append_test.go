@@ -101,10 +101,11 @@ func TestFaultsWhileAppending(t *testing.T) {
 	}
 }
 
-// delayer holds back the first create of a log entry, and lets its sender see a
-// connection that broke; with silent the others break, too.
+// delayer holds back the first request that it picks, and lets its sender see a
+// connection that broke; with silent the others that it picks break, too.
 type delayer struct {
 	mu     sync.Mutex
+	picks  func(r *http.Request) bool
 	first  *hold
 	silent bool
 }
@@ -112,7 +113,7 @@ type delayer struct {
 func (d *delayer) do(next aws.HTTPClient, r *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if isCreate(r) && (d.first == nil || d.silent) {
+	if (d.first == nil || d.silent) && d.picks(r) {
 		h, err := held(r)
 		if d.first == nil && err == nil {
 			d.first = h
@@ -133,7 +134,7 @@ func TestDelayedCreate(t *testing.T) {
 		late  *hold
 	}
 	begin := func(t *testing.T) world {
-		d := &delayer{silent: true}
+		d := &delayer{silent: true, picks: isCreate}
 		p := onS3(t, srv, nil)
 		w := world{p: p, other: &reader{c: p.chain(t, chain.Options{Day: time.Hour})}}
 		w.other.append(t, "p1", "p2")
@@ -193,6 +194,61 @@ func TestDelayedCreate(t *testing.T) {
 			t.Errorf("the stray was not collected: %q", got)
 		}
 	})
+}
+
+// TestDelayedRequests lets one request of each kind reach the server a second time,
+// after others went on and collected: the state is right.
+func TestDelayedRequests(t *testing.T) {
+	srv := s3test.Start(t)
+	picks := func(method, folder, header string) func(*http.Request) bool {
+		return func(r *http.Request) bool {
+			return r.Method == method && strings.Contains(r.URL.Path, "/"+folder+"/") && (header == "" || r.Header.Get(header) != "")
+		}
+	}
+	for name, pick := range map[string]func(*http.Request) bool{
+		"record": picks("PUT", "log", "If-None-Match"), "stub": picks("PUT", "log", "If-Match"), "checkpoint": picks("PUT", "checkpoints", ""),
+		"object": picks("PUT", "objects", ""), "removal of an entry": picks("DELETE", "log", ""),
+		"removal of a checkpoint": picks("DELETE", "checkpoints", ""), "removal of an object": picks("DELETE", "objects", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &delayer{picks: pick}
+			p := onS3(t, srv, nil)
+			w := &reader{c: p.over(t, d.do).chain(t, chain.Options{})}
+			turn := func(payloads ...string) {
+				w.append(t, payloads...)
+				w.checkpoint(t)
+				p.age(t, "checkpoints")
+				collect(t, w, nil)
+			}
+			large := strings.Repeat("large", 1<<18)
+			turn("p1", "p2")
+			cache := w.s
+			turn(large, "p4")
+			turn("p5")
+			if _, err := w.c.Expunge(ctx, collection(w, nil), 1); err != nil {
+				t.Fatal(err)
+			}
+			turn("p6", "p7")
+			turn("p8")
+			if d.first == nil {
+				t.Fatal("there was no such request")
+			}
+			w.append(t, "p9", large)
+			d.first.release(t)
+			want := []string{"p1", "p2", large, "p4", "p5", "p6", "p7", "p8", "p9", large}
+			wantState(t, w.c, want)
+			r := &reader{c: w.c, s: cache}
+			if mustLoad(t, r); !slices.Equal(r.s.Payloads, want) {
+				t.Errorf("with a cache: %d records", len(r.s.Payloads))
+			}
+			turn("p11")
+			turn("p12")
+			wantState(t, w.c, append(want, "p11", "p12"))
+			if n, k, o := len(p.names(t, "log")), len(p.names(t, "checkpoints")), len(p.names(t, "objects")); n != 1 || k != 2 || o != 0 {
+				t.Errorf("%d entries, %d checkpoints and %d objects are left", n, k, o)
+			}
+		})
+	}
 }
 
 // TestAnsweredAfterTheLease lets a create be answered when the lease has ended

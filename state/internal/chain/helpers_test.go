@@ -246,6 +246,9 @@ type hold struct {
 }
 
 func held(r *http.Request) (*hold, error) {
+	if r.Body == nil {
+		return &hold{r.Clone(context.Background()), nil}, nil
+	}
 	body, err := io.ReadAll(r.Body)
 	return &hold{r.Clone(context.Background()), body}, err
 }
