@@ -116,9 +116,10 @@ func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, erro
 		}
 	}
 	if !vouched {
-		return true, c.stands(ctx, from)
+		// What a cache says of another chain must not be taken for the head of this.
+		_, err = c.At(ctx, from)
 	}
-	return true, nil
+	return err == nil, err
 }
 
 // at is the position with a serial as v has it.
@@ -132,14 +133,14 @@ func (v *View) at(from Position, serial uint64) (Position, bool) {
 	return Position{}, false
 }
 
-// stands sees that the log has a position at which no checkpoint stands: what a
-// cache says of another chain must not be taken for the head of this one.
-func (c *Chain) stands(ctx context.Context, p Position) error {
+// At reads the record at a position, which is there at the head of a chain. It fails
+// with ErrBeginAgain if the slot is empty or has another record.
+func (c *Chain) At(ctx context.Context, p Position) (*Record, error) {
 	r, _, err := c.record(ctx, p.Serial)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && r.digest != p.Digest {
-		return fmt.Errorf("record %d: %w", p.Serial, ErrBeginAgain)
+		return nil, fmt.Errorf("record %d: %w", p.Serial, ErrBeginAgain)
 	}
-	return err
+	return r, err
 }
 
 // Loaded is what Load found.
