@@ -120,7 +120,7 @@ func (s *remote) head(ctx context.Context) (_ *headReplica, err error) {
 	if len(loaded.Checkpoints) > 0 {
 		h.saved = loaded.Checkpoints[0].Serial
 	}
-	if loaded.From == nil && !loaded.Cached && begun.Serial > 0 { // the cache was of another state
+	if loaded.From == nil && !loaded.Cached && r.position().Serial > 0 { // the cache was of another state, or a checkpoint went bad
 		if err := r.close(); err != nil {
 			return nil, err
 		}
