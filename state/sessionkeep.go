@@ -44,24 +44,14 @@ func (l *remoteSession) checkpoint(ctx context.Context) {
 // one that neither the state nor that checkpoint names was let go, if it ever was named,
 // before the checkpoint: more than a day ago.
 func (l *remoteSession) collect(ctx context.Context, keep func(id string) bool) (int, error) {
-	old, err := l.s.chain.Vouching(ctx, l.replica.position())
-	if err != nil {
-		return 0, err
-	}
-	var then *named
 	col := l.collection(keep)
-	col.Live = func(name string) bool {
-		if old == nil || keep(name) {
-			return true
-		}
-		if then == nil && err == nil {
-			then, err = l.s.namedBy(ctx, *old)
-		}
-		return err != nil || then.may(name)
+	col.Then = func(ctx context.Context, k chain.Checkpoint) (func(string) bool, error) {
+		then, err := l.s.namedBy(ctx, k)
+		return then.may, err
 	}
-	done, cerr := l.s.chain.Collect(ctx, col)
+	done, err := l.s.chain.Collect(ctx, col)
 	l.warn(done.Warnings)
-	return done.Removed, errors.Join(cerr, err)
+	return done.Removed, err
 }
 
 // named tells which objects a checkpoint names, or its lease may have named later.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -24,19 +23,15 @@ type Collection struct {
 	// Live reports whether the state as of Head names an object, or this process
 	// has written it and will name it. It is called by one goroutine.
 	Live func(name string) bool
-	// LetGo has objects that the state named once, with the serial of the record
-	// that let go of them. A name may leave it when it is Gone.
-	LetGo map[string]uint64
-	// Replaced is the serial of the last record that put another state in place of
-	// all (restored, rebuilt), zero if there is none. Objects of which nothing is
-	// known may have been named before it.
-	Replaced uint64
+	// Then returns what an old checkpoint says of objects: named reports whether it
+	// names one, or a record behind it may have done so. Collect calls it once at
+	// most, and only if there is an object that is not live. Expunge does not.
+	Then func(ctx context.Context, k Checkpoint) (named func(name string) bool, err error)
 }
 
 // Collected says what was removed.
 type Collected struct {
-	Removed int      // entries, checkpoints and objects
-	Gone    []string // names in LetGo that are not there, sorted
+	Removed int // entries, checkpoints and objects
 	// Warnings are removals that the store refused; the next run tries them again.
 	Warnings []error
 }
@@ -49,12 +44,10 @@ type Collected struct {
 //     below the lower one, and checkpoints below that. Two are kept in any case, and
 //     the log from the lower one on.
 //   - The payload objects of the records at or below that lower one.
-//   - An object in LetGo, when an old checkpoint stands at or above the record that
-//     let go of it: then that was more than a day ago.
-//   - An object that is neither live nor in LetGo, when it was written more than a
-//     day ago. No record names it, nor can one to come: what writes objects and
-//     records is the holder of the lease, whose own are live. Where the state was
-//     replaced, it counts as let go by that.
+//   - An object that is not live, was written more than a day ago, and is not named
+//     by the newest old checkpoint, nor can be by a record behind it: if it was ever
+//     named, it was let go before that checkpoint, more than a day ago. No record
+//     to come names it: the holder of the lease makes them, and its own are live.
 //
 // It fails with ErrBeginAgain, and removes nothing, when a checkpoint stands above
 // the head: the lease is lost.
@@ -79,17 +72,37 @@ func (c *Chain) Collect(ctx context.Context, col Collection) (*Collected, error)
 			return r.done(), err
 		}
 	}
-	err = r.objects(ctx, col, func(name string, n objectName, written time.Time) bool {
-		let, known := col.LetGo[name]
-		switch {
-		case n.serial > 0:
-			return n.serial <= keep
-		case known:
-			return let <= vouch
+	then := newestOld{col: col, list: list, vouch: vouch}
+	err = r.objects(ctx, col, func(name string, n objectName, written time.Time) (bool, error) {
+		if n.serial > 0 || !old(written) {
+			return n.serial > 0 && n.serial <= keep, nil
 		}
-		return old(written) && vouch >= col.Replaced
+		named, err := then.names(ctx, name)
+		return !named, err
 	})
 	return r.done(), err
+}
+
+// newestOld is the newest old checkpoint, which is asked about objects.
+type newestOld struct {
+	col   Collection
+	list  []Checkpoint
+	vouch uint64 // its serial, zero if there is none
+	named func(name string) bool
+}
+
+func (o *newestOld) names(ctx context.Context, name string) (bool, error) {
+	if o.vouch == 0 {
+		return true, nil
+	}
+	if o.named == nil {
+		i := slices.IndexFunc(o.list, func(k Checkpoint) bool { return k.Serial == o.vouch })
+		var err error
+		if o.named, err = o.col.Then(ctx, o.list[i]); err != nil {
+			return true, fmt.Errorf("ask checkpoint %d about objects: %w", o.vouch, err)
+		}
+	}
+	return o.named(name), nil
 }
 
 // checkpointsUpTo lists the checkpoints, none of which is above the head.
@@ -127,7 +140,6 @@ type remover struct {
 
 func (r *remover) done() *Collected {
 	r.out.Removed = int(r.removed.Load())
-	slices.Sort(r.out.Gone)
 	return &r.out
 }
 
@@ -162,34 +174,26 @@ func (r *remover) checkpoints(ctx context.Context, list []Checkpoint, keep uint6
 
 // objects removes those that are not live and that goes picks. It leaves alone what
 // is of a greater generation, and what has no name of ours.
-func (r *remover) objects(ctx context.Context, col Collection, goes func(name string, n objectName, written time.Time) bool) error {
+func (r *remover) objects(ctx context.Context, col Collection, goes func(name string, n objectName, written time.Time) (bool, error)) error {
 	list, err := r.c.list(ctx, objectFolder)
 	if err != nil {
 		return fmt.Errorf("list the objects of the state: %w", err)
 	}
 	var keys []string
-	stay := map[string]bool{}
 	for _, o := range list {
 		name := o.Key[len(objectFolder)+1:]
 		n, ok := parseObjectName(name)
-		if ok && n.generation <= col.Generation && !col.Live(name) && goes(name, n, o.ModTime) {
-			keys = append(keys, o.Key)
+		if !ok || n.generation > col.Generation || col.Live(name) {
 			continue
 		}
-		stay[name] = true
-	}
-	if err := r.remove(ctx, "objects", keys); err != nil {
-		return err
-	}
-	if len(r.out.Warnings) > 0 {
-		return nil // what was refused is still there
-	}
-	for name := range maps.Keys(col.LetGo) {
-		if !stay[name] {
-			r.out.Gone = append(r.out.Gone, name)
+		if ok, err = goes(name, n, o.ModTime); err != nil {
+			return err
+		}
+		if ok {
+			keys = append(keys, o.Key)
 		}
 	}
-	return nil
+	return r.remove(ctx, "objects", keys)
 }
 
 // removalsAtOnce hides the latency of the store.

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +26,10 @@ func collect(t testing.TB, r *reader, live []string) *chain.Collected {
 }
 
 func collection(r *reader, live []string) chain.Collection {
-	return chain.Collection{Head: r.s.At, Generation: 7, Live: func(name string) bool { return slices.Contains(live, name) }}
+	return chain.Collection{Head: r.s.At, Generation: 7, Live: func(name string) bool { return slices.Contains(live, name) },
+		Then: func(context.Context, chain.Checkpoint) (func(string) bool, error) {
+			return func(string) bool { return false }, nil
+		}}
 }
 
 func object(t testing.TB, c *chain.Chain, generation uint64, data string) chain.Ref {
@@ -100,12 +104,15 @@ func TestCollectObjects(t *testing.T) {
 		w.append(t, "p1", strings.Repeat("large", 1<<20))
 		w.checkpoint(t)
 		col := collection(w, []string{live.Name})
-		col.LetGo = map[string]uint64{let.Name: 2, "000000000001-gone": 1}
-		step := func(what string, gone []string, want ...chain.Ref) {
+		asked, named := []uint64(nil), let.Name
+		col.Then = func(_ context.Context, k chain.Checkpoint) (func(string) bool, error) {
+			asked = append(asked, k.Serial)
+			return func(name string) bool { return name == named }, nil
+		}
+		step := func(what string, want ...chain.Ref) {
 			t.Helper()
 			col.Head = w.s.At
-			got, err := w.c.Collect(ctx, col)
-			if err != nil {
+			if _, err := w.c.Collect(ctx, col); err != nil {
 				t.Fatal(err)
 			}
 			names := p.names(t, "objects")
@@ -117,29 +124,28 @@ func TestCollectObjects(t *testing.T) {
 			if !slices.Contains(names, "readme.txt") {
 				t.Errorf("%s: what is not ours is gone", what)
 			}
-			slices.Sort(gone)
-			if !slices.Equal(got.Gone, gone) {
-				t.Errorf("%s: gone are %q, want %q", what, got.Gone, gone)
-			}
 			wantState(t, w.c, w.s.Payloads)
 		}
-		step("today", []string{"000000000001-gone"}, live, let, orphan, above)
+		step("today", live, let, orphan, above)
 		p.age(t, "objects")
-		col.Replaced = 2
-		step("old objects, a young checkpoint, replaced", []string{"000000000001-gone"}, live, let, orphan, above)
-		col.Replaced = 0
-		step("old objects, a young checkpoint", []string{"000000000001-gone"}, live, let, above)
+		step("old objects, a young checkpoint", live, let, orphan, above)
 		p.age(t, "checkpoints")
-		step("an old checkpoint", []string{"000000000001-gone", let.Name}, live, above)
-		if n := len(p.names(t, "objects")); n != 4 { // with the payload and the foreign one
-			t.Errorf("%d objects", n)
+		young := object(t, w.c, 7, "young")
+		step("an old checkpoint that names one", live, let, above)
+		if names := p.names(t, "objects"); !slices.Contains(names, young.Name) || len(names) != 6 { // with the payload and the foreign one
+			t.Errorf("objects %q", names)
 		}
+		named = ""
 		w.append(t, "p3")
 		w.checkpoint(t)
+		step("a young checkpoint that does not", live, above)
 		p.age(t, "checkpoints")
-		step("the record with the large payload goes", []string{"000000000001-gone", let.Name}, live, above)
-		if n := len(p.names(t, "objects")); n != 3 {
+		step("the record with the large payload goes", live, above)
+		if n := len(p.names(t, "objects")); n != 4 {
 			t.Errorf("%d objects", n)
+		}
+		if !slices.Equal(asked, []uint64{2, 2}) {
+			t.Errorf("checkpoints %d were asked", asked)
 		}
 	})
 }

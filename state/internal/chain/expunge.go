@@ -42,7 +42,7 @@ func (c *Chain) Expunge(ctx context.Context, col Collection, through uint64) (*E
 		err = r.checkpoints(ctx, list, newest)
 	}
 	if err == nil {
-		err = r.objects(ctx, col, func(_ string, n objectName, _ time.Time) bool { return n.serial <= newest })
+		err = r.objects(ctx, col, func(_ string, n objectName, _ time.Time) (bool, error) { return n.serial <= newest, nil })
 	}
 	if err == nil {
 		out.Backups, err = c.backups(ctx)

@@ -98,3 +98,10 @@ func parseObjectName(name string) (n objectName, ok bool) {
 	}
 	return n, ok
 }
+
+// ObjectGeneration returns the generation of the lease under which an object was made;
+// false if no object has such a name.
+func ObjectGeneration(name string) (uint64, bool) {
+	n, ok := parseObjectName(name)
+	return n.generation, ok
+}
