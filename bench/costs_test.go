@@ -54,7 +54,7 @@ type costs struct {
 func newCosts(t *testing.T) *costs {
 	s := s3test.Start(t)
 	s.Setenv(t)
-	c := &costs{t: t, server: s, in: s.Bucket(t), out: s.Bucket(t), dir: t.TempDir(), sent: map[string]bool{}}
+	c := &costs{t: t, server: s, in: s.Bucket(t), out: s.Bucket(t), dir: longDir(t), sent: map[string]bool{}}
 	if err := os.Mkdir(filepath.Join(c.dir, "conf"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +175,18 @@ func (c *costs) note(name string, res *engine.Result) {
 		fmt.Fprintf(&c.text, "  %s: %d rows read; %d added, %d replaced, %d re-keyed; %d files of %d bytes written\n",
 			x.Name, n.Read, n.Added, n.Replaced, n.Rekeyed, n.Partitions, n.Written)
 	}
+}
+
+// longDir makes a folder whose path has the same length everywhere: that of the state
+// stands in the sinks, and counts.
+func longDir(t *testing.T) string {
+	const length = 200
+	dir := t.TempDir()
+	dir = filepath.Join(dir, strings.Repeat("x", max(1, length-len(dir))))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func (c *costs) compare(golden string) {

@@ -82,7 +82,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return nil, err
 	}
-	if err := e.restateSinks(ctx, p); err != nil {
+	if err := e.restateSinks(ctx, l, p); err != nil {
 		return nil, err
 	}
 	remembered := func() error {

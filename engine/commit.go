@@ -157,14 +157,15 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *
 	for _, root := range roots {
 		delete(e.swept, root)
 	}
-	if err := e.announce(ctx, lineage, roots, p, t, false); err != nil {
-		return err
-	}
-	pins, err := e.carryOut(ctx, p.Steps)
+	done, err := e.announce(ctx, l, lineage, roots, p, t, false)
 	if err != nil {
 		return err
 	}
-	if err := e.announce(ctx, lineage, roots, p, t, true); err != nil {
+	pins, err := e.carryOut(ctx, p.Steps, done)
+	if err != nil {
+		return err
+	}
+	if _, err := e.announce(ctx, l, lineage, roots, p, t, true); err != nil {
 		return err
 	}
 	if err := failpoint.Hit(ctx, failpoint.PublishClearBefore); err != nil {
@@ -191,8 +192,9 @@ const stepsAtOnce = 8
 // carryOut carries out the steps of a publish list, all moves before the first
 // removal, and returns the pins of what is there then. When one fails, no other is
 // begun; those under way are not interrupted, as what a store was asked for it may
-// still do, when nobody looks for it any more.
-func (e *Engine) carryOut(ctx context.Context, steps []state.Step) (map[place]string, error) {
+// still do, when nobody looks for it any more. In sinks that are done nothing is
+// changed: it is only looked at what stands there.
+func (e *Engine) carryOut(ctx context.Context, steps []state.Step, done map[string]bool) (map[place]string, error) {
 	for _, s := range steps {
 		if _, err := e.openSink(s.Sink, ""); err != nil {
 			return nil, err
@@ -212,7 +214,11 @@ func (e *Engine) carryOut(ctx context.Context, steps []state.Step) (map[place]st
 				if failed.Load() {
 					return nil
 				}
-				obj, err := e.sinks[s.Sink].Publish(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
+				do := e.sinks[s.Sink].Publish
+				if done[s.Sink] {
+					do = e.sinks[s.Sink].Published
+				}
+				obj, err := do(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
 				if err != nil {
 					failed.Store(true)
 					return err
@@ -242,73 +248,6 @@ func (e *Engine) publishRoots(p *state.Publish, t *state.Table) []string {
 		}
 	}
 	return sortedKeys(seen)
-}
-
-// announce tells the readers of each sink what stands there.
-func (e *Engine) announce(ctx context.Context, lineage string, roots []string, p *state.Publish, t *state.Table, complete bool) error {
-	point := failpoint.PublishIncomplete
-	if complete {
-		point = failpoint.PublishComplete
-	}
-	for _, root := range roots {
-		sk, err := e.openSink(root, "")
-		if err != nil {
-			return err
-		}
-		if err := failpoint.Hit(ctx, point); err != nil {
-			return err
-		}
-		says, err := e.readSays(ctx, root)
-		if err != nil {
-			return err
-		}
-		cur := says.current
-		if cur == nil {
-			cur = &sinks.Current{Version: 1, Lineage: lineage}
-		}
-		if cur.Tables == nil {
-			cur.Tables = map[string]sinks.CurrentTable{}
-		}
-		entry, ok := currentTable(root, p, t, complete)
-		if ok {
-			cur.Tables[p.Table] = entry
-		} else if complete {
-			delete(cur.Tables, p.Table)
-		} else {
-			was := cur.Tables[p.Table]
-			was.Complete = false
-			cur.Tables[p.Table] = was
-		}
-		if err := sk.SetCurrent(ctx, cur); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// currentTable describes a table in a sink; ok is false when the sink no longer
-// holds it.
-func currentTable(root string, p *state.Publish, t *state.Table, complete bool) (_ sinks.CurrentTable, ok bool) {
-	if t == nil || p.Forget {
-		return sinks.CurrentTable{}, false
-	}
-	i := t.SinkAt(root)
-	if i < 0 {
-		return sinks.CurrentTable{}, false
-	}
-	c := sinks.CurrentTable{Commit: p.Commit, Complete: complete, Folder: t.Sinks[i].Folder, Dumps: []int64{}}
-	for _, a := range t.Applied {
-		if !a.Lost {
-			c.Dumps = append(c.Dumps, a.Dump)
-		}
-		if !a.Incremental && !a.Skipped && t.Kind != kindMapping {
-			c.Resync = &a.Dump
-		}
-	}
-	if t.HasMapping {
-		c.Mapping = &t.MappingDump
-	}
-	return c, true
 }
 
 // clear ends a commit: the publish list goes, the files' pins are recorded, and

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,11 @@ import (
 
 func (a *bed) currentFile() string {
 	return filepath.Join(a.dir, "lake", "_reconcile", "current.json")
+}
+
+// unnumbered is what current.json says without the number of the write.
+func unnumbered(data []byte) []byte {
+	return regexp.MustCompile(`"writes": \d+,`).ReplaceAll(data, nil)
 }
 
 // editCurrent changes what current.json says.
@@ -66,7 +72,7 @@ func TestContractCurrentLost(t *testing.T) {
 			a.opts.NoRefresh = true // an apply judges all the same
 			a.held(a.run())
 			a.opts.NoRefresh = false
-			if now, err := os.ReadFile(a.currentFile()); err != nil || !bytes.Equal(now, said) {
+			if now, err := os.ReadFile(a.currentFile()); err != nil || !bytes.Equal(unnumbered(now), unnumbered(said)) {
 				t.Fatalf("it says %s, it said %s: %v", now, said, err)
 			}
 			a.checkIdle()
@@ -175,7 +181,7 @@ func TestContractCurrentDiffers(t *testing.T) {
 				return
 			}
 			a.held(a.run())
-			if now, err := os.ReadFile(a.currentFile()); err != nil || !bytes.Equal(now, said) {
+			if now, err := os.ReadFile(a.currentFile()); err != nil || !bytes.Equal(unnumbered(now), unnumbered(said)) {
 				t.Fatalf("it says %s, it said %s: %v", now, said, err)
 			}
 			a.checkIdle()

@@ -33,7 +33,7 @@ func (e *Engine) judgeNewer(ctx context.Context, p *Plan, t *TablePlan) ([]doubt
 			return nil, err
 		}
 		if why := e.stateOlder(p, t, root); why != "" {
-			return nil, &distrustError{why: why}
+			return nil, e.foundNewer(ctx, p.lock, why)
 		}
 		if d := t.doubtIn(p, root); d != nil {
 			doubts = append(doubts, *d)
@@ -64,11 +64,16 @@ func (e *Engine) stateOlder(p *Plan, t *TablePlan, root string) string {
 		return e.olderText(root, cur.Commit, have)
 	}
 	known, ok := currentTable(root, &state.Publish{Commit: have}, t.old, true)
-	if !ok || slices.Equal(known.Dumps, cur.Dumps) && sameDump(known.Mapping, cur.Mapping) {
+	if !ok || sameContent(known, cur) {
 		return ""
 	}
+	return e.otherText(root, have)
+}
+
+// otherText says that a sink has a commit of a table that is not the state's.
+func (e *Engine) otherText(root string, commit uint64) string {
 	return fmt.Sprintf("the state %s is not the one that wrote the sink at %s: both have the table at commit %d, but with other dumps or another user mapping; bring back the state that wrote it, or go on from this one",
-		e.cfg.StatePath, root, have)
+		e.cfg.StatePath, root, commit)
 }
 
 // olderText says that a sink has a greater commit of a table than the state.

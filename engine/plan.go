@@ -166,6 +166,7 @@ type Plan struct {
 
 	seen     seenFiles
 	locked   bool                // the plan is for an apply
+	lock     *state.Lock         // that it was made under; nil if none
 	blind    bool                // what the sinks hold is not looked at
 	inexact  bool                // no rows are decoded, whatever was asked for
 	says     map[string]sinkSays // what the sinks of this state say, by root
@@ -213,7 +214,7 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p, err := e.plan(ctx, &Plan{snap: snap, locked: true, blind: e.opts.NoRefresh})
+	p, err := e.plan(ctx, &Plan{snap: snap, locked: true, lock: l, blind: e.opts.NoRefresh})
 	if err == nil {
 		l.Exceed(p.topCommit())
 	}

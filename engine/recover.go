@@ -39,7 +39,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		if e.stuck[p.Table] != nil || leaving[p.Table] {
 			continue
 		}
-		err := e.mayPublish(ctx, snap, p, t)
+		err := e.mayPublish(ctx, l, snap, p, t)
 		if err == nil {
 			err = e.publish(ctx, l, snap.Lineage, p, t, snap.Partitions[p.Table])
 		}
@@ -90,7 +90,7 @@ func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[st
 
 // mayPublish refuses to finish a commit in sinks that a newer state has written since,
 // or another one.
-func (e *Engine) mayPublish(ctx context.Context, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
+func (e *Engine) mayPublish(ctx context.Context, l *state.Lock, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
 	for _, root := range e.publishRoots(p, t) {
 		says, err := e.readSays(ctx, root)
 		switch {
@@ -100,7 +100,7 @@ func (e *Engine) mayPublish(ctx context.Context, snap *state.Snapshot, p *state.
 		case says.current.Lineage != snap.Lineage:
 			return e.otherLineage(root, says.current.Lineage, snap.Lineage)
 		case says.current.Tables[p.Table].Commit > p.Commit:
-			return &distrustError{why: e.olderText(root, says.current.Tables[p.Table].Commit, p.Commit)}
+			return e.foundNewer(ctx, l, e.olderText(root, says.current.Tables[p.Table].Commit, p.Commit))
 		}
 	}
 	return nil

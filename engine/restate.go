@@ -30,30 +30,28 @@ type restated struct {
 }
 
 // restateSinks writes current.json again where only that was wrong.
-func (e *Engine) restateSinks(ctx context.Context, p *Plan) error {
+func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *Plan) error {
 	for _, root := range p.Restated {
-		says, err := e.readSays(ctx, root) // a commit may have been finished since the plan
-		if err != nil {
-			if e.stopsTable(ctx, err) {
-				continue
-			}
-			return err
-		}
-		cur := says.current
-		if cur == nil {
-			cur = &sinks.Current{Version: 1, Lineage: p.Lineage}
-		}
-		if cur.Tables == nil {
-			cur.Tables = map[string]sinks.CurrentTable{}
-		}
-		for _, r := range p.restated {
-			if r.root == root {
-				cur.Tables[r.table.Name], _ = currentTable(root, &state.Publish{Commit: r.table.Commit}, r.table, true)
-			}
-		}
-		if err := e.sinks[root].SetCurrent(ctx, cur); err != nil && !e.stopsTable(ctx, err) {
+		err := e.editCurrent(ctx, l, root, p.Lineage, func(cur *sinks.Current) (bool, error) {
+			return p.restateTables(root, cur), nil
+		})
+		if err != nil && !e.stopsTable(ctx, err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// restateTables makes cur say of the tables of a sink what the state does, and reports
+// whether that changed anything. What is of a greater commit stays as it is: the plan
+// did not see it, and the next one judges it.
+func (p *Plan) restateTables(root string, cur *sinks.Current) (changed bool) {
+	for _, r := range p.restated {
+		if r.root != root || cur.Tables[r.table.Name].Commit > r.table.Commit {
+			continue
+		}
+		cur.Tables[r.table.Name], _ = currentTable(root, &state.Publish{Commit: r.table.Commit}, r.table, true)
+		changed = true
+	}
+	return changed
 }

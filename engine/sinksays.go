@@ -13,6 +13,7 @@ import (
 // sinkSays is what the current.json of a sink says.
 type sinkSays struct {
 	current *sinks.Current // nil if there is none, or it cannot be read
+	version string         // of current.json; empty if there is none
 	damage  error          // why it cannot be read
 }
 
@@ -22,11 +23,11 @@ func (e *Engine) readSays(ctx context.Context, root string) (sinkSays, error) {
 	if err != nil {
 		return sinkSays{}, err
 	}
-	cur, err := sk.Current(ctx)
+	cur, version, err := sk.Current(ctx)
 	if errors.Is(err, sinks.ErrCurrentDamaged) {
-		return sinkSays{damage: err}, nil
+		return sinkSays{version: version, damage: err}, nil
 	}
-	return sinkSays{current: cur}, err
+	return sinkSays{current: cur, version: version}, err
 }
 
 // currentOf returns what a sink says of a table.
@@ -108,11 +109,19 @@ func (p *Plan) mappingBeyond(dump int64) bool {
 	return false
 }
 
+// commitOf is the newest commit of a table that the state knows, that of a removal
+// under way included.
 func (p *Plan) commitOf(table string) uint64 {
+	commit := uint64(0)
 	if t := p.snap.Tables[table]; t != nil {
-		return t.Commit
+		commit = t.Commit
 	}
-	return 0
+	for _, x := range p.snap.Publishes {
+		if x.Table == table {
+			commit = max(commit, x.Commit)
+		}
+	}
+	return commit
 }
 
 // readDeparted reads what a sink says that only the state names.
@@ -125,7 +134,7 @@ func (e *Engine) readDeparted(ctx context.Context, p *Plan, root string) error {
 		return err
 	}
 	if says.current != nil && says.current.Lineage != p.Lineage {
-		says.current = nil
+		says = sinkSays{}
 	}
 	p.says[root] = says
 	return nil

@@ -56,6 +56,14 @@ var ErrStagedLost = errors.New("a staged file is gone")
 // ErrCurrentDamaged reports a current.json that says nothing.
 var ErrCurrentDamaged = errors.New("damaged")
 
+// ErrCurrentChanged reports a current.json that is not the version that was to be
+// replaced: it has to be read and judged again.
+var ErrCurrentChanged = errors.New("it was written by somebody else meanwhile")
+
+// AnyVersion stands for whatever version of current.json there is, or for none. It is
+// for places that keep no conditions on writes, where nobody else writes.
+const AnyVersion = "*"
+
 // ErrDrift reports content that the state does not know.
 var ErrDrift = errors.New("changed by somebody else")
 
@@ -144,9 +152,14 @@ type Pinned = blob.Pinned
 // Current is the content of _reconcile/current.json: what a consumer that
 // needs more than file consistency waits for.
 type Current struct {
-	Version int                     `json:"version"`
-	Lineage string                  `json:"lineage"`
-	Tables  map[string]CurrentTable `json:"tables"`
+	Version int    `json:"version"`
+	Lineage string `json:"lineage"`
+	// State is where the state is that writes the sink: a path or a URL.
+	State string `json:"state,omitempty"`
+	// Writes grows with each write of the file. So no two versions are of the same
+	// bytes, and what tells them apart, a digest of the bytes on S3, tells all.
+	Writes uint64                  `json:"writes,omitempty"`
+	Tables map[string]CurrentTable `json:"tables"`
 }
 
 // CurrentTable is one table in Current.
@@ -177,10 +190,17 @@ type Sink interface {
 	// after a removal). A step that was done before is done. It fails with
 	// ErrStagedLost or ErrDrift, naming the file, and then has changed nothing.
 	Publish(ctx context.Context, s Step) (Object, error)
-	// Current returns current.json, nil when there is none.
-	Current(ctx context.Context) (*Current, error)
-	// SetCurrent replaces current.json durably and at once.
-	SetCurrent(ctx context.Context, c *Current) error
+	// Published returns the object at Path if the step was carried out, and the zero
+	// Object if not, or after a removal. It changes nothing.
+	Published(ctx context.Context, s Step) (Object, error)
+	// Current returns current.json and which version of it that is; nil and no version
+	// when there is none. One that is damaged (ErrCurrentDamaged) has a version, too.
+	Current(ctx context.Context) (c *Current, version string, err error)
+	// SetCurrent replaces a version of current.json durably and at once, or makes the
+	// first where version is empty. It writes a greater number of Writes than c has.
+	// It fails with ErrCurrentChanged if another version is there by now, and with
+	// blob.ErrUnsupported where the place keeps no condition on that.
+	SetCurrent(ctx context.Context, c *Current, version string) error
 	// Sweep removes what attempts staged, and gives up their unfinished moves. When it
 	// returns nil, none of the files that it was to remove can come to its place any
 	// more, but by a request that the store had begun to carry out.

@@ -20,15 +20,20 @@ const currentVersion = 1
 const maxCurrent = 64 << 20
 
 // Current reads current.json. Fields that it does not know are ignored.
-func (s *sink) Current(ctx context.Context) (*sinks.Current, error) {
-	data, _, err := blob.ReadAll(ctx, s.store, current, maxCurrent)
+func (s *sink) Current(ctx context.Context) (c *sinks.Current, version string, err error) {
+	data, o, err := blob.ReadAll(ctx, s.store, current, maxCurrent)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, "", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	file := s.place(current)
+	c, err = parseCurrent(data, s.place(current))
+	return c, o.Pin, err
+}
+
+// parseCurrent reads what a file holds.
+func parseCurrent(data []byte, file string) (*sinks.Current, error) {
 	c := &sinks.Current{}
 	if err := json.Unmarshal(data, c); err != nil || c.Version != currentVersion {
 		// A newer version may change what the rest looks like.
@@ -57,9 +62,21 @@ func damaged(file, why string) error {
 	return fmt.Errorf("%s is %w: %s", file, sinks.ErrCurrentDamaged, why)
 }
 
+// over is the condition that a version of current.json is there.
+func over(version string) blob.Cond {
+	switch version {
+	case "":
+		return blob.Absent()
+	case sinks.AnyVersion:
+		return blob.Cond{}
+	}
+	return blob.Match(version)
+}
+
 // SetCurrent replaces current.json. Version 0 stands for the present one.
-func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current) error {
-	w := sinks.Current{Version: currentVersion, Lineage: c.Lineage, Tables: make(map[string]sinks.CurrentTable, len(c.Tables))}
+func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current, version string) error {
+	w := sinks.Current{Version: currentVersion, Lineage: c.Lineage, State: c.State, Writes: c.Writes + 1,
+		Tables: make(map[string]sinks.CurrentTable, len(c.Tables))}
 	switch {
 	case c.Version != 0 && c.Version != currentVersion:
 		return fmt.Errorf("write current.json: version %d is not %d", c.Version, currentVersion)
@@ -78,7 +95,10 @@ func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current) error {
 	}
 	s.own.Lock()
 	defer s.own.Unlock()
-	_, err = blob.Put(ctx, s.store, current, append(listsInLine(data), '\n'), blob.Cond{})
+	_, err = blob.Put(ctx, s.store, current, append(listsInLine(data), '\n'), over(version))
+	if errors.Is(err, blob.ErrConflict) {
+		return fmt.Errorf("write %s: %w (%w)", s.place(current), sinks.ErrCurrentChanged, err)
+	}
 	return err
 }
 

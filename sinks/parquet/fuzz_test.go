@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/internal/blob"
+	"reconcile/sinks"
 	"reconcile/sinks/parquet"
 )
 
@@ -26,7 +27,7 @@ func FuzzCurrent(f *testing.F) {
 		if _, err := blob.Put(ctx, store, "_reconcile/current.json", []byte(text), blob.Cond{}); err != nil {
 			t.Fatal(err)
 		}
-		c, err := s.Current(ctx)
+		c, _, err := s.Current(ctx)
 		if err != nil {
 			if !strings.Contains(err.Error(), "current.json") {
 				t.Errorf("%q: the error does not name the file: %v", text, err)
@@ -36,17 +37,18 @@ func FuzzCurrent(f *testing.F) {
 		if c == nil || c.Version != 1 || c.Lineage == "" {
 			t.Fatalf("%q is read as %+v", text, c)
 		}
-		if err := s.SetCurrent(ctx, c); err != nil {
+		if err := s.SetCurrent(ctx, c, sinks.AnyVersion); err != nil {
 			t.Fatalf("%q: what was read cannot be written: %v", text, err)
 		}
-		first, err := s.Current(ctx)
+		first, _, err := s.Current(ctx)
 		if err != nil {
 			t.Fatalf("%q: what was written cannot be read: %v", text, err)
 		}
-		if err := s.SetCurrent(ctx, first); err != nil {
+		if err := s.SetCurrent(ctx, first, sinks.AnyVersion); err != nil {
 			t.Fatal(err)
 		}
-		if again, err := s.Current(ctx); err != nil || !reflect.DeepEqual(again, first) {
+		first.Writes++
+		if again, _, err := s.Current(ctx); err != nil || !reflect.DeepEqual(again, first) {
 			t.Errorf("%q: %+v became %+v, %v", text, first, again, err)
 		}
 	})

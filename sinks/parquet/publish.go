@@ -33,6 +33,25 @@ func (s *sink) Publish(ctx context.Context, st sinks.Step) (sinks.Object, error)
 	return describe(o), nil
 }
 
+// Published returns what a move brought to its place, if that is there.
+func (s *sink) Published(ctx context.Context, st sinks.Step) (sinks.Object, error) {
+	if err := checkStep(st); err != nil || st.Staged == "" {
+		return sinks.Object{}, err
+	}
+	dest, err := s.look(ctx, st.Path)
+	if err != nil || dest == nil || dest.Size != st.Size {
+		return sinks.Object{}, err
+	}
+	o, digests, err := s.digests(ctx, st.Path, st.After)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sinks.Object{}, nil
+	}
+	if err != nil || !slices.Contains(digests, st.After) {
+		return sinks.Object{}, err
+	}
+	return describe(o), nil
+}
+
 // checkStep refuses what no publish list holds.
 func checkStep(st sinks.Step) error {
 	err := blob.CheckKey(st.Path)

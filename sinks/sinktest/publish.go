@@ -32,7 +32,17 @@ func unchanged(t *testing.T, p Place, do func()) {
 func testNew(t *testing.T, p Place) {
 	f := stage(t, p, "a", "f", 0, 10)
 	s := moveOf(f, "t/year=2026/month=01/f.parquet")
+	published := func(want sinks.Object) {
+		t.Helper()
+		unchanged(t, p, func() {
+			if o, err := p.Sink.Published(ctx, s); err != nil || o != want {
+				t.Errorf("it is said that %+v is there, want %+v; %v", o, want, err)
+			}
+		})
+	}
+	published(sinks.Object{})
 	first := publish(t, p, s)
+	published(first)
 	if got := digestOf(content(t, p, s.Path)); got != f.Digest {
 		t.Errorf("the published file has digest %s, want %s", got, f.Digest)
 	}
@@ -50,6 +60,8 @@ func testNew(t *testing.T, p Place) {
 	if got := digestOf(content(t, p, s.Path)); got != f.Digest {
 		t.Errorf("a repeat changed the file")
 	}
+	tamper(t, p, s.Path, "something else")
+	published(sinks.Object{})
 }
 
 func testReplace(t *testing.T, p Place) {
@@ -183,7 +195,7 @@ func testSweep(t *testing.T, p Place) {
 	stage(t, p, "gone", "f", 0, 3)
 	stage(t, p, "kept2", "f", 0, 3)
 	publish(t, p, moveOf(stage(t, p, "gone", "g", 5, 3), "t/f.parquet"))
-	if err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l"}); err != nil {
+	if err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	open, err := p.Sink.Stage(ctx, "kept", "open", sinks.FileSpec{Columns: schema()})
@@ -311,11 +323,11 @@ func testCancelled(t *testing.T, p Place) {
 		_, errOpen := p.Sink.Open(done, "t/g.parquet", "", schema())
 		_, errList := p.Sink.List(done, "t")
 		_, errPublish := p.Sink.Publish(done, moveOf(f, "t/f.parquet"))
-		_, errCurrent := p.Sink.Current(done)
+		_, _, errCurrent := p.Sink.Current(done)
 		_, errClose := w.Close()
 		for i, err := range []error{
 			w.Write(done, batch(0, 3)), errClose, errStage, errOpen, errList, errPublish, errCurrent,
-			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}), p.Sink.Sweep(done, sinks.Sweeping{}),
+			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, ""), p.Sink.Sweep(done, sinks.Sweeping{}),
 		} {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("operation %d under a cancelled context: %v", i, err)

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// current.json is replaced on the condition that it is what was read, and no entry goes
+// to a smaller commit, or from complete to incomplete of the same one. So nobody who was
+// paused, and no request that a store carries out late, takes back what a later holder of
+// the lock said.
+
+// currentTries is how often current.json is read and judged anew when somebody else
+// wrote it in between.
+const currentTries = 10
+
+// announce tells the readers of each sink what stands there. It returns the sinks where
+// the commit was complete before.
+func (e *Engine) announce(ctx context.Context, l *state.Lock, lineage string, roots []string, p *state.Publish, t *state.Table, complete bool) (done map[string]bool, err error) {
+	point := failpoint.PublishIncomplete
+	if complete {
+		point = failpoint.PublishComplete
+	}
+	done = map[string]bool{}
+	for _, root := range roots {
+		if err := failpoint.Hit(ctx, point); err != nil {
+			return nil, err
+		}
+		err := e.editCurrent(ctx, l, root, lineage, func(cur *sinks.Current) (write bool, err error) {
+			write, done[root], err = e.announceTable(ctx, l, root, cur, p, t, complete)
+			return write, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
+}
+
+// announceTable makes cur say of a table in a sink what a commit makes of it, and reports
+// whether that is new; done says that the commit was complete already.
+func (e *Engine) announceTable(ctx context.Context, l *state.Lock, root string, cur *sinks.Current, p *state.Publish, t *state.Table, complete bool) (write, done bool, err error) {
+	was, had := cur.Tables[p.Table]
+	if had && was.Commit > p.Commit {
+		return false, false, e.foundNewer(ctx, l, e.olderText(root, was.Commit, p.Commit))
+	}
+	entry, stays := currentTable(root, p, t, complete)
+	switch {
+	case stays && had && was.Commit == p.Commit && !sameContent(was, entry):
+		return false, false, e.foundNewer(ctx, l, e.otherText(root, p.Commit))
+	case stays && had && was.Commit == p.Commit && was.Complete:
+		return false, true, nil
+	case stays:
+		cur.Tables[p.Table] = entry
+	case !had:
+		return false, false, nil
+	case complete:
+		delete(cur.Tables, p.Table)
+	default:
+		was.Commit, was.Complete = p.Commit, false
+		cur.Tables[p.Table] = was
+	}
+	return true, false, nil
+}
+
+// foundNewer is the error of one who finds that a sink is newer than his state: he has
+// lost the lock to who wrote that, or his state is older. Who only plans has no lock.
+func (e *Engine) foundNewer(ctx context.Context, l *state.Lock, why string) error {
+	if l != nil {
+		if err := l.Confirm(ctx); err != nil {
+			return err
+		}
+	}
+	return &distrustError{why: why}
+}
+
+// editCurrent changes what the current.json of a sink says. edit is called with what it
+// says, again if somebody else writes it meanwhile, and reports whether it changed that.
+func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage string, edit func(cur *sinks.Current) (bool, error)) error {
+	for n := 1; ; n++ {
+		says, err := e.readSays(ctx, root)
+		if err != nil {
+			return err
+		}
+		cur := says.current
+		if cur == nil {
+			cur = &sinks.Current{Version: 1, Lineage: lineage}
+		}
+		if cur.Lineage != lineage {
+			return e.otherLineage(root, cur.Lineage, lineage)
+		}
+		if cur.Tables == nil {
+			cur.Tables = map[string]sinks.CurrentTable{}
+		}
+		write, err := edit(cur)
+		if err != nil || !write {
+			return err
+		}
+		cur.State = e.store.Place()
+		err = e.setCurrent(ctx, l, root, cur, says.version)
+		if !errors.Is(err, sinks.ErrCurrentChanged) {
+			return err
+		}
+		if n == currentTries {
+			return fmt.Errorf("sink %s: %w", root, err)
+		}
+		if err := l.Confirm(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// setCurrent replaces a version of current.json. A lock that dies with its process leaves
+// nobody behind who could write at the same time: there a store need not keep conditions.
+func (e *Engine) setCurrent(ctx context.Context, l *state.Lock, root string, cur *sinks.Current, version string) error {
+	err := e.sinks[root].SetCurrent(ctx, cur, version)
+	if errors.Is(err, blob.ErrUnsupported) && l.Generation() == 0 {
+		return e.sinks[root].SetCurrent(ctx, cur, sinks.AnyVersion)
+	}
+	return err
+}
+
+// sameContent reports whether two entries of a table are of the same dumps and mapping.
+func sameContent(a, b sinks.CurrentTable) bool {
+	return slices.Equal(a.Dumps, b.Dumps) && sameDump(a.Mapping, b.Mapping)
+}
+
+// currentTable describes a table in a sink; ok is false when the sink no longer
+// holds it.
+func currentTable(root string, p *state.Publish, t *state.Table, complete bool) (_ sinks.CurrentTable, ok bool) {
+	if t == nil || p.Forget {
+		return sinks.CurrentTable{}, false
+	}
+	i := t.SinkAt(root)
+	if i < 0 {
+		return sinks.CurrentTable{}, false
+	}
+	c := sinks.CurrentTable{Commit: p.Commit, Complete: complete, Folder: t.Sinks[i].Folder, Dumps: []int64{}}
+	for _, a := range t.Applied {
+		if !a.Lost {
+			c.Dumps = append(c.Dumps, a.Dump)
+		}
+		if !a.Incremental && !a.Skipped && t.Kind != kindMapping {
+			c.Resync = &a.Dump
+		}
+	}
+	if t.HasMapping {
+		c.Mapping = &t.MappingDump
+	}
+	return c, true
+}
