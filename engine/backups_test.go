@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/model/lake"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 )
@@ -301,10 +302,13 @@ func (w *backupWorld) holds(root, table string, says sinks.CurrentTable) {
 	if err != nil {
 		w.t.Fatal(table, err)
 	}
-	got, columns := w.read(filepath.Join(root, says.Folder), table, want)
-	diff := want.Diff(got)
+	got, err := lake.Read(filepath.Join(root, says.Folder), table, want)
+	if err != nil {
+		w.t.Fatal(table, err)
+	}
+	diff := want.Diff(got.Rows)
 	if len(w.lost[table]) == 0 {
-		diff = append(diff, want.DiffColumns(columns)...)
+		diff = append(diff, want.DiffColumns(got.Columns)...)
 	}
 	if len(diff) > 0 {
 		w.t.Fatalf("table %s in %s does not hold what it says, dumps %v (without %v):\n%s", table, root, says.Dumps, w.lost[table], strings.Join(diff, "\n"))

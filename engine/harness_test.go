@@ -5,19 +5,16 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"reconcile/config"
 	"reconcile/engine/model"
-	"reconcile/internal/column"
+	"reconcile/engine/model/lake"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
-	"reconcile/internal/parquet"
 )
 
 // harness applies the dumps of a world through the real engine and sink, and
@@ -242,8 +239,11 @@ func (h *harness) check() {
 		}
 		diff := h.diffQuarantine(name, want)
 		for _, sink := range t.Sinks {
-			got, columns := h.read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
-			diff = append(append(diff, want.Diff(got)...), want.DiffColumns(columns)...)
+			got, err := lake.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			diff = append(append(diff, want.Diff(got.Rows)...), want.DiffColumns(got.Columns)...)
 		}
 		if len(diff) > 0 {
 			h.t.Fatalf("table %s is not what it should be:\n%s\n\nthe model:\n%s\nthe dumps:\n%s", name, strings.Join(diff, "\n"), want, w)
@@ -310,100 +310,4 @@ func (h *harness) delivered(name string) []string {
 		}
 	}
 	return unique(out)
-}
-
-// read reads a table's folder as a reader would: every *.parquet below it.
-func (h *harness) read(dir, table string, want *model.Table) (map[string]model.Row, []string) {
-	h.t.Helper()
-	got := map[string]model.Row{}
-	columns := slices.Clone(want.Columns)
-	seen := false
-	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".parquet") {
-			return nil
-		}
-		if !seen {
-			columns, seen = nil, true
-		}
-		rel, err := filepath.Rel(dir, p)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		part := path.Dir(filepath.ToSlash(rel))
-		if part == "." {
-			part = ""
-		}
-		for _, c := range h.readFile(p, table, part, got) {
-			if !slices.Contains(columns, c) {
-				columns = append(columns, c)
-			}
-		}
-		return nil
-	})
-	for _, c := range want.Columns {
-		if !slices.Contains(columns, c) && seen {
-			columns = append(columns, c) // readers unite by name: files from before a column lack it
-		}
-	}
-	return got, columns
-}
-
-func (h *harness) readFile(p, table, part string, got map[string]model.Row) []string {
-	h.t.Helper()
-	data, err := os.ReadFile(p)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	f, err := parquet.Open(strings.NewReader(string(data)), int64(len(data)))
-	if err != nil {
-		h.t.Fatal(p, err)
-	}
-	var names []string
-	for _, c := range f.Columns() {
-		names = append(names, fold(c.Name))
-	}
-	for g := range f.RowGroups() {
-		b := &column.Batch{}
-		if err := f.ReadRowGroup(g, f.Columns(), b); err != nil {
-			h.t.Fatal(p, err)
-		}
-		for i := range b.N {
-			row := model.Row{Partition: part, Values: map[string]*string{}}
-			for c := range b.Cols {
-				if !b.Cols[c].IsNull(i) {
-					row.Values[names[c]] = model.Text(cellText(&b.Cols[c], i))
-				}
-			}
-			key := keyText(table, names, row)
-			if _, twice := got[key]; twice {
-				h.t.Fatalf("table %s holds row %s twice", table, key)
-			}
-			got[key] = row
-		}
-	}
-	return names
-}
-
-// cellText is the text that the model uses.
-func cellText(c *column.Column, i int) string {
-	if c.Type.ID == column.Timestamp {
-		return time.UnixMilli(c.Ints[i]).UTC().Format("2006-01-02T15:04:05.000Z")
-	}
-	return string(column.AppendText(nil, c, i))
-}
-
-func keyText(table string, names []string, row model.Row) string {
-	value := func(name string) string {
-		if v := row.Values[name]; v != nil {
-			return *v
-		}
-		return "null"
-	}
-	switch table {
-	case tableUsers:
-		return value(colUserID)
-	case tableMapping:
-		return value(colFrom)
-	}
-	return value(names[1]) + "/" + value(colUserID)
 }

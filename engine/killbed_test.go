@@ -15,6 +15,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/model"
+	"reconcile/engine/model/lake"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -184,8 +185,11 @@ func (b *killBed) diff(name string, wants killWants) []string {
 		}
 		return out
 	}
-	got, columns := b.read(dir, name, w.table)
-	return append(w.table.Diff(got), w.table.DiffColumns(columns)...)
+	got, err := lake.Read(dir, name, w.table)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return append(w.table.Diff(got.Rows), w.table.DiffColumns(got.Columns)...)
 }
 
 // killFiles lists the files below a folder, sorted.
@@ -263,7 +267,10 @@ func (b *killBed) checkBroken() []string {
 		}
 		if listed && !entry.Complete {
 			for _, f := range killFiles(filepath.Join(b.top("lake"), folder)) {
-				b.readFile(f, name, "", map[string]model.Row{}) // fails unless the file is whole
+				whole := lake.Table{Rows: map[string]model.Row{}}
+				if err := whole.Add(f, name, ""); err != nil {
+					b.t.Fatal(err)
+				}
 			}
 			continue
 		}
