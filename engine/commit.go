@@ -153,7 +153,12 @@ func (c *change) keepsFiles() bool { return !c.all && len(c.parts) == 0 && len(c
 // publish carries out a publish list. It is the tail of every commit and all of
 // its recovery: each step can be repeated.
 func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *state.Publish, t *state.Table, live []*state.Partition) error {
-	roots := e.publishRoots(p, t)
+	return e.publishIn(ctx, e.publishRoots(p, t), l, lineage, p, t, live)
+}
+
+// publishIn is publish in some of the sinks that a commit concerns, which have all of
+// its steps.
+func (e *Engine) publishIn(ctx context.Context, roots []string, l *state.Lock, lineage string, p *state.Publish, t *state.Table, live []*state.Partition) error {
 	for _, root := range roots {
 		delete(e.swept, root)
 	}

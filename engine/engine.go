@@ -28,6 +28,7 @@ type Options struct {
 	Accept         []string // what guards hold and is to be let through, as holds name it
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
 	ForgetSinks    []string // paths of sinks that the state is to forget
+	SinksLost      []string // paths of sinks that are not there and are to be written anew
 	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere now
 	Repair         bool     // rebuild tables of which nothing can be trusted
 	AllowDestroy   bool
@@ -93,6 +94,8 @@ type Engine struct {
 	source *dump.Source
 	sinks  map[string]sinks.Sink // by root
 	down   map[string]error      // sinks that failed, by root
+	gone   map[string]error      // sinks that are not there, by root
+	lost   map[string]bool       // sinks that are written anew, as they are said to be lost, by root
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	seen   map[string]string     // lineages of the states that sinks were written from, by root
 	swept  map[string]bool       // sinks that nothing was published to since they were swept, by root
@@ -109,7 +112,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, seen: map[string]string{}, swept: map[string]bool{}}
+	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, gone: map[string]error{}, lost: map[string]bool{}, seen: map[string]string{}, swept: map[string]bool{}}
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx)); err != nil {
 		return nil, err
 	}

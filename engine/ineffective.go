@@ -22,6 +22,16 @@ func (e *Engine) noteIneffective(p *Plan) {
 	if e.opts.Repair && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.repair != "" || t.rewrite != "" }) && p.newMapping == nil && len(p.Holds) == 0 {
 		note("-repair has no effect: no table is held for it")
 	}
+	for _, name := range e.opts.SinksLost {
+		root := e.rootOf(name)
+		switch {
+		case e.lost[root]:
+		case !e.declared(root):
+			note("-sink-lost=%s has no effect: the configuration has no sink at %s", name, root)
+		default:
+			note("-sink-lost=%s has no effect: the sink is there, or the state lists nothing in it", name)
+		}
+	}
 	for _, name := range e.opts.AcceptLoss {
 		if name != tableMapping && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)

@@ -91,7 +91,7 @@ func (e *Engine) mark(ctx context.Context, t *state.Table, parts []*state.Partit
 	for i := range t.Sinks {
 		s := &t.Sinks[i]
 		m, ok := e.sinks[s.Root].(sinks.Marker)
-		if !ok || e.down[s.Root] != nil {
+		if !ok || e.down[s.Root] != nil || e.gone[s.Root] != nil {
 			continue
 		}
 		mark := ""

@@ -134,7 +134,10 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 		switch {
 		case !differs:
 			p.restate(d.root, t)
-		case d.why != "" && (foreign.in(d.root) || p.says[d.root] != sinkSays{} || !t.allGone(d.sink)):
+		case d.why == "" || !foreign.in(d.root) && e.isLost(p, t, d.root, d.sink):
+		case t.allGone(d.sink) && e.declared(d.root):
+			return &distrustError{why: fmt.Sprintf("%s, and none of its files is there (if the sink is lost, -sink-lost=%s writes it anew)", d.why, d.root)}
+		default:
 			return &distrustError{why: d.why + ", and its files are not those that the state knows"}
 		}
 	}

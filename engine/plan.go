@@ -74,9 +74,10 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
-	partial    []int // sinks, as in old.Sinks, that no longer hold what was written
-	missing    []int // those of which a file is gone, once for each
-	mends      bool  // damage makes the table be rebuilt, not its configuration
+	partial    []int    // sinks, as in old.Sinks, that no longer hold what was written
+	missing    []int    // those of which a file is gone, once for each
+	lostIn     []string // roots of sinks that are said to be lost, where it is written anew
+	mends      bool     // damage makes the table be rebuilt, not its configuration
 	// repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. old has then the dumps that the
 	// sinks name, too, and left the files to replace.
@@ -244,6 +245,9 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 		p.Recover = append(p.Recover, pub.Table)
 	}
 	if err := e.checkSinks(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := e.findGone(ctx, p); err != nil {
 		return nil, err
 	}
 	e.holdManifests(p)

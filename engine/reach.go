@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func (e *Engine) unreachable(t *TablePlan) error {
 		return err
 	}
 	for _, at := range foldersOf(t) {
-		if err := e.down[at.root]; err != nil {
+		if err := cmp.Or(e.down[at.root], e.gone[at.root]); err != nil {
 			return err
 		}
 	}

@@ -185,7 +185,11 @@ func (t *TablePlan) lossFlags() string {
 	if t.repair+t.rewrite != "" {
 		return fmt.Sprintf("-repair -target=table.%s -accept-loss=%s", t.Name, t.Name)
 	}
-	return "-accept-loss=" + t.Name
+	flags := ""
+	for _, root := range t.lostIn {
+		flags += "-sink-lost=" + root + " "
+	}
+	return flags + "-accept-loss=" + t.Name
 }
 
 func (e *Engine) acceptsLoss(table string) bool { return slices.Contains(e.opts.AcceptLoss, table) }

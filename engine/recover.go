@@ -39,9 +39,10 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		if e.stuck[p.Table] != nil || leaving[p.Table] {
 			continue
 		}
-		err := e.mayPublish(ctx, l, snap, p, t)
-		if err == nil {
-			err = e.publish(ctx, l, snap.Lineage, p, t, snap.Partitions[p.Table])
+		err := e.finish(ctx, l, snap, p, t)
+		if gone(err) {
+			e.stuck[p.Table] = err
+			continue
 		}
 		if errors.Is(err, sinks.ErrStagedLost) {
 			err = e.abandon(ctx, l, p, err)
@@ -57,6 +58,18 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		tables = append(tables, p.Table)
 	}
 	return tables, nil
+}
+
+// finish carries out what is left of a publish list that was found in the state.
+func (e *Engine) finish(ctx context.Context, l *state.Lock, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
+	if err := e.mayPublish(ctx, l, snap, p, t); err != nil {
+		return err
+	}
+	rest, roots, err := e.withoutLost(ctx, snap, p, e.publishRoots(p, t))
+	if err != nil {
+		return err
+	}
+	return e.publishIn(ctx, roots, l, snap.Lineage, rest, t, snap.Partitions[p.Table])
 }
 
 // sinksLeaving tells of which tables a sink is to be forgotten, or known at another

@@ -121,7 +121,9 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		return t.ifPublished(), nil
 	}
 	if held := e.unreachable(t); held != nil && distrusted(held) == nil {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: held.Error()})
+		if !gone(held) {
+			p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: held.Error()})
+		}
 		t.keep()
 		return t, nil
 	}

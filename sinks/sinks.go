@@ -186,6 +186,8 @@ type Sink interface {
 	// List returns all objects below the folder of a table, sorted by path.
 	// A folder that does not exist has none.
 	List(ctx context.Context, folder string) ([]Object, error)
+	// Exists reports whether a file is there, a staged one too.
+	Exists(ctx context.Context, path string) (bool, error)
 	// Publish carries out one step and returns the object now at Path (zero
 	// after a removal). A step that was done before is done. It fails with
 	// ErrStagedLost or ErrDrift, naming the file, and then has changed nothing.

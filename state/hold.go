@@ -10,7 +10,8 @@ import (
 // or a whole dump. The state keeps those that lie in a file, an object or a guard; while
 // the pin stays, the file or object is not read again.
 type Hold struct {
-	Table string `cbor:"1,keyasint" json:"table,omitempty"` // empty: a whole dump
+	Table string `cbor:"1,keyasint" json:"table,omitempty"` // empty: a whole dump, or the tables of a sink
+	Sink  string `cbor:"-" json:"sink,omitempty"`           // root of a sink that is not there
 	Dump  int64  `cbor:"2,keyasint" json:"dump,omitempty"`
 	File  string `cbor:"3,keyasint,omitempty" json:"file,omitempty"`
 	// Guard is the guard that tripped, if one did, and Accept what -accept names to let

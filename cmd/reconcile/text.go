@@ -62,7 +62,10 @@ func (v *textView) holds(holds []engine.Hold) {
 		if h.Table != "" {
 			where = append(where, "table."+h.Table)
 		}
-		if h.Dump != 0 || h.Table == "" && h.File == "" {
+		if h.Sink != "" {
+			where = append(where, "sink "+h.Sink)
+		}
+		if h.Dump != 0 || h.Table == "" && h.File == "" && h.Sink == "" {
 			where = append(where, fmt.Sprintf("dump %d", h.Dump))
 		}
 		if h.File != "" {

@@ -69,6 +69,15 @@ func checkStep(st sinks.Step) error {
 	return nil
 }
 
+// Exists reports whether a file is there.
+func (s *sink) Exists(ctx context.Context, path string) (bool, error) {
+	if err := blob.CheckKey(path); err != nil {
+		return false, fmt.Errorf("look at a file: %w", err)
+	}
+	o, err := s.look(ctx, path)
+	return o != nil && err == nil, err
+}
+
 // look returns what stands at key, nil if nothing does.
 func (s *sink) look(ctx context.Context, key string) (*blob.Object, error) {
 	o, err := s.store.Stat(ctx, key)
