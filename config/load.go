@@ -167,6 +167,7 @@ func (l *loader) load(configs, autos []source) (*Config, Sources, hcl.Diagnostic
 	l.loadTables(blocks["table"])
 	l.loadIgnores(blocks["ignore"])
 	l.loadRemoved(blocks["removed"])
+	l.loadMoved(blocks["moved"])
 	l.checkWhole(blocks)
 
 	l.src.blank(l.blanks)
@@ -214,6 +215,7 @@ func rootSchema() *hcl.BodySchema {
 		{Type: "table", LabelNames: []string{"name"}},
 		{Type: "ignore", LabelNames: []string{"name"}},
 		{Type: "removed", LabelNames: []string{"name"}},
+		{Type: "moved"},
 	}}
 	for _, name := range sortedKeys(laterBlocks()) {
 		s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: name}) // for suggestions
@@ -233,7 +235,6 @@ func laterBlocks() map[string]string {
 		"erasures":   "",
 		"catalog":    "Register the tables in the catalog by yourself.",
 		"keep":       "",
-		"moved":      "",
 	}
 }
 

@@ -12,13 +12,16 @@ import (
 
 // placedPath is a folder or file of the configuration.
 type placedPath struct {
-	what    string // "source", "state", "scratch_dir" or a sink's address
+	what    string // "source", "state", "scratch_dir", movedPath or a sink's address
 	sink    bool
 	written string
 	abs     string
 	s3      *S3 // nil when it is on this machine
 	rng     hcl.Range
 }
+
+// movedPath is a path of a moved block, which is that of a sink.
+const movedPath = "moved"
 
 // place reads a path of this machine, or of a sink on S3. Relative ones start at
 // the configuration's folder.
@@ -28,7 +31,7 @@ func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
 		return nil
 	}
 	if scheme, ok := urlScheme(s.value); ok {
-		if scheme == "s3" && strings.HasPrefix(what, "sink.") {
+		if scheme == "s3" && (what == movedPath || strings.HasPrefix(what, "sink.")) {
 			if s3 := l.s3Path(s); s3 != nil {
 				return &placedPath{what: what, written: s.value, abs: s3.URL(), s3: s3, rng: s.rng}
 			}

@@ -24,6 +24,7 @@ type Config struct {
 	Skips       []Skip
 	Ignores     []string // names and globs of ignore blocks
 	Removed     []Removed
+	Moves       []Move // of moved blocks, in their order
 	masks       []*maskBlock
 	tables      []*tableBlock
 	ignores     []ignoreBlock

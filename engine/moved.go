@@ -17,15 +17,25 @@ type MovedSink struct {
 	From   string   `json:"from"`
 	To     string   `json:"to"`
 	Tables []string `json:"tables"`
+	block  string   // the block that says so, empty of a flag
 }
 
 // flag is how a command is told of it.
 func (m MovedSink) flag() string { return "-moved-sink=" + m.From + "=" + m.To }
 
-// sinksToMove lists the sinks that -moved-sink names: those that the state has at their
-// old place, and those that it has at the new one already.
+// told is what says that the sink moved.
+func (m MovedSink) told() string {
+	if m.block != "" {
+		return m.block
+	}
+	return m.flag()
+}
+
+// sinksToMove lists the sinks that -moved-sink and the moved blocks name: those that the
+// state has at their old place, and those of flags that it has at the new one already.
+// A block says nothing of a sink that the state does not have at its old place.
 func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err error) {
-	if len(e.opts.MovedSinks) == 0 {
+	if len(e.opts.MovedSinks)+len(e.cfg.Moves) == 0 {
 		return nil, nil, nil
 	}
 	known := sinkTables(snap)
@@ -39,19 +49,40 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err
 		switch {
 		case e.declared(m.From):
 			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, e.addressOf(m.From))
-		case slices.ContainsFunc(now, func(x MovedSink) bool { return x.From == m.From || x.To == m.To }):
-			return nil, nil, fmt.Errorf("%s: one of the two is named twice", m.flag())
 		case m.Tables == nil && forgotten && known[m.To] != nil:
 			before = append(before, m)
+			continue
 		case m.Tables == nil:
 			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, e.departedSinks(m.From, known))
-		case slices.ContainsFunc(m.Tables, func(t string) bool { return slices.Contains(known[m.To], t) }):
-			return nil, nil, fmt.Errorf("%s: the state has tables at both: %s", m.flag(), strings.Join(known[m.To], ", "))
-		default:
-			now = append(now, m)
+		}
+		if now, err = addMove(now, m, known); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, b := range e.cfg.Moves {
+		m := MovedSink{From: b.From, To: b.To, Tables: known[b.From], block: b.Block}
+		if m.Tables == nil || slices.ContainsFunc(now, func(x MovedSink) bool { return x.From == m.From && x.To == m.To }) {
+			continue
+		}
+		if now, err = addMove(now, m, known); err != nil {
+			return nil, nil, err
 		}
 	}
 	return now, before, nil
+}
+
+// addMove adds a sink to those that move, unless another move or what the state has at
+// the new place forbids it.
+func addMove(now []MovedSink, m MovedSink, known map[string][]string) ([]MovedSink, error) {
+	switch i := slices.IndexFunc(now, func(x MovedSink) bool { return x.From == m.From || x.To == m.To }); {
+	case i >= 0 && m.block == "":
+		return nil, fmt.Errorf("%s: one of the two is named twice", m.told())
+	case i >= 0:
+		return nil, fmt.Errorf("%s: it says that %s moved to %s, but %s names one of the two, too: only one of them can hold", m.told(), m.From, m.To, now[i].told())
+	case slices.ContainsFunc(m.Tables, func(t string) bool { return slices.Contains(known[m.To], t) }):
+		return nil, fmt.Errorf("%s: the state has tables at both %s and %s: %s", m.told(), m.From, m.To, strings.Join(known[m.To], ", "))
+	}
+	return append(now, m), nil
 }
 
 // parseMoved takes OLD=NEW apart, of which each may hold a "=".
@@ -151,7 +182,7 @@ func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but 
 		where = append(where, fmt.Sprintf("%s, which the state knows at %s", m.To, m.From))
 		flags = append(flags, m.flag())
 	}
-	return fmt.Errorf("the sink moved: this state wrote what lies at %s. %s goes on there: every data file is read once and compared by its content, and the old place is forgotten and left as it is. If it is a copy that is not to be used, move it aside",
+	return fmt.Errorf("the sink moved: this state wrote what lies at %s. %s goes on there: every data file is read once and compared by its content, and the old place is forgotten and left as it is. A moved block in the configuration says the same for good. If it is a copy that is not to be used, move it aside",
 		strings.Join(where, ", and at "), strings.Join(flags, " "))
 }
 

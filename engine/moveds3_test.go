@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,50 +36,58 @@ func (h *harness) copyLake(prefix string) {
 }
 
 // TestMovedSinkOnS3 copies a lake to another place, also in mid-commit: the state goes
-// on there once it is told, and not before.
+// on there once a flag or a block says so, and not before.
 func TestMovedSinkOnS3(t *testing.T) {
 	buckets := onS3(t)
 	for _, point := range []string{"", "publish.move.before=error@2", "publish.clear.before=error"} {
-		t.Run(point, func(t *testing.T) {
-			h := newHarness(t, strings.ReplaceAll(tablesIn("sink.parquet.lake"), "sink.parquet.desk", "sink.parquet.lake"))
-			h.remote = buckets()
-			h.prelude = h.remote.prelude()
-			h.arrive(killDumps()[:1]...)
-			h.must()
-			h.arrive(killDumps()[1:2]...)
-			if point != "" {
-				var err error
-				if h.fails, err = failpoint.Parse(point); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := h.apply(); !errors.Is(err, failpoint.ErrInjected) {
-					t.Fatal(err)
-				}
-				h.fails = nil
-			} else {
-				h.must()
-			}
-			before := h.tree()
-			h.copyLake("lake2")
-			flag := "s3://" + h.remote.out + "/lake=s3://" + h.remote.out + "/lake2"
-			for range 2 {
-				if _, err := h.apply(); err == nil || !strings.Contains(err.Error(), "-moved-sink="+flag+" goes on there") {
-					t.Fatalf("got %v", err)
-				}
-			}
-			h.opts.MovedSinks = []string{flag}
-			if _, err := h.apply(); err != nil {
-				t.Fatal(err)
-			}
-			h.opts.MovedSinks = nil
-			h.arrive(killDumps()[2:]...)
-			h.must()
-			lakeOf := func(tree []string) []string {
-				return slices.DeleteFunc(tree, func(line string) bool { return !strings.Contains(line, h.remote.out+"/lake/") })
-			}
-			if after := h.tree(); !slices.Equal(lakeOf(before), lakeOf(after)) {
-				t.Errorf("the old place was %q, it is %q", lakeOf(before), lakeOf(after))
-			}
-		})
+		for _, by := range []string{"flag", "block"} {
+			t.Run(point+" "+by, func(t *testing.T) { movedOnS3(t, buckets(), point, by) })
+		}
+	}
+}
+
+func movedOnS3(t *testing.T, b *bucketPair, point, by string) {
+	h := newHarness(t, strings.ReplaceAll(tablesIn("sink.parquet.lake"), "sink.parquet.desk", "sink.parquet.lake"))
+	h.remote = b
+	h.prelude = h.remote.prelude()
+	h.arrive(killDumps()[:1]...)
+	h.must()
+	h.arrive(killDumps()[1:2]...)
+	if point != "" {
+		var err error
+		if h.fails, err = failpoint.Parse(point); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.apply(); !errors.Is(err, failpoint.ErrInjected) {
+			t.Fatal(err)
+		}
+		h.fails = nil
+	} else {
+		h.must()
+	}
+	before := h.tree()
+	h.copyLake("lake2")
+	from, to := "s3://"+h.remote.out+"/lake", "s3://"+h.remote.out+"/lake2"
+	for range 2 {
+		if _, err := h.apply(); err == nil || !strings.Contains(err.Error(), "-moved-sink="+from+"="+to+" goes on there") {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if by == "flag" {
+		h.opts.MovedSinks = []string{from + "=" + to}
+	} else {
+		h.prelude += fmt.Sprintf("moved {\n from = %q\n to = %q\n}\n", from+"/", to)
+	}
+	if _, err := h.apply(); err != nil {
+		t.Fatal(err)
+	}
+	h.opts.MovedSinks = nil
+	h.arrive(killDumps()[2:]...)
+	h.must()
+	lakeOf := func(tree []string) []string {
+		return slices.DeleteFunc(tree, func(line string) bool { return !strings.Contains(line, h.remote.out+"/lake/") })
+	}
+	if after := h.tree(); !slices.Equal(lakeOf(before), lakeOf(after)) {
+		t.Errorf("the old place was %q, it is %q", lakeOf(before), lakeOf(after))
 	}
 }

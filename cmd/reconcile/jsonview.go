@@ -81,7 +81,7 @@ type planLine struct {
 	AcceptedNow []string `json:"accepted,omitempty"`
 	// Forgotten are the sinks that -forget-sink takes out of the state.
 	Forgotten []engine.ForgottenSink `json:"forgotten_sinks,omitempty"`
-	// Moved are the sinks that -moved-sink says lie elsewhere now.
+	// Moved are the sinks that -moved-sink or a moved block says lie elsewhere now.
 	Moved []engine.MovedSink `json:"moved_sinks,omitempty"`
 }
 

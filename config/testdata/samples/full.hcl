@@ -56,6 +56,11 @@ sink "parquet" "mirror" {
   compression = lower("SNAPPY")
 }
 
+moved {
+  from = "s3://acme-old/heap"
+  to   = local.lake
+}
+
 mask "pii" {
   tables  = ["*"]
   columns = ["email", "*_email", "ip"]
