@@ -273,7 +273,7 @@ func (e *Engine) clear(ctx context.Context, l *state.Lock, p *state.Publish, t *
 		if p.Forget {
 			errs = append(errs, tx.SetLost(p.Table, nil))
 			for _, h := range snap.Holds {
-				if h.Table == p.Table {
+				if h.Table == p.Table && h.Guard == "" { // a guard holds the mapping without its table, too
 					errs = append(errs, tx.DeleteHold(h))
 				}
 			}

@@ -379,3 +379,15 @@ func TestContractGuardCrash(t *testing.T) {
 		t.Error("the mapping was never taken")
 	}
 }
+
+// TestContractGuardWithoutTable: a mapping that a guard holds stays held when the table
+// user_migrations goes, and the next apply has nothing to write.
+func TestContractGuardWithoutTable(t *testing.T) {
+	a := guardBed(t)
+	a.held(a.run())
+	const held = "user_migrations 2 -accept=user_migrations@2"
+	a.held(a.run(dumpOf(2, mapsUsers(1, 0))), held)
+	a.hcl = strings.Replace(lakeTables, `table "user_migrations" { sinks = [sink.parquet.lake] }`, "", 1)
+	a.held(a.run(), held)
+	a.checkIdle()
+}
