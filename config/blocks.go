@@ -132,7 +132,7 @@ func (l *loader) loadSource(blocks hcl.Blocks) {
 
 func (l *loader) loadLocalSource(b *hcl.Block) {
 	c := l.content(b, schema{
-		required: []string{"path"}, optional: []string{"manifests", "time_unit"},
+		required: []string{"path"}, optional: []string{"manifests", "time_unit", "until_dump"},
 		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
 	})
 	l.cfg.Source = Source{Kind: "local", Manifests: defaultManifests}
@@ -154,21 +154,35 @@ func (l *loader) sourceBlocks(c *hcl.BodyContent) {
 	if u := l.timeUnit(c.Attributes["time_unit"]); u != nil {
 		l.cfg.Source.TimeUnit = u.value
 	}
+	if s := l.str(c.Attributes["until_dump"], false); s != nil {
+		l.cfg.Source.UntilDump = l.dumpID(s, "until_dump = 1234")
+	}
 	seen := map[int64]hcl.Range{}
 	for _, n := range c.Blocks.OfType("skip_dump") {
 		l.loadSkip(n, seen)
 	}
 }
 
+// dumpID reads the id of a dump, which is a number or its digits; nil if it is none.
+func (l *loader) dumpID(s *setting[string], example string) *int64 {
+	id, err := strconv.ParseInt(s.value, 10, 64)
+	if err != nil {
+		l.add(errorAt(s.rng, "Invalid dump id", "%q is not the id of a dump, which is a whole number, as in %s.", s.value, example))
+		return nil
+	}
+	return &id
+}
+
 func (l *loader) loadSkip(b *hcl.Block, seen map[int64]hcl.Range) {
 	c := l.content(b, schema{required: []string{"tables", "reason"}})
-	id, err := strconv.ParseInt(b.Labels[0], 10, 64)
-	if err != nil {
-		l.add(errorAt(b.LabelRanges[0], "Invalid dump id", "%q is not the id of a dump, which is a whole number, as in skip_dump \"1234\".", b.Labels[0]))
-	} else if at, dup := seen[id]; dup {
-		l.add(errorAt(b.DefRange, "Duplicate skip_dump", "Dump %d is already skipped at %s. List all its tables in one block.", id, place(at)))
-	} else {
-		seen[id] = b.DefRange
+	id := int64(0)
+	if n := l.dumpID(&setting[string]{value: b.Labels[0], rng: b.LabelRanges[0]}, "skip_dump \"1234\""); n != nil {
+		id = *n
+		if at, dup := seen[id]; dup {
+			l.add(errorAt(b.DefRange, "Duplicate skip_dump", "Dump %d is already skipped at %s. List all its tables in one block.", id, place(at)))
+		} else {
+			seen[id] = b.DefRange
+		}
 	}
 	skip := Skip{Dump: id}
 	if s := l.strs(c.Attributes["tables"]); s != nil {

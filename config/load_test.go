@@ -61,7 +61,8 @@ func TestFullSample(t *testing.T) {
 	if cfg == nil || out != "" {
 		t.Fatal(out)
 	}
-	if cfg.Source != (Source{Kind: "local", Path: "/mirror", Manifests: "sync_*.json"}) || cfg.MemoryLimit != 512<<20 || cfg.ScratchDir != "/var/tmp/reconcile" ||
+	until := int64(2000)
+	if !reflect.DeepEqual(cfg.Source, Source{Kind: "local", Path: "/mirror", Manifests: "sync_*.json", UntilDump: &until}) || cfg.MemoryLimit != 512<<20 || cfg.ScratchDir != "/var/tmp/reconcile" ||
 		cfg.StatePath != filepath.Join(cfg.Dir, "state/reconcile.db") || cfg.OnConflict != "fail" {
 		t.Errorf("settings: %+v %d %s %s %s", cfg.Source, cfg.MemoryLimit, cfg.ScratchDir, cfg.StatePath, cfg.OnConflict)
 	}
@@ -70,6 +71,9 @@ func TestFullSample(t *testing.T) {
 	}
 	if want := []Removed{{"old_event", false}}; !slices.Equal(cfg.Removed, want) || !slices.Equal(cfg.Ignores, []string{"_event_metadata", "internal_*"}) {
 		t.Errorf("removed %v, ignored %v", cfg.Removed, cfg.Ignores)
+	}
+	if len(cfg.Moves) != 1 || cfg.Moves[0].From != "s3://acme-old/heap" || cfg.Moves[0].To != cfg.Sinks[0].Path {
+		t.Errorf("moves: %v", cfg.Moves)
 	}
 	if got := cfg.Sinks[1]; got.Address() != "sink.parquet.mirror" || got.Compression != "snappy" || got.Path != filepath.Join(cfg.Dir, "mirror") {
 		t.Errorf("second sink: %+v", got)

@@ -144,7 +144,7 @@ func (l *loader) tags(a *hcl.Attribute, s *S3) {
 
 func (l *loader) loadS3Source(b *hcl.Block) {
 	c := l.content(b, schema{
-		required: []string{"bucket"}, optional: append([]string{"prefix", "manifests", "manifest_bucket", "time_unit"}, connectArgs...),
+		required: []string{"bucket"}, optional: append([]string{"prefix", "manifests", "manifest_bucket", "time_unit", "until_dump"}, connectArgs...),
 		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
 	})
 	s := &S3{}

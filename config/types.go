@@ -45,6 +45,8 @@ type Source struct {
 	Manifests string          // glob over the names in manifests/, "*.json" by default
 	S3        *S3             // nil of a local source
 	TimeUnit  column.TimeUnit // of plain numbers that are points in time
+	// UntilDump is the greatest dump that counts as there; nil without such.
+	UntilDump *int64
 	// ManifestBucket is the one bucket that manifests may name; empty for any.
 	ManifestBucket string
 }

@@ -62,6 +62,9 @@ func (e *Engine) Refusal(p *Plan) error {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
+	if len(p.goneMappings) > 0 && !e.acceptsLoss(tableMapping) {
+		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.goneMappingsText(), tableMapping))
+	}
 	return errors.Join(errs...)
 }
 
@@ -86,7 +89,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 		return nil, err
 	}
 	remembered := func() error {
-		return errors.Join(e.forgetHolds(ctx, l, p), rememberGuards(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p))
+		return errors.Join(e.forgetHolds(ctx, l, p), rememberGuards(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p), e.forgetLater(ctx, l, now))
 	}
 	if err := errors.Join(e.tidy(ctx, l, now), remembered()); err != nil {
 		return nil, err
@@ -112,7 +115,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return res, err
 	}
-	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap))
+	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap), e.forgetLater(ctx, l, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
@@ -163,7 +166,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *R
 // Tables follow one by one.
 func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
 	if p.noMapping {
-		return l.Update(ctx, func(tx *state.Tx) error { return tx.SetMapping(nil) })
+		return l.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), p.acceptMappings(tx)) })
 	}
 	if p.newMapping == nil {
 		return nil
@@ -243,7 +246,9 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			if err := e.sweep(ctx, l, r.attempt); err != nil {
 				return err
 			}
-			if ofConfig {
+			if ofConfig && e.newAgain(t, bad.file.dump) {
+				t.heldFrom = &bad.file.dump
+			} else if ofConfig {
 				return e.holdRebuild(ctx, l, t, bad, res)
 			}
 			if err := e.hold(ctx, l, t, bad, res); err != nil {

@@ -114,7 +114,7 @@ func (t *TablePlan) stillListed(was state.ReadDump) *delivery {
 func (e *Engine) listRead(ctx context.Context, p *Plan) error {
 	var list []delivery
 	add := func(table string, dump int64) {
-		if d := p.listing.Dump(dump); d != nil && d.Entry(table) != nil {
+		if d := p.listing.Dump(dump); d != nil && d.Entry(table) != nil && !e.leftOut(dump, table) {
 			list = append(list, delivery{dump: dump, entry: d.Entry(table)})
 		}
 	}

@@ -81,10 +81,14 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	if old.Key != t.key {
 		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}
+	if back := e.goesBack(old); len(back) > 0 {
+		d.add(ClassRebuild, "until_dump is %d: %s", *e.cfg.Source.UntilDump, takenBack(back))
+	}
 	find := t.finder()
 	for _, a := range old.Applied {
 		i := find(a.Dump)
 		switch {
+		case e.later(a.Dump):
 		case i >= 0 && (a.Lost || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
 		case i >= 0:
 			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)

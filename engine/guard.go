@@ -71,12 +71,8 @@ func (p *Plan) mappingAccepted(d mappingEntry) bool {
 // mappingAcceptedBelow reports whether the mapping of any dump below one was applied or
 // accepted before.
 func (p *Plan) mappingAcceptedBelow(dump int64) bool {
-	for d := range p.snap.Accepted {
-		if d.Table == tableMapping && d.Dump < dump {
-			return true
-		}
-	}
-	return false
+	all := p.acceptedDumps(tableMapping)
+	return len(all) > 0 && all[0] < dump
 }
 
 // acceptMappings notes which mappings are not judged again: what this command
@@ -92,7 +88,9 @@ func (p *Plan) acceptMappings(tx *state.Tx) error {
 	for _, d := range p.acceptedMappings {
 		put(d.dump, d.entry.Digest)
 	}
-	put(p.standing.Dump, p.standing.Digest)
+	if p.standing != nil {
+		put(p.standing.Dump, p.standing.Digest)
+	}
 	return errors.Join(errs...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ type harness struct {
 	prelude string // of the configuration: source, state and sinks
 	hcl     string
 	unit    string // time_unit of the source, none if empty
+	until   *int64 // until_dump of the source
 	arrived []*model.Dump
 	// unchecked leaves out the comparison: what is applied while something is
 	// held depends on the order of arrival.
@@ -56,9 +58,13 @@ func newHarness(t *testing.T, hcl string) *harness {
 
 func (h *harness) config() *config.Config {
 	h.t.Helper()
-	text := h.prelude + h.hcl
+	text := strings.Replace(h.prelude, `{ path = "../dumps" }`, "{\n  path = \"../dumps\"\n}", 1) + h.hcl
 	if h.unit != "" {
-		text = strings.Replace(text, `{ path = "../dumps" }`, fmt.Sprintf("{\n  path = \"../dumps\"\n  time_unit = %q\n}", h.unit), 1)
+		text = strings.Replace(text, "  path = \"../dumps\"\n", fmt.Sprintf("  path = \"../dumps\"\n  time_unit = %q\n", h.unit), 1)
+	}
+	if h.until != nil {
+		source := regexp.MustCompile(`(?m)^source .*\{\n`)
+		text = source.ReplaceAllString(text, fmt.Sprintf("${0}  until_dump = %d\n", *h.until))
 	}
 	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(text), 0o644); err != nil {
 		h.t.Fatal(err)
@@ -222,6 +228,7 @@ func (h *harness) check() {
 	arrived := h.unskipped(cfg)
 	mapping := h.mappingVerdict().Dump
 	w := &model.World{Dumps: arrived}
+	h.checkUndelivered(cfg, w)
 	for _, name := range w.Tables() {
 		t, diags := cfg.Table(name, h.delivered(name))
 		if diags.HasErrors() {
@@ -251,9 +258,32 @@ func (h *harness) check() {
 	}
 }
 
+// checkUndelivered sees that nothing is published of a table that only dumps above
+// until_dump bring.
+func (h *harness) checkUndelivered(cfg *config.Config, w *model.World) {
+	h.t.Helper()
+	for _, name := range (&model.World{Dumps: h.arrived}).Tables() {
+		t, _ := cfg.Table(name, nil)
+		if t == nil || slices.Contains(w.Tables(), name) {
+			continue
+		}
+		for _, sink := range t.Sinks {
+			got, err := lake.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, &model.Table{})
+			if err != nil || len(got.Rows) > 0 {
+				h.t.Fatalf("table %s was not delivered up to until_dump, and has %d rows: %v", name, len(got.Rows), err)
+			}
+		}
+	}
+}
+
+// counting are the dumps that have arrived, without those above until_dump.
+func (h *harness) counting() []*model.Dump {
+	return slices.DeleteFunc(slices.Clone(h.arrived), func(d *model.Dump) bool { return h.until != nil && d.ID > *h.until })
+}
+
 // unskipped are the dumps as the configuration lets them count.
 func (h *harness) unskipped(cfg *config.Config) []*model.Dump {
-	out := slices.Clone(h.arrived)
+	out := h.counting()
 	for _, skip := range cfg.Skips {
 		for i, d := range out {
 			if d.ID == skip.Dump {
@@ -294,7 +324,7 @@ func (h *harness) diffQuarantine(name string, want *model.Table) []string {
 
 func (h *harness) delivered(name string) []string {
 	var out []string
-	for _, d := range h.arrived {
+	for _, d := range h.counting() {
 		for _, e := range d.Entries {
 			if e.Table != name {
 				continue

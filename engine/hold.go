@@ -47,14 +47,14 @@ func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *f
 }
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
-// that are skipped now, or that only a rebuild needed that is not planned any more.
+// that are left out now, or that only a rebuild needed that is not planned any more.
 func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
 	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h Hold) bool {
 		if h.Object != "" {
 			return e.stillDamaged(p, h)
 		}
 		d := p.listing.Dump(h.Dump)
-		return d != nil && d.Entry(h.Table) != nil && !e.skipped(h.Dump, h.Table) && p.needsHold(h)
+		return d != nil && d.Entry(h.Table) != nil && !e.leftOut(h.Dump, h.Table) && p.needsHold(h)
 	})
 	if len(gone) == 0 {
 		return nil

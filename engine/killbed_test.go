@@ -67,7 +67,7 @@ func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
 			t.Fatal(err)
 		}
 	}
-	b.hcl = c.then
+	b.hcl, b.until = c.then, c.until
 	b.new = b.wants()
 	return b
 }
@@ -140,8 +140,9 @@ func killClone(t *testing.T, from, to string) {
 func (b *killBed) wants() killWants {
 	b.t.Helper()
 	cfg, out := b.config(), killWants{}
-	mapping := model.MappingFor(b.arrived, model.Guard{}).Dump
-	for _, name := range (&model.World{Dumps: b.arrived}).Tables() {
+	arrived := b.counting()
+	mapping := model.MappingFor(arrived, model.Guard{}).Dump
+	for _, name := range (&model.World{Dumps: arrived}).Tables() {
 		t, diags := cfg.Table(name, b.delivered(name))
 		if diags.HasErrors() {
 			b.t.Fatal(diags)
@@ -150,7 +151,7 @@ func (b *killBed) wants() killWants {
 			continue
 		}
 		s := model.FromConfig(t)
-		set, _ := model.AppliedFor(b.arrived, name, s)
+		set, _ := model.AppliedFor(arrived, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {
 			b.t.Fatal(err)

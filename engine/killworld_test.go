@@ -135,6 +135,7 @@ type killCase struct {
 	hcl, then     string      // the configuration before and after
 	gone          string      // folder of a sink that the case loses and forgets
 	third         *model.Dump // nil for that of killDumps; its files are complete after the case
+	until         *int64      // until_dump after the case
 }
 
 func killCases() []killCase {
@@ -147,20 +148,22 @@ func killCases() []killCase {
 	// Pageviews are in both sinks, all else only in the one that goes.
 	old := strings.ReplaceAll(killConfig, "sink.parquet.lake", "sink.parquet.old") + "sink \"parquet\" \"old\" { path = \"../old\" }\n" +
 		"table \"pageviews\" { sinks = [sink.parquet.old, sink.parquet.lake] }\n"
+	two := int64(2)
 	return []killCase{
-		{"first", spill, 0, 2, killConfig, killConfig, "", nil},
-		{"delta", small, 1, 2, killConfig, killConfig, "", nil},
-		{"spilled", spill, 1, 2, killConfig, killConfig, "", nil},
-		{"inline", inline, 1, 2, killConfig, killConfig, "", nil},
-		{"resync", small, 2, 3, killConfig, killConfig, "", nil},
-		{"mapping", small, 3, 4, killConfig, killConfig, "", nil},
-		{"repartition", spill, 2, 2, killConfig, byDate, "", nil},
-		{"removal", small, 2, 2, killConfig, without, "", nil},
-		{"mask", small, 2, 2, killConfig, masked, "", nil},
-		{"rebuild", spill, 2, 2, masked, killConfig, "", nil},
-		{"forget", small, 2, 2, old, killConfig, "old", nil},
-		{"echo", small, 2, 3, killConfig, killConfig, "", killEcho()},
-		{"echo and mapping", small, 2, 3, killConfig, killConfig, "", killEcho([2]int64{3, 1}, [2]int64{6, 5})},
-		{"growing", small, 3, 3, killConfig, killConfig, "", killGrowing()},
+		{"first", spill, 0, 2, killConfig, killConfig, "", nil, nil},
+		{"delta", small, 1, 2, killConfig, killConfig, "", nil, nil},
+		{"spilled", spill, 1, 2, killConfig, killConfig, "", nil, nil},
+		{"inline", inline, 1, 2, killConfig, killConfig, "", nil, nil},
+		{"resync", small, 2, 3, killConfig, killConfig, "", nil, nil},
+		{"mapping", small, 3, 4, killConfig, killConfig, "", nil, nil},
+		{"repartition", spill, 2, 2, killConfig, byDate, "", nil, nil},
+		{"removal", small, 2, 2, killConfig, without, "", nil, nil},
+		{"mask", small, 2, 2, killConfig, masked, "", nil, nil},
+		{"rebuild", spill, 2, 2, masked, killConfig, "", nil, nil},
+		{"forget", small, 2, 2, old, killConfig, "old", nil, nil},
+		{"echo", small, 2, 3, killConfig, killConfig, "", killEcho(), nil},
+		{"echo and mapping", small, 2, 3, killConfig, killConfig, "", killEcho([2]int64{3, 1}, [2]int64{6, 5}), nil},
+		{"growing", small, 3, 3, killConfig, killConfig, "", killGrowing(), nil},
+		{"back", small, 4, 4, killConfig, killConfig, "", nil, &two},
 	}
 }

@@ -73,11 +73,14 @@ func (t *TablePlan) classify(columns []string) bool {
 }
 
 // knownColumns lists what is known of the delivered columns: what the state
-// has and what the manifests say. What is not applied yet is looked up in the headers
+// has, unless the table goes back to earlier dumps, and what the manifests say. What is not applied yet is looked up in the headers
 // of its files where its manifest has no list, or where no list has the keys and the
 // time, which need not be in it.
 func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, error) {
 	out := stateNames(t.old)
+	if len(t.all) > 0 && len(e.goesBack(t.old)) > 0 {
+		out = nil // it has columns that only later dumps brought
+	}
 	var bare, lists []delivery
 	var last []string // most dumps list the same columns
 	for _, d := range t.all {
@@ -156,7 +159,7 @@ func (t *TablePlan) lacksExact(columns []string) bool {
 // applied. A file that cannot be read holds the table where the files are read, or
 // here if nothing else says what the table is like.
 func (e *Engine) unappliedFields(ctx context.Context, t *TablePlan, d delivery) ([]string, error) {
-	if t.old != nil && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
+	if t.old != nil && len(e.goesBack(t.old)) == 0 && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
 		return nil, nil
 	}
 	var out []string

@@ -16,11 +16,14 @@ import (
 // accepted stays in it.
 func (e *Engine) holdManifests(p *Plan) {
 	for _, pr := range p.listing.Problems {
+		if pr.HasDump && e.later(pr.Dump) {
+			continue
+		}
 		p.Holds = append(p.Holds, Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
 	}
 	p.listing.Dumps = slices.DeleteFunc(p.listing.Dumps, func(d *dump.Dump) bool {
 		was, ok := p.snap.Dumps[d.ID]
-		if !ok || was.Digest == d.Digest {
+		if !ok || was.Digest == d.Digest || e.later(d.ID) {
 			return false
 		}
 		if slices.Contains(e.opts.AcceptManifest, d.ID) {
@@ -60,10 +63,14 @@ func (e *Engine) skipped(id int64, table string) bool {
 	return false
 }
 
+// leftOut reports whether the configuration leaves a table out of a dump: the dump is
+// skipped, or above until_dump.
+func (e *Engine) leftOut(id int64, table string) bool { return e.later(id) || e.skipped(id, table) }
+
 // withdrawn reports whether a dump that a table took no longer brings it: it is
-// skipped, or an accepted manifest does not list the table any more. A dump that
+// left out, or an accepted manifest does not list the table any more. A dump that
 // is gone from the source is not withdrawn.
 func (e *Engine) withdrawn(p *Plan, id int64, table string) bool {
 	d := p.listing.Dump(id)
-	return e.skipped(id, table) || d != nil && d.Entry(table) == nil
+	return e.leftOut(id, table) || d != nil && d.Entry(table) == nil
 }

@@ -47,7 +47,7 @@ func (e *Engine) wayToMapping(p *Plan, id int64) string {
 	}
 	instead := "without any"
 	for _, d := range p.listing.Dumps {
-		if d.Entry(tableMapping) != nil && d.ID < id && !e.skipped(d.ID, tableMapping) {
+		if d.Entry(tableMapping) != nil && d.ID < id && !e.leftOut(d.ID, tableMapping) {
 			instead = fmt.Sprintf("with that of dump %d", d.ID)
 		}
 	}

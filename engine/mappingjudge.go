@@ -44,7 +44,7 @@ func (e *Engine) judgeMappings(ctx context.Context, p *Plan, have *state.Mapping
 	j := &mappingJudge{e: e, p: p, have: have,
 		guard: mappingGuard{from: orDefault(e.opts.Tuning.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
 	for _, d := range p.listing.Dumps {
-		if en := d.Entry(tableMapping); en != nil && !e.skipped(d.ID, tableMapping) {
+		if en := d.Entry(tableMapping); en != nil && !e.leftOut(d.ID, tableMapping) {
 			j.dumps = append(j.dumps, mappingEntry{d.ID, en})
 			j.corrected = j.corrected || j.corrects(mappingEntry{d.ID, en})
 		}

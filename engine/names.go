@@ -26,7 +26,7 @@ func (n *named) note(t *TablePlan) *config.DeliveredTable {
 		unknown = unknown || !d.entry.HasColumns && (t.unread != nil || d.entry.Problem != "")
 	}
 	unknown = unknown || !listed
-	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: t.known, Unknown: unknown && t.Name != tableMapping})
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: unique(append(stateNames(t.old), t.known...)), Unknown: unknown && t.Name != tableMapping})
 	return &n.tables[len(n.tables)-1]
 }
 
@@ -50,7 +50,7 @@ func (e *Engine) checkNames(ctx context.Context, p *Plan) error {
 }
 
 // everDelivered gathers what was delivered: by manifests that are there, held and
-// skipped ones too, and by what the state has.
+// left out ones too, and by what the state has.
 func (e *Engine) everDelivered(p *Plan) config.Delivered {
 	d := config.Delivered{Tables: p.names.tables, InState: sortedKeys(p.snap.Tables), Judged: p.snap.JudgedMasks,
 		Removed: sortedKeys(p.snap.RemovedTables)}
@@ -58,11 +58,11 @@ func (e *Engine) everDelivered(p *Plan) config.Delivered {
 		d.Dumps = p.deliveredDumps()
 	}
 	for _, at := range p.listing.Dumps {
-		if !slices.ContainsFunc(e.cfg.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
+		if !e.later(at.ID) && !slices.ContainsFunc(e.cfg.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
 			continue
 		}
 		for _, en := range at.Entries {
-			if e.skipped(at.ID, en.Name) {
+			if e.leftOut(at.ID, en.Name) {
 				d.Tables = addEntry(d.Tables, en)
 			}
 		}

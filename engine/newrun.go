@@ -42,6 +42,8 @@ func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snaps
 	switch {
 	case ofConfig && t.repair != "":
 		e.repairRun(p, t, r)
+	case ofConfig && len(e.goesBack(t.old)) > 0:
+		e.backRun(p, t, r)
 	case ofConfig && t.rewrite != "":
 		e.rewriteRun(p, t, r)
 	case ofConfig:

@@ -69,6 +69,7 @@ type TablePlan struct {
 	pending    []delivery
 	all        []delivery       // every delivery in the source, for a rebuild
 	bad        map[int64]Hold   // deliveries that cannot be taken, void ones too
+	resync     int64            // the newest full resync among the dumps that it has and keeps
 	compared   map[int64]bool   // dumps of which the state is to go on knowing what was read
 	renewed    []state.ReadDump // the same content under another ETag
 	oldMapping *identity.Closure
@@ -91,11 +92,14 @@ type TablePlan struct {
 	keeping []string // how to keep what Destroys names
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
-	outdated  string
-	readFrom  int                // the sink, as in old.Sinks, that a rewrite reads
-	unread    *Hold              // a file whose header would have told the columns
-	marked    bool               // the marks of its folders are as good as new ones
-	lost      *state.LostCommit  // that the table's next commit makes good
+	outdated string
+	readFrom int               // the sink, as in old.Sinks, that a rewrite reads
+	unread   *Hold             // a file whose header would have told the columns
+	marked   bool              // the marks of its folders are as good as new ones
+	lost     *state.LostCommit // that the table's next commit makes good
+	// heldFrom is the dump from which on a table that goes back is held, nil without
+	// one: a resync that is taken back made it void.
+	heldFrom  *int64
 	rereads   int64              // bytes of applied dumps that a rebuild takes again
 	committed bool               // by this apply
 	known     []string           // delivered names that are known
@@ -148,6 +152,8 @@ type Plan struct {
 	listing    *dump.Listing
 	newMapping *mappingRead // nil: as it is
 	noMapping  bool         // the mapping is withdrawn and there is no other
+	// goneMappings are the dumps of mappings that are lost by going back.
+	goneMappings []int64
 	// sameMapping is that of the state, where its files have other ETags now; nil
 	// without such.
 	sameMapping *state.Mapping
@@ -241,6 +247,7 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 		return nil, err
 	}
 	p.Notices = append(p.Notices, p.listing.Notices...)
+	e.noteLater(p)
 	for _, pub := range snap.Publishes {
 		p.Recover = append(p.Recover, pub.Table)
 	}

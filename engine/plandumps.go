@@ -18,7 +18,8 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	if err != nil {
 		return err
 	}
-	resync := int64(-1 << 63)
+	t.resync = e.keptResync(p, t)
+	resync := t.resync
 	bad := map[int64]Hold{}
 	sizes := map[int64]int64{}
 	var fresh []delivery
@@ -49,19 +50,27 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 			resync = max(resync, d.dump)
 		}
 	}
-	if t.old != nil {
-		for _, a := range t.old.Applied {
-			if !a.Incremental {
-				resync = max(resync, a.Dump)
-			}
-		}
-	}
 	t.bad = bad
 	if err := e.compareRead(ctx, p, t, resync, sizes); err != nil {
 		return err
 	}
 	t.takeDumps(p, applied, sizes, resync)
 	return nil
+}
+
+// keptResync is the newest full resync among the applied dumps that the table keeps,
+// the least number if there is none.
+func (e *Engine) keptResync(p *Plan, t *TablePlan) int64 {
+	newest := int64(math.MinInt64)
+	if t.old == nil {
+		return newest
+	}
+	for _, a := range t.old.Applied {
+		if !a.Incremental && !e.withdrawn(p, a.Dump, t.Name) {
+			newest = max(newest, a.Dump)
+		}
+	}
+	return newest
 }
 
 // appliedDumps tells of each of all deliveries whether the table has its dump. One
@@ -120,17 +129,10 @@ func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, re
 // returned.
 func (t *TablePlan) cut(from int64) *Hold {
 	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= from })
-	floor := int64(math.MinInt64)
+	floor := t.resync
 	for _, d := range t.pending {
 		if !d.entry.Incremental && t.bad[d.dump].Table == "" {
 			floor = max(floor, d.dump)
-		}
-	}
-	if t.old != nil {
-		for _, a := range t.old.Applied {
-			if !a.Incremental {
-				floor = max(floor, a.Dump)
-			}
 		}
 	}
 	for _, d := range t.pending {

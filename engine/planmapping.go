@@ -46,6 +46,9 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 		}
 	}
 	p.noMapping = p.standing == nil && p.snap.Mapping != nil
+	if p.goneMappings = e.goneMappings(p); len(p.goneMappings) > 0 {
+		p.Notices = append(p.Notices, p.goneMappingsText()+"; apply needs -accept-loss="+tableMapping)
+	}
 	return e.describeMapping(ctx, p)
 }
 
@@ -137,8 +140,8 @@ func describeReport(r *identity.Report) []string {
 
 // planMappingTable plans user_migrations as a table: it follows the mapping.
 func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
-	if t.repair != "" {
-		return // the repair itself goes by the mapping in force
+	if t.repair != "" || len(e.goesBack(t.old)) > 0 {
+		return // the rebuild itself goes by the mapping in force
 	}
 	if p.standing == nil {
 		t.remap = t.old != nil && t.old.HasMapping // it is withdrawn
@@ -166,7 +169,7 @@ func (t *TablePlan) standsAt(m *state.Mapping) bool {
 
 // planRemap finds out whether the mapping that the table stands at differs.
 func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.old == nil || t.kind == kindMapping || t.repair+t.rewrite != "" {
+	if t.old == nil || t.kind == kindMapping || t.repair+t.rewrite != "" || len(e.goesBack(t.old)) > 0 {
 		return nil
 	}
 	if t.oldMapping, err = e.closureOf(ctx, p, t.old.Mapping); err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/failpoint"
 )
 
 var (
@@ -186,6 +188,10 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	if remote != nil {
 		h.remote, h.prelude = remote, remote.prelude()
 	}
+	var back *rand.Rand // decides on until_dump: nil for none
+	if seed%3 == 1 {
+		back = rand.New(rand.NewSource(seed))
+	}
 	order := slices.Clone(w.Dumps)
 	switch r.Intn(3) {
 	case 0:
@@ -202,12 +208,15 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 		h.grow(r)
 		h.arrive(order[:n]...)
 		order = order[n:]
+		h.goBack(back, w)
+		h.interrupt(back)
 		if guardFrom > 0 && r.Intn(4) == 0 {
 			h.accept()
 		}
 		h.must()
 	}
 	h.exact = false
+	h.until = nil
 	healed := false
 	for _, d := range h.arrived {
 		if d.Held("pageviews", model.Plain{}) != "" || opt.Faults > 0 {
@@ -224,15 +233,50 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	}
 	for range r.Intn(3) {
 		h.hcl, h.unit = randomConfig(r), randomUnit(r)
+		h.goBack(back, w)
 		h.tuning = tiny(r)
 		h.tuning.GuardFrom = guardFrom
 		h.grow(r)
 		h.must()
 	}
-	for h.grow(r) {
+	h.until = nil
+	for h.grow(r) || back != nil {
 		h.tuning = tiny(r)
 		h.tuning.GuardFrom = guardFrom
 		h.must()
+		back = nil
+	}
+}
+
+// interrupt has an apply fail at some point, at times.
+func (h *harness) interrupt(r *rand.Rand) {
+	h.t.Helper()
+	if r == nil || r.Intn(3) > 0 {
+		return
+	}
+	points := []failpoint.Name{failpoint.StageClose, failpoint.ObjectWrite, failpoint.StateCommitBefore, failpoint.StateCommitAfter,
+		failpoint.PublishIncomplete, failpoint.PublishMoveAfter, failpoint.PublishRemoveBefore, failpoint.PublishComplete, failpoint.PublishClearAfter}
+	var err error
+	if h.fails, err = failpoint.Parse(fmt.Sprintf("%s=error@%d", points[r.Intn(len(points))], 1+r.Intn(3))); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := h.apply(); err != nil && !errors.Is(err, failpoint.ErrInjected) {
+		h.t.Fatal(err)
+	}
+	h.fails = nil
+}
+
+// goBack sets until_dump, lowers, raises or removes it, or leaves it as it is.
+func (h *harness) goBack(r *rand.Rand, w *model.World) {
+	if r == nil {
+		return
+	}
+	switch r.Intn(5) {
+	case 0:
+		h.until = nil
+	case 1, 2, 3:
+		id := w.Dumps[r.Intn(len(w.Dumps))].ID - int64(r.Intn(2))
+		h.until = &id
 	}
 }
 

@@ -22,6 +22,9 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	var holds []Hold
 	for _, id := range e.rebuiltFrom(p, t) {
+		if t.heldFrom != nil {
+			break
+		}
 		h, size, err := e.checkRebuild(ctx, p, t, id)
 		t.rereads += size
 		switch {
@@ -33,10 +36,17 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 			if h.Reason != "" {
 				t.Change.add(ClassRebuild, "dump %d is left out: %s", id, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
 			}
+		case e.newAgain(t, id):
+			t.holdFrom(p, *h)
 		default:
 			holds = append(holds, t.waitingRebuild(*h))
 		}
 	}
+	later, err := e.goneLater(ctx, p, t)
+	if err != nil {
+		return err
+	}
+	t.Lost = append(t.Lost, later...)
 	t.LostMapping = e.lostMapping(p, t)
 	if h := t.lossHold(); h != nil && !e.acceptsLoss(t.Name) {
 		holds = append(holds, *h)
@@ -224,6 +234,7 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 		case a.Lost || slices.Contains(t.Lost, a.Dump):
 			a.Lost, lost = true, true
 			old.Applied = append(old.Applied, a)
+		case t.heldFrom != nil && a.Dump >= *t.heldFrom:
 		case i >= 0:
 			r.pending = append(r.pending, t.all[i])
 		}

@@ -188,11 +188,16 @@ func (p *Plan) repairFolders(t *TablePlan) []place {
 // straight to the mapping in force.
 func (e *Engine) repairRun(p *Plan, t *TablePlan, r *tableRun) {
 	r.old, r.oldParts, r.left = t.old, nil, slices.Clone(t.left)
+	e.backRun(p, t, r)
+}
+
+// backRun makes a run one that rebuilds the table at the mapping in force.
+func (e *Engine) backRun(p *Plan, t *TablePlan, r *tableRun) {
 	if t.kind != kindMapping {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 		return
 	}
-	record := *t.old
+	record := *r.old
 	record.Applied, record.Quarantine = nil, nil
 	r.old, r.asNew = &record, true
 	if p.standing != nil {

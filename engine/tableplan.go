@@ -54,12 +54,12 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 }
 
 // deliveries lists what the dumps list of each table, in their order, without what
-// is skipped.
+// is left out.
 func (e *Engine) deliveries(p *Plan) map[string][]delivery {
 	all := map[string][]delivery{}
 	for i, d := range p.listing.Dumps {
 		for _, en := range d.Entries {
-			if e.skipped(d.ID, en.Name) {
+			if e.leftOut(d.ID, en.Name) {
 				continue
 			}
 			list, ok := all[en.Name]

@@ -40,6 +40,8 @@ source "local" {
   path      = env("DUMPS") != null ? env("DUMPS") : "./dumps"
   manifests = "sync_*.json"
 
+  until_dump = 2000
+
   skip_dump "1234" {
     tables = ["checkout"]
     reason = "part 3 is lost, see ticket 77"

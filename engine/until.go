@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/dump"
+	"reconcile/state"
+)
+
+// A source can be read as it was: dumps above until_dump count as not there yet. They
+// hold nothing and no table takes them; a table that has some is rebuilt without them.
+// What was delivered at all, by which names and masks are judged, they still tell.
+
+// later reports whether a dump is above until_dump.
+func (e *Engine) later(id int64) bool {
+	until := e.cfg.Source.UntilDump
+	return until != nil && id > *until
+}
+
+// noteLater says how many dumps of the source do not count.
+func (e *Engine) noteLater(p *Plan) {
+	n := 0
+	for _, d := range p.listing.Dumps {
+		if e.later(d.ID) {
+			n++
+		}
+	}
+	for _, pr := range p.listing.Problems {
+		if pr.HasDump && e.later(pr.Dump) {
+			n++
+		}
+	}
+	if n > 0 {
+		p.Notices = append(p.Notices, fmt.Sprintf("dumps above until_dump = %d are left out: %d", *e.cfg.Source.UntilDump, n))
+	}
+}
+
+// goesBack lists the applied dumps of a table that are above until_dump.
+func (e *Engine) goesBack(old *state.Table) []int64 {
+	if old == nil || e.cfg.Source.UntilDump == nil {
+		return nil
+	}
+	var out []int64
+	for _, a := range old.Applied {
+		if e.later(a.Dump) {
+			out = append(out, a.Dump)
+		}
+	}
+	return out
+}
+
+// takenBack says which dumps a table loses by until_dump.
+func takenBack(ids []int64) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("dump %d is taken back", ids[0])
+	}
+	return fmt.Sprintf("%d dumps are taken back, %d to %d", len(ids), ids[0], ids[len(ids)-1])
+}
+
+// goneLater lists the dumps above until_dump whose rows a table has and that the source
+// lacks: a rebuild takes them out, and they could not come back.
+func (e *Engine) goneLater(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
+	if t.old == nil || t.kind == kindMapping {
+		return nil, nil
+	}
+	var out []int64
+	for _, a := range t.old.Applied {
+		if a.Lost || !e.later(a.Dump) || isVoid(t.old, a.Dump) {
+			continue
+		}
+		d := p.listing.Dump(a.Dump)
+		var en *dump.Entry
+		if d != nil {
+			en = d.Entry(t.Name)
+		}
+		if en == nil {
+			out = append(out, a.Dump)
+			continue
+		}
+		h, _, err := e.checkFiles(ctx, p, t, &delivery{dump: a.Dump, entry: en})
+		if err != nil {
+			return nil, err
+		}
+		if h != nil {
+			out = append(out, a.Dump)
+		}
+	}
+	return out, nil
+}
+
+// isVoid reports whether a full resync that a table has makes one of its dumps void.
+func isVoid(old *state.Table, dump int64) bool {
+	return slices.ContainsFunc(old.Applied, func(a state.Applied) bool { return !a.Incremental && a.Dump > dump })
+}
+
+// newAgain reports whether a dump that a table has is void, and may count where the table
+// goes back: its files are judged as those of a dump that comes for the first time.
+func (e *Engine) newAgain(t *TablePlan, dump int64) bool {
+	return len(e.goesBack(t.old)) > 0 && isVoid(t.old, dump)
+}
+
+// holdFrom holds a table that goes back from a dump on: it is rebuilt from those below.
+func (t *TablePlan) holdFrom(p *Plan, h Hold) {
+	t.heldFrom = &h.Dump
+	p.Holds = append(p.Holds, h)
+	if before := t.cut(h.Dump); before != nil {
+		p.Holds = append(p.Holds, *before)
+	}
+	t.Dumps = slices.DeleteFunc(t.Dumps, func(d DumpStep) bool { return d.Dump >= h.Dump })
+}
+
+// goneMappings lists the mappings that going back loses: that of the state, if it is
+// taken back and the source lacks it, and what counted before it, if that is not there
+// any more to follow back to.
+func (e *Engine) goneMappings(p *Plan) []int64 {
+	have := p.snap.Mapping
+	if have == nil || !e.later(have.Dump) {
+		return nil
+	}
+	var out []int64
+	for _, id := range p.acceptedDumps(tableMapping) {
+		if !e.later(id) && (p.standing == nil || id > p.standing.Dump) && !e.skipped(id, tableMapping) && !e.bringsOther(p, id) {
+			out = append(out, id)
+		}
+	}
+	if d := p.listing.Dump(have.Dump); d == nil || d.Entry(tableMapping) == nil {
+		out = append(out, have.Dump)
+	}
+	return out
+}
+
+// goneMappingsText says what going back loses of the mappings.
+func (p *Plan) goneMappingsText() string {
+	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", p.snap.Mapping.Dump, p.goneMappings)
+}
+
+// bringsOther reports whether a dump has another mapping now than was accepted.
+func (e *Engine) bringsOther(p *Plan, id int64) bool {
+	d := p.listing.Dump(id)
+	return d != nil && (d.Entry(tableMapping) == nil || d.Entry(tableMapping).Digest != p.snap.Accepted[state.Delivery{Table: tableMapping, Dump: id}])
+}
+
+// acceptedDumps lists the dumps of a table that were applied or accepted before.
+func (p *Plan) acceptedDumps(table string) []int64 {
+	var out []int64
+	for d := range p.snap.Accepted {
+		if d.Table == table {
+			out = append(out, d.Dump)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// forgetLater drops what the state knows of the manifests of dumps above until_dump that
+// nothing has any more: when they count again they come as new ones.
+func (e *Engine) forgetLater(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+	var gone []int64
+	for _, id := range sortedKeys(snap.Dumps) {
+		if e.later(id) && !isApplied(snap, id) {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, id := range gone {
+			errs = append(errs, tx.DeleteDump(id))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// isApplied reports whether a table or the mapping in force is of a dump.
+func isApplied(snap *state.Snapshot, id int64) bool {
+	if snap.Mapping != nil && snap.Mapping.Dump == id {
+		return true
+	}
+	for _, t := range snap.Tables {
+		if slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == id }) {
+			return true
+		}
+	}
+	return false
+}
