@@ -72,10 +72,10 @@ func (t *TablePlan) classify(columns []string) bool {
 	return slices.Contains(columns, t.key) && slices.Contains(columns, colUserID)
 }
 
-// knownColumns lists what is known of the delivered columns: what the state
-// has, unless the table goes back to earlier dumps, and what the manifests say. What is not applied yet is looked up in the headers
-// of its files where its manifest has no list, or where no list has the keys and the
-// time, which need not be in it.
+// knownColumns lists what is known of the delivered columns: what the state has, unless
+// the table goes back to earlier dumps, and what the manifests say. What is not applied
+// yet is looked up in the headers of its files where its manifest has no list, or where
+// no list has the keys and the time, which need not be in it.
 func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, error) {
 	out := stateNames(t.old)
 	if len(t.all) > 0 && len(e.goesBack(t.old)) > 0 {
