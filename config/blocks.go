@@ -275,6 +275,7 @@ func (l *loader) pattern(text string, at hcl.Range) (pattern, bool) {
 // checkWhole looks at what no single block shows.
 func (l *loader) checkWhole(blocks map[string]hcl.Blocks) {
 	l.checkPaths()
+	l.checkSharedSinks()
 	l.checkMasksUsed()
 	if l.broken {
 		return

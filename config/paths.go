@@ -14,6 +14,7 @@ import (
 type placedPath struct {
 	what    string // "source", "state", "scratch_dir", movedPath or a sink's address
 	sink    bool
+	shared  bool // of a sink: every machine sees its folder
 	written string
 	abs     string
 	s3      *S3 // nil when it is on this machine

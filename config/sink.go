@@ -47,7 +47,7 @@ func (l *loader) loadSinks() {
 			continue
 		}
 		c := l.content(d.block, schema{
-			required: []string{"path"}, optional: slices.Concat([]string{"compression", "encodings"}, connectArgs, writeArgs),
+			required: []string{"path"}, optional: slices.Concat([]string{"compression", "encodings", "shared"}, connectArgs, writeArgs),
 		})
 		d.sink.Compression = "zstd"
 		if s := l.oneOf(c.Attributes["compression"], "zstd", "snappy", "none"); s != nil {
@@ -58,7 +58,9 @@ func (l *loader) loadSinks() {
 		}
 		if p := l.place(c.Attributes["path"], d.sink.Address()); p != nil {
 			d.sink.Path, d.sink.S3 = p.abs, p.s3
-			p.sink = true
+			shared := l.boolean(c.Attributes["shared"])
+			d.sink.Shared = shared != nil && shared.value
+			p.sink, p.shared = true, d.sink.Shared || shared == nil && c.Attributes["shared"] != nil
 			l.paths = append(l.paths, *p)
 			l.loadSinkS3(c, d.sink)
 		}
@@ -66,9 +68,26 @@ func (l *loader) loadSinks() {
 	}
 }
 
-// loadSinkS3 reads the arguments of a sink on S3; others have none of them.
+// checkSharedSinks diagnoses sinks in the folder of one machine where the state is in a
+// bucket: what is staged on the disk of one runner nobody else can make visible.
+func (l *loader) checkSharedSinks() {
+	if l.cfg.StateS3 == nil {
+		return
+	}
+	for _, p := range l.paths {
+		if p.sink && p.s3 == nil && !p.shared {
+			l.add(errorAt(p.rng, "Sink on one machine", "The state is in a bucket (%s), and %s in a folder. What an interrupted apply staged there another machine could not make visible. Put the sink on S3. If the folder is a mounted network file system that every machine that runs apply sees, say shared = true.", l.cfg.StateS3.URL(), p.what))
+		}
+	}
+}
+
+// loadSinkS3 reads the arguments of a sink on S3; others have none of them, and it has
+// none of theirs.
 func (l *loader) loadSinkS3(c *hcl.BodyContent, s *Sink) {
 	if s.S3 != nil {
+		if a := c.Attributes["shared"]; a != nil {
+			l.add(errorAt(a.NameRange, "On S3", "\"shared\" is for sinks in folders: every machine sees a bucket. Remove it."))
+		}
 		l.connect(c, s.S3)
 		l.written(c, s.S3)
 		return

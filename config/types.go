@@ -57,6 +57,7 @@ type Sink struct {
 	Label       string
 	Path        string // folder, absolute, or URL
 	S3          *S3    // nil of a local sink
+	Shared      bool   // its folder is one of a network, which every machine that applies sees
 	Compression string // "zstd", "snappy" or "none"
 	Encodings   string // Plain or Compact; empty for what a table has, Plain of a new one
 }
