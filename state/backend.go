@@ -29,6 +29,11 @@ type Backend interface {
 	// Lock takes the one right to write, waiting for it up to wait. The error matches
 	// ErrLocked if another holds it.
 	Lock(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
+	// LockOver is Lock, also where the content cannot be read. Then only Over, Commit of
+	// what replaces all, and Unlock do anything.
+	LockOver(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
+	// Copy returns the newest content, proved, as a file of this process.
+	Copy(ctx context.Context) (*Copy, error)
 }
 
 // Session is the right to write a state, of one holder. It may be used by several
@@ -43,6 +48,10 @@ type Session interface {
 	Confirm(ctx context.Context) error
 	// Head returns what the next transaction comes behind.
 	Head(ctx context.Context) (Head, error)
+	// Over says what a transaction that replaces all comes over, and makes ready for
+	// objects of a state of that lineage. It fails with *LineageError where another
+	// state stands.
+	Over(ctx context.Context, lineage string) (Base, error)
 	// Load is that of the Backend; the Snapshot keeps no collection waiting.
 	Load(ctx context.Context) (*Snapshot, error)
 	// Commit makes a transaction the newest, durably and at once, and tells what became

@@ -61,6 +61,7 @@ const (
 	lockSuffix    = ".lock"
 	readersSuffix = ".readers"
 	newSuffix     = ".new"
+	backupsSuffix = ".backups"
 )
 
 func (s *local) lockPath() string    { return s.path + lockSuffix }
@@ -86,7 +87,7 @@ func (s *local) Exists() (bool, error) {
 // checkName refuses a new state a name that the files of another one beside it
 // could have.
 func (s *local) checkName() error {
-	for _, suffix := range []string{lockSuffix, readersSuffix, newSuffix, objectsSuffix} {
+	for _, suffix := range []string{lockSuffix, readersSuffix, newSuffix, objectsSuffix, backupsSuffix} {
 		if strings.HasSuffix(strings.ToLower(s.path), suffix) {
 			return fmt.Errorf("state file %s: names that end in %s are for what lies beside a state: choose another one", s.path, suffix)
 		}

@@ -36,7 +36,7 @@ func (s *local) excludeReaders() (*os.File, error) {
 // guardInline reports whether tx may collect small objects, which it may not while
 // somebody reads, and returns what has to be called after the commit.
 func (s *local) guardInline(tx *Tx) (collects bool, done func(), err error) {
-	if len(tx.collect) == 0 {
+	if len(tx.collect) == 0 && !tx.replaces {
 		return false, func() {}, nil
 	}
 	f, err := s.excludeReaders()

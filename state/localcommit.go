@@ -33,6 +33,9 @@ func (l *localLock) Commit(ctx context.Context, tx *Tx) (Outcome, error) {
 	if err := l.check(); err != nil {
 		return Refused, err
 	}
+	if tx.replaces {
+		return l.replace(ctx, tx)
+	}
 	meta, exists, err := l.currentMeta(ctx)
 	if err != nil {
 		return Refused, err
@@ -321,8 +324,13 @@ func (w *writer) collect(bb *bolt.Bucket, t *tally) error {
 	return w.deleteAll(bb, t, doomed)
 }
 
-// clear deletes all records of a bucket, except those that the transaction puts again.
+// clear deletes all records of a bucket, except those that the transaction puts again,
+// and small objects that a reader may need.
 func (w *writer) clear(bb *bolt.Bucket, t *tally, b bucket) error {
+	w.changed = true // that it was replaced is a change
+	if b == bInline && !w.collects {
+		return nil
+	}
 	var doomed [][]byte
 	c := bb.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {

@@ -103,7 +103,7 @@ func (r *replica) small(digest string) (payload []byte, err error) {
 
 // apply makes the replica that of the state after a record with a transaction.
 func (r *replica) apply(tx *Tx, rec *chain.Record, dir string) error {
-	if tx.before != r.meta.Serial || r.meta.Lineage != "" && tx.lineage != r.meta.Lineage {
+	if tx.before != r.meta.Serial && !tx.replaces || r.meta.Serial > 0 && tx.lineage != r.meta.Lineage {
 		return fmt.Errorf("the transaction comes behind serial %d of lineage %s, the state is at %d of %s", tx.before, tx.lineage, r.meta.Serial, r.meta.Lineage)
 	}
 	_, err := r.run(tx, rec, dir, func() error { return nil })

@@ -29,6 +29,7 @@ type remoteSession struct {
 	committed bool   // something was appended
 	saved     uint64 // serial of the record of the newest checkpoint
 	broken    error  // why nothing more may be done
+	over      error  // the damage of what stands there, until it is replaced
 	warnings  []string
 }
 
@@ -43,6 +44,10 @@ func (l *remoteSession) working() *replica {
 // Lock acquires the lease, loads the newest content, and writes the fence that it may
 // owe.
 func (s *remote) Lock(ctx context.Context, holder Holder, wait time.Duration) (Session, error) {
+	return s.lock(ctx, holder, wait, false)
+}
+
+func (s *remote) lock(ctx context.Context, holder Holder, wait time.Duration, over bool) (Session, error) {
 	held, err := lease.Acquire(ctx, lease.Options{
 		Store: s.store, Key: leaseKey, TTL: s.o.TTL, Margin: s.o.Margin, Clock: s.o.Clock,
 		Holder: lease.Holder(holder), Newest: s.newestGeneration,
@@ -51,7 +56,11 @@ func (s *remote) Lock(ctx context.Context, holder Holder, wait time.Duration) (S
 		return nil, s.lockError(err, holder)
 	}
 	l := &remoteSession{s: s, held: held, command: holder.Command}
-	if err := l.begin(held.Context()); err != nil {
+	err = l.begin(held.Context())
+	if over && errors.Is(err, ErrDamaged) {
+		err = l.beginOver(held.Context(), err)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.Unlock())
 	}
 	s.mu.Lock()
@@ -75,6 +84,13 @@ func (s *remote) lockError(err error, _ Holder) error {
 // newestGeneration is that of the newest record, for a lease that is gone.
 func (s *remote) newestGeneration(ctx context.Context) (uint64, bool, error) {
 	h, err := s.head(ctx)
+	if errors.Is(err, ErrDamaged) {
+		rem, err := s.chain.Remains(ctx)
+		if err != nil {
+			return 0, false, err
+		}
+		return s.known(ctx, rem).Generation, true, nil
+	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -200,6 +216,8 @@ func (l *remoteSession) usable() error {
 	switch {
 	case l.broken != nil:
 		return l.broken
+	case l.over != nil:
+		return l.over
 	case l.replica == nil:
 		return errNotLocked
 	case !l.held.Valid():
@@ -233,7 +251,7 @@ func (l *remoteSession) Load(context.Context) (*Snapshot, error) {
 func (l *remoteSession) Commit(ctx context.Context, tx *Tx) (Outcome, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.usable(); err != nil {
+	if err := l.usable(); err != nil && !(tx.replaces && l.replacing()) {
 		return Refused, err
 	}
 	payload, err := encodeTx(tx)
@@ -261,6 +279,9 @@ func (l *remoteSession) Commit(ctx context.Context, tx *Tx) (Outcome, error) {
 		return Done, nil // it changes nothing
 	}
 	l.committed = true
+	if err := l.replaced(ctx); err != nil {
+		return Done, err
+	}
 	l.checkpointSometimes(ctx)
 	return Done, failpoint.Hit(ctx, failpoint.StateCommitAfter)
 }

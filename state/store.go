@@ -21,6 +21,15 @@ func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*L
 	return &Lock{Session: session}, nil
 }
 
+// LockOver is Lock for Replace: it also takes the right to write a state that is damaged.
+func (s *Store) LockOver(ctx context.Context, holder Holder, wait time.Duration) (*Lock, error) {
+	session, err := s.Backend.LockOver(ctx, holder, wait)
+	if err != nil {
+		return nil, err
+	}
+	return &Lock{Session: session}, nil
+}
+
 // Lock is the right to write the state. Its methods may be called by several
 // goroutines.
 type Lock struct {
@@ -55,6 +64,11 @@ func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
+	return l.commit(ctx, tx)
+}
+
+// commit commits a transaction that is complete. It needs l.mu.
+func (l *Lock) commit(ctx context.Context, tx *Tx) error {
 	if tx.empty() {
 		return nil
 	}

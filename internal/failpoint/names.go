@@ -57,6 +57,16 @@ const (
 	// CheckpointBefore is hit before a checkpoint of a state in an object store is
 	// written.
 	CheckpointBefore Name = "checkpoint.before"
+
+	// BackupObject is hit before an object is copied to a backup of the state,
+	// BackupFile before the state's file is, BackupManifest before the backup counts,
+	// and BackupClean before what it does not need is removed.
+	BackupObject   Name = "backup.object"
+	BackupFile     Name = "backup.file"
+	BackupManifest Name = "backup.manifest"
+	BackupClean    Name = "backup.clean"
+	// RestoreObject is hit before an object of a backup is copied to the state.
+	RestoreObject Name = "restore.object"
 )
 
 // All returns every name, in the order in which an apply reaches them. The
@@ -72,5 +82,6 @@ func All() []Name {
 		PublishClearBefore, PublishClearAfter,
 		SweepBefore, SweepAfter, CollectBefore, CollectAfter,
 		CheckpointBefore,
+		BackupObject, BackupFile, BackupManifest, BackupClean, RestoreObject,
 	}
 }

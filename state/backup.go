@@ -1,0 +1,363 @@
+package state
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
+	"reconcile/state/internal/chain"
+)
+
+// BackupResult says what a backup came to.
+type BackupResult struct {
+	Place   string
+	Serial  uint64
+	Lineage string
+	Objects int   // that it names
+	Copied  int   // of them that were not there yet
+	Bytes   int64 // that were written
+	// Warnings say what is not as it should be without harm to the backup.
+	Warnings []string
+}
+
+// backupTries is how often a state that moves on is copied anew.
+const backupTries = 5
+
+// Backup makes a place a backup of the newest content, beside whatever applies run. What
+// is there already is not copied again, and what it does not need goes when it is done;
+// until then the backup that was there stands. A place that has a backup of another
+// lineage (*LineageError), or a newer one of this state, is refused.
+func (s *Store) Backup(ctx context.Context, to BackupPlace) (*BackupResult, error) {
+	return s.backup(ctx, to, false, nil)
+}
+
+// backup is Backup. With lenient, objects that the state lacks are left out. known has
+// objects that another backup beside this one has.
+func (s *Store) backup(ctx context.Context, to BackupPlace, lenient bool, known []BackupObject) (*BackupResult, error) {
+	for n := 1; ; n++ {
+		w := &backupWriter{store: s, to: to, lenient: lenient, known: map[string]string{}, listed: map[string]blob.Object{}}
+		w.knows(known)
+		err := w.run(ctx)
+		if err == nil {
+			return &w.out, nil
+		}
+		if !errors.Is(err, chain.ErrBeginAgain) || n == backupTries {
+			return nil, fmt.Errorf("back up state %s to %s: %w", s.Place(), to, err)
+		}
+	}
+}
+
+// backupWriter writes one backup.
+type backupWriter struct {
+	store   *Store
+	to      BackupPlace
+	lenient bool
+	copy    *Copy
+	cond    blob.Cond              // that the backup which was there still stands
+	known   map[string]string      // pins of objects that were proved once, by digest
+	listed  map[string]blob.Object // what lay there before, by key
+	made    BackupManifest
+	mu      sync.Mutex // of made and out while objects are copied
+	out     BackupResult
+}
+
+func (w *backupWriter) run(ctx context.Context) (err error) {
+	w.made.Time = time.Now().UTC().Truncate(time.Second)
+	if w.copy, err = w.store.Copy(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.copy.Close()) }()
+	if w.copy.Serial == 0 {
+		return errors.New("there is no state there yet, and nothing to back up")
+	}
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	if err := w.objects(ctx); err != nil {
+		return err
+	}
+	if err := w.file(ctx); err != nil {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+func (w *backupWriter) knows(objects []BackupObject) {
+	for _, o := range objects {
+		w.known[o.Digest] = o.Pin
+	}
+}
+
+// look finds what is there already.
+func (w *backupWriter) look(ctx context.Context) error {
+	old, pin, err := w.to.ReadManifest(ctx)
+	switch {
+	case errors.Is(err, ErrNoBackup):
+		w.cond = blob.Absent()
+	case errors.Is(err, ErrDamaged):
+		w.cond = blob.Match(pin)
+		w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("%v: it is replaced", err))
+	case err != nil:
+		return err
+	case old.Lineage != w.copy.Lineage:
+		return fmt.Errorf("there is a backup of a state of lineage %s, and this state is of lineage %s: choose another place", old.Lineage, w.copy.Lineage)
+	case old.Serial > w.copy.Serial:
+		return fmt.Errorf("there is a backup of this state as of commit %d, and the state is at commit %d: it is newer than the state; restore it, or choose another place", old.Serial, w.copy.Serial)
+	default:
+		w.cond = blob.Match(pin)
+		w.knows(old.Objects)
+	}
+	folders := []string{w.to.Folder}
+	if w.to.Shared {
+		folders = append(folders, w.to.objects())
+	}
+	for _, folder := range folders {
+		list, err := w.to.Store.List(ctx, folder)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, o := range list {
+			w.listed[o.Key] = o
+		}
+	}
+	return nil
+}
+
+// backupsAtOnce hides the latency of the store.
+const backupsAtOnce = 8
+
+// objects brings all objects that the state names to the backup.
+func (w *backupWriter) objects(ctx context.Context) error {
+	inside := map[string]bool{}
+	for _, sum := range w.copy.inline {
+		inside[hex.EncodeToString(sum)] = true
+	}
+	seen := map[string]bool{}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(backupsAtOnce)
+	for ref := range w.copy.Refs() {
+		if seen[ref.Digest] || !validDigest(ref.Digest) {
+			continue
+		}
+		seen[ref.Digest] = true
+		if inside[ref.Digest] {
+			if err := w.inside(ref); err != nil {
+				return errors.Join(err, g.Wait())
+			}
+			continue
+		}
+		g.Go(func() error { return w.object(gctx, ref) })
+	}
+	return g.Wait()
+}
+
+// inside proves an object that is inside the file.
+func (w *backupWriter) inside(ref Ref) error {
+	payload, err := w.copy.file.small(ref.Digest)
+	if err == nil && digestHex(payload) == ref.Digest {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("its content is another one")
+	}
+	return w.lack(&ObjectError{Ref: ref, State: w.store.Place(), Err: err})
+}
+
+// lack notes an object that the state does not have.
+func (w *backupWriter) lack(err error) error {
+	var bad *ObjectError
+	if !w.lenient || !errors.As(err, &bad) {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.made.Lacks = append(w.made.Lacks, bad.Ref.Digest)
+	w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("the backup lacks what the state lacks: %v", err))
+	return nil
+}
+
+// object brings one object to the backup, unless it is there.
+func (w *backupWriter) object(ctx context.Context, ref Ref) error {
+	key := w.to.objectKey(ref.Digest)
+	there, ok := w.listed[key]
+	if ok && there.Size == ref.Size {
+		proved := there.Pin != "" && there.Pin == w.known[ref.Digest]
+		if !proved {
+			digest, _, err := digestOfKey(ctx, w.to.Store, key)
+			if err != nil {
+				return err
+			}
+			proved = digest == ref.Digest
+		}
+		if proved {
+			w.has(ref, there.Pin, false)
+			return nil
+		}
+	}
+	if err := failpoint.Hit(ctx, failpoint.BackupObject); err != nil {
+		return err
+	}
+	o, err := w.copyObject(ctx, ref, key)
+	if err != nil {
+		return w.lack(err)
+	}
+	w.has(ref, o.Pin, true)
+	return nil
+}
+
+// has notes an object that the backup has.
+func (w *backupWriter) has(ref Ref, pin string, copied bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.made.Objects = append(w.made.Objects, BackupObject{Digest: ref.Digest, Size: ref.Size, Pin: pin})
+	if w.out.Objects++; copied {
+		w.out.Copied++
+		w.out.Bytes += ref.Size
+	}
+}
+
+// copyObject copies an object of the state, of which the digest is proved before it gets
+// its name.
+func (w *backupWriter) copyObject(ctx context.Context, ref Ref, key string) (blob.Object, error) {
+	from, err := w.store.OpenObject(ctx, ref)
+	if err != nil {
+		return blob.Object{}, err
+	}
+	defer from.Close()
+	to, err := w.to.Store.Create(ctx, key, blob.Cond{})
+	if err != nil {
+		return blob.Object{}, err
+	}
+	defer to.Abort()
+	sum := sha256.New()
+	src := &sourceReader{r: io.NewSectionReader(from, 0, from.Size())}
+	n, err := io.CopyBuffer(io.MultiWriter(to, sum), src, make([]byte, verifyAtOnce))
+	switch got := hex.EncodeToString(sum.Sum(nil)); {
+	case src.err != nil:
+		return blob.Object{}, from.Damaged(src.err)
+	case err != nil:
+		return blob.Object{}, err
+	case n != ref.Size:
+		return blob.Object{}, from.Damaged(fmt.Errorf("it ends after %d bytes instead of %d", n, ref.Size))
+	case got != ref.Digest:
+		return blob.Object{}, from.Damaged(fmt.Errorf("its content has the digest %s", got))
+	}
+	return to.Commit()
+}
+
+// sourceReader tells errors of what is read from those of what is written.
+type sourceReader struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sourceReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// file writes the state's file under a name that no other one has.
+func (w *backupWriter) file(ctx context.Context) error {
+	r := io.NewSectionReader(w.copy.file.f, 0, w.copy.size)
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return fmt.Errorf("read the copy of the state: %w", err)
+	}
+	digest := hex.EncodeToString(sum.Sum(nil))
+	w.made.File = BackupFile{Name: stateFileName(digest), Size: w.copy.size, Digest: digest}
+	if err := failpoint.Hit(ctx, failpoint.BackupFile); err != nil {
+		return err
+	}
+	to, err := w.to.Store.Create(ctx, w.to.key(w.made.File.Name), blob.Cond{})
+	if err != nil {
+		return err
+	}
+	defer to.Abort()
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{to}, r, make([]byte, verifyAtOnce)); err != nil {
+		return err
+	}
+	w.out.Bytes += w.copy.size
+	_, err = to.Commit()
+	return err
+}
+
+// finish makes the backup count, and removes what it does not need.
+func (w *backupWriter) finish(ctx context.Context) error {
+	w.made.Format, w.made.Lineage, w.made.Serial, w.made.Program = backupFormat, w.copy.Lineage, w.copy.Serial, w.program()
+	w.made.Folder = backupObjects
+	if w.to.Shared {
+		w.made.Folder = sharedObjects
+	}
+	data, err := w.made.encode()
+	if err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, failpoint.BackupManifest); err != nil {
+		return err
+	}
+	_, err = blob.Put(ctx, w.to.Store, w.to.key(manifestName), data, w.cond)
+	if errors.Is(err, blob.ErrUnsupported) {
+		_, err = blob.Put(ctx, w.to.Store, w.to.key(manifestName), data, blob.Cond{})
+	}
+	if errors.Is(err, blob.ErrConflict) {
+		return fmt.Errorf("another backup was made there meanwhile: run again: %w", err)
+	} else if err != nil {
+		return err
+	}
+	w.out.Place, w.out.Serial, w.out.Lineage = w.to.String(), w.copy.Serial, w.copy.Lineage
+	if err := failpoint.Hit(ctx, failpoint.BackupClean); err != nil {
+		return err
+	}
+	needed := map[string]bool{w.to.key(w.made.File.Name): true}
+	for _, o := range w.made.Objects {
+		needed[w.to.objectKey(o.Digest)] = true
+	}
+	for key := range w.listed {
+		if !needed[key] && w.to.ours(key) && (!w.to.Shared || blob.Dir(key) == w.to.Folder) {
+			w.remove(ctx, key)
+		}
+	}
+	return nil
+}
+
+// remove removes what is of no use any more; that it cannot is a warning.
+func (w *backupWriter) remove(ctx context.Context, key string) {
+	if err := w.to.Store.Delete(ctx, key, blob.Cond{}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("what the backup does not need stays there: %v", err))
+	}
+}
+
+func (w *backupWriter) program() string { return w.copy.file.program }
+
+func digestHex(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// digestOfKey reads an object of a store for its digest and size.
+func digestOfKey(ctx context.Context, s blob.Store, key string) (string, int64, error) {
+	h, err := s.Open(ctx, key)
+	if err != nil {
+		return "", 0, err
+	}
+	defer h.Close()
+	sum := sha256.New()
+	n, err := io.CopyBuffer(struct{ io.Writer }{sum}, io.NewSectionReader(h, 0, h.Object().Size), make([]byte, verifyAtOnce))
+	return hex.EncodeToString(sum.Sum(nil)), n, err
+}

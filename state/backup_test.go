@@ -1,0 +1,553 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
+)
+
+// inTest is the size up to which objects are inside the states of these tests.
+const inTest = 100
+
+// eachPair runs a test for a state of each kind whose backup goes to one of each kind.
+func eachPair(t *testing.T, test func(t *testing.T, from, to machine)) {
+	eachBackend(t, inTest, func(t *testing.T, from machine) {
+		t.Run("to local", func(t *testing.T) { test(t, from, localMachine(t)) })
+	})
+	eachBackend(t, inTest, func(t *testing.T, from machine) {
+		t.Run("to remote", func(t *testing.T) {
+			test(t, from, remoteMachine(t, RemoteOptions{Program: "0.1.0", InlineLimit: inTest}))
+		})
+	})
+}
+
+func localMachine(t testing.TB) machine {
+	path := filepath.Join(t.TempDir(), ".reconcile", "state.db")
+	return func(testing.TB) *Store { return Open(path, Options{Program: "0.1.0", InlineLimit: inTest}) }
+}
+
+func backupAt(t testing.TB, dir string) BackupPlace {
+	t.Helper()
+	store, err := blob.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return BackupPlace{Store: store}
+}
+
+// putTable commits a table whose objects, small and bulky ones, are random(n).
+func putTable(t *testing.T, s *Store, l *Lock, name string, sizes ...int) {
+	t.Helper()
+	var objects []*Sealed
+	for _, n := range sizes {
+		objects = append(objects, write(t, s, random(n), 1))
+	}
+	update(t, l, func(tx *Tx) error {
+		tb := table(name, tx.Serial())
+		tb.Index = nil
+		for _, o := range objects {
+			tb.Index = append(tb.Index, o.Ref)
+			if err := tx.PutObject(o); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.PutTable(tb), tx.PutPartition(name, partition(1, 5)), tx.PutSetting("note", []byte(name)))
+	})
+}
+
+// checkTable sees that a state has a table with its objects, and no other tables.
+func checkTables(t *testing.T, s *Store, names ...string) *Snapshot {
+	t.Helper()
+	snap := load(t, s)
+	if len(snap.Tables) != len(names) {
+		t.Fatalf("there are %d tables, want %v", len(snap.Tables), names)
+	}
+	for _, name := range names {
+		tb := snap.Tables[name]
+		if tb == nil || len(snap.Partitions[name]) != 1 {
+			t.Fatalf("there is no whole table %q", name)
+		}
+		for _, ref := range tb.Index {
+			checkContent(t, s, ref, random(int(ref.Size)))
+		}
+	}
+	return snap
+}
+
+func backUp(t testing.TB, s *Store, to BackupPlace) *BackupResult {
+	t.Helper()
+	res, err := s.Backup(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func restore(ctx context.Context, s *Store, from BackupPlace, above uint64) (uint64, error) {
+	b, err := OpenBackup(ctx, from, Options{Program: "0.1.0"})
+	if err != nil {
+		return 0, err
+	}
+	defer b.Close()
+	l, err := s.LockOver(ctx, NewHolder("state restore"), 0)
+	if err != nil {
+		return 0, err
+	}
+	serial, err := s.Restore(ctx, l, b, above)
+	return serial, errors.Join(err, l.Unlock())
+}
+
+func mustRestore(t testing.TB, s *Store, from BackupPlace, above uint64) uint64 {
+	t.Helper()
+	serial, err := restore(t.Context(), s, from, above)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serial
+}
+
+// TestBackupRestores: what a backup of one kind of state holds, a state of either kind
+// gets, where there was none.
+func TestBackupRestores(t *testing.T) {
+	eachPair(t, func(t *testing.T, from, to machine) {
+		a := from(t)
+		l := lock(t, a)
+		putTable(t, a, l, "one", 10, 5000, 300)
+		place := backupAt(t, t.TempDir())
+		backUp(t, from(t), place)
+		putTable(t, a, l, "two", 20, 6000)
+		if res := backUp(t, from(t), place); res.Copied != 1 || res.Objects != 3 || res.Serial != 2 {
+			t.Errorf("the second backup: %+v", res)
+		}
+		want := checkTables(t, from(t), "one", "two")
+		if serial := mustRestore(t, to(t), place, 40); serial != 1040 {
+			t.Errorf("the restored state is at commit %d", serial)
+		}
+		got := checkTables(t, to(t), "one", "two")
+		if got.Lineage != want.Lineage || string(got.Settings["note"]) != "two" {
+			t.Errorf("lineage %s, want %s", got.Lineage, want.Lineage)
+		}
+		b := to(t)
+		m := lock(t, b)
+		putTable(t, b, m, "three", 7000)
+		if got := checkTables(t, to(t), "one", "two", "three"); got.Serial != 1041 {
+			t.Errorf("the next commit is %d", got.Serial)
+		}
+	})
+}
+
+// TestRestoreOnTop: on top of a state that reads, a backup takes the next serial.
+func TestRestoreOnTop(t *testing.T) {
+	eachBackend(t, inTest, func(t *testing.T, open machine) {
+		a := open(t)
+		l := lock(t, a)
+		putTable(t, a, l, "one", 10, 5000)
+		place := backupAt(t, t.TempDir())
+		backUp(t, open(t), place)
+		putTable(t, a, l, "two", 20, 6000)
+		putTable(t, a, l, "three", 30)
+		reader := open(t)
+		old, err := reader.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		if serial := mustRestore(t, open(t), place, 2); serial != 4 {
+			t.Errorf("the restored state is at commit %d", serial)
+		}
+		for _, ref := range old.Tables["two"].Index {
+			checkContent(t, reader, ref, random(int(ref.Size)))
+		}
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkTables(t, open(t), "one")
+		checkTables(t, a, "one")
+		if serial := mustRestore(t, open(t), place, 100); serial != 101 {
+			t.Errorf("restored again, it is at commit %d", serial)
+		}
+		checkTables(t, open(t), "one")
+	})
+}
+
+// TestRestoreRefusesAnotherLineage, naming both.
+func TestRestoreRefusesAnotherLineage(t *testing.T) {
+	eachBackend(t, inTest, func(t *testing.T, open machine) {
+		other := newStore(t)
+		putTable(t, other, lock(t, other), "one", 10, 5000)
+		place := backupAt(t, t.TempDir())
+		backUp(t, other, place)
+		s := open(t)
+		l := lock(t, s)
+		putTable(t, s, l, "two", 10, 5000)
+		if err := l.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := restore(t.Context(), open(t), place, 0)
+		var lineage *LineageError
+		if !errors.As(err, &lineage) || !strings.Contains(err.Error(), load(t, other).Lineage) || !strings.Contains(err.Error(), load(t, s).Lineage) {
+			t.Errorf("got %v", err)
+		}
+		checkTables(t, open(t), "two")
+		if _, err := open(t).Backup(t.Context(), place); err == nil || !strings.Contains(err.Error(), "another place") {
+			t.Errorf("a backup over that of another state: %v", err)
+		}
+	})
+}
+
+// TestRestoreOverDamage: a state that cannot be read is replaced, and goes on above all
+// that is known.
+func TestRestoreOverDamage(t *testing.T) {
+	damages := map[string]func(t *testing.T, dir string){
+		"the newest record": func(t *testing.T, dir string) { spoil(t, newestIn(t, filepath.Join(dir, "log"))) },
+		"all checkpoints and the first record": func(t *testing.T, dir string) {
+			for _, path := range filesIn(t, filepath.Join(dir, "checkpoints")) {
+				writeFile(t, path, readFile(t, path)[:5000])
+			}
+			remove(t, filesIn(t, filepath.Join(dir, "log"))[0])
+		},
+		"no lease": func(t *testing.T, dir string) {
+			spoil(t, newestIn(t, filepath.Join(dir, "log")))
+			remove(t, filepath.Join(dir, "lease"))
+		},
+		"an empty record": func(t *testing.T, dir string) { writeFile(t, newestIn(t, filepath.Join(dir, "log")), nil) },
+		"all gone": func(t *testing.T, dir string) {
+			for _, d := range []string{"log", "checkpoints", "objects", "lease"} {
+				remove(t, filepath.Join(dir, d))
+			}
+		},
+	}
+	for name, damage := range damages {
+		t.Run("remote/"+name, func(t *testing.T) {
+			dir := t.TempDir()
+			open := func(t testing.TB) *Store {
+				store, err := blob.NewLocal(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return OpenRemote(store, RemoteOptions{Program: "0.1.0", InlineLimit: inTest, Cache: t.TempDir()})
+			}
+			testOverDamage(t, open, func() { damage(t, dir) })
+		})
+	}
+	for name, damage := range map[string]func(t *testing.T, path string){
+		"cut":   func(t *testing.T, path string) { writeFile(t, path, readFile(t, path)[:5000]) },
+		"empty": func(t *testing.T, path string) { writeFile(t, path, nil) },
+		"gone":  remove,
+		"all gone": func(t *testing.T, path string) {
+			remove(t, filepath.Dir(path))
+		},
+	} {
+		t.Run("local/"+name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), ".reconcile", "state.db")
+			open := func(t testing.TB) *Store { return Open(path, Options{Program: "0.1.0", InlineLimit: inTest}) }
+			testOverDamage(t, open, func() { damage(t, path) })
+		})
+	}
+}
+
+func testOverDamage(t *testing.T, open machine, damage func()) {
+	s := open(t)
+	place := backupAt(t, t.TempDir())
+	for i, name := range []string{"one", "two"} {
+		l, err := s.Lock(t.Context(), NewHolder("apply"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		putTable(t, s, l, name, 10, 5000)
+		if i == 1 {
+			putTable(t, s, l, "three", 20)
+			failed(t, l)
+		}
+		if err := l.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			backUp(t, s, place)
+		}
+	}
+	damage()
+	serial := mustRestore(t, open(t), place, 3)
+	if serial < 1003 {
+		t.Errorf("the restored state is at commit %d", serial)
+	}
+	checkTables(t, open(t), "one")
+	s = open(t)
+	putTable(t, s, lock(t, s), "four", 9, 8000)
+	if got := checkTables(t, open(t), "one", "four"); got.Serial != serial+1 {
+		t.Errorf("the next commit is %d, behind %d", got.Serial, serial)
+	}
+}
+
+// failed keeps an unlock from writing the newest checkpoint, so that the log matters.
+func failed(_ *testing.T, l *Lock) {
+	if r, ok := l.Session.(*remoteSession); ok {
+		r.committed = false
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func spoil(t *testing.T, path string) {
+	t.Helper()
+	data := readFile(t, path)
+	for at := len(data) / 3; at < len(data) && at < len(data)/3+64; at++ {
+		data[at] ^= 0xff
+	}
+	writeFile(t, path, data)
+}
+
+func filesIn(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(list) == 0 {
+		t.Fatalf("nothing is in %s: %v", dir, err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func newestIn(t *testing.T, dir string) string {
+	t.Helper()
+	list := filesIn(t, dir)
+	return list[len(list)-1]
+}
+
+// TestDamagedBackups are refused with the name of what is wrong, and change nothing.
+func TestDamagedBackups(t *testing.T) {
+	eachBackend(t, inTest, func(t *testing.T, open machine) {
+		a := open(t)
+		l := lock(t, a)
+		putTable(t, a, l, "one", 10, 5000)
+		master := t.TempDir()
+		backUp(t, a, backupAt(t, master))
+		putTable(t, a, l, "two", 20)
+		if err := l.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		object := filepath.Base(filesIn(t, filepath.Join(master, "objects"))[0])
+		for name, c := range map[string]struct {
+			damage func(dir string)
+			says   string
+		}{
+			"flipped object": {func(dir string) { spoil(t, filepath.Join(dir, "objects", object)) }, object},
+			"cut object": {func(dir string) {
+				writeFile(t, filepath.Join(dir, "objects", object), random(100))
+			}, object},
+			"missing object":   {func(dir string) { remove(t, filepath.Join(dir, "objects", object)) }, object},
+			"flipped file":     {func(dir string) { spoil(t, stateFileIn(t, dir)) }, ".db"},
+			"cut file":         {func(dir string) { writeFile(t, stateFileIn(t, dir), readFile(t, stateFileIn(t, dir))[:4096]) }, ".db"},
+			"missing file":     {func(dir string) { remove(t, stateFileIn(t, dir)) }, ".db"},
+			"no manifest":      {func(dir string) { remove(t, filepath.Join(dir, manifestName)) }, "no backup"},
+			"flipped manifest": {func(dir string) { spoil(t, filepath.Join(dir, manifestName)) }, manifestName},
+			"cut manifest": {func(dir string) {
+				writeFile(t, filepath.Join(dir, manifestName), readFile(t, filepath.Join(dir, manifestName))[:200])
+			}, manifestName},
+			"another serial": {func(dir string) {
+				path := filepath.Join(dir, manifestName)
+				writeFile(t, path, []byte(strings.Replace(string(readFile(t, path)), `"serial": 1`, `"serial": 3`, 1)))
+			}, manifestName},
+		} {
+			t.Run(name, func(t *testing.T) {
+				dir := t.TempDir()
+				if err := os.CopyFS(dir, os.DirFS(master)); err != nil {
+					t.Fatal(err)
+				}
+				c.damage(dir)
+				_, err := restore(t.Context(), open(t), backupAt(t, dir), 0)
+				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), dir) {
+					t.Fatalf("got %v", err)
+				}
+				if snap := checkTables(t, open(t), "one", "two"); snap.Serial != 2 {
+					t.Errorf("the state is at commit %d", snap.Serial)
+				}
+			})
+		}
+	})
+}
+
+func stateFileIn(t *testing.T, dir string) string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "state-*.db"))
+	if err != nil || len(list) != 1 {
+		t.Fatalf("there are %v, %v", list, err)
+	}
+	return list[0]
+}
+
+// TestBackupFailpoints: a backup that fails anywhere leaves the one before it, or is
+// there, and the next one mends all.
+func TestBackupFailpoints(t *testing.T) {
+	for _, point := range []string{"backup.object", "backup.file", "backup.manifest", "backup.clean"} {
+		t.Run(point, func(t *testing.T) {
+			eachBackend(t, inTest, func(t *testing.T, open machine) {
+				s := open(t)
+				l := lock(t, s)
+				putTable(t, s, l, "one", 10, 5000)
+				dir := t.TempDir()
+				place := backupAt(t, dir)
+				backUp(t, s, place)
+				update(t, l, func(tx *Tx) error { return tx.DeleteTable("one") })
+				putTable(t, s, l, "two", 20, 6000)
+				ctx := failing(t, point+"=error@1")
+				if _, err := s.Backup(ctx, place); !errors.Is(err, failpoint.ErrInjected) {
+					t.Fatalf("got %v", err)
+				}
+				b, err := OpenBackup(t.Context(), place, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := map[bool]uint64{true: 3, false: 1}[point == "backup.clean"]; b.Manifest.Serial != want {
+					t.Errorf("the backup is of commit %d, want %d", b.Manifest.Serial, want)
+				}
+				if err := b.Close(); err != nil {
+					t.Fatal(err)
+				}
+				backUp(t, s, place)
+				other := newStore(t)
+				mustRestore(t, other, place, 0)
+				checkTables(t, other, "two")
+				stateFileIn(t, dir)
+				if got := filesIn(t, filepath.Join(dir, "objects")); len(got) != 1 {
+					t.Errorf("there are the objects %v", got)
+				}
+			})
+		})
+	}
+}
+
+func failing(t *testing.T, spec string) context.Context {
+	t.Helper()
+	set, err := failpoint.Parse(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return failpoint.With(t.Context(), set)
+}
+
+// TestRestoreFailpoints: a restore that fails anywhere changed nothing or all, and the
+// next one brings the backup.
+func TestRestoreFailpoints(t *testing.T) {
+	for _, spec := range []string{"restore.object=error@1", "restore.object=error@2", "object.write=error", "object.rename=error",
+		"state.commit.before=error", "state.commit.after=error", "objects.mark=error", "checkpoint.before=error@1"} {
+		for _, damaged := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, damaged %v", spec, damaged), func(t *testing.T) {
+				eachBackend(t, inTest, func(t *testing.T, open machine) { testRestoreFails(t, open, spec, damaged) })
+			})
+		}
+	}
+}
+
+func testRestoreFails(t *testing.T, open machine, spec string, damaged bool) {
+	s := open(t)
+	l := lock(t, s)
+	putTable(t, s, l, "one", 10, 5000)
+	place := backupAt(t, t.TempDir())
+	backUp(t, s, place)
+	putTable(t, s, l, "two", 20, 6000)
+	failed(t, l)
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if damaged {
+		switch b := s.Backend.(type) {
+		case *local:
+			writeFile(t, b.path, readFile(t, b.path)[:5000])
+		case *remote:
+			spoil(t, newestIn(t, filepath.Join(b.place, "log")))
+		}
+	}
+	_, err := restore(failing(t, spec), open(t), place, 0)
+	if err != nil && !errors.Is(err, failpoint.ErrInjected) && !strings.Contains(err.Error(), "run again") {
+		t.Fatalf("got %v", err)
+	}
+	switch snap, lerr := open(t).Load(t.Context()); {
+	case lerr != nil && damaged && errors.Is(lerr, ErrDamaged) && err != nil:
+	case lerr != nil:
+		t.Errorf("after %v the state cannot be read: %v", err, lerr)
+	default:
+		if names := len(snap.Tables); names != 1 && (names != 2 || err == nil) {
+			t.Errorf("after %v there are %d tables", err, names)
+		}
+		if err := snap.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRestore(t, open(t), place, 0)
+	checkTables(t, open(t), "one")
+}
+
+// TestBackupBeforeChange keeps the newest ten.
+func TestBackupBeforeChange(t *testing.T) {
+	eachBackend(t, inTest, func(t *testing.T, open machine) {
+		s := open(t)
+		if res, err := s.BackupBeforeChange(t.Context()); err != nil || res != nil {
+			t.Fatalf("of no state: %v, %v", res, err)
+		}
+		l := lock(t, s)
+		var dirs []string
+		for i := range 13 {
+			putTable(t, s, l, fmt.Sprint("t", i), 10, 5000, 5001+i)
+			if i > 0 {
+				update(t, l, func(tx *Tx) error { return tx.DeleteTable(fmt.Sprint("t", i-1)) })
+			}
+			res, err := s.BackupBeforeChange(t.Context())
+			if err != nil || len(res.Warnings) > 0 {
+				t.Fatalf("%v: %v", err, res)
+			}
+			if i > 0 && res.Copied != 1 {
+				t.Errorf("backup %d copied %d objects", i, res.Copied)
+			}
+			dirs = append(dirs, res.Place)
+		}
+		for i, dir := range dirs {
+			_, err := os.Stat(dir)
+			if want := i >= 3; (err == nil) != want {
+				t.Errorf("backup %d is there: %v, want %v", i, err == nil, want)
+			}
+		}
+		if got := len(filesIn(t, filepath.Join(filepath.Dir(dirs[0]), "objects"))); got != 11 {
+			t.Errorf("%d objects are kept", got)
+		}
+		place := backupAt(t, filepath.Dir(dirs[5]))
+		place.Folder, place.Shared = filepath.Base(dirs[5]), true
+		other := newStore(t)
+		mustRestore(t, other, place, 0)
+		checkTables(t, other, "t5")
+	})
+}
+
+// TestRefsInPlace: what is rewritten is what a snapshot names.
+func TestRefsInPlace(t *testing.T) {
+	ref := func(name string) Ref { return Ref{Digest: digestOf(name), Size: 1} }
+	snap := &Snapshot{Manifests: ref("manifests"), Mapping: &Mapping{Ref: ref("mapping"), Quarantine: ref("quarantine")},
+		Tables: map[string]*Table{"t": {Mapping: ref("of table"), Users: ref("users"), UserRuns: []Ref{ref("run")}, Index: []Ref{ref("index")},
+			Quarantine: []DumpRef{{Dump: 1, Ref: ref("dump")}}}},
+		Partitions: map[string][]*Partition{"t": {{Shadow: ref("shadow")}}}}
+	n := 0
+	snap.eachRef(func(r *Ref) { n++; r.Name = "new" })
+	seen := 0
+	for r := range snap.Refs() {
+		if seen++; r.Name != "new" {
+			t.Errorf("%v was not rewritten", r)
+		}
+	}
+	if n != seen || n != 9 {
+		t.Errorf("%d were rewritten, %d are named", n, seen)
+	}
+}
