@@ -53,7 +53,8 @@ func (l *loader) loadSettings(b *hcl.Block, state, scratch *placedPath) {
 func (l *loader) loadState(b *hcl.Block, state *placedPath) {
 	switch kind := b.Labels[0]; kind {
 	case "local":
-		c := l.content(b, schema{optional: []string{"path"}})
+		c := l.content(b, schema{optional: []string{"path", "backup"}})
+		l.loadBackup(c.Attributes["backup"])
 		if p := l.place(c.Attributes["path"], "state"); p != nil {
 			*state = *p
 		}
@@ -66,7 +67,8 @@ func (l *loader) loadState(b *hcl.Block, state *placedPath) {
 
 // loadS3State reads where in a bucket the state is, and how that is reached.
 func (l *loader) loadS3State(b *hcl.Block, state *placedPath) {
-	c := l.content(b, schema{required: []string{"bucket"}, optional: slices.Concat([]string{"prefix"}, connectArgs, writeArgs)})
+	c := l.content(b, schema{required: []string{"bucket"}, optional: slices.Concat([]string{"prefix", "backup"}, connectArgs, writeArgs)})
+	l.loadBackup(c.Attributes["backup"])
 	s := &S3{}
 	if v := l.str(c.Attributes["bucket"], true); v != nil && l.bucket(v.value, v.rng) {
 		s.Bucket = v.value
@@ -276,6 +278,7 @@ func (l *loader) pattern(text string, at hcl.Range) (pattern, bool) {
 func (l *loader) checkWhole(blocks map[string]hcl.Blocks) {
 	l.checkPaths()
 	l.checkSharedSinks()
+	l.checkBackup()
 	l.checkMasksUsed()
 	if l.broken {
 		return

@@ -126,6 +126,7 @@ type loader struct {
 	cfg     *Config
 	hidden  []string     // texts out of env(), which diagnostics must not quote
 	paths   []placedPath // for the check of what lies in what
+	backup  *setting[string]
 }
 
 func newLoader(o Options) *loader {

@@ -16,6 +16,7 @@ type Config struct {
 	StatePath   string // of the bbolt file, absolute; of a state on S3 its URL
 	StateS3     *S3    // where it is in a bucket; nil for a file
 	CacheDir    string // for copies of a state on S3, absolute
+	Backup      *Place // where an apply backs the state up to; nil for nowhere
 	MemoryLimit int64  // bytes, for the whole process
 	ScratchDir  string // absolute
 	Source      Source

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,11 +119,7 @@ func (w *backupWriter) look(ctx context.Context) error {
 		w.cond = blob.Match(pin)
 		w.knows(old.Objects)
 	}
-	folders := []string{w.to.Folder}
-	if w.to.Shared {
-		folders = append(folders, w.to.objects())
-	}
-	for _, folder := range folders {
+	for _, folder := range []string{w.to.key(backupFiles), w.to.objects()} {
 		list, err := w.to.Store.List(ctx, folder)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -324,16 +322,25 @@ func (w *backupWriter) finish(ctx context.Context) error {
 	if err := failpoint.Hit(ctx, failpoint.BackupClean); err != nil {
 		return err
 	}
+	w.clean(ctx)
+	return nil
+}
+
+// clean removes what lay there before and is not needed. Objects that backups share
+// are for pruneKept.
+func (w *backupWriter) clean(ctx context.Context) {
 	needed := map[string]bool{w.to.key(w.made.File.Name): true}
 	for _, o := range w.made.Objects {
 		needed[w.to.objectKey(o.Digest)] = true
 	}
 	for key := range w.listed {
-		if !needed[key] && w.to.ours(key) && (!w.to.Shared || blob.Dir(key) == w.to.Folder) {
+		name := path.Base(key)
+		file := blob.Dir(key) == w.to.key(backupFiles) && validDigest(strings.TrimSuffix(name, ".db")) && strings.HasSuffix(name, ".db")
+		object := blob.Dir(key) == w.to.objects() && validDigest(name) && !w.to.Shared
+		if (file || object) && !needed[key] {
 			w.remove(ctx, key)
 		}
 	}
-	return nil
 }
 
 // remove removes what is of no use any more; that it cannot is a warning.

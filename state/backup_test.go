@@ -383,7 +383,7 @@ func TestDamagedBackups(t *testing.T) {
 
 func stateFileIn(t *testing.T, dir string) string {
 	t.Helper()
-	list, err := filepath.Glob(filepath.Join(dir, "state-*.db"))
+	list, err := filepath.Glob(filepath.Join(dir, "state", "*.db"))
 	if err != nil || len(list) != 1 {
 		t.Fatalf("there are %v, %v", list, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 // A backup is a folder, here or in a bucket, in the same form of every kind of state:
 //
 //	backup.json          what it holds: written last, so that nothing counts before
-//	state-<sha256>.db    the state, in the form of a local one
+//	state/<sha256>.db    the state, in the form of a local one
 //	objects/<sha256>     its bulky objects
 //
 // Backups that a state keeps of itself share the objects: there they lie in ../objects.
@@ -26,6 +25,7 @@ const (
 	manifestName  = "backup.json"
 	sharedObjects = "../objects"
 	backupObjects = "objects"
+	backupFiles   = "state"
 	backupFormat  = 1
 	maxManifest   = 1 << 30
 )
@@ -153,18 +153,7 @@ func (m *BackupManifest) check(p BackupPlace) error {
 // InShared reports whether the objects lie in the folder beside the backup.
 func (m *BackupManifest) InShared() bool { return m.Folder == sharedObjects }
 
-func stateFileName(digest string) string { return "state-" + digest + ".db" }
-
-// ours reports whether a key in the folder of a backup, or in that of its objects, has
-// the form of what backups are made of.
-func (p BackupPlace) ours(key string) bool {
-	dir, name := blob.Dir(key), path.Base(key)
-	if dir == p.objects() {
-		return validDigest(name)
-	}
-	digest, ok := strings.CutPrefix(strings.TrimSuffix(name, ".db"), "state-")
-	return dir == p.Folder && ok && validDigest(digest) && name == stateFileName(digest)
-}
+func stateFileName(digest string) string { return backupFiles + "/" + digest + ".db" }
 
 func (m *BackupManifest) encode() ([]byte, error) {
 	slices.SortFunc(m.Objects, func(a, b BackupObject) int { return strings.Compare(a.Digest, b.Digest) })

@@ -66,6 +66,11 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	}
 	ctx = lock.Context(ctx)
 	defer func() { err = s.unlock(ctx, lock, err) }()
+	before, err := lock.Head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { s.backUpAfter(ctx, e, lock, before) }()
 	done := o.collectLate()
 	tables, err := e.Recover(ctx, lock)
 	s.recovered(tables)
@@ -99,13 +104,27 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 // because the lock was lost, failed for that.
 func (s *session) unlock(ctx context.Context, lock *state.Lock, err error) error {
 	uerr := lock.Unlock()
-	for _, text := range lock.Warnings() {
-		s.view.record("warning", map[string]any{"message": text}, "Warning: %s\n", text)
-	}
+	s.warnings(lock.Warnings())
 	if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) && !errors.Is(err, state.ErrLost) {
 		return errors.Join(lost, uerr)
 	}
 	return errors.Join(err, uerr)
+}
+
+// backUpAfter backs the state up to where the configuration says, if something was
+// committed since before. That it cannot is a warning.
+func (s *session) backUpAfter(ctx context.Context, e *engine.Engine, lock *state.Lock, before state.Head) {
+	now, err := lock.Head(ctx)
+	if err != nil || now.Serial == before.Serial || ctx.Err() != nil {
+		return
+	}
+	res, err := e.BackupConfigured(ctx)
+	switch {
+	case err != nil:
+		s.warnings([]string{fmt.Sprintf("the tables are as they should be, but the backup was not made, and the next apply that changes something tries again: %v", err)})
+	case res != nil:
+		s.backedUp(res)
+	}
 }
 
 // recovered says which tables' commits were finished.

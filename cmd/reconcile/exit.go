@@ -12,8 +12,8 @@ import (
 const (
 	exitDone        = 0
 	exitError       = 1
-	exitChanges     = 2 // plan -detailed-exitcode found changes
-	exitPartial     = 3 // something is held or failed; safe to run again
+	exitChanges     = 2  // plan -detailed-exitcode found changes
+	exitPartial     = 3  // something is held or failed; safe to run again
 	exitLocked      = 11 // another has the lock of the state, or took it
 	exitGuarded     = 13 // a guard holds something
 	exitInterrupted = 130

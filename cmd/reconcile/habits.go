@@ -19,7 +19,6 @@ func habits() map[string]string {
 		"destroy":      "reconcile has no destroy. Remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`; removed \"x\" { destroy = false } keeps the files.",
 		"import":       "reconcile has no import: tables come from the export alone. Move foreign files out of the sink's folder, and apply.",
 		"refresh":      "reconcile has no refresh: every plan compares the sinks with the state (-refresh=false skips that).",
-		"state":        "`reconcile show` says what the state holds, and `reconcile show -json` for programs. The state is never edited by hand.",
 		"workspace":    "reconcile has no workspaces. Keep one folder for each environment and choose with -chdir=DIR, or set variables with -var-file=FILE.",
 		"output":       "reconcile has no outputs. `reconcile show -json` says where every table lies.",
 		"console":      "reconcile has no console. `reconcile validate` checks expressions, `reconcile plan` shows what follows from them.",

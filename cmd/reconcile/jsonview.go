@@ -180,4 +180,12 @@ func (v *jsonView) shown(s *engine.Shown) {
 	v.holds(s.Holds)
 }
 
+func (v *jsonView) shownOne(d *engine.ShownDetail) {
+	v.record("state_table", shownLine{"table." + d.Table.Name, &d.Table}, "")
+	for _, f := range d.Files {
+		v.record("state_file", f, "")
+	}
+	v.holds(d.Holds)
+}
+
 func (v *jsonView) progress(total int64) progress { return newRecords(v, total) }

@@ -42,7 +42,7 @@ type commonFlags struct {
 // commands returns all verbs, in the order of the help.
 func commands() []*command {
 	return []*command{
-		planCommand(), applyCommand(), showCommand(), quarantineCommand(),
+		planCommand(), applyCommand(), showCommand(), stateCommand(), quarantineCommand(),
 		validateCommand(), fmtCommand(), versionCommand(),
 	}
 }

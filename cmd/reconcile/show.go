@@ -9,16 +9,20 @@ func showCommand() *command {
 	var o configFlags
 	c := &command{
 		name:    "show",
-		usage:   "[flags]",
+		usage:   "[table.NAME] [flags]",
+		maxArgs: 1,
 		summary: "Show what is applied: tables, dumps, mapping, files, rows, held",
 		help: `Reads the state only, neither the source nor a sink, and can run beside an apply.
-What is pending, ` + "`reconcile plan`" + ` says.`,
+With a table, all that the state has of it. What is pending, ` + "`reconcile plan`" + ` says.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
 	}
-	c.run = func(ctx context.Context, s *session, _ []string) (int, error) {
+	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
+		if len(args) == 1 {
+			return exitDone, s.showTable(ctx, &o, args[0])
+		}
 		e, err := s.reader(ctx, &o)
 		if err != nil {
 			return 0, err
@@ -31,4 +35,18 @@ What is pending, ` + "`reconcile plan`" + ` says.`,
 		return exitDone, nil
 	}
 	return c
+}
+
+// showTable shows one table.
+func (s *session) showTable(ctx context.Context, o *configFlags, address string) error {
+	e, err := s.reader(ctx, o)
+	if err != nil {
+		return err
+	}
+	shown, err := e.ShowTable(ctx, tableName(address))
+	if err != nil {
+		return err
+	}
+	s.view.shownOne(shown)
+	return nil
 }

@@ -25,6 +25,37 @@ func (v *textView) shown(s *engine.Shown) {
 	}
 }
 
+// shownOne shows a table with its key, columns and files.
+func (v *textView) shownOne(d *engine.ShownDetail) {
+	t := &d.Table
+	v.shownTable(t, nil)
+	key := t.Key
+	if key == "" {
+		key = "user_id"
+	}
+	v.printf("\n  kind %s, key %s, commit %d of lineage %s\n", t.Kind, key, t.Commit, d.Lineage)
+	if len(t.Columns) > 0 {
+		v.printf("\n  Columns:\n")
+	}
+	for i, c := range t.Columns {
+		since := ""
+		if c.Since > 0 {
+			since = fmt.Sprintf(", since dump %d", c.Since)
+		}
+		v.printf("    %s%s\n", columnsText(t.Columns[i:i+1]), since)
+	}
+	if len(d.Files) > 0 {
+		v.printf("\n  Files:\n")
+	}
+	for _, f := range d.Files {
+		v.printf("    %s/%s  %s, %s\n", f.Root, f.Path, plural(f.Rows, "row"), size(f.Bytes))
+	}
+	v.holds(d.Holds)
+	if d.Unfinished {
+		v.printf("\nIts last commit is not wholly visible yet; the next apply finishes it.\n")
+	}
+}
+
 func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap) {
 	v.printf("\n%s\n", v.ink.bold("table."+t.Name))
 	line := func(name, format string, args ...any) { v.printf("  %-11s %s\n", name, fmt.Sprintf(format, args...)) }

@@ -26,6 +26,8 @@ type view interface {
 	result(r *engine.Result, err error)
 	// shown shows what is applied.
 	shown(s *engine.Shown)
+	// shownOne shows all that the state has of one table.
+	shownOne(d *engine.ShownDetail)
 }
 
 // progress shows how far an apply is. add may be called by several goroutines

@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"reconcile/config"
+	"reconcile/state"
+)
+
+// ShownDetail is all that the state has of one table.
+type ShownDetail struct {
+	Table      ShownTable
+	Lineage    string
+	Files      []ShownFile // by partition and sink
+	Holds      []Hold      // of this table
+	Unfinished bool        // its last commit is not wholly visible yet
+}
+
+// ShownFile is one live data file.
+type ShownFile struct {
+	Root     string `json:"root"` // of the sink
+	Path     string `json:"path"` // below the root
+	Rows     int64  `json:"rows"`
+	Bytes    int64  `json:"bytes"`
+	Digest   string `json:"sha256"`
+	Appended bool   `json:"appended,omitempty"` // its rows came to a partition that had files
+}
+
+// ShowTable says what the state has of one table. Like Show it reads the state only.
+func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, err error) {
+	snap, err := e.store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	if err := e.resolveRoots(snap); err != nil {
+		return nil, err
+	}
+	t := snap.Tables[name]
+	if t == nil {
+		return nil, e.noTable(snap, name)
+	}
+	d := &ShownDetail{Table: showTable(t, snap.Partitions[name]), Lineage: snap.Lineage}
+	for _, p := range snap.Partitions[name] {
+		for _, f := range p.Files {
+			if f.Sink < len(t.Sinks) {
+				s := t.Sinks[f.Sink]
+				d.Files = append(d.Files, ShownFile{Root: s.Root, Path: path.Join(s.Folder, f.Path), Rows: f.Rows, Bytes: f.Size, Digest: f.Digest, Appended: f.Appended})
+			}
+		}
+	}
+	for _, h := range snap.Holds {
+		if h.Table == name && !lost(t, h.Dump) {
+			d.Holds = append(d.Holds, shownHold(h))
+		}
+	}
+	e.namesWayPast(d.Holds)
+	for _, p := range snap.Publishes {
+		d.Unfinished = d.Unfinished || p.Table == name
+	}
+	return d, nil
+}
+
+// noTable says that the state does not have a table.
+func (e *Engine) noTable(snap *state.Snapshot, name string) error {
+	if snap.Lineage == "" {
+		return fmt.Errorf("nothing was ever applied: there is no state at %s", e.store.Place())
+	}
+	hint := ""
+	if n := config.Nearest(name, sortedKeys(snap.Tables)); n != "" {
+		hint = fmt.Sprintf(" Did you mean table.%s?", n)
+	}
+	return fmt.Errorf("the state has no table.%s.%s `reconcile state list` lists all", name, hint)
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/internal/blob"
+	"reconcile/state"
+)
+
+// Backup backs the state up to a place: a folder, or "s3://bucket/prefix". It takes no
+// lock and waits for no apply.
+func (e *Engine) Backup(ctx context.Context, to string) (*state.BackupResult, error) {
+	p, err := e.cfg.BackupPlace(to)
+	if err != nil {
+		return nil, err
+	}
+	return e.backUpTo(ctx, p)
+}
+
+// BackupConfigured backs the state up to where the configuration says. The result is nil
+// if it does not say.
+func (e *Engine) BackupConfigured(ctx context.Context) (*state.BackupResult, error) {
+	if e.cfg.Backup == nil {
+		return nil, nil
+	}
+	return e.backUpTo(ctx, *e.cfg.Backup)
+}
+
+func (e *Engine) backUpTo(ctx context.Context, p config.Place) (*state.BackupResult, error) {
+	if p.S3 == nil { // what a state holds is nobody else's to read
+		if err := os.MkdirAll(p.Path, 0o700); err != nil {
+			return nil, fmt.Errorf("back up the state: %w", err)
+		}
+	}
+	st, err := e.backupStore(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.Backup(ctx, state.BackupPlace{Store: st})
+}
+
+// backupStore opens a place for backups. A bucket is reached as the state's own is, else
+// as a sink in it, else as the SDK finds.
+func (e *Engine) backupStore(ctx context.Context, p config.Place) (blob.Store, error) {
+	c := p.S3
+	if c != nil {
+		like := config.S3{}
+		if own := e.cfg.StateS3; own != nil {
+			like = *own
+		} else {
+			for _, s := range e.cfg.Sinks {
+				if s.S3 != nil && s.S3.Bucket == c.Bucket {
+					like = *s.S3
+					break
+				}
+			}
+		}
+		like.Bucket, like.Prefix = c.Bucket, c.Prefix
+		c = &like
+	}
+	st, err := e.openStore(ctx, p.Path, c, 0)
+	if err != nil {
+		return nil, fmt.Errorf("backup %s: %w", p.Path, err)
+	}
+	return st, nil
+}
+
+// openBackup finds the backup at a place, and proves it.
+func (e *Engine) openBackup(ctx context.Context, from string) (*state.Backup, error) {
+	p, err := e.cfg.ParsePlace(from)
+	if err != nil {
+		return nil, err
+	}
+	st, err := e.backupStore(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	at := state.BackupPlace{Store: st}
+	m, _, err := at.ReadManifest(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: %w", p.Path, state.ErrNoBackup)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.InShared() {
+		if at, err = e.sharedBackup(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return state.OpenBackup(ctx, at, state.Options{Program: e.opts.Program})
+}
+
+// sharedBackup is the place of a backup whose objects lie in the folder beside it.
+func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (state.BackupPlace, error) {
+	name := path.Base(p.Path)
+	if p.S3 == nil {
+		p.Path = filepath.Dir(p.Path)
+	} else {
+		c := *p.S3
+		c.Prefix = strings.TrimSuffix(strings.TrimSuffix(c.Prefix, name), "/")
+		p = config.Place{Path: c.URL(), S3: &c}
+	}
+	st, err := e.backupStore(ctx, p)
+	return state.BackupPlace{Store: st, Folder: name, Shared: true}, err
+}
+
+// Restored is what restoring a backup came to.
+type Restored struct {
+	State   string               `json:"state"`
+	From    string               `json:"from"`
+	Backup  state.BackupManifest `json:"-"`
+	Serial  uint64               `json:"serial"` // that the state has now
+	Before  *state.BackupResult  `json:"-"`      // of the state that was there; nil if there was none
+	Notices []string             `json:"-"`
+}
+
+// Restore puts a backup in the place of the state, which is backed up before, in one
+// transaction. The backup is proved first. A state of another lineage is refused.
+func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err error) {
+	b, err := e.openBackup(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	out := &Restored{State: e.store.Place(), From: from, Backup: b.Manifest}
+	top, err := e.topInSinks(ctx, b.Manifest.Lineage)
+	if err != nil {
+		if serial, serr := e.store.Serial(ctx); serr != nil || serial == 0 {
+			return nil, fmt.Errorf("restore state %s: nothing but the sinks says which commits there were, and one cannot be read: %w; nothing was changed", e.store.Place(), err)
+		}
+		out.Notices = append(out.Notices, err.Error())
+	}
+	lock, err := e.LockOver(ctx, "state restore")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	ctx = lock.Context(ctx)
+	if _, err := lock.Over(ctx, b.Manifest.Lineage); err != nil {
+		return nil, err
+	}
+	if out.Before, err = e.store.BackupBeforeChange(ctx); err != nil {
+		return nil, fmt.Errorf("%w; nothing was changed", err)
+	}
+	if out.Serial, err = e.store.Restore(ctx, lock, b, top); err != nil {
+		return out, err
+	}
+	out.Notices = append(out.Notices, lock.Warnings()...)
+	return out, nil
+}
+
+// LockOver takes the state for replacing it, damaged or not. The caller unlocks it.
+func (e *Engine) LockOver(ctx context.Context, command string) (*state.Lock, error) {
+	return e.store.LockOver(ctx, state.NewHolder(command), e.opts.LockTimeout)
+}
+
+// topInSinks is the greatest commit of a lineage that the configured sinks name.
+func (e *Engine) topInSinks(ctx context.Context, lineage string) (uint64, error) {
+	top := uint64(0)
+	for _, s := range e.cfg.Sinks {
+		says, err := e.readSays(ctx, s.Path)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", s.Address(), err)
+		}
+		if says.current == nil || says.current.Lineage != lineage {
+			continue
+		}
+		for _, t := range says.current.Tables {
+			top = max(top, t.Commit)
+		}
+	}
+	return top, nil
+}
