@@ -551,3 +551,85 @@ func TestRefsInPlace(t *testing.T) {
 		t.Errorf("%d were rewritten, %d are named", n, seen)
 	}
 }
+
+// TestCompactNamesBackups: after a mask was added, backups that a state keeps of itself
+// are named.
+func TestCompactNamesBackups(t *testing.T) {
+	eachBackend(t, inTest, func(t *testing.T, open machine) {
+		s := open(t)
+		l := lock(t, s)
+		putTable(t, s, l, "one", 10, 5000)
+		if err := l.Compact(t.Context()); err != nil || len(l.Warnings()) > 0 {
+			t.Fatalf("without backups: %v, %q", err, l.Warnings())
+		}
+		res, err := s.BackupBeforeChange(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		putTable(t, s, l, "two", 10)
+		if err := l.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], filepath.Base(res.Place)) || !strings.Contains(w[0], "plain values") {
+			t.Errorf("the warnings are %q", w)
+		}
+	})
+}
+
+// TestBackupBesideWriter: whatever is written and collected meanwhile, a backup is of one
+// moment and whole.
+func TestBackupBesideWriter(t *testing.T) {
+	eachBackend(t, inTest, func(t *testing.T, open machine) {
+		s := open(t)
+		l := lock(t, s)
+		putTable(t, s, l, "t", 5000)
+		done := make(chan error, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { done <- churn(ctx, s, l) }()
+		dir := t.TempDir()
+		for range 15 {
+			backUp(t, open(t), backupAt(t, dir))
+			b, err := OpenBackup(t.Context(), backupAt(t, dir), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ref := b.snap.Tables["t"].Index[0]; ref.Rows != int64(b.snap.Serial) && b.snap.Serial > 1 {
+				t.Errorf("commit %d has the object of %d", b.snap.Serial, ref.Rows)
+			}
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// churn replaces the object of a table again and again, and collects.
+func churn(ctx context.Context, s *Store, l *Lock) error {
+	for i := 0; ctx.Err() == nil; i++ {
+		w := s.NewObject(context.Background())
+		if _, err := w.Write(random(5000 + i)); err != nil {
+			return err
+		}
+		o, err := w.Close(context.Background())
+		if err != nil {
+			return err
+		}
+		err = l.Update(context.Background(), func(tx *Tx) error {
+			tb := table("t", tx.Serial())
+			o.Ref.Rows = int64(tx.Serial())
+			tb.Index = []Ref{o.Ref}
+			return errors.Join(tx.PutTable(tb), tx.PutObject(o))
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := l.Collect(context.Background(), func(id string) bool { return id == o.Ref.ID() }); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -203,3 +203,23 @@ func (p *pruner) remove(ctx context.Context, key string) {
 	}
 	_ = p.store.Prune(ctx, blob.Dir(key), "")
 }
+
+// heldInBackups warns of backups when a mask was added.
+func heldInBackups(folder string, names []string) error {
+	return fmt.Errorf("the backups in %s still hold plain values that a mask hides by now: remove them by hand (%s)", folder, strings.Join(names, ", "))
+}
+
+// warnOfBackups warns when a mask was added and the state keeps backups of itself.
+func (l *localLock) warnOfBackups() {
+	list, err := os.ReadDir(l.store.backupsDir())
+	var names []string
+	for _, d := range list {
+		names = append(names, d.Name())
+	}
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		l.warnings = append(l.warnings, fmt.Sprintf("whether %s holds plain values that a mask hides by now cannot be seen: %v", l.store.backupsDir(), err))
+	case len(names) > 0:
+		l.warnings = append(l.warnings, heldInBackups(l.store.backupsDir(), names).Error())
+	}
+}

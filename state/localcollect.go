@@ -122,6 +122,7 @@ func (l *localLock) Compact(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	l.warnOfBackups()
 	return failpoint.Hit(ctx, failpoint.StateCommitAfter)
 }
 

@@ -41,6 +41,8 @@ func NewHolder(command string) Holder {
 type localLock struct {
 	store *local
 	file  *os.File // nil when unlocked
+
+	warnings []string
 }
 
 // Context returns ctx: the lock is held until it is given back.
@@ -49,8 +51,8 @@ func (l *localLock) Context(ctx context.Context) context.Context { return ctx }
 // Generation returns 0: who had the lock before is dead.
 func (l *localLock) Generation() uint64 { return 0 }
 
-// Warnings returns nothing: what goes wrong is an error.
-func (l *localLock) Warnings() []string { return nil }
+// Warnings returns which backups hold what an added mask hides.
+func (l *localLock) Warnings() []string { return l.warnings }
 
 // Confirm fails if the file of the lock was removed.
 func (l *localLock) Confirm(context.Context) error { return l.check() }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"reconcile/internal/failpoint"
 	"reconcile/state/internal/chain"
@@ -122,7 +121,7 @@ func (l *remoteSession) Compact(ctx context.Context) error {
 	done, err := l.s.chain.Expunge(ctx, l.collection(func(id string) bool { return live[id] }), l.replica.meta.Slot)
 	l.warn(done.Warnings)
 	if len(done.Backups) > 0 {
-		l.warn([]error{fmt.Errorf("backups of the state still hold plain values that a mask hides by now, remove them by hand: %s", strings.Join(done.Backups, ", "))})
+		l.warn([]error{heldInBackups(l.s.place+"/"+keptFolder, done.Backups)})
 	}
 	return errors.Join(err, l.s.cache.keep(ctx, l.replica))
 }
