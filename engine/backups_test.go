@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
-	"reconcile/engine/model/lake"
+	"reconcile/engine/model/reader"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 )
@@ -302,7 +302,7 @@ func (w *backupWorld) holds(root, table string, says sinks.CurrentTable) {
 	if err != nil {
 		w.t.Fatal(table, err)
 	}
-	got, err := lake.Read(filepath.Join(root, says.Folder), table, want)
+	got, err := reader.Read(filepath.Join(root, says.Folder), table, want)
 	if err != nil {
 		w.t.Fatal(table, err)
 	}

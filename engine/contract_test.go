@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
-	"reconcile/engine/model/lake"
+	"reconcile/engine/model/reader"
 	"reconcile/internal/column"
 	"reconcile/internal/parquet"
 )
@@ -287,7 +287,7 @@ func (a *bed) rowsOf(p string) ([]string, [][]*string) {
 			r := make([]*string, len(b.Cols))
 			for c := range b.Cols {
 				if !b.Cols[c].IsNull(i) {
-					r[c] = model.Text(lake.TextOf(&b.Cols[c], i))
+					r[c] = model.Text(reader.TextOf(&b.Cols[c], i))
 				}
 			}
 			rows = append(rows, r)

@@ -13,7 +13,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/model"
-	"reconcile/engine/model/lake"
+	"reconcile/engine/model/reader"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 )
@@ -43,6 +43,7 @@ type harness struct {
 	waiting   []string         // tables that check leaves out, as they are held
 	lost      map[string]int64 // tables whose dumps up to one are lost
 	named     map[place]bool   // data files that the state has listed so far
+	after     func()           // what must does at its end, nil for nothing
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
@@ -181,6 +182,9 @@ func (h *harness) must() {
 	}
 	h.check()
 	h.checkIdle()
+	if h.after != nil {
+		h.after()
+	}
 }
 
 // checkIdle sees that a second apply finds nothing to do and writes nothing.
@@ -246,7 +250,7 @@ func (h *harness) check() {
 		}
 		diff := h.diffQuarantine(name, want)
 		for _, sink := range t.Sinks {
-			got, err := lake.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
+			got, err := reader.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
 			if err != nil {
 				h.t.Fatal(err)
 			}
@@ -268,7 +272,7 @@ func (h *harness) checkUndelivered(cfg *config.Config, w *model.World) {
 			continue
 		}
 		for _, sink := range t.Sinks {
-			got, err := lake.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, &model.Table{})
+			got, err := reader.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, &model.Table{})
 			if err != nil || len(got.Rows) > 0 {
 				h.t.Fatalf("table %s was not delivered up to until_dump, and has %d rows: %v", name, len(got.Rows), err)
 			}

@@ -15,7 +15,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/model"
-	"reconcile/engine/model/lake"
+	"reconcile/engine/model/reader"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -186,7 +186,7 @@ func (b *killBed) diff(name string, wants killWants) []string {
 		}
 		return out
 	}
-	got, err := lake.Read(dir, name, w.table)
+	got, err := reader.Read(dir, name, w.table)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func (b *killBed) checkBroken() []string {
 		}
 		if listed && !entry.Complete {
 			for _, f := range killFiles(filepath.Join(b.top("lake"), folder)) {
-				whole := lake.Table{Rows: map[string]model.Row{}}
+				whole := reader.Table{Rows: map[string]model.Row{}}
 				if err := whole.Add(f, name, ""); err != nil {
 					b.t.Fatal(err)
 				}

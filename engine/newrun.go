@@ -40,6 +40,8 @@ func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snaps
 	}
 	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
 	switch {
+	case p.anew:
+		e.anewRun(p, t, r)
 	case ofConfig && t.repair != "":
 		e.repairRun(p, t, r)
 	case ofConfig && len(e.goesBack(t.old)) > 0:

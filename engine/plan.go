@@ -84,7 +84,8 @@ type TablePlan struct {
 	// sinks name, too, and left the files to replace.
 	repair         string
 	left           []state.Step
-	mappingInFiles *int64 // of user_migrations: the newest mapping that the files to replace show
+	stand          *mappingStand // of a state that is made anew: the mapping where the lake has the table
+	mappingInFiles *int64        // of user_migrations: the newest mapping that the files to replace show
 	// rewrite says why -repair writes the table anew from the rows that it has, empty
 	// if it does not; dropped are the objects that it does without.
 	rewrite string
@@ -174,6 +175,7 @@ type Plan struct {
 	seen     seenFiles
 	locked   bool                // the plan is for an apply
 	lock     *state.Lock         // that it was made under; nil if none
+	anew     bool                // it is of a state that is lost, see StateRebuild
 	blind    bool                // what the sinks hold is not looked at
 	inexact  bool                // no rows are decoded, whatever was asked for
 	says     map[string]sinkSays // what the sinks of this state say, by root

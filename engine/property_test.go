@@ -146,7 +146,7 @@ func randomConfig(r *rand.Rand) string {
 func TestMasterProperty(t *testing.T) {
 	for i := range *flagWorlds {
 		seed := *flagSeed + int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, nil) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, nil, nil) })
 	}
 }
 
@@ -166,7 +166,9 @@ func unclear(d *model.Dump) bool {
 	return false
 }
 
-func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
+// randomWorld lives one world. after is what happens when an apply was checked, nil for
+// nothing.
+func randomWorld(t *testing.T, seed int64, remote *bucketPair, after func(h *harness, r *rand.Rand)) {
 	r := rand.New(rand.NewSource(seed))
 	opt := model.GenOptions{Tame: seed%3 == 0}
 	if seed%4 == 1 {
@@ -191,6 +193,10 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair) {
 	var back *rand.Rand // decides on until_dump: nil for none
 	if seed%3 == 1 {
 		back = rand.New(rand.NewSource(seed))
+	}
+	if after != nil {
+		also := rand.New(rand.NewSource(seed)) // so that the world stays what it is
+		h.after = func() { after(h, also) }
 	}
 	order := slices.Clone(w.Dumps)
 	switch r.Intn(3) {

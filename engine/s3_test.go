@@ -211,6 +211,6 @@ func masterPropertyOn(t *testing.T, s *s3test.Server) {
 	s.Setenv(t)
 	for i := range max(*flagWorlds/15, 1) {
 		seed := *flagSeed + 3*int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s)) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s), nil) })
 	}
 }

@@ -114,6 +114,12 @@ type Labeled interface {
 	Labels() map[string]string
 }
 
+// Described is what a Reader can do beyond its interface: tell which columns the file
+// has, by name and type, in their order.
+type Described interface {
+	Columns() []column.Column
+}
+
 // Copier is what a Writer can do beyond its interface: take rows over from another
 // file without decoding them, and row groups column by column.
 type Copier interface {

@@ -59,6 +59,9 @@ func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
 // Labels implements sinks.Labeled.
 func (r *reader) Labels() map[string]string { return r.f.Metadata() }
 
+// Columns implements sinks.Described.
+func (r *reader) Columns() []column.Column { return r.f.Columns() }
+
 // Groups implements sinks.GroupReader.
 func (r *reader) Groups() []int {
 	rows := make([]int, r.f.RowGroups())

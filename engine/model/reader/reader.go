@@ -1,10 +1,10 @@
-// Package lake reads what a sink holds as a reader with a glob does, in the form of the
+// Package reader reads what a sink holds as a reader with a glob does, in the form of the
 // model: for tests that compare the two.
 //
 // It promises that every row that a reader would count is there, once, with its
 // partition and its columns united by name, and fails where a table holds a row twice.
 // It never writes, and knows nothing of the state.
-package lake
+package reader
 
 import (
 	"fmt"

@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/dump"
+	"reconcile/state"
+)
+
+// StateRebuilt says what a rebuild of a state did.
+type StateRebuilt struct {
+	Aside   string      `json:"set_aside,omitempty"` // where the damaged state lies
+	Commit  uint64      `json:"commit"`
+	Tables  []TableAnew `json:"tables"`
+	Traffic []Traffic   `json:"requests,omitempty"`
+}
+
+// TableAnew says what became of one table.
+type TableAnew struct {
+	Name    string `json:"name"`
+	Counts  Counts `json:"counts"`
+	Kept    int    `json:"files_kept"` // their rows were right
+	Written int    `json:"files_written"`
+	Removed int    `json:"files_removed"`
+}
+
+// tableAnew is a table of which all is staged and durable.
+type tableAnew struct {
+	run    *tableRun
+	change *change
+	pub    *state.Publish
+}
+
+// RebuildState makes the state anew, by a plan that was made under the same lock.
+func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebuild) (_ *StateRebuilt, err error) {
+	if err := e.RebuildRefusal(sr); err != nil {
+		return nil, err
+	}
+	cleanup, err := e.scratch(e.scratchPrefix())
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	out := &StateRebuilt{}
+	defer func() { out.Traffic = e.Traffic() }()
+	if out.Aside, err = l.Renew(ctx, sr.Lineage); err != nil {
+		return out, err
+	}
+	l.Exceed(sr.above)
+	tables, err := e.computeAnew(ctx, l, sr)
+	defer func() { e.spared = nil }()
+	if err == nil {
+		out.Commit, err = e.commitAnew(ctx, l, sr, tables)
+	}
+	if err != nil {
+		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), e.dropAnew(ctx, l, sr, err))
+	}
+	for _, t := range tables {
+		out.Tables = append(out.Tables, t.describe())
+	}
+	return out, e.publishAnew(ctx, l, sr, tables)
+}
+
+// computeAnew stages the content of all tables.
+func (e *Engine) computeAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) ([]*tableAnew, error) {
+	if err := e.sweepAnew(ctx, l, sr); err != nil {
+		return nil, err
+	}
+	for _, id := range sortedKeys(sr.stands) {
+		if err := e.storeStand(ctx, sr.stands[id]); err != nil {
+			return nil, err
+		}
+	}
+	var out []*tableAnew
+	for _, rt := range sr.Tables {
+		t, err := e.tableAnew(ctx, l, sr, rt)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", rt.Name, err)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// sweepAnew removes what dead attempts staged in the sinks of the tables: nothing names
+// it any more.
+func (e *Engine) sweepAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) error {
+	folders := map[string][]string{}
+	for _, rt := range sr.Tables {
+		for _, at := range foldersOf(rt.plan) {
+			folders[at.root] = append(folders[at.root], at.path)
+		}
+	}
+	for _, root := range sortedKeys(folders) {
+		if err := e.sweepSink(ctx, l, root, e.spared, folders[root]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeStand writes the objects of a mapping.
+func (e *Engine) storeStand(ctx context.Context, s *mappingStand) error {
+	if s == nil {
+		return nil
+	}
+	obj, err := s.read.store(ctx, e.store)
+	if err != nil {
+		return err
+	}
+	s.standing.Ref = obj.Ref
+	s.objects = []*state.Sealed{obj}
+	if len(s.read.bad) == 0 {
+		return nil
+	}
+	q, err := writeQuarantine(ctx, e.store, s.read.bad)
+	if err != nil {
+		return err
+	}
+	s.standing.Quarantine = q.Ref
+	s.objects = append(s.objects, q)
+	return nil
+}
+
+// tableAnew computes one table at the mapping where the lake has it, and takes over the
+// files that hold the right rows.
+func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableAnew, error) {
+	if rt.Mapping != nil {
+		rt.plan.stand = sr.stands[*rt.Mapping]
+	}
+	r, err := e.runOn(ctx, l.Generation(), sr.plan.snap, sr.plan, rt.plan, true)
+	if err != nil {
+		return nil, err
+	}
+	e.spared = append(e.spared, r.attempt.name)
+	c, err := r.compute(ctx, ClassRebuild, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.digestLeft(ctx, r.left); err != nil {
+		return nil, err
+	}
+	if err := r.takeOver(ctx, c, rt.published); err != nil {
+		return nil, err
+	}
+	if c.stages() {
+		return &tableAnew{run: r, change: c}, nil
+	}
+	// What was staged is of no use, and may be as much as the table.
+	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == r.attempt.name })
+	return &tableAnew{run: r, change: c}, e.sweepAnew(ctx, l, sr)
+}
+
+// anewRun makes a run one that takes nothing but the dumps that the lake has, and what
+// stands in for those that are lost.
+func (e *Engine) anewRun(p *Plan, t *TablePlan, r *tableRun) {
+	r.old, r.oldParts, r.left = t.old, nil, slices.Clone(t.left)
+	if s := t.stand; s != nil {
+		r.newMapping, r.mapping, r.full = s.closure, s.standing, s.read.mapping
+	}
+	if r.kind != kindMapping {
+		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		return
+	}
+	r.asNew = true
+	if r.mapping != nil {
+		r.pending = []delivery{{dump: r.mapping.Dump, entry: &dump.Entry{Name: tableMapping, Digest: r.mapping.Digest}}}
+	}
+}
+
+// stages reports whether any file of the change is a staged one.
+func (c *change) stages() bool {
+	return slices.ContainsFunc(c.parts, func(p *part) bool { return slices.ContainsFunc(p.staged, func(s string) bool { return s != "" }) })
+}
+
+// commitAnew makes the new state, in one transaction.
+func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) (serial uint64, err error) {
+	for _, t := range tables {
+		if err := e.canCarryOut(ctx, t.run.steps(t.change)); err != nil {
+			return 0, fmt.Errorf("table %s: %w", t.change.table.Name, err)
+		}
+	}
+	manifests, err := storeManifests(ctx, e.store, sr.plan.listing.Known())
+	if err != nil {
+		return 0, err
+	}
+	err = l.Update(ctx, func(tx *state.Tx) error {
+		serial = tx.Serial()
+		errs := []error{tx.PutObject(manifests), tx.SetManifests(manifests.Ref), sr.putMappings(tx)}
+		for _, t := range tables {
+			errs = append(errs, t.put(tx, sr.plan))
+		}
+		return errors.Join(errs...)
+	})
+	return serial, err
+}
+
+// putMappings stores the mappings that tables stand at; the newest is that of the state.
+// All of them were applied, so that no guard judges them again.
+func (sr *StateRebuild) putMappings(tx *state.Tx) error {
+	var errs []error
+	for _, id := range sortedKeys(sr.stands) {
+		s := sr.stands[id]
+		if s == nil {
+			continue
+		}
+		for _, o := range s.objects {
+			errs = append(errs, tx.PutObject(o))
+		}
+		errs = append(errs, tx.SetMapping(s.standing), tx.SetAccepted(state.Delivery{Table: tableMapping, Dump: id}, s.standing.Digest),
+			putDump(tx, sr.plan.listing.Dump(id)))
+	}
+	return errors.Join(errs...)
+}
+
+// put stores a table, with the list of what makes it visible. The list is there also
+// where no file changes: current.json has to name the new commit.
+func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
+	r, c := t.run, t.change
+	t.pub = &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Commit: tx.Serial()}
+	c.table.Commit = tx.Serial()
+	r.nameFiles(c, tx.Serial())
+	t.pub.Steps = r.steps(c)
+	errs := []error{tx.PutTable(c.table), tx.PutPublish(t.pub)}
+	for _, o := range c.objects {
+		errs = append(errs, tx.PutObject(o))
+	}
+	for _, pt := range c.parts {
+		errs = append(errs, tx.PutPartition(c.table.Name, &pt.record))
+	}
+	for _, d := range r.pending {
+		errs = append(errs, putDump(tx, p.listing.Dump(d.dump)))
+	}
+	return errors.Join(errs...)
+}
+
+// publishAnew makes the tables visible, and tidies up.
+func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) error {
+	e.spared = nil
+	for _, t := range tables {
+		err := e.publish(ctx, l, sr.Lineage, t.pub, t.change.table, t.change.partitions(nil))
+		var unswept *unsweptError
+		if err != nil && !errors.As(err, &unswept) {
+			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.table.Name, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	snap, err := e.loadLocked(ctx, l)
+	if err != nil {
+		return err
+	}
+	for _, rt := range sr.Tables {
+		rt.plan.committed = true
+		sr.plan.Tables = append(sr.plan.Tables, rt.plan)
+	}
+	return errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, sr.plan, snap))
+}
+
+// dropAnew removes what was staged for a state that was not made, unless nobody knows
+// whether it was.
+func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, why error) error {
+	if errors.Is(why, state.ErrUnknownOutcome) || errors.Is(why, state.ErrLost) {
+		return nil
+	}
+	e.spared = nil
+	return e.sweepAnew(context.WithoutCancel(ctx), l, sr)
+}
+
+// describe counts what became of the files.
+func (t *tableAnew) describe() TableAnew {
+	out := TableAnew{Name: t.change.table.Name, Counts: t.change.counts}
+	written := int64(0)
+	for _, p := range t.change.parts {
+		for i, f := range p.record.Files {
+			if p.staged[i] == "" {
+				out.Kept++
+				continue
+			}
+			out.Written++
+			written += f.Size
+		}
+	}
+	out.Counts.Written = written
+	for _, s := range t.pub.Steps {
+		if s.Staged == "" {
+			out.Removed++
+		}
+	}
+	return out
+}

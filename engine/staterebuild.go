@@ -1,0 +1,265 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/engine/identity"
+	"reconcile/state"
+)
+
+// A state that is lost is made anew from the source and what current.json says of each
+// table: by exactly the dumps and at exactly the mapping that the lake stands at, so that
+// the plan after it shows what is really pending. Data files that hold the right rows
+// stay.
+//
+// One transaction makes the new state, with all tables and their publish lists. Before
+// it nothing of the lake has changed and there is no new state; after it there is a whole
+// one, and recovery finishes what it lists. So a run that is killed is done again or
+// finished, whatever it had come to.
+
+// serialMargin is how far the serials of a rebuilt state are above all that is known to
+// have been used.
+const serialMargin = 1000
+
+// StateRebuild says how a state is made anew. It is a value of one moment; RebuildState
+// carries it out.
+type StateRebuild struct {
+	State   string `json:"state"`
+	Lineage string `json:"lineage"`
+	// Damage is what is wrong with the state; empty if there is none.
+	Damage string          `json:"damage,omitempty"`
+	Tables []*RebuiltTable `json:"tables"`
+	// Left are tables that the lake has and no block of the configuration takes.
+	Left []string `json:"left_out,omitempty"`
+
+	plan   *Plan
+	above  uint64 // what serials have to exceed
+	stands map[int64]*mappingStand
+}
+
+// RebuiltTable is what becomes of one table.
+type RebuiltTable struct {
+	Name    string  `json:"name"`
+	Commit  uint64  `json:"commit"` // that the lake has it at
+	Dumps   []int64 `json:"dumps"`
+	Mapping *int64  `json:"mapping_dump"`
+	// Incomplete says that the lake was between two commits.
+	Incomplete bool  `json:"incomplete,omitempty"`
+	Files      int   `json:"files"`         // that it has in the lake
+	Bytes      int64 `json:"bytes_to_read"` // of the source
+	// Lost are dumps that the source does not have any more, or not whole.
+	Lost        []LostDump `json:"lost_dumps,omitempty"`
+	LostMapping *int64     `json:"lost_mapping,omitempty"`
+
+	plan      *TablePlan
+	published []publishedFile
+}
+
+// LostDump is a dump that cannot be read again.
+type LostDump struct {
+	Dump   int64  `json:"dump"`
+	Reason string `json:"reason,omitempty"` // empty: it is gone
+}
+
+// mappingStand is a mapping that tables stand at.
+type mappingStand struct {
+	read     *mappingRead
+	closure  *identity.Closure
+	standing *state.Mapping
+	objects  []*state.Sealed // written, and not yet committed
+}
+
+// ErrWhole says that there is a state that reads whole: nothing is to be rebuilt.
+var ErrWhole = errors.New("the state is not lost")
+
+// PlanRebuild finds out how the state is made anew. It fails with ErrWhole if the state
+// reads whole. The caller holds the lock.
+func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild, error) {
+	sr := &StateRebuild{State: e.store.Place(), stands: map[int64]*mappingStand{}}
+	if err := e.checkLost(ctx, sr); err != nil {
+		return nil, err
+	}
+	p := &Plan{locked: true, anew: true, closures: map[string]*identity.Closure{}, says: map[string]sinkSays{}}
+	lake, err := e.readLake(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	sr.plan, sr.Lineage, sr.above = p, lake.lineage, p.topCommit()+serialMargin
+	p.snap = &state.Snapshot{Lineage: lake.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
+		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
+	p.Lineage, p.Serial = p.snap.Lineage, p.snap.Serial
+	if err := e.listSource(ctx, p); err != nil {
+		return nil, err
+	}
+	e.holdManifests(p)
+	if err := e.listRead(ctx, p); err != nil {
+		return nil, err
+	}
+	all := e.deliveries(p)
+	for _, name := range sortedKeys(lake.tables) {
+		if err := e.planRebuilt(ctx, sr, lake.tables[name], all[name]); err != nil {
+			return nil, err
+		}
+	}
+	if p.diags.HasErrors() {
+		return nil, &DiagnosticsError{config.Join(p.diags)}
+	}
+	return sr, nil
+}
+
+// checkLost fails with ErrWhole if there is a state, and notes what is wrong with it.
+func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
+	snap, err := e.store.Load(ctx)
+	switch {
+	case errors.Is(err, state.ErrDamaged):
+		sr.Damage = err.Error()
+		return nil
+	case err != nil:
+		return err
+	}
+	if snap.Serial > 0 {
+		err = fmt.Errorf("%w: %s reads whole (commit %d); `reconcile plan` says what is wrong with its tables, and -repair rebuilds them one by one", ErrWhole, sr.State, snap.Serial)
+	}
+	return errors.Join(err, snap.Close())
+}
+
+// planRebuilt finds out what becomes of one table, of which all is delivered.
+func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable, all []delivery) error {
+	p := sr.plan
+	all = slices.DeleteFunc(slices.Clone(all), func(d delivery) bool { return !slices.Contains(l.entry.Dumps, d.dump) })
+	holds := len(p.Holds)
+	t, err := e.resolveTable(ctx, p, l.name, all)
+	switch {
+	case err != nil:
+		return err
+	case t == nil && len(p.Holds) > holds:
+		return fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
+	case t == nil || t.cfg == nil:
+		sr.Left = append(sr.Left, l.name)
+		return nil
+	}
+	if !t.classify(t.known) {
+		return fmt.Errorf("table %s: %s", t.Name, unidentified(t.Name, t.known).Reason)
+	}
+	if err := l.checkPlaces(t); err != nil {
+		return err
+	}
+	out := &RebuiltTable{Name: l.name, Commit: l.entry.Commit, Dumps: l.entry.Dumps, Mapping: l.entry.Mapping, Incomplete: l.incomplete, plan: t}
+	if out.published, err = e.publishedFiles(ctx, t, l); err != nil {
+		return err
+	}
+	out.Files = len(out.published)
+	for _, f := range out.published {
+		t.left = append(t.left, state.Step{Sink: f.root, Path: f.path, BeforePin: f.object.Pin})
+	}
+	t.repair, t.Action = "its state is lost", Rebuild
+	t.Change.add(ClassRebuild, "%s", t.repair)
+	t.old = l.record(t)
+	if err := e.findLost(ctx, sr, out); err != nil {
+		return err
+	}
+	sr.Tables = append(sr.Tables, out)
+	return e.canPublish(ctx, t)
+}
+
+// record is the table's record as far as the lake tells it.
+func (l *lakeTable) record(t *TablePlan) *state.Table {
+	out := &state.Table{Name: l.name, Kind: t.kind, Key: t.key, ExactNames: true}
+	dumps := slices.Clone(l.entry.Dumps)
+	lost := l.entry.Resync != nil && !slices.Contains(dumps, *l.entry.Resync)
+	if lost {
+		dumps = append(dumps, *l.entry.Resync)
+	}
+	slices.Sort(dumps)
+	for _, d := range dumps {
+		resync := l.entry.Resync != nil && d == *l.entry.Resync
+		a := state.Applied{Dump: d, Incremental: !resync, Lost: resync && lost}
+		if i := t.deliveryOf(d); i >= 0 {
+			a.Digest, a.Incremental = t.all[i].entry.Digest, t.all[i].entry.Incremental
+		}
+		out.Applied = append(out.Applied, a)
+	}
+	return out
+}
+
+// findLost finds out what of a table the source does not have any more.
+func (e *Engine) findLost(ctx context.Context, sr *StateRebuild, out *RebuiltTable) error {
+	p, t := sr.plan, out.plan
+	for _, id := range e.rebuiltFrom(p, t) {
+		h, size, err := e.checkRebuild(ctx, p, t, id)
+		if err != nil {
+			return err
+		}
+		out.Bytes += size
+		if h != nil {
+			out.Lost = append(out.Lost, LostDump{id, strings.TrimPrefix(h.File+": "+h.Reason, ": ")})
+			t.Lost = append(t.Lost, id)
+		}
+	}
+	if out.Mapping == nil {
+		return nil
+	}
+	stand, err := e.standAt(ctx, sr, *out.Mapping)
+	if err == nil && stand == nil {
+		out.LostMapping = out.Mapping
+	}
+	return err
+}
+
+// standAt reads the mapping of a dump, nil if the source does not have it whole.
+func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mappingStand, error) {
+	if s, ok := sr.stands[id]; ok {
+		return s, nil
+	}
+	sr.stands[id] = nil
+	d := sr.plan.listing.Dump(id)
+	if d == nil || d.Entry(tableMapping) == nil {
+		return nil, nil
+	}
+	read, err := e.readMappingOf(ctx, id, d.Entry(tableMapping))
+	if holding(err) != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := &Plan{}
+	at.takeMapping(read)
+	sr.stands[id] = &mappingStand{read: read, closure: read.mapping.Closure(), standing: at.standing}
+	return sr.stands[id], nil
+}
+
+// RebuildRefusal says which tables cannot be rebuilt whole and need -accept-loss, nil if
+// there are none.
+func (e *Engine) RebuildRefusal(sr *StateRebuild) error {
+	var errs []error
+	for _, t := range sr.Tables {
+		if len(t.Lost) == 0 && t.LostMapping == nil || e.acceptsLoss(t.Name) {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%w: of table %s the source no longer has %s: -accept-loss=%s lets the published rows stand in for what is gone; nothing was done",
+			ErrRefused, t.Name, t.lostText(), t.Name))
+	}
+	return errors.Join(errs...)
+}
+
+// lostText names what is lost of a table.
+func (t *RebuiltTable) lostText() string {
+	var out []string
+	for _, d := range t.Lost {
+		text := fmt.Sprintf("dump %d", d.Dump)
+		if d.Reason != "" {
+			text += " (" + d.Reason + ")"
+		}
+		out = append(out, text)
+	}
+	if t.LostMapping != nil {
+		out = append(out, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,221 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/internal/column"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// A rebuild of a state computes every partition anew. Where the files that are published
+// hold the same rows, equal in every column, they are taken over as they are, and what
+// was staged is not used. Files are compared by their rows, not their bytes: a file that
+// a delta wrote has its row groups elsewhere.
+
+// takeOver replaces what a change staged by published files of the same rows. A
+// partition is taken over as a whole, in each sink.
+func (r *tableRun) takeOver(ctx context.Context, c *change, published []publishedFile) error {
+	known := map[place]string{} // digests
+	for _, s := range r.left {
+		known[place{s.Sink, s.Path}] = s.Before
+	}
+	in := map[place][]publishedFile{} // by folder
+	for _, f := range published {
+		at := place{f.root, path.Dir(f.path)}
+		in[at] = append(in[at], f)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.env.lim.workers)
+	for _, p := range c.parts {
+		g.Go(func() error { return r.takeOverPart(ctx, c, p, in, known) })
+	}
+	return g.Wait()
+}
+
+// takeOverPart does so for one partition.
+func (r *tableRun) takeOverPart(ctx context.Context, c *change, p *part, in map[place][]publishedFile, known map[place]string) error {
+	files := p.record.Files
+	bySink := make([]sinkFiles, len(c.table.Sinks))
+	for i, f := range files {
+		s := &bySink[f.Sink]
+		s.staged, s.paths = append(s.staged, f), append(s.paths, p.staged[i])
+	}
+	for i, s := range c.table.Sinks {
+		if len(bySink[i].staged) == 0 {
+			continue
+		}
+		at := place{s.Root, path.Dir(bySink[i].staged[0].Path)}
+		kept, err := r.sameFiles(ctx, i, in[at], bySink[i].paths)
+		if err != nil {
+			return err
+		}
+		for k := range kept {
+			kept[k].Digest = known[place{s.Root, kept[k].Path}]
+		}
+		bySink[i].kept = kept
+	}
+	p.useKept(bySink)
+	return nil
+}
+
+// sinkFiles are the files of a partition in one sink: staged ones, and published ones of
+// the same rows, if there are.
+type sinkFiles struct {
+	staged []state.File
+	paths  []string // of the staged ones
+	kept   []state.File
+}
+
+// useKept makes published files those of the partition. Sinks of which only some have
+// such must be cut alike, as a file of one number has the same rows in all sinks.
+func (p *part) useKept(bySink []sinkFiles) {
+	have := slices.DeleteFunc(slices.Clone(bySink), func(s sinkFiles) bool { return len(s.staged) == 0 })
+	layout := func(s sinkFiles) []state.File {
+		if s.kept != nil {
+			return s.kept
+		}
+		return s.staged
+	}
+	for _, s := range have[min(1, len(have)):] {
+		if !slices.EqualFunc(layout(have[0]), layout(s), func(a, b state.File) bool {
+			return fileNumber(a.Path) == fileNumber(b.Path) && a.Rows == b.Rows && a.Appended == b.Appended
+		}) {
+			return
+		}
+	}
+	p.record.Files, p.staged = nil, nil
+	for _, s := range have {
+		for i, f := range layout(s) {
+			staged := ""
+			if s.kept == nil {
+				staged = s.paths[i]
+			}
+			p.record.Files, p.staged = append(p.record.Files, f), append(p.staged, staged)
+		}
+	}
+}
+
+// sameFiles returns the records of the published files of a partition in a sink, if
+// together they hold exactly the rows of the staged ones; nil if they do not.
+func (r *tableRun) sameFiles(ctx context.Context, sink int, published []publishedFile, staged []string) (_ []state.File, err error) {
+	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return fileNumber(f.path) < 0 }) {
+		return nil, nil
+	}
+	published = slices.Clone(published)
+	slices.SortFunc(published, func(a, b publishedFile) int { return fileNumber(a.path) - fileNumber(b.path) })
+	sk := r.attempt.targets[sink].sink
+	have := make([]*rowReader, len(published))
+	defer func() {
+		for _, h := range have {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	cols := r.schema.published()
+	for i, f := range published {
+		if i > 0 && fileNumber(f.path) == fileNumber(published[i-1].path) {
+			return nil, nil
+		}
+		rd, ok, err := openKnown(ctx, sk, f, cols)
+		if err != nil || !ok {
+			return nil, err
+		}
+		have[i] = r.newRowReader(rd)
+	}
+	same, err := r.sameRows(ctx, sk, have, staged, cols)
+	if err != nil || !same {
+		return nil, err
+	}
+	out := make([]state.File, len(published))
+	for i, f := range published {
+		out[i] = state.File{Sink: sink, Path: f.path, Size: f.object.Size, Rows: have[i].rows, Pin: f.object.Pin}
+		out[i].Appended = i > 0 && have[i].first.compare(have[0].last) < 0 || i > 0 && out[i-1].Appended
+	}
+	return out, nil
+}
+
+// openKnown opens a published file; ok is false if it is not one that the table could
+// have: it cannot be read, or its columns are others.
+func openKnown(ctx context.Context, sk sinks.Sink, f publishedFile, cols []column.Column) (_ sinks.Reader, ok bool, err error) {
+	rd, err := sk.Open(ctx, f.path, f.object.Pin, cols)
+	if err != nil {
+		return nil, false, unlessDamaged(ctx, err)
+	}
+	d, ok := rd.(sinks.Described)
+	if ok {
+		for _, c := range d.Columns() {
+			ok = ok && slices.ContainsFunc(cols, func(w column.Column) bool { return w.Name == c.Name && w.Type == c.Type })
+		}
+	}
+	if !ok {
+		return nil, false, rd.Close()
+	}
+	return rd, true, nil
+}
+
+// unlessDamaged returns an error that is not about the content of a file.
+func unlessDamaged(ctx context.Context, err error) error {
+	var down *SinkError
+	if ctx.Err() != nil || errors.As(err, &down) {
+		return err
+	}
+	return nil
+}
+
+// sameRows compares the rows of published files, merged, with those of staged ones, one
+// behind the other.
+func (r *tableRun) sameRows(ctx context.Context, sk sinks.Sink, have []*rowReader, staged []string, cols []column.Column) (bool, error) {
+	for _, path := range staged {
+		rd, err := sk.Open(ctx, path, "", cols)
+		if err != nil {
+			return false, err
+		}
+		same, err := r.sameRowsIn(ctx, have, r.newRowReader(rd))
+		if err != nil || !same {
+			return false, err
+		}
+	}
+	for _, h := range have {
+		more, err := h.more(ctx)
+		if err != nil {
+			return false, unlessDamaged(ctx, err)
+		}
+		if more {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// sameRowsIn compares the rows of one staged file, which it closes, with the next ones of
+// the published files.
+func (r *tableRun) sameRowsIn(ctx context.Context, have []*rowReader, want *rowReader) (_ bool, err error) {
+	defer func() { err = errors.Join(err, want.close()) }()
+	for {
+		more, err := want.more(ctx)
+		if err != nil || !more {
+			return err == nil, err
+		}
+		least := -1
+		for i, h := range have {
+			more, err := h.more(ctx)
+			switch {
+			case err != nil:
+				return false, unlessDamaged(ctx, err)
+			case more && (least < 0 || h.at().compare(have[least].at()) < 0):
+				least = i
+			}
+		}
+		if least < 0 || !have[least].equals(want) {
+			return false, nil
+		}
+		if !have[least].pass() || !want.pass() {
+			return false, nil
+		}
+	}
+}
