@@ -163,6 +163,7 @@ func (e *Engine) anewRun(p *Plan, t *TablePlan, r *tableRun) {
 	}
 	if r.kind != kindMapping {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		r.old.Columns = t.old.Columns
 		return
 	}
 	r.asNew = true

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/internal/column"
 	"reconcile/sinks"
 )
 
@@ -103,26 +106,88 @@ type publishedFile struct {
 	object sinks.Object
 }
 
-// publishedFiles lists the data files of a table. They may be only where the current.json
-// of the sink names the table: what lies elsewhere is not known to be ours.
-func (e *Engine) publishedFiles(ctx context.Context, t *TablePlan, l *lakeTable) ([]publishedFile, error) {
+// publishedFiles lists the data files of a table where its sinks say that it is.
+func (e *Engine) publishedFiles(ctx context.Context, l *lakeTable) ([]publishedFile, error) {
 	var out []publishedFile
-	for _, s := range t.cfg.Sinks {
-		sk, err := e.openSink(s.Path, s.Compression)
+	for _, root := range sortedKeys(l.folders) {
+		files, err := e.listData(ctx, l.name, root, l.folders[root])
 		if err != nil {
 			return nil, err
 		}
-		files, err := sk.List(ctx, t.cfg.Folder)
+		out = append(out, files...)
+	}
+	return out, nil
+}
+
+// listData lists the data files in a folder of a sink.
+func (e *Engine) listData(ctx context.Context, table, root, folder string) ([]publishedFile, error) {
+	sk, err := e.openSink(root, "")
+	if err != nil {
+		return nil, err
+	}
+	files, err := sk.List(ctx, folder)
+	if err != nil {
+		return nil, fmt.Errorf("table %s: listing %s in %s: %w", table, folder, root, err)
+	}
+	var out []publishedFile
+	for _, o := range files {
+		if strings.HasSuffix(o.Path, ".parquet") {
+			out = append(out, publishedFile{place{root, o.Path}, o})
+		}
+	}
+	return out, nil
+}
+
+// checkUnnamed refuses data files in the folder of a table in a sink whose current.json
+// does not name the table: nothing says that they are ours.
+func (e *Engine) checkUnnamed(ctx context.Context, t *TablePlan, l *lakeTable) error {
+	for _, s := range t.cfg.Sinks {
+		if _, named := l.folders[s.Path]; named {
+			continue
+		}
+		files, err := e.listData(ctx, t.Name, s.Path, t.cfg.Folder)
 		if err != nil {
-			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, t.cfg.Folder, s.Path, err)
+			return err
 		}
-		files = slices.DeleteFunc(files, func(o sinks.Object) bool { return !strings.HasSuffix(o.Path, ".parquet") })
-		if _, named := l.folders[s.Path]; !named && len(files) > 0 {
-			return nil, fmt.Errorf("table %s: %s holds data files in %s, as %s, but its _reconcile/current.json does not name the table: move them away",
-				t.Name, s.Address(), t.cfg.Folder, files[0].Path)
+		if len(files) > 0 {
+			return fmt.Errorf("table %s: %s holds data files in %s, as %s, but its _reconcile/current.json does not name the table: move them away",
+				t.Name, s.Address(), t.cfg.Folder, files[0].path)
 		}
-		for _, o := range files {
-			out = append(out, publishedFile{place{s.Path, o.Path}, o})
+	}
+	return nil
+}
+
+// columnsIn lists the columns of data files, by name. A file that cannot be read tells
+// none.
+func (e *Engine) columnsIn(ctx context.Context, files []publishedFile) ([]column.Column, error) {
+	each := make([][]column.Column, len(files))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(stepsAtOnce)
+	for i, f := range files {
+		sk, err := e.openSink(f.root, "")
+		if err != nil {
+			return nil, errors.Join(err, g.Wait())
+		}
+		g.Go(func() error {
+			rd, err := sk.Open(gctx, f.path, f.object.Pin, nil)
+			if err != nil {
+				return unlessDamaged(gctx, err)
+			}
+			if d, ok := rd.(sinks.Described); ok {
+				each[i] = d.Columns()
+			}
+			return rd.Close()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	var out []column.Column
+	for _, cols := range each {
+		for _, c := range cols {
+			if !slices.ContainsFunc(out, func(o column.Column) bool { return o.Name == c.Name }) {
+				out = append(out, column.Column{Name: c.Name, Type: c.Type})
+			}
 		}
 	}
 	return out, nil

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/identity"
+	"reconcile/internal/column"
 	"reconcile/state"
 )
 
@@ -131,7 +132,19 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 // planRebuilt finds out what becomes of one table, of which all is delivered.
 func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable, all []delivery) error {
 	p := sr.plan
+	out := &RebuiltTable{Name: l.name, Commit: l.entry.Commit, Dumps: l.entry.Dumps, Mapping: l.entry.Mapping, Incomplete: l.incomplete}
+	var err error
+	if out.published, err = e.publishedFiles(ctx, l); err != nil {
+		return err
+	}
+	columns, err := e.columnsIn(ctx, out.published)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", l.name, err)
+	}
 	all = slices.DeleteFunc(slices.Clone(all), func(d delivery) bool { return !slices.Contains(l.entry.Dumps, d.dump) })
+	if len(all) < len(l.entry.Dumps) { // only the files tell of all columns
+		p.snap.Tables[l.name] = l.seen(columns)
+	}
 	holds := len(p.Holds)
 	t, err := e.resolveTable(ctx, p, l.name, all)
 	switch {
@@ -142,24 +155,19 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	case t == nil || t.cfg == nil:
 		sr.Left = append(sr.Left, l.name)
 		return nil
-	}
-	if !t.classify(t.known) {
+	case !t.classify(t.known):
 		return fmt.Errorf("table %s: %s", t.Name, unidentified(t.Name, t.known).Reason)
 	}
-	if err := l.checkPlaces(t); err != nil {
+	out.plan, out.Files = t, len(out.published)
+	if err := errors.Join(l.checkPlaces(t), e.checkUnnamed(ctx, t, l)); err != nil {
 		return err
 	}
-	out := &RebuiltTable{Name: l.name, Commit: l.entry.Commit, Dumps: l.entry.Dumps, Mapping: l.entry.Mapping, Incomplete: l.incomplete, plan: t}
-	if out.published, err = e.publishedFiles(ctx, t, l); err != nil {
-		return err
-	}
-	out.Files = len(out.published)
 	for _, f := range out.published {
 		t.left = append(t.left, state.Step{Sink: f.root, Path: f.path, BeforePin: f.object.Pin})
 	}
 	t.repair, t.Action = "its state is lost", Rebuild
 	t.Change.add(ClassRebuild, "%s", t.repair)
-	t.old = l.record(t)
+	t.old = l.record(t, columns)
 	if err := e.findLost(ctx, sr, out); err != nil {
 		return err
 	}
@@ -167,9 +175,45 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	return e.canPublish(ctx, t)
 }
 
-// record is the table's record as far as the lake tells it.
-func (l *lakeTable) record(t *TablePlan) *state.Table {
-	out := &state.Table{Name: l.name, Kind: t.kind, Key: t.key, ExactNames: true}
+// seen is the table's record as far as its files tell it.
+func (l *lakeTable) seen(columns []column.Column) *state.Table {
+	has := func(name string) bool {
+		return slices.ContainsFunc(columns, func(c column.Column) bool { return c.Name == name })
+	}
+	out := &state.Table{Name: l.name, Kind: kindEvents, Key: colEventID, ExactNames: true}
+	switch {
+	case l.name == tableUsers:
+		out.Kind, out.Key = kindUsers, colUserID
+	case l.name == tableMapping:
+		out.Kind, out.Key = kindMapping, colFrom
+		return out
+	case l.name == tableSessions || !has(colEventID):
+		out.Key = colSessionID
+	}
+	for _, c := range columns {
+		if !ownColumn(c.Name) && c.Name != colUserID && c.Name != out.Key {
+			out.Columns = append(out.Columns, state.Column{Name: c.Name, Delivered: c.Name, Type: c.Type.String()})
+		}
+	}
+	return out
+}
+
+// ownColumn reports whether a published column is one of ours.
+func ownColumn(name string) bool {
+	return slices.Contains([]string{colRawUser, colDump, colRescued, colCanonical}, name)
+}
+
+// record is the table's record as far as the lake tells it. Its columns keep the spelling
+// that they have there. Where dumps are gone, so are the manifests that list them: then
+// what the files have is what was delivered.
+func (l *lakeTable) record(t *TablePlan, columns []column.Column) *state.Table {
+	out := l.seen(columns)
+	out.Kind, out.Key = t.kind, t.key
+	for i := range out.Columns {
+		c := &out.Columns[i]
+		c.Delivered = deliveredAs(t.cfg, c.Name)
+		c.Listed, c.Mask = len(t.all) < len(l.entry.Dumps), string(t.cfg.Column(c.Delivered).Mask)
+	}
 	dumps := slices.Clone(l.entry.Dumps)
 	lost := l.entry.Resync != nil && !slices.Contains(dumps, *l.entry.Resync)
 	if lost {
@@ -185,6 +229,17 @@ func (l *lakeTable) record(t *TablePlan) *state.Table {
 		out.Applied = append(out.Applied, a)
 	}
 	return out
+}
+
+// deliveredAs is the delivered name of a column that is published under a name, as far as
+// the configuration tells it.
+func deliveredAs(t *config.Table, published string) string {
+	for _, name := range append(t.Renamed(), published, strings.TrimSuffix(published, "_")) {
+		if name != "" && t.Column(name).As == published {
+			return name
+		}
+	}
+	return published
 }
 
 // findLost finds out what of a table the source does not have any more.
