@@ -12,10 +12,11 @@ import (
 
 // StateRebuilt says what a rebuild of a state did.
 type StateRebuilt struct {
-	Aside   string      `json:"set_aside,omitempty"` // where the damaged state lies
-	Commit  uint64      `json:"commit"`
-	Tables  []TableAnew `json:"tables"`
-	Traffic []Traffic   `json:"requests,omitempty"`
+	// Before is the copy of the damaged state; nil if there is none.
+	Before  *state.BackupResult `json:"-"`
+	Commit  uint64              `json:"commit"`
+	Tables  []TableAnew         `json:"tables"`
+	Traffic []Traffic           `json:"requests,omitempty"`
 }
 
 // TableAnew says what became of one table.
@@ -46,10 +47,12 @@ func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebui
 	defer cleanup()
 	out := &StateRebuilt{}
 	defer func() { out.Traffic = e.Traffic() }()
-	if out.Aside, err = l.Renew(ctx, sr.Lineage); err != nil {
+	if _, err := l.Over(ctx, sr.Lineage); err != nil {
 		return out, err
 	}
-	l.Exceed(sr.above)
+	if out.Before, err = e.store.BackupBeforeChange(ctx); err != nil {
+		return out, fmt.Errorf("%w; nothing was changed", err)
+	}
 	tables, err := e.computeAnew(ctx, l, sr)
 	defer func() { e.spared = nil }()
 	if err == nil {
@@ -188,9 +191,13 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 	if err != nil {
 		return 0, err
 	}
-	err = l.Update(ctx, func(tx *state.Tx) error {
+	_, judged := e.cfg.CheckNames(e.everDelivered(sr.plan)) // the lake was made with these masks
+	err = l.Replace(ctx, sr.Lineage, sr.above, func(tx *state.Tx) error {
 		serial = tx.Serial()
 		errs := []error{tx.PutObject(manifests), tx.SetManifests(manifests.Ref), sr.putMappings(tx)}
+		for _, digest := range judged {
+			errs = append(errs, tx.SetJudgedMask(digest, true))
+		}
 		for _, t := range tables {
 			errs = append(errs, t.put(tx, sr.plan))
 		}

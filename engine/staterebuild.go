@@ -23,10 +23,6 @@ import (
 // one, and recovery finishes what it lists. So a run that is killed is done again or
 // finished, whatever it had come to.
 
-// serialMargin is how far the serials of a rebuilt state are above all that is known to
-// have been used.
-const serialMargin = 1000
-
 // StateRebuild says how a state is made anew. It is a value of one moment; RebuildState
 // carries it out.
 type StateRebuild struct {
@@ -90,7 +86,7 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	if err != nil {
 		return nil, err
 	}
-	sr.plan, sr.Lineage, sr.above = p, lake.lineage, p.topCommit()+serialMargin
+	sr.plan, sr.Lineage, sr.above = p, lake.lineage, p.topCommit()
 	p.snap = &state.Snapshot{Lineage: lake.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
 		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
 	p.Lineage, p.Serial = p.snap.Lineage, p.snap.Serial

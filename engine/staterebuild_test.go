@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"reconcile/internal/failpoint"
+	"reconcile/state"
 )
 
 var flagRebuilds = flag.Int("rebuilds", 12, "random worlds that lose their state")
@@ -25,7 +26,7 @@ func (h *harness) rebuild() (*StateRebuild, *StateRebuilt, error) {
 	}
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	e := h.engine()
-	l, err := e.Lock(ctx, "test")
+	l, err := e.store.LockOver(ctx, state.NewHolder("test"), 0)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -58,11 +58,6 @@ type Session interface {
 	// of it. With Done, an error is of what follows the commit. One that changes nothing
 	// is not written, and Done.
 	Commit(ctx context.Context, tx *Tx) (Outcome, error)
-	// Renew makes room for a state of a lineage that is made anew where one is damaged
-	// or gone: what is there is set aside, under the name that is returned (empty if
-	// there was nothing), and the next transaction makes the state. Killed before that,
-	// it can be done again. It is not for a state that reads whole.
-	Renew(ctx context.Context, lineage string) (aside string, err error)
 	// Collect removes the objects that keep denies, as far as no reader can need them.
 	Collect(ctx context.Context, keep func(id string) bool) (removed int, err error)
 	// Compact removes what deleted records left behind.
