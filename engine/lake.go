@@ -20,6 +20,7 @@ import (
 // lake is what the configured sinks say together.
 type lake struct {
 	lineage string
+	states  map[string]string // where the state is, and a sink that says so
 	tables  map[string]*lakeTable
 }
 
@@ -40,7 +41,7 @@ var errNoLake = errors.New("no configured sink has a _reconcile/current.json, wh
 // readLake reads what the configured sinks say. It fails where they contradict each
 // other, naming them.
 func (e *Engine) readLake(ctx context.Context, p *Plan) (*lake, error) {
-	out := &lake{tables: map[string]*lakeTable{}}
+	out := &lake{states: map[string]string{}, tables: map[string]*lakeTable{}}
 	first := ""
 	for _, s := range e.cfg.Sinks {
 		says, err := e.readSays(ctx, s.Path)
@@ -60,6 +61,9 @@ func (e *Engine) readLake(ctx context.Context, p *Plan) (*lake, error) {
 		if says.current.Lineage != out.lineage {
 			return nil, fmt.Errorf("the sinks contradict each other: %s was written from a state of lineage %s, %s from one of lineage %s; nothing was done",
 				first, out.lineage, s.Address(), says.current.Lineage)
+		}
+		if at := says.current.State; at != "" {
+			out.states[at] = s.Path
 		}
 		if err := out.add(s.Path, says.current); err != nil {
 			return nil, err

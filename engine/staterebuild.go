@@ -86,6 +86,9 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkElsewhere(ctx, lake); err != nil {
+		return nil, err
+	}
 	sr.plan, sr.Lineage, sr.above = p, lake.lineage, p.topCommit()
 	p.snap = &state.Snapshot{Lineage: lake.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
 		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
@@ -123,6 +126,50 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 		err = fmt.Errorf("%w: %s reads whole (commit %d); `reconcile plan` says what is wrong with its tables, and -repair rebuilds them one by one", ErrWhole, sr.State, snap.Serial)
 	}
 	return errors.Join(err, snap.Close())
+}
+
+// checkElsewhere fails with ErrWhole if the state of a lake is at another place than the
+// configuration says, and reads whole there.
+func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
+	for _, at := range sortedKeys(l.states) {
+		if at == e.store.Place() {
+			continue
+		}
+		st, err := e.stateAt(ctx, at)
+		var snap *state.Snapshot
+		if err == nil {
+			snap, err = st.Load(ctx)
+		}
+		switch {
+		case errors.Is(err, state.ErrDamaged):
+			continue
+		case err != nil:
+			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w", l.states[at], at, err)
+		case snap.Serial > 0 && snap.Lineage == l.lineage:
+			err = fmt.Errorf("%w: the state of the lake is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
+				ErrWhole, at, snap.Serial, e.store.Place())
+		}
+		if err = errors.Join(err, snap.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stateAt opens the state at a place that a current.json names.
+func (e *Engine) stateAt(ctx context.Context, at string) (*state.Store, error) {
+	p, err := e.cfg.ParsePlace(at)
+	if err != nil {
+		return nil, err
+	}
+	if p.S3 == nil {
+		return state.Open(p.Path, state.Options{Program: e.opts.Program}), nil
+	}
+	st, err := e.backupStore(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program}), nil
 }
 
 // planRebuilt finds out what becomes of one table, of which all is delivered.
@@ -313,4 +360,42 @@ func (t *RebuiltTable) lostText() string {
 		out = append(out, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))
 	}
 	return strings.Join(out, ", ")
+}
+
+// Losses says what of a table does not come back, a line each.
+func (t *RebuiltTable) Losses() []string {
+	if len(t.Lost) == 0 && t.LostMapping == nil {
+		return nil
+	}
+	out := []string{"the source no longer has " + t.lostText()}
+	if len(t.Lost) == 0 {
+		return out
+	}
+	switch t.plan.kind {
+	case kindEvents:
+		out = append(out, "published rows stand in for theirs; what does not come back: rows that merged users hide, and the quarantine of these dumps")
+	case kindUsers:
+		out = append(out, "published rows stand in for theirs; what does not come back: the members behind each of these rows, and the quarantine of these dumps")
+	}
+	return out
+}
+
+// Bytes is how much of the source is read.
+func (sr *StateRebuild) Bytes() int64 {
+	n := int64(0)
+	for _, t := range sr.Tables {
+		n += t.Bytes
+	}
+	return n
+}
+
+// MappingEntries is how many entries the mappings have that tables stand at.
+func (sr *StateRebuild) MappingEntries() int {
+	n := 0
+	for _, s := range sr.stands {
+		if s != nil {
+			n += s.read.mapping.Len()
+		}
+	}
+	return n
 }

@@ -12,7 +12,8 @@ import (
 
 type stateOptions struct {
 	engineFlags
-	args []string
+	args                     []string
+	autoApprove, input, json bool
 }
 
 func stateCommand() *command {
@@ -24,6 +25,8 @@ func stateCommand() *command {
 		help: `  backup TO        copy the state to TO, a folder or s3://BUCKET/PREFIX; beside an
                    apply, too. What is there already is not copied again
   restore FROM     put a backup in the place of the state, which is backed up before
+  rebuild          make a state that is lost anew, from the source and what the lake says
+                   was applied; asks first
   list             print the addresses of the tables
   show table.NAME  same as show table.NAME
 
@@ -33,14 +36,17 @@ Exit codes: 0; 1 on an error; 11 another process holds the lock of the state.`,
 	c.flags = func(f *flag.FlagSet) {
 		o.configFlags.register(f)
 		c.common.jsonFlag(f)
-		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "restore: wait so long for an apply, as `30s`")
+		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "restore, rebuild: wait so long for an apply, as `30s`")
+		f.Func("accept-loss", "rebuild: let the published rows of `TABLE` stand in for dumps that are gone; can be repeated", nonEmpty(&o.acceptLoss))
+		f.BoolVar(&o.autoApprove, "auto-approve", false, "rebuild: do not ask")
+		f.BoolVar(&o.input, "input", true, "rebuild: never ask, fail instead")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
 		if len(args) == 0 {
-			return 0, errors.New("write `reconcile state backup TO`, `state restore FROM`, `state list` or `state show table.NAME`")
+			return 0, errors.New("write `reconcile state backup TO`, `state restore FROM`, `state rebuild`, `state list` or `state show table.NAME`")
 		}
 		o.refresh = true
-		o.args = args[1:]
+		o.args, o.json = args[1:], c.common.json
 		return exitDone, s.state(ctx, args[0], &o)
 	}
 	return c
@@ -49,7 +55,7 @@ Exit codes: 0; 1 on an error; 11 another process holds the lock of the state.`,
 // state carries out a verb of the command state.
 func (s *session) state(ctx context.Context, verb string, o *stateOptions) error {
 	verbs := map[string]func(context.Context, *stateOptions) error{
-		"backup": s.stateBackup, "restore": s.stateRestore, "list": s.stateList, "show": s.stateShow,
+		"backup": s.stateBackup, "restore": s.stateRestore, "rebuild": s.stateRebuild, "list": s.stateList, "show": s.stateShow,
 	}
 	takes := map[string]string{"backup": "TO", "restore": "FROM", "show": "table.NAME"}
 	run, ok := verbs[verb]

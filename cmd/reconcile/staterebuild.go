@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+
+	"reconcile/engine"
+)
+
+// stateRebuild makes a lost state anew. Where an earlier run had made it and was
+// interrupted then, it goes on with that.
+func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error) {
+	if !o.autoApprove && (o.json || !o.input || !isTerminal(s.stdin)) {
+		return errors.New("state rebuild asks before it changes anything, and here there is nobody to ask: give -auto-approve to go on without a question")
+	}
+	e, cfg, err := s.engine(ctx, &o.engineFlags)
+	if err != nil {
+		return err
+	}
+	lock, err := e.LockOver(ctx, "state rebuild")
+	if err != nil {
+		return err
+	}
+	ctx = lock.Context(ctx)
+	defer func() { err = s.unlock(ctx, lock, err) }()
+	sr, err := e.PlanRebuild(ctx, lock)
+	if errors.Is(err, engine.ErrWhole) {
+		tables, rerr := e.Recover(ctx, lock)
+		s.recovered(tables)
+		if rerr != nil || len(tables) > 0 {
+			return rerr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.showRebuild(sr)
+	if err := e.RebuildRefusal(sr); err != nil {
+		return err
+	}
+	if !o.autoApprove {
+		if err := s.confirm(ctx); err != nil {
+			return err
+		}
+	}
+	s.limitMemory(cfg, sr.MappingEntries())
+	defer debug.SetGCPercent(debug.SetGCPercent(applyGC))
+	pr := s.view.progress(sr.Bytes())
+	s.meter = pr.add
+	out, err := e.RebuildState(ctx, lock, sr)
+	pr.stop()
+	if out != nil {
+		s.showRebuilt(out)
+	}
+	return err
+}
+
+// showRebuild says what is going to be done.
+func (s *session) showRebuild(sr *engine.StateRebuild) {
+	why := "There is no state"
+	if sr.Damage != "" {
+		why = "The state cannot be read (" + sr.Damage + ")"
+	}
+	s.view.record("state_rebuild", sr, "%s at %s. It is made anew from the source, by what _reconcile/current.json of the sinks says was applied. "+
+		"Data files whose rows are right stay as they are.\n", why, sr.State)
+	for _, t := range sr.Tables {
+		text := ""
+		if t.Incomplete {
+			text += "    its last commit is not complete in the lake: it is completed from the source\n"
+		}
+		for _, line := range t.Losses() {
+			text += "    " + line + "\n"
+		}
+		s.view.record("state_rebuild_table", t, "\n  table.%s: %s, %s to read, %s in the lake (commit %d)\n%s", t.Name,
+			plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit, text)
+	}
+	if len(sr.Left) > 0 {
+		s.view.record("notice", map[string]any{"message": "in the lake, but no table block takes it: " + strings.Join(sr.Left, ", ")},
+			"\nIn the lake, but no table block takes it: %s. The next plan says what can become of it.\n", strings.Join(sr.Left, ", "))
+	}
+}
+
+// showRebuilt says what was done.
+func (s *session) showRebuilt(r *engine.StateRebuilt) {
+	if r.Before != nil {
+		s.keptBefore(r.Before)
+	}
+	if len(r.Tables) == 0 && r.Commit == 0 {
+		return
+	}
+	kept, written, removed := 0, 0, 0
+	for _, t := range r.Tables {
+		kept, written, removed = kept+t.Kept, written+t.Written, removed+t.Removed
+	}
+	s.view.record("state_rebuilt", r, "\nThe state is rebuilt, at commit %d: %s; %s kept, %d written, %d removed. `reconcile plan` says what is pending.\n",
+		r.Commit, plural(int64(len(r.Tables)), "table"), plural(int64(kept), "data file"), written, removed)
+}
