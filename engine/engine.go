@@ -172,8 +172,3 @@ func (e *Engine) env() *env {
 	return &env{store: e.store, source: e.source, sinks: e.sinks, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta,
 		tagged: e.tagged(), progress: e.opts.Progress}
 }
-
-// Lock takes the state for writing. The caller unlocks it.
-func (e *Engine) Lock(ctx context.Context, command string) (*state.Lock, error) {
-	return e.store.Lock(ctx, state.NewHolder(command), e.opts.LockTimeout)
-}

@@ -34,6 +34,12 @@ type Backend interface {
 	LockOver(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
 	// Copy returns the newest content, proved, as a file of this process.
 	Copy(ctx context.Context) (*Copy, error)
+	// LockStatus returns how the lock stands. It takes and changes nothing.
+	LockStatus(ctx context.Context) (*LockStatus, error)
+	// ForceUnlock takes the lock with this ID from its holder, for whom it may last
+	// until LockStatus.FreeIn is over. It fails where locks end with their process,
+	// naming it, and with a *NotHeldError if nobody has the lock.
+	ForceUnlock(ctx context.Context, id string) error
 }
 
 // Session is the right to write a state, of one holder. It may be used by several

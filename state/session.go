@@ -176,11 +176,19 @@ func (l *remoteSession) undecided(out chain.Outcome, err error) error {
 	return err
 }
 
-// lost names how the lease was lost, if it was.
+// whoTime is how long asking who has the lease may take.
+const whoTime = 10 * time.Second
+
+// lost names how the lease was lost, and to whom if the store says so; else with err.
 func (l *remoteSession) lost(err error) error {
 	var lost *lease.LostError
-	if errors.As(context.Cause(l.held.Context()), &lost) {
-		return &LostError{Place: l.s.place, Err: lost}
+	if !errors.As(context.Cause(l.held.Context()), &lost) {
+		ctx, cancel := context.WithTimeout(context.Background(), whoTime)
+		defer cancel()
+		errors.As(l.held.Check(ctx), &lost)
+	}
+	if lost != nil {
+		err = lost
 	}
 	return &LostError{Place: l.s.place, Err: err}
 }

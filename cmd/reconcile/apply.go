@@ -15,7 +15,7 @@ import (
 
 type applyOptions struct {
 	engineFlags
-	autoApprove, input bool
+	autoApprove, input, lock bool
 }
 
 func applyCommand() *command {
@@ -39,11 +39,15 @@ something; 130 interrupted.`,
 		c.common.jsonFlag(f)
 		f.BoolVar(&o.autoApprove, "auto-approve", false, "do not ask")
 		f.BoolVar(&o.input, "input", true, "never ask, fail instead")
-		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait so long for another apply, as `30s`")
+		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait so long for another apply, as `2m`")
+		f.BoolVar(&o.lock, "lock", true, "refused: an apply always takes the lock")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
 		if len(args) > 0 {
 			return 0, fmt.Errorf("apply %s: saved plans come in a later version of reconcile. `reconcile apply` without a file shows the plan and asks", args[0])
+		}
+		if !o.lock {
+			return 0, errors.New("-lock=false: an apply always takes the lock. Two applies at once would take each other's files for those of somebody else. To wait for the other one give -lock-timeout=2m; `reconcile lock show` says who has the lock")
 		}
 		if !o.autoApprove && (c.common.json || !o.input || !isTerminal(s.stdin)) {
 			return 0, errors.New("apply asks before it changes anything, and here there is nobody to ask: give -auto-approve to apply without a question")
@@ -88,7 +92,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 		return 0, err
 	}
 	if p.Changes() && !o.autoApprove {
-		if err := s.confirm(ctx); err != nil {
+		if err := s.confirm(ctx, "Do you want to make these changes?", "apply"); err != nil {
 			return 0, err
 		}
 	}
@@ -164,9 +168,9 @@ func bytesToRead(p *engine.Plan) int64 {
 	return n
 }
 
-// confirm asks for the word yes.
-func (s *session) confirm(ctx context.Context) error {
-	fmt.Fprint(s.out, "\nDo you want to make these changes?\n  Only 'yes' will be accepted.\n\n  Enter a value: ")
+// confirm asks a question of a command, which wants the word yes.
+func (s *session) confirm(ctx context.Context, question, command string) error {
+	say(s.out, "\n%s\n  Only 'yes' will be accepted.\n\n  Enter a value: ", question)
 	if err := s.out.flush(); err != nil {
 		return fmt.Errorf("the question could not be asked: %w", err)
 	}
@@ -180,7 +184,7 @@ func (s *session) confirm(ctx context.Context) error {
 		return ctx.Err()
 	case line := <-answer:
 		if strings.TrimSpace(line) != "yes" {
-			return errors.New("apply cancelled: the answer was not 'yes'; nothing was changed")
+			return fmt.Errorf("%s cancelled: the answer was not 'yes'; nothing was changed", command)
 		}
 		fmt.Fprintln(s.out)
 		return nil

@@ -233,7 +233,7 @@ type (
 var recordTypes = map[string]any{
 	"notice": noticeShape{}, "table": tableLine{}, "mapping": engine.MappingPlan{}, "hold": engine.Hold{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
-	"state": stateLine{}, "state_table": shownLine{},
+	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{},
 	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": engine.QuarantineRow{},
 	"validate": validated{}, "version": versionRecord{}, "diagnostic": config.JSONDiagnostic{}, "error": errorShape{},
 }

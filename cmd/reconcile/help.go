@@ -14,7 +14,7 @@ func (p *program) overview(w io.Writer) {
 	fmt.Fprint(w, "Usage: reconcile [-chdir=DIR] COMMAND [flags]\n\n"+
 		"Keeps curated tables equal to what a Data Connect export says they should be.\n\nCommands:\n")
 	for _, c := range commands() {
-		say(w, "  %-11s %s\n", c.name, c.summary)
+		say(w, "  %-13s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, `
 Flags before the command:

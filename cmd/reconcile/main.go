@@ -18,19 +18,25 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"reconcile/engine"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/plain"
 )
 
-func main() { os.Exit(start(nil)) }
+func main() { os.Exit(start(hooks{})) }
 
 // failpointEnv names the variable by which tests make the program fail or die
 // at a named step.
 const failpointEnv = "RECONCILE_FAILPOINT"
 
-// start runs the program over the process's own arguments and streams. tap is
-// told of all progress; it is for tests.
-func start(tap func(table string, rows, bytes int64)) (code int) {
+// hooks change the program for tests.
+type hooks struct {
+	tap   func(table string, rows, bytes int64) // is told of all progress
+	lease engine.Lease                          // of a state on S3
+}
+
+// start runs the program over the process's own arguments and streams.
+func start(h hooks) (code int) {
 	stderr := plain.Writer{W: os.Stderr}
 	// The runtime ends a panic of any goroutine but this one with exit code 2,
 	// which means something else here: let it abort instead. A core file would
@@ -50,7 +56,7 @@ func start(tap func(table string, rows, bytes int64)) (code int) {
 		say(stderr, "Error: %s: %v\n", failpointEnv, err)
 		return exitError
 	}
-	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, tap: tap}
+	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, hooks: h}
 	ctx, stop := interruptible(failpoint.With(context.Background(), points), stderr)
 	defer stop()
 	code = p.run(ctx, os.Args[1:])

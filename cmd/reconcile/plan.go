@@ -30,6 +30,7 @@ holds it.`,
 		o.register(f)
 		c.common.jsonFlag(f)
 		f.StringVar(&o.out, "out", "", "save the plan to `FILE` (comes in a later version)")
+		f.Bool("lock", true, "changes nothing: a plan takes no lock")
 		f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 	}
 	c.run = func(ctx context.Context, s *session, _ []string) (int, error) { return runPlan(ctx, s, &o) }

@@ -19,7 +19,7 @@ type program struct {
 	out    *output
 	err    io.Writer
 	getenv func(string) (string, bool)
-	tap    func(table string, rows, bytes int64)
+	hooks  hooks
 }
 
 // command is one verb. Its flags and run close over the options of one run.
@@ -43,6 +43,7 @@ type commonFlags struct {
 func commands() []*command {
 	return []*command{
 		planCommand(), applyCommand(), showCommand(), stateCommand(), quarantineCommand(),
+		lockCommand(), forceUnlockCommand(),
 		validateCommand(), fmtCommand(), versionCommand(),
 	}
 }

@@ -19,13 +19,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"reconcile/engine"
 )
 
 // TestMain makes the test binary be the program, too, and the program with
 // something that happens at the first progress of an apply.
 func TestMain(m *testing.M) {
 	tapped := func(tap func()) func() {
-		return func() { os.Exit(start(func(string, int64, int64) { tap() })) }
+		return func() { os.Exit(start(hooks{tap: func(string, int64, int64) { tap() }})) }
 	}
 	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
 	testscript.Main(m, map[string]func(){
@@ -44,21 +46,30 @@ func TestMain(m *testing.M) {
 			interrupt()
 			time.Sleep(time.Minute)
 		}),
-		"reconcile-waiting": tapped(func() {
-			_ = os.WriteFile("waiting", nil, 0o600)
-			for range 2000 {
-				if _, err := os.Stat("go-on"); err == nil {
-					return
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
-		}),
+		"reconcile-waiting": tapped(waitToGoOn),
+		"reconcile-waiting-brief-lease": func() {
+			os.Exit(start(hooks{tap: func(string, int64, int64) { waitToGoOn() }, lease: engine.Lease{TTL: briefTTL}}))
+		},
 		"reconcile-panicking": tapped(func() { panic("in a worker") }),
 		"reconcile-panicking-in-main": func() {
 			os.Args = nil // which start slices
 			main()
 		},
 	})
+}
+
+// briefTTL is how long the lease of a holder lasts that tests freeze.
+const briefTTL = 3 * time.Second
+
+// waitToGoOn says that it waits, and waits until somebody says "go-on".
+func waitToGoOn() {
+	_ = os.WriteFile("waiting", nil, 0o600)
+	for range 4000 {
+		if _, err := os.Stat("go-on"); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func TestScripts(t *testing.T) {

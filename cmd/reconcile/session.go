@@ -167,10 +167,11 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 			if s.meter != nil {
 				s.meter(table, rows, bytes)
 			}
-			if s.tap != nil {
-				s.tap(table, rows, bytes)
+			if s.hooks.tap != nil {
+				s.hooks.tap(table, rows, bytes)
 			}
 		},
+		Tuning: engine.Tuning{Lease: s.hooks.lease},
 	}
 	for _, name := range o.accept {
 		opts.Accept = append(opts.Accept, strings.TrimPrefix(name, "table."))
