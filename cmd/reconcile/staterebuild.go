@@ -41,7 +41,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 		return err
 	}
 	if !o.autoApprove {
-		if err := s.confirm(ctx); err != nil {
+		if err := s.confirm(ctx, "Do you want to make the state anew?", "state rebuild"); err != nil {
 			return err
 		}
 	}
