@@ -62,6 +62,9 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 		}
 		return errors.Join(errs...)
 	})
+	if errors.Is(err, state.ErrUnknownOutcome) {
+		e.spared = append(e.spared, r.attempt.name) // it may be what the state names
+	}
 	if err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}

@@ -99,7 +99,7 @@ type Engine struct {
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	seen   map[string]string     // lineages of the states that sinks were written from, by root
 	swept  map[string]bool       // sinks that nothing was published to since they were swept, by root
-	spared []string              // attempts that are computed ahead
+	spared []string              // attempts that are computed ahead, or of which it is unknown whether they count
 	loaded *state.Snapshot       // by Recover, for the plan that follows; nil if that changed something
 	// openPlace returns the store of a sink's root.
 	openPlace func(root string) (blob.Store, error)

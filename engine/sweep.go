@@ -120,7 +120,7 @@ func (e *Engine) sweepSinks(ctx context.Context, l *state.Lock, snap *state.Snap
 		}
 		ours, err := e.ours(ctx, root, snap)
 		if err == nil && ours {
-			err = e.sweepSink(ctx, l, root, attempts(snap), allFoldersIn(root, snap))
+			err = e.sweepSink(ctx, l, root, append(attempts(snap), e.spared...), allFoldersIn(root, snap))
 		}
 		if err != nil && !e.stopsTable(ctx, err) {
 			return err
