@@ -68,7 +68,7 @@ func (c *Config) sharesWith(p string) string {
 		return "the source"
 	case c.StateS3 != nil && in(c.StatePath):
 		return "the folder of the state"
-	case c.StateS3 == nil && (p == filepath.Dir(c.StatePath) || in(c.StatePath+".objects") || in(c.StatePath+".backups")):
+	case c.StateS3 == nil && (p == filepath.Dir(c.StatePath) || in(c.StatePath) || in(c.StatePath+".objects") || in(c.StatePath+".backups")):
 		return "the folder of the state"
 	case in(c.ScratchDir):
 		return "scratch_dir"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 
 	"reconcile/config"
 	"reconcile/state"
@@ -25,7 +24,7 @@ type ShownFile struct {
 	Path     string `json:"path"` // below the root
 	Rows     int64  `json:"rows"`
 	Bytes    int64  `json:"bytes"`
-	Digest   string `json:"sha256"`
+	Digest   string `json:"digest"`
 	Appended bool   `json:"appended,omitempty"` // its rows came to a partition that had files
 }
 
@@ -45,8 +44,8 @@ func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, er
 	for _, p := range snap.Partitions[name] {
 		for _, f := range p.Files {
 			if f.Sink < len(t.Sinks) {
-				s := t.Sinks[f.Sink]
-				d.Files = append(d.Files, ShownFile{Root: s.Root, Path: path.Join(s.Folder, f.Path), Rows: f.Rows, Bytes: f.Size, Digest: f.Digest, Appended: f.Appended})
+
+				d.Files = append(d.Files, ShownFile{Root: t.Sinks[f.Sink].Root, Path: f.Path, Rows: f.Rows, Bytes: f.Size, Digest: f.Digest, Appended: f.Appended})
 			}
 		}
 	}

@@ -22,6 +22,8 @@ const (
 	childEnv = "STATE_TEST_CHILD"
 	pathEnv  = "STATE_TEST_PATH"
 	failEnv  = "STATE_TEST_FAILPOINT"
+	// backupEnv names the place of a backup.
+	backupEnv = "STATE_TEST_BACKUP"
 )
 
 func TestMain(m *testing.M) {
@@ -44,6 +46,9 @@ func child(what string) error {
 	}
 	ctx = failpoint.With(ctx, set)
 	s := Open(os.Getenv(pathEnv), Options{Program: "0.1.0", InlineLimit: 100})
+	if what == "backup" || what == "restore" {
+		return backupChild(ctx, s, what, os.Getenv(backupEnv))
+	}
 	h := NewHolder("apply")
 	h.User = "child"
 	l, err := s.Lock(ctx, h, 0)
