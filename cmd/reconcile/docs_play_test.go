@@ -222,15 +222,17 @@ func (p *player) steady(s string) string {
 	}
 	s = strings.NewReplacer(dir, shown, p.dir, shown).Replace(s)
 	for pattern, with := range map[string]string{
-		`\b[0-9a-f]{32}\b`:                       "4b6f1d0c9e8a47d2b1c3a5e7f9021436",
-		`go1\.[0-9]+[^\s"]*`:                     "go1.26.0",
-		`\b(linux|darwin)/(amd64|arm64)\b`:       "linux/amd64",
-		`locked by \S*@\S* \(process \d+,`:       "locked by loader@shop-1 (process 4711,",
-		`since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`:  "since 2026-03-05T02:00:00Z",
-		`"rows_per_second":\d+`:                  `"rows_per_second":0`,
-		`,"seconds_left":\d+`:                    "",
-		` \([0-9a-f]{12}(\+changes)?\)`:          "",
-		`,"revision":"[0-9a-f]{12}(\+changes)?"`: "",
+		`\b[0-9a-f]{32}\b`:                           "4b6f1d0c9e8a47d2b1c3a5e7f9021436",
+		`go1\.[0-9]+[^\s"]*`:                         "go1.26.0",
+		`\b(linux|darwin)/(amd64|arm64)\b`:           "linux/amd64",
+		`locked by \S*@\S* \(process \d+,`:           "locked by loader@shop-1 (process 4711,",
+		`since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`:      "since 2026-03-05T02:00:00Z",
+		`made at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`: "made at 2026-03-05 02:00:00 UTC",
+		`\b\d{8}T\d{6}\.\d{3}Z-`:                     "20260305T020000.000Z-",
+		`"rows_per_second":\d+`:                      `"rows_per_second":0`,
+		`,"seconds_left":\d+`:                        "",
+		` \([0-9a-f]{12}(\+changes)?\)`:              "",
+		`,"revision":"[0-9a-f]{12}(\+changes)?"`:     "",
 	} {
 		s = regexp.MustCompile(pattern).ReplaceAllString(s, with)
 	}
