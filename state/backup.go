@@ -341,6 +341,12 @@ func (w *backupWriter) clean(ctx context.Context) {
 			w.remove(ctx, key)
 		}
 	}
+	for _, folder := range []string{w.to.key(backupFiles), w.to.objects()} {
+		err := w.to.Store.Tidy(ctx, blob.Leftovers{Prefix: folder}) // of backups that were killed
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("what killed backups left stays there: %v", err))
+		}
+	}
 }
 
 // remove removes what is of no use any more; that it cannot is a warning.

@@ -53,7 +53,7 @@ func (e *DamagedError) Error() string {
 	if e.Remote {
 		return fmt.Sprintf("state %s is damaged: %s; `reconcile state restore FROM` brings back a backup, `reconcile state rebuild` makes it anew from the source and the sinks; nothing was changed", e.Path, e.Reason)
 	}
-	return fmt.Sprintf("state file %s is damaged: %s; bring back a copy of it, or move the file, its folder %s and the sink's folder aside and apply again, "+
+	return fmt.Sprintf("state file %s is damaged: %s; `reconcile state restore FROM` brings back a backup; or move the file, its folder %s and the sink's folder aside and apply again, "+
 		"which takes what the source still has; nothing was changed", e.Path, e.Reason, e.Path+objectsSuffix)
 }
 

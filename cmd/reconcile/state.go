@@ -22,7 +22,9 @@ func stateCommand() *command {
 		name:    "state",
 		usage:   "VERB [flags]",
 		summary: "Back up, restore or look at the state",
-		help: `  backup TO        copy the state to TO, a folder or s3://BUCKET/PREFIX; beside an
+		help: `The verbs:
+
+  backup TO        copy the state to TO, a folder or s3://BUCKET/PREFIX; beside an
                    apply, too. What is there already is not copied again
   restore FROM     put a backup in the place of the state, which is backed up before
   rebuild          make a state that is lost anew, from the source and what the lake says

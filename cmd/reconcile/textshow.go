@@ -17,7 +17,7 @@ func (v *textView) shown(s *engine.Shown) {
 		v.printf("User mapping of dump %d, %s\n", s.Mapping.Dump, plural(s.Mapping.Entries, "entry"))
 	}
 	for i := range s.Tables {
-		v.shownTable(&s.Tables[i], s.Mapping)
+		v.shownTable(&s.Tables[i], s.Mapping, true)
 	}
 	v.holds(s.Holds)
 	for _, t := range s.Unfinished {
@@ -28,7 +28,7 @@ func (v *textView) shown(s *engine.Shown) {
 // shownOne shows a table with its key, columns and files.
 func (v *textView) shownOne(d *engine.ShownDetail) {
 	t := &d.Table
-	v.shownTable(t, nil)
+	v.shownTable(t, nil, false)
 	key := t.Key
 	if key == "" {
 		key = "user_id"
@@ -56,7 +56,8 @@ func (v *textView) shownOne(d *engine.ShownDetail) {
 	}
 }
 
-func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap) {
+// shownTable shows a table, its columns in one line if they are wanted.
+func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap, columns bool) {
 	v.printf("\n%s\n", v.ink.bold("table."+t.Name))
 	line := func(name, format string, args ...any) { v.printf("  %-11s %s\n", name, fmt.Sprintf(format, args...)) }
 	extra := ""
@@ -86,7 +87,9 @@ func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap) {
 	if t.PartitionBy != "" {
 		line("partitions", "%s by %s", count(int64(t.Partitions)), t.PartitionBy)
 	}
-	line("columns", "%s", columnsText(t.Columns))
+	if columns {
+		line("columns", "%s", columnsText(t.Columns))
+	}
 	for _, s := range t.Sinks {
 		line("files", "%s, %s in %s/%s", count(int64(s.Files)), size(s.Bytes), s.Root, s.Folder)
 	}
