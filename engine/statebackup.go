@@ -22,7 +22,7 @@ func (e *Engine) Backup(ctx context.Context, to string) (*state.BackupResult, er
 	if err != nil {
 		return nil, err
 	}
-	return e.backUpTo(ctx, p)
+	return e.backUpTo(ctx, p, false)
 }
 
 // BackupConfigured backs the state up to where the configuration says. The result is nil
@@ -31,10 +31,10 @@ func (e *Engine) BackupConfigured(ctx context.Context) (*state.BackupResult, err
 	if e.cfg.Backup == nil {
 		return nil, nil
 	}
-	return e.backUpTo(ctx, *e.cfg.Backup)
+	return e.backUpTo(ctx, *e.cfg.Backup, true)
 }
 
-func (e *Engine) backUpTo(ctx context.Context, p config.Place) (*state.BackupResult, error) {
+func (e *Engine) backUpTo(ctx context.Context, p config.Place, trust bool) (*state.BackupResult, error) {
 	if p.S3 == nil { // what a state holds is nobody else's to read
 		if err := os.MkdirAll(p.Path, 0o700); err != nil {
 			return nil, fmt.Errorf("back up the state: %w", err)
@@ -44,7 +44,7 @@ func (e *Engine) backUpTo(ctx context.Context, p config.Place) (*state.BackupRes
 	if err != nil {
 		return nil, err
 	}
-	return e.store.Backup(ctx, state.BackupPlace{Store: st})
+	return e.store.Backup(ctx, state.BackupPlace{Store: st}, trust)
 }
 
 // backupStore opens a place for backups. A bucket is reached as the state's own is, else

@@ -38,17 +38,25 @@ const backupTries = 5
 // Backup makes a place a backup of the newest content, beside whatever applies run. What
 // is there already is not copied again, and what it does not need goes when it is done;
 // until then the backup that was there stands. A place that has a backup of another
-// lineage (*LineageError), or a newer one of this state, is refused.
-func (s *Store) Backup(ctx context.Context, to BackupPlace) (*BackupResult, error) {
-	return s.backup(ctx, to, false, nil)
+// lineage, or a newer one of this state, is refused.
+//
+// Objects that are there are proved by their digests. With trust those are taken for
+// proved that an earlier backup has proved, if their pins are the same.
+func (s *Store) Backup(ctx context.Context, to BackupPlace, trust bool) (*BackupResult, error) {
+	return s.backup(ctx, to, backupHow{trust: trust})
 }
 
-// backup is Backup. With lenient, objects that the state lacks are left out. known has
-// objects that another backup beside this one has.
-func (s *Store) backup(ctx context.Context, to BackupPlace, lenient bool, known []BackupObject) (*BackupResult, error) {
+// backupHow says how a backup is made.
+type backupHow struct {
+	trust   bool
+	lenient bool           // objects that the state lacks are left out
+	known   []BackupObject // that another backup beside this one has
+}
+
+func (s *Store) backup(ctx context.Context, to BackupPlace, how backupHow) (*BackupResult, error) {
 	for n := 1; ; n++ {
-		w := &backupWriter{store: s, to: to, lenient: lenient, known: map[string]string{}, listed: map[string]blob.Object{}}
-		w.knows(known)
+		w := &backupWriter{store: s, to: to, backupHow: how, pins: map[string]string{}, listed: map[string]blob.Object{}}
+		w.knows(how.known)
 		err := w.run(ctx)
 		if err == nil {
 			return &w.out, nil
@@ -61,16 +69,16 @@ func (s *Store) backup(ctx context.Context, to BackupPlace, lenient bool, known 
 
 // backupWriter writes one backup.
 type backupWriter struct {
-	store   *Store
-	to      BackupPlace
-	lenient bool
-	copy    *Copy
-	cond    blob.Cond              // that the backup which was there still stands
-	known   map[string]string      // pins of objects that were proved once, by digest
-	listed  map[string]blob.Object // what lay there before, by key
-	made    BackupManifest
-	mu      sync.Mutex // of made and out while objects are copied
-	out     BackupResult
+	backupHow
+	store  *Store
+	to     BackupPlace
+	copy   *Copy
+	cond   blob.Cond              // that the backup which was there still stands
+	pins   map[string]string      // of objects that were proved once, by digest
+	listed map[string]blob.Object // what lay there before, by key
+	made   BackupManifest
+	mu     sync.Mutex // of made and out while objects are copied
+	out    BackupResult
 }
 
 func (w *backupWriter) run(ctx context.Context) (err error) {
@@ -96,7 +104,7 @@ func (w *backupWriter) run(ctx context.Context) (err error) {
 
 func (w *backupWriter) knows(objects []BackupObject) {
 	for _, o := range objects {
-		w.known[o.Digest] = o.Pin
+		w.pins[o.Digest] = o.Pin
 	}
 }
 
@@ -189,7 +197,7 @@ func (w *backupWriter) object(ctx context.Context, ref Ref) error {
 	key := w.to.objectKey(ref.Digest)
 	there, ok := w.listed[key]
 	if ok && there.Size == ref.Size {
-		proved := there.Pin != "" && there.Pin == w.known[ref.Digest]
+		proved := w.trust && there.Pin != "" && there.Pin == w.pins[ref.Digest]
 		if !proved {
 			digest, _, err := digestOfKey(ctx, w.to.Store, key)
 			if err != nil {

@@ -84,7 +84,7 @@ func checkTables(t *testing.T, s *Store, names ...string) *Snapshot {
 
 func backUp(t testing.TB, s *Store, to BackupPlace) *BackupResult {
 	t.Helper()
-	res, err := s.Backup(t.Context(), to)
+	res, err := s.Backup(t.Context(), to, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestRestoreRefusesAnotherLineage(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		checkTables(t, open(t), "two")
-		if _, err := open(t).Backup(t.Context(), place); err == nil || !strings.Contains(err.Error(), "another place") {
+		if _, err := open(t).Backup(t.Context(), place, false); err == nil || !strings.Contains(err.Error(), "another place") {
 			t.Errorf("a backup over that of another state: %v", err)
 		}
 	})
@@ -405,7 +405,7 @@ func TestBackupFailpoints(t *testing.T) {
 				update(t, l, func(tx *Tx) error { return tx.DeleteTable("one") })
 				putTable(t, s, l, "two", 20, 6000)
 				ctx := failing(t, point+"=error@1")
-				if _, err := s.Backup(ctx, place); !errors.Is(err, failpoint.ErrInjected) {
+				if _, err := s.Backup(ctx, place, true); !errors.Is(err, failpoint.ErrInjected) {
 					t.Fatalf("got %v", err)
 				}
 				b, err := OpenBackup(t.Context(), place, Options{})
@@ -651,7 +651,7 @@ func TestBackupOfIncompleteState(t *testing.T) {
 		case *remote:
 			remove(t, filepath.Join(b.place, "objects", lost.Name))
 		}
-		if _, err := s.Backup(t.Context(), place); !errors.Is(err, ErrMissingObject) || !strings.Contains(err.Error(), lost.Digest) {
+		if _, err := s.Backup(t.Context(), place, true); !errors.Is(err, ErrMissingObject) || !strings.Contains(err.Error(), lost.Digest) {
 			t.Fatalf("got %v", err)
 		}
 		b, err := OpenBackup(t.Context(), place, Options{})
@@ -697,7 +697,7 @@ func TestNewerBackupStands(t *testing.T) {
 	if err := os.CopyFS(copied+objectsSuffix, os.DirFS(s.file().ObjectsDir())); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(copied, Options{InlineLimit: inTest}).Backup(t.Context(), newer)
+	_, err = Open(copied, Options{InlineLimit: inTest}).Backup(t.Context(), newer, true)
 	if err == nil || !strings.Contains(err.Error(), "it is newer than the state") {
 		t.Errorf("got %v", err)
 	}
@@ -724,5 +724,31 @@ func TestDamagedPlaceIsMended(t *testing.T) {
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestBackupTrust: damage that no pin shows is found by who does not trust pins.
+func TestBackupTrust(t *testing.T) {
+	s := localMachine(t)(t)
+	putTable(t, s, lock(t, s), "one", 5000, 6000)
+	dir := t.TempDir()
+	backUp(t, s, backupAt(t, dir))
+	path := filesIn(t, filepath.Join(dir, "objects"))[0]
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, path)
+	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	for _, trust := range []bool{true, false} {
+		res, err := s.Backup(t.Context(), backupAt(t, dir), trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{true: 0, false: 1}[trust]; res.Copied != want {
+			t.Errorf("trust %v: %d objects were copied", trust, res.Copied)
+		}
 	}
 }

@@ -78,7 +78,7 @@ func (s *Store) BackupBeforeChange(ctx context.Context) (*BackupResult, error) {
 	var res *BackupResult
 	if err == nil {
 		to := BackupPlace{Store: store, Folder: blob.Join(folder, fmt.Sprintf("%s-%d", stamp, serial)), Shared: true}
-		res, err = s.backup(ctx, to, true, newestKept(ctx, store, folder))
+		res, err = s.backup(ctx, to, backupHow{trust: true, lenient: true, known: newestKept(ctx, store, folder)})
 	}
 	if errors.Is(err, ErrDamaged) {
 		place, err := k.aside(stamp)

@@ -19,7 +19,7 @@ func backupChild(ctx context.Context, s *Store, what, dir string) error {
 	}
 	place := BackupPlace{Store: store}
 	if what == "backup" {
-		_, err := s.Backup(ctx, place)
+		_, err := s.Backup(ctx, place, true)
 		return err
 	}
 	b, err := OpenBackup(ctx, place, Options{Program: "0.1.0"})
