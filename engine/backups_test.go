@@ -115,6 +115,10 @@ func (w *backupWorld) live() {
 // keepBackup makes a backup of the state, if there is one yet.
 func (w *backupWorld) keepBackup() {
 	if _, err := os.Stat(filepath.Join(w.dir, "state", "state.db")); err == nil {
+		if w.r.Intn(2) == 0 {
+			w.backups = append(w.backups, w.saved())
+			return
+		}
 		w.backups = append(w.backups, w.backup())
 	}
 }
