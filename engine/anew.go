@@ -139,7 +139,7 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 		return nil, err
 	}
 	e.spared = append(e.spared, r.attempt.name)
-	c, err := r.compute(ctx, ClassRebuild, true)
+	c, err := e.contentAnew(ctx, r, rt)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +167,11 @@ func (e *Engine) anewRun(p *Plan, t *TablePlan, r *tableRun) {
 	if r.kind != kindMapping {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 		r.old.Columns = t.old.Columns
+		for i := range r.old.Applied {
+			if a := &r.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {
+				a.Lost, a.StoodIn = false, true
+			}
+		}
 		return
 	}
 	r.asNew = true

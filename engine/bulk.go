@@ -40,6 +40,11 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 			return nil, err
 		}
 	}
+	if r.stands != nil {
+		if err := ing.standIn(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}

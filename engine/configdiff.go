@@ -89,7 +89,7 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 		i := find(a.Dump)
 		switch {
 		case e.later(a.Dump):
-		case i >= 0 && (a.Lost || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
+		case i >= 0 && (a.Lost || a.StoodIn || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
 		case i >= 0:
 			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		case e.skipped(a.Dump, t.Name):

@@ -74,8 +74,8 @@ func (e *Engine) keptResync(p *Plan, t *TablePlan) int64 {
 }
 
 // appliedDumps tells of each of all deliveries whether the table has its dump. One
-// that was lost it has no longer once the source has it again: it then comes as a
-// late one.
+// that was lost, or that published rows stand in for, it has no longer once the source has it
+// again: it then comes as a late one.
 func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]bool, error) {
 	applied := make([]bool, len(t.all))
 	if t.old == nil {
@@ -88,7 +88,7 @@ func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]boo
 			continue
 		}
 		applied[i] = true
-		if !a.Lost {
+		if !a.Lost && !a.StoodIn {
 			continue
 		}
 		h, _, err := e.checkFiles(ctx, p, t, &t.all[i])

@@ -61,6 +61,9 @@ type tableRun struct {
 	// failCasts says that a value that does not cast holds the table. It does not
 	// when applied dumps are read again: they were judged when they came.
 	failCasts bool
+	// stands are published rows that take the place of those of dumps that are gone; nil
+	// if none do.
+	stands *standIns
 	// rounded counts values of users.
 	rounded int64
 	// asNew says that the table's stored rows are not to be used.

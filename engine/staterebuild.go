@@ -55,6 +55,8 @@ type RebuiltTable struct {
 
 	plan      *TablePlan
 	published []publishedFile
+	from      string          // the sink whose rows stand in for what is gone
+	columns   []column.Column // of the published files
 }
 
 // LostDump is a dump that cannot be read again.
@@ -201,7 +203,7 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	case !t.classify(t.known):
 		return fmt.Errorf("table %s: %s", t.Name, unidentified(t.Name, t.known).Reason)
 	}
-	out.plan, out.Files = t, len(out.published)
+	out.plan, out.Files, out.from, out.columns = t, len(out.published), l.from, columns
 	if err := errors.Join(l.checkPlaces(t), e.checkUnnamed(ctx, t, l)); err != nil {
 		return err
 	}

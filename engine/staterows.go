@@ -74,7 +74,7 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 			if b == nil {
 				b = newBuilder(g.schema)
 			}
-			if err := b.addState(in, r.old.Key, conv, r.rank, floor); err != nil {
+			if err := b.addState(in, r.old.Key, conv, r.rank, func(dump int64) bool { return dump >= floor }); err != nil {
 				return err
 			}
 			g.progress(int64(in.N), 0)
@@ -207,12 +207,12 @@ func (b *builder) seal() *rows.Segment {
 	return rows.NewSegment(b.rows, &column.Batch{N: b.n, Cols: b.cols})
 }
 
-// addState appends rows that a table has.
-func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank map[int64]int, floor int64) error {
+// addState appends rows that a table has, of the dumps that takes names.
+func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank map[int64]int, takes func(dump int64) bool) error {
 	keys, raws, dumps := in.Col(key), in.Col(colRawUser), in.Col(colDump)
 	picks := make([]column.Pick, 0, in.N)
 	for i := range in.N {
-		if dumps.Ints[i] >= floor {
+		if takes(dumps.Ints[i]) {
 			picks = append(picks, column.Pick{Row: uint32(i)})
 		}
 	}

@@ -62,6 +62,11 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	moved := newIngest(stored, r.env.lim)
 	moved.lim.memory /= 4
 	defer func() { err = errors.Join(err, ing.close(), moved.close()) }()
+	if r.stands != nil {
+		if err := ing.standInUsers(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}

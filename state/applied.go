@@ -63,6 +63,8 @@ func (r *recordReader) applied() []Applied {
 				a.Skipped = r.bool()
 			case 5:
 				a.Lost = r.bool()
+			case 10:
+				a.StoodIn = r.bool()
 			default: // of a newer program
 				r.bad = true
 			}

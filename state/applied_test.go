@@ -28,7 +28,7 @@ func randomTable(r *rand.Rand) *Table {
 	text := func() string { return []string{"", "a", "\xff", string(make([]byte, r.IntN(300)))}[r.IntN(4)] }
 	t := &Table{Name: text(), Kind: text(), Key: text(), Commit: r.Uint64() >> r.IntN(64)}
 	for range r.IntN(4) {
-		t.Applied = append(t.Applied, Applied{r.Int64() >> r.IntN(64), text(), yes(), yes(), yes()})
+		t.Applied = append(t.Applied, Applied{r.Int64() >> r.IntN(64), text(), yes(), yes(), yes(), yes()})
 	}
 	if yes() {
 		t.Mapping = Ref{Digest: text(), Size: 7}

@@ -68,6 +68,10 @@ type Applied struct {
 	// Lost says that the source no longer had it when the table was rebuilt: its
 	// rows are gone, but what it made void stays void.
 	Lost bool `cbor:"5,keyasint,omitempty"`
+	// StoodIn says that the source no longer had it when the state was made anew, and
+	// that published rows stand in for its rows. If the source has it again, it comes as
+	// a late one.
+	StoodIn bool `cbor:"10,keyasint,omitempty"`
 }
 
 // SinkTable is where a sink holds a table. Sinks are known by their root.

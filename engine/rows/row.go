@@ -19,6 +19,13 @@ const (
 	dumpBits = 64 - fileBits - rowBits
 )
 
+// MaxFile and MaxRow are the greatest parts of a version: they come behind all rows of a
+// dump.
+const (
+	MaxFile = 1<<fileBits - 1
+	MaxRow  = 1<<rowBits - 1
+)
+
 // Version packs a version, or says which part of it is too large.
 func Version(dump, file, row int) (uint64, error) {
 	if dump >= 1<<dumpBits || file >= 1<<fileBits || row >= 1<<rowBits {

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/sinks"
+)
+
+// When a state is made anew and live dumps are gone from the source, the published rows
+// stand in for theirs, if that is accepted. A published row of an event tells all of
+// what it was, its raw user and its dump included: it enters as if its dump had been
+// read. What such dumps had beyond that, rows that others hide, is lost.
+//
+// A published row of users does not tell whose it is. Where the dumps that are there do
+// not give it, it enters as the row of the raw user that it is named after, and comes
+// before whatever these have of him: it holds what the whole group came to.
+
+// standIns are published rows of one table that stand in for others.
+type standIns struct {
+	sink   sinks.Sink
+	files  []publishedFile // all of the table in the sink
+	dumps  map[int64]bool  // that are gone
+	staged []string        // of users: what the dumps that are there come to
+	types  []column.Column // that the files have
+}
+
+// typed gives columns the types that the files have them in.
+func (s *standIns) typed(cols []column.Column) []column.Column {
+	out := slices.Clone(cols)
+	for i := range out {
+		if at := slices.IndexFunc(s.types, func(c column.Column) bool { return c.Name == out[i].Name }); at >= 0 {
+			out[i].Type = s.types[at].Type
+		}
+	}
+	return out
+}
+
+// standsIn returns what stands in for the rows of a table that are gone, nil if none are.
+func (e *Engine) standsIn(rt *RebuiltTable) (*standIns, error) {
+	if len(rt.Lost) == 0 || rt.plan.kind == kindMapping {
+		return nil, nil
+	}
+	sk, err := e.openSink(rt.from, "")
+	if err != nil {
+		return nil, err
+	}
+	out := &standIns{sink: sk, dumps: map[int64]bool{}, types: rt.columns}
+	for _, f := range rt.published {
+		if f.root == rt.from {
+			out.files = append(out.files, f)
+		}
+	}
+	for _, d := range rt.Lost {
+		out.dumps[d.Dump] = true
+	}
+	return out, nil
+}
+
+// contentAnew stages the content of a table. That of users is computed without stand-ins
+// first, which tells where they are needed.
+func (e *Engine) contentAnew(ctx context.Context, r *tableRun, rt *RebuiltTable) (*change, error) {
+	stands, err := e.standsIn(rt)
+	if err != nil {
+		return nil, err
+	}
+	if r.kind != kindUsers {
+		r.stands = stands
+	}
+	c, err := r.compute(ctx, ClassRebuild, true)
+	if err != nil || stands == nil || r.kind != kindUsers {
+		return c, err
+	}
+	at := r.attempt.targetAt(stands.sink.Root())
+	for _, p := range c.parts {
+		for i, f := range p.record.Files {
+			if f.Sink == at {
+				stands.staged = append(stands.staged, p.staged[i])
+			}
+		}
+	}
+	r.stands, r.rounded = stands, 0
+	return r.compute(ctx, ClassRebuild, true)
+}
+
+// targetAt is the place of a sink among the targets, -1 if it is none.
+func (a *attempt) targetAt(root string) int {
+	return slices.IndexFunc(a.targets, func(t target) bool { return t.sink.Root() == root })
+}
+
+// each reads columns of the published rows.
+func (s *standIns) each(ctx context.Context, want []column.Column, use func(*column.Batch) error) error {
+	for _, f := range s.files {
+		rd, err := s.sink.Open(ctx, f.path, f.object.Pin, want)
+		if err == nil {
+			err = eachBatch(ctx, rd, use)
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s, whose rows stand in for some that are gone (if it is damaged for good, move it away): %w", f.path, err)
+		}
+	}
+	return nil
+}
+
+// standIn feeds published rows of dumps that are gone to the ingest, as rows of its
+// schema.
+func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
+	conv, err := g.schema.conversions(r.old.Columns)
+	if err != nil {
+		return err
+	}
+	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	for _, c := range conv {
+		if c.from != nil {
+			want = append(want, *c.from)
+		}
+	}
+	takes := func(dump int64) bool { return r.stands.dumps[dump] && r.live(dump) }
+	var b *builder
+	seal := func() error {
+		full := b
+		b = nil
+		g.rounded += full.rounded
+		return g.keep(ctx, full.seal())
+	}
+	err = r.stands.each(ctx, want, func(in *column.Batch) error {
+		if b == nil {
+			b = newBuilder(g.schema)
+		}
+		if err := b.addState(in, r.old.Key, conv, r.rank, takes); err != nil {
+			return err
+		}
+		if b.memory() < g.lim.sealAt() {
+			return nil
+		}
+		return seal()
+	})
+	if err != nil || b == nil {
+		return err
+	}
+	return seal()
+}
+
+// standInUsers feeds the published users to the ingest whom the dumps that are there do
+// not give, un-cast as delivered rows are.
+func (g *ingest) standInUsers(ctx context.Context, r *tableRun) (err error) {
+	cols := r.schema.published()
+	have := &rowReader{}
+	defer func() { err = errors.Join(err, have.close()) }()
+	for _, path := range r.stands.staged { // users are one file
+		rd, err := r.stands.sink.Open(ctx, path, "", cols)
+		if err != nil {
+			return err
+		}
+		have = r.newRowReader(rd)
+	}
+	b := &userStandIns{r: r, s: g.schema}
+	return r.stands.each(ctx, r.stands.typed(cols), func(in *column.Batch) error {
+		published := &rowReader{batch: in}
+		for ; published.next < in.N; published.next++ {
+			same, err := have.has(ctx, published)
+			if err != nil {
+				return err
+			}
+			if same {
+				continue
+			}
+			if err := b.add(in, published.next); err != nil {
+				return err
+			}
+		}
+		return g.keepStandIns(ctx, b)
+	})
+}
+
+// has reports whether a file, which is in the order of its first column, has a row of
+// another one, asked for in that order.
+func (r *rowReader) has(ctx context.Context, o *rowReader) (bool, error) {
+	if r.rd == nil {
+		return false, nil
+	}
+	for {
+		more, err := r.more(ctx)
+		if err != nil || !more {
+			return false, err
+		}
+		switch c := r.at().compare(o.at()); {
+		case c > 0:
+			return false, nil
+		case c == 0:
+			return r.equals(o), nil
+		}
+		r.next++
+	}
+}
+
+// userStandIns collects published users as un-cast rows.
+type userStandIns struct {
+	r    *tableRun
+	s    *schema // un-cast
+	rows []rows.Row
+	cols []column.Column
+}
+
+// keepStandIns hands what was collected to the ingest.
+func (g *ingest) keepStandIns(ctx context.Context, b *userStandIns) error {
+	if len(b.rows) == 0 {
+		return nil
+	}
+	seg := rows.NewSegment(b.rows, &column.Batch{N: len(b.rows), Cols: b.cols})
+	b.rows, b.cols = nil, nil
+	return g.keep(ctx, seg)
+}
+
+// add takes a published row.
+func (b *userStandIns) add(in *column.Batch, i int) error {
+	if b.cols == nil {
+		b.cols = b.s.emptyPayload()
+	}
+	rescued, err := b.rescuedOf(in.Col(colRescued), i)
+	if err != nil {
+		return err
+	}
+	var notes []column.Rescued
+	last := len(b.s.payload) - 1
+	modified := in.Col(colModified)
+	for c, p := range b.r.schema.payload[:last] {
+		dst, src, items := &b.cols[c], in.Col(p.Name), rescued[c]
+		switch {
+		case !src.IsNull(i):
+			dst.AppendBytes(column.AppendText(nil, src, i))
+		case len(items) == 0:
+			dst.AppendNulls(1)
+		default: // it did not cast: the original does so again
+			at := max(0, slices.IndexFunc(items, func(it column.Rescued) bool { return it.Name == p.Delivered }))
+			dst.AppendBytes(items[at].Value)
+			notes = append(notes, column.Rescued{Name: spellingKey + p.fold, Value: []byte(items[at].Name)})
+			items = slices.Delete(items, at, at+1)
+		}
+		notes = append(notes, items...)
+	}
+	if len(notes) == 0 {
+		b.cols[last].AppendNulls(1)
+	} else {
+		b.cols[last].AppendBytes(column.AppendRescue(nil, notes))
+	}
+	return b.place(in, i, modified)
+}
+
+// place notes whose row it is, and when it was modified. Of its dump it is the last.
+func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) error {
+	ver, err := rows.Version(b.r.rank[in.Col(colDump).Ints[i]], rows.MaxFile, rows.MaxRow)
+	if err != nil {
+		return err
+	}
+	key := b.s.modifiedMillis(nil, 0)
+	if modified != nil && !modified.IsNull(i) {
+		key = modified.Ints[i]
+	}
+	b.rows = append(b.rows, rows.Row{Raw: in.Cols[0].Ints[i], Key: key, Ver: ver, At: uint32(len(b.rows))})
+	return nil
+}
+
+// rescuedOf takes _rescued_data of a row apart, by payload column.
+func (b *userStandIns) rescuedOf(c *column.Column, i int) (map[int][]column.Rescued, error) {
+	out := map[int][]column.Rescued{}
+	if c.IsNull(i) {
+		return out, nil
+	}
+	items, err := column.SplitRescue(c.Bytes(i))
+	if err != nil {
+		return nil, fmt.Errorf("_rescued_data %q: %w", c.Bytes(i), err)
+	}
+	for _, it := range items {
+		if at, ok := b.s.noteOf(it.Name); ok {
+			out[at] = append(out[at], it)
+		}
+	}
+	return out, nil
+}
