@@ -69,7 +69,7 @@ func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebui
 
 // computeAnew stages the content of all tables.
 func (e *Engine) computeAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) ([]*tableAnew, error) {
-	if err := e.sweepAnew(ctx, l, sr); err != nil {
+	if err := errors.Join(e.sweepAnew(ctx, l, sr), e.standsFromLake(ctx, sr)); err != nil {
 		return nil, err
 	}
 	for _, id := range sortedKeys(sr.stands) {
@@ -134,12 +134,7 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 	if rt.Mapping != nil {
 		rt.plan.stand = sr.stands[*rt.Mapping]
 	}
-	r, err := e.runOn(ctx, l.Generation(), sr.plan.snap, sr.plan, rt.plan, true)
-	if err != nil {
-		return nil, err
-	}
-	e.spared = append(e.spared, r.attempt.name)
-	c, err := e.contentAnew(ctx, r, rt)
+	r, c, err := e.readAnew(ctx, l, sr, rt)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +150,28 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 	// What was staged is of no use, and may be as much as the table.
 	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == r.attempt.name })
 	return &tableAnew{run: r, change: c}, e.sweepAnew(ctx, l, sr)
+}
+
+// readAnew stages the content of a table. A part file that proves to be bad makes its dump
+// one that is lost.
+func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableRun, *change, error) {
+	for {
+		r, err := e.runOn(ctx, l.Generation(), sr.plan.snap, sr.plan, rt.plan, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		e.spared = append(e.spared, r.attempt.name)
+		c, err := e.contentAnew(ctx, r, rt)
+		bad := holding(err)
+		if bad == nil || ctx.Err() != nil {
+			return r, c, err
+		}
+		if !e.acceptsLoss(rt.Name) {
+			return nil, nil, fmt.Errorf("dump %d, file %s: %w; -accept-loss=%s lets the published rows stand in for the dump", bad.file.dump, bad.file.key, bad.err, rt.Name)
+		}
+		rt.Lost = append(rt.Lost, LostDump{bad.file.dump, bad.file.key + ": " + bad.err.Error()})
+		rt.plan.Lost = append(rt.plan.Lost, bad.file.dump)
+	}
 }
 
 // anewRun makes a run one that takes nothing but the dumps that the lake has, and what

@@ -18,7 +18,8 @@ import (
 //
 // A published row of users does not tell whose it is. Where the dumps that are there do
 // not give it, it enters as the row of the raw user that it is named after, and comes
-// before whatever these have of him: it holds what the whole group came to.
+// before whatever these have of him: it holds what the whole group came to. Where other
+// members still make it another row, it stands in for them, too.
 
 // standIns are published rows of one table that stand in for others.
 type standIns struct {
@@ -27,6 +28,8 @@ type standIns struct {
 	dumps  map[int64]bool  // that are gone
 	staged []string        // of users: what the dumps that are there come to
 	types  []column.Column // that the files have
+	newest int64           // of dumps
+	alone  map[int64]bool  // of users: for whose group the published row stands in alone
 }
 
 // typed gives columns the types that the files have them in.
@@ -49,7 +52,7 @@ func (e *Engine) standsIn(rt *RebuiltTable) (*standIns, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &standIns{sink: sk, dumps: map[int64]bool{}, types: rt.columns}
+	out := &standIns{sink: sk, dumps: map[int64]bool{}, types: rt.columns, newest: rt.Lost[0].Dump}
 	for _, f := range rt.published {
 		if f.root == rt.from {
 			out.files = append(out.files, f)
@@ -57,6 +60,7 @@ func (e *Engine) standsIn(rt *RebuiltTable) (*standIns, error) {
 	}
 	for _, d := range rt.Lost {
 		out.dumps[d.Dump] = true
+		out.newest = max(out.newest, d.Dump)
 	}
 	return out, nil
 }
@@ -75,21 +79,76 @@ func (e *Engine) contentAnew(ctx context.Context, r *tableRun, rt *RebuiltTable)
 	if err != nil || stands == nil || r.kind != kindUsers {
 		return c, err
 	}
-	at := r.attempt.targetAt(stands.sink.Root())
-	for _, p := range c.parts {
-		for i, f := range p.record.Files {
-			if f.Sink == at {
-				stands.staged = append(stands.staged, p.staged[i])
-			}
-		}
-	}
+	stands.staged = r.stagedIn(c, stands.sink)
 	r.stands, r.rounded = stands, 0
+	if c, err = r.compute(ctx, ClassRebuild, true); err != nil {
+		return nil, err
+	}
+	if stands.alone, err = r.usersOff(ctx, c); err != nil || len(stands.alone) == 0 {
+		return c, err
+	}
+	r.rounded = 0
 	return r.compute(ctx, ClassRebuild, true)
 }
 
-// targetAt is the place of a sink among the targets, -1 if it is none.
-func (a *attempt) targetAt(root string) int {
-	return slices.IndexFunc(a.targets, func(t target) bool { return t.sink.Root() == root })
+// stagedIn lists the files that a change staged in a sink.
+func (r *tableRun) stagedIn(c *change, sk sinks.Sink) []string {
+	at := slices.IndexFunc(r.attempt.targets, func(t target) bool { return t.sink == sk })
+	var out []string
+	for _, p := range c.parts {
+		for i, f := range p.record.Files {
+			if f.Sink == at {
+				out = append(out, p.staged[i])
+			}
+		}
+	}
+	return out
+}
+
+// usersOff lists the published users whom a change does not give as they are published.
+// Rows of other members, which the dumps that are there have and one that is gone had
+// replaced, can do that.
+func (r *tableRun) usersOff(ctx context.Context, c *change) (_ map[int64]bool, err error) {
+	cols := r.schema.published()
+	have, err := r.openStaged(ctx, r.stands.sink, r.stagedIn(c, r.stands.sink))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, have.close()) }()
+	out := map[int64]bool{}
+	err = r.stands.each(ctx, r.stands.typed(cols), func(in *column.Batch) error {
+		o := &rowReader{batch: in}
+		for ; o.next < in.N; o.next++ {
+			same, err := have.has(ctx, o)
+			if err != nil {
+				return err
+			}
+			if !same {
+				out[o.at().user] = true
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// openStaged opens the one file that a table without partitions has; one of no file has
+// no rows.
+func (r *tableRun) openStaged(ctx context.Context, sk sinks.Sink, staged []string) (*rowReader, error) {
+	if len(staged) == 0 {
+		return &rowReader{}, nil
+	}
+	rd, err := sk.Open(ctx, staged[0], "", r.schema.published())
+	if err != nil {
+		return nil, err
+	}
+	return r.newRowReader(rd), nil
+}
+
+// drops reports whether a row of users is left out: of a group for which a published row
+// stands in alone, only rows stay that no dump that is gone can have replaced.
+func (s *standIns) drops(row *rows.Row, r *tableRun) bool {
+	return s != nil && s.alone[r.canon(row.Raw)] && !rows.IsLast(row.Ver) && rows.DumpRank(row.Ver) < r.rank[s.newest]
 }
 
 // each reads columns of the published rows.
@@ -149,15 +208,11 @@ func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
 // not give, un-cast as delivered rows are.
 func (g *ingest) standInUsers(ctx context.Context, r *tableRun) (err error) {
 	cols := r.schema.published()
-	have := &rowReader{}
-	defer func() { err = errors.Join(err, have.close()) }()
-	for _, path := range r.stands.staged { // users are one file
-		rd, err := r.stands.sink.Open(ctx, path, "", cols)
-		if err != nil {
-			return err
-		}
-		have = r.newRowReader(rd)
+	have, err := r.openStaged(ctx, r.stands.sink, r.stands.staged)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, have.close()) }()
 	b := &userStandIns{r: r, s: g.schema}
 	return r.stands.each(ctx, r.stands.typed(cols), func(in *column.Batch) error {
 		published := &rowReader{batch: in}
@@ -281,4 +336,30 @@ func (b *userStandIns) rescuedOf(c *column.Column, i int) (map[int][]column.Resc
 		}
 	}
 	return out, nil
+}
+
+// planReturned has users rebuilt when the source has all dumps again for which published
+// rows stand in: these are not told from rows of the raw users that they are named after.
+func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
+	if t.kind != kindUsers || t.repair+t.rewrite != "" {
+		return nil
+	}
+	back := 0
+	for _, a := range t.old.Applied {
+		if !a.StoodIn {
+			continue
+		}
+		i := t.deliveryOf(a.Dump)
+		if i < 0 {
+			return nil
+		}
+		if h, _, err := e.checkFiles(ctx, p, t, &t.all[i]); h != nil || err != nil {
+			return err
+		}
+		back++
+	}
+	if back > 0 {
+		t.Change.add(ClassRebuild, "the source has all dumps again for which published rows stand in")
+	}
+	return nil
 }

@@ -370,6 +370,12 @@ func (t *RebuiltTable) Losses() []string {
 		return nil
 	}
 	out := []string{"the source no longer has " + t.lostText()}
+	switch {
+	case t.LostMapping != nil && t.plan.kind == kindMapping:
+		out = append(out, "the published rows stand in for it; what does not come back: its quarantine")
+	case t.LostMapping != nil:
+		out = append(out, "published rows tell whom users stand for; what does not come back: that of users without rows, unless user_migrations are published")
+	}
 	if len(t.Lost) == 0 {
 		return out
 	}

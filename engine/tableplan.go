@@ -249,6 +249,9 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	if t.old != nil {
 		e.planChange(p, t)
+		if err := e.planReturned(ctx, p, t); err != nil {
+			return err
+		}
 	}
 	if t.kind == kindMapping {
 		e.planMappingTable(p, t)

@@ -191,7 +191,7 @@ type userKeeper struct {
 
 func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 	row := ch.Rows[i]
-	if k.only != nil && !k.only.has(row.Raw) {
+	if k.only != nil && !k.only.has(row.Raw) || k.r.stands.drops(&row, k.r) {
 		return nil
 	}
 	if k.chunk != nil && k.best.Raw != row.Raw {

@@ -35,6 +35,12 @@ func Version(dump, file, row int) (uint64, error) {
 	return uint64(dump)<<(fileBits+rowBits) | uint64(file)<<rowBits | uint64(row), nil
 }
 
+// IsLast reports whether a version is made of MaxFile and MaxRow.
+func IsLast(v uint64) bool {
+	const rest = 1<<(fileBits+rowBits) - 1
+	return v&rest == rest
+}
+
 // DumpRank returns the dump's number in a version.
 func DumpRank(v uint64) int { return int(v >> (fileBits + rowBits)) }
 

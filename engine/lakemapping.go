@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"reconcile/engine/identity"
+	"reconcile/internal/column"
+)
+
+// A mapping that the source no longer has can be told from what it did: the published
+// user_migrations have all of it, and published rows of events have, beside their raw
+// user, whom he stands for. The latter leaves out users without such rows.
+
+// standFromLake is a mapping of the lake, as far as the tables at it tell it.
+func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) (*mappingStand, error) {
+	b := identity.NewBuilder()
+	whole := false
+	for _, rt := range sr.Tables {
+		if rt.plan.kind == kindMapping && rt.Mapping != nil && *rt.Mapping == id {
+			whole = true
+			if err := e.mappingRows(ctx, rt, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, rt := range sr.Tables {
+		if !whole && rt.plan.kind == kindEvents && rt.Mapping != nil && *rt.Mapping == id {
+			if err := e.mappingPairs(ctx, rt, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	read := &mappingRead{dump: id, time: column.Rule{Unit: e.cfg.Source.TimeUnit}}
+	read.mapping, read.report = b.Build()
+	at := &Plan{}
+	at.takeMapping(read)
+	return &mappingStand{read: read, closure: read.mapping.Closure(), standing: at.standing}, nil
+}
+
+// lakeRows reads columns of the published rows of a table, in one sink.
+func (e *Engine) lakeRows(ctx context.Context, rt *RebuiltTable, want []column.Column, use func(*column.Batch) error) error {
+	sk, err := e.openSink(rt.from, "")
+	if err != nil {
+		return err
+	}
+	s := &standIns{sink: sk}
+	for _, f := range rt.published {
+		if f.root == rt.from {
+			s.files = append(s.files, f)
+		}
+	}
+	if err := s.each(ctx, want, use); err != nil {
+		return fmt.Errorf("table %s: %w", rt.Name, err)
+	}
+	return nil
+}
+
+// mappingRows adds the entries of the published user_migrations.
+func (e *Engine) mappingRows(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
+	want := []column.Column{{Name: colFrom, Type: typeInt64}, {Name: colTo, Type: typeInt64}, {Name: colTime, Type: typeTimestamp}}
+	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
+		for i := range in.N {
+			entry := identity.Entry{From: in.Cols[0].Ints[i], To: in.Cols[1].Ints[i]}
+			if t := &in.Cols[2]; !t.IsNull(i) {
+				entry.Time, entry.HasTime = t.Ints[i], true
+			}
+			b.Add(entry)
+		}
+		return nil
+	})
+}
+
+// mappingPairs adds whom the raw users of published rows stand for.
+func (e *Engine) mappingPairs(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
+	want := []column.Column{{Name: colRawUser, Type: typeInt64}, {Name: colUserID, Type: typeInt64}}
+	seen := map[int64]bool{}
+	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
+		for i := range in.N {
+			raw, user := in.Cols[0].Ints[i], in.Cols[1].Ints[i]
+			if raw != user && !seen[raw] {
+				seen[raw] = true
+				b.Add(identity.Entry{From: raw, To: user})
+			}
+		}
+		return nil
+	})
+}
+
+// standsFromLake tells the mappings that are lost from the lake.
+func (e *Engine) standsFromLake(ctx context.Context, sr *StateRebuild) error {
+	for _, id := range sortedKeys(sr.stands) {
+		if sr.stands[id] != nil {
+			continue
+		}
+		s, err := e.standFromLake(ctx, sr, id)
+		if err != nil {
+			return fmt.Errorf("the user mapping of dump %d: %w", id, err)
+		}
+		sr.stands[id] = s
+	}
+	return nil
+}
