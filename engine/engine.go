@@ -61,6 +61,8 @@ type Tuning struct {
 	GuardFrom int
 	// Lease changes how long leases last, and what a state on S3 keeps, is kept.
 	Lease Lease
+	// State holds the state in place of where the configuration says, as if on S3.
+	State blob.Store `json:"-"`
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
 }
@@ -70,6 +72,7 @@ type Lease struct {
 	TTL    time.Duration // how long it lasts without renewal
 	Margin time.Duration // what a waiter adds
 	Day    time.Duration // how long what readers may still need stays
+	Clock  state.Clock   `json:"-"` // of the holder
 }
 
 const (

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"reconcile/engine/model/reader"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
+	"reconcile/state"
 )
 
 // harness applies the dumps of a world through the real engine and sink, and
@@ -36,6 +38,8 @@ type harness struct {
 	opts      Options
 	fails     *failpoint.Set
 	remote    *bucketPair      // where source and sink are on S3
+	away      *awayState       // where the state is in an object store
+	shortDay  bool             // nothing stays there for readers
 	echoes    map[string]int   // applies that found one, by table
 	passed    map[int64]bool   // dumps whose mapping was applied or accepted
 	tripped   int              // applies that a guard held something of
@@ -59,7 +63,7 @@ func newHarness(t *testing.T, hcl string) *harness {
 
 func (h *harness) config() *config.Config {
 	h.t.Helper()
-	text := strings.Replace(h.prelude, `{ path = "../dumps" }`, "{\n  path = \"../dumps\"\n}", 1) + h.hcl
+	text := strings.Replace(h.away.configure(h.prelude), `{ path = "../dumps" }`, "{\n  path = \"../dumps\"\n}", 1) + h.hcl
 	if h.unit != "" {
 		text = strings.Replace(text, "  path = \"../dumps\"\n", fmt.Sprintf("  path = \"../dumps\"\n  time_unit = %q\n", h.unit), 1)
 	}
@@ -83,7 +87,12 @@ func (h *harness) engine() *Engine {
 	h.t.Helper()
 	o := h.opts
 	o.Program, o.Parallelism, o.Tuning = "0.1.0", 2, h.tuning
-	e, err := New(context.Background(), h.config(), o)
+	if h.shortDay {
+		o.Tuning.Lease.Day = 1
+	}
+	cfg := h.config()
+	h.away.machine(h.t, cfg, &o.Tuning)
+	e, err := New(context.Background(), cfg, o)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -107,12 +116,22 @@ func (h *harness) apply() (*Result, error) {
 		ctx = failpoint.With(ctx, h.fails)
 	}
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
-	e := h.engine()
+	return applyAll(ctx, h.engine())
+}
+
+// applyAll applies with an engine that was not used before.
+func applyAll(ctx context.Context, e *Engine) (_ *Result, err error) {
 	l, err := e.Lock(ctx, "test")
 	if err != nil {
 		return nil, err
 	}
-	defer l.Unlock()
+	ctx = l.Context(ctx)
+	defer func() {
+		err = errors.Join(err, l.Unlock())
+		if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
+			err = errors.Join(lost, err)
+		}
+	}()
 	if _, err := e.Recover(ctx, l); err != nil {
 		return nil, err
 	}
@@ -206,9 +225,9 @@ func (h *harness) checkIdle() {
 // tree lists what the state and the sink consist of.
 func (h *harness) tree() []string {
 	var out []string
-	for _, top := range []string{h.lake(), filepath.Join(h.dir, "state")} {
+	for _, top := range []string{h.lake(), h.stateDir()} {
 		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") {
+			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") || h.away.isLease(p) {
 				return nil
 			}
 			info, err := d.Info()

@@ -146,7 +146,7 @@ func randomConfig(r *rand.Rand) string {
 func TestMasterProperty(t *testing.T) {
 	for i := range *flagWorlds {
 		seed := *flagSeed + int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, nil, nil) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, inFolders, nil) })
 	}
 }
 
@@ -166,9 +166,12 @@ func unclear(d *model.Dump) bool {
 	return false
 }
 
-// randomWorld lives one world. after is what happens when an apply was checked, nil for
-// nothing.
-func randomWorld(t *testing.T, seed int64, remote *bucketPair, after func(h *harness, r *rand.Rand)) {
+// inFolders leaves a harness as it is made.
+func inFolders(*harness) {}
+
+// randomWorld plays the world of a seed, where place says. after is what happens when an
+// apply was checked, nil for nothing.
+func randomWorld(t *testing.T, seed int64, place func(*harness), after func(h *harness, r *rand.Rand)) {
 	r := rand.New(rand.NewSource(seed))
 	opt := model.GenOptions{Tame: seed%3 == 0}
 	if seed%4 == 1 {
@@ -187,9 +190,7 @@ func randomWorld(t *testing.T, seed int64, remote *bucketPair, after func(h *har
 	w := model.Random(r, opt)
 	h := newHarness(t, randomConfig(r))
 	h.unit = randomUnit(r)
-	if remote != nil {
-		h.remote, h.prelude = remote, remote.prelude()
-	}
+	place(h)
 	var back *rand.Rand // decides on until_dump: nil for none
 	if seed%3 == 1 {
 		back = rand.New(rand.NewSource(seed))

@@ -60,6 +60,9 @@ sink "parquet" "lake" {
 `, b.in, at, b.out, at)
 }
 
+// place lets a harness have its export and its lake there.
+func (b *bucketPair) place(h *harness) { h.remote, h.prelude = b, b.prelude() }
+
 // folder returns where a sink's files can be read.
 func (h *harness) folder(root string) string {
 	if rest, ok := strings.CutPrefix(root, "s3://"); ok {
@@ -211,6 +214,6 @@ func masterPropertyOn(t *testing.T, s *s3test.Server) {
 	s.Setenv(t)
 	for i := range max(*flagWorlds/15, 1) {
 		seed := *flagSeed + 3*int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s), nil) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s).place, nil) })
 	}
 }

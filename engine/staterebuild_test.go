@@ -61,7 +61,7 @@ func TestLostStates(t *testing.T) {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			randomWorld(t, seed, nil, func(h *harness, r *rand.Rand) {
+			randomWorld(t, seed, inFolders, func(h *harness, r *rand.Rand) {
 				if r.Intn(2) == 0 {
 					h.rebuiltAsWas()
 				}
@@ -141,7 +141,7 @@ func TestStandInsOfWorlds(t *testing.T) {
 		seed := (*flagSeed + int64(i)) * 60 // tame, without faults, nothing that grows and no guards
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			randomWorld(t, seed, nil, func(h *harness, r *rand.Rand) {
+			randomWorld(t, seed, inFolders, func(h *harness, r *rand.Rand) {
 				if r.Intn(2) == 0 {
 					h.standsIn(r)
 				}

@@ -42,16 +42,20 @@ func (e *Engine) openStores(ctx context.Context) error {
 // openState opens the state, which is looked at later.
 func (e *Engine) openState(ctx context.Context) error {
 	t := e.opts.Tuning
-	if e.cfg.StateS3 == nil {
+	st := t.State
+	switch {
+	case st != nil:
+	case e.cfg.StateS3 == nil:
 		e.store = state.Open(e.cfg.StatePath, state.Options{Program: e.opts.Program, InlineLimit: t.Inline})
 		return nil
-	}
-	st, err := e.openStore(ctx, e.cfg.StatePath, e.cfg.StateS3, 0)
-	if err != nil {
-		return fmt.Errorf("state %s: %w", e.cfg.StatePath, err)
+	default:
+		var err error
+		if st, err = e.openStore(ctx, e.cfg.StatePath, e.cfg.StateS3, 0); err != nil {
+			return fmt.Errorf("state %s: %w", e.cfg.StatePath, err)
+		}
 	}
 	e.store = state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
-		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day})
+		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day, Clock: t.Lease.Clock})
 	return nil
 }
 

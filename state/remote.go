@@ -34,8 +34,15 @@ type RemoteOptions struct {
 	// Day is how long what a reader may still need is kept.
 	Day time.Duration
 	// Clock is the clock of the lease; nil is this machine's.
-	Clock lease.Clock
+	Clock Clock
 }
+
+// Clock tells the holder of a lease how much of it has passed, and a waiter when to
+// look again. It may be used by several goroutines.
+type Clock = lease.Clock
+
+// Instant is a moment by a Clock.
+type Instant = lease.Instant
 
 // leaseKey is the lease's key below the state's place.
 const leaseKey = "lease"
