@@ -73,6 +73,17 @@ func (s *awayState) machine(t *testing.T, cfg *config.Config, tuning *Tuning) {
 	tuning.State = s.store
 }
 
+// kind names the place for a process of its own.
+func (s *awayState) kind() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.store != nil:
+		return "folder"
+	}
+	return "bucket"
+}
+
 // isLease reports whether a file is the lease, which each apply writes.
 func (s *awayState) isLease(path string) bool {
 	return s != nil && path == filepath.Join(s.dir, "lease")

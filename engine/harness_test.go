@@ -116,6 +116,7 @@ func (h *harness) apply() (*Result, error) {
 		ctx = failpoint.With(ctx, h.fails)
 	}
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
+	h.away.expire(h.t)
 	return applyAll(ctx, h.engine())
 }
 

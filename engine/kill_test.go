@@ -109,7 +109,7 @@ func TestFailpoints(t *testing.T) {
 		}
 	}
 	for _, p := range failpoint.All() {
-		if total[p] == 0 && !t.Failed() {
+		if total[p] == 0 && !t.Failed() && !slices.Contains(failpoint.Away(), p) {
 			t.Errorf("no case reaches the point %s", p)
 		}
 	}
@@ -140,6 +140,16 @@ func (b *killBed) failEverywhere(r *rand.Rand, hits map[failpoint.Name]int64, mo
 	}
 }
 
+// overcome reports whether an error at a point need not be one of the apply: it is like
+// a lost answer, or only a checkpoint fails.
+func overcome(p failpoint.Name) bool {
+	switch p {
+	case failpoint.LeaseAfter, failpoint.RecordAfter, failpoint.CheckpointBefore, failpoint.CheckpointAfter:
+		return true
+	}
+	return false
+}
+
 // failOnce plays the case with one failure, at times with a second one in the
 // apply that recovers.
 func (b *killBed) failOnce(r *rand.Rand, p failpoint.Name, action string, n int64) {
@@ -150,7 +160,7 @@ func (b *killBed) failOnce(r *rand.Rand, p failpoint.Name, action string, n int6
 		want = syscall.ENOSPC
 	}
 	reached, err := b.disturbed(p, action, n)
-	if reached >= n && !errors.Is(err, want) {
+	if reached >= n && !errors.Is(err, want) && !(err == nil && overcome(p)) {
 		b.t.Fatalf("the apply ended with %v", err)
 	}
 	if reached < n && err != nil {

@@ -37,12 +37,16 @@ type killWant struct {
 	table  *model.Table
 }
 
-// newKillBed plays a case on folders, or with remote from bucket to bucket.
-func newKillBed(t *testing.T, c killCase, remote *bucketPair) *killBed {
+// newKillBed plays a case on folders, or with remote from bucket to bucket, where
+// places change that.
+func newKillBed(t *testing.T, c killCase, remote *bucketPair, places ...func(*harness)) *killBed {
 	t.Helper()
 	b := &killBed{harness: newHarness(t, c.hcl), c: c, old: killWants{}}
 	if remote != nil {
-		b.remote, b.prelude = remote, remote.prelude()
+		remote.place(b.harness)
+	}
+	for _, place := range places {
+		place(b.harness)
 	}
 	b.tuning = c.tuning
 	b.tuning.Settle, b.tuning.MarkFrom = 1, 1 // so that every apply ends with marks
@@ -88,8 +92,11 @@ var killTops = []string{"lake", "state", "scratch"}
 // top returns where one of them is. The server of a bucket keeps objects as
 // files, which it replaces as a whole, too.
 func (b *killBed) top(name string) string {
-	if name == "lake" {
+	switch name {
+	case "lake":
 		return b.lake()
+	case "state":
+		return b.stateDir()
 	}
 	return filepath.Join(b.dir, name)
 }
@@ -348,6 +355,7 @@ func (b *killBed) checkNoLeftovers() {
 	for r := range snap.Refs() {
 		refs[r.Digest] = true
 	}
+	b.checkAway(snap)
 	for _, f := range killFiles(filepath.Join(b.dir, "state", "state.db.objects")) {
 		if name := filepath.Base(f); !refs[name] && name != "lineage" {
 			b.t.Errorf("nothing refers to %s", f)
@@ -367,7 +375,7 @@ func (b *killBed) checkNoLeftovers() {
 		}
 	}
 	if b.c.name == "mask" {
-		for _, f := range killFiles(filepath.Join(b.dir, "state")) {
+		for _, f := range killFiles(b.stateDir()) {
 			if data, err := os.ReadFile(f); err != nil || strings.Contains(string(data), killSecret) {
 				b.t.Errorf("%s still holds the masked value (%v)", f, err)
 			}
@@ -380,6 +388,7 @@ func (b *killBed) checkNoLeftovers() {
 
 // recover finishes what was committed, as the beginning of every apply does.
 func (b *killBed) recover(ctx context.Context) error {
+	b.away.expire(b.t)
 	e := b.engine()
 	l, err := e.Lock(ctx, "test")
 	if err != nil {

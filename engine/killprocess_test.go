@@ -27,6 +27,7 @@ const (
 	killTuningEnv = "ENGINE_TEST_TUNING"
 	killFailEnv   = "ENGINE_TEST_FAILPOINT"
 	killForgetEnv = "ENGINE_TEST_FORGET"
+	killStateEnv  = "ENGINE_TEST_STATE"
 )
 
 // TestKillChild is the child: one apply.
@@ -45,6 +46,12 @@ func TestKillChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	switch os.Getenv(killStateEnv) {
+	case "folder":
+		stateInFolder(h)
+	case "bucket":
+		h.away = &awayState{caches: filepath.Join(dir, "caches")}
+	}
 	os.Stdout.WriteString("applying\n")
 	if _, err := h.apply(); err != nil {
 		t.Fatal(err)
@@ -56,13 +63,14 @@ func TestKillChild(t *testing.T) {
 func (b *killBed) start(fail string) *exec.Cmd {
 	b.t.Helper()
 	b.remote.upload(b.t, filepath.Join(b.dir, "dumps"))
+	b.away.expire(b.t)
 	tuning, err := json.Marshal(b.tuning)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(b.t.Context(), os.Args[0], "-test.run=^TestKillChild$", "-test.count=1")
-	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.prelude+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail,
-		killForgetEnv+"="+strings.Join(b.opts.ForgetSinks, " "))
+	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.away.configure(b.prelude)+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail,
+		killForgetEnv+"="+strings.Join(b.opts.ForgetSinks, " "), killStateEnv+"="+b.away.kind())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -83,15 +91,19 @@ type killTry struct {
 	n     int64
 }
 
-// killTries gives every point a hit in one of the cases, by chance.
-func killTries(r *rand.Rand, hits []map[failpoint.Name]int64) [][]killTry {
+// killTries gives each of some points a hit in one of the cases, by chance, where any
+// reaches it.
+func killTries(r *rand.Rand, points []failpoint.Name, hits []map[failpoint.Name]int64) [][]killTry {
 	tries := make([][]killTry, len(hits))
-	for _, p := range failpoint.All() {
-		i := r.Intn(len(hits))
-		for hits[i][p] == 0 {
-			i = (i + 1) % len(hits)
+	for _, p := range points {
+		first := r.Intn(len(hits))
+		for k := range hits {
+			i := (first + k) % len(hits)
+			if hits[i][p] > 0 {
+				tries[i] = append(tries[i], killTry{p, 1 + r.Int63n(hits[i][p])})
+				break
+			}
 		}
-		tries[i] = append(tries[i], killTry{p, 1 + r.Int63n(hits[i][p])})
 	}
 	return tries
 }
@@ -99,17 +111,16 @@ func killTries(r *rand.Rand, hits []map[failpoint.Name]int64) [][]killTry {
 // TestExitAtFailpoints ends the process at every point: nothing that an apply
 // would still have done in memory or in a deferred function happens.
 func TestExitAtFailpoints(t *testing.T) {
-	exitAtFailpoints(t, func() *bucketPair { return nil })
+	exitAtFailpoints(t, killCases(), failpoint.All(), func(c killCase) *killBed { return newKillBed(t, c, nil) })
 }
 
-func exitAtFailpoints(t *testing.T, remote func() *bucketPair) {
-	cases := killCases()
+func exitAtFailpoints(t *testing.T, cases []killCase, points []failpoint.Name, bed func(killCase) *killBed) {
 	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
 	for i, c := range cases {
-		beds[i] = newKillBed(t, c, remote())
+		beds[i] = bed(c)
 		hits[i] = beds[i].hits()
 	}
-	tries := killTries(rand.New(rand.NewSource(*flagKillSeed)), hits)
+	tries := killTries(rand.New(rand.NewSource(*flagKillSeed)), points, hits)
 	for i, b := range beds {
 		t.Run(cases[i].name, func(t *testing.T) {
 			t.Parallel()
@@ -137,16 +148,15 @@ func (b *killBed) exitOnce(r *rand.Rand, x killTry) {
 
 // TestKilledAtAnyMoment kills processes that apply with SIGKILL.
 func TestKilledAtAnyMoment(t *testing.T) {
-	killedAtAnyMoment(t, *flagProcessKills, func() *bucketPair { return nil })
+	killedAtAnyMoment(t, killCases(), *flagProcessKills, func(t *testing.T, c killCase) *killBed { return newKillBed(t, c, nil) })
 }
 
-func killedAtAnyMoment(t *testing.T, kills int, remote func() *bucketPair) {
-	cases := killCases()
+func killedAtAnyMoment(t *testing.T, cases []killCase, kills int, bed func(*testing.T, killCase) *killBed) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
-			b := newKillBed(t, c, remote())
+			b := bed(t, c)
 			b.restore()
 			began := time.Now()
 			if err := b.start("").Wait(); err != nil {

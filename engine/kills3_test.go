@@ -33,7 +33,7 @@ func TestFailpointsOnS3(t *testing.T) {
 		beds[i] = newKillBed(t, c, remote())
 		hits[i] = beds[i].hits()
 	}
-	tries := killTries(rand.New(rand.NewSource(*flagKillSeed+100)), hits)
+	tries := killTries(rand.New(rand.NewSource(*flagKillSeed+100)), failpoint.All(), hits)
 	for i, b := range beds {
 		t.Run(cases[i].name, func(t *testing.T) {
 			t.Parallel()
@@ -52,9 +52,13 @@ func TestFailpointsOnS3(t *testing.T) {
 }
 
 // TestExitAtFailpointsOnS3 is TestExitAtFailpoints there.
-func TestExitAtFailpointsOnS3(t *testing.T) { exitAtFailpoints(t, onS3(t)) }
+func TestExitAtFailpointsOnS3(t *testing.T) {
+	remote := onS3(t)
+	exitAtFailpoints(t, killCases(), failpoint.All(), func(c killCase) *killBed { return newKillBed(t, c, remote()) })
+}
 
 // TestKilledAtAnyMomentOnS3 is TestKilledAtAnyMoment there.
 func TestKilledAtAnyMomentOnS3(t *testing.T) {
-	killedAtAnyMoment(t, *flagProcessKillsS3, onS3(t))
+	remote := onS3(t)
+	killedAtAnyMoment(t, killCases(), *flagProcessKillsS3, func(t *testing.T, c killCase) *killBed { return newKillBed(t, c, remote()) })
 }

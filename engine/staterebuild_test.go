@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/model/reader"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 )
@@ -207,7 +208,11 @@ func (h *harness) rowsOf() []string {
 	var out []string
 	for _, name := range h.lakeTables() {
 		cfg, _ := h.config().Table(name, h.delivered(name))
-		rows, columns := h.read(filepath.Join(h.lake(), cfg.Folder), name, &model.Table{})
+		got, err := reader.Read(filepath.Join(h.lake(), cfg.Folder), name, &model.Table{})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		rows, columns := got.Rows, got.Columns
 		slices.Sort(columns)
 		for _, key := range sortedKeys(rows) {
 			line := name + " " + key + " in " + rows[key].Partition

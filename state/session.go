@@ -335,7 +335,7 @@ func (l *remoteSession) Adopt(context.Context, iter.Seq[Ref]) error { return nil
 func (l *remoteSession) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), unlockTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.held.Context()), unlockTime)
 	defer cancel()
 	if l.broken == nil && l.replica != nil && l.committed && l.held.Valid() {
 		l.checkpoint(ctx)

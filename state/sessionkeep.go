@@ -31,7 +31,7 @@ func (l *remoteSession) checkpoint(ctx context.Context) {
 		return
 	}
 	defer f.Close()
-	if l.s.chain.PutCheckpoint(ctx, l.replica.position(), f, size) == nil {
+	if l.s.chain.PutCheckpoint(ctx, l.replica.position(), f, size) == nil && failpoint.Hit(ctx, failpoint.CheckpointAfter) == nil {
 		l.saved = l.replica.meta.Slot
 	}
 }

@@ -54,9 +54,6 @@ const (
 	// objects of the state.
 	CollectBefore Name = "collect.before"
 	CollectAfter  Name = "collect.after"
-	// CheckpointBefore is hit before a checkpoint of a state in an object store is
-	// written.
-	CheckpointBefore Name = "checkpoint.before"
 
 	// BackupObject is hit before an object is copied to a backup of the state,
 	// BackupFile before the state's file is, BackupManifest before the backup counts,
@@ -67,12 +64,39 @@ const (
 	BackupClean    Name = "backup.clean"
 	// RestoreObject is hit before an object of a backup is copied to the state.
 	RestoreObject Name = "restore.object"
+
+	// The points from here on are those of a state in an object store.
+
+	// LeaseBefore and LeaseAfter surround each write of the lease: taking, renewing,
+	// releasing it.
+	LeaseBefore Name = "lease.before"
+	LeaseAfter  Name = "lease.after"
+	// ObjectSendBefore and ObjectSendAfter surround the upload of an object.
+	ObjectSendBefore Name = "object.send.before"
+	ObjectSendAfter  Name = "object.send.after"
+	// RecordBefore and RecordAfter surround each request that creates a record of the
+	// log, a fence, too.
+	RecordBefore Name = "record.before"
+	RecordAfter  Name = "record.after"
+	// CheckpointBefore and CheckpointAfter surround the upload of a checkpoint.
+	CheckpointBefore Name = "checkpoint.before"
+	CheckpointAfter  Name = "checkpoint.after"
+	// CollectRemove is hit before an entry of the log, a checkpoint or an object is
+	// removed, or the content of an entry taken.
+	CollectRemove Name = "collect.remove"
 )
 
-// All returns every name, in the order in which an apply reaches them. The
+// Away returns the names of the points that only a state in an object store has. The
 // caller owns the slice.
+func Away() []Name {
+	return []Name{LeaseBefore, LeaseAfter, ObjectSendBefore, ObjectSendAfter, RecordBefore, RecordAfter,
+		CheckpointBefore, CheckpointAfter, CollectRemove}
+}
+
+// All returns every name, in the order in which an apply reaches them, those of Away
+// last. The caller owns the slice.
 func All() []Name {
-	return []Name{
+	return append([]Name{
 		LockAcquired, SpillWrite,
 		StageCreate, StageWrite, StageClose,
 		ObjectsMark, ObjectWrite, ObjectRename,
@@ -81,7 +105,6 @@ func All() []Name {
 		PublishRemoveBefore, PublishRemoveAfter, PublishComplete,
 		PublishClearBefore, PublishClearAfter,
 		SweepBefore, SweepAfter, CollectBefore, CollectAfter,
-		CheckpointBefore,
 		BackupObject, BackupFile, BackupManifest, BackupClean, RestoreObject,
-	}
+	}, Away()...)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
 )
 
 // Outcome is what became of a record.
@@ -136,7 +137,12 @@ func (a *appending) send(ctx context.Context) error {
 	if _, err := w.Write(a.data); err != nil {
 		return err // nothing is sent before Commit: a record is less than a part
 	}
-	_, err = w.Commit()
+	if err := failpoint.Hit(ctx, failpoint.RecordBefore); err != nil {
+		return err
+	}
+	if _, err = w.Commit(); err == nil {
+		err = failpoint.Hit(ctx, failpoint.RecordAfter)
+	}
 	if err != nil && !blob.Undone(err) {
 		a.open = true
 	}

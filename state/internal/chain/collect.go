@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
 )
 
 // Collection is what collecting goes by.
@@ -207,7 +208,10 @@ func (r *remover) remove(ctx context.Context, what string, keys []string) error 
 	g.SetLimit(removalsAtOnce)
 	for _, key := range keys {
 		g.Go(func() error {
-			err := r.c.store.Delete(gctx, key, blob.Cond{})
+			err := failpoint.Hit(gctx, failpoint.CollectRemove)
+			if err == nil {
+				err = r.c.store.Delete(gctx, key, blob.Cond{})
+			}
 			switch {
 			case err == nil:
 				r.removed.Add(1)

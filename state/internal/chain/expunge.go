@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
 )
 
 // Expunged says what was removed at once.
@@ -97,6 +98,9 @@ func (c *Chain) replaceByStub(ctx context.Context, serial uint64) (bool, error) 
 		return false, err
 	}
 	data, err := encode(rec.stub())
+	if err == nil {
+		err = failpoint.Hit(ctx, failpoint.CollectRemove)
+	}
 	if err != nil {
 		return false, err
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
 )
 
 // inMemory is how much of an object is kept in memory while it is written.
@@ -70,8 +71,14 @@ func (w *ObjectWriter) Commit() (Ref, error) {
 		}
 		r = io.MultiReader(r, w.file)
 	}
-	// Nobody else uses the name, and no condition is needed.
-	if err := w.c.upload(w.ctx, objectKey(ref.Name), r, w.size, blob.Cond{}); err != nil {
+	err := failpoint.Hit(w.ctx, failpoint.ObjectSendBefore)
+	if err == nil { // nobody else uses the name, and no condition is needed
+		err = w.c.upload(w.ctx, objectKey(ref.Name), r, w.size, blob.Cond{})
+	}
+	if err == nil {
+		err = failpoint.Hit(w.ctx, failpoint.ObjectSendAfter)
+	}
+	if err != nil {
 		return Ref{}, fmt.Errorf("write object %s of the state: %w", ref.Name, err)
 	}
 	return ref, nil

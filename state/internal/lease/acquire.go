@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/failpoint"
 )
 
 // What a lease lasts unless Options say otherwise, and what a waiter adds to it.
@@ -177,9 +178,16 @@ func put(ctx context.Context, o Options, c *content, cond blob.Cond, limit time.
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	obj, err := blob.Put(ctx, o.Store, o.Key, data, cond)
+	err = failpoint.Hit(ctx, failpoint.LeaseBefore)
+	var obj blob.Object
+	if err == nil {
+		obj, err = blob.Put(ctx, o.Store, o.Key, data, cond)
+	}
+	if err == nil {
+		err = failpoint.Hit(ctx, failpoint.LeaseAfter)
+	}
 	if err != nil {
-		return obj, fmt.Errorf("write lease %s: %w", o.place(), err)
+		return blob.Object{}, fmt.Errorf("write lease %s: %w", o.place(), err)
 	}
 	return obj, nil
 }
