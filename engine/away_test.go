@@ -21,6 +21,7 @@ type awayState struct {
 	store  blob.Store // a folder that stands for a bucket; nil for a bucket
 	block  string     // of the configuration, for a bucket
 	caches string     // folder of the machines
+	one    bool       // all is done on one machine
 }
 
 // stateInFolder keeps the state of a harness in a folder that stands for a bucket: much
@@ -64,7 +65,9 @@ func (s *awayState) machine(t *testing.T, cfg *config.Config, tuning *Tuning) {
 		return
 	}
 	err := os.MkdirAll(s.caches, 0o700)
-	if err == nil {
+	if err == nil && s.one {
+		cfg.CacheDir = filepath.Join(s.caches, "one")
+	} else if err == nil {
 		cfg.CacheDir, err = os.MkdirTemp(s.caches, "machine-")
 	}
 	if err != nil {

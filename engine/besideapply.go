@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 )
 
 // plansBesideApply is how often a plan is made before one goes without a look at the
@@ -9,12 +10,17 @@ import (
 const plansBesideApply = 10
 
 // Plan reads what there is and says what an apply would do. It changes nothing
-// and may run beside an apply: where one committed meanwhile, what the sinks hold is
-// not what the state said, and the plan is made again.
+// and may run beside an apply: where one committed meanwhile, what the sinks hold need
+// not be what the state said, and the plan is made again. Only a plan that met something
+// of the kind asks for that: where the sinks are as the state said, it is right for the
+// moment at which that was read.
 func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 	for try := 1; ; try++ {
 		e.down, e.stuck, e.seen = map[string]error{}, map[string]error{}, map[string]string{}
 		p, from, err := e.planNow(ctx, try > plansBesideApply)
+		if err == nil && p.asTheStateSays() {
+			return p, nil
+		}
 		now, serialErr := e.store.Serial(ctx)
 		if try > plansBesideApply || ctx.Err() != nil || serialErr != nil || now == from {
 			return p, err
@@ -45,4 +51,12 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 	}
 	p, err = e.plan(ctx, p)
 	return p, from, err
+}
+
+// asTheStateSays reports whether a plan met nothing that a commit beside it could be the
+// reason of.
+func (p *Plan) asTheStateSays() bool {
+	return len(p.Holds)+len(p.Restated)+len(p.Recover) == 0 && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool {
+		return len(t.Drift) > 0 || len(t.Removes) > 0 || len(t.touched) > 0 || t.lost != nil || t.Action == Rebuild
+	})
 }

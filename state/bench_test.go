@@ -6,11 +6,17 @@ import (
 	"testing"
 )
 
-// manyPartitions makes 50 tables with 400 partitions of one file each.
 func manyPartitions(b *testing.B) (*Store, *Lock) {
 	s := newStore(b)
 	l := lock(b, s)
-	update(b, l, func(tx *Tx) error {
+	putMany(b, l)
+	return s, l
+}
+
+// putMany makes 50 tables with 400 partitions of one file each.
+func putMany(t testing.TB, l *Lock) {
+	t.Helper()
+	update(t, l, func(tx *Tx) error {
 		for i := range 50 {
 			name := fmt.Sprintf("event_number_%d", i)
 			if err := tx.PutTable(table(name, tx.Serial())); err != nil {
@@ -24,7 +30,6 @@ func manyPartitions(b *testing.B) (*Store, *Lock) {
 		}
 		return nil
 	})
-	return s, l
 }
 
 func BenchmarkLoad20000Partitions(b *testing.B) {
