@@ -122,7 +122,7 @@ func (b *damageBed) copied(t testing.TB, tmp string) *damageBed {
 }
 
 // filesIn lists the files below a folder.
-func filesIn(t testing.TB, dir string) []string {
+func filesBelow(t testing.TB, dir string) []string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
@@ -139,7 +139,7 @@ func filesIn(t testing.TB, dir string) []string {
 
 // files lists what the state consists of, without the lease.
 func (b *damageBed) files(t testing.TB) []string {
-	return slices.DeleteFunc(filesIn(t, b.dir), func(p string) bool { return filepath.Base(p) == "lease" })
+	return slices.DeleteFunc(filesBelow(t, b.dir), func(p string) bool { return filepath.Base(p) == "lease" })
 }
 
 // replaceFile gives a file a new content without changing what it is linked to.
@@ -191,7 +191,7 @@ func (b *damageBed) allowed(t testing.TB) []uint64 {
 	t.Helper()
 	last := uint64(0)
 	for _, folder := range []string{"log", "checkpoints"} {
-		for _, p := range filesIn(t, filepath.Join(b.dir, folder)) {
+		for _, p := range filesBelow(t, filepath.Join(b.dir, folder)) {
 			serial, _, _ := strings.Cut(filepath.Base(p), "-")
 			n, err := strconv.ParseUint(serial, 10, 64)
 			if err != nil {
@@ -272,7 +272,7 @@ func TestDamagedRemoteStates(t *testing.T) {
 func (b *damageBed) harmed(t *testing.T, r *rand.Rand, tmp string) {
 	t.Helper()
 	if r.Intn(4) == 0 {
-		what := harm(t, r, filesIn(t, b.cache))
+		what := harm(t, r, filesBelow(t, b.cache))
 		b.check(t, what, b.cache, false)
 		return
 	}
