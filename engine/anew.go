@@ -53,13 +53,13 @@ func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebui
 	if out.Before, err = e.store.BackupBeforeChange(ctx); err != nil {
 		return out, fmt.Errorf("%w; nothing was changed", err)
 	}
-	tables, err := e.computeAnew(ctx, l, sr)
 	defer func() { e.spared = nil }()
-	if err == nil {
-		out.Commit, err = e.commitAnew(ctx, l, sr, tables)
-	}
+	tables, err := e.computeAnew(ctx, l, sr)
 	if err != nil {
-		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), e.dropAnew(ctx, l, sr, err))
+		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), e.dropAnew(ctx, l, sr))
+	}
+	if out.Commit, err = e.commitAnew(ctx, l, sr, tables); err != nil {
+		return out, fmt.Errorf("rebuilding the state (run `reconcile state rebuild` again, which goes on from what was committed): %w", err)
 	}
 	for _, t := range tables {
 		out.Tables = append(out.Tables, t.describe())
@@ -291,13 +291,13 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 	return errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, sr.plan, snap))
 }
 
-// dropAnew removes what was staged for a state that was not made, unless nobody knows
-// whether it was.
-func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, why error) error {
-	if errors.Is(why, state.ErrUnknownOutcome) || errors.Is(why, state.ErrLost) {
+// dropAnew removes what was staged for a state that was not made. Once a transaction was
+// tried, it may have been: then what it lists has to stay.
+func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) error {
+	e.spared = nil
+	if errors.Is(context.Cause(ctx), state.ErrLost) {
 		return nil
 	}
-	e.spared = nil
 	return e.sweepAnew(context.WithoutCancel(ctx), l, sr)
 }
 

@@ -187,16 +187,10 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 		return fmt.Errorf("table %s: %w", l.name, err)
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(d delivery) bool { return !slices.Contains(l.entry.Dumps, d.dump) })
-	if len(all) < len(l.entry.Dumps) { // only the files tell of all columns
-		p.snap.Tables[l.name] = l.seen(columns)
-	}
-	holds := len(p.Holds)
-	t, err := e.resolveTable(ctx, p, l.name, all)
+	t, err := e.resolveAnew(ctx, p, l, all, columns)
 	switch {
 	case err != nil:
 		return err
-	case t == nil && len(p.Holds) > holds:
-		return fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
 	case t == nil || t.cfg == nil:
 		sr.Left = append(sr.Left, l.name)
 		return nil
@@ -218,6 +212,25 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	}
 	sr.Tables = append(sr.Tables, out)
 	return e.canPublish(ctx, t)
+}
+
+// resolveAnew finds out what the configuration says of a table, nil if no block takes it.
+// Where dumps are gone, or files that would tell their columns, the lake tells them.
+func (e *Engine) resolveAnew(ctx context.Context, p *Plan, l *lakeTable, all []delivery, columns []column.Column) (*TablePlan, error) {
+	holds := len(p.Holds)
+	if len(all) == len(l.entry.Dumps) {
+		t, err := e.resolveTable(ctx, p, l.name, all)
+		if err != nil || t != nil || len(p.Holds) == holds {
+			return t, err
+		}
+		p.Holds = p.Holds[:holds]
+	}
+	p.snap.Tables[l.name] = l.seen(columns)
+	t, err := e.resolveTable(ctx, p, l.name, all)
+	if err == nil && t == nil && len(p.Holds) > holds {
+		err = fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
+	}
+	return t, err
 }
 
 // seen is the table's record as far as its files tell it.
