@@ -99,6 +99,7 @@ type Engine struct {
 	down   map[string]error      // sinks that failed, by root
 	gone   map[string]error      // sinks that are not there, by root
 	lost   map[string]bool       // sinks that are written anew, as they are said to be lost, by root
+	vacant map[string]bool       // whether places are known to hold no state of the lineage
 	stuck  map[string]error      // tables whose last commit cannot be finished
 	seen   map[string]string     // lineages of the states that sinks were written from, by root
 	swept  map[string]bool       // sinks that nothing was published to since they were swept, by root
@@ -115,7 +116,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, gone: map[string]error{}, lost: map[string]bool{}, seen: map[string]string{}, swept: map[string]bool{}}
+	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, gone: map[string]error{}, lost: map[string]bool{}, vacant: map[string]bool{}, seen: map[string]string{}, swept: map[string]bool{}}
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx)); err != nil {
 		return nil, err
 	}

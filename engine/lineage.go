@@ -20,6 +20,9 @@ func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 		}
 		p.says[s.Path] = says
 		cur := says.current
+		if err := e.checkStatePlace(ctx, p.snap, s.Path, cur); err != nil {
+			return err
+		}
 		if cur != nil {
 			e.seen[s.Path] = cur.Lineage
 		}
@@ -39,10 +42,6 @@ func (e *Engine) otherLineage(root, wrote, ours string) error {
 	if ours != "" {
 		have = "the state " + e.cfg.StatePath + " is of lineage " + ours
 	}
-	name := "the sink at " + root
-	if e.declared(root) {
-		name = e.addressOf(root) + " at " + root
-	}
 	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
-		name, wrote, have)
+		e.sinkName(root), wrote, have)
 }

@@ -34,6 +34,9 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		e.loaded = snap
 		return nil, nil
 	}
+	if err := e.checkRecorded(ctx, snap); err != nil {
+		return nil, err
+	}
 	for _, p := range snap.Publishes {
 		t := snap.Tables[p.Table]
 		if e.stuck[p.Table] != nil || leaving[p.Table] {

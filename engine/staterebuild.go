@@ -134,10 +134,10 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 // configuration says, and reads whole there.
 func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
 	for _, at := range sortedKeys(l.states) {
-		if at == e.store.Place() {
+		if e.statePlace(at) == e.statePlace(e.store.Place()) {
 			continue
 		}
-		st, err := e.stateAt(ctx, at)
+		st, err := e.stateAt(ctx, e.statePlace(at))
 		var snap *state.Snapshot
 		if err == nil {
 			snap, err = st.Load(ctx)
@@ -156,22 +156,6 @@ func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
 		}
 	}
 	return nil
-}
-
-// stateAt opens the state at a place that a current.json names.
-func (e *Engine) stateAt(ctx context.Context, at string) (*state.Store, error) {
-	p, err := e.cfg.ParsePlace(at)
-	if err != nil {
-		return nil, err
-	}
-	if p.S3 == nil {
-		return state.Open(p.Path, state.Options{Program: e.opts.Program}), nil
-	}
-	st, err := e.backupStore(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program}), nil
 }
 
 // planRebuilt finds out what becomes of one table, of which all is delivered.

@@ -40,23 +40,33 @@ func (e *Engine) openStores(ctx context.Context) error {
 }
 
 // openState opens the state, which is looked at later.
-func (e *Engine) openState(ctx context.Context) error {
+func (e *Engine) openState(ctx context.Context) (err error) {
 	t := e.opts.Tuning
-	st := t.State
 	switch {
-	case st != nil:
+	case t.State != nil:
+		e.store = e.remoteState(t.State)
 	case e.cfg.StateS3 == nil:
 		e.store = state.Open(e.cfg.StatePath, state.Options{Program: e.opts.Program, InlineLimit: t.Inline})
-		return nil
 	default:
-		var err error
-		if st, err = e.openStore(ctx, e.cfg.StatePath, e.cfg.StateS3, 0); err != nil {
-			return fmt.Errorf("state %s: %w", e.cfg.StatePath, err)
-		}
+		e.store, err = e.openRemoteState(ctx, e.cfg.StatePath, e.cfg.StateS3)
 	}
-	e.store = state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
+	return err
+}
+
+// openRemoteState opens the state in a folder of a bucket.
+func (e *Engine) openRemoteState(ctx context.Context, place string, c *config.S3) (*state.Store, error) {
+	st, err := e.openStore(ctx, place, c, 0)
+	if err != nil {
+		return nil, fmt.Errorf("state %s: %w", place, err)
+	}
+	return e.remoteState(st), nil
+}
+
+// remoteState is the state in an object store.
+func (e *Engine) remoteState(st blob.Store) *state.Store {
+	t := e.opts.Tuning
+	return state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
 		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day, Clock: t.Lease.Clock})
-	return nil
 }
 
 // s3Of says how a sink's root on S3 is reached: as its declaration says, or,

@@ -34,6 +34,9 @@ type Backend interface {
 	LockOver(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
 	// Copy returns the newest content, proved, as a file of this process.
 	Copy(ctx context.Context) (*Copy, error)
+	// Try finds out whether the place can be written to and keeps what transactions need
+	// there. It leaves nothing behind.
+	Try(ctx context.Context) error
 	// LockStatus returns how the lock stands. It takes and changes nothing.
 	LockStatus(ctx context.Context) (*LockStatus, error)
 	// ForceUnlock takes the lock with this ID from its holder, for whom it may last
@@ -48,7 +51,8 @@ type Session interface {
 	// Context returns a context that ends with ctx, or when the right is lost; its
 	// cause then says to whom.
 	Context(ctx context.Context) context.Context
-	// Generation grows with each holder; it is 0 where locks end with their process.
+	// Generation grows with each holder of a lease. Where locks end with their process it
+	// is the last one of the place that the state was moved from, 0 if that had none.
 	Generation() uint64
 	// Confirm fails if the right is lost, asking where that can happen unnoticed.
 	Confirm(ctx context.Context) error

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,6 +27,10 @@ type Facts struct {
 	// PlainLeft says that deleted records may still hold plain values of a column that
 	// is masked by now.
 	PlainLeft bool
+	// Successor is the place that the state was moved to: it is closed. Arriving is the
+	// place that it is being moved from: it is not open yet. Both are empty of a state
+	// that can be used.
+	Successor, Arriving string
 }
 
 // LostCommit says why a table is to be rebuilt, and which files of the content before
@@ -49,6 +54,8 @@ const (
 	judgedPrefix    = "mask/"
 	removedPrefix   = "mask/removed/" // to be looked for before judgedPrefix
 	plainLeftKey    = "compact"
+	successorKey    = "successor"
+	arrivingKey     = "arriving"
 )
 
 func (d Delivery) key() string { return acceptedPrefix + d.Table + "@" + strconv.FormatInt(d.Dump, 10) }
@@ -60,8 +67,15 @@ func newFacts() Facts {
 
 // take adds the fact that a setting is; false says that it is none.
 func (f *Facts) take(key string, value []byte) (bool, error) {
-	if key == plainLeftKey {
+	switch key {
+	case plainLeftKey:
 		f.PlainLeft = true
+		return true, nil
+	case successorKey:
+		f.Successor = string(value)
+		return true, nil
+	case arrivingKey:
+		f.Arriving = string(value)
 		return true, nil
 	}
 	if table, ok := strings.CutPrefix(key, lostPrefix); ok {
@@ -134,6 +148,41 @@ func (tx *Tx) SetPlainLeft(left bool) error {
 		return tx.DeleteSetting(plainLeftKey)
 	}
 	return tx.PutSetting(plainLeftKey, nil)
+}
+
+// setSuccessor closes the state, which was moved to a place.
+func (tx *Tx) setSuccessor(place string) error { return tx.PutSetting(successorKey, []byte(place)) }
+
+// setArriving says that the state is being moved from a place; none opens it.
+func (tx *Tx) setArriving(place string) error {
+	if place == "" {
+		return tx.DeleteSetting(arrivingKey)
+	}
+	return tx.PutSetting(arrivingKey, []byte(place))
+}
+
+// putFacts puts all facts but where the state was moved to or from.
+func (tx *Tx) putFacts(f *Facts) error {
+	var errs []error
+	for table, lost := range f.Lost {
+		errs = append(errs, tx.SetLost(table, lost))
+	}
+	for root := range f.Forgotten {
+		errs = append(errs, tx.SetForgotten(root))
+	}
+	for d, digest := range f.Accepted {
+		errs = append(errs, tx.SetAccepted(d, digest))
+	}
+	for digest := range f.JudgedMasks {
+		errs = append(errs, tx.SetJudgedMask(digest, true))
+	}
+	for table := range f.RemovedTables {
+		errs = append(errs, tx.SetRemovedTable(table, true))
+	}
+	if f.PlainLeft {
+		errs = append(errs, tx.SetPlainLeft(true))
+	}
+	return errors.Join(errs...)
 }
 
 func (tx *Tx) mark(key string, on bool) error {

@@ -23,7 +23,7 @@ func (l *localLock) Head(ctx context.Context) (Head, error) {
 		return Head{}, err
 	}
 	meta, _, err := l.currentMeta(ctx)
-	return Head{Serial: meta.Serial, Lineage: meta.Lineage}, err
+	return Head{Serial: meta.Serial, Lineage: meta.Lineage, Generation: meta.Generation}, err
 }
 
 // Commit applies a transaction to the file, in one transaction of bbolt. An error
@@ -53,6 +53,7 @@ func (l *localLock) Commit(ctx context.Context, tx *Tx) (Outcome, error) {
 // follow makes m the record of the state after a transaction.
 func (m *metaRecord) follow(tx *Tx, program string) {
 	m.Serial, m.Lineage, m.Format, m.Program = tx.serial, tx.lineage, formatVersion, program
+	m.Generation = max(m.Generation, tx.generation)
 }
 
 // currentMeta returns the meta record, or that of a state about to be made.

@@ -42,7 +42,9 @@ type owner struct {
 	known   bool   // whether there is a state, and of which lineage
 	born    bool   // there is a state
 	lineage string // that it has or, if claimed, will get
-	claimed bool   // the marker names the lineage
+	// generation is the one that it says, 0 if there is none.
+	generation uint64
+	claimed    bool // the marker names the lineage
 }
 
 // marker says whose a folder of objects is.
@@ -65,7 +67,7 @@ func (s *local) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.known, o.born, o.lineage, o.claimed = true, born, meta.Lineage, false
+	o.known, o.born, o.lineage, o.claimed, o.generation = true, born, meta.Lineage, false, meta.Generation
 	return nil
 }
 

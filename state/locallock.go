@@ -43,13 +43,15 @@ type localLock struct {
 	file  *os.File // nil when unlocked
 
 	warnings []string
+	// generation is the last one of the leases that the state had where it was before.
+	generation uint64
 }
 
 // Context returns ctx: the lock is held until it is given back.
 func (l *localLock) Context(ctx context.Context) context.Context { return ctx }
 
-// Generation returns 0: who had the lock before is dead.
-func (l *localLock) Generation() uint64 { return 0 }
+// Generation returns that of the file: who had the lock before is dead.
+func (l *localLock) Generation() uint64 { return l.generation }
 
 // Warnings returns which backups hold what an added mask hides.
 func (l *localLock) Warnings() []string { return l.warnings }
@@ -78,6 +80,7 @@ func (s *local) Lock(ctx context.Context, holder Holder, wait time.Duration) (Se
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	_ = s.learn(ctx) // what is wrong with the state its first reader says
+	l.generation = s.owner.generation
 	return l, nil
 }
 

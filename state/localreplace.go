@@ -55,7 +55,7 @@ func (l *localLock) Over(ctx context.Context, lineage string) (Base, error) {
 	if err := s.take(ctx, lineage, st.exists && st.damage == nil); err != nil {
 		return Base{}, err
 	}
-	return Base{Serial: st.meta.Serial, Lineage: st.meta.Lineage, Whole: st.exists && st.damage == nil, Damage: st.damage}, nil
+	return Base{Serial: st.meta.Serial, Lineage: st.meta.Lineage, Generation: st.meta.Generation, Whole: st.exists && st.damage == nil, Damage: st.damage}, nil
 }
 
 // take makes the folder of the objects that of a lineage, unless it is another state's.

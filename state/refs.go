@@ -60,6 +60,9 @@ func (tx *Tx) putAll(s *Snapshot) error {
 }
 
 func (tx *Tx) putSettings(s *Snapshot) error {
+	if err := tx.putFacts(&s.Facts); err != nil {
+		return err
+	}
 	for key, value := range s.Settings {
 		if err := tx.PutSetting(key, value); err != nil {
 			return err

@@ -58,6 +58,8 @@ type remote struct {
 	dir   string // for files of this process; empty is the system's
 	o     RemoteOptions
 
+	above uint64 // what the generation of the lease has to exceed
+
 	mu      sync.Mutex
 	seen    *replica // of the last Load
 	session *remoteSession
@@ -254,6 +256,9 @@ func (s *remote) Serial(ctx context.Context) (uint64, error) {
 	}
 	return h.meta.Serial, h.close()
 }
+
+// Try sends requests that a store must refuse.
+func (s *remote) Try(ctx context.Context) error { return s.chain.Try(ctx) }
 
 // CheckObjects returns nil: objects lie in the state's own place.
 func (s *remote) CheckObjects(*Snapshot) error { return nil }

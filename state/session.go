@@ -50,7 +50,7 @@ func (s *remote) Lock(ctx context.Context, holder Holder, wait time.Duration) (S
 func (s *remote) lock(ctx context.Context, holder Holder, wait time.Duration, over bool) (Session, error) {
 	held, err := lease.Acquire(ctx, lease.Options{
 		Store: s.store, Key: leaseKey, TTL: s.o.TTL, Margin: s.o.Margin, Clock: s.o.Clock,
-		Holder: lease.Holder(holder), Newest: s.newestGeneration,
+		Holder: lease.Holder(holder), Newest: s.newestGeneration, Above: s.above,
 	}, wait)
 	if err != nil {
 		return nil, s.lockError(err, holder)

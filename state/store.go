@@ -18,7 +18,14 @@ func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*L
 	if err != nil {
 		return nil, err
 	}
-	return &Lock{Session: session}, nil
+	return &Lock{Session: session, place: s.Place()}, nil
+}
+
+// Load is that of the Backend. A state that was moved away, or is not wholly moved here,
+// is not given out: the error is a *MovedError.
+func (s *Store) Load(ctx context.Context) (*Snapshot, error) {
+	snap, err := s.Backend.Load(ctx)
+	return usable(s.Place(), snap, err)
 }
 
 // LockOver is Lock for Replace: it also takes the right to write a state that is damaged.
@@ -34,8 +41,15 @@ func (s *Store) LockOver(ctx context.Context, holder Holder, wait time.Duration)
 // goroutines.
 type Lock struct {
 	Session
+	place string
 	mu    sync.Mutex // one transaction, collection or compaction at a time
 	above uint64     // what serials have to exceed
+}
+
+// Load is that of the Session, with the errors of Store.Load.
+func (l *Lock) Load(ctx context.Context) (*Snapshot, error) {
+	snap, err := l.Session.Load(ctx)
+	return usable(l.place, snap, err)
 }
 
 // Exceed makes the serials of this lock's transactions greater than a number.

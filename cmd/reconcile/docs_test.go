@@ -233,6 +233,7 @@ type (
 var recordTypes = map[string]any{
 	"notice": noticeShape{}, "table": tableLine{}, "mapping": engine.MappingPlan{}, "hold": engine.Hold{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
+	"init": engine.Inited{}, "state_moved": engine.StateMoved{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": engine.ShownFile{}, "state_address": tableAddress{},
 	"backup": backupLine{}, "restored": restoredLine{}, "warning": noticeShape{},
 	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": engine.QuarantineRow{},

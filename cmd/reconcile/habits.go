@@ -15,7 +15,6 @@ const later = "comes in a later version of reconcile. "
 // have.
 func habits() map[string]string {
 	return map[string]string{
-		"init":       "reconcile needs no init: there is nothing to download or to set up. Write the configuration and run `reconcile plan`.",
 		"destroy":    "reconcile has no destroy. Remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`; removed \"x\" { destroy = false } keeps the files.",
 		"import":     "reconcile has no import: tables come from the export alone. Move foreign files out of the sink's folder, and apply.",
 		"refresh":    "reconcile has no refresh: every plan compares the sinks with the state (-refresh=false skips that).",

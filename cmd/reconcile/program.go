@@ -43,7 +43,7 @@ type commonFlags struct {
 func commands() []*command {
 	return []*command{
 		planCommand(), applyCommand(), showCommand(), stateCommand(), quarantineCommand(),
-		lockCommand(), forceUnlockCommand(),
+		initCommand(), lockCommand(), forceUnlockCommand(),
 		validateCommand(), fmtCommand(), versionCommand(),
 	}
 }

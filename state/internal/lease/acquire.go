@@ -32,7 +32,10 @@ type Options struct {
 	// is any record. It is asked only if the store has no lease, or a damaged one was
 	// forced: with records, that counts as taken over.
 	Newest func(ctx context.Context) (generation uint64, any bool, err error)
-	Clock  Clock // nil means that of this machine
+	// Above is what the generation has to exceed, as the lease of another place may have
+	// made what this one's holder meets.
+	Above uint64
+	Clock Clock // nil means that of this machine
 }
 
 func (o Options) withDefaults() Options {
@@ -118,6 +121,7 @@ func (a *acquirer) next(ctx context.Context, f *found) (*content, blob.Cond, err
 		if any {
 			c.Generation, c.Fence = newest+gap, true
 		}
+		c.Generation = max(c.Generation, a.o.Above+1)
 		return c, blob.Absent(), err
 	}
 	c.Counter, c.Generation, c.Fence = f.Counter+1, f.Generation+1, f.Fence
@@ -137,6 +141,7 @@ func (a *acquirer) next(ctx context.Context, f *found) (*content, blob.Cond, err
 		}
 		c.Generation = max(c.Generation, newest+gap)
 	}
+	c.Generation = max(c.Generation, a.o.Above+1)
 	return c, blob.Match(f.object.Pin), nil
 }
 

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"time"
+
+	"reconcile/engine"
+)
+
+type initOptions struct {
+	configFlags
+	migrate     bool
+	from        string
+	lockTimeout time.Duration
+}
+
+func initCommand() *command {
+	var o initOptions
+	c := &command{
+		name:    "init",
+		usage:   "[flags]",
+		summary: "Try the place of the state, or move the state there",
+		help: `Nothing has to be set up before the first plan. init reads the state, and tries
+whether its store keeps what an apply needs; it leaves nothing behind.
+
+With -migrate-state it moves the state to where the configuration says, from where the
+sinks say that it is: it copies all, proves the copy, closes the old state, which tells
+from then on where it went, and opens the new one. If it is stopped, run it again.`,
+	}
+	c.flags = func(f *flag.FlagSet) {
+		o.register(f)
+		c.common.jsonFlag(f)
+		f.BoolVar(&o.migrate, "migrate-state", false, "move the state to where the configuration says")
+		f.StringVar(&o.from, "from", "", "with -migrate-state: move the state from `PLACE`, a path or s3://bucket/prefix")
+		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "with -migrate-state: wait so long for another apply, as `2m`")
+		f.Bool("input", true, "changes nothing: init never asks")
+		f.Bool("reconfigure", false, "changes nothing: init remembers no configuration")
+		f.Bool("upgrade", false, "changes nothing: there is nothing to download")
+	}
+	c.run = func(ctx context.Context, s *session, _ []string) (int, error) {
+		if !o.migrate && (o.from != "" || o.lockTimeout != 0) {
+			return 0, errors.New("-from and -lock-timeout are for `reconcile init -migrate-state`")
+		}
+		e, _, err := s.engine(ctx, &engineFlags{configFlags: o.configFlags, refresh: true, lockTimeout: o.lockTimeout})
+		if err != nil {
+			return 0, err
+		}
+		if o.migrate {
+			return exitDone, s.migrateState(ctx, e, o.from)
+		}
+		return exitDone, s.tryState(ctx, e)
+	}
+	return c
+}
+
+// tryState says what init finds.
+func (s *session) tryState(ctx context.Context, e *engine.Engine) error {
+	in, err := e.Init(ctx)
+	if err != nil {
+		return err
+	}
+	tried := "Its store keeps the conditions on writes that an apply needs"
+	if !in.Tried {
+		tried = "Not tried whether it can be written: " + in.NotTried
+	}
+	if in.Lineage == "" {
+		s.view.record("init", in, "There is no state at %s yet: the first apply makes it.\n%s.\n", in.State, tried)
+		return nil
+	}
+	s.view.record("init", in, "The state is %s, of lineage %s, at serial %d.\n%s.\n", in.State, in.Lineage, in.Serial, tried)
+	return nil
+}
+
+// migrateState says what the move of the state did.
+func (s *session) migrateState(ctx context.Context, e *engine.Engine, from string) error {
+	m, err := e.MigrateState(ctx, from)
+	if err != nil {
+		return err
+	}
+	if m.From == "" {
+		s.view.record("state_moved", m, "There is nothing to move: the state is %s, or was never made.\n", m.To)
+		return nil
+	}
+	s.view.record("state_moved", m, "The state of lineage %s was moved from %s to %s: %s, %s. It goes on at serial %d, and the old one is closed.\n",
+		m.Lineage, m.From, m.To, plural(int64(m.Objects), "object"), size(m.Bytes), m.Serial)
+	for _, sink := range m.Unrecorded {
+		text := sink + " is out of reach, and is told by the next apply where the state is"
+		s.view.record("warning", map[string]any{"message": text}, "Warning: %s\n", text)
+	}
+	return nil
+}

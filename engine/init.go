@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// Inited is what Init found.
+type Inited struct {
+	State    string `json:"state"` // its place
+	Lineage  string `json:"lineage,omitempty"`
+	Serial   uint64 `json:"serial"`
+	Tried    bool   `json:"tried"` // the store was written to, and keeps conditions
+	NotTried string `json:"not_tried,omitempty"`
+}
+
+// Init looks whether the state can be read, is where the sinks say, and can be written.
+// It leaves nothing behind.
+func (e *Engine) Init(ctx context.Context) (_ *Inited, err error) {
+	snap, err := e.store.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	if err := e.checkRecorded(ctx, snap); err != nil {
+		return nil, err
+	}
+	out := &Inited{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial}
+	if e.cfg.StateS3 == nil {
+		out.NotTried = "a state in a file needs no preparation"
+		return out, nil
+	}
+	err = e.store.Try(ctx)
+	if errors.Is(err, fs.ErrPermission) {
+		out.NotTried = err.Error()
+		return out, nil
+	}
+	out.Tried = err == nil
+	return out, err
+}
+
+// StateMoved is what MigrateState did.
+type StateMoved struct {
+	From    string `json:"from,omitempty"` // empty if there was nothing to move
+	To      string `json:"to"`
+	Lineage string `json:"lineage,omitempty"`
+	Serial  uint64 `json:"serial"`
+	Objects int    `json:"objects"`
+	Bytes   int64  `json:"bytes"`
+	// Unrecorded are sinks that could not be told. The next commit tells them.
+	Unrecorded []string `json:"unrecorded,omitempty"`
+}
+
+// MigrateState moves the state to where the configuration says: from a place, or from
+// where the sinks say that it is. Whatever was done when it was killed, to begin anew
+// finishes it.
+func (e *Engine) MigrateState(ctx context.Context, from string) (_ *StateMoved, err error) {
+	out := &StateMoved{To: e.store.Place()}
+	if from == "" {
+		if from, err = e.recordedPlace(ctx); err != nil || from == "" {
+			return out, err
+		}
+	}
+	if from = e.statePlace(from); from == e.statePlace(e.store.Place()) {
+		return nil, fmt.Errorf("the state is to be moved from %s to %s, which is the same place: let the state block name the new one, or give the old one with -from=PLACE", from, e.store.Place())
+	}
+	src, err := e.stateAt(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	a, b, err := state.LockBoth(ctx, src, e.store, state.NewHolder("init"), e.opts.LockTimeout)
+	if err != nil {
+		return nil, err
+	}
+	ctx = b.Context(a.Context(ctx))
+	defer func() {
+		err = errors.Join(err, b.Unlock(), a.Unlock())
+		if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
+			err = lost
+		}
+	}()
+	m, err := state.Migrate(ctx, state.Side{Store: src, Lock: a}, state.Side{Store: e.store, Lock: b})
+	if err != nil {
+		return nil, err
+	}
+	out.From, out.Lineage, out.Serial, out.Objects, out.Bytes = from, m.Lineage, m.Serial, m.Objects, m.Bytes
+	return out, e.recordPlace(ctx, b, out)
+}
+
+// recordedPlace returns the one other place at which sinks say that their state is, empty
+// if they say that it is where the configuration does, or nothing was ever applied.
+func (e *Engine) recordedPlace(ctx context.Context) (string, error) {
+	var places, silent []string
+	for _, s := range e.cfg.Sinks {
+		says, err := e.readSays(ctx, s.Path)
+		if err = errors.Join(err, says.damage); err != nil {
+			return "", fmt.Errorf("%s: %w; -from=PLACE says where the state is", s.Address(), err)
+		}
+		switch cur := says.current; {
+		case cur != nil && cur.State == "":
+			silent = append(silent, s.Address())
+		case e.stateElsewhere(cur):
+			places = append(places, e.statePlace(cur.State))
+		}
+	}
+	slices.Sort(places)
+	switch places = slices.Compact(places); {
+	case len(places) > 1:
+		return "", fmt.Errorf("the sinks name several places of the state (%s): give the right one with -from=PLACE; nothing was changed", strings.Join(places, ", "))
+	case len(places) == 1:
+		return places[0], nil
+	case len(silent) > 0:
+		return "", fmt.Errorf("the current.json of %s does not say yet where the state is: give its place with -from=PLACE; nothing was changed", strings.Join(silent, ", "))
+	}
+	return "", nil
+}
+
+// recordPlace has the sinks of the state say where it is.
+func (e *Engine) recordPlace(ctx context.Context, l *state.Lock, m *StateMoved) error {
+	for _, s := range e.cfg.Sinks {
+		says, err := e.readSays(ctx, s.Path)
+		if err == nil && (says.current == nil || says.current.Lineage != m.Lineage) {
+			continue
+		}
+		if err == nil {
+			err = e.editCurrent(ctx, l, s.Path, m.Lineage, func(cur *sinks.Current) (bool, error) {
+				return cur.State == "" || e.stateElsewhere(cur), nil
+			})
+		}
+		switch {
+		case e.stopsTable(ctx, err):
+			m.Unrecorded = append(m.Unrecorded, s.Address())
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
