@@ -17,6 +17,7 @@ type Inited struct {
 	State    string `json:"state"` // its place
 	Lineage  string `json:"lineage,omitempty"`
 	Serial   uint64 `json:"serial"`
+	Local    bool   `json:"-"`     // it is in a file, and nothing is to be done
 	Tried    bool   `json:"tried"` // the store was written to, and keeps conditions
 	NotTried string `json:"not_tried,omitempty"`
 }
@@ -33,7 +34,7 @@ func (e *Engine) Init(ctx context.Context) (_ *Inited, err error) {
 		return nil, err
 	}
 	out := &Inited{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial}
-	if e.cfg.StateS3 == nil {
+	if out.Local = e.cfg.StateS3 == nil; out.Local {
 		out.NotTried = "a state in a file needs no preparation"
 		return out, nil
 	}

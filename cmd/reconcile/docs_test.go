@@ -206,6 +206,9 @@ func TestFailpointsAreDocumented(t *testing.T) {
 
 // Records without a type of their own in the program.
 type (
+	warningShape struct {
+		Message string `json:"message"`
+	}
 	noticeShape struct {
 		Message string `json:"message"`
 	}
@@ -231,7 +234,7 @@ type (
 
 // recordTypes gives the form of every record that the program prints.
 var recordTypes = map[string]any{
-	"notice": noticeShape{}, "table": tableLine{}, "mapping": engine.MappingPlan{}, "hold": engine.Hold{}, "plan": planLine{},
+	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": engine.MappingPlan{}, "hold": engine.Hold{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
 	"init": engine.Inited{}, "state_moved": engine.StateMoved{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": engine.ShownFile{}, "state_address": tableAddress{},

@@ -62,7 +62,10 @@ func (s *session) tryState(ctx context.Context, e *engine.Engine) error {
 		return err
 	}
 	tried := "Its store keeps the conditions on writes that an apply needs"
-	if !in.Tried {
+	switch {
+	case in.Local:
+		tried = "Nothing is to be done for a state in a file"
+	case !in.Tried:
 		tried = "Not tried whether it can be written: " + in.NotTried
 	}
 	if in.Lineage == "" {
