@@ -42,15 +42,22 @@ type running struct {
 	out *bytes.Buffer
 }
 
-// holding starts an apply that holds the lock until let goes.
-func (b *bucketBed) holding(program string) *running {
+// program is command for the program under another name.
+func (b *bucketBed) program(name string, args ...string) *running {
 	b.t.Helper()
-	cmd, out := b.command("apply", "-auto-approve")
-	path, err := exec.LookPath(program)
+	cmd, out := b.command(args...)
+	path, err := exec.LookPath(name)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cmd.Path, cmd.Args[0] = path, program
+	cmd.Path, cmd.Args[0] = path, name
+	return &running{cmd, out}
+}
+
+// holding starts an apply that holds the lock until let goes.
+func (b *bucketBed) holding(program string) *running {
+	b.t.Helper()
+	cmd := b.program(program, "apply", "-auto-approve")
 	_ = os.Remove(filepath.Join(b.dir, "waiting"))
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
@@ -58,11 +65,11 @@ func (b *bucketBed) holding(program string) *running {
 	b.t.Cleanup(func() { _ = cmd.Process.Kill() })
 	for range 1000 {
 		if _, err := os.Stat(filepath.Join(b.dir, "waiting")); err == nil {
-			return &running{cmd, out}
+			return cmd
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	b.t.Fatalf("it does not come to read:\n%s", out)
+	b.t.Fatalf("it does not come to read:\n%s", cmd.out)
 	return nil
 }
 
@@ -123,14 +130,14 @@ func TestLeaseIsShown(t *testing.T) {
 	wantText(t, b.run(1, "force-unlock", v.ID), "nobody to ask: give -force")
 	b.run(2, "plan", "-detailed-exitcode", "-lock=false")
 
-	second, out := b.command("apply", "-auto-approve", "-lock-timeout=1m")
+	second := b.program("reconcile", "apply", "-auto-approve", "-lock-timeout=1m")
 	if err := second.Start(); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond)
 	b.let()
 	wantText(t, first.ends(t, 0), `Apply complete! \d tables changed`)
-	wantText(t, (&running{second, out}).ends(t, 0), "Nothing to change")
+	wantText(t, second.ends(t, 0), "Nothing to change")
 
 	b.deliver(nightTwo)
 	_ = os.Remove(filepath.Join(b.dir, "go-on"))

@@ -46,7 +46,8 @@ func TestMain(m *testing.M) {
 			interrupt()
 			time.Sleep(time.Minute)
 		}),
-		"reconcile-waiting": tapped(waitToGoOn),
+		"reconcile-waiting":     tapped(waitToGoOn),
+		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: engine.Lease{TTL: briefTTL}})) },
 		"reconcile-waiting-brief-lease": func() {
 			os.Exit(start(hooks{tap: func(string, int64, int64) { waitToGoOn() }, lease: engine.Lease{TTL: briefTTL}}))
 		},
