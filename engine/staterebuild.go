@@ -142,8 +142,9 @@ func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
 		if err == nil {
 			snap, err = st.Load(ctx)
 		}
+		var moved *state.MovedError
 		switch {
-		case errors.Is(err, state.ErrDamaged):
+		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.statePlace(moved.To) == e.statePlace(e.store.Place()):
 			continue
 		case err != nil:
 			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w", l.states[at], at, err)

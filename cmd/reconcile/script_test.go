@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 		}),
 		"reconcile-waiting":     tapped(waitToGoOn),
 		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: engine.Lease{TTL: briefTTL}})) },
+		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: engine.Lease{Day: time.Millisecond}})) },
 		"reconcile-waiting-brief-lease": func() {
 			os.Exit(start(hooks{tap: func(string, int64, int64) { waitToGoOn() }, lease: engine.Lease{TTL: briefTTL}}))
 		},

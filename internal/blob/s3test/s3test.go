@@ -44,6 +44,7 @@ type Server struct {
 
 	client  *http.Client
 	program string
+	args    []string // of the program, beside the usual ones
 	stop    func()
 }
 
@@ -74,6 +75,11 @@ func Find() (string, error) {
 // Start starts a server that ends with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	return startWith(t)
+}
+
+func startWith(t testing.TB, args ...string) *Server {
+	t.Helper()
 	program, err := Find()
 	if err != nil {
 		if os.Getenv("RECONCILE_REQUIRE_S3") == "1" {
@@ -82,7 +88,7 @@ func Start(t testing.TB) *Server {
 		t.Skip("no S3 server to test with: " + err.Error())
 	}
 	s := &Server{AccessKey: "testuser", SecretKey: "testpassword", Region: "us-east-1", Dir: t.TempDir(),
-		Cert: os.Getenv(certEnv), program: program}
+		Cert: os.Getenv(certEnv), program: program, args: args}
 	if s.client, err = trusting(s.Cert); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +162,7 @@ func (s *Server) start(t testing.TB) error {
 	}
 	defer log.Close()
 	_, addr, _ := strings.Cut(s.Endpoint, "://")
-	args := []string{"--port", addr}
+	args := append([]string{"--port", addr}, s.args...)
 	if s.Cert != "" {
 		args = append(args, "--cert", s.Cert, "--key", s.Cert)
 	}
