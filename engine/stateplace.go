@@ -37,11 +37,11 @@ func (e *Engine) stateElsewhere(cur *sinks.Current) bool {
 // checkStatePlace refuses to work with a state that is not where a sink says, unless it
 // moved.
 func (e *Engine) checkStatePlace(ctx context.Context, snap *state.Snapshot, root string, cur *sinks.Current) error {
-	if !e.stateElsewhere(cur) {
+	if !e.stateElsewhere(cur) || snap.Serial > 0 && snap.Lineage != cur.Lineage { // another state, which has its own error
 		return nil
 	}
 	recorded, why := e.statePlace(cur.State), ""
-	if snap.Serial > 0 && snap.Lineage == cur.Lineage {
+	if snap.Serial > 0 {
 		gone, err := e.stateGone(ctx, recorded, cur.Lineage)
 		if gone {
 			return nil

@@ -151,7 +151,10 @@ func (tx *Tx) SetPlainLeft(left bool) error {
 }
 
 // setSuccessor closes the state, which was moved to a place.
-func (tx *Tx) setSuccessor(place string) error { return tx.PutSetting(successorKey, []byte(place)) }
+func (tx *Tx) setSuccessor(place string) error {
+	tx.successor = place
+	return tx.PutSetting(successorKey, []byte(place))
+}
 
 // setArriving says that the state is being moved from a place; none opens it.
 func (tx *Tx) setArriving(place string) error {

@@ -151,6 +151,36 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestMigrateBesideReader: one who has read the old place before, and kept what he read,
+// is told too.
+func TestMigrateBesideReader(t *testing.T) {
+	for _, kinds := range []string{"lr", "rl"} {
+		t.Run(kinds, func(t *testing.T) {
+			from, to := places(t, kinds)
+			fillObjects(t, from)
+			reader := from(t)
+			load(t, reader)
+			l := lock(t, reader)
+			if _, err := move(t, t.Context(), from(t), to(t)); !errors.Is(err, ErrLocked) {
+				t.Fatalf("beside an apply: %v", err)
+			}
+			if err := l.Unlock(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := move(t, t.Context(), from(t), to(t)); err != nil {
+				t.Fatal(err)
+			}
+			var moved *MovedError
+			if _, err := reader.Load(t.Context()); !errors.As(err, &moved) {
+				t.Errorf("a reader: %v", err)
+			}
+			if _, err := lock(t, reader).Load(t.Context()); !errors.As(err, &moved) {
+				t.Errorf("the holder of the lock: %v", err)
+			}
+		})
+	}
+}
+
 // TestMigrateRefused: nothing changes where another state, or an open one, stands.
 func TestMigrateRefused(t *testing.T) {
 	for _, kinds := range []string{"lr", "rl"} {

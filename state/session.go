@@ -267,6 +267,7 @@ func (l *remoteSession) Commit(ctx context.Context, tx *Tx) (Outcome, error) {
 		return Refused, err
 	}
 	rec, out := l.record(payload), Done
+	rec.Successor = tx.successor
 	_, err = l.replica.run(tx, rec, l.s.dir, func() error {
 		if err := failpoint.Hit(ctx, failpoint.StateCommitBefore); err != nil {
 			return err

@@ -19,6 +19,7 @@ type Tx struct {
 	lineage    string
 	generation uint64 // of the lease that it is made under; 0 without one
 	replaces   bool   // all that was there goes first
+	successor  string // where the state was moved to, in its last transaction
 
 	puts    [bucketCount]map[string][]byte // key -> sealed value, nil to delete
 	wiped   [][]byte                       // prefixes of partitions that go before the puts

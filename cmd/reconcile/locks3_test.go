@@ -128,6 +128,14 @@ func TestLeaseIsShown(t *testing.T) {
 	wantText(t, b.run(11, "apply", "-auto-approve"), `process \d+, "apply"`, "force-unlock "+v.ID)
 	wantText(t, b.run(1, "force-unlock", "-force", "another"), "has the ID "+v.ID)
 	wantText(t, b.run(1, "force-unlock", v.ID), "nobody to ask: give -force")
+	if _, err := exec.LookPath("script"); err == nil { // which makes a terminal
+		ask := b.program("script", "-qec", "reconcile force-unlock "+v.ID, os.DevNull)
+		ask.Stdin = strings.NewReader("no\n")
+		if err := ask.Start(); err != nil {
+			t.Fatal(err)
+		}
+		wantText(t, ask.ends(t, 1), "Do you want to take the lock from its holder", "force-unlock cancelled: the answer was not 'yes'")
+	}
 	b.run(2, "plan", "-detailed-exitcode", "-lock=false")
 
 	second := b.program("reconcile", "apply", "-auto-approve", "-lock-timeout=1m")
