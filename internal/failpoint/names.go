@@ -86,6 +86,12 @@ const (
 	CollectRemove Name = "collect.remove"
 )
 
+// Commands returns the names of the points that only backups and restores of the state
+// reach. The caller owns the slice.
+func Commands() []Name {
+	return []Name{BackupObject, BackupFile, BackupManifest, BackupClean, RestoreObject}
+}
+
 // Away returns the names of the points that only a state in an object store has. The
 // caller owns the slice.
 func Away() []Name {
@@ -93,8 +99,8 @@ func Away() []Name {
 		CheckpointBefore, CheckpointAfter, CollectRemove}
 }
 
-// All returns every name, in the order in which an apply reaches them, those of Away
-// last. The caller owns the slice.
+// All returns every name, in the order in which an apply reaches them, those of Commands
+// and Away last. The caller owns the slice.
 func All() []Name {
 	return append([]Name{
 		LockAcquired, SpillWrite,
@@ -105,6 +111,5 @@ func All() []Name {
 		PublishRemoveBefore, PublishRemoveAfter, PublishComplete,
 		PublishClearBefore, PublishClearAfter,
 		SweepBefore, SweepAfter, CollectBefore, CollectAfter,
-		BackupObject, BackupFile, BackupManifest, BackupClean, RestoreObject,
-	}, Away()...)
+	}, append(Commands(), Away()...)...)
 }
