@@ -238,7 +238,7 @@ var recordTypes = map[string]any{
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
 	"init": engine.Inited{}, "state_moved": engine.StateMoved{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": engine.ShownFile{}, "state_address": tableAddress{},
-	"backup": backupLine{}, "restored": restoredLine{}, "warning": noticeShape{},
+	"backup": backupLine{}, "restored": restoredLine{},
 	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": engine.QuarantineRow{},
 	"validate": validated{}, "version": versionRecord{}, "diagnostic": config.JSONDiagnostic{}, "error": errorShape{},
 }
