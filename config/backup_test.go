@@ -28,7 +28,10 @@ func TestBackupPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			text := "reconcile {\n" + c.state + "\n}\n" + `source "local" { path = "dumps" }
-sink "parquet" "lake" { path = "lake" }
+sink "parquet" "lake" {
+  path   = "lake"
+  shared = true
+}
 sink "parquet" "far" { path = "s3://csq/lake" }
 table "*" { sinks = [sink.parquet.lake] }
 `
