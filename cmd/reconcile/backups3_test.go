@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -128,6 +129,9 @@ func TestStateMovesBetweenKinds(t *testing.T) {
 	}
 	place := t.TempDir()
 	b.run(0, "state", "backup", place)
+	if err := os.RemoveAll(b.folder("state")); err != nil { // else there would be two
+		t.Fatal(err)
+	}
 	b.elsewhere()
 	b.configure(fmt.Sprintf(bucketConfig, b.in, s.Endpoint, b.out, s.Endpoint))
 	b.run(0, "state", "restore", place)
@@ -136,7 +140,7 @@ func TestStateMovesBetweenKinds(t *testing.T) {
 	b.run(0, "apply", "-auto-approve")
 	want := b.rows()
 	b.run(0, "state", "backup", place)
-	if err := os.RemoveAll(b.folder("state")); err != nil {
+	if err := errors.Join(os.RemoveAll(b.folder("state")), os.RemoveAll(filepath.Join(b.dir, ".reconcile"))); err != nil {
 		t.Fatal(err)
 	}
 	b.elsewhere()

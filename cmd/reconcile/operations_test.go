@@ -75,12 +75,17 @@ table "user_migrations" { sinks = [sink.parquet.lake] }
 func newOperations(t *testing.T, s *s3test.Server) *operations {
 	t.Helper()
 	o := &operations{t: t, server: s, bucket: s.Bucket(t), site: t.TempDir()}
-	o.world = model.Random(rand.New(rand.NewSource(16)), model.GenOptions{Dumps: 8, Rows: 40, Users: 12, Tame: true, KeepMappings: true})
+	o.world = worldOf(40)
 	o.state, o.lake = o.onS3("state"), "s3://"+o.bucket+"/lake"
 	if err := os.MkdirAll(filepath.Join(o.site, "dumps", "manifests"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// worldOf is an export with so many new rows of a table in a dump.
+func worldOf(rows int) *model.World {
+	return model.Random(rand.New(rand.NewSource(16)), model.GenOptions{Dumps: 8, Rows: rows, Users: 12 + rows/10, Tame: true, KeepMappings: true})
 }
 
 // onS3 is a state block for a prefix of the bucket.
@@ -307,6 +312,7 @@ func (o *operations) waitFor(path string) {
 }
 
 func (o *operations) damagedObject() {
+	o.world = worldOf(1500) // small objects lie inside the state
 	o.arrive(3)
 	o.apply()
 	objects := o.files(filepath.Join(o.folder("s3://"+o.bucket), "state", "objects"))
@@ -461,7 +467,7 @@ func (o *operations) yesterday() {
 
 func (o *operations) migrated() {
 	remote := o.state
-	o.state, o.lake = o.onDisk(), filepath.Join(o.site, "lake")
+	o.state = o.onDisk()
 	o.arrive(2)
 	o.apply()
 	for _, to := range []string{remote, o.onDisk(), o.onS3("again")} {

@@ -289,7 +289,7 @@ func TestHelpIsComplete(t *testing.T) {
 			t.Errorf("%s: bad summary %q, or a habit too", c.name, c.summary)
 		}
 	}
-	for _, name := range []string{"destroy", "import", "refresh", "state", "workspace", "output", "console", "graph", "providers"} {
+	for _, name := range []string{"destroy", "import", "refresh", "workspace", "output", "console", "graph", "providers"} {
 		if habits()[name] == "" {
 			t.Errorf("%s has no answer", name)
 		}
