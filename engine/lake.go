@@ -197,6 +197,17 @@ func (e *Engine) columnsIn(ctx context.Context, files []publishedFile) ([]column
 	return out, nil
 }
 
+// checkUntil refuses a table that has dumps above until_dump: what the lake has is what
+// is rebuilt, and going back is an apply of its own.
+func (e *Engine) checkUntil(l *lakeTable) error {
+	later := slices.IndexFunc(l.entry.Dumps, e.later)
+	if later < 0 {
+		return nil
+	}
+	return fmt.Errorf("table %s has dump %d in the lake, which is above until_dump = %d: rebuild the state with the configuration that wrote it, and change it then",
+		l.name, l.entry.Dumps[later], *e.cfg.Source.UntilDump)
+}
+
 // checkPlaces refuses a table whose configuration leads elsewhere than the lake: a
 // rebuilt state would not know the files there.
 func (l *lakeTable) checkPlaces(t *TablePlan) error {

@@ -164,6 +164,9 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	p := sr.plan
 	out := &RebuiltTable{Name: l.name, Commit: l.entry.Commit, Dumps: l.entry.Dumps, Mapping: l.entry.Mapping, Incomplete: l.incomplete}
 	var err error
+	if err := e.checkUntil(l); err != nil {
+		return err
+	}
 	if out.published, err = e.publishedFiles(ctx, l); err != nil {
 		return err
 	}

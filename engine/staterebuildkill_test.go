@@ -167,6 +167,9 @@ func TestRebuildRefused(t *testing.T) {
 		"another folder": {func(a *bed) {
 			a.hcl = "sink \"parquet\" \"pond\" { path = \"../pond\" }\ntable \"e\" {\n  as = \"events\"\n  sinks = [sink.parquet.lake, sink.parquet.pond]\n}\n"
 		}, []string{"table e", "folder", "the configuration that wrote it"}},
+		"until_dump": {func(a *bed) {
+			a.prelude = strings.Replace(a.prelude, `{ path = "../dumps" }`, "{\n  path = \"../dumps\"\n  until_dump = 0\n}", 1)
+		}, []string{"table e", "dump 1", "until_dump = 0", "the configuration that wrote it"}},
 		"a source without the dump": {func(a *bed) { a.forgetDump("1") }, []string{"dump 1", "-accept-loss=e", "nothing was done"}},
 		"a file that is gone": {func(a *bed) {
 			if err := os.RemoveAll(filepath.Join(a.dir, "dumps", "sync_1")); err != nil {
