@@ -223,6 +223,9 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 		for _, t := range tables {
 			errs = append(errs, t.put(tx, sr.plan))
 		}
+		for _, t := range sr.empty {
+			errs = append(errs, t.forget(tx))
+		}
 		return errors.Join(errs...)
 	})
 	return serial, err
@@ -267,6 +270,21 @@ func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
 	return errors.Join(errs...)
 }
 
+// forget has current.json no longer name a table: it comes again as a new one.
+func (l *lakeTable) forget(tx *state.Tx) error {
+	t := l.placed()
+	return errors.Join(tx.PutTable(t), tx.PutPublish(&state.Publish{Table: t.Name, Commit: tx.Serial(), Attempt: "remove", Forget: true}))
+}
+
+// placed is a record of the table that says where it is and nothing else.
+func (l *lakeTable) placed() *state.Table {
+	t := &state.Table{Name: l.name}
+	for _, root := range sortedKeys(l.folders) {
+		t.Sinks = append(t.Sinks, state.SinkTable{Root: root, Folder: l.folders[root]})
+	}
+	return t
+}
+
 // publishAnew makes the tables visible, and tidies up.
 func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) error {
 	e.spared = nil
@@ -277,6 +295,11 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.table.Name, err)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if len(sr.empty) > 0 { // their lists are carried out as those of a run that was stopped
+		if _, err := e.Recover(ctx, l); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,7 @@ type StateRebuild struct {
 	plan   *Plan
 	above  uint64 // what serials have to exceed
 	stands map[int64]*mappingStand
+	empty  []*lakeTable // that hold nothing, and of which nothing tells what they are
 }
 
 // RebuiltTable is what becomes of one table.
@@ -179,6 +180,9 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	switch {
 	case err != nil:
 		return err
+	case (t == nil || t.cfg == nil) && len(l.entry.Dumps)+len(out.published) == 0:
+		sr.empty = append(sr.empty, l)
+		return nil
 	case t == nil || t.cfg == nil:
 		sr.Left = append(sr.Left, l.name)
 		return nil
