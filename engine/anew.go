@@ -13,10 +13,9 @@ import (
 // StateRebuilt says what a rebuild of a state did.
 type StateRebuilt struct {
 	// Before is the copy of the damaged state; nil if there is none.
-	Before  *state.BackupResult `json:"-"`
-	Commit  uint64              `json:"commit"`
-	Tables  []TableAnew         `json:"tables"`
-	Traffic []Traffic           `json:"requests,omitempty"`
+	Before *state.BackupResult `json:"-"`
+	Commit uint64              `json:"commit"`
+	Tables []TableAnew         `json:"tables"`
 }
 
 // TableAnew says what became of one table.
@@ -46,7 +45,6 @@ func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebui
 	}
 	defer cleanup()
 	out := &StateRebuilt{}
-	defer func() { out.Traffic = e.Traffic() }()
 	if _, err := l.Over(ctx, sr.Lineage); err != nil {
 		return out, err
 	}

@@ -42,6 +42,6 @@ func (e *Engine) otherLineage(root, wrote, ours string) error {
 	if ours != "" {
 		have = "the state " + e.cfg.StatePath + " is of lineage " + ours
 	}
-	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays), or move the sink's folder aside and apply again",
+	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays); if it is lost, `reconcile state rebuild` makes it anew; or move the sink's folder aside and apply again",
 		e.sinkName(root), wrote, have)
 }

@@ -30,7 +30,7 @@ type StateRebuild struct {
 	Lineage string `json:"lineage"`
 	// Damage is what is wrong with the state; empty if there is none.
 	Damage string          `json:"damage,omitempty"`
-	Tables []*RebuiltTable `json:"tables"`
+	Tables []*RebuiltTable `json:"-"`
 	// Left are tables that the lake has and no block of the configuration takes.
 	Left []string `json:"left_out,omitempty"`
 
@@ -74,11 +74,16 @@ type mappingStand struct {
 	objects  []*state.Sealed // written, and not yet committed
 }
 
-// ErrWhole says that there is a state that reads whole: nothing is to be rebuilt.
-var ErrWhole = errors.New("the state is not lost")
+var (
+	// ErrWhole says that there is a state that reads whole: nothing is to be rebuilt.
+	ErrWhole = errors.New("the state is not lost")
+	// ErrElsewhere says that the state of the lake reads whole at another place than the
+	// configuration says.
+	ErrElsewhere = errors.New("the state is not lost, but elsewhere")
+)
 
-// PlanRebuild finds out how the state is made anew. It fails with ErrWhole if the state
-// reads whole. The caller holds the lock.
+// PlanRebuild finds out how the state is made anew. It fails with ErrWhole or
+// ErrElsewhere if the state reads whole. The caller holds the lock.
 func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild, error) {
 	sr := &StateRebuild{State: e.store.Place(), stands: map[int64]*mappingStand{}}
 	if err := e.checkLost(ctx, sr); err != nil {
@@ -131,7 +136,7 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 	return errors.Join(err, snap.Close())
 }
 
-// checkElsewhere fails with ErrWhole if the state of a lake is at another place than the
+// checkElsewhere fails with ErrElsewhere if the state of a lake is at another place than the
 // configuration says, and reads whole there.
 func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
 	for _, at := range sortedKeys(l.states) {
@@ -150,8 +155,8 @@ func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
 		case err != nil:
 			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w", l.states[at], at, err)
 		case snap.Serial > 0 && snap.Lineage == l.lineage:
-			err = fmt.Errorf("%w: the state of the lake is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
-				ErrWhole, at, snap.Serial, e.store.Place())
+			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
+				ErrElsewhere, at, snap.Serial, e.store.Place())
 		}
 		if err = errors.Join(err, snap.Close()); err != nil {
 			return err

@@ -205,7 +205,7 @@ func TestRebuildElsewhere(t *testing.T) {
 	a := newBed(t, lakeTables)
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
 	a.prelude = strings.Replace(a.prelude, "../state/state.db", "../state/other.db", 1)
-	if _, _, err := a.rebuild(); !errors.Is(err, ErrWhole) || !strings.Contains(err.Error(), "state.db") || !strings.Contains(err.Error(), "init -migrate-state") {
+	if _, _, err := a.rebuild(); !errors.Is(err, ErrElsewhere) || !strings.Contains(err.Error(), "state.db") || !strings.Contains(err.Error(), "init -migrate-state") {
 		t.Fatal(err)
 	}
 	a.damageState()

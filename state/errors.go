@@ -53,8 +53,7 @@ func (e *DamagedError) Error() string {
 	if e.Remote {
 		return fmt.Sprintf("state %s is damaged: %s; `reconcile state restore FROM` brings back a backup, `reconcile state rebuild` makes it anew from the source and the sinks; nothing was changed", e.Path, e.Reason)
 	}
-	return fmt.Sprintf("state file %s is damaged: %s; `reconcile state restore FROM` brings back a backup; or move the file, its folder %s and the sink's folder aside and apply again, "+
-		"which takes what the source still has; nothing was changed", e.Path, e.Reason, e.Path+objectsSuffix)
+	return fmt.Sprintf("state file %s is damaged: %s; `reconcile state restore FROM` brings back a backup, `reconcile state rebuild` makes it anew from the source and the sinks; nothing was changed", e.Path, e.Reason)
 }
 
 // Is reports whether target is ErrDamaged.

@@ -238,7 +238,7 @@ var recordTypes = map[string]any{
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
 	"init": engine.Inited{}, "state_moved": engine.StateMoved{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": engine.ShownFile{}, "state_address": tableAddress{},
-	"backup": backupLine{}, "restored": restoredLine{},
+	"backup": backupLine{}, "restored": restoredLine{}, "state_rebuild": engine.StateRebuild{}, "state_rebuild_table": engine.RebuiltTable{}, "state_rebuilt": engine.StateRebuilt{},
 	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": engine.QuarantineRow{},
 	"validate": validated{}, "version": versionRecord{}, "diagnostic": config.JSONDiagnostic{}, "error": errorShape{},
 }
