@@ -30,6 +30,7 @@ var flagUpdate = flag.Bool("update", false, "write what the program prints into 
 //	<!-- file: NAME -->  writes the block that follows to a file
 //	<!-- export: F -->   writes the export that testdata/docs/F describes
 //	<!-- folder: NAME --> makes a folder
+//	<!-- remove: FOLDER --> removes a folder
 //	<!-- run: COMMAND --> runs a command that is not shown
 //	<!-- lock -->, <!-- unlock -->  between them another process has the lock
 var playedPages = []string{"commands.md", "json-output.md"}
@@ -124,6 +125,10 @@ func (p *player) directive(name, arg string) {
 		}
 	case "folder":
 		if err := os.MkdirAll(filepath.Join(p.dir, arg), 0o700); err != nil {
+			p.t.Fatal(err)
+		}
+	case "remove":
+		if err := os.RemoveAll(filepath.Join(p.dir, arg)); err != nil {
 			p.t.Fatal(err)
 		}
 	case "run":
