@@ -61,6 +61,10 @@ func (s *remote) lock(ctx context.Context, holder Holder, wait time.Duration, ov
 		err = l.beginOver(held.Context(), err)
 	}
 	if err != nil {
+		var lost *lease.LostError
+		if errors.As(context.Cause(held.Context()), &lost) && !errors.Is(err, ErrUnknownOutcome) {
+			err = l.lost(err) // what failed because of that says less
+		}
 		return nil, errors.Join(err, l.Unlock())
 	}
 	s.mu.Lock()
