@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,6 +54,11 @@ type Request struct {
 	Header       http.Header
 }
 
+// Copy is the request as rules see it, without its body.
+func (r Request) Copy() *http.Request {
+	return &http.Request{Method: r.Method, Header: r.Header, URL: &url.URL{Path: r.Path, RawQuery: r.Query}}
+}
+
 // Gate stands between clients and a server, sees every request, and lets those
 // fail that its rule picks. Its methods can be used at any time by several
 // goroutines.
@@ -65,6 +71,7 @@ type Gate struct {
 	rule   func(n int, r *http.Request) Fault
 	seen   []Request
 	struck int
+	held   *Held
 }
 
 // NewGate starts a gate for a server, which ends with the test.
@@ -150,6 +157,9 @@ func (g *Gate) judge(r *http.Request) Fault {
 // ServeHTTP passes a request on, or lets it fail.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := g.judge(r)
+	if g.hold(w, r) {
+		return
+	}
 	if status, code, ok := strings.Cut(string(f), " "); ok && len(status) == 3 && status[0] >= '3' && status[0] <= '5' {
 		n, _ := strconv.Atoi(status)
 		refuse(w, n, code)
