@@ -71,12 +71,13 @@ func run(t *testing.T, bin, dir string, env []string, commands ...[]string) {
 	}
 }
 
-// buckets starts a server that has the export in a bucket, and an empty bucket
-// for the lake. It returns the environment in which the S3 example finds them.
+// buckets starts a server that has the export in a bucket, and empty buckets for
+// the lake and the state. It returns the environment in which the S3 example finds
+// them.
 func buckets(t *testing.T, export string) []string {
 	t.Helper()
 	s := s3test.Start(t)
-	in, out := s.Bucket(t), s.Bucket(t)
+	in, out, state := s.Bucket(t), s.Bucket(t), s.Bucket(t)
 	err := filepath.WalkDir(export, func(p string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -97,7 +98,7 @@ func buckets(t *testing.T, export string) []string {
 		t.Fatal(err)
 	}
 	return append(s.Env(), "RECONCILE_VAR_export_bucket="+in, "RECONCILE_VAR_manifest_bucket=csq-rs3-acme",
-		"RECONCILE_VAR_lake=s3://"+out+"/heap", "RECONCILE_VAR_region="+s.Region, "RECONCILE_VAR_endpoint="+s.Endpoint)
+		"RECONCILE_VAR_lake=s3://"+out+"/heap", "RECONCILE_VAR_state_bucket="+state, "RECONCILE_VAR_region="+s.Region, "RECONCILE_VAR_endpoint="+s.Endpoint)
 }
 
 // environment is that of the process without what configurations, the AWS SDK and

@@ -1,8 +1,10 @@
-# From one bucket to another. On AWS the names of two buckets and their regions
-# are all that it needs, and a role that may read the one and write the other:
-# docs/s3.md has the policies.
+# From one bucket to another, with the state in a third: nothing stays on the
+# machine, so that every run can be on a new one. On AWS the names of the buckets
+# and their region are all that it needs, and a role that may read the export and
+# write the others: docs/s3.md has the policies.
 #
-#   reconcile apply -var export_bucket=csq-rs3-acme -var lake=s3://acme-curated/heap
+#   reconcile apply -lock-timeout=2m -var export_bucket=csq-rs3-acme \
+#     -var lake=s3://acme-curated/heap -var state_bucket=acme-state
 #
 # CI runs it against a server of its own, with the export of the quickstart.
 
@@ -29,6 +31,12 @@ variable "lake" {
   }
 }
 
+variable "state_bucket" {
+  type        = string
+  default     = "acme-state"
+  description = "Where the state is. No rule may expire what lies there."
+}
+
 variable "region" {
   type    = string
   default = "eu-west-1"
@@ -38,6 +46,16 @@ variable "endpoint" {
   type        = string
   default     = null
   description = "URL of a server that is not AWS."
+}
+
+reconcile {
+  state "s3" {
+    bucket           = var.state_bucket
+    prefix           = "heap"
+    region           = var.region
+    endpoint         = var.endpoint
+    force_path_style = var.endpoint != null
+  }
 }
 
 source "s3" {
@@ -58,12 +76,6 @@ sink "parquet" "lake" {
   #   tags   = { team = "data" }
 }
 
-# The users are small and often wanted beside the warehouse: a second sink, on
-# the machine that applies. Both move together.
-sink "parquet" "desk" {
-  path = "./desk"
-}
-
 table "*" {
   sinks        = [sink.parquet.lake]
   partition_by = [year(time), month(time), day(time)]
@@ -74,7 +86,7 @@ table "checkout" {
 }
 
 table "users" {
-  sinks = [sink.parquet.lake, sink.parquet.desk]
+  sinks = [sink.parquet.lake]
 }
 
 ignore "user_migrations" {}
