@@ -128,8 +128,12 @@ func applyAll(ctx context.Context, e *Engine) (_ *Result, err error) {
 	}
 	ctx = l.Context(ctx)
 	defer func() {
+		lost := context.Cause(ctx)
+		if err != nil && !errors.Is(lost, state.ErrLost) {
+			lost = l.Lost()
+		}
 		err = errors.Join(err, l.Unlock())
-		if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
+		if errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
 			err = errors.Join(lost, err)
 		}
 	}()

@@ -56,6 +56,9 @@ type Session interface {
 	Generation() uint64
 	// Confirm fails if the right is lost, asking where that can happen unnoticed.
 	Confirm(ctx context.Context) error
+	// Lost returns how the right was lost, nil while it is held. It is for who failed:
+	// that may be why, and not have been noticed yet.
+	Lost() error
 	// Head returns what the next transaction comes behind.
 	Head(ctx context.Context) (Head, error)
 	// Over says what a transaction that replaces all comes over, and makes ready for

@@ -53,6 +53,9 @@ func (l *localLock) Context(ctx context.Context) context.Context { return ctx }
 // Generation returns that of the file: who had the lock before is dead.
 func (l *localLock) Generation() uint64 { return l.generation }
 
+// Lost returns nil: the lock ends with its process.
+func (l *localLock) Lost() error { return nil }
+
 // Warnings returns which backups hold what an added mask hides.
 func (l *localLock) Warnings() []string { return l.warnings }
 

@@ -183,6 +183,14 @@ func (l *remoteSession) undecided(out chain.Outcome, err error) error {
 // whoTime is how long asking who has the lease may take.
 const whoTime = 10 * time.Second
 
+// Lost says how the lease was lost, if it is not valid any more.
+func (l *remoteSession) Lost() error {
+	if l.held.Valid() {
+		return nil
+	}
+	return l.lost(errors.New("it was not renewed in time"))
+}
+
 // lost names how the lease was lost, and to whom if the store says so; else with err.
 func (l *remoteSession) lost(err error) error {
 	var lost *lease.LostError

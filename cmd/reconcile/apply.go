@@ -107,9 +107,13 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 // unlock gives the lock back, and says what went wrong without harm. What failed
 // because the lock was lost, failed for that.
 func (s *session) unlock(ctx context.Context, lock *state.Lock, err error) error {
+	lost := context.Cause(ctx)
+	if err != nil && !errors.Is(lost, state.ErrLost) {
+		lost = lock.Lost()
+	}
 	uerr := lock.Unlock()
 	s.warnings(lock.Warnings())
-	if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) && !errors.Is(err, state.ErrLost) {
+	if errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) && !errors.Is(err, state.ErrLost) {
 		return errors.Join(lost, uerr)
 	}
 	return errors.Join(err, uerr)
