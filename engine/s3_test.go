@@ -28,6 +28,8 @@ type bucketPair struct {
 	// downloaded to, got the ETags of what is there.
 	mirror string
 	got    map[string]string
+	// stateOnS3 has the state in the bucket of the lake, below "state".
+	stateOnS3 bool
 }
 
 func newBucketPair(t *testing.T, s *s3test.Server) *bucketPair {
@@ -51,13 +53,21 @@ source "s3" {
   manifest_bucket = "csq-rs3-test"
   %s}
 reconcile {
-  state "local" { path = "../state/state.db" }
+  %s
   scratch_dir = "../scratch"
 }
 sink "parquet" "lake" {
   path = "s3://%s/lake"
   %s}
-`, b.in, at, b.out, at)
+`, b.in, at, b.state(at), b.out, at)
+}
+
+// state is the block of the state, in the bucket of the sink or in a folder.
+func (b *bucketPair) state(at string) string {
+	if b.stateOnS3 {
+		return fmt.Sprintf("state \"s3\" {\nbucket = %q\nprefix = \"state\"\n%s}", b.out, at)
+	}
+	return `state "local" { path = "../state/state.db" }`
 }
 
 // place lets a harness have its export and its lake there.
