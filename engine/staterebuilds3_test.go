@@ -23,7 +23,7 @@ func TestLostStatesOnS3(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			b := newBucketPair(t, s)
 			b.stateOnS3 = true
-			randomWorld(t, seed, b, func(h *harness, r *rand.Rand) {
+			randomWorld(t, seed, b.place, func(h *harness, r *rand.Rand) {
 				if r.Intn(2) == 0 {
 					h.rebuiltOnS3(r)
 				}
