@@ -120,51 +120,6 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	return sr, nil
 }
 
-// checkLost fails with ErrWhole if there is a state, and notes what is wrong with it.
-func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
-	snap, err := e.store.Load(ctx)
-	switch {
-	case errors.Is(err, state.ErrDamaged):
-		sr.Damage = err.Error()
-		return nil
-	case err != nil:
-		return err
-	}
-	if snap.Serial > 0 {
-		err = fmt.Errorf("%w: %s reads whole (commit %d); `reconcile plan` says what is wrong with its tables, and -repair rebuilds them one by one", ErrWhole, sr.State, snap.Serial)
-	}
-	return errors.Join(err, snap.Close())
-}
-
-// checkElsewhere fails with ErrElsewhere if the state of a lake is at another place than the
-// configuration says, and reads whole there.
-func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
-	for _, at := range sortedKeys(l.states) {
-		if e.statePlace(at) == e.statePlace(e.store.Place()) {
-			continue
-		}
-		st, err := e.stateAt(ctx, e.statePlace(at))
-		var snap *state.Snapshot
-		if err == nil {
-			snap, err = st.Load(ctx)
-		}
-		var moved *state.MovedError
-		switch {
-		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.statePlace(moved.To) == e.statePlace(e.store.Place()):
-			continue
-		case err != nil:
-			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w", l.states[at], at, err)
-		case snap.Serial > 0 && snap.Lineage == l.lineage:
-			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
-				ErrElsewhere, at, snap.Serial, e.store.Place())
-		}
-		if err = errors.Join(err, snap.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // planRebuilt finds out what becomes of one table, of which all is delivered.
 func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable, all []delivery) error {
 	p := sr.plan
@@ -228,73 +183,6 @@ func (e *Engine) resolveAnew(ctx context.Context, p *Plan, l *lakeTable, all []d
 		err = fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
 	}
 	return t, err
-}
-
-// seen is the table's record as far as its files tell it.
-func (l *lakeTable) seen(columns []column.Column) *state.Table {
-	has := func(name string) bool {
-		return slices.ContainsFunc(columns, func(c column.Column) bool { return c.Name == name })
-	}
-	out := &state.Table{Name: l.name, Kind: kindEvents, Key: colEventID, ExactNames: true}
-	switch {
-	case l.name == tableUsers:
-		out.Kind, out.Key = kindUsers, colUserID
-	case l.name == tableMapping:
-		out.Kind, out.Key = kindMapping, colFrom
-		return out
-	case l.name == tableSessions || !has(colEventID):
-		out.Key = colSessionID
-	}
-	for _, c := range columns {
-		if !ownColumn(c.Name) && c.Name != colUserID && c.Name != out.Key {
-			out.Columns = append(out.Columns, state.Column{Name: c.Name, Delivered: c.Name, Type: c.Type.String()})
-		}
-	}
-	return out
-}
-
-// ownColumn reports whether a published column is one of ours.
-func ownColumn(name string) bool {
-	return slices.Contains([]string{colRawUser, colDump, colRescued, colCanonical}, name)
-}
-
-// record is the table's record as far as the lake tells it. Its columns keep the spelling
-// that they have there. Where dumps are gone, so are the manifests that list them: then
-// what the files have is what was delivered.
-func (l *lakeTable) record(t *TablePlan, columns []column.Column) *state.Table {
-	out := l.seen(columns)
-	out.Kind, out.Key = t.kind, t.key
-	for i := range out.Columns {
-		c := &out.Columns[i]
-		c.Delivered = deliveredAs(t.cfg, c.Name)
-		c.Listed, c.Mask = len(t.all) < len(l.entry.Dumps), string(t.cfg.Column(c.Delivered).Mask)
-	}
-	dumps := slices.Clone(l.entry.Dumps)
-	lost := l.entry.Resync != nil && !slices.Contains(dumps, *l.entry.Resync)
-	if lost {
-		dumps = append(dumps, *l.entry.Resync)
-	}
-	slices.Sort(dumps)
-	for _, d := range dumps {
-		resync := l.entry.Resync != nil && d == *l.entry.Resync
-		a := state.Applied{Dump: d, Incremental: !resync, Lost: resync && lost}
-		if i := t.deliveryOf(d); i >= 0 {
-			a.Digest, a.Incremental = t.all[i].entry.Digest, t.all[i].entry.Incremental
-		}
-		out.Applied = append(out.Applied, a)
-	}
-	return out
-}
-
-// deliveredAs is the delivered name of a column that is published under a name, as far as
-// the configuration tells it.
-func deliveredAs(t *config.Table, published string) string {
-	for _, name := range append(t.Renamed(), published, strings.TrimSuffix(published, "_")) {
-		if name != "" && t.Column(name).As == published {
-			return name
-		}
-	}
-	return published
 }
 
 // findLost finds out what of a table the source does not have any more.

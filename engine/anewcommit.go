@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/state"
+)
+
+// commitAnew makes the new state, in one transaction.
+func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) (serial uint64, err error) {
+	for _, t := range tables {
+		if err := e.canCarryOut(ctx, t.run.steps(t.change)); err != nil {
+			return 0, fmt.Errorf("table %s: %w", t.change.table.Name, err)
+		}
+	}
+	manifests, err := storeManifests(ctx, e.store, sr.plan.listing.Known())
+	if err != nil {
+		return 0, err
+	}
+	_, judged := e.cfg.CheckNames(e.everDelivered(sr.plan)) // the lake was made with these masks
+	err = l.Replace(ctx, sr.Lineage, sr.above, func(tx *state.Tx) error {
+		serial = tx.Serial()
+		errs := []error{tx.PutObject(manifests), tx.SetManifests(manifests.Ref), sr.putMappings(tx)}
+		for _, digest := range judged {
+			errs = append(errs, tx.SetJudgedMask(digest, true))
+		}
+		for _, t := range tables {
+			errs = append(errs, t.put(tx, sr.plan))
+		}
+		for _, t := range sr.empty {
+			errs = append(errs, t.forget(tx))
+		}
+		return errors.Join(errs...)
+	})
+	return serial, err
+}
+
+// putMappings stores the mappings that tables stand at; the newest is that of the state.
+// All of them were applied, so that no guard judges them again.
+func (sr *StateRebuild) putMappings(tx *state.Tx) error {
+	var errs []error
+	for _, id := range sortedKeys(sr.stands) {
+		s := sr.stands[id]
+		if s == nil {
+			continue
+		}
+		for _, o := range s.objects {
+			errs = append(errs, tx.PutObject(o))
+		}
+		errs = append(errs, tx.SetMapping(s.standing), tx.SetAccepted(state.Delivery{Table: tableMapping, Dump: id}, s.standing.Digest),
+			putDump(tx, sr.plan.listing.Dump(id)))
+	}
+	return errors.Join(errs...)
+}
+
+// put stores a table, with the list of what makes it visible. The list is there also
+// where no file changes: current.json has to name the new commit.
+func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
+	r, c := t.run, t.change
+	t.pub = &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Commit: tx.Serial()}
+	c.table.Commit = tx.Serial()
+	r.nameFiles(c, tx.Serial())
+	t.pub.Steps = r.steps(c)
+	errs := []error{tx.PutTable(c.table), tx.PutPublish(t.pub)}
+	for _, o := range c.objects {
+		errs = append(errs, tx.PutObject(o))
+	}
+	for _, pt := range c.parts {
+		errs = append(errs, tx.PutPartition(c.table.Name, &pt.record))
+	}
+	for _, d := range r.pending {
+		errs = append(errs, putDump(tx, p.listing.Dump(d.dump)))
+	}
+	return errors.Join(errs...)
+}
+
+// forget has current.json no longer name a table: it comes again as a new one.
+func (l *lakeTable) forget(tx *state.Tx) error {
+	t := l.placed()
+	return errors.Join(tx.PutTable(t), tx.PutPublish(&state.Publish{Table: t.Name, Commit: tx.Serial(), Attempt: "remove", Forget: true}))
+}
+
+// placed is a record of the table that says where it is and nothing else.
+func (l *lakeTable) placed() *state.Table {
+	t := &state.Table{Name: l.name}
+	for _, root := range sortedKeys(l.folders) {
+		t.Sinks = append(t.Sinks, state.SinkTable{Root: root, Folder: l.folders[root]})
+	}
+	return t
+}
+
+// publishAnew makes the tables visible, and tidies up.
+func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) error {
+	e.spared = nil
+	for _, t := range tables {
+		err := e.publish(ctx, l, sr.Lineage, t.pub, t.change.table, t.change.partitions(nil))
+		var unswept *unsweptError
+		if err != nil && !errors.As(err, &unswept) {
+			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.table.Name, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(sr.empty) > 0 { // their lists are carried out as those of a run that was stopped
+		if _, err := e.Recover(ctx, l); err != nil {
+			return err
+		}
+	}
+	snap, err := e.loadLocked(ctx, l)
+	if err != nil {
+		return err
+	}
+	for _, rt := range sr.Tables {
+		rt.plan.committed = true
+		sr.plan.Tables = append(sr.plan.Tables, rt.plan)
+	}
+	return errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, sr.plan, snap))
+}
+
+// dropAnew removes what was staged for a state that was not made. Once a transaction was
+// tried, it may have been: then what it lists has to stay.
+func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) error {
+	e.spared = nil
+	if errors.Is(context.Cause(ctx), state.ErrLost) {
+		return nil
+	}
+	return e.sweepAnew(context.WithoutCancel(ctx), l, sr)
+}
+
+// describe counts what became of the files.
+func (t *tableAnew) describe() TableAnew {
+	out := TableAnew{Name: t.change.table.Name, Counts: t.change.counts}
+	written := int64(0)
+	for _, p := range t.change.parts {
+		for i, f := range p.record.Files {
+			if p.staged[i] == "" {
+				out.Kept++
+				continue
+			}
+			out.Written++
+			written += f.Size
+		}
+	}
+	out.Counts.Written = written
+	for _, s := range t.pub.Steps {
+		if s.Staged == "" {
+			out.Removed++
+		}
+	}
+	return out
+}

@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/state"
+)
+
+// checkLost fails with ErrWhole if there is a state, and notes what is wrong with it.
+func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
+	snap, err := e.store.Load(ctx)
+	switch {
+	case errors.Is(err, state.ErrDamaged):
+		sr.Damage = err.Error()
+		return nil
+	case err != nil:
+		return err
+	}
+	if snap.Serial > 0 {
+		err = fmt.Errorf("%w: %s reads whole (commit %d); `reconcile plan` says what is wrong with its tables, and -repair rebuilds them one by one", ErrWhole, sr.State, snap.Serial)
+	}
+	return errors.Join(err, snap.Close())
+}
+
+// checkElsewhere fails with ErrElsewhere if the state of a lake is at another place than the
+// configuration says, and reads whole there.
+func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
+	for _, at := range sortedKeys(l.states) {
+		if e.statePlace(at) == e.statePlace(e.store.Place()) {
+			continue
+		}
+		st, err := e.stateAt(ctx, e.statePlace(at))
+		var snap *state.Snapshot
+		if err == nil {
+			snap, err = st.Load(ctx)
+		}
+		var moved *state.MovedError
+		switch {
+		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.statePlace(moved.To) == e.statePlace(e.store.Place()):
+			continue
+		case err != nil:
+			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w", l.states[at], at, err)
+		case snap.Serial > 0 && snap.Lineage == l.lineage:
+			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
+				ErrElsewhere, at, snap.Serial, e.store.Place())
+		}
+		if err = errors.Join(err, snap.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+)
+
+// standInUsers feeds the published users to the ingest whom the dumps that are there do
+// not give, un-cast as delivered rows are.
+func (g *ingest) standInUsers(ctx context.Context, r *tableRun) (err error) {
+	cols := r.schema.published()
+	have, err := r.openStaged(ctx, r.stands.sink, r.stands.staged)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, have.close()) }()
+	b := &userStandIns{r: r, s: g.schema}
+	return r.stands.each(ctx, r.stands.typed(cols), func(in *column.Batch) error {
+		published := &rowReader{batch: in}
+		for ; published.next < in.N; published.next++ {
+			same, err := have.has(ctx, published)
+			if err != nil {
+				return err
+			}
+			if same {
+				continue
+			}
+			if err := b.add(in, published.next); err != nil {
+				return err
+			}
+		}
+		return g.keepStandIns(ctx, b)
+	})
+}
+
+// has reports whether a file, which is in the order of its first column, has a row of
+// another one, asked for in that order.
+func (r *rowReader) has(ctx context.Context, o *rowReader) (bool, error) {
+	if r.rd == nil {
+		return false, nil
+	}
+	for {
+		more, err := r.more(ctx)
+		if err != nil || !more {
+			return false, err
+		}
+		switch c := r.at().compare(o.at()); {
+		case c > 0:
+			return false, nil
+		case c == 0:
+			return r.equals(o), nil
+		}
+		r.next++
+	}
+}
+
+// userStandIns collects published users as un-cast rows.
+type userStandIns struct {
+	r    *tableRun
+	s    *schema // un-cast
+	rows []rows.Row
+	cols []column.Column
+}
+
+// keepStandIns hands what was collected to the ingest.
+func (g *ingest) keepStandIns(ctx context.Context, b *userStandIns) error {
+	if len(b.rows) == 0 {
+		return nil
+	}
+	seg := rows.NewSegment(b.rows, &column.Batch{N: len(b.rows), Cols: b.cols})
+	b.rows, b.cols = nil, nil
+	return g.keep(ctx, seg)
+}
+
+// add takes a published row.
+func (b *userStandIns) add(in *column.Batch, i int) error {
+	if b.cols == nil {
+		b.cols = b.s.emptyPayload()
+	}
+	rescued, err := b.rescuedOf(in.Col(colRescued), i)
+	if err != nil {
+		return err
+	}
+	var notes []column.Rescued
+	last := len(b.s.payload) - 1
+	modified := in.Col(colModified)
+	for c, p := range b.r.schema.payload[:last] {
+		dst, src, items := &b.cols[c], in.Col(p.Name), rescued[c]
+		switch {
+		case !src.IsNull(i):
+			dst.AppendBytes(column.AppendText(nil, src, i))
+		case len(items) == 0:
+			dst.AppendNulls(1)
+		default: // it did not cast: the original does so again
+			at := max(0, slices.IndexFunc(items, func(it column.Rescued) bool { return it.Name == p.Delivered }))
+			dst.AppendBytes(items[at].Value)
+			notes = append(notes, column.Rescued{Name: spellingKey + p.fold, Value: []byte(items[at].Name)})
+			items = slices.Delete(items, at, at+1)
+		}
+		notes = append(notes, items...)
+	}
+	if len(notes) == 0 {
+		b.cols[last].AppendNulls(1)
+	} else {
+		b.cols[last].AppendBytes(column.AppendRescue(nil, notes))
+	}
+	return b.place(in, i, modified)
+}
+
+// place notes whose row it is, and when it was modified. Of its dump it is the last.
+func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) error {
+	ver, err := rows.Version(b.r.rank[in.Col(colDump).Ints[i]], rows.MaxFile, rows.MaxRow)
+	if err != nil {
+		return err
+	}
+	key := b.s.modifiedMillis(nil, 0)
+	if modified != nil && !modified.IsNull(i) {
+		key = modified.Ints[i]
+	}
+	b.rows = append(b.rows, rows.Row{Raw: in.Cols[0].Ints[i], Key: key, Ver: ver, At: uint32(len(b.rows))})
+	return nil
+}
+
+// rescuedOf takes _rescued_data of a row apart, by payload column.
+func (b *userStandIns) rescuedOf(c *column.Column, i int) (map[int][]column.Rescued, error) {
+	out := map[int][]column.Rescued{}
+	if c.IsNull(i) {
+		return out, nil
+	}
+	items, err := column.SplitRescue(c.Bytes(i))
+	if err != nil {
+		return nil, fmt.Errorf("_rescued_data %q: %w", c.Bytes(i), err)
+	}
+	for _, it := range items {
+		if at, ok := b.s.noteOf(it.Name); ok {
+			out[at] = append(out[at], it)
+		}
+	}
+	return out, nil
+}
+
+// planReturned has users rebuilt when the source has all dumps again for which published
+// rows stand in: these are not told from rows of the raw users that they are named after.
+func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
+	if t.kind != kindUsers || t.repair+t.rewrite != "" {
+		return nil
+	}
+	back := 0
+	for _, a := range t.old.Applied {
+		if !a.StoodIn {
+			continue
+		}
+		i := t.deliveryOf(a.Dump)
+		if i < 0 {
+			return nil
+		}
+		if h, _, err := e.checkFiles(ctx, p, t, &t.all[i]); h != nil || err != nil {
+			return err
+		}
+		back++
+	}
+	if back > 0 {
+		t.Change.add(ClassRebuild, "the source has all dumps again for which published rows stand in")
+	}
+	return nil
+}
