@@ -136,6 +136,33 @@ func TestContractKeysUnlisted(t *testing.T) {
 	}
 }
 
+// TestContractSpellingOfVoidDump: a column that only a file told of, under a spelling
+// that its manifest does not list, goes with the dump.
+func TestContractSpellingOfVoidDump(t *testing.T) {
+	a := newBed(t, `table "*" {
+		sinks = [sink.parquet.lake]
+		column "Plan" { as = "shop_plan" }
+	}
+	table "users" {
+		sinks = [sink.parquet.lake]
+		column "Plan" { as = "shop_plan" }
+	}`)
+	a.run(dumpOf(1, listedAs(full("e", avroPart("event_id user_id Plan plan", row(1, 7, "GOLD", "free"))), "event_id", "user_id", "Plan"),
+		listedAs(full("users", avroPart("user_id Plan plan", row(7, "GOLD", "free"))), "user_id", "Plan")))
+	a.want("e", "event_id shop_plan plan", "1 GOLD free")
+	a.want("users", "user_id shop_plan plan", "7 GOLD free")
+	a.check()
+	a.run(dumpOf(2, listedAs(full("e", avroPart("event_id user_id Plan", row(2, 7, "GOLD"))), "event_id", "user_id", "Plan"),
+		listedAs(full("users", avroPart("user_id Plan", row(7, "GOLD"))), "user_id", "Plan")))
+	for folder, want := range map[string]string{"e": "user_id event_id shop_plan _raw_user_id _dump_id _rescued_data", "users": "user_id shop_plan _dump_id _rescued_data"} {
+		if got := a.columns(folder); !sameWords(got, want) {
+			t.Errorf("the columns of %s are %q, not %q", folder, got, want)
+		}
+	}
+	a.check()
+	a.checkIdle()
+}
+
 func sameWords(a, b string) bool {
 	x, y := strings.Fields(a), strings.Fields(b)
 	slices.Sort(x)

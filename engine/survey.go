@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"reconcile/config"
@@ -63,14 +64,15 @@ func (e *lateColumns) Error() string {
 	return fmt.Sprintf("dump %d has columns that were not expected, as %s", e.columns[0].dump, e.columns[0].name)
 }
 
-// lateIn returns the error that says so of a file, nil if it has none.
+// lateIn returns the error that says so of a file, nil if it has none. A manifest that
+// lists another spelling does not list such a column: only the file brings it.
 func (s *survey) lateIn(f sourceFile) error {
 	if len(s.late) == 0 {
 		return nil
 	}
 	e := &lateColumns{}
 	for _, name := range s.late {
-		e.columns = append(e.columns, delivered{name, f.dump, f.hasColumns && !feed.IsExact(name)})
+		e.columns = append(e.columns, delivered{name, f.dump, f.hasColumns && slices.Contains(f.columns, name)})
 	}
 	return e
 }
