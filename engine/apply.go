@@ -243,15 +243,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			return e.holdDamaged(ctx, l, p, t, r, damage, res)
 		}
 		if bad := holding(err); bad != nil && ctx.Err() == nil {
-			if err := e.sweep(ctx, l, r.attempt); err != nil {
-				return err
-			}
-			if ofConfig && e.newAgain(t, bad.file.dump) {
-				t.heldFrom = &bad.file.dump
-			} else if ofConfig {
-				return e.holdRebuild(ctx, l, t, bad, res)
-			}
-			if err := e.hold(ctx, l, t, bad, res); err != nil {
+			if err := e.stepWithout(ctx, l, p, t, r, bad, out, res); err != nil {
 				return err
 			}
 			continue
@@ -270,6 +262,25 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 		t.committed, t.lost = true, nil
 		return e.commit(ctx, l, p, r, c)
 	}
+}
+
+// stepWithout makes a step one without a bad file: the table is held from its dump on.
+// Without a resync the table may have to be rebuilt before the step.
+func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, r *tableRun, bad *fileError, out *TableResult, res *Result) error {
+	if err := e.sweep(ctx, l, r.attempt); err != nil {
+		return err
+	}
+	if r.ofConfig && e.newAgain(t, bad.file.dump) {
+		t.heldFrom = &bad.file.dump
+	} else if r.ofConfig {
+		return e.holdRebuild(ctx, l, t, bad, res)
+	}
+	class := t.Change.Class
+	if err := e.hold(ctx, l, p, t, bad, res); err != nil || t.Change.Class != ClassRebuild || class == ClassRebuild {
+		return err
+	}
+	out.Action = Rebuild
+	return e.step(ctx, l, p, t, true, nil, out, res)
 }
 
 func (out *TableResult) add(c *change) {

@@ -51,6 +51,11 @@ func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync 
 			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
 		}
 	}
+	return e.compareFiles(ctx, p, t, list, sizes)
+}
+
+// compareFiles compares the files of dumps, which are in their order.
+func (e *Engine) compareFiles(ctx context.Context, p *Plan, t *TablePlan, list []readDelivery, sizes map[int64]int64) error {
 	if err := e.lookAgain(ctx, p, list); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}

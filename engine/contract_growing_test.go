@@ -152,21 +152,104 @@ func TestContractChangedBelowResync(t *testing.T) {
 }
 
 // TestContractGrowingResyncGivenUp: what a resync was to make void is compared after
-// all when the resync turns out to be damaged while it is read.
+// all, by the same apply, when the resync turns out to be damaged while it is read.
 func TestContractGrowingResyncGivenUp(t *testing.T) {
 	a := newBed(t, lakeTables)
 	f := unfinished(1, "event_id user_id", row(1, 10), row(2, 10))
-	a.run(dumpOf(1, more("e", f)))
+	users := unfinished(1, "user_id v:string", row(10, "a"), row(11, "b"))
+	a.run(dumpOf(1, more("e", f), more("users", users)))
 	a.show(f, 0)
+	a.show(users, 0)
 	bad := avroPart("event_id user_id", row(4, 10), row(5, 10))
-	bad.Fault = model.Damaged
-	a.held(a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 10)))), dumpOf(3, full("e", bad))), "e 3")
-	a.held(a.run(), "e 3")
+	badUsers := avroPart("user_id v:string", row(12, "c"))
+	bad.Fault, badUsers.Fault = model.Damaged, model.Damaged
+	a.held(a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 10)))), dumpOf(3, full("e", bad), full("users", badUsers))), "e 3", "users 3")
 	a.want("e", "event_id", "1", "2", "3")
-	a.held(a.run(), "e 3")
+	a.want("users", "user_id", "10", "11")
+	a.checkIdle()
 	a.spoilt(bad, model.None)
+	a.spoilt(badUsers, model.None)
 	a.held(a.run())
 	a.want("e", "event_id", "4", "5")
+	a.want("users", "user_id", "12")
+	a.checkIdle()
+}
+
+// TestContractGrowingResyncsGivenUp: of two resyncs one is bad, and then the other.
+func TestContractGrowingResyncsGivenUp(t *testing.T) {
+	a := newBed(t, lakeTables)
+	one, four := unfinished(1, "event_id user_id", row(1, 10), row(2, 10)), unfinished(1, "event_id user_id", row(3, 10), row(4, 10))
+	a.run(dumpOf(1, more("e", one)), dumpOf(4, more("e", four)))
+	a.show(one, 0)
+	a.show(four, 0)
+	bad, worse := avroPart("event_id user_id", row(5, 10)), avroPart("event_id user_id", row(6, 10))
+	bad.Fault, worse.Fault = model.Damaged, model.Damaged
+	a.held(a.run(dumpOf(3, full("e", bad)), dumpOf(5, full("e", worse))), "e 5", "e 3")
+	a.want("e", "event_id", "1", "2", "3")
+	a.checkIdle()
+	a.spoilt(bad, model.None)
+	a.held(a.run(), "e 5")
+	a.want("e", "event_id", "3", "4", "5")
+	a.checkIdle()
+}
+
+// TestContractReplacedResyncGivenUp: a file is another one, or one that cannot be read,
+// below a resync that turns out to be damaged while it is read.
+func TestContractReplacedResyncGivenUp(t *testing.T) {
+	for _, fault := range []model.Fault{model.None, model.Truncated} {
+		a := newBed(t, lakeTables)
+		f := unfinished(1, "event_id user_id", row(1, 10), row(2, 10))
+		a.run(dumpOf(1, more("e", avroPart("event_id user_id", row(7, 10)))), dumpOf(2, more("e", f)))
+		f.Rest, f.Draft = 0, true
+		f.Rows = avroPart("event_id user_id", row(8, 10), row(9, 10)).Rows
+		a.spoilt(f, fault)
+		bad := avroPart("event_id user_id", row(4, 10))
+		bad.Fault = model.Damaged
+		dumps := []*model.Dump{dumpOf(3, more("e", avroPart("event_id user_id", row(3, 10)))), dumpOf(4, full("e", bad))}
+		if fault != model.None {
+			a.held(a.run(dumps...), "e 4", "e 2")
+			a.want("e", "event_id", "1", "7")
+			a.checkIdle()
+			a.spoilt(f, model.None)
+			a.held(a.run(), "e 4")
+		} else {
+			res := a.run(dumps...)
+			a.held(res, "e 4")
+			if len(res.Tables) != 1 || res.Tables[0].Action != Rebuild {
+				t.Errorf("the apply did %+v", res.Tables)
+			}
+		}
+		a.want("e", "event_id", "3", "7", "8", "9")
+		a.checkIdle()
+	}
+}
+
+// TestContractReplacedResyncGivenUpLoses: the rebuild would lose rows.
+func TestContractReplacedResyncGivenUpLoses(t *testing.T) {
+	for _, accept := range []bool{false, true} {
+		a := newBed(t, lakeTables)
+		gone := avroPart("event_id user_id", row(7, 10))
+		f := unfinished(1, "event_id user_id", row(1, 10), row(2, 10))
+		a.run(dumpOf(1, more("e", gone)), dumpOf(2, more("e", f)))
+		a.forgetDump("1")
+		f.Rest, f.Draft = 0, true
+		f.Rows = avroPart("event_id user_id", row(8, 10), row(9, 10)).Rows
+		a.spoilt(f, model.None)
+		bad := avroPart("event_id user_id", row(4, 10))
+		bad.Fault = model.Damaged
+		if accept {
+			a.opts.AcceptLoss = []string{"e"}
+		}
+		res := a.run(dumpOf(3, more("e", avroPart("event_id user_id", row(3, 10)))), dumpOf(4, full("e", bad)))
+		if accept {
+			a.held(res, "e 4")
+			a.want("e", "event_id", "3", "8", "9")
+		} else {
+			a.held(res, "e 4", "e 2 dump 1 gone -accept-loss=e")
+			a.want("e", "event_id", "1", "7")
+		}
+		a.checkIdle()
+	}
 }
 
 // TestContractGone: a file that is gone changes nothing, nor does one that was

@@ -23,13 +23,18 @@ func holding(err error) *fileError {
 // hold takes the dumps from a file on out of the plan. That the file is bad is
 // remembered with its pin, so that it is not read again until it, or what makes
 // it bad, changes; a file that could not be read at all is tried again next time.
-func (e *Engine) hold(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
+func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, bad *fileError, res *Result) error {
 	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
-	if before := t.cut(h.Dump); before != nil {
+	from, floor := h.Dump, t.floor
+	if before := t.cut(from); before != nil {
 		res.Holds = append(res.Holds, *before)
+		from = before.Dump
 	}
-	return e.rememberHold(ctx, l, h, bad)
+	if err := e.rememberHold(ctx, l, h, bad); err != nil {
+		return err
+	}
+	return e.lookBack(ctx, l, p, t, from, floor, res)
 }
 
 func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *fileError) error {

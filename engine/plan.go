@@ -70,6 +70,7 @@ type TablePlan struct {
 	all        []delivery       // every delivery in the source, for a rebuild
 	bad        map[int64]Hold   // deliveries that cannot be taken, void ones too
 	resync     int64            // the newest full resync among the dumps that it has and keeps
+	floor      int64            // the newest full resync among these and the pending dumps
 	compared   map[int64]bool   // dumps of which the state is to go on knowing what was read
 	renewed    []state.ReadDump // the same content under another ETag
 	oldMapping *identity.Closure

@@ -103,6 +103,7 @@ func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]boo
 // takeDumps lists the pending dumps below the first bad one that no good
 // resync makes void.
 func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, resync int64) {
+	t.floor = resync
 	held := false
 	for i, d := range t.all {
 		if h, ok := t.bad[d.dump]; ok && (applied[i] || d.dump > resync) {
@@ -135,6 +136,7 @@ func (t *TablePlan) cut(from int64) *Hold {
 			floor = max(floor, d.dump)
 		}
 	}
+	t.floor = floor
 	for _, d := range t.pending {
 		if h, ok := t.bad[d.dump]; ok && d.dump > floor {
 			t.pending = slices.DeleteFunc(t.pending, func(x delivery) bool { return x.dump >= d.dump })

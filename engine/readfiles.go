@@ -116,6 +116,21 @@ func (e *Engine) renewRead(ctx context.Context, l *state.Lock, p *Plan, now *sta
 	})
 }
 
+// renewReadOf does the same for one table, in the middle of an apply.
+func (e *Engine) renewReadOf(ctx context.Context, l *state.Lock, t *TablePlan) error {
+	if len(t.renewed) == 0 {
+		return nil
+	}
+	snap, err := e.loadLocked(ctx, l)
+	if err != nil {
+		return err
+	}
+	rec := snap.Tables[t.Name]
+	rec.Read = renewed(rec.Read, t.renewed)
+	t.old.Read = rec.Read
+	return errors.Join(l.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
+}
+
 // renewed returns records with some of them replaced.
 func renewed(list, by []state.ReadDump) []state.ReadDump {
 	out := slices.Clone(list)
