@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -209,4 +210,47 @@ func TestBackendLargeTransaction(t *testing.T) {
 			t.Errorf("%d bytes came back", len(got))
 		}
 	})
+}
+
+// TestOldLeasePutBack: a lease of before that somebody puts back stops nobody, and the
+// generations of records never fall.
+func TestOldLeasePutBack(t *testing.T) {
+	dir := t.TempDir()
+	store, err := blob.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() *Store { return OpenRemote(store, RemoteOptions{Program: "0.1.0", Cache: t.TempDir()}) }
+	step := func(name string) uint64 {
+		t.Helper()
+		l, err := open().Lock(t.Context(), NewHolder("apply"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		update(t, l, func(tx *Tx) error { return tx.PutSetting(name, []byte(name)) })
+		if err := l.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		return l.Generation()
+	}
+	step("a")
+	lease := filepath.Join(dir, leaseKey)
+	old := readFile(t, lease)
+	var newest uint64
+	for _, name := range []string{"b", "c", "d"} {
+		newest = step(name)
+	}
+	if err := os.Remove(lease); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, lease, old)
+	if got := step("e"); got <= newest {
+		t.Errorf("generation %d after %d", got, newest)
+	}
+	if got := step("f"); got <= newest {
+		t.Errorf("generation %d after %d", got, newest)
+	}
+	if snap := load(t, open()); len(snap.Settings) != 6 {
+		t.Errorf("there is %v", snap.Settings)
+	}
 }

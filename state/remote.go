@@ -59,6 +59,8 @@ type remote struct {
 	o     RemoteOptions
 
 	above uint64 // what the generation of the lease has to exceed
+	// fenced has the next session write a fence though its lease owes none.
+	fenced bool
 
 	mu      sync.Mutex
 	seen    *replica // of the last Load

@@ -22,7 +22,7 @@ func (l *remoteSession) beginOver(ctx context.Context, damage error) error {
 	}
 	known := l.s.known(ctx, rem)
 	if known.Generation > l.held.Generation() {
-		return l.lost(fmt.Errorf("the log has a record of generation %d, this lease is of %d", known.Generation, l.held.Generation()))
+		return l.tooOld(ctx, known.Generation)
 	}
 	r := l.s.newReplica()
 	r.meta.Slot, r.meta.Record = rem.Top.Serial, rem.Top.Digest[:]

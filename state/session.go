@@ -48,12 +48,45 @@ func (s *remote) Lock(ctx context.Context, holder Holder, wait time.Duration) (S
 }
 
 func (s *remote) lock(ctx context.Context, holder Holder, wait time.Duration, over bool) (Session, error) {
+	session, err := s.lockOnce(ctx, holder, wait, over)
+	var old *oldLeaseError
+	if !errors.As(err, &old) {
+		return session, err
+	}
+	s.above, s.fenced = max(s.above, old.generation+generationGap), true
+	return s.lockOnce(ctx, holder, wait, over)
+}
+
+// generationGap is how far generations go on above those of the log where a lease of
+// before was put back: more than there can have been holders since.
+const generationGap = 1_000_000
+
+// oldLeaseError says that the log has a record of a greater generation than a lease that
+// was acquired just now and is still held: an old content of the lease was put back.
+type oldLeaseError struct {
+	generation uint64 // of the record
+	err        error
+}
+
+func (e *oldLeaseError) Error() string { return e.err.Error() }
+func (e *oldLeaseError) Unwrap() error { return e.err }
+
+// tooOld is the error of a session whose generation is below that of a record.
+func (l *remoteSession) tooOld(ctx context.Context, generation uint64) error {
+	err := l.lost(fmt.Errorf("the log has a record of generation %d, this lease is of %d", generation, l.held.Generation()))
+	if l.held.Check(ctx) == nil {
+		return &oldLeaseError{generation, err}
+	}
+	return err
+}
+
+func (s *remote) lockOnce(ctx context.Context, holder Holder, wait time.Duration, over bool) (Session, error) {
 	held, err := lease.Acquire(ctx, lease.Options{
 		Store: s.store, Key: leaseKey, TTL: s.o.TTL, Margin: s.o.Margin, Clock: s.o.Clock,
 		Holder: lease.Holder(holder), Newest: s.newestGeneration, Above: s.above,
 	}, wait)
 	if err != nil {
-		return nil, s.lockError(err, holder)
+		return nil, s.lockError(err)
 	}
 	l := &remoteSession{s: s, held: held, command: holder.Command}
 	err = l.begin(held.Context())
@@ -77,7 +110,7 @@ func (s *remote) lock(ctx context.Context, holder Holder, wait time.Duration, ov
 }
 
 // lockError names the holder as other locks do.
-func (s *remote) lockError(err error, _ Holder) error {
+func (s *remote) lockError(err error) error {
 	var held *lease.HeldError
 	if errors.As(err, &held) {
 		return &LockedError{Path: s.place, Holder: Holder(held.Status.Holder), Detail: held.Error()}
@@ -114,12 +147,12 @@ func (l *remoteSession) begin(ctx context.Context) error {
 		}
 	}
 	if h.meta.Generation > l.held.Generation() {
-		return l.lost(fmt.Errorf("the log has a record of generation %d, this lease is of %d", h.meta.Generation, l.held.Generation()))
+		return l.tooOld(ctx, h.meta.Generation)
 	}
 	if l.lineage = h.meta.Lineage; l.lineage == "" {
 		l.lineage = newLineage()
 	}
-	if !l.held.OwesFence() {
+	if !l.held.OwesFence() && !l.s.fenced {
 		return nil
 	}
 	rec := l.record(nil)
@@ -128,6 +161,7 @@ func (l *remoteSession) begin(ctx context.Context) error {
 		return l.undecided(out, err)
 	}
 	l.held.Fenced()
+	l.s.fenced = false
 	return l.replica.skip(rec, l.s.dir)
 }
 
