@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/config"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -78,7 +79,7 @@ func (e *Engine) MigrateState(ctx context.Context, from string) (_ *StateMoved, 
 	}
 	a, b, err := state.LockBoth(ctx, src, e.store, state.NewHolder("init"), e.opts.LockTimeout)
 	if err != nil {
-		return nil, err
+		return nil, e.withoutConnection(from, err)
 	}
 	ctx = b.Context(a.Context(ctx))
 	defer func() {
@@ -93,6 +94,16 @@ func (e *Engine) MigrateState(ctx context.Context, from string) (_ *StateMoved, 
 	}
 	out.From, out.Lineage, out.Serial, out.Objects, out.Bytes = from, m.Lineage, m.Serial, m.Objects, m.Bytes
 	return out, e.recordPlace(ctx, b, out)
+}
+
+// withoutConnection says of a place on S3 that could not be used if the configuration has
+// nothing by which to reach it.
+func (e *Engine) withoutConnection(place string, err error) error {
+	onS3 := func(s *config.Sink) bool { return s.S3 != nil }
+	if errors.Is(err, state.ErrLocked) || !strings.HasPrefix(place, "s3://") || e.cfg.StateS3 != nil || slices.ContainsFunc(e.cfg.Sinks, onS3) {
+		return err
+	}
+	return fmt.Errorf("%w. Nothing in the configuration says how %s is reached, so that it is as the AWS SDK finds by itself: set AWS_REGION, AWS_PROFILE or AWS_ENDPOINT_URL_S3 for this command", err, place)
 }
 
 // recordedPlace returns the one other place at which sinks say that their state is, empty

@@ -59,6 +59,7 @@ type operations struct {
 	arrived []*model.Dump
 
 	state, lake, source, more string // of the configuration
+	env                       []string
 	runner                    string // folder of the last runner
 	ttl                       bool   // runners have leases that end soon
 }
@@ -128,7 +129,7 @@ func (o *operations) command(program string, args ...string) (*exec.Cmd, *bytes.
 	var out bytes.Buffer
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.runner, &out, &out
-	cmd.Env = append(s3test.Environ(), o.server.Env()...)
+	cmd.Env = slices.Concat(s3test.Environ(), o.server.Env(), o.env)
 	return cmd, &out
 }
 
@@ -479,4 +480,27 @@ func (o *operations) migrated() {
 		o.arrive(1)
 		o.apply()
 	}
+	o.withoutConnection()
+}
+
+// withoutConnection moves the state to a file where nothing in the configuration says how
+// its bucket is reached any more.
+func (o *operations) withoutConnection() {
+	o.t.Helper()
+	away := filepath.Join(o.site, "lake")
+	if err := os.Rename(o.folder(o.lake), away); err != nil {
+		o.t.Fatal(err)
+	}
+	o.more, o.lake = fmt.Sprintf("moved {\n from = %q\n to = %q\n}\n", o.lake, away), away
+	o.apply()
+	o.state = fmt.Sprintf("state \"local\" { path = %q }", filepath.Join(o.site, "last", "state.db"))
+	o.env = []string{"AWS_ENDPOINT_URL_S3=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1"}
+	if said := o.run(exitError, "init", "-migrate-state"); !strings.Contains(said, "set AWS_REGION, AWS_PROFILE or AWS_ENDPOINT_URL_S3") {
+		o.t.Errorf("it says %q", said)
+	}
+	o.env = []string{"AWS_ENDPOINT_URL_S3=" + o.server.Endpoint}
+	o.run(0, "init", "-migrate-state")
+	o.env = nil
+	o.apply()
+	o.idle()
 }
