@@ -29,6 +29,7 @@ type Options struct {
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
 	ForgetSinks    []string // paths of sinks that the state is to forget
 	SinksLost      []string // paths of sinks that are not there and are to be written anew
+	StatesLost     []string // places of states that sinks name and that are gone for good
 	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere now
 	Repair         bool     // rebuild tables of which nothing can be trusted
 	AllowDestroy   bool

@@ -31,17 +31,15 @@ func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
 		if e.statePlace(at) == e.statePlace(e.store.Place()) {
 			continue
 		}
-		st, err := e.stateAt(ctx, e.statePlace(at))
-		var snap *state.Snapshot
-		if err == nil {
-			snap, err = st.Load(ctx)
-		}
+		snap, err := e.loadAt(ctx, e.statePlace(at))
 		var moved *state.MovedError
 		switch {
 		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.statePlace(moved.To) == e.statePlace(e.store.Place()):
 			continue
+		case err != nil && e.saidStateLost(e.statePlace(at)):
+			continue
 		case err != nil:
-			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w", l.states[at], at, err)
+			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, -state-lost=%s goes on without it", l.states[at], at, err, at)
 		case snap.Serial > 0 && snap.Lineage == l.lineage:
 			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
 				ErrElsewhere, at, snap.Serial, e.store.Place())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"reconcile/config"
@@ -47,7 +48,7 @@ func (e *Engine) checkStatePlace(ctx context.Context, snap *state.Snapshot, root
 			return nil
 		}
 		if why = ", which holds a state of lineage " + cur.Lineage + ", too"; err != nil {
-			why = fmt.Sprintf(", of which nobody knows if it holds one still: %v", err)
+			why = fmt.Sprintf(", of which nobody knows if it holds one still: %v; if that place is gone for good, -state-lost=%s goes on without it", err, recorded)
 		}
 	}
 	return fmt.Errorf("the configuration says that the state is %s, but %s says that the state that writes it is %s%s: move it with `reconcile init -migrate-state`, or let the state block name the place where it is; nothing was changed",
@@ -73,17 +74,16 @@ func (e *Engine) stateGone(ctx context.Context, place, lineage string) (bool, er
 	}
 	at := place
 	for range mostMoves {
-		st, err := e.stateAt(ctx, at)
-		if err != nil {
-			return false, err
-		}
-		snap, err := st.Load(ctx)
+		snap, err := e.loadAt(ctx, at)
 		var moved *state.MovedError
 		switch {
 		case errors.As(err, &moved) && moved.To != "":
 			if at = e.statePlace(moved.To); at != e.statePlace(e.store.Place()) {
 				continue
 			}
+			e.vacant[place] = true
+			return true, nil
+		case err != nil && e.saidStateLost(place):
 			e.vacant[place] = true
 			return true, nil
 		case err != nil:
@@ -93,6 +93,21 @@ func (e *Engine) stateGone(ctx context.Context, place, lineage string) (bool, er
 		return e.vacant[place], snap.Close()
 	}
 	return false, fmt.Errorf("it was moved more than %d times from there on", mostMoves)
+}
+
+// loadAt reads the state at another place than the configuration's.
+func (e *Engine) loadAt(ctx context.Context, place string) (*state.Snapshot, error) {
+	st, err := e.stateAt(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	return st.Load(ctx)
+}
+
+// saidStateLost reports whether -state-lost names a place. It counts only while what is
+// there cannot be read: a state that can is not lost.
+func (e *Engine) saidStateLost(place string) bool {
+	return slices.ContainsFunc(e.opts.StatesLost, func(name string) bool { return e.statePlace(name) == place })
 }
 
 // stateAt opens the state at another place than the configuration's. One on S3 is reached

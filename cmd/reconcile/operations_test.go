@@ -37,6 +37,7 @@ func TestOperations(t *testing.T) {
 		"a lost state":                     (*operations).lostState,
 		"a lost state, dumps expired":      (*operations).lostStateAndDumps,
 		"a restored old state":             (*operations).restored,
+		"the bucket of the state is gone":  (*operations).lostPlace,
 		"a moved lake":                     (*operations).movedLake,
 		"a lake that is not mounted":       (*operations).notMounted,
 		"yesterday and back":               (*operations).yesterday,
@@ -408,6 +409,30 @@ func (o *operations) restored() {
 	o.apply("-repair")
 	o.arrive(1)
 	o.apply()
+	o.idle()
+}
+
+func (o *operations) lostPlace() {
+	gone := o.server.Bucket(o.t)
+	place := "s3://" + gone + "/state"
+	o.state = strings.Replace(o.state, o.bucket, gone, 1)
+	o.arrive(3)
+	o.apply()
+	backup := filepath.Join(o.site, "backup")
+	o.run(0, "state", "backup", backup)
+	o.lose(o.folder("s3://" + gone))
+	o.state = o.onS3("again")
+	o.run(0, "state", "restore", backup)
+	if said := o.run(exitError, "plan"); !strings.Contains(said, "-state-lost="+place) {
+		o.t.Errorf("it says %q", said)
+	}
+	o.apply("-state-lost=" + place)
+	o.arrive(1)
+	o.apply("-state-lost=" + place) // the first one had nothing to commit
+	o.idle()
+	o.lose(o.folder("s3://" + o.bucket + "/again"))
+	o.run(0, "state", "rebuild", "-auto-approve")
+	o.check(o.arrived)
 	o.idle()
 }
 

@@ -53,6 +53,7 @@ type engineFlags struct {
 	forgetSinks         []string
 	movedSinks          []string
 	sinksLost           []string
+	statesLost          []string
 	acceptManifest      []int64
 	exact, allowDestroy bool
 	repair              bool
@@ -68,6 +69,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
 	f.Func("sink-lost", "write the sink at `PATH` anew, which is not there any more; can be repeated", nonEmpty(&e.sinksLost))
+	f.Func("state-lost", "go on without the state at `PLACE`, which a sink names and which is gone for good; can be repeated", nonEmpty(&e.statesLost))
 	f.Func("moved-sink", "the sink at OLD was moved to NEW, as `OLD=NEW`; can be repeated", nonEmpty(&e.movedSinks))
 	f.Func("accept-manifest", "take the changed manifest of dump `ID`; can be repeated", func(arg string) error {
 		id, err := strconv.ParseInt(arg, 10, 64)
@@ -161,7 +163,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 	}
 	opts := engine.Options{
 		Program: programVersion(), Targets: o.targets, NoRefresh: !o.refresh, Exact: o.exact,
-		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, MovedSinks: o.movedSinks, SinksLost: o.sinksLost, Repair: o.repair, AllowDestroy: o.allowDestroy,
+		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, MovedSinks: o.movedSinks, SinksLost: o.sinksLost, StatesLost: o.statesLost, Repair: o.repair, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {
 			if s.meter != nil {

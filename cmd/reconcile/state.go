@@ -40,6 +40,7 @@ Exit codes: 0; 1 on an error; 11 another process holds the lock of the state.`,
 		c.common.jsonFlag(f)
 		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "restore, rebuild: wait so long for an apply, as `30s`")
 		f.Func("accept-loss", "rebuild: let the published rows of `TABLE` stand in for dumps that are gone; can be repeated", nonEmpty(&o.acceptLoss))
+		f.Func("state-lost", "rebuild: go on without the state at `PLACE`, which a sink names and which is gone for good; can be repeated", nonEmpty(&o.statesLost))
 		f.BoolVar(&o.autoApprove, "auto-approve", false, "rebuild: do not ask")
 		f.BoolVar(&o.input, "input", true, "rebuild: never ask, fail instead")
 	}
