@@ -447,3 +447,27 @@ func TestContractGrowingIsTold(t *testing.T) {
 	}
 	a.wantBad("e", `1 1 {"user_id":"10"}`, `1 2 {"user_id":"11"}`)
 }
+
+// TestContractGrowingCounts: of a dump that is read again, the row that has the least
+// version is the stored one, whose partition is left alone. plan -exact says so, too.
+func TestContractGrowingCounts(t *testing.T) {
+	a := newBed(t, `table "*" {
+		sinks = [sink.parquet.lake]
+		partition_by = [date(time)]
+	}`)
+	var lines [][]any
+	for i := range 40 {
+		lines = append(lines, row(i, 10, 1767225600000+86_400_000*i))
+	}
+	f := unfinished(1, "event_id user_id time:long", lines...)
+	f.BlockRows = 1
+	a.run(dumpOf(1, more("e", f)))
+	a.show(f, 0)
+	planned := a.exactPlan()["e"]
+	c := a.run().Tables[0].Counts
+	if c.Added != 1 || c.Replaced != 38 || c.Partitions != 39 || planned.Replaced != c.Replaced || planned.Partitions != c.Partitions {
+		t.Errorf("plan -exact said %+v, apply did %+v", planned, c)
+	}
+	a.check()
+	a.checkIdle()
+}

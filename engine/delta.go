@@ -20,7 +20,8 @@ import (
 var errTooLarge = errors.New("too large for the delta path")
 
 // A Loc of the delta path: a stored row's partition ordinal, whether it is a
-// shadow, and its position; or, for a delivered row, its segment and position.
+// shadow, and its position; or, for a delivered row, its segment and position. A
+// stored row has the greater one: where its dump is read again it stays what it is.
 const (
 	locStored = 1 << 63
 	locShadow = 1 << 31

@@ -10,7 +10,8 @@ import (
 )
 
 // Rec is what must be known of a row to judge it. Loc is the caller's: where
-// the row is.
+// the row is. Of two rows of one key, raw user and version, as a stored one and
+// itself when its dump is read again, the one of the greater Loc counts.
 type Rec struct {
 	Key, Raw int64
 	Ver      uint64
@@ -29,7 +30,10 @@ func Decide(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Ver
 		if a.Raw != b.Raw {
 			return cmp.Compare(a.Raw, b.Raw)
 		}
-		return cmp.Compare(a.Ver, b.Ver)
+		if a.Ver != b.Ver {
+			return cmp.Compare(a.Ver, b.Ver)
+		}
+		return cmp.Compare(a.Loc, b.Loc)
 	})
 	for i := 0; i < len(recs); {
 		j := i + 1
@@ -66,7 +70,7 @@ func repeated(recs []Rec) []Rec {
 	return out
 }
 
-// decideKey judges the rows of one key, sorted by (raw, version).
+// decideKey judges the rows of one key, sorted by (raw, version, loc).
 func decideKey(recs []Rec, canon func(int64) int64, set func(loc uint64, v rows.Verdict)) {
 	n := 0 // recs[:n] becomes the newest row of each raw user
 	for i := range recs {

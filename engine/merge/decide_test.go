@@ -136,6 +136,26 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// TestEqualVersions: of rows that nothing else tells apart the one of the greatest Loc
+// counts, in whatever order they come.
+func TestEqualVersions(t *testing.T) {
+	var recs []Rec
+	for key := range int64(50) {
+		for place := range uint64(3) {
+			recs = append(recs, Rec{Key: key, Raw: 10, Ver: 1 << 44, Loc: place<<40 | uint64(key)})
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 10 {
+		r.Shuffle(len(recs), func(i, j int) { recs[i], recs[j] = recs[j], recs[i] })
+		for loc, got := range judged(t, slices.Clone(recs), through(nil)) {
+			if want := loc>>40 == 2; (got == rows.Publish) != want {
+				t.Errorf("place %d of row %d: verdict %d", loc>>40, loc&(1<<40-1), got)
+			}
+		}
+	}
+}
+
 // naive judges by comparing every row with every other one.
 func naive(recs []Rec, canon func(int64) int64) map[uint64]rows.Verdict {
 	out := map[uint64]rows.Verdict{}
