@@ -54,7 +54,7 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 			}
 		}
 	}
-	return foreignFiles(t.Name, e.cfg.StatePath, have)
+	return foreignFiles(t.Name, e.store.Place(), have)
 }
 
 // filesUnderWay are those that a commit which is being made visible moves or removes:

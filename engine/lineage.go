@@ -38,9 +38,9 @@ func (e *Engine) checkSinks(ctx context.Context, p *Plan) error {
 
 // otherLineage says that a sink belongs to another state.
 func (e *Engine) otherLineage(root, wrote, ours string) error {
-	have := "the state " + e.cfg.StatePath + " is empty"
+	have := "the state " + e.store.Place() + " is empty"
 	if ours != "" {
-		have = "the state " + e.cfg.StatePath + " is of lineage " + ours
+		have = "the state " + e.store.Place() + " is of lineage " + ours
 	}
 	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays); if it is lost, `reconcile state rebuild` makes it anew; or move the sink's folder aside and apply again",
 		e.sinkName(root), wrote, have)

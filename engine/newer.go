@@ -73,13 +73,13 @@ func (e *Engine) stateOlder(p *Plan, t *TablePlan, root string) string {
 // otherText says that a sink has a commit of a table that is not the state's.
 func (e *Engine) otherText(root string, commit uint64) string {
 	return fmt.Sprintf("the state %s is not the one that wrote the sink at %s: both have the table at commit %d, but with other dumps or another user mapping; bring back the state that wrote it, or go on from this one",
-		e.cfg.StatePath, root, commit)
+		e.store.Place(), root, commit)
 }
 
 // olderText says that a sink has a greater commit of a table than the state.
 func (e *Engine) olderText(root string, there, have uint64) string {
 	return fmt.Sprintf("the state %s is older than the sink at %s: the table is there at commit %d, and the state has it at commit %d; bring back the newer state, or go on from this one",
-		e.cfg.StatePath, root, there, have)
+		e.store.Place(), root, there, have)
 }
 
 func sameDump(a, b *int64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }

@@ -176,7 +176,7 @@ func referenced(snap *state.Snapshot) func(id string) bool {
 // scratchPrefix begins the names of this state's folders in scratch_dir, which
 // other states may use too.
 func (e *Engine) scratchPrefix() string {
-	sum := sha256.Sum256([]byte(e.cfg.StatePath))
+	sum := sha256.Sum256([]byte(e.store.Place()))
 	return "apply-" + hex.EncodeToString(sum[:8]) + "-"
 }
 

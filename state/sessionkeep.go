@@ -120,6 +120,9 @@ func (l *remoteSession) Compact(ctx context.Context) error {
 	}
 	done, err := l.s.chain.Expunge(ctx, l.collection(func(id string) bool { return live[id] }), l.replica.meta.Slot)
 	l.warn(done.Warnings)
+	if done.Stubs+done.Removed > 0 {
+		l.warn([]error{fmt.Errorf("if the bucket keeps versions, the noncurrent ones below %s still hold plain values that a mask hides by now: remove them by hand", l.s.place)})
+	}
 	if len(done.Backups) > 0 {
 		l.warn([]error{heldInBackups(l.s.place+"/"+keptFolder, done.Backups)})
 	}
