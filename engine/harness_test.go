@@ -61,8 +61,8 @@ func newHarness(t *testing.T, hcl string) *harness {
 	return h
 }
 
-func (h *harness) config() *config.Config {
-	h.t.Helper()
+// text is the configuration.
+func (h *harness) text() string {
 	text := strings.Replace(h.away.configure(h.prelude), `{ path = "../dumps" }`, "{\n  path = \"../dumps\"\n}", 1) + h.hcl
 	if h.unit != "" {
 		text = strings.Replace(text, "  path = \"../dumps\"\n", fmt.Sprintf("  path = \"../dumps\"\n  time_unit = %q\n", h.unit), 1)
@@ -71,7 +71,12 @@ func (h *harness) config() *config.Config {
 		source := regexp.MustCompile(`(?m)^source .*\{\n`)
 		text = source.ReplaceAllString(text, fmt.Sprintf("${0}  until_dump = %d\n", *h.until))
 	}
-	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(text), 0o644); err != nil {
+	return text
+}
+
+func (h *harness) config() *config.Config {
+	h.t.Helper()
+	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(h.text()), 0o644); err != nil {
 		h.t.Fatal(err)
 	}
 	cfg, src, diags := config.Load(filepath.Join(h.dir, "conf"), config.Options{Version: "0.1.0"})

@@ -69,7 +69,7 @@ func (b *killBed) start(fail string) *exec.Cmd {
 		b.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(b.t.Context(), os.Args[0], "-test.run=^TestKillChild$", "-test.count=1")
-	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.away.configure(b.prelude)+b.hcl, killTuningEnv+"="+string(tuning), killFailEnv+"="+fail,
+	cmd.Env = append(os.Environ(), killDirEnv+"="+b.dir, killHCLEnv+"="+b.text(), killTuningEnv+"="+string(tuning), killFailEnv+"="+fail,
 		killForgetEnv+"="+strings.Join(b.opts.ForgetSinks, " "), killStateEnv+"="+b.away.kind())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -1,6 +1,7 @@
 package examples
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,8 +31,8 @@ func TestDocumentedConfigurations(t *testing.T) {
 			blocks[page]++
 			load(t, page, complete(m[1]))
 		}
-		for _, m := range regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-			block := m[1]
+		for _, m := range regexp.MustCompile("(?ms)^( *)```hcl\n(.*?)^ *```").FindAllStringSubmatch(string(text), -1) {
+			block := strings.TrimPrefix(strings.ReplaceAll("\n"+m[2], "\n"+m[1], "\n"), "\n") // in a list they are indented
 			blocks[page]++
 			if got := string(config.Format([]byte(block))); got != block {
 				t.Errorf("%s: the layout should be\n%s", page, got)
@@ -92,7 +93,7 @@ func prose(t *testing.T, page string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return regexp.MustCompile("(?s)```.*?\n```").ReplaceAllString(string(text), "")
+	return regexp.MustCompile("(?s)```.*?\n *```").ReplaceAllString(string(text), "")
 }
 
 // anchors are the names under which headings can be linked to.
@@ -116,7 +117,7 @@ func anchors(text string) []string {
 func complete(block string) string {
 	for _, need := range []struct{ has, block string }{
 		{`source "`, `source "local" { path = "./dumps" }`},
-		{`sink "parquet"`, `sink "parquet" "lake" { path = "./other" }`},
+		{`sink "parquet"`, sinkFor(block)},
 		{`table "`, `table "*" { sinks = [sink.parquet.lake] }`},
 	} {
 		if !strings.Contains(block, need.has) {
@@ -124,6 +125,19 @@ func complete(block string) string {
 		}
 	}
 	return block
+}
+
+// sinkFor is a sink that a part of a configuration goes with: where a sink moved to, and
+// one that other machines see where the state is on S3.
+func sinkFor(block string) string {
+	path, shared := "./other", ""
+	if m := regexp.MustCompile(`(?s)moved \{.*?to +=\s+"([^"]+)"`).FindStringSubmatch(block); m != nil {
+		path = m[1]
+	}
+	if strings.Contains(block, `state "s3"`) {
+		shared = "\n  shared = true"
+	}
+	return fmt.Sprintf("sink \"parquet\" \"lake\" {\n  path = %q%s\n}", path, shared)
 }
 
 func load(t *testing.T, page, text string) {

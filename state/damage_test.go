@@ -212,7 +212,7 @@ func TestNotAStateFile(t *testing.T) {
 		writeFile(t, s.Place(), data)
 		_, err := s.Load(t.Context())
 		mustDamaged(t, s, err)
-		if !strings.Contains(err.Error(), "aside and apply again") {
+		if !strings.Contains(err.Error(), "state restore FROM") {
 			t.Errorf("%s: %q does not say what to do", what, err)
 		}
 		mustDamaged(t, s, l.Update(t.Context(), func(tx *Tx) error { return tx.PutHold(Hold{Table: "x"}) }))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"reconcile/internal/blob"
 )
@@ -56,6 +57,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 
 // parse judges the text of one manifest.
 func (s *Source) parse(o blob.Object, data []byte) candidate {
+	o.Now = time.Time{} // when it was asked is nothing about the manifest
 	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, hint: hintMend}
 	m, err := parseManifest(data, s.at, &s.lists)
 	c.hasID, c.dump.ID, c.notices = m.hasID, m.id, m.notices
