@@ -133,8 +133,8 @@ func (l *loader) checkInSink(sink, other placedPath) {
 		first := firstBelow(other.abs, sink.abs)
 		bad = slices.Contains([]string{"manifests", "sync_reports"}, first) || strings.HasPrefix(first, "sync_")
 	}
-	if other.what == "scratch_dir" && within(sink.abs, other.abs) {
-		bad = true
+	if (other.what == "scratch_dir" || other.s3 != nil && other.what == "state") && within(sink.abs, other.abs) {
+		bad = true // what is there is removed when it is not known
 	}
 	if bad {
 		l.add(errorAt(sink.rng, "Folders in one another", "The %s (%q) and %s (%q) would share folders. Keep them apart.", other.what, other.written, sink.what, sink.written))

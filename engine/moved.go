@@ -109,7 +109,7 @@ func (e *Engine) parseMoved(arg string, known map[string][]string) (MovedSink, e
 
 // moveSinks gives the plan's view of the state the new places of sinks. What is known
 // of their files, as their times, is of the old ones: each is compared by its content.
-func (e *Engine) moveSinks(p *Plan) error {
+func (e *Engine) moveSinks(ctx context.Context, p *Plan) error {
 	now, before, err := e.sinksToMove(p.snap)
 	if err != nil {
 		return err
@@ -118,6 +118,9 @@ func (e *Engine) moveSinks(p *Plan) error {
 		renameSink(p.snap, m.From, m.To, m.Tables)
 		for _, name := range m.Tables {
 			unpin(p.snap, name, m.To)
+		}
+		if gone, err := e.isGone(ctx, p.snap, m.To); err == nil && gone {
+			return fmt.Errorf("%s: nothing of the sink is at %s, neither its current.json nor any of its files: is it the right path, and mounted? Nothing was changed", m.flag(), m.To)
 		}
 	}
 	for _, m := range before {

@@ -240,7 +240,7 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if err := errors.Join(e.store.CheckObjects(snap), e.moveSinks(p)); err != nil {
+	if err := errors.Join(e.store.CheckObjects(snap), e.moveSinks(ctx, p)); err != nil {
 		return nil, err
 	}
 	if err := e.forgetSinks(p); err != nil {

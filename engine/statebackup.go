@@ -139,6 +139,9 @@ func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err err
 		}
 		out.Notices = append(out.Notices, err.Error())
 	}
+	if err := e.checkOpen(ctx); err != nil {
+		return nil, err
+	}
 	lock, err := e.LockOver(ctx, "state restore")
 	if err != nil {
 		return nil, err
@@ -156,6 +159,19 @@ func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err err
 	}
 	out.Notices = append(out.Notices, lock.Warnings()...)
 	return out, nil
+}
+
+// checkOpen fails if the state is closed, as it was moved: there would be two.
+func (e *Engine) checkOpen(ctx context.Context) error {
+	snap, err := e.store.Load(ctx)
+	var moved *state.MovedError
+	if errors.As(err, &moved) && moved.To != "" {
+		return fmt.Errorf("%w; if that place is gone for good, restore at a new one, and give -state-lost=%s", err, moved.To)
+	}
+	if err != nil {
+		return nil // what is damaged is to be replaced
+	}
+	return snap.Close()
 }
 
 // LockOver takes the state for replacing it, damaged or not. The caller unlocks it.

@@ -501,6 +501,7 @@ func TestBackupBeforeChange(t *testing.T) {
 		}
 		l := lock(t, s)
 		var dirs []string
+		foreign := ""
 		for i := range 13 {
 			putTable(t, s, l, fmt.Sprint("t", i), 10, 5000, 5001+i)
 			if i > 0 {
@@ -514,6 +515,16 @@ func TestBackupBeforeChange(t *testing.T) {
 				t.Errorf("backup %d copied %d objects", i, res.Copied)
 			}
 			dirs = append(dirs, res.Place)
+			if foreign == "" { // before all others in the order of names
+				foreign = filepath.Join(filepath.Dir(res.Place), "0lake", "part-0.parquet")
+				if err := os.MkdirAll(filepath.Dir(foreign), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				writeFile(t, foreign, []byte("PAR1"))
+			}
+		}
+		if string(readFile(t, foreign)) != "PAR1" {
+			t.Error("what is no backup was touched")
 		}
 		for i, dir := range dirs {
 			_, err := os.Stat(dir)

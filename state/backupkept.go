@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -130,7 +131,7 @@ func pruneKept(ctx context.Context, store blob.Store, folder, but string) []stri
 		switch {
 		case name == backupObjects && whole && validDigest(rest) && !needed[rest]:
 			p.remove(ctx, o.Key)
-		case name != backupObjects && rest != "" && !stay[name]:
+		case keptName.MatchString(name) && rest != "" && !stay[name]:
 			p.remove(ctx, o.Key)
 		}
 	}
@@ -144,13 +145,17 @@ func folderPrefix(folder string) string {
 	return folder + "/"
 }
 
+// keptName is the form of the names of backups that a state keeps. What has another one
+// is not theirs, and is left alone.
+var keptName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-z]+$`)
+
 // namesIn returns the names of the backups in a listing, in the order in which they were
 // made.
 func namesIn(list []blob.Object, folder string) []string {
 	var names []string
 	for _, o := range list {
 		name, rest, _ := strings.Cut(strings.TrimPrefix(o.Key, folderPrefix(folder)), "/")
-		if rest != "" && name != backupObjects && !slices.Contains(names, name) {
+		if rest != "" && keptName.MatchString(name) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

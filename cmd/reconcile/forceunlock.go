@@ -18,8 +18,8 @@ func forceUnlockCommand() *command {
 		summary: "End the renewals of a lock whose holder hangs or is gone",
 		help: `For a state on S3. ID is the one that ` + "`reconcile lock show`" + ` prints. Asks on a terminal;
 without one it needs -force. The holder can renew the lock no more, and is stopped
-at its next step. Others get it when its time since the last renewal is over, as
-the holder may not know yet; no force makes that shorter.`,
+when it tries to, at most 20 seconds later. Others get it when its time since the
+last renewal is over, as the holder may not know yet; no force makes that shorter.`,
 		maxArgs: 1,
 	}
 	c.flags = func(f *flag.FlagSet) {

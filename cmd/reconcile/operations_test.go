@@ -446,6 +446,11 @@ func (o *operations) movedLake() {
 		o.t.Fatal(err)
 	}
 	o.run(exitError, "apply", "-auto-approve")
+	right := o.lake
+	o.lake = filepath.Join(o.site, "elsewhere", "laek") // where nothing is
+	o.more = fmt.Sprintf("moved {\n from = %q\n to = %q\n}\n", was, o.lake)
+	o.run(exitError, "apply", "-auto-approve")
+	o.lake = right
 	o.more = fmt.Sprintf("moved {\n from = %q\n to = %q\n}\n", was, o.lake)
 	o.apply()
 	o.arrive(1)
@@ -496,6 +501,8 @@ func (o *operations) migrated() {
 	o.state = o.onDisk()
 	o.arrive(2)
 	o.apply()
+	backup := filepath.Join(o.site, "backup")
+	o.run(0, "state", "backup", backup)
 	for _, to := range []string{remote, o.onDisk(), o.onS3("again")} {
 		o.state = to
 		o.run(exitError, "apply", "-auto-approve")
@@ -505,6 +512,11 @@ func (o *operations) migrated() {
 		o.arrive(1)
 		o.apply()
 	}
+	o.state = remote // which is closed: nothing opens it again
+	if said := o.run(exitError, "state", "restore", backup); !strings.Contains(said, "closed") {
+		o.t.Errorf("it says %q", said)
+	}
+	o.state = o.onS3("again")
 	o.withoutConnection()
 }
 

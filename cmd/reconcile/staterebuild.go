@@ -66,15 +66,15 @@ func (s *session) showRebuild(sr *engine.StateRebuild) {
 	s.view.record("state_rebuild", sr, "%s at %s. It is made anew from the source, by what _reconcile/current.json of the sinks says was applied. "+
 		"Data files whose rows are right stay as they are.\n", why, sr.State)
 	for _, t := range sr.Tables {
-		text := ""
+		lines := t.Losses()
 		if t.Incomplete {
-			text += "    its last commit is not complete in the lake: it is completed from the source\n"
+			lines = append([]string{"its last commit is not complete in the lake: it is completed from the source"}, lines...)
 		}
-		for _, line := range t.Losses() {
-			text += "    " + line + "\n"
+		args := []any{t.Name, plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit}
+		for _, line := range lines {
+			args = append(args, line)
 		}
-		s.view.record("state_rebuild_table", t, "\n  table.%s: %s, %s to read, %s in the lake (commit %d)\n%s", t.Name,
-			plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit, text)
+		s.view.record("state_rebuild_table", t, "\n  table.%s: %s, %s to read, %s in the lake (commit %d)\n"+strings.Repeat("    %s\n", len(lines)), args...)
 	}
 	if len(sr.Left) > 0 {
 		s.view.record("notice", map[string]any{"message": "in the lake, but no table block takes it: " + strings.Join(sr.Left, ", ")},
