@@ -254,3 +254,24 @@ func TestOldLeasePutBack(t *testing.T) {
 		t.Errorf("there is %v", snap.Settings)
 	}
 }
+
+// TestLostBeforeItsTime: a lease that somebody removed is lost, though it could last.
+func TestLostBeforeItsTime(t *testing.T) {
+	dir := t.TempDir()
+	store, err := blob.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() *Store { return OpenRemote(store, RemoteOptions{Program: "0.1.0"}) }
+	l := lock(t, open())
+	if err := l.Lost(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, leaseKey)); err != nil {
+		t.Fatal(err)
+	}
+	lock(t, open())
+	if err := l.Lost(); !errors.Is(err, ErrLost) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -217,9 +217,15 @@ func (l *remoteSession) undecided(out chain.Outcome, err error) error {
 // whoTime is how long asking who has the lease may take.
 const whoTime = 10 * time.Second
 
-// Lost says how the lease was lost, if it is not valid any more.
+// Lost says how the lease was lost, if it is not valid any more or, by the store, another's
+// or gone.
 func (l *remoteSession) Lost() error {
 	if l.held.Valid() {
+		ctx, cancel := context.WithTimeout(context.Background(), whoTime)
+		defer cancel()
+		if err := l.Confirm(ctx); errors.Is(err, ErrLost) {
+			return err
+		}
 		return nil
 	}
 	return l.lost(errors.New("it was not renewed in time"))
