@@ -360,7 +360,7 @@ func (l *remoteSession) failed(out Outcome, rec *chain.Record, err error) (Outco
 	return Done, l.broken
 }
 
-// Collect removes what nothing needs any more, if this session has committed.
+// Collect removes what nothing needs any more, if its holder has committed anything.
 func (l *remoteSession) Collect(ctx context.Context, keep func(id string) bool) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
