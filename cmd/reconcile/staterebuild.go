@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"strings"
 
@@ -70,11 +71,12 @@ func (s *session) showRebuild(sr *engine.StateRebuild) {
 		if t.Incomplete {
 			lines = append([]string{"its last commit is not complete in the lake: it is completed from the source"}, lines...)
 		}
-		args := []any{t.Name, plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit}
-		for _, line := range lines {
-			args = append(args, line)
+		what := fmt.Sprintf("%s, %s to read, %s in the lake (commit %d)", plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit)
+		if len(lines) == 0 {
+			s.view.record("state_rebuild_table", t, "\n  table.%s: %s\n", t.Name, what)
+			continue
 		}
-		s.view.record("state_rebuild_table", t, "\n  table.%s: %s, %s to read, %s in the lake (commit %d)\n"+strings.Repeat("    %s\n", len(lines)), args...)
+		s.view.record("state_rebuild_table", t, "\n  table.%s: %s\n    %s\n", t.Name, what, strings.Join(lines, "; "))
 	}
 	if len(sr.Left) > 0 {
 		s.view.record("notice", map[string]any{"message": "in the lake, but no table block takes it: " + strings.Join(sr.Left, ", ")},
