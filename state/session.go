@@ -234,13 +234,18 @@ func (l *remoteSession) Lost() error {
 // lost names how the lease was lost, and to whom if the store says so; else with err.
 func (l *remoteSession) lost(err error) error {
 	var lost *lease.LostError
+	ctx, cancel := context.WithTimeout(context.Background(), whoTime)
+	defer cancel()
 	if !errors.As(context.Cause(l.held.Context()), &lost) {
-		ctx, cancel := context.WithTimeout(context.Background(), whoTime)
-		defer cancel()
 		errors.As(l.held.Check(ctx), &lost)
 	}
 	if lost != nil {
 		err = lost
+	}
+	if lost != nil && lost.By == nil { // the store was slow to say
+		if by, serr := lease.Show(ctx, l.s.store, leaseKey); serr == nil && by != nil && by.ID != l.held.ID() {
+			err = &lease.LostError{Place: lost.Place, By: by, Reason: "it was taken over by " + by.Holder.String()}
+		}
 	}
 	return &LostError{Place: l.s.place, Err: err}
 }

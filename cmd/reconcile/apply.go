@@ -108,8 +108,10 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 // because the lock was lost, failed for that.
 func (s *session) unlock(ctx context.Context, lock *state.Lock, err error) error {
 	lost := context.Cause(ctx)
-	if err != nil && !errors.Is(lost, state.ErrLost) {
-		lost = lock.Lost()
+	if err != nil || errors.Is(lost, state.ErrLost) {
+		if known := lock.Lost(); known != nil {
+			lost = known
+		}
 	}
 	uerr := lock.Unlock()
 	s.warnings(lock.Warnings())
