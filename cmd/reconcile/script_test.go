@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 }
 
 // briefTTL is how long the lease of a holder lasts that tests freeze.
-const briefTTL = 3 * time.Second
+const briefTTL = 6 * time.Second
 
 // waitToGoOn says that it waits, and waits until somebody says "go-on".
 func waitToGoOn() {
