@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -223,7 +224,7 @@ func TestOldLeasePutBack(t *testing.T) {
 	open := func() *Store { return OpenRemote(store, RemoteOptions{Program: "0.1.0", Cache: t.TempDir()}) }
 	step := func(name string) uint64 {
 		t.Helper()
-		l, err := open().Lock(t.Context(), NewHolder("apply"), 0)
+		l, err := open().Lock(t.Context(), NewHolder("apply"), 30*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,6 +245,18 @@ func TestOldLeasePutBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, lease, old)
+	broken, err := failpoint.Parse("record.before=error")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := OpenRemote(store, RemoteOptions{Program: "0.1.0", TTL: 300 * time.Millisecond, Margin: time.Millisecond}).
+		Lock(failpoint.With(t.Context(), broken), NewHolder("apply"), 0)
+	if err == nil {
+		t.Fatal("there is no fence, and the lock was given: ", l.Unlock())
+	}
+	if strings.Contains(string(readFile(t, lease)), `"released"`) {
+		t.Error("the lease was released before its fence stood")
+	}
 	if got := step("e"); got <= newest {
 		t.Errorf("generation %d after %d", got, newest)
 	}

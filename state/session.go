@@ -94,6 +94,9 @@ func (s *remote) lockOnce(ctx context.Context, holder Holder, wait time.Duration
 		err = l.beginOver(held.Context(), err)
 	}
 	if err != nil {
+		if s.fenced {
+			held.KeepOpen() // released, the next holder would not know that a fence is owed
+		}
 		var lost *lease.LostError
 		if errors.As(context.Cause(held.Context()), &lost) && !errors.Is(err, ErrUnknownOutcome) {
 			err = l.lost(err) // what failed because of that says less
