@@ -1,0 +1,99 @@
+package exec
+
+import (
+	"context"
+	"io"
+
+	"reconcile/engine/identity"
+	"reconcile/internal/blob"
+	"reconcile/internal/column"
+	"reconcile/sinks"
+)
+
+// Executor carries out tasks. Any number of them may run side by side.
+//
+// Execute returns when all that the result names is durable. It fails with an error
+// of one of the classes of this package, or with one that no caller decides by; then,
+// and when ctx ends, what was staged is left for a sweep. It ends within a second of
+// ctx.
+type Executor interface {
+	Execute(ctx context.Context, t *Task, env *Env) (*Result, error)
+}
+
+// Env is what a task must not hold: how to reach the places that it names, and what it
+// may use. All of it can be used by several goroutines at once, and by several tasks.
+type Env struct {
+	Source   Source
+	Sinks    map[string]Sink // by root: those of the task
+	Objects  Objects
+	Mappings Mappings
+	// Keys are the keys of masks by their verifiers.
+	Keys   map[string][]byte
+	Limits Limits
+	Events Events
+}
+
+// Limits are what a task may use.
+type Limits struct {
+	Workers int // goroutines that work on rows
+	Memory  int // bytes for rows that wait for their partition, and for writing them
+	// Scratch is the folder for what does not fit.
+	Scratch    string
+	SpillGroup int // rows of a row group in scratch files, 0 for the default
+}
+
+// Events are told while a task runs, by several goroutines at once. None may be nil.
+type Events struct {
+	Progress func(rows, bytes int64) // of part files, as they are read
+}
+
+// Source opens part files.
+type Source interface {
+	// Open opens a file by its key. The caller closes it.
+	Open(ctx context.Context, key string) (blob.Handle, error)
+}
+
+// Sink is the part of sinks.Sink that an executor uses.
+type Sink interface {
+	Stage(ctx context.Context, attempt, name string, spec sinks.FileSpec) (sinks.Writer, error)
+	Open(ctx context.Context, path, pin string, columns []column.Column) (sinks.Reader, error)
+}
+
+// Objects is where the bulky content of tables beside their files is kept.
+type Objects interface {
+	// Open opens an object for reading. The caller closes it.
+	Open(ctx context.Context, ref Ref) (OpenObject, error)
+	// Create begins an object. ctx is that of what is written before Close.
+	Create(ctx context.Context) ObjectWriter
+}
+
+// OpenObject is the content of an object. Several goroutines may read it.
+type OpenObject interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+	// Verify reads all of it, and fails with a damaged object's error if its digest is
+	// another.
+	Verify(ctx context.Context) error
+	// Damaged returns err as the error of a damaged object.
+	Damaged(err error) error
+}
+
+// ObjectWriter takes the bytes of a new object. It is for one goroutine, and ends with
+// Close or Abort.
+type ObjectWriter interface {
+	io.Writer
+	// Close ends the object. After an error the writer is gone, as after Abort.
+	Close(ctx context.Context) (Object, error)
+	// Abort gives the object up. After Close it does nothing.
+	Abort() error
+}
+
+// Mappings gives the user mappings that tasks name. Tables share what it returns.
+type Mappings interface {
+	// Mapping returns a mapping; the zero Ref is the empty one.
+	Mapping(ctx context.Context, ref Ref) (*identity.Mapping, error)
+	// Closure returns what a mapping comes to, nil for the zero Ref. It is the same for
+	// the same Ref.
+	Closure(ctx context.Context, ref Ref) (*identity.Closure, error)
+}

@@ -1,0 +1,114 @@
+package exec
+
+// Result is what became of a task. Exactly one of Done, Held and Late is set, or none
+// of them: then there was nothing to do.
+type Result struct {
+	Task    string `cbor:"1,keyasint"` // digest of the task
+	Attempt string `cbor:"2,keyasint,omitempty"`
+	Done    *Done  `cbor:"3,keyasint,omitempty"`
+	Held    *Held  `cbor:"4,keyasint,omitempty"`
+	// Late are columns that nothing told of when the task was made. It has to be made
+	// again with them.
+	Late []LateColumn `cbor:"5,keyasint,omitempty"`
+}
+
+// Done is the staged new content of a table: durable, and invisible until it is
+// committed.
+type Done struct {
+	Strategy Strategy `cbor:"1,keyasint"`
+	// Partitions are those that are added or replaced. With All set they are all there
+	// is; otherwise those of Removed, by ordinal, go and all others stay.
+	Partitions []Partition `cbor:"2,keyasint,omitempty"`
+	Removed    []uint32    `cbor:"3,keyasint,omitempty"`
+	All        bool        `cbor:"4,keyasint,omitempty"`
+	// Generation is that of the partition ordinals, NextOrdinal the first free one.
+	Generation  uint32 `cbor:"5,keyasint,omitempty"`
+	NextOrdinal uint32 `cbor:"6,keyasint,omitempty"`
+	// Objects are those that are new.
+	Objects []Object `cbor:"7,keyasint,omitempty"`
+	// Index, Users, UserRuns and Quarantine are all that the table has then, new or not.
+	Index      []Ref     `cbor:"8,keyasint,omitempty"`
+	Users      Ref       `cbor:"9,keyasint,omitempty"`
+	UserRuns   []Ref     `cbor:"10,keyasint,omitempty"`
+	Quarantine []DumpRef `cbor:"11,keyasint,omitempty"`
+	// Content is what was read of the greatest dump; nil if that is not known. Read is
+	// what was read of the dumps that the next plan compares.
+	Content *Content `cbor:"12,keyasint,omitempty"`
+	Read    []Read   `cbor:"13,keyasint,omitempty"`
+	// Spelled are columns that some file spells in another way, sorted; Spellings these
+	// ways, by the column that they are of; Carried the keys and timestamps that no
+	// manifest lists. Columns are named by the ID that the table gives their names.
+	Spelled   []string   `cbor:"14,keyasint,omitempty"`
+	Spellings []Spelling `cbor:"15,keyasint,omitempty"`
+	Carried   []Carried  `cbor:"16,keyasint,omitempty"`
+	// Unlisted counts the rows that have a field which no manifest lists, by its name.
+	Unlisted map[string]int64 `cbor:"17,keyasint,omitempty"`
+	Counts   Counts           `cbor:"18,keyasint"`
+}
+
+// Object is a new object. One that has Bytes is stored with the record that names it,
+// any other one is durable already.
+type Object struct {
+	Ref   Ref    `cbor:"1,keyasint"`
+	Bytes []byte `cbor:"2,keyasint,omitempty"`
+}
+
+// Spelling is another way in which a file spells the name of a column.
+type Spelling struct {
+	Column string `cbor:"1,keyasint"`
+	Name   string `cbor:"2,keyasint"`
+}
+
+// Carried is a column that files bring and no manifest lists, and the greatest dump
+// that has it.
+type Carried struct {
+	Column string `cbor:"1,keyasint"`
+	Dump   int64  `cbor:"2,keyasint"`
+}
+
+// LateColumn is a delivered name that feeds a column of the table, found in a file.
+type LateColumn struct {
+	Name   string `cbor:"1,keyasint"`
+	Dump   int64  `cbor:"2,keyasint"`
+	Listed bool   `cbor:"3,keyasint,omitempty"` // by the manifest
+}
+
+// Held says which part file holds the table, from its dump on.
+type Held struct {
+	Dump int64  `cbor:"1,keyasint"`
+	File string `cbor:"2,keyasint,omitempty"`
+	Pin  string `cbor:"3,keyasint,omitempty"` // of the file as the task has it
+	// Reason is for people.
+	Reason string `cbor:"4,keyasint"`
+	// Lasting says that the content of the file is bad: reading it again is in vain until
+	// it, or what Cause names, is another.
+	Lasting bool  `cbor:"5,keyasint,omitempty"`
+	Cause   Cause `cbor:"6,keyasint,omitempty"`
+}
+
+// Cause is what of the configuration takes part in why a file is bad. The zero Cause
+// is nothing.
+type Cause struct {
+	Key    string `cbor:"1,keyasint,omitempty"` // that the file lacks
+	Column string `cbor:"2,keyasint,omitempty"` // of which a value does not cast
+	Rule   string `cbor:"3,keyasint,omitempty"` // by which it does not
+}
+
+// Counts says what a step did to a table. They add up: rows before, and those added
+// and revived, without those removed and collapsed, are the rows after.
+type Counts struct {
+	Read        int64 `cbor:"1,keyasint,omitempty"` // rows
+	Bytes       int64 `cbor:"2,keyasint,omitempty"` // of what was read
+	Added       int64 `cbor:"3,keyasint,omitempty"`
+	Replaced    int64 `cbor:"4,keyasint,omitempty"`
+	Rekeyed     int64 `cbor:"5,keyasint,omitempty"`
+	Collapsed   int64 `cbor:"6,keyasint,omitempty"`
+	Revived     int64 `cbor:"7,keyasint,omitempty"`
+	Removed     int64 `cbor:"8,keyasint,omitempty"`
+	Quarantined int64 `cbor:"9,keyasint,omitempty"`
+	Rescued     int64 `cbor:"10,keyasint,omitempty"` // rows
+	Rounded     int64 `cbor:"11,keyasint,omitempty"` // values
+	Partitions  int64 `cbor:"12,keyasint,omitempty"` // written
+	Written     int64 `cbor:"13,keyasint,omitempty"` // bytes
+	Rows        int64 `cbor:"14,keyasint,omitempty"` // published after the step
+}
