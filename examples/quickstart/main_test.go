@@ -9,17 +9,19 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the output of the quickstart into README.md")
+var update = flag.Bool("update", false, "write the output of the quickstart into docs/quickstart.md")
 
-// The output stands in README.md between these.
+// The output stands in docs/quickstart.md between these, and a part of it in README.md.
 const (
 	outputBegin = "<!-- the output of the quickstart -->\n```text\n"
 	outputEnd   = "```\n<!-- the end of the output -->\n"
+	// leftOut stands in README.md for lines that it does not show.
+	leftOut = "[...]\n"
 )
 
-// TestReadmeShowsTheOutput plays the whole quickstart, which checks what it
-// shows by itself, and compares what it prints with README.md.
-func TestReadmeShowsTheOutput(t *testing.T) {
+// TestDocumentedOutput plays the whole quickstart, which checks what it shows by
+// itself, and compares what it prints with docs/quickstart.md and README.md.
+func TestDocumentedOutput(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -32,26 +34,41 @@ func TestReadmeShowsTheOutput(t *testing.T) {
 	if err := run(t.Context(), &out, root, filepath.Join(dir, "quickstart")); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(root, "README.md")
-	text, err := os.ReadFile(name)
+	page := filepath.Join(root, "docs", "quickstart.md")
+	head, block, tail := cutOutput(t, page)
+	switch {
+	case block == out.String():
+	case *update:
+		if err := os.WriteFile(page, []byte(head+outputBegin+out.String()+outputEnd+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("docs/quickstart.md does not show what the quickstart prints from %q on; write it with `go test ./examples/quickstart -update`", firstDifference(block, out.String()))
+	}
+	_, excerpt, _ := cutOutput(t, filepath.Join(root, "README.md"))
+	rest := out.String()
+	for _, part := range strings.Split(excerpt, leftOut) {
+		_, after, ok := strings.Cut(rest, part)
+		if !ok {
+			t.Fatalf("README.md shows what the quickstart does not print, or not in this order:\n%s", part)
+		}
+		rest = after
+	}
+}
+
+// cutOutput returns the output that a page shows, and what is before and behind it.
+func cutOutput(t *testing.T, page string) (head, block, tail string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	head, rest, ok := strings.Cut(string(text), outputBegin)
 	block, tail, ok2 := strings.Cut(rest, outputEnd)
-	if !ok || !ok2 {
-		t.Fatal("README.md has no place for the output of the quickstart")
+	if !ok || !ok2 || block == "" {
+		t.Fatalf("%s has no place for the output of the quickstart", page)
 	}
-	if block == out.String() {
-		return
-	}
-	if *update {
-		if err := os.WriteFile(name, []byte(head+outputBegin+out.String()+outputEnd+tail), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	t.Errorf("README.md does not show what the quickstart prints from %q on; write it with `go test ./examples/quickstart -update`", firstDifference(block, out.String()))
+	return head, block, tail
 }
 
 // firstDifference returns the first line of b that is not that of a.
