@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -75,7 +76,7 @@ func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *Ta
 // computeAhead starts the first step of a table. It returns nil if that must wait
 // for the table's turn.
 func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan) *ahead {
-	if t.Action == Destroy || t.Action == Forget || t.old != nil && t.Change.Class != ClassNone || len(t.pending) == 0 && !t.remap ||
+	if t.Action == plan.Destroy || t.Action == plan.Forget || t.old != nil && t.Change.Class != plan.ClassNone || len(t.pending) == 0 && !t.remap ||
 		e.unreachable(t) != nil {
 		return nil
 	}
@@ -90,7 +91,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 	e.spared = append(e.spared, r.attempt.name)
 	go func() {
 		defer close(a.done)
-		a.c, a.err = r.compute(ctx, ClassNone, false)
+		a.c, a.err = r.compute(ctx, plan.ClassNone, false)
 	}()
 	return a
 }

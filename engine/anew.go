@@ -7,24 +7,25 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
 // StateRebuilt says what a rebuild of a state did.
 type StateRebuilt struct {
 	// Before is the copy of the damaged state; nil if there is none.
-	Before *state.BackupResult `json:"-"`
-	Commit uint64              `json:"commit"`
-	Tables []TableAnew         `json:"tables"`
+	Before *state.BackupResult
+	Commit uint64
+	Tables []TableAnew
 }
 
 // TableAnew says what became of one table.
 type TableAnew struct {
-	Name    string `json:"name"`
-	Counts  Counts `json:"counts"`
-	Kept    int    `json:"files_kept"` // their rows were right
-	Written int    `json:"files_written"`
-	Removed int    `json:"files_removed"`
+	Name    string
+	Counts  plan.Counts
+	Kept    int // their rows were right
+	Written int
+	Removed int
 }
 
 // tableAnew is a table of which all is staged and durable.

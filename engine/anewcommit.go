@@ -115,7 +115,7 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 	}
 	for _, rt := range sr.Tables {
 		rt.plan.committed = true
-		sr.plan.Tables = append(sr.plan.Tables, rt.plan)
+		sr.plan.tables = append(sr.plan.tables, rt.plan)
 	}
 	return errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, sr.plan, snap))
 }

@@ -7,34 +7,35 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
 // TableResult is what an apply did to one table.
 type TableResult struct {
-	Name     string           `json:"name"`
-	Action   Action           `json:"action"`
-	Counts   Counts           `json:"counts"`
-	Unlisted map[string]int64 `json:"unlisted,omitempty"` // rows by field that no manifest lists
+	Name     string
+	Action   plan.Action
+	Counts   plan.Counts
+	Unlisted map[string]int64 // rows by field that no manifest lists
 	// Echoes is the dump that the one applied delivered again, byte for byte.
-	Echoes *int64 `json:"redelivery_of,omitempty"`
-	Err    error  `json:"-"`
+	Echoes *int64
+	Err    error
 }
 
 // Result is what an apply did. An apply that was interrupted has the tables
 // that it finished.
 type Result struct {
-	Recovered []string `json:"recovered,omitempty"`
+	Recovered []string
 	// Forgotten are the sinks that the state no longer has.
-	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
+	Forgotten []plan.ForgottenSink
 	// Moved are the sinks that the state knows at another place now.
-	Moved  []MovedSink   `json:"moved_sinks,omitempty"`
-	Tables []TableResult `json:"tables,omitempty"`
-	Holds  []Hold        `json:"holds,omitempty"`
+	Moved  []plan.MovedSink
+	Tables []TableResult
+	Holds  []plan.Hold
 	// BadMappings counts the rows without both ids of a newly read mapping. They
 	// are in the quarantine, whether or not a table block takes user_migrations.
-	BadMappings int64     `json:"mapping_rows_quarantined,omitempty"`
-	Traffic     []Traffic `json:"requests,omitempty"`
+	BadMappings int64
+	Traffic     []Traffic
 }
 
 // Partial reports whether something was held or failed while the rest went on.
@@ -51,8 +52,8 @@ var ErrRefused = errors.New("refused")
 // Refusal says why a plan may not be applied as it is, nil if it may.
 func (e *Engine) Refusal(p *Plan) error {
 	var errs []error
-	for _, t := range p.Tables {
-		if t.Action == None {
+	for _, t := range p.tables {
+		if t.Action == plan.None {
 			continue
 		}
 		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
@@ -62,7 +63,7 @@ func (e *Engine) Refusal(p *Plan) error {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
-	if len(p.goneMappings) > 0 && !e.acceptsLoss(tableMapping) {
+	if len(p.Mapping.Gone) > 0 && !e.acceptsLoss(tableMapping) {
 		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.goneMappingsText(), tableMapping))
 	}
 	return errors.Join(errs...)
@@ -73,12 +74,13 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.Refusal(p); err != nil {
 		return nil, err
 	}
-	res := &Result{Holds: p.Holds}
+	res := &Result{Holds: slices.Clone(p.Holds)}
 	defer func() {
 		e.namesWayPast(res.Holds)
 		res.Traffic = e.Traffic()
 	}()
-	if err := e.letGo(ctx, l, p, res); err != nil {
+	waiting, err := e.letGo(ctx, l, p, res)
+	if err != nil {
 		return nil, err
 	}
 	now, err := e.stateOf(ctx, l, p)
@@ -108,7 +110,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if p.newMapping != nil {
 		res.BadMappings = int64(len(p.newMapping.bad))
 	}
-	if err := e.applyTables(ctx, l, p, res); err != nil {
+	if err := e.applyTables(ctx, l, p, waiting, res); err != nil {
 		return res, err
 	}
 	snap, err := e.loadLocked(ctx, l)
@@ -127,9 +129,10 @@ func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Sn
 	return e.loadLocked(ctx, l)
 }
 
-// applyTables applies the tables in the order of the plan.
-func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *Result) (err error) {
-	todo := slices.DeleteFunc(slices.Clone(p.Tables), func(t *TablePlan) bool { return t.Action == None })
+// applyTables applies the tables in the order of the plan, without those that wait for
+// the next apply.
+func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waiting map[string]bool, res *Result) (err error) {
+	todo := slices.DeleteFunc(slices.Clone(p.tables), func(t *TablePlan) bool { return t.Action == plan.None || waiting[t.Name] })
 	begun := map[*TablePlan]*ahead{}
 	defer func() {
 		for _, a := range begun {
@@ -140,7 +143,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *R
 		mine := begun[t]
 		delete(begun, t)
 		if held := e.unreachable(t); held != nil {
-			res.Holds = append(res.Holds, Hold{Table: t.Name, Reason: held.Error()})
+			res.Holds = append(res.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 			if err := e.drop(ctx, l, mine); err != nil {
 				return err
 			}
@@ -165,7 +168,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, res *R
 // commitMapping stores a newly read mapping, or that there is none any more.
 // Tables follow one by one.
 func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
-	if p.noMapping {
+	if p.Mapping.Withdrawn {
 		return l.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), p.acceptMappings(tx)) })
 	}
 	if p.newMapping == nil {
@@ -214,11 +217,11 @@ func putDump(tx *state.Tx, d *dump.Dump) error {
 func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, first *ahead, res *Result) TableResult {
 	out := TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	switch t.Action {
-	case Destroy, Forget:
+	case plan.Destroy, plan.Forget:
 		out.Err = e.removeTable(ctx, l, t)
 		return out
 	}
-	if t.old != nil && t.Change.Class != ClassNone {
+	if t.old != nil && t.Change.Class != plan.ClassNone {
 		if out.Err = e.step(ctx, l, p, t, true, nil, &out, res); out.Err != nil {
 			return out
 		}
@@ -276,10 +279,10 @@ func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *Plan, t *Tab
 		return e.holdRebuild(ctx, l, t, bad, res)
 	}
 	class := t.Change.Class
-	if err := e.hold(ctx, l, p, t, bad, res); err != nil || t.Change.Class != ClassRebuild || class == ClassRebuild {
+	if err := e.hold(ctx, l, p, t, bad, res); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
 		return err
 	}
-	out.Action = Rebuild
+	out.Action = plan.Rebuild
 	return e.step(ctx, l, p, t, true, nil, out, res)
 }
 
@@ -323,7 +326,7 @@ func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePl
 
 // compute stages the new content of the table. A file can turn out to have columns
 // that nothing told of: then it begins again with them.
-func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*change, error) {
+func (r *tableRun) compute(ctx context.Context, class plan.Class, ofConfig bool) (*change, error) {
 	if r.badHeader != nil {
 		return nil, r.badHeader
 	}
@@ -344,14 +347,14 @@ func (r *tableRun) compute(ctx context.Context, class Class, ofConfig bool) (*ch
 }
 
 // computeKnown stages the new content of the table, by the path that fits.
-func (r *tableRun) computeKnown(ctx context.Context, class Class, ofConfig bool) (*change, error) {
+func (r *tableRun) computeKnown(ctx context.Context, class plan.Class, ofConfig bool) (*change, error) {
 	if err := r.confirmEcho(ctx); err != nil {
 		return nil, err
 	}
 	switch {
 	case r.kind == kindMapping:
 		return r.mappingTable(ctx)
-	case ofConfig && class == ClassMetadata:
+	case ofConfig && class == plan.ClassMetadata:
 		return r.metadataOnly(ctx)
 	case r.kind == kindUsers && r.echo != nil:
 		return r.echoUsers(ctx)

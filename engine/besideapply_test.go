@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 )
 
 var flagPlans = flag.Int("plans", 100, "plans that are made beside applies")
@@ -92,7 +93,7 @@ func plansBesideApplies(t *testing.T, a *bed, plans int) {
 			t.Errorf("plan %d: held: %+v", i, h)
 		}
 		for _, tp := range p.Tables {
-			if len(tp.Drift) > 0 || tp.Action == Rebuild || len(tp.Removes) > 0 {
+			if len(tp.Drift) > 0 || tp.Action == plan.Rebuild || len(tp.Removes) > 0 {
 				t.Errorf("plan %d: table %s: %v %v", i, tp.Name, tp.Drift, tp.Change.Reasons)
 			}
 		}

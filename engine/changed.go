@@ -15,6 +15,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/state"
 )
@@ -47,7 +48,7 @@ func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync 
 			continue
 		}
 		t.compared[was.Dump] = true // also where a resync turns out to be bad, or the table is held below
-		if was.Dump >= resync && t.Change.Class != ClassRebuild {
+		if was.Dump >= resync && t.Change.Class != plan.ClassRebuild {
 			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
 		}
 	}
@@ -82,7 +83,7 @@ func (e *Engine) compareFiles(ctx context.Context, p *Plan, t *TablePlan, list [
 
 // checkGrown has a dump read again, of which a file has grown, or returns why that
 // cannot be.
-func (e *Engine) checkGrown(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
+func (e *Engine) checkGrown(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
 	h, size, err := e.checkFiles(ctx, p, t, d)
 	if h != nil {
 		h.Reason = fmt.Sprintf("%s; another file of the dump has grown since it was read, and only all of them together tell which rows are new: "+
@@ -212,7 +213,7 @@ type otherFile struct {
 // changeOf says what became of a dump's files: the most that any of them did and
 // which are others now, or why one of them cannot be read as a whole. A file that is
 // gone is as it was.
-func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, others []otherFile, _ *Hold, _ error) {
+func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, others []otherFile, _ *plan.Hold, _ error) {
 	renewed := state.ReadDump{Dump: rd.dump, Files: slices.Clone(rd.was.Files)}
 	for i, f := range rd.entry.Files {
 		was := &renewed.Files[i]
@@ -225,7 +226,7 @@ func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDel
 			return 0, nil, nil, err
 		}
 		if err != nil {
-			return 0, nil, &Hold{Table: t.Name, Dump: rd.dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
+			return 0, nil, &plan.Hold{Table: t.Name, Dump: rd.dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
 		}
 		if c == replaced {
 			others = append(others, otherFile{rd.dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.dump, now.Size, was.Size)})
@@ -327,13 +328,13 @@ func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, other
 	}
 	if len(missing) > 0 && !e.acceptsLoss(t.Name) {
 		first := others[0].dump
-		t.bad[first] = Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
+		t.bad[first] = plan.Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
 			"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; -accept-loss=%s rebuilds it without the rows of what is missing",
 			strings.Join(texts, "; "), strings.Join(missing, ", "), t.Name)}
 		return nil
 	}
 	for _, text := range texts {
-		t.Change.add(ClassRebuild, "%s", text)
+		t.Change.Add(plan.ClassRebuild, "%s", text)
 	}
 	for i := range t.all {
 		t.all[i].again = false // all are

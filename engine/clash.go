@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 )
 
 // What a delivery alone breaks holds the table that it brings, and nothing else.
@@ -33,7 +34,7 @@ func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan 
 		}
 	}
 	if t.old == nil {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: t.clash})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: t.clash})
 		return nil
 	}
 	t.cfg, _ = e.cfg.Table(t.Name, stateNames(t.old))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -53,11 +54,11 @@ func TestLegacyColumns(t *testing.T) {
 			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.typ, want)
 		}
 	}
-	plan := &TablePlan{Name: "e", kind: kindEvents, cfg: table, old: &state.Table{Columns: s.stateColumns()}}
-	var d ConfigDiff
-	plan.diffRenamed(&d)
-	plan.diffColumns(&d)
-	if d.Class != ClassNone {
+	step := &TablePlan{Table: plan.Table{Name: "e"}, kind: kindEvents, cfg: table, old: &state.Table{Columns: s.stateColumns()}}
+	var d plan.ConfigDiff
+	step.diffRenamed(&d)
+	step.diffColumns(&d)
+	if d.Class != plan.ClassNone {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}
 	// A rebuild, and a new table, go by the rules of today.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -306,12 +307,12 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) e
 		return err
 	}
 	switch {
-	case t.Action == Destroy && t.repair != "":
+	case t.Action == plan.Destroy && t.repair != "":
 		if err := e.digestLeft(ctx, t.left); err != nil {
 			return err
 		}
 		pub.Steps = t.left
-	case t.Action == Destroy:
+	case t.Action == plan.Destroy:
 		for _, p := range t.parts {
 			for _, f := range p.Files {
 				pub.Steps = append(pub.Steps, state.Step{Sink: t.old.Sinks[f.Sink].Root, Path: f.Path, Before: f.Digest, BeforePin: f.Pin})

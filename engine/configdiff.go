@@ -5,46 +5,15 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
-
-// Class is what a change of the configuration costs a table.
-type Class int
-
-// The classes, each dearer than the one before.
-const (
-	ClassNone     Class = iota
-	ClassMetadata       // nothing is rewritten
-	ClassRewrite        // from what the sink and the state hold
-	ClassRebuild        // from the source
-)
-
-// String names the class as plans do.
-func (c Class) String() string {
-	return [...]string{"none", "metadata only", "rewrite from the sink", "rebuild from the source"}[c]
-}
-
-// MarshalText gives the JSON form.
-func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// ConfigDiff is a change of a table's definition, and why it is of its class.
-type ConfigDiff struct {
-	Class   Class    `json:"class"`
-	Reasons []string `json:"reasons,omitempty"`
-	masks   bool     // a mask was added
-}
-
-func (d *ConfigDiff) add(c Class, format string, args ...any) {
-	d.Class = max(d.Class, c)
-	d.Reasons = append(d.Reasons, fmt.Sprintf(format, args...))
-}
 
 // maskVerifier tells keys of a mask apart without keeping them.
 func maskVerifier(c config.Column) string {
@@ -59,18 +28,18 @@ func maskVerifier(c config.Column) string {
 // planChange finds what there is to change about what the table has, and why: damage
 // first, then what the configuration says.
 func (e *Engine) planChange(p *Plan, t *TablePlan) {
-	var damage ConfigDiff
+	var damage plan.ConfigDiff
 	if t.repair != "" {
-		damage.add(ClassRebuild, "-repair: %s", t.repair)
+		damage.Add(plan.ClassRebuild, "-repair: %s", t.repair)
 	}
 	if t.rewrite != "" {
-		damage.add(ClassRewrite, "-repair: %s", t.rewrite)
+		damage.Add(plan.ClassRewrite, "-repair: %s", t.rewrite)
 	}
 	t.diffDrift(&damage)
 	if p.snap.Tables[t.Name] != nil {
 		t.diffConfig(e, p)
 	}
-	t.mends = t.repair != "" || damage.Class == ClassRebuild && t.Change.Class != ClassRebuild
+	t.mends = t.repair != "" || damage.Class == plan.ClassRebuild && t.Change.Class != plan.ClassRebuild
 	t.Change.Class = max(t.Change.Class, damage.Class)
 	t.Change.Reasons = append(damage.Reasons, t.Change.Reasons...)
 }
@@ -79,10 +48,10 @@ func (e *Engine) planChange(p *Plan, t *TablePlan) {
 func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	d, old, cfg := &t.Change, t.old, t.cfg
 	if old.Key != t.key {
-		d.add(ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
+		d.Add(plan.ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}
 	if back := e.goesBack(old); len(back) > 0 {
-		d.add(ClassRebuild, "until_dump is %d: %s", *e.cfg.Source.UntilDump, takenBack(back))
+		d.Add(plan.ClassRebuild, "until_dump is %d: %s", *e.cfg.Source.UntilDump, takenBack(back))
 	}
 	find := t.finder()
 	for _, a := range old.Applied {
@@ -91,15 +60,15 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 		case e.later(a.Dump):
 		case i >= 0 && (a.Lost || a.StoodIn || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
 		case i >= 0:
-			d.add(ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
+			d.Add(plan.ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		case e.skipped(a.Dump, t.Name):
-			d.add(ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
+			d.Add(plan.ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
 		case e.withdrawn(p, a.Dump, t.Name):
-			d.add(ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
+			d.Add(plan.ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
 		}
 	}
 	if now := cfg.PartitionText(); now != old.PartitionBy {
-		d.add(ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
+		d.Add(plan.ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
 	}
 	t.diffSinks(e, d)
 	t.diffSchemaPolicy(d)
@@ -109,27 +78,27 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	}
 }
 
-func (t *TablePlan) diffSinks(e *Engine, d *ConfigDiff) {
+func (t *TablePlan) diffSinks(e *Engine, d *plan.ConfigDiff) {
 	if t.kind == kindEvents && len(t.old.Sinks) == 0 && len(t.parts) > 0 {
-		d.add(ClassRebuild, "the only sink that held its rows is forgotten")
+		d.Add(plan.ClassRebuild, "the only sink that held its rows is forgotten")
 	}
 	for _, s := range t.cfg.Sinks {
 		i := t.old.SinkAt(s.Path)
 		switch {
 		case i < 0:
-			d.add(ClassRewrite, "new sink %s", s.Path)
+			d.Add(plan.ClassRewrite, "new sink %s", s.Path)
 		case t.old.Sinks[i].Folder != t.cfg.Folder:
-			d.add(ClassRewrite, "the folder is %s, it was %s", t.cfg.Folder, t.old.Sinks[i].Folder)
+			d.Add(plan.ClassRewrite, "the folder is %s, it was %s", t.cfg.Folder, t.old.Sinks[i].Folder)
 			t.destroys("the files", t.old.Sinks[i], keepFolder(t.Name, t.old.Sinks[i].Folder))
 		case t.old.Sinks[i].Compression != s.Compression:
-			d.add(ClassRewrite, "compression is %s, it was %s", s.Compression, t.old.Sinks[i].Compression)
+			d.Add(plan.ClassRewrite, "compression is %s, it was %s", s.Compression, t.old.Sinks[i].Compression)
 		case encodingsOf(t.old, s) != recorded(t.old.Sinks[i]):
-			d.add(ClassRewrite, "encodings are %s, they were %s", encodingsOf(t.old, s), recorded(t.old.Sinks[i]))
+			d.Add(plan.ClassRewrite, "encodings are %s, they were %s", encodingsOf(t.old, s), recorded(t.old.Sinks[i]))
 		}
 	}
 	for _, o := range t.old.Sinks {
 		if !slices.ContainsFunc(t.cfg.Sinks, func(s *config.Sink) bool { return s.Path == o.Root }) {
-			d.add(ClassRewrite, "the sink at %s is no longer a sink of the table", o.Root)
+			d.Add(plan.ClassRewrite, "the sink at %s is no longer a sink of the table", o.Root)
 			t.destroys("the files", o, e.keepSink(o.Root))
 		}
 	}
@@ -153,34 +122,34 @@ func encodingsOf(old *state.Table, s *config.Sink) string {
 func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, config.Compact) }
 
 // diffSchemaPolicy compares on_schema_change and columns = [...].
-func (t *TablePlan) diffSchemaPolicy(d *ConfigDiff) {
+func (t *TablePlan) diffSchemaPolicy(d *plan.ConfigDiff) {
 	old, cfg := t.old, t.cfg
 	if old.OnCastError != cfg.OnCastError {
-		d.add(ClassMetadata, "on_cast_error is %q, it was %q", cfg.OnCastError, old.OnCastError)
+		d.Add(plan.ClassMetadata, "on_cast_error is %q, it was %q", cfg.OnCastError, old.OnCastError)
 	}
 	if old.OnSchemaChange != cfg.OnSchemaChange {
-		class := ClassMetadata
+		class := plan.ClassMetadata
 		if old.OnSchemaChange == config.Ignore {
-			class = ClassRebuild
+			class = plan.ClassRebuild
 		}
-		d.add(class, "on_schema_change is %q, it was %q", cfg.OnSchemaChange, old.OnSchemaChange)
+		d.Add(class, "on_schema_change is %q, it was %q", cfg.OnSchemaChange, old.OnSchemaChange)
 	}
 	if old.OnSchemaChange == config.Evolve {
 		return
 	}
 	for _, c := range cfg.Columns {
 		if !slices.ContainsFunc(old.Listed, func(l string) bool { return feed.Key(l) == feed.Key(c) }) && old.OnSchemaChange == config.Ignore {
-			d.add(ClassRebuild, "column %s was ignored so far", c)
+			d.Add(plan.ClassRebuild, "column %s was ignored so far", c)
 		}
 	}
 	if !slices.Equal(old.Listed, cfg.Columns) {
-		d.add(ClassMetadata, "the list of columns changed")
+		d.Add(plan.ClassMetadata, "the list of columns changed")
 	}
 }
 
 // diffRenamed compares which spellings blocks with "as" take alone: what they part
 // the source alone tells.
-func (t *TablePlan) diffRenamed(d *ConfigDiff) {
+func (t *TablePlan) diffRenamed(d *plan.ConfigDiff) {
 	now := t.cfg.Renamed()
 	delivered := func(label string, named string) bool {
 		return slices.ContainsFunc(t.old.Columns, func(c state.Column) bool {
@@ -193,23 +162,23 @@ func (t *TablePlan) diffRenamed(d *ConfigDiff) {
 		// A legacy table does not say which blocks it was made with.
 		was := slices.Contains(t.old.Renamed, label) || !t.old.ExactNames && delivered(label, t.cfg.Column(label).As)
 		if !was && delivered(label, "") {
-			d.add(ClassRebuild, "a block takes %q alone, as %s", label, t.cfg.Column(label).As)
+			d.Add(plan.ClassRebuild, "a block takes %q alone, as %s", label, t.cfg.Column(label).As)
 		}
 	}
 	for _, label := range t.old.Renamed {
 		if !slices.Contains(now, label) && delivered(label, "") {
-			d.add(ClassRebuild, "no block takes %q alone any more", label)
+			d.Add(plan.ClassRebuild, "no block takes %q alone any more", label)
 		}
 	}
 }
 
 // diffColumns compares each column that the table has.
-func (t *TablePlan) diffColumns(d *ConfigDiff) {
+func (t *TablePlan) diffColumns(d *plan.ConfigDiff) {
 	legacy := !t.old.ExactNames
 	for _, c := range t.old.Columns {
 		name := askedName(t.cfg, legacy, c)
 		if !t.cfg.Takes(name) {
-			d.add(ClassRewrite, "column %s is left out", c.Delivered)
+			d.Add(plan.ClassRewrite, "column %s is left out", c.Delivered)
 			continue
 		}
 		now := t.cfg.Column(name)
@@ -221,10 +190,10 @@ func (t *TablePlan) diffColumns(d *ConfigDiff) {
 			continue
 		}
 		if now.As != c.Name {
-			d.add(ClassRewrite, "column %s is named %s", c.Name, now.As)
+			d.Add(plan.ClassRewrite, "column %s is named %s", c.Name, now.As)
 		}
 		if t.kind == kindUsers && now.Merge != c.Merge {
-			d.add(ClassRewrite, "column %s: merge is %q, it was %q", c.Name, now.Merge, c.Merge)
+			d.Add(plan.ClassRewrite, "column %s: merge is %q, it was %q", c.Name, now.Merge, c.Merge)
 		}
 		t.diffMask(d, c, now)
 		t.diffType(d, c, now)
@@ -234,20 +203,20 @@ func (t *TablePlan) diffColumns(d *ConfigDiff) {
 
 // diffReading compares how values become those of a column. What is not masked and
 // was read in another way is read again.
-func diffReading(d *ConfigDiff, c state.Column, now config.Column) {
+func diffReading(d *plan.ConfigDiff, c state.Column, now config.Column) {
 	if now.Mask != config.MaskNone {
 		return
 	}
 	auto := column.UnitAuto.String()
 	if unit := unitText(now.Rule.Unit); unit != c.TimeUnit && now.Type.String() == c.Type {
-		d.add(ClassRebuild, "column %s: time_unit is %q, it was %q", c.Name, cmp.Or(unit, auto), cmp.Or(c.TimeUnit, auto))
+		d.Add(plan.ClassRebuild, "column %s: time_unit is %q, it was %q", c.Name, cmp.Or(unit, auto), cmp.Or(c.TimeUnit, auto))
 	}
 	switch round := roundText(now.Rule); {
 	case round == c.Round:
 	case round == "":
-		d.add(ClassRebuild, "column %s is not rounded, it was (%s)", c.Name, c.Round)
+		d.Add(plan.ClassRebuild, "column %s is not rounded, it was (%s)", c.Name, c.Round)
 	default:
-		d.add(ClassRebuild, "column %s is rounded (%s), it was not", c.Name, round)
+		d.Add(plan.ClassRebuild, "column %s is rounded (%s), it was not", c.Name, round)
 	}
 }
 
@@ -272,21 +241,21 @@ func roundText(r column.Rule) string {
 	return ""
 }
 
-func (t *TablePlan) diffMask(d *ConfigDiff, c state.Column, now config.Column) {
+func (t *TablePlan) diffMask(d *plan.ConfigDiff, c state.Column, now config.Column) {
 	was := config.MaskMethod(c.Mask)
-	d.masks = d.masks || was == config.MaskNone && now.Mask != was
+	d.Masks = d.Masks || was == config.MaskNone && now.Mask != was
 	switch {
 	case now.Mask == was && maskVerifier(now) == c.Verifier:
 	case t.sharesField(c):
-		d.add(ClassRebuild, "column %s is masked (%s), and what is rescued of it has a name that another column has, too", c.Name, now.Mask)
+		d.Add(plan.ClassRebuild, "column %s is masked (%s), and what is rescued of it has a name that another column has, too", c.Name, now.Mask)
 	case now.Mask == was:
-		d.add(ClassRebuild, "the key of the mask of column %s changed", c.Name)
+		d.Add(plan.ClassRebuild, "the key of the mask of column %s changed", c.Name)
 	case now.Mask == config.MaskNull || now.Mask == config.MaskDrop:
-		d.add(ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
+		d.Add(plan.ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
 	case was == config.MaskNone && (c.Type == typeString.String() || t.kind == kindUsers):
-		d.add(ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
+		d.Add(plan.ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
 	default:
-		d.add(ClassRebuild, "the mask of column %s was %q, it is %q", c.Name, was, now.Mask)
+		d.Add(plan.ClassRebuild, "the mask of column %s was %q, it is %q", c.Name, was, now.Mask)
 	}
 }
 
@@ -300,7 +269,7 @@ func (t *TablePlan) sharesField(c state.Column) bool {
 		})
 }
 
-func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
+func (t *TablePlan) diffType(d *plan.ConfigDiff, c state.Column, now config.Column) {
 	typ := now.Type
 	if now.Mask != config.MaskNone {
 		typ = column.Type{}
@@ -308,15 +277,15 @@ func (t *TablePlan) diffType(d *ConfigDiff, c state.Column, now config.Column) {
 	if typ.String() == c.Type {
 		return
 	}
-	class := ClassRebuild
+	class := plan.ClassRebuild
 	if c.Type == typeString.String() && c.Mask == "" || t.kind == kindUsers {
-		class = ClassRewrite
+		class = plan.ClassRewrite
 	}
 	if now.Mask == config.MaskNull || now.Mask == config.MaskDrop {
-		class = ClassRewrite
+		class = plan.ClassRewrite
 	}
-	if class == ClassRewrite && t.kind == kindEvents && slices.Contains(t.old.Spelling, t.cfg.ID(c.Delivered)) {
-		class = ClassRebuild // what does not cast is rescued under the row's own spelling
+	if class == plan.ClassRewrite && t.kind == kindEvents && slices.Contains(t.old.Spelling, t.cfg.ID(c.Delivered)) {
+		class = plan.ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
-	d.add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)
+	d.Add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)
 }

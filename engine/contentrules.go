@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -46,8 +47,8 @@ func outdatedBy(old *state.Table) string {
 // noteOlderRules names the tables that older rules wrote, in one line.
 func (p *Plan) noteOlderRules() {
 	var older []string
-	for _, t := range p.Tables {
-		if t.outdated != "" && (t.Action == None || t.Action == Update) && t.Change.Class < ClassRebuild {
+	for _, t := range p.tables {
+		if t.outdated != "" && (t.Action == plan.None || t.Action == plan.Update) && t.Change.Class < plan.ClassRebuild {
 			older = append(older, t.Name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -101,7 +102,7 @@ func TestContractEncodings(t *testing.T) {
 	a.checkIdle()
 
 	a.withEncodings("compact")
-	if tp := stepOf(t, planned(a), "e"); tp.Change.Class != ClassRewrite || !strings.Contains(strings.Join(tp.Change.Reasons, " "), "encodings are compact, they were plain") {
+	if tp := stepOf(t, planned(a), "e"); tp.Change.Class != plan.ClassRewrite || !strings.Contains(strings.Join(tp.Change.Reasons, " "), "encodings are compact, they were plain") {
 		t.Errorf("change %+v", tp.Change)
 	}
 	a.run()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 )
@@ -123,7 +124,7 @@ func TestContractExactWhilePublishing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if len(p.Holds) > 0 || len(p.Tables) != 1 || p.Tables[0].Action != Update {
+	if len(p.Holds) > 0 || len(p.Tables) != 1 || p.Tables[0].Action != plan.Update {
 		t.Errorf("planned %+v, held %+v", p.Tables, p.Holds)
 	}
 }

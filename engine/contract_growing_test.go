@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 )
@@ -215,7 +216,7 @@ func TestContractReplacedResyncGivenUp(t *testing.T) {
 		} else {
 			res := a.run(dumps...)
 			a.held(res, "e 4")
-			if len(res.Tables) != 1 || res.Tables[0].Action != Rebuild {
+			if len(res.Tables) != 1 || res.Tables[0].Action != plan.Rebuild {
 				t.Errorf("the apply did %+v", res.Tables)
 			}
 		}
@@ -312,7 +313,7 @@ func TestContractReplaced(t *testing.T) {
 		res := a.run(dumpOf(3, more("e", avroPart("event_id user_id v:string", row(3, 11, "new")))))
 		a.held(res)
 		for _, r := range res.Tables {
-			if want := map[string]Action{"e": Rebuild, tableUsers: Rebuild, tableMapping: Update}[r.Name]; r.Action != want {
+			if want := map[string]plan.Action{"e": plan.Rebuild, tableUsers: plan.Rebuild, tableMapping: plan.Update}[r.Name]; r.Action != want {
 				t.Errorf("%s: the action of %s is %q", name, r.Name, r.Action)
 			}
 		}
@@ -434,7 +435,7 @@ func TestContractGrowingIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := p.Tables[slices.IndexFunc(p.Tables, func(t *TablePlan) bool { return t.Name == "e" })]
+	e := p.Tables[slices.IndexFunc(p.Tables, func(t *plan.Table) bool { return t.Name == "e" })]
 	if len(e.Dumps) != 1 || !e.Dumps[0].Again || e.Dumps[0].Resync || e.Destructive() {
 		t.Errorf("the plan says %+v", e.Dumps)
 	}

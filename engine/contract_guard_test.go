@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 )
@@ -68,7 +69,7 @@ func TestContractGuardHolds(t *testing.T) {
 	a.users(merged)
 	res := a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(7, 3))), mapsUsers(1, 0)))
 	a.held(res, "user_migrations 2 -accept=user_migrations@2 skip_dump")
-	if !HeldByGuard(res.Holds) || res.Holds[0].Accept != "user_migrations@2" {
+	if !plan.HeldByGuard(res.Holds) || res.Holds[0].Accept != "user_migrations@2" {
 		t.Errorf("the hold does not say that a guard tripped: %+v", res.Holds)
 	}
 	a.users(merged + ",7 9000")
@@ -141,7 +142,7 @@ func TestContractGuardThreshold(t *testing.T) {
 					a.held(a.run())
 				}
 				a.arrive(dumpOf(2, c.second))
-				if res := a.run(); HeldByGuard(res.Holds) != c.trips {
+				if res := a.run(); plan.HeldByGuard(res.Holds) != c.trips {
 					t.Errorf("together %v: %+v", together, res.Holds)
 				}
 				a.check()
@@ -363,7 +364,7 @@ func TestContractGuardCrash(t *testing.T) {
 		a.opts.Accept, a.fails = []string{"user_migrations@2"}, fails
 		_, err = a.apply()
 		a.opts.Accept, a.fails = nil, nil
-		if res := a.run(); !taken && HeldByGuard(res.Holds) {
+		if res := a.run(); !taken && plan.HeldByGuard(res.Holds) {
 			a.users(merged)
 		} else {
 			a.held(res)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"reconcile/engine/plan"
 )
 
 // backup copies the state aside; what it returns puts it back.
@@ -174,7 +176,7 @@ func TestContractOlderStateAccepted(t *testing.T) {
 		a.acceptingDump(2)
 		restore()
 		res := a.run()
-		if HeldByGuard(res.Holds) {
+		if plan.HeldByGuard(res.Holds) {
 			t.Errorf("the guard holds what was accepted: %+v", res.Holds)
 		}
 		a.opts.Repair, a.opts.Targets = true, target

@@ -13,6 +13,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
+	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/internal/parquet"
 )
@@ -136,7 +137,7 @@ func (a *bed) held(res *Result, want ...string) {
 	a.t.Helper()
 	left := slices.Clone(res.Holds)
 	for _, w := range want {
-		i := slices.IndexFunc(left, func(h Hold) bool {
+		i := slices.IndexFunc(left, func(h plan.Hold) bool {
 			text := fmt.Sprintf("%s %d %s %s", h.Table, h.Dump, h.File, h.Reason)
 			for _, word := range strings.Fields(w) {
 				if !strings.Contains(text, word) {

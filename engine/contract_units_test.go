@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"reconcile/engine/plan"
 )
 
 // planned returns the plan of what is there.
@@ -19,9 +21,9 @@ func planned(a *bed) *Plan {
 	return p
 }
 
-func stepOf(t *testing.T, p *Plan, table string) *TablePlan {
+func stepOf(t *testing.T, p *Plan, table string) *plan.Table {
 	t.Helper()
-	i := slices.IndexFunc(p.Tables, func(x *TablePlan) bool { return x.Name == table })
+	i := slices.IndexFunc(p.Tables, func(x *plan.Table) bool { return x.Name == table })
 	if i < 0 {
 		t.Fatalf("the plan has no table %s", table)
 	}
@@ -64,11 +66,11 @@ table "user_migrations" { sinks = [sink.parquet.lake] }
 	a.unit = "ms"
 	p := planned(a)
 	for _, table := range []string{"e", "users"} {
-		if tp := stepOf(t, p, table); tp.Action != Rebuild {
+		if tp := stepOf(t, p, table); tp.Action != plan.Rebuild {
 			t.Errorf("%s: action %q, %v", table, tp.Action, tp.Change)
 		}
 	}
-	if tp := stepOf(t, p, "f"); tp.Change.Class != ClassNone || !strings.Contains(strings.Join(p.Notices, " "), `time_unit is "ms", it was "auto"`) {
+	if tp := stepOf(t, p, "f"); tp.Change.Class != plan.ClassNone || !strings.Contains(strings.Join(p.Notices, " "), `time_unit is "ms", it was "auto"`) {
 		t.Errorf("f: %v; notices %q", tp.Change, p.Notices)
 	}
 	a.run()
@@ -127,7 +129,7 @@ func TestContractRounding(t *testing.T) {
 	a.hcl = conf(half)
 	p := planned(a)
 	for _, table := range []string{"e", "users"} {
-		if tp := stepOf(t, p, table); tp.Action != Rebuild {
+		if tp := stepOf(t, p, table); tp.Action != plan.Rebuild {
 			t.Errorf("%s: action %q, %v", table, tp.Action, tp.Change)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 )
 
 // refined is a configuration whose exact block leaves the sinks to a glob.
@@ -75,7 +76,7 @@ func TestContractSkippedTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if len(p.Unclaimed) > 0 || slices.ContainsFunc(p.Tables, func(x *TablePlan) bool { return x.Name == "e" }) {
+	if len(p.Unclaimed) > 0 || slices.ContainsFunc(p.Tables, func(x *plan.Table) bool { return x.Name == "e" }) {
 		t.Errorf("%+v, unclaimed %v", p.Tables, p.Unclaimed)
 	}
 }

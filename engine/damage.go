@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -110,7 +111,7 @@ func (e *Engine) verifyObject(ctx context.Context, ref state.Ref) (err error) {
 
 // stillDamaged reports whether what is remembered of a damaged object still holds its
 // table: not after the table does without it, or its file became another.
-func (e *Engine) stillDamaged(p *Plan, h Hold) bool {
+func (e *Engine) stillDamaged(p *Plan, h state.Hold) bool {
 	if h.Object == "" {
 		return false
 	}
@@ -156,13 +157,13 @@ func (e *Engine) planDamaged(ctx context.Context, p *Plan, t *TablePlan, damage 
 
 // quarantineLoss is the hold of a table whose quarantined rows a repair would lose, as
 // the source no longer has them; nil if it would not, or that is accepted.
-func (e *Engine) quarantineLoss(t *TablePlan, damage []*state.ObjectError, lost []int64) *Hold {
+func (e *Engine) quarantineLoss(t *TablePlan, damage []*state.ObjectError, lost []int64) *plan.Hold {
 	for _, bad := range damage {
 		use, _ := useOf(t.old, t.parts, bad.Ref.Digest)
 		if use != useQuarantine || e.acceptsLoss(t.Name) {
 			continue
 		}
-		return &Hold{Table: t.Name, Object: bad.Ref.Digest, Reason: fmt.Sprintf(
+		return &plan.Hold{Table: t.Name, Object: bad.Ref.Digest, Reason: fmt.Sprintf(
 			"%s cannot be read: %v; the table cannot be rebuilt, as %s gone from the source or cannot be read; it stays as it is; -repair -target=table.%s -accept-loss=%s writes it anew without these quarantined rows",
 			use, bad, dumpsAre(lost), t.Name, t.Name)}
 	}
@@ -171,8 +172,8 @@ func (e *Engine) quarantineLoss(t *TablePlan, damage []*state.ObjectError, lost 
 
 // damageHold is the hold of a table that needs an object that is damaged: it names the
 // way out, and what that costs.
-func (e *Engine) damageHold(ctx context.Context, p *Plan, t *TablePlan, bad *state.ObjectError) (Hold, error) {
-	h := Hold{Table: t.Name, Object: bad.Ref.Digest}
+func (e *Engine) damageHold(ctx context.Context, p *Plan, t *TablePlan, bad *state.ObjectError) (plan.Hold, error) {
+	h := plan.Hold{Table: t.Name, Object: bad.Ref.Digest}
 	lost, err := e.unreadableDumps(ctx, p, t)
 	if err != nil {
 		return h, err
@@ -233,7 +234,7 @@ func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *Tab
 		return err
 	}
 	res.Holds = append(res.Holds, h)
-	record := Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
+	record := state.Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
 	if err := l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) }); err != nil {
 		return err
 	}
@@ -248,7 +249,7 @@ func (e *Engine) rewriteRun(p *Plan, t *TablePlan, r *tableRun) {
 	old.Index = nil
 	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.dropped, q.Ref.Digest) })
 	r.old = &old
-	if t.Change.Class == ClassRebuild {
+	if t.Change.Class == plan.ClassRebuild {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 	}
 }

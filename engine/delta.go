@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/index"
 	"reconcile/engine/merge"
+	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/state"
@@ -37,7 +38,7 @@ type deltaRun struct {
 	changed []int64       // raw users whose canonical user differs
 	met     []index.Entry // of the index, sorted: all that are contested
 	stored  map[uint32]*storedMarks
-	counts  Counts
+	counts  plan.Counts
 	touched map[int64]bool // partition values to rewrite
 	looked  sync.Pool      // of *column.Batch, of splices that are done
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -247,7 +248,7 @@ func (t *TablePlan) drifted(f *state.File, how string) {
 
 // diffDrift plans how what a sink lost comes back: from another sink that holds
 // all of the table, or from what the state keeps of it, else from the source.
-func (t *TablePlan) diffDrift(d *ConfigDiff) {
+func (t *TablePlan) diffDrift(d *plan.ConfigDiff) {
 	if len(t.Drift) == 0 {
 		return
 	}
@@ -258,12 +259,12 @@ func (t *TablePlan) diffDrift(d *ConfigDiff) {
 	}
 	switch {
 	case t.kind != kindEvents:
-		d.add(ClassRewrite, "%s; the state keeps its rows", why)
+		d.Add(plan.ClassRewrite, "%s; the state keeps its rows", why)
 	case t.lost == nil && whole < len(t.old.Sinks):
 		t.readFrom = whole
-		d.add(ClassRewrite, "%s; %s does", why, t.old.Sinks[whole].Root)
+		d.Add(plan.ClassRewrite, "%s; %s does", why, t.old.Sinks[whole].Root)
 	default:
-		d.add(ClassRebuild, "%s", why)
+		d.Add(plan.ClassRebuild, "%s", why)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -255,7 +256,7 @@ func TestStateWithoutContent(t *testing.T) {
 // TestEchoCounts holds what is told of an echo against what the ordinary path
 // tells of the same rows in other bytes.
 func TestEchoCounts(t *testing.T) {
-	apply := func(d *model.Dump) (map[string]Counts, map[string]map[string]int64) {
+	apply := func(d *model.Dump) (map[string]plan.Counts, map[string]map[string]int64) {
 		h := newHarness(t, killConfig)
 		h.tuning.GroupRows = 2
 		dumps := killDumps()[:2]
@@ -270,7 +271,7 @@ func TestEchoCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.check()
-		counts, unlisted := map[string]Counts{}, map[string]map[string]int64{}
+		counts, unlisted := map[string]plan.Counts{}, map[string]map[string]int64{}
 		for _, r := range res.Tables {
 			r.Counts.Written = 0 // encoded in other pieces
 			counts[r.Name], unlisted[r.Name] = r.Counts, r.Unlisted

@@ -1,5 +1,7 @@
 package engine
 
+import "reconcile/engine/plan"
+
 // bytesNow is what the table takes in its sinks or, when none is left, in what it
 // is made from.
 func (t *TablePlan) bytesNow() int64 {
@@ -43,14 +45,14 @@ func scratchOf(lim limits, stored, pending int64, whole bool) int64 {
 // estimate fills in what an apply would write, without decoding rows.
 func (t *TablePlan) estimate(lim limits) {
 	now := t.bytesNow()
-	in, whole := int64(0), t.old == nil || t.Change.Class >= ClassRewrite
+	in, whole := int64(0), t.old == nil || t.Change.Class >= plan.ClassRewrite
 	for _, d := range t.Dumps {
 		in += d.Bytes
 		whole = whole || d.Resync
 	}
 	t.Scratch = scratchOf(lim, now, in, whole)
 	switch {
-	case t.old == nil || t.Change.Class == ClassRebuild || t.Change.Class == ClassRewrite:
+	case t.old == nil || t.Change.Class == plan.ClassRebuild || t.Change.Class == plan.ClassRewrite:
 		t.Partitions, t.BytesToWrite = int64(len(t.parts)), now+in
 	case len(t.pending) > 0 || t.remap:
 		t.Partitions = min(int64(len(t.parts)), int64(max(1, len(t.Dumps)*2)))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/sinks/parquet"
 	"reconcile/state"
@@ -16,7 +17,7 @@ import (
 // measure replaces a table's estimates by exact figures: it computes the new
 // content as an apply would, into the scratch folder, and throws it away.
 func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.Action == Destroy || t.Action == Forget || p.publishing(t.Name) { // its files are on their way
+	if t.Action == plan.Destroy || t.Action == plan.Forget || p.publishing(t.Name) { // its files are on their way
 		return nil
 	}
 	made := missingFolders(e.cfg.ScratchDir)
@@ -31,7 +32,7 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	}
 	defer cleanup()
 	dir := e.lim.scratch
-	ofConfig := t.old != nil && t.Change.Class != ClassNone
+	ofConfig := t.old != nil && t.Change.Class != plan.ClassNone
 	r, err := e.runOn(ctx, 0, p.snap, p, t, ofConfig)
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	}
 	c, err := r.compute(ctx, t.Change.Class, ofConfig)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+		h := plan.Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 		if ofConfig {
 			h = t.waitingRebuild(h)
 			t.keep()

@@ -9,19 +9,13 @@ import (
 	"strings"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
 // A table waits for all sinks that the state names for it, also for one that left
 // the configuration, because its files are to be removed there. One that will
 // never be back is let go: the state forgets it, and nobody looks at it again.
-
-// ForgottenSink is a sink that a plan takes out of the state. Its files stay.
-type ForgottenSink struct {
-	Root   string   `json:"root"`
-	Tables []string `json:"tables"` // that the state has there
-	Files  int      `json:"files"`
-}
 
 // declared reports whether the configuration has a sink at a root.
 func (e *Engine) declared(root string) bool {
@@ -68,7 +62,7 @@ func sinkTables(snap *state.Snapshot) map[string][]string {
 
 // sinksToForget lists the sinks that -forget-sink names: those that the state
 // knows, with their tables, and those that it has forgotten already.
-func (e *Engine) sinksToForget(snap *state.Snapshot) (now []ForgottenSink, before []string, err error) {
+func (e *Engine) sinksToForget(snap *state.Snapshot) (now []plan.ForgottenSink, before []string, err error) {
 	if len(e.opts.ForgetSinks) == 0 {
 		return nil, nil, nil
 	}
@@ -79,9 +73,9 @@ func (e *Engine) sinksToForget(snap *state.Snapshot) (now []ForgottenSink, befor
 		switch {
 		case e.declared(root):
 			return nil, nil, fmt.Errorf("-forget-sink=%s: the configuration has this sink, as %s; take that out first", name, e.addressOf(root))
-		case slices.ContainsFunc(now, func(f ForgottenSink) bool { return f.Root == root }):
+		case slices.ContainsFunc(now, func(f plan.ForgottenSink) bool { return f.Root == root }):
 		case known[root] != nil:
-			now = append(now, ForgottenSink{Root: root, Tables: known[root]})
+			now = append(now, plan.ForgottenSink{Root: root, Tables: known[root]})
 		case forgotten:
 			before = append(before, root)
 		default:
@@ -117,7 +111,7 @@ func (e *Engine) forgetSinks(p *Plan) error {
 		return err
 	}
 	for i := range now {
-		now[i].takeOut(p.snap)
+		takeSinkOut(p.snap, &now[i])
 	}
 	for _, root := range before {
 		p.Notices = append(p.Notices, fmt.Sprintf("-forget-sink=%s has no effect: the state has forgotten this sink already", root))
@@ -126,12 +120,12 @@ func (e *Engine) forgetSinks(p *Plan) error {
 	return nil
 }
 
-// takeOut removes all that a view of the state has of the sink.
-func (f *ForgottenSink) takeOut(snap *state.Snapshot) {
+// takeSinkOut removes all that a view of the state has of a sink, and counts its files.
+func takeSinkOut(snap *state.Snapshot, f *plan.ForgottenSink) {
 	here := func(s state.Step) bool { return s.Sink == f.Root }
 	for _, name := range f.Tables {
 		if t := snap.Tables[name]; t != nil {
-			f.Files += f.takeFiles(t, snap.Partitions[name])
+			f.Files += takeFiles(t, f.Root, snap.Partitions[name])
 		}
 		if lost := snap.Lost[name]; lost != nil {
 			lost.Left = slices.DeleteFunc(lost.Left, here)
@@ -142,9 +136,9 @@ func (f *ForgottenSink) takeOut(snap *state.Snapshot) {
 	}
 }
 
-// takeFiles removes the sink and its files from a table, and counts them.
-func (f *ForgottenSink) takeFiles(t *state.Table, parts []*state.Partition) int {
-	gone := t.SinkAt(f.Root)
+// takeFiles removes a sink and its files from a table, and counts them.
+func takeFiles(t *state.Table, root string, parts []*state.Partition) int {
+	gone := t.SinkAt(root)
 	if gone < 0 {
 		return 0
 	}
@@ -165,12 +159,12 @@ func (f *ForgottenSink) takeFiles(t *state.Table, parts []*state.Partition) int 
 
 // letGo makes the state forget sinks, and know others at their new places, as the plan
 // did, in one transaction, and finishes the commits that could not be finished because
-// of them.
-func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result) error {
+// of them. It returns the tables that have to wait for the next plan.
+func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result) (waiting map[string]bool, err error) {
 	if len(p.Forgotten)+len(p.Moved) == 0 {
-		return nil
+		return nil, nil
 	}
-	err := l.Update(ctx, func(tx *state.Tx) error {
+	err = l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, m := range p.Moved {
 			errs = append(errs, tx.SetForgotten(m.From))
@@ -187,14 +181,14 @@ func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result)
 		return errors.Join(errs...)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	res.Forgotten, res.Moved = p.Forgotten, p.Moved
 	if len(p.Recover) == 0 {
-		return nil
+		return nil, nil
 	}
 	if res.Recovered, err = e.Recover(ctx, l); err != nil {
-		return err
+		return nil, err
 	}
 	return e.waitAfter(ctx, l, p, res)
 }
@@ -221,33 +215,34 @@ func (p *Plan) putTable(tx *state.Tx, name string) error {
 
 // waitAfter holds the tables that were planned before their last commit was
 // finished, as far as there is more to do: the next apply plans that anew.
-func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *Plan, res *Result) error {
+func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *Plan, res *Result) (waiting map[string]bool, err error) {
 	snap, err := l.Load(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
-	for _, t := range p.Tables {
-		if !slices.Contains(p.Recover, t.Name) || slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
+	waiting = map[string]bool{}
+	for _, t := range p.tables {
+		if !slices.Contains(p.Recover, t.Name) || slices.ContainsFunc(p.Holds, func(h plan.Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
 			continue
 		}
 		lost := snap.Lost[t.Name]
-		hold := Hold{Table: t.Name}
+		hold := plan.Hold{Table: t.Name}
 		switch {
 		case e.stuck[t.Name] != nil:
 			hold.Reason = e.stuck[t.Name].Error()
 		case lost != nil:
 			hold.Reason = lost.Why + "; the next apply writes the table anew"
-		case snap.Tables[t.Name] == nil && (t.Action == Destroy || t.Action == Forget):
-			t.Action = None // that was the commit
+		case snap.Tables[t.Name] == nil && (t.Action == plan.Destroy || t.Action == plan.Forget):
+			waiting[t.Name] = true // that was the commit
 			continue
-		case t.Action == None:
+		case t.Action == plan.None:
 			continue
 		default:
 			hold.Reason = "its interrupted commit is finished now; what else is planned for it is for the next apply"
 		}
-		t.Action = None
+		waiting[t.Name] = true
 		res.Holds = append(res.Holds, hold)
 	}
-	return nil
+	return waiting, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/blob/s3test"
 	"reconcile/internal/failpoint"
 )
@@ -72,11 +73,11 @@ table "users" { sinks = [sink.parquet.copy]`, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	classes := map[string]Class{}
+	classes := map[string]plan.Class{}
 	for _, x := range p.Tables {
 		classes[x.Name] = x.Change.Class
 	}
-	if err := p.Close(); err != nil || classes["pageviews"] != ClassRewrite || classes["sessions"] != ClassRebuild || classes["users"] != ClassRewrite {
+	if err := p.Close(); err != nil || classes["pageviews"] != plan.ClassRewrite || classes["sessions"] != plan.ClassRebuild || classes["users"] != plan.ClassRewrite {
 		t.Errorf("planned are %v, %v", classes, err)
 	}
 	b.arrive(killDumps()[2:]...)

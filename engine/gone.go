@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -55,7 +56,7 @@ func (e *Engine) findGone(ctx context.Context, p *Plan) error {
 		}
 		if is && !e.saidLost(root) {
 			e.gone[root] = &goneError{root}
-			p.Holds = append(p.Holds, Hold{Sink: root, Reason: e.goneText(root, known[root])})
+			p.Holds = append(p.Holds, plan.Hold{Sink: root, Reason: e.goneText(root, known[root])})
 		}
 	}
 	return nil

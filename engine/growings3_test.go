@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 )
 
 // uploadInParts writes an object of the export again, so that its ETag is another.
@@ -66,7 +67,7 @@ func TestRewrittenOnS3(t *testing.T) {
 		}
 	}
 	res, err = h.apply()
-	if err != nil || len(res.Tables) != 1 || res.Tables[0].Action != Rebuild {
+	if err != nil || len(res.Tables) != 1 || res.Tables[0].Action != plan.Rebuild {
 		t.Fatalf("a file of the same size with other bytes: %+v, %v", res, err)
 	}
 	h.check()

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -49,9 +50,9 @@ type mappingEntry struct {
 func acceptName(table string, dump int64) string { return table + "@" + strconv.FormatInt(dump, 10) }
 
 // hold is that of a mapping that lacks too many of the ids of base.
-func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) Hold {
+func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) plan.Hold {
 	name := acceptName(tableMapping, d.dump)
-	return Hold{Table: tableMapping, Dump: d.dump, Guard: guardRemoved, Accept: name,
+	return plan.Hold{Table: tableMapping, Dump: d.dump, Guard: guardRemoved, Accept: name,
 		Reason: fmt.Sprintf("of the %d users that the mapping of dump %d maps, this one leaves out %d, more than %d %%: it is not taken; if it is right, -accept=%s takes it, else skip_dump %q { tables = [%q] } passes over it",
 			base.mapping.Len(), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.dump), tableMapping)}
 }
@@ -96,8 +97,8 @@ func (p *Plan) acceptMappings(tx *state.Tx) error {
 
 // rememberGuards keeps what guards hold, to be shown until a plan no longer says so.
 func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
-	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h Hold) bool {
-		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x Hold) bool {
+	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h plan.Hold) bool {
+		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x state.Hold) bool {
 			return x.Guard == h.Guard && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
 		})
 	})
@@ -107,13 +108,8 @@ func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
 	return l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, h := range fresh {
-			errs = append(errs, tx.PutHold(h))
+			errs = append(errs, tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason}))
 		}
 		return errors.Join(errs...)
 	})
-}
-
-// HeldByGuard reports whether a guard is among the reasons of holds.
-func HeldByGuard(holds []Hold) bool {
-	return slices.ContainsFunc(holds, func(h Hold) bool { return h.Guard != "" })
 }

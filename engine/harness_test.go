@@ -15,6 +15,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
+	"reconcile/engine/plan"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -155,7 +156,7 @@ func applyAll(ctx context.Context, e *Engine) (_ *Result, err error) {
 
 // exactPlan returns what plan -exact says of each table, and sees that it leaves
 // everything as it was.
-func (h *harness) exactPlan() map[string]Counts {
+func (h *harness) exactPlan() map[string]plan.Counts {
 	h.t.Helper()
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	before := h.tree()
@@ -167,9 +168,9 @@ func (h *harness) exactPlan() map[string]Counts {
 		h.t.Fatal(err)
 	}
 	defer p.Close()
-	out := map[string]Counts{}
+	out := map[string]plan.Counts{}
 	for _, t := range p.Tables {
-		if t.Exact && t.Change.Class == ClassNone {
+		if t.Exact && t.Change.Class == plan.ClassNone {
 			out[t.Name] = *t.Counts
 		}
 	}
@@ -182,7 +183,7 @@ func (h *harness) exactPlan() map[string]Counts {
 // must applies and checks everything.
 func (h *harness) must() {
 	h.t.Helper()
-	var planned map[string]Counts
+	var planned map[string]plan.Counts
 	if h.exact {
 		planned = h.exactPlan()
 	}

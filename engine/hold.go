@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -24,7 +25,7 @@ func holding(err error) *fileError {
 // remembered with its pin, so that it is not read again until it, or what makes
 // it bad, changes; a file that could not be read at all is tried again next time.
 func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, bad *fileError, res *Result) error {
-	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+	h := plan.Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, h)
 	from, floor := h.Dump, t.floor
 	if before := t.cut(from); before != nil {
@@ -37,7 +38,7 @@ func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 	return e.lookBack(ctx, l, p, t, from, floor, res)
 }
 
-func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *fileError) error {
+func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, bad *fileError) error {
 	if !lasting(bad) {
 		return nil
 	}
@@ -45,16 +46,14 @@ func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h Hold, bad *f
 	if obj, err := e.source.Stat(ctx, h.File); err == nil {
 		pin = obj.Pin
 	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		h.Pin = holdPin(pin, bad)
-		return tx.PutHold(h)
-	})
+	record := state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad), Reason: h.Reason}
+	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
 }
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
 // that are left out now, or that only a rebuild needed that is not planned any more.
 func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
-	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h Hold) bool {
+	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
 		if h.Object != "" {
 			return e.stillDamaged(p, h)
 		}

@@ -19,7 +19,7 @@ func (e *Engine) noteIneffective(p *Plan) {
 			note("-accept=%s has no effect: no guard holds that", name)
 		}
 	}
-	if e.opts.Repair && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.repair != "" || t.rewrite != "" }) && p.newMapping == nil && len(p.Holds) == 0 {
+	if e.opts.Repair && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.repair != "" || t.rewrite != "" }) && p.newMapping == nil && len(p.Holds) == 0 {
 		note("-repair has no effect: no table is held for it")
 	}
 	for _, name := range e.opts.SinksLost {
@@ -33,7 +33,7 @@ func (e *Engine) noteIneffective(p *Plan) {
 		}
 	}
 	for _, name := range e.opts.AcceptLoss {
-		if name != tableMapping && !slices.ContainsFunc(p.Tables, func(t *TablePlan) bool { return t.Name == name }) {
+		if name != tableMapping && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)
 		}
 	}

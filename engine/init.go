@@ -15,12 +15,12 @@ import (
 
 // Inited is what Init found.
 type Inited struct {
-	State    string `json:"state"` // its place
-	Lineage  string `json:"lineage,omitempty"`
-	Serial   uint64 `json:"serial"`
-	Local    bool   `json:"-"`     // it is in a file, and nothing is to be done
-	Tried    bool   `json:"tried"` // the store was written to, and keeps conditions
-	NotTried string `json:"not_tried,omitempty"`
+	State    string // its place
+	Lineage  string
+	Serial   uint64
+	Local    bool // it is in a file, and nothing is to be done
+	Tried    bool // the store was written to, and keeps conditions
+	NotTried string
 }
 
 // Init looks whether the state can be read, is where the sinks say, and can be written.
@@ -50,14 +50,14 @@ func (e *Engine) Init(ctx context.Context) (_ *Inited, err error) {
 
 // StateMoved is what MigrateState did.
 type StateMoved struct {
-	From    string `json:"from,omitempty"` // empty if there was nothing to move
-	To      string `json:"to"`
-	Lineage string `json:"lineage,omitempty"`
-	Serial  uint64 `json:"serial"`
-	Objects int    `json:"objects"`
-	Bytes   int64  `json:"bytes"`
+	From    string // empty if there was nothing to move
+	To      string
+	Lineage string
+	Serial  uint64
+	Objects int
+	Bytes   int64
 	// Unrecorded are sinks that could not be told. The next commit tells them.
-	Unrecorded []string `json:"unrecorded,omitempty"`
+	Unrecorded []string
 }
 
 // MigrateState moves the state to where the configuration says: from a place, or from

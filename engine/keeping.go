@@ -18,8 +18,8 @@ import (
 // destroys notes that the files in a folder of a sink go, and how to keep them.
 func (t *TablePlan) destroys(what string, at state.SinkTable, keep string) {
 	t.Destroys = append(t.Destroys, fmt.Sprintf("%s in %s/%s", what, at.Root, at.Folder))
-	if !slices.Contains(t.keeping, keep) {
-		t.keeping = append(t.keeping, keep)
+	if !slices.Contains(t.Keeping, keep) {
+		t.Keeping = append(t.Keeping, keep)
 	}
 }
 
@@ -57,5 +57,5 @@ func quoted(text string) string {
 // refusesDestroy says why a table's step is refused without -allow-destroy.
 func (t *TablePlan) refusesDestroy() error {
 	return fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or %s",
-		ErrRefused, t.Name, t.Destroys, strings.Join(t.keeping, ", and "))
+		ErrRefused, t.Name, t.Destroys, strings.Join(t.Keeping, ", and "))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -24,7 +25,7 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 		p.Holds = append(p.Holds, *t.unread)
 	case malformed >= 0:
 		d := t.all[malformed]
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Dump: d.dump, Reason: d.entry.Problem})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Dump: d.dump, Reason: d.entry.Problem})
 	case !exact:
 		return false
 	case len(columns) == 0:
@@ -36,14 +37,14 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 }
 
 // unidentified is the hold of a table that lacks its key columns.
-func unidentified(table string, columns []string) Hold {
+func unidentified(table string, columns []string) plan.Hold {
 	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; remove its block, and say ignore " + quoted(table) + " {} instead"
 	for _, key := range []string{colUserID, colEventID, colSessionID} {
 		if near := newKeyError(key, columns).near; near != "" && !slices.Contains(columns, key) && !feed.IsExact(near) {
 			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", near, key)
 		}
 	}
-	return Hold{Table: table, Reason: reason}
+	return plan.Hold{Table: table, Reason: reason}
 }
 
 // takesEvents reports whether a table would be taken if it delivered events.
@@ -172,7 +173,7 @@ func (e *Engine) unappliedFields(ctx context.Context, t *TablePlan, d delivery) 
 			return nil, fmt.Errorf("table %s: %w", t.Name, err)
 		}
 		if err != nil {
-			t.unread = &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
+			t.unread = &plan.Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
 			continue
 		}
 		out = append(out, fieldNames(h)...)

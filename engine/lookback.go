@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/state"
 )
@@ -14,7 +15,7 @@ import (
 // changed is taken by the same apply, or holds the table, as if the plan had known of the
 // bad file. from is the dump from which on the table is held already.
 func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, from, resync int64, res *Result) error {
-	if t.old == nil || t.floor >= resync || t.Change.Class == ClassRebuild {
+	if t.old == nil || t.floor >= resync || t.Change.Class == plan.ClassRebuild {
 		return nil
 	}
 	var list []readDelivery
@@ -43,9 +44,7 @@ func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *Plan, t *TableP
 	if err := e.renewReadOf(ctx, l, t); err != nil {
 		return err
 	}
-	p.Holds = slices.Clip(p.Holds) // res.Holds begins with them
-	known := len(p.Holds)
-	err := e.planRebuild(ctx, p, t)
-	res.Holds = append(res.Holds, p.Holds[known:]...)
+	holds, err := e.planRebuild(ctx, p, t)
+	res.Holds = append(res.Holds, holds...)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -19,7 +20,7 @@ func (e *Engine) holdManifests(p *Plan) {
 		if pr.HasDump && e.later(pr.Dump) {
 			continue
 		}
-		p.Holds = append(p.Holds, Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
+		p.Holds = append(p.Holds, plan.Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
 	}
 	p.listing.Dumps = slices.DeleteFunc(p.listing.Dumps, func(d *dump.Dump) bool {
 		was, ok := p.snap.Dumps[d.ID]
@@ -30,7 +31,7 @@ func (e *Engine) holdManifests(p *Plan) {
 			p.Accepted = append(p.Accepted, d.ID)
 			return false
 		}
-		p.Holds = append(p.Holds, Hold{Dump: d.ID, File: d.Manifest,
+		p.Holds = append(p.Holds, plan.Hold{Dump: d.ID, File: d.Manifest,
 			Reason: fmt.Sprintf("the manifest changed after it was applied (as %s); -accept-manifest=%d plans the rebuild", was.Manifest, d.ID)})
 		p.names.held = append(p.names.held, d)
 		return true

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
 	"reconcile/state"
@@ -18,7 +19,7 @@ import (
 // what was read of them. If one is another file now, the mapping is read again, and
 // the newer reading counts for all tables; while it cannot be read, the mapping
 // stays and is held.
-func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mapping) (*mappingRead, *Hold, error) {
+func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mapping) (*mappingRead, *plan.Hold, error) {
 	d := p.listing.Dump(have.Dump)
 	if d == nil {
 		return nil, nil, nil
@@ -44,7 +45,7 @@ func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mappin
 	read, err := e.readMappingOf(ctx, d.ID, en)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
 		key := en.Files[changed].Key
-		return nil, &Hold{Table: tableMapping, Dump: d.ID, File: bad.file.key, Reason: fmt.Sprintf(
+		return nil, &plan.Hold{Table: tableMapping, Dump: d.ID, File: bad.file.key, Reason: fmt.Sprintf(
 			"%v; the mapping is read again, as %s is not the file that was read: it has %d bytes now, it had %d; tables follow what was read before until all its files are complete; "+
 				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.err, key, rd.now[key].Size, have.Read.Files[changed].Size)}, nil
 	}
@@ -72,13 +73,13 @@ func (e *Engine) readsMappingAnew(have *state.Mapping) string {
 	return ""
 }
 
-func (e *Engine) readMappingAnew(ctx context.Context, id int64, en *dump.Entry, why string) (*mappingRead, *Hold, error) {
+func (e *Engine) readMappingAnew(ctx context.Context, id int64, en *dump.Entry, why string) (*mappingRead, *plan.Hold, error) {
 	read, err := e.readMappingOf(ctx, id, en)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil // expired: it stays, and the plan says so
 	}
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		return nil, &Hold{Table: tableMapping, Dump: id, File: bad.file.key,
+		return nil, &plan.Hold{Table: tableMapping, Dump: id, File: bad.file.key,
 			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.err, why)}, nil
 	}
 	return read, nil, err

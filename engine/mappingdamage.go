@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -18,8 +19,8 @@ type unreadable struct {
 }
 
 // hold is the hold of a table that waits for the mapping.
-func (u *unreadable) hold(table string) Hold {
-	return Hold{Table: table, Object: u.bad.Ref.Digest,
+func (u *unreadable) hold(table string) plan.Hold {
+	return plan.Hold{Table: table, Object: u.bad.Ref.Digest,
 		Reason: fmt.Sprintf("the user mapping of dump %d cannot be read: %v; the table stays as it is; %s", u.mapping.Dump, u.bad, u.way)}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/identity"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -22,7 +23,7 @@ type mappingJudge struct {
 	corrected bool
 
 	counts  *judgedMapping // nil: none does
-	bad     []Hold         // newer ones that cannot be read
+	bad     []plan.Hold    // newer ones that cannot be read
 	tripped []trippedMapping
 }
 
@@ -35,7 +36,7 @@ type judgedMapping struct {
 
 type trippedMapping struct {
 	mappingEntry
-	hold Hold
+	hold plan.Hold
 }
 
 // judgeMappings judges what was delivered beyond have, the mapping of the state. What
@@ -110,7 +111,7 @@ func (j *mappingJudge) one(ctx context.Context, d mappingEntry) error {
 	if err != nil {
 		return err
 	}
-	var tripped *Hold
+	var tripped *plan.Hold
 	if bad == nil && !j.unjudged(d) {
 		if tripped, err = j.trips(ctx, d, read); err != nil {
 			return err
@@ -135,7 +136,7 @@ func (j *mappingJudge) one(ctx context.Context, d mappingEntry) error {
 
 // trips returns the hold of a mapping that lacks too much of the one below it, nil
 // if it does not.
-func (j *mappingJudge) trips(ctx context.Context, d mappingEntry, read *mappingRead) (*Hold, error) {
+func (j *mappingJudge) trips(ctx context.Context, d mappingEntry, read *mappingRead) (*plan.Hold, error) {
 	base := j.counts
 	if base == nil && j.corrects(d) && j.p.mappingAcceptedBelow(d.dump) {
 		// What was below is gone from the source: what it was itself has to do.
@@ -168,10 +169,10 @@ func (j *mappingJudge) corrects(d mappingEntry) bool {
 }
 
 // read reads what one dump brings, or returns why it cannot be read.
-func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*mappingRead, *Hold, error) {
+func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*mappingRead, *plan.Hold, error) {
 	read, err := j.e.readMappingOf(ctx, d.dump, d.entry)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		return nil, &Hold{Table: tableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
+		return nil, &plan.Hold{Table: tableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
 	}
 	return read, nil, err
 }

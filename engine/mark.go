@@ -63,7 +63,7 @@ func pathsIn(sink int, parts []*state.Partition) []string {
 // were good. A sink that fails keeps nobody from having applied: it goes without.
 func (e *Engine) markTables(ctx context.Context, l *state.Lock, p *Plan, snap *state.Snapshot) error {
 	var changed []*state.Table
-	for _, t := range p.Tables {
+	for _, t := range p.tables {
 		now := snap.Tables[t.Name]
 		under := slices.ContainsFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == t.Name })
 		if now == nil || under || t.marked && !t.committed {

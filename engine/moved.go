@@ -7,24 +7,22 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
 )
 
-// MovedSink is a sink that lies elsewhere now than where the state knows it, with all
-// that it held: a folder that was moved, a bucket that was copied.
-type MovedSink struct {
-	From   string   `json:"from"`
-	To     string   `json:"to"`
-	Tables []string `json:"tables"`
-	block  string   // the block that says so, empty of a flag
+// movedSink is a sink that a flag or a moved block says lies elsewhere.
+type movedSink struct {
+	plan.MovedSink
+	block string // the block that says so, empty of a flag
 }
 
 // flag is how a command is told of it.
-func (m MovedSink) flag() string { return "-moved-sink=" + m.From + "=" + m.To }
+func (m movedSink) flag() string { return "-moved-sink=" + m.From + "=" + m.To }
 
 // told is what says that the sink moved.
-func (m MovedSink) told() string {
+func (m movedSink) told() string {
 	if m.block != "" {
 		return m.block
 	}
@@ -34,7 +32,7 @@ func (m MovedSink) told() string {
 // sinksToMove lists the sinks that -moved-sink and the moved blocks name: those that the
 // state has at their old place, and those of flags that it has at the new one already.
 // A block says nothing of a sink that the state does not have at its old place.
-func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err error) {
+func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []movedSink, err error) {
 	if len(e.opts.MovedSinks)+len(e.cfg.Moves) == 0 {
 		return nil, nil, nil
 	}
@@ -60,8 +58,8 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err
 		}
 	}
 	for _, b := range e.cfg.Moves {
-		m := MovedSink{From: b.From, To: b.To, Tables: known[b.From], block: b.Block}
-		if m.Tables == nil || slices.ContainsFunc(now, func(x MovedSink) bool { return x.From == m.From && x.To == m.To }) {
+		m := movedSink{plan.MovedSink{From: b.From, To: b.To, Tables: known[b.From]}, b.Block}
+		if m.Tables == nil || slices.ContainsFunc(now, func(x movedSink) bool { return x.From == m.From && x.To == m.To }) {
 			continue
 		}
 		if now, err = addMove(now, m, known); err != nil {
@@ -73,8 +71,8 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []MovedSink, err
 
 // addMove adds a sink to those that move, unless another move or what the state has at
 // the new place forbids it.
-func addMove(now []MovedSink, m MovedSink, known map[string][]string) ([]MovedSink, error) {
-	switch i := slices.IndexFunc(now, func(x MovedSink) bool { return x.From == m.From || x.To == m.To }); {
+func addMove(now []movedSink, m movedSink, known map[string][]string) ([]movedSink, error) {
+	switch i := slices.IndexFunc(now, func(x movedSink) bool { return x.From == m.From || x.To == m.To }); {
 	case i >= 0 && m.block == "":
 		return nil, fmt.Errorf("%s: one of the two is named twice", m.told())
 	case i >= 0:
@@ -86,13 +84,13 @@ func addMove(now []MovedSink, m MovedSink, known map[string][]string) ([]MovedSi
 }
 
 // parseMoved takes OLD=NEW apart, of which each may hold a "=".
-func (e *Engine) parseMoved(arg string, known map[string][]string) (MovedSink, error) {
-	var best *MovedSink
+func (e *Engine) parseMoved(arg string, known map[string][]string) (movedSink, error) {
+	var best *movedSink
 	for i := range len(arg) {
 		if arg[i] != '=' || i == 0 || i == len(arg)-1 {
 			continue
 		}
-		m := MovedSink{From: e.rootOf(arg[:i]), To: e.rootOf(arg[i+1:])}
+		m := movedSink{MovedSink: plan.MovedSink{From: e.rootOf(arg[:i]), To: e.rootOf(arg[i+1:])}}
 		if e.declared(m.To) && (best == nil || known[m.From] != nil) {
 			best = &m
 		}
@@ -102,7 +100,7 @@ func (e *Engine) parseMoved(arg string, known map[string][]string) (MovedSink, e
 		for _, s := range e.cfg.Sinks {
 			have = append(have, s.Path)
 		}
-		return MovedSink{}, fmt.Errorf("-moved-sink=%s: it is written OLD=NEW, and NEW has to be the path of a sink of the configuration: %s", arg, strings.Join(have, ", "))
+		return movedSink{}, fmt.Errorf("-moved-sink=%s: it is written OLD=NEW, and NEW has to be the path of a sink of the configuration: %s", arg, strings.Join(have, ", "))
 	}
 	return *best, nil
 }
@@ -126,7 +124,9 @@ func (e *Engine) moveSinks(ctx context.Context, p *Plan) error {
 	for _, m := range before {
 		p.Notices = append(p.Notices, m.flag()+" has no effect: the state has the sink at its new place already")
 	}
-	p.Moved = now
+	for _, m := range now {
+		p.Moved = append(p.Moved, m.MovedSink)
+	}
 	return nil
 }
 
@@ -164,7 +164,7 @@ func unpin(snap *state.Snapshot, table, root string) {
 func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but map[string]bool) error {
 	known := sinkTables(snap)
 	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || e.declared(root) })
-	var moved []MovedSink
+	var moved []movedSink
 	for _, s := range e.cfg.Sinks {
 		cur := says[s.Path].current
 		if but[s.Path] || cur == nil || cur.Lineage != snap.Lineage {
@@ -174,7 +174,7 @@ func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but 
 		if from == "" {
 			continue
 		}
-		moved = append(moved, MovedSink{From: from, To: s.Path})
+		moved = append(moved, movedSink{MovedSink: plan.MovedSink{From: from, To: s.Path}})
 		gone = slices.DeleteFunc(gone, func(r string) bool { return r == from })
 	}
 	if len(moved) == 0 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -28,7 +29,7 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 // generation.
 func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
 	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig}
-	r.masks = ofConfig && t.Change.masks
+	r.masks = ofConfig && t.Change.Masks
 	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
 	if t.lost != nil {
 		r.left = t.lost.Left
@@ -86,7 +87,7 @@ func (e *Engine) configRun(ctx context.Context, p *Plan, t *TablePlan, r *tableR
 			return err
 		}
 	}
-	if t.Change.Class == ClassRebuild {
+	if t.Change.Class == plan.ClassRebuild {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
 )
@@ -60,7 +61,7 @@ func TestChangedSincePlan(t *testing.T) {
 			}
 			h.remote.upload(t, filepath.Join(h.dir, "dumps"))
 			res, err := e.Apply(t.Context(), l, p)
-			held := err == nil && slices.ContainsFunc(res.Holds, func(h Hold) bool { return h.Table == "pageviews" && (h.File == f.Key || name == "folders") })
+			held := err == nil && slices.ContainsFunc(res.Holds, func(h plan.Hold) bool { return h.Table == "pageviews" && (h.File == f.Key || name == "folders") })
 			for _, h := range res.Holds { // on folders, all files were written anew
 				held = held && strings.Contains(h.Reason, "changed since the plan") && (name == "folders" || h.Table == "pageviews")
 			}

@@ -3,76 +3,31 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
-// Action is what a plan does to a table; its text is its symbol in a plan.
-type Action string
-
-// The actions.
-const (
-	None    Action = ""
-	Create  Action = "+"
-	Update  Action = "~"
-	Rebuild Action = "-/+"
-	Destroy Action = "-"
-	Forget  Action = "."
-)
-
-// Hold is something that waits, and why.
-type Hold = state.Hold
-
-// DumpStep is one dump that a table is about to take.
-type DumpStep struct {
-	Dump   int64 `json:"dump"`
-	Files  int   `json:"files"`
-	Bytes  int64 `json:"bytes"`
-	Resync bool  `json:"resync,omitempty"`
-	Void   bool  `json:"void,omitempty"` // a later resync makes it void: not read
-	// Again says that the table has it, and that a file of it has grown since.
-	Again bool `json:"again,omitempty"`
-}
-
-// TablePlan is what a plan does to one table.
+// TablePlan is the plan of one table in the making, and what it is made of.
 type TablePlan struct {
-	Name          string     `json:"name"`
-	Action        Action     `json:"action"`
-	Change        ConfigDiff `json:"change"`
-	Dumps         []DumpStep `json:"dumps,omitempty"`
-	Columns       []string   `json:"new_columns,omitempty"`
-	Behind        bool       `json:"behind,omitempty"` // left out by -target
-	RowsNow       int64      `json:"rows_now"`
-	PartitionsNow int        `json:"partitions_now"`
-	Partitions    int64      `json:"partitions_to_write"`
-	BytesToWrite  int64      `json:"bytes_to_write"`
-	Scratch       int64      `json:"scratch_bytes,omitempty"` // about what it takes in scratch_dir meanwhile
-	Exact         bool       `json:"exact,omitempty"`
-	Rekeyed       int        `json:"users_rekeyed,omitempty"`
-	Drift         []string   `json:"drift,omitempty"`
-	Lost          []int64    `json:"lost_dumps,omitempty"`
-	LostMapping   *int64     `json:"lost_mapping,omitempty"` // a sink stood at it, and the source lacks it
-	Destroys      []string   `json:"destroys,omitempty"`
-	Removes       []string   `json:"removes,omitempty"` // data files that the state does not know
-	Counts        *Counts    `json:"counts,omitempty"`
+	plan.Table
 
 	cfg        *config.Table
 	kind, key  string
 	old        *state.Table
 	parts      []*state.Partition
 	pending    []delivery
-	all        []delivery       // every delivery in the source, for a rebuild
-	bad        map[int64]Hold   // deliveries that cannot be taken, void ones too
-	resync     int64            // the newest full resync among the dumps that it has and keeps
-	floor      int64            // the newest full resync among these and the pending dumps
-	compared   map[int64]bool   // dumps of which the state is to go on knowing what was read
-	renewed    []state.ReadDump // the same content under another ETag
+	all        []delivery          // every delivery in the source, for a rebuild
+	bad        map[int64]plan.Hold // deliveries that cannot be taken, void ones too
+	resync     int64               // the newest full resync among the dumps that it has and keeps
+	floor      int64               // the newest full resync among these and the pending dumps
+	compared   map[int64]bool      // dumps of which the state is to go on knowing what was read
+	renewed    []state.ReadDump    // the same content under another ETag
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
@@ -91,12 +46,11 @@ type TablePlan struct {
 	// if it does not; dropped are the objects that it does without.
 	rewrite string
 	dropped []string
-	keeping []string // how to keep what Destroys names
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated string
 	readFrom int               // the sink, as in old.Sinks, that a rewrite reads
-	unread   *Hold             // a file whose header would have told the columns
+	unread   *plan.Hold        // a file whose header would have told the columns
 	marked   bool              // the marks of its folders are as good as new ones
 	lost     *state.LostCommit // that the table's next commit makes good
 	// heldFrom is the dump from which on a table that goes back is held, nil without
@@ -109,53 +63,14 @@ type TablePlan struct {
 	clash     string             // why it may not be written: its name or folder meets another's, or two globs tie for it
 }
 
-// Destructive reports whether the step replaces or removes what is there.
-func (t *TablePlan) Destructive() bool {
-	if t.Action == Destroy || t.Action == Rebuild || len(t.Destroys) > 0 {
-		return true
-	}
-	if t.old == nil {
-		return false
-	}
-	return slices.ContainsFunc(t.Dumps, func(d DumpStep) bool { return d.Resync })
-}
-
-// MappingPlan is what becomes of the user mapping.
-type MappingPlan struct {
-	From    *int64   `json:"from_dump"`
-	To      *int64   `json:"to_dump"`
-	Entries int      `json:"entries"`
-	Merged  int      `json:"users_merged"`
-	Parted  int      `json:"users_parted"`
-	Notes   []string `json:"warnings,omitempty"`
-}
-
-// Plan says what an apply would do. It is a value of one moment; Apply refuses
-// it when the state has moved on.
+// Plan is a plan in the making, and what it is made of.
 type Plan struct {
-	Lineage   string       `json:"lineage"`
-	Serial    uint64       `json:"serial"`
-	Mapping   MappingPlan  `json:"mapping"`
-	Tables    []*TablePlan `json:"tables"`
-	Holds     []Hold       `json:"holds,omitempty"`
-	Unclaimed []string     `json:"unclaimed,omitempty"`
-	Notices   []string     `json:"notices,omitempty"`
-	Recover   []string     `json:"recover,omitempty"` // tables whose commit an earlier apply left unfinished
-	Accepted  []int64      `json:"accepted_manifests,omitempty"`
-	Restated  []string     `json:"current_json,omitempty"` // sinks whose current.json is written again
-	// AcceptedNow is what -accept lets through, by its name there.
-	AcceptedNow []string `json:"accepted,omitempty"`
-	// Forgotten are the sinks that an apply takes out of the state.
-	Forgotten []ForgottenSink `json:"forgotten_sinks,omitempty"`
-	// Moved are the sinks that an apply knows at another place.
-	Moved []MovedSink `json:"moved_sinks,omitempty"`
+	plan.Plan
 
+	tables     []*TablePlan // those of Plan.Tables
 	snap       *state.Snapshot
 	listing    *dump.Listing
 	newMapping *mappingRead // nil: as it is
-	noMapping  bool         // the mapping is withdrawn and there is no other
-	// goneMappings are the dumps of mappings that are lost by going back.
-	goneMappings []int64
 	// sameMapping is that of the state, where its files have other ETags now; nil
 	// without such.
 	sameMapping *state.Mapping
@@ -182,27 +97,6 @@ type Plan struct {
 	says     map[string]sinkSays // what the sinks of this state say, by root
 	restated []restated
 	names    named
-}
-
-// Counts returns the numbers of the plan's last line.
-func (p *Plan) Counts() (add, change, destroy int) {
-	for _, t := range p.Tables {
-		switch t.Action {
-		case Create:
-			add++
-		case Update, Rebuild, Forget:
-			change++
-		case Destroy:
-			destroy++
-		}
-	}
-	return add, change, destroy
-}
-
-// Changes reports whether an apply would do anything.
-func (p *Plan) Changes() bool {
-	a, c, d := p.Counts()
-	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Moved)+len(p.Restated) > 0 || p.newMapping != nil || p.noMapping
 }
 
 // Close lets go of what the plan pins in the state.
@@ -280,7 +174,39 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
+	p.describeTables()
 	return p, nil
+}
+
+// describeTables makes the plan's value of what was planned of each table. What an apply
+// does to its own view of a table leaves the value as it is.
+func (p *Plan) describeTables() {
+	for _, t := range p.tables {
+		t.Steps = t.steps()
+		p.Tables = append(p.Tables, t.Clone())
+	}
+}
+
+// steps lists the commits that an apply makes of the table.
+func (t *TablePlan) steps() []plan.Step {
+	var out []plan.Step
+	switch t.Action {
+	case plan.None:
+		return nil
+	case plan.Destroy, plan.Forget:
+		return []plan.Step{{Kind: plan.StepRemove}}
+	}
+	if t.old != nil && t.Change.Class != plan.ClassNone {
+		s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class}
+		if s.Class == plan.ClassRewrite && t.kind == kindEvents {
+			s.ReadFrom = t.old.Sinks[t.readFrom].Root
+		}
+		out = append(out, s)
+	}
+	if len(t.pending) > 0 || t.remap || t.old == nil {
+		out = append(out, plan.Step{Kind: plan.StepTake})
+	}
+	return out
 }
 
 // closureOf returns the closure of a mapping that the state keeps.

@@ -10,6 +10,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 )
 
 // planDumps finds the dumps that the table takes now, and where it is held.
@@ -20,7 +21,7 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	t.resync = e.keptResync(p, t)
 	resync := t.resync
-	bad := map[int64]Hold{}
+	bad := map[int64]plan.Hold{}
 	sizes := map[int64]int64{}
 	var fresh []delivery
 	for i, d := range t.all {
@@ -117,7 +118,7 @@ func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, re
 			continue
 		}
 		t.pending = append(t.pending, d)
-		step := DumpStep{Dump: d.dump, Resync: !d.entry.Incremental && !d.again, Void: d.dump < resync, Again: d.again}
+		step := plan.DumpStep{Dump: d.dump, Resync: !d.entry.Incremental && !d.again, Void: d.dump < resync, Again: d.again}
 		if !step.Void {
 			step.Files, step.Bytes = len(d.entry.Files), sizes[d.dump]
 		}
@@ -128,7 +129,7 @@ func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, re
 // cut takes the dumps from one on out of the pending ones. If a resync is among
 // them, a bad dump that it would have made void holds the table, too: that hold is
 // returned.
-func (t *TablePlan) cut(from int64) *Hold {
+func (t *TablePlan) cut(from int64) *plan.Hold {
 	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= from })
 	floor := t.resync
 	for _, d := range t.pending {
@@ -148,7 +149,7 @@ func (t *TablePlan) cut(from int64) *Hold {
 
 // checkDelivery returns why a delivery holds its table, if it does, and the
 // bytes of its files.
-func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
+func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
 	if t.cfg.OnSchemaChange == config.Freeze && d.entry.Problem == "" {
 		if h, err := e.checkFrozen(ctx, t, *d); h != nil || err != nil {
 			return h, 0, err
@@ -159,9 +160,9 @@ func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *de
 
 // checkFiles is checkDelivery without what is only asked of dumps that are not
 // yet applied.
-func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*Hold, int64, error) {
-	hold := func(file, reason string) *Hold {
-		return &Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
+func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
+	hold := func(file, reason string) *plan.Hold {
+		return &plan.Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
 	}
 	if d.entry.Problem != "" {
 		return hold("", d.entry.Problem), 0, nil
@@ -198,13 +199,13 @@ func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *deliv
 
 // checkFrozen returns the hold of a table that takes only certain columns, if a
 // delivery brings others: by its manifest or, without columns there, in its files.
-func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*Hold, error) {
-	frozen := func(file string, columns []string) *Hold {
+func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*plan.Hold, error) {
+	frozen := func(file string, columns []string) *plan.Hold {
 		i := slices.IndexFunc(columns, func(c string) bool { return !t.cfg.Takes(c) })
 		if i < 0 {
 			return nil
 		}
-		return &Hold{Table: t.Name, Dump: d.dump, File: file,
+		return &plan.Hold{Table: t.Name, Dump: d.dump, File: file,
 			Reason: frozenReason(columns[i])}
 	}
 	if d.entry.HasColumns {
@@ -218,7 +219,7 @@ func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*Ho
 		case dump.Unavailable(err):
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
 		case err != nil:
-			return &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
 		}
 		if h := frozen(f.Key, fieldNames(h)); h != nil {
 			return h, nil

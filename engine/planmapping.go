@@ -10,6 +10,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/state"
 )
@@ -45,8 +46,8 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			return err
 		}
 	}
-	p.noMapping = p.standing == nil && p.snap.Mapping != nil
-	if p.goneMappings = e.goneMappings(p); len(p.goneMappings) > 0 {
+	p.Mapping.Withdrawn = p.standing == nil && p.snap.Mapping != nil
+	if p.Mapping.Gone = e.goneMappings(p); len(p.Mapping.Gone) > 0 {
 		p.Notices = append(p.Notices, p.goneMappingsText()+"; apply needs -accept-loss="+tableMapping)
 	}
 	return e.describeMapping(ctx, p)
@@ -81,6 +82,7 @@ func (p *Plan) takeMapping(read *mappingRead) {
 }
 
 func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
+	p.Mapping.Taken = p.newMapping != nil
 	if p.snap.Mapping != nil {
 		p.Mapping.From = &p.snap.Mapping.Dump
 	}
@@ -96,7 +98,7 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
 			p.standing.Dump, strings.Join(p.Mapping.Notes, "; "))
 	}
-	if p.newMapping == nil && !p.noMapping {
+	if p.newMapping == nil && !p.Mapping.Withdrawn {
 		if p.closure != nil {
 			p.closures[p.standing.Ref.Digest] = p.closure
 		}
@@ -149,7 +151,7 @@ func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
 	}
 	if !t.standsAt(p.standing) {
 		t.pending = []delivery{mappingDelivery(p)}
-		t.Dumps = []DumpStep{{Dump: p.standing.Dump}}
+		t.Dumps = []plan.DumpStep{{Dump: p.standing.Dump}}
 	}
 }
 

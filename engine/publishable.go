@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 
+	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -58,6 +59,6 @@ func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, r *tableR
 	if !ofPlace(why) {
 		return errors.Join(why, e.sweep(ctx, l, r.attempt))
 	}
-	res.Holds = append(res.Holds, Hold{Table: r.cfg.Name, Reason: why.Error()})
+	res.Holds = append(res.Holds, plan.Hold{Table: r.cfg.Name, Reason: why.Error()})
 	return errors.Join(e.sweep(ctx, l, r.attempt), errWaits)
 }

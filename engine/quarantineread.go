@@ -11,12 +11,12 @@ import (
 
 // QuarantineRow is a row that no table has, because it lacks its key columns.
 type QuarantineRow struct {
-	Table  string          `json:"table"`
-	Dump   int64           `json:"dump"`
-	File   string          `json:"file"`
-	Row    int64           `json:"row"` // in the file, counted from 0
-	Reason string          `json:"reason"`
-	Data   json.RawMessage `json:"data"` // an object of the row's values by their delivered names, masks applied
+	Table  string
+	Dump   int64
+	File   string
+	Row    int64 // in the file, counted from 0
+	Reason string
+	Data   json.RawMessage // an object of the row's values by their delivered names, masks applied
 }
 
 // Quarantine calls use for every quarantined row of a table, or of all of them

@@ -94,7 +94,7 @@ func (r *tableRun) quarantinedBefore() int64 {
 // state as it is, which is not what the plan was made of where a sink was forgotten.
 func (e *Engine) renewRead(ctx context.Context, l *state.Lock, p *Plan, now *state.Snapshot) error {
 	var tables []*state.Table
-	for _, t := range p.Tables {
+	for _, t := range p.tables {
 		if rec := now.Tables[t.Name]; rec != nil && len(t.renewed) > 0 {
 			rec.Read = renewed(rec.Read, t.renewed)
 			t.old.Read = rec.Read

@@ -10,17 +10,18 @@ import (
 	"strings"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
 // planRebuild finds out whether the source still has what a rebuild reads. Dumps
 // that are gone are named in Lost. One that is there and cannot be read holds the
-// table as it is, unless the loss of its rows is accepted.
-func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
-	if t.Change.Class != ClassRebuild {
-		return nil
+// table as it is, unless the loss of its rows is accepted. It returns what is held.
+func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) (out []plan.Hold, err error) {
+	if t.Change.Class != plan.ClassRebuild {
+		return nil, nil
 	}
-	var holds []Hold
+	var holds []plan.Hold
 	for _, id := range e.rebuiltFrom(p, t) {
 		if t.heldFrom != nil {
 			break
@@ -29,22 +30,22 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 		t.rereads += size
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case h == nil:
 		case h.Reason == "" || e.acceptsLoss(t.Name):
 			t.Lost = append(t.Lost, id)
 			if h.Reason != "" {
-				t.Change.add(ClassRebuild, "dump %d is left out: %s", id, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
+				t.Change.Add(plan.ClassRebuild, "dump %d is left out: %s", id, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
 			}
 		case e.newAgain(t, id):
-			t.holdFrom(p, *h)
+			out = append(out, t.holdFrom(*h)...)
 		default:
 			holds = append(holds, t.waitingRebuild(*h))
 		}
 	}
 	later, err := e.goneLater(ctx, p, t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t.Lost = append(t.Lost, later...)
 	t.LostMapping = e.lostMapping(p, t)
@@ -52,10 +53,10 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) error {
 		holds = append(holds, *h)
 	}
 	if len(holds) > 0 && e.targeted(t.Name) {
-		p.Holds = append(p.Holds, holds...)
+		out = append(out, holds...)
 		t.keep()
 	}
-	return nil
+	return out, nil
 }
 
 // lostMapping is the mapping that a repair cannot bring back, nil if there is none: a
@@ -76,7 +77,7 @@ func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 
 // lossHold is the hold of a table that is rebuilt because of damage, and would lose
 // rows that the source lacks by it; nil if it loses none.
-func (t *TablePlan) lossHold() *Hold {
+func (t *TablePlan) lossHold() *plan.Hold {
 	if !t.mends || len(t.Lost) == 0 && t.LostMapping == nil {
 		return nil
 	}
@@ -87,7 +88,7 @@ func (t *TablePlan) lossHold() *Hold {
 	if t.LostMapping != nil {
 		lost = append(lost, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))
 	}
-	return &Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; %s rebuilds it without that",
+	return &plan.Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; %s rebuilds it without that",
 		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), t.lossFlags())}
 }
 
@@ -151,7 +152,7 @@ func (t *TablePlan) finder() func(dump int64) int {
 // checkRebuild returns why an applied dump cannot be read again, nil if it seems
 // that it can, and the bytes of its files. A hold without a reason is a dump that
 // is gone.
-func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int64) (*Hold, int64, error) {
+func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int64) (*plan.Hold, int64, error) {
 	if i := t.deliveryOf(id); i >= 0 {
 		h, size, err := e.checkFiles(ctx, p, t, &t.all[i])
 		if h == nil && err == nil && e.acceptsLoss(t.Name) {
@@ -159,22 +160,22 @@ func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int
 		}
 		return h, size, err
 	}
-	if slices.ContainsFunc(p.Holds, func(h Hold) bool { return h.Table == "" && h.Dump == id }) {
-		return &Hold{Table: t.Name, Dump: id, Reason: "the dump is held"}, 0, nil
+	if slices.ContainsFunc(p.Holds, func(h plan.Hold) bool { return h.Table == "" && h.Dump == id }) {
+		return &plan.Hold{Table: t.Name, Dump: id, Reason: "the dump is held"}, 0, nil
 	}
-	return &Hold{}, 0, nil
+	return &plan.Hold{}, 0, nil
 }
 
 // checkGiven returns why a delivery cannot be read whose files are there: a store
 // may refuse them, and says so when they are asked for.
-func (e *Engine) checkGiven(ctx context.Context, t *TablePlan, d *delivery) (*Hold, error) {
+func (e *Engine) checkGiven(ctx context.Context, t *TablePlan, d *delivery) (*plan.Hold, error) {
 	for _, f := range d.entry.Files {
 		h, err := e.source.Open(ctx, f.Key)
 		switch {
 		case err == nil:
 			err = h.Close()
 		case !dump.Unavailable(err):
-			return &Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
@@ -184,7 +185,7 @@ func (e *Engine) checkGiven(ctx context.Context, t *TablePlan, d *delivery) (*Ho
 }
 
 // waitingRebuild says of a hold that a rebuild waits for it.
-func (t *TablePlan) waitingRebuild(h Hold) Hold {
+func (t *TablePlan) waitingRebuild(h plan.Hold) plan.Hold {
 	h.Reason = fmt.Sprintf("%s; the table stays as it is, as its rebuild needs this dump (%s); %s rebuilds it without the rows of the dump",
 		h.Reason, strings.Join(t.Change.Reasons, "; "), t.lossFlags())
 	return h
@@ -211,7 +212,7 @@ var errWaits = errors.New("the table waits")
 // holdRebuild gives up a rebuild for a file. What is remembered of the file lets
 // the next plan name it, and let its loss be accepted.
 func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
-	h := Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+	h := plan.Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
 	res.Holds = append(res.Holds, t.waitingRebuild(h))
 	if err := e.rememberHold(ctx, l, h, bad); err != nil {
 		return err
@@ -247,14 +248,14 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 
 // needsHold reports whether what is remembered of a file still matters: of a dump
 // that is applied only a rebuild asks.
-func (p *Plan) needsHold(h Hold) bool {
+func (p *Plan) needsHold(h state.Hold) bool {
 	if h.Guard != "" {
-		return slices.ContainsFunc(p.Holds, func(x Hold) bool { return x.Guard != "" && x.Table == h.Table && x.Dump == h.Dump })
+		return slices.ContainsFunc(p.Holds, func(x plan.Hold) bool { return x.Guard != "" && x.Table == h.Table && x.Dump == h.Dump })
 	}
 	t := p.snap.Tables[h.Table]
 	if t == nil || !slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == h.Dump && !a.Lost }) {
 		return true
 	}
-	return slices.ContainsFunc(p.Holds, func(x Hold) bool { return x.Table == h.Table && x.Dump == h.Dump }) ||
-		slices.ContainsFunc(p.Tables, func(x *TablePlan) bool { return x.Name == h.Table && slices.Contains(x.Lost, h.Dump) })
+	return slices.ContainsFunc(p.Holds, func(x plan.Hold) bool { return x.Table == h.Table && x.Dump == h.Dump }) ||
+		slices.ContainsFunc(p.tables, func(x *TablePlan) bool { return x.Name == h.Table && slices.Contains(x.Lost, h.Dump) })
 }

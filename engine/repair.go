@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -49,8 +50,8 @@ func (e *Engine) repairsOutdated(t *TablePlan) bool {
 }
 
 // repairHold is the hold of a table that waits for -repair.
-func repairHold(table, why string) Hold {
-	return Hold{Table: table, Reason: fmt.Sprintf("%s; the table stays as it is; -repair -target=table.%s rebuilds it from the source", why, table)}
+func repairHold(table, why string) plan.Hold {
+	return plan.Hold{Table: table, Reason: fmt.Sprintf("%s; the table stays as it is; -repair -target=table.%s rebuilds it from the source", why, table)}
 }
 
 // planDistrusted plans a table of which nothing can be trusted: it is held, or with

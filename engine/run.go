@@ -8,6 +8,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -79,24 +80,6 @@ type tableRun struct {
 	brought   []delivered      // what the pending dumps bring
 }
 
-// Counts says what an apply did to a table.
-type Counts struct {
-	Read        int64 `json:"rows_read"`
-	Bytes       int64 `json:"bytes_read"`
-	Added       int64 `json:"rows_added"`
-	Replaced    int64 `json:"rows_replaced"`
-	Rekeyed     int64 `json:"rows_rekeyed"`
-	Collapsed   int64 `json:"rows_collapsed"`
-	Revived     int64 `json:"rows_revived"`
-	Removed     int64 `json:"rows_removed"`
-	Quarantined int64 `json:"rows_quarantined"`
-	Rescued     int64 `json:"rows_rescued"`
-	Rounded     int64 `json:"values_rounded"`
-	Partitions  int64 `json:"partitions_written"`
-	Written     int64 `json:"bytes_written"`
-	Rows        int64 `json:"rows"`
-}
-
 // change is the staged new state of a table: durable, and invisible until it
 // is committed.
 type change struct {
@@ -105,7 +88,7 @@ type change struct {
 	removed  []uint32 // ordinals
 	all      bool     // parts are all there is
 	objects  []*state.Sealed
-	counts   Counts
+	counts   plan.Counts
 	unlisted map[string]int64
 	echo     *echo // that it carries out; nil if none
 }

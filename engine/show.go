@@ -9,64 +9,65 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
 // Shown is what the state says is applied, at one moment. It names no secret.
 type Shown struct {
-	State      string       `json:"state"`             // path of the state file
-	Lineage    string       `json:"lineage,omitempty"` // empty when nothing was ever applied
-	Serial     uint64       `json:"serial"`
-	Program    string       `json:"program,omitempty"` // version that wrote last
-	Mapping    *ShownMap    `json:"mapping"`           // nil when no mapping was read yet
-	Tables     []ShownTable `json:"tables"`            // by name
-	Holds      []Hold       `json:"holds,omitempty"`
-	Unfinished []string     `json:"unfinished,omitempty"` // tables whose commit is not wholly visible yet
+	State      string // path of the state file
+	Lineage    string // empty when nothing was ever applied
+	Serial     uint64
+	Program    string       // version that wrote last
+	Mapping    *ShownMap    // nil when no mapping was read yet
+	Tables     []ShownTable // by name
+	Holds      []plan.Hold
+	Unfinished []string // tables whose commit is not wholly visible yet
 }
 
 // ShownMap is the newest user mapping that was read.
 type ShownMap struct {
-	Dump    int64 `json:"dump"`
-	Entries int64 `json:"entries"`
+	Dump    int64
+	Entries int64
 }
 
 // ShownTable is one table as it stands.
 type ShownTable struct {
-	Name        string        `json:"name"`
-	Kind        string        `json:"kind"` // "events", "users" or "mapping"
-	Key         string        `json:"key,omitempty"`
-	Commit      uint64        `json:"commit"` // serial of its last commit
-	Dumps       []int64       `json:"dumps"`
-	Skipped     []int64       `json:"skipped_dumps,omitempty"`
-	Lost        []int64       `json:"lost_dumps,omitempty"` // a rebuild went on without them
-	Mapping     *int64        `json:"mapping_dump"`         // nil when it stands at no mapping
-	PartitionBy string        `json:"partition_by"`
-	Partitions  int           `json:"partitions"`
-	Rows        int64         `json:"rows"`
-	Hidden      int64         `json:"hidden_rows"` // kept in the state only: another row of their key is published
-	Quarantined int64         `json:"quarantined_rows"`
-	Columns     []ShownColumn `json:"columns"`
-	Sinks       []ShownSink   `json:"sinks"`
-	Warnings    []string      `json:"warnings,omitempty"`
+	Name        string
+	Kind        string // "events", "users" or "mapping"
+	Key         string
+	Commit      uint64 // serial of its last commit
+	Dumps       []int64
+	Skipped     []int64
+	Lost        []int64 // a rebuild went on without them
+	Mapping     *int64  // nil when it stands at no mapping
+	PartitionBy string
+	Partitions  int
+	Rows        int64
+	Hidden      int64 // kept in the state only: another row of their key is published
+	Quarantined int64
+	Columns     []ShownColumn
+	Sinks       []ShownSink
+	Warnings    []string
 }
 
 // ShownColumn is one column beside the table's keys and ours.
 type ShownColumn struct {
-	Name      string `json:"name"`
-	Delivered string `json:"delivered"`
-	Type      string `json:"type"`
-	Since     int64  `json:"since_dump,omitempty"`
-	Mask      string `json:"mask,omitempty"` // the method
+	Name      string
+	Delivered string
+	Type      string
+	Since     int64
+	Mask      string // the method
 	// Spellings are the other names under which it was delivered.
-	Spellings []string `json:"spellings,omitempty"`
+	Spellings []string
 }
 
 // ShownSink is where a sink holds a table.
 type ShownSink struct {
-	Root   string `json:"root"`
-	Folder string `json:"folder"`
-	Files  int    `json:"files"`
-	Bytes  int64  `json:"bytes"`
+	Root   string
+	Folder string
+	Files  int
+	Bytes  int64
 }
 
 // Show says what is applied. It reads the state only, neither the source nor a
@@ -99,14 +100,15 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 }
 
 // shownHold is what the state remembers of a hold.
-func shownHold(h Hold) Hold {
+func shownHold(h state.Hold) plan.Hold {
 	if h.Object != "" {
-		return Hold{Table: h.Table, Object: h.Object, Reason: fmt.Sprintf("object %s of the state cannot be read: %s", h.Object, h.Reason)}
+		return plan.Hold{Table: h.Table, Object: h.Object, Reason: fmt.Sprintf("object %s of the state cannot be read: %s", h.Object, h.Reason)}
 	}
+	out := plan.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason}
 	if h.Guard != "" {
-		h.Accept = acceptName(h.Table, h.Dump)
+		out.Accept = acceptName(h.Table, h.Dump)
 	}
-	return h
+	return out
 }
 
 // lost reports whether a rebuild of the table went on without a dump.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -14,18 +15,18 @@ type ShownDetail struct {
 	Table      ShownTable
 	Lineage    string
 	Files      []ShownFile // by partition and sink
-	Holds      []Hold      // of this table
+	Holds      []plan.Hold // of this table
 	Unfinished bool        // its last commit is not wholly visible yet
 }
 
 // ShownFile is one live data file.
 type ShownFile struct {
-	Root     string `json:"root"` // of the sink
-	Path     string `json:"path"` // below the root
-	Rows     int64  `json:"rows"`
-	Bytes    int64  `json:"bytes"`
-	Digest   string `json:"digest"`
-	Appended bool   `json:"appended,omitempty"` // its rows came to a partition that had files
+	Root     string // of the sink
+	Path     string // below the root
+	Rows     int64
+	Bytes    int64
+	Digest   string
+	Appended bool // its rows came to a partition that had files
 }
 
 // ShowTable says what the state has of one table. Like Show it reads the state only.

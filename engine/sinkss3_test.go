@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
@@ -185,7 +186,7 @@ func (b *sinksBed) object(file string) (bucket, key string) {
 	return bucket, key
 }
 
-func (b *sinksBed) drift() (change ConfigDiff) {
+func (b *sinksBed) drift() (change plan.ConfigDiff) {
 	b.t.Helper()
 	p, err := b.engine().Plan(b.t.Context())
 	if err != nil {
@@ -211,12 +212,12 @@ func TestDriftOnS3(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.remove(files[0])
-	if c := b.drift(); c.Class != ClassRebuild || !strings.Contains(c.Reasons[0], "missing") {
+	if c := b.drift(); c.Class != plan.ClassRebuild || !strings.Contains(c.Reasons[0], "missing") {
 		t.Errorf("a missing object is planned as %+v", c)
 	}
 	b.must()
 	b.put(files[1], whole)
-	if c := b.drift(); c.Class != ClassRebuild || !strings.Contains(c.Reasons[0], "changed") {
+	if c := b.drift(); c.Class != plan.ClassRebuild || !strings.Contains(c.Reasons[0], "changed") {
 		t.Errorf("a changed object is planned as %+v", c)
 	}
 	b.must()
@@ -252,7 +253,7 @@ func TestDriftIsMendedFromAnotherSink(t *testing.T) {
 		func() { b.remove(away[1]); b.put(away[0], junk); b.remove(lake[0]) },
 	} {
 		step()
-		if c := b.drift(); c.Class != ClassRewrite || !strings.HasSuffix(c.Reasons[0], " does") {
+		if c := b.drift(); c.Class != plan.ClassRewrite || !strings.HasSuffix(c.Reasons[0], " does") {
 			t.Errorf("planned as %+v", c)
 		}
 		b.must()

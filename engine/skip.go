@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+
+	"reconcile/engine/plan"
 )
 
 // Every hold by a file, or by what a manifest says of a table, has a reviewed way past
@@ -14,7 +16,7 @@ import (
 
 // namesWayPast gives each hold that a skip_dump block would release the tables of the
 // block: its own, and those that the configuration skips of that dump already.
-func (e *Engine) namesWayPast(holds []Hold) {
+func (e *Engine) namesWayPast(holds []plan.Hold) {
 	for i := range holds {
 		h := &holds[i]
 		if h.Table == "" || h.Object != "" || h.File == "" && h.Dump == 0 {
@@ -31,7 +33,7 @@ func (e *Engine) namesWayPast(holds []Hold) {
 }
 
 // SkipBlocks returns the skip_dump blocks that release the holds, one for each dump.
-func SkipBlocks(holds []Hold) []string {
+func SkipBlocks(holds []plan.Hold) []string {
 	tables := map[int64][]string{}
 	for _, h := range holds {
 		for _, t := range h.SkipTables {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/sinks"
@@ -75,20 +76,20 @@ func (e *Engine) contentAnew(ctx context.Context, r *tableRun, rt *RebuiltTable)
 	if r.kind != kindUsers {
 		r.stands = stands
 	}
-	c, err := r.compute(ctx, ClassRebuild, true)
+	c, err := r.compute(ctx, plan.ClassRebuild, true)
 	if err != nil || stands == nil || r.kind != kindUsers {
 		return c, err
 	}
 	stands.staged = r.stagedIn(c, stands.sink)
 	r.stands, r.rounded = stands, 0
-	if c, err = r.compute(ctx, ClassRebuild, true); err != nil {
+	if c, err = r.compute(ctx, plan.ClassRebuild, true); err != nil {
 		return nil, err
 	}
 	if stands.alone, err = r.usersOff(ctx, c); err != nil || len(stands.alone) == 0 {
 		return c, err
 	}
 	r.rounded = 0
-	return r.compute(ctx, ClassRebuild, true)
+	return r.compute(ctx, plan.ClassRebuild, true)
 }
 
 // stagedIn lists the files that a change staged in a sink.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 )
@@ -165,7 +166,7 @@ func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error 
 		back++
 	}
 	if back > 0 {
-		t.Change.add(ClassRebuild, "the source has all dumps again for which published rows stand in")
+		t.Change.Add(plan.ClassRebuild, "the source has all dumps again for which published rows stand in")
 	}
 	return nil
 }

@@ -115,12 +115,12 @@ func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (state.Backup
 
 // Restored is what restoring a backup came to.
 type Restored struct {
-	State   string               `json:"state"`
-	From    string               `json:"from"`
-	Backup  state.BackupManifest `json:"-"`
-	Serial  uint64               `json:"serial"` // that the state has now
-	Before  *state.BackupResult  `json:"-"`      // of the state that was there; nil if there was none
-	Notices []string             `json:"-"`
+	State   string
+	From    string
+	Backup  state.BackupManifest
+	Serial  uint64              // that the state has now
+	Before  *state.BackupResult // of the state that was there; nil if there was none
+	Notices []string
 }
 
 // Restore puts a backup in the place of the state, which is backed up before, in one

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/identity"
+	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/state"
 )
@@ -26,13 +27,13 @@ import (
 // StateRebuild says how a state is made anew. It is a value of one moment; RebuildState
 // carries it out.
 type StateRebuild struct {
-	State   string `json:"state"`
-	Lineage string `json:"lineage"`
+	State   string
+	Lineage string
 	// Damage is what is wrong with the state; empty if there is none.
-	Damage string          `json:"damage,omitempty"`
-	Tables []*RebuiltTable `json:"-"`
+	Damage string
+	Tables []*RebuiltTable
 	// Left are tables that the lake has and no block of the configuration takes.
-	Left []string `json:"left_out,omitempty"`
+	Left []string
 
 	plan   *Plan
 	above  uint64 // what serials have to exceed
@@ -42,17 +43,17 @@ type StateRebuild struct {
 
 // RebuiltTable is what becomes of one table.
 type RebuiltTable struct {
-	Name    string  `json:"name"`
-	Commit  uint64  `json:"commit"` // that the lake has it at
-	Dumps   []int64 `json:"dumps"`
-	Mapping *int64  `json:"mapping_dump"`
+	Name    string
+	Commit  uint64 // that the lake has it at
+	Dumps   []int64
+	Mapping *int64
 	// Incomplete says that the lake was between two commits.
-	Incomplete bool  `json:"incomplete,omitempty"`
-	Files      int   `json:"files"`         // that it has in the lake
-	Bytes      int64 `json:"bytes_to_read"` // of the source
+	Incomplete bool
+	Files      int   // that it has in the lake
+	Bytes      int64 // of the source
 	// Lost are dumps that the source does not have any more, or not whole.
-	Lost        []LostDump `json:"lost_dumps,omitempty"`
-	LostMapping *int64     `json:"lost_mapping,omitempty"`
+	Lost        []LostDump
+	LostMapping *int64
 
 	plan      *TablePlan
 	published []publishedFile
@@ -62,8 +63,8 @@ type RebuiltTable struct {
 
 // LostDump is a dump that cannot be read again.
 type LostDump struct {
-	Dump   int64  `json:"dump"`
-	Reason string `json:"reason,omitempty"` // empty: it is gone
+	Dump   int64
+	Reason string // empty: it is gone
 }
 
 // mappingStand is a mapping that tables stand at.
@@ -156,8 +157,8 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	for _, f := range out.published {
 		t.left = append(t.left, state.Step{Sink: f.root, Path: f.path, BeforePin: f.object.Pin})
 	}
-	t.repair, t.Action = "its state is lost", Rebuild
-	t.Change.add(ClassRebuild, "%s", t.repair)
+	t.repair, t.Action = "its state is lost", plan.Rebuild
+	t.Change.Add(plan.ClassRebuild, "%s", t.repair)
 	t.old = l.record(t, columns)
 	if err := e.findLost(ctx, sr, out); err != nil {
 		return err

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -14,7 +15,7 @@ func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held 
 	switch {
 	case d == nil:
 		if e.stopsTable(ctx, err) {
-			p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: err.Error()})
+			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 			return true, nil
 		}
 		return false, err
@@ -22,7 +23,7 @@ func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held 
 		t.repair = d.why
 		return false, e.findFiles(ctx, p, t)
 	}
-	p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: d.why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
+	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: d.why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
 	return true, nil
 }
 
@@ -52,11 +53,11 @@ func (e *Engine) planStrays(ctx context.Context, p *Plan, delivered map[string][
 		if _, ok := delivered[name]; ok {
 			continue
 		}
-		t := &TablePlan{Name: name}
+		t := &TablePlan{Table: plan.Table{Name: name}}
 		if err := e.planStray(ctx, p, t); err != nil {
 			return err
 		}
-		p.Tables = append(p.Tables, t)
+		p.tables = append(p.tables, t)
 	}
 	return nil
 }
@@ -73,12 +74,12 @@ func (e *Engine) planStray(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	switch {
 	case !e.repairs(t.Name):
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
 		return nil
 	case !e.acceptsLoss(t.Name):
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; -accept-loss=" + t.Name + " removes it"})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; -accept-loss=" + t.Name + " removes it"})
 		return nil
 	}
-	t.old, t.repair, t.Action = record, why, Destroy
+	t.old, t.repair, t.Action = record, why, plan.Destroy
 	return e.findFiles(ctx, p, t)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reconcile/config"
+	"reconcile/engine/plan"
 )
 
 // planTables plans every table that the export delivers, the state knows or
@@ -41,7 +42,7 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 			return err
 		}
 		if t != nil {
-			p.Tables = append(p.Tables, t)
+			p.tables = append(p.tables, t)
 		}
 	}
 	if len(foreign) > 0 {
@@ -78,7 +79,7 @@ func (e *Engine) checkTargets(p *Plan) error {
 		if e.opts.Repair && t == "table."+tableMapping {
 			continue // the mapping is there without a table of its own
 		}
-		if !slices.ContainsFunc(p.Tables, func(tp *TablePlan) bool { return "table."+tp.Name == t }) {
+		if !slices.ContainsFunc(p.tables, func(tp *TablePlan) bool { return "table."+tp.Name == t }) {
 			return fmt.Errorf("-target=%s: no such table; targets are written table.NAME with the name of a real table", t)
 		}
 	}
@@ -92,7 +93,7 @@ func (e *Engine) targeted(name string) bool {
 // resolveTable finds out what the configuration says of a table, of which all is
 // delivered. It returns nil if nothing is to be planned for it.
 func (e *Engine) resolveTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, error) {
-	t := &TablePlan{Name: name, old: p.snap.Tables[name], parts: p.snap.Partitions[name], all: all, outdated: outdatedBy(p.snap.Tables[name])}
+	t := &TablePlan{Table: plan.Table{Name: name}, old: p.snap.Tables[name], parts: p.snap.Partitions[name], all: all, outdated: outdatedBy(p.snap.Tables[name])}
 	var err error
 	if t.known, err = e.knownColumns(ctx, t); err != nil {
 		return nil, err
@@ -116,13 +117,13 @@ func (e *Engine) resolveTable(ctx context.Context, p *Plan, name string, all []d
 // planTable plans one table. It returns no plan for a table that no block takes.
 func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
 	if t.clash != "" {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: t.clash})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: t.clash})
 		t.keep()
 		return t.ifPublished(), nil
 	}
 	if held := e.unreachable(t); held != nil && distrusted(held) == nil {
 		if !gone(held) {
-			p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: held.Error()})
+			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 		}
 		t.keep()
 		return t, nil
@@ -135,7 +136,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		return nil, nil
 	}
 	if other := p.takenBy(t.cfg); other != "" {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: fmt.Sprintf("its folder %s still holds the data of table %s, which has to leave it first; to swap two folders, move one table elsewhere by an apply of its own", t.cfg.Folder, other)})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: fmt.Sprintf("its folder %s still holds the data of table %s, which has to leave it first; to swap two folders, move one table elsewhere by an apply of its own", t.cfg.Folder, other)})
 		t.keep()
 		return t, nil
 	}
@@ -152,7 +153,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 	}
 	err := e.planSound(ctx, p, t)
 	if e.stopsTable(ctx, err) {
-		p.Holds = append(p.Holds, Hold{Table: t.Name, Reason: err.Error()})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 		t.keep()
 		err = nil
 	}
@@ -199,7 +200,7 @@ func (p *Plan) takenBy(cfg *config.Table) string {
 
 // keep makes the plan of a table one that leaves it as it is.
 func (t *TablePlan) keep() {
-	kept := TablePlan{Name: t.Name, cfg: t.cfg, kind: t.kind, key: t.key, old: t.old, parts: t.parts, outdated: t.outdated}
+	kept := TablePlan{Table: plan.Table{Name: t.Name}, cfg: t.cfg, kind: t.kind, key: t.key, old: t.old, parts: t.parts, outdated: t.outdated}
 	if t.old != nil {
 		kept.RowsNow, kept.PartitionsNow = t.old.Rows, len(t.parts)
 	}
@@ -221,19 +222,19 @@ func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*Table
 		return t, err
 	}
 	t.kind, t.RowsNow, t.PartitionsNow = t.old.Kind, t.old.Rows, len(t.parts)
-	t.Action = Destroy
+	t.Action = plan.Destroy
 	for _, r := range e.cfg.Removed {
 		if r.Table == t.Name && !r.Destroy {
-			t.Action, t.Removes = Forget, nil
+			t.Action, t.Removes = plan.Forget, nil
 		}
 	}
-	if t.Action == Destroy {
+	if t.Action == plan.Destroy {
 		for _, s := range t.old.Sinks {
 			t.destroys("its files", s, keepForgotten(t.Name))
 		}
 	}
 	if !e.targeted(t.Name) {
-		t.Action, t.Destroys, t.Behind = None, nil, true
+		t.Action, t.Destroys, t.Behind = plan.None, nil, true
 	}
 	return t, nil
 }
@@ -264,15 +265,17 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	if t.old != nil {
-		if err := e.planRebuild(ctx, p, t); err != nil {
+		holds, err := e.planRebuild(ctx, p, t)
+		if err != nil {
 			return err
 		}
+		p.Holds = append(p.Holds, holds...)
 	}
 	t.settle()
-	if !e.targeted(t.Name) && t.Action != None {
-		t.Behind, t.Action = true, None
+	if !e.targeted(t.Name) && t.Action != plan.None {
+		t.Behind, t.Action = true, plan.None
 	}
-	if t.Action == None {
+	if t.Action == plan.None {
 		return nil
 	}
 	if err := e.canPublish(ctx, t); err != nil {
@@ -289,13 +292,13 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 func (t *TablePlan) settle() {
 	switch {
 	case t.old == nil && len(t.pending) > 0:
-		t.Action = Create
+		t.Action = plan.Create
 	case t.old == nil:
-		t.Action = None
-	case t.Change.Class == ClassRebuild:
-		t.Action = Rebuild
-	case len(t.pending) > 0 || t.remap || t.Change.Class != ClassNone:
-		t.Action = Update
+		t.Action = plan.None
+	case t.Change.Class == plan.ClassRebuild:
+		t.Action = plan.Rebuild
+	case len(t.pending) > 0 || t.remap || t.Change.Class != plan.ClassNone:
+		t.Action = plan.Update
 	}
 }
 

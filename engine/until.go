@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -103,13 +104,15 @@ func (e *Engine) newAgain(t *TablePlan, dump int64) bool {
 }
 
 // holdFrom holds a table that goes back from a dump on: it is rebuilt from those below.
-func (t *TablePlan) holdFrom(p *Plan, h Hold) {
+// It returns what is held.
+func (t *TablePlan) holdFrom(h plan.Hold) []plan.Hold {
 	t.heldFrom = &h.Dump
-	p.Holds = append(p.Holds, h)
+	holds := []plan.Hold{h}
 	if before := t.cut(h.Dump); before != nil {
-		p.Holds = append(p.Holds, *before)
+		holds = append(holds, *before)
 	}
-	t.Dumps = slices.DeleteFunc(t.Dumps, func(d DumpStep) bool { return d.Dump >= h.Dump })
+	t.Dumps = slices.DeleteFunc(t.Dumps, func(d plan.DumpStep) bool { return d.Dump >= h.Dump })
+	return holds
 }
 
 // goneMappings lists the mappings that going back loses: that of the state, if it is
@@ -134,7 +137,7 @@ func (e *Engine) goneMappings(p *Plan) []int64 {
 
 // goneMappingsText says what going back loses of the mappings.
 func (p *Plan) goneMappingsText() string {
-	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", p.snap.Mapping.Dump, p.goneMappings)
+	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", p.snap.Mapping.Dump, p.Mapping.Gone)
 }
 
 // bringsOther reports whether a dump has another mapping now than was accepted.

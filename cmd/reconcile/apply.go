@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"reconcile/engine"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -87,7 +88,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	s.warn(p.Warnings())
-	s.view.plan(p)
+	s.view.plan(&p.Plan)
 	if err := e.Refusal(p); err != nil {
 		return 0, err
 	}
@@ -147,7 +148,7 @@ func (s *session) recovered(tables []string) {
 
 // carryOut applies a plan and shows what came of it.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lock, p *engine.Plan) (int, error) {
-	pr := s.view.progress(bytesToRead(p))
+	pr := s.view.progress(bytesToRead(&p.Plan))
 	s.meter = pr.add
 	res, err := e.Apply(ctx, lock, p)
 	pr.stop()
@@ -161,10 +162,10 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lo
 	return heldCode(res.Holds, res.Partial()), nil
 }
 
-func bytesToRead(p *engine.Plan) int64 {
+func bytesToRead(p *plan.Plan) int64 {
 	n := int64(0)
 	for _, t := range p.Tables {
-		if t.Action == engine.None {
+		if t.Action == plan.None {
 			continue
 		}
 		for _, d := range t.Dumps {

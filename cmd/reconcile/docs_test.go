@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconcile/config"
-	"reconcile/engine"
 	"reconcile/internal/failpoint"
 )
 
@@ -234,12 +233,12 @@ type (
 
 // recordTypes gives the form of every record that the program prints.
 var recordTypes = map[string]any{
-	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": engine.MappingPlan{}, "hold": engine.Hold{}, "plan": planLine{},
+	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
-	"init": engine.Inited{}, "state_moved": engine.StateMoved{},
-	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": engine.ShownFile{}, "state_address": tableAddress{},
-	"backup": backupLine{}, "restored": restoredLine{}, "state_rebuild": engine.StateRebuild{}, "state_rebuild_table": engine.RebuiltTable{}, "state_rebuilt": engine.StateRebuilt{},
-	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": engine.QuarantineRow{},
+	"init": initLine{}, "state_moved": stateMovedLine{},
+	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": fileLine{}, "state_address": tableAddress{},
+	"backup": backupLine{}, "restored": restoredLine{}, "state_rebuild": rebuildLine{}, "state_rebuild_table": rebuildTableLine{}, "state_rebuilt": rebuiltLine{},
+	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": quarantinedRowLine{},
 	"validate": validated{}, "version": versionRecord{}, "diagnostic": config.JSONDiagnostic{}, "error": errorShape{},
 }
 
@@ -295,7 +294,7 @@ func fields(typ reflect.Type, prefix string, out map[string]string) {
 		out[prefix+name] = kind
 		if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {
 			fields(inner.Elem(), prefix+name+"[].", out)
-		} else if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[engine.Counts]() {
+		} else if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[countsJSON]() {
 			fields(inner, prefix+name+".", out)
 		}
 	}
@@ -306,7 +305,7 @@ func kindOf(typ reflect.Type) string {
 	switch {
 	case typ == reflect.TypeFor[json.RawMessage]() || typ.Kind() == reflect.Map:
 		return "object"
-	case typ == reflect.TypeFor[engine.Class]() || typ.Kind() == reflect.String:
+	case typ.Kind() == reflect.String:
 		return "text"
 	case typ.Kind() == reflect.Pointer:
 		return kindOf(typ.Elem()) + " or null"
@@ -324,7 +323,7 @@ func kindOf(typ reflect.Type) string {
 func TestFieldsAreDocumented(t *testing.T) {
 	page := readPage(t, "docs/json-output.md")
 	shapes := maps.Clone(recordTypes)
-	shapes["counts"] = engine.Counts{}
+	shapes["counts"] = countsJSON{}
 	for name, v := range shapes {
 		want, got := map[string]string{}, map[string]string{}
 		fields(reflect.TypeOf(v), "", want)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"reconcile/engine"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -33,9 +33,9 @@ func codeOf(ctx context.Context, err error) int {
 }
 
 // heldCode is the exit code of a command that did what it could.
-func heldCode(holds []engine.Hold, partial bool) int {
+func heldCode(holds []plan.Hold, partial bool) int {
 	switch {
-	case engine.HeldByGuard(holds):
+	case plan.HeldByGuard(holds):
 		return exitGuarded
 	case partial:
 		return exitPartial

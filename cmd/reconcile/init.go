@@ -61,6 +61,7 @@ func (s *session) tryState(ctx context.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	line := initLine{in.State, in.Lineage, in.Serial, in.Tried, in.NotTried}
 	tried := "Its store keeps the conditions on writes that an apply needs"
 	switch {
 	case in.Local:
@@ -69,10 +70,10 @@ func (s *session) tryState(ctx context.Context, e *engine.Engine) error {
 		tried = "Not tried whether it can be written: " + in.NotTried
 	}
 	if in.Lineage == "" {
-		s.view.record("init", in, "There is no state at %s yet: the first apply makes it.\n%s.\n", in.State, tried)
+		s.view.record("init", line, "There is no state at %s yet: the first apply makes it.\n%s.\n", in.State, tried)
 		return nil
 	}
-	s.view.record("init", in, "The state is %s, of lineage %s, at serial %d.\n%s.\n", in.State, in.Lineage, in.Serial, tried)
+	s.view.record("init", line, "The state is %s, of lineage %s, at serial %d.\n%s.\n", in.State, in.Lineage, in.Serial, tried)
 	return nil
 }
 
@@ -82,11 +83,12 @@ func (s *session) migrateState(ctx context.Context, e *engine.Engine, from strin
 	if err != nil {
 		return err
 	}
+	line := stateMovedLine(*m)
 	if m.From == "" {
-		s.view.record("state_moved", m, "There is nothing to move: the state is %s, or was never made.\n", m.To)
+		s.view.record("state_moved", line, "There is nothing to move: the state is %s, or was never made.\n", m.To)
 		return nil
 	}
-	s.view.record("state_moved", m, "The state of lineage %s was moved from %s to %s: %s, %s. It goes on at serial %d, and the old one is closed.\n",
+	s.view.record("state_moved", line, "The state of lineage %s was moved from %s to %s: %s, %s. It goes on at serial %d, and the old one is closed.\n",
 		m.Lineage, m.From, m.To, plural(int64(m.Objects), "object"), size(m.Bytes), m.Serial)
 	for _, sink := range m.Unrecorded {
 		text := sink + " is out of reach, and is told by the next apply where the state is"

@@ -52,7 +52,7 @@ func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	s.warn(p.Warnings())
-	s.view.plan(p)
+	s.view.plan(&p.Plan)
 	if o.detailed && p.Changes() {
 		return exitChanges, nil
 	}

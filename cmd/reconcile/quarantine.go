@@ -136,7 +136,7 @@ func exportTo(ctx context.Context, e *engine.Engine, o *quarantineOptions) (rows
 func writeRows(ctx context.Context, e *engine.Engine, table string, w io.Writer) (n int64, err error) {
 	err = e.Quarantine(ctx, table, func(r engine.QuarantineRow) error {
 		n++
-		line, err := jsonLine("quarantined_row", r)
+		line, err := jsonLine("quarantined_row", quarantinedRowLine(r))
 		if err == nil {
 			_, err = w.Write(line)
 		}

@@ -64,7 +64,7 @@ func (s *session) showRebuild(sr *engine.StateRebuild) {
 	if sr.Damage != "" {
 		why = "The state cannot be read (" + sr.Damage + ")"
 	}
-	s.view.record("state_rebuild", sr, "%s at %s. It is made anew from the source, by what _reconcile/current.json of the sinks says was applied. "+
+	s.view.record("state_rebuild", rebuildLine{sr.State, sr.Lineage, sr.Damage, sr.Left}, "%s at %s. It is made anew from the source, by what _reconcile/current.json of the sinks says was applied. "+
 		"Data files whose rows are right stay as they are.\n", why, sr.State)
 	for _, t := range sr.Tables {
 		lines := t.Losses()
@@ -73,10 +73,10 @@ func (s *session) showRebuild(sr *engine.StateRebuild) {
 		}
 		what := fmt.Sprintf("%s, %s to read, %s in the lake (commit %d)", plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit)
 		if len(lines) == 0 {
-			s.view.record("state_rebuild_table", t, "\n  table.%s: %s\n", t.Name, what)
+			s.view.record("state_rebuild_table", newRebuildTableLine(t), "\n  table.%s: %s\n", t.Name, what)
 			continue
 		}
-		s.view.record("state_rebuild_table", t, "\n  table.%s: %s\n    %s\n", t.Name, what, strings.Join(lines, "; "))
+		s.view.record("state_rebuild_table", newRebuildTableLine(t), "\n  table.%s: %s\n    %s\n", t.Name, what, strings.Join(lines, "; "))
 	}
 	if len(sr.Left) > 0 {
 		s.view.record("notice", map[string]any{"message": "in the lake, but no table block takes it: " + strings.Join(sr.Left, ", ")},
@@ -96,6 +96,6 @@ func (s *session) showRebuilt(r *engine.StateRebuilt) {
 	for _, t := range r.Tables {
 		kept, written, removed = kept+t.Kept, written+t.Written, removed+t.Removed
 	}
-	s.view.record("state_rebuilt", r, "\nThe state is rebuilt, at commit %d: %s; %s kept, %d written, %d removed. `reconcile plan` says what is pending.\n",
+	s.view.record("state_rebuilt", newRebuiltLine(r), "\nThe state is rebuilt, at commit %d: %s; %s kept, %d written, %d removed. `reconcile plan` says what is pending.\n",
 		r.Commit, plural(int64(len(r.Tables)), "table"), plural(int64(kept), "data file"), written, removed)
 }

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/plan"
 )
 
 // textView is for people: what a command finds goes to standard output, what
@@ -52,7 +53,7 @@ func (v *textView) progress(total int64) progress {
 }
 
 // holds lists what waits.
-func (v *textView) holds(holds []engine.Hold) {
+func (v *textView) holds(holds []plan.Hold) {
 	if len(holds) == 0 {
 		return
 	}

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"reconcile/engine"
+	"reconcile/engine/plan"
 	"reconcile/internal/plain"
 )
 
-func (v *textView) plan(p *engine.Plan) {
+func (v *textView) plan(p *plan.Plan) {
 	for _, n := range p.Notices {
 		v.printf("%s %s\n", v.ink.yellow("Note:"), n)
 	}
@@ -44,7 +44,7 @@ func (v *textView) plan(p *engine.Plan) {
 }
 
 // countingLine is the last line of a plan.
-func countingLine(p *engine.Plan) string {
+func countingLine(p *plan.Plan) string {
 	if p.Changes() {
 		add, change, destroy := p.Counts()
 		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
@@ -60,7 +60,7 @@ func countingLine(p *engine.Plan) string {
 }
 
 // forgotten lists the sinks that are let go.
-func (v *textView) forgotten(list []engine.ForgottenSink) {
+func (v *textView) forgotten(list []plan.ForgottenSink) {
 	if len(list) == 0 {
 		return
 	}
@@ -71,7 +71,7 @@ func (v *textView) forgotten(list []engine.ForgottenSink) {
 }
 
 // mapping says what becomes of the user mapping.
-func (v *textView) mapping(m *engine.MappingPlan) {
+func (v *textView) mapping(m *plan.Mapping) {
 	switch {
 	case m.To == nil && m.From != nil:
 		v.printf("\n%s that of dump %d is withdrawn, and there is no other: %s parted.\n", v.ink.bold("User mapping:"), *m.From, plural(int64(m.Parted), "user"))
@@ -92,7 +92,7 @@ func (v *textView) mapping(m *engine.MappingPlan) {
 }
 
 // steps lists what becomes of tables.
-func (v *textView) steps(title plain.Trusted, tables []*engine.TablePlan) {
+func (v *textView) steps(title plain.Trusted, tables []*plan.Table) {
 	if len(tables) == 0 {
 		return
 	}
@@ -109,43 +109,43 @@ func (v *textView) steps(title plain.Trusted, tables []*engine.TablePlan) {
 	}
 }
 
-func (v *textView) colour(a engine.Action, s string) plain.Trusted {
+func (v *textView) colour(a plan.Action, s string) plain.Trusted {
 	switch a {
-	case engine.Create:
+	case plan.Create:
 		return v.ink.green(s)
-	case engine.Destroy, engine.Rebuild:
+	case plan.Destroy, plan.Rebuild:
 		return v.ink.red(s)
 	}
 	return v.ink.yellow(s)
 }
 
-func actionText(t *engine.TablePlan) string {
+func actionText(t *plan.Table) string {
 	switch t.Action {
-	case engine.Create:
+	case plan.Create:
 		return "create"
-	case engine.Rebuild:
+	case plan.Rebuild:
 		return "rebuild from the source"
-	case engine.Destroy:
+	case plan.Destroy:
 		return fmt.Sprintf("destroy, with %s", plural(t.RowsNow, "row"))
-	case engine.Forget:
+	case plan.Forget:
 		return "forget; its files stay"
 	}
-	if t.Change.Class == engine.ClassRewrite {
+	if t.Change.Class == plan.ClassRewrite {
 		return "rewrite from the sink"
 	}
 	return "update"
 }
 
 // details are the lines below a table of a plan.
-func details(t *engine.TablePlan) []string {
+func details(t *plan.Table) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, r := range t.Change.Reasons {
 		add("%s", r)
 	}
 	out = append(out, dumpLines(t)...)
-	if len(t.Columns) > 0 {
-		add("new columns: %s", strings.Join(t.Columns, ", "))
+	if len(t.NewColumns) > 0 {
+		add("new columns: %s", strings.Join(t.NewColumns, ", "))
 	}
 	if t.Rekeyed > 0 {
 		add("%s with another canonical id", plural(int64(t.Rekeyed), "user"))
@@ -153,7 +153,7 @@ func details(t *engine.TablePlan) []string {
 	if line := costLine(t); line != "" {
 		add("%s", line)
 	}
-	if t.Scratch > 0 && t.Action != engine.Destroy && t.Action != engine.Forget {
+	if t.Scratch > 0 && t.Action != plan.Destroy && t.Action != plan.Forget {
 		add("~%s of scratch_dir meanwhile", size(t.Scratch))
 	}
 	if t.Counts != nil {
@@ -176,7 +176,7 @@ func details(t *engine.TablePlan) []string {
 
 // dumpLines names the dumps to apply: full resyncs and what is read again one by
 // one, what is void and the others together.
-func dumpLines(t *engine.TablePlan) []string {
+func dumpLines(t *plan.Table) []string {
 	var out []string
 	var plain, void []int64
 	files, bytes := 0, int64(0)
@@ -208,8 +208,8 @@ func dumpLines(t *engine.TablePlan) []string {
 }
 
 // costLine says what there is to write.
-func costLine(t *engine.TablePlan) string {
-	if t.BytesToWrite == 0 && t.Partitions == 0 || t.Action == engine.Destroy || t.Action == engine.Forget {
+func costLine(t *plan.Table) string {
+	if t.BytesToWrite == 0 && t.Partitions == 0 || t.Action == plan.Destroy || t.Action == plan.Forget {
 		return ""
 	}
 	about := "~"
@@ -224,7 +224,7 @@ func costLine(t *engine.TablePlan) string {
 }
 
 // countsText says what happens to rows, leaving out what does not.
-func countsText(c *engine.Counts) string {
+func countsText(c *plan.Counts) string {
 	var parts []string
 	for _, x := range tally(c) {
 		if x.n != 0 {
@@ -244,7 +244,7 @@ type counted struct {
 }
 
 // tally lists the numbers that people ask for, in the order of the summary.
-func tally(c *engine.Counts) []counted {
+func tally(c *plan.Counts) []counted {
 	return []counted{
 		{"added", c.Added}, {"replaced", c.Replaced}, {"re-keyed", c.Rekeyed}, {"collapsed", c.Collapsed},
 		{"revived", c.Revived}, {"removed", c.Removed}, {"quarantined", c.Quarantined}, {"rescued", c.Rescued},

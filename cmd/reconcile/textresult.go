@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"reconcile/engine"
+	"reconcile/engine/plan"
 )
 
 func (v *textView) result(r *engine.Result, err error) {
@@ -148,7 +149,7 @@ func (v *textView) summary(r *engine.Result) {
 	v.printf("\n")
 	w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "table\t")
-	for _, x := range tally(&engine.Counts{}) {
+	for _, x := range tally(&plan.Counts{}) {
 		if used[x.what] {
 			say(w, "%s\t", x.what)
 		}
@@ -168,9 +169,9 @@ func (v *textView) summary(r *engine.Result) {
 
 func rowsAfter(t engine.TableResult) string {
 	switch t.Action {
-	case engine.Destroy:
+	case plan.Destroy:
 		return "destroyed"
-	case engine.Forget:
+	case plan.Forget:
 		return "forgotten"
 	}
 	return count(t.Counts.Rows)

@@ -5,6 +5,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/plan"
 )
 
 // view shows what commands find and do: textView to people, jsonView to
@@ -18,7 +19,7 @@ type view interface {
 	// escaped, "" for nothing; to programs as a value that encodes as a JSON object.
 	record(typ string, v any, format string, args ...any)
 	// plan shows a plan; the counting line comes last.
-	plan(p *engine.Plan)
+	plan(p *plan.Plan)
 	// progress shows how far an apply is. total is the number of bytes to read,
 	// 0 if there is nothing to measure against.
 	progress(total int64) progress
@@ -38,9 +39,9 @@ type progress interface {
 }
 
 // needs lists the flags without which a step is refused.
-func needs(t *engine.TablePlan) []string {
+func needs(t *plan.Table) []string {
 	var out []string
-	if t.Action == engine.None {
+	if t.Action == plan.None {
 		return nil
 	}
 	if len(t.Destroys) > 0 {
@@ -54,12 +55,12 @@ func needs(t *engine.TablePlan) []string {
 
 // split divides the steps of a plan: destructive ones, other ones, and tables
 // that -target leaves behind.
-func split(p *engine.Plan) (destructive, steps, behind []*engine.TablePlan) {
+func split(p *plan.Plan) (destructive, steps, behind []*plan.Table) {
 	for _, t := range p.Tables {
 		switch {
 		case t.Behind:
 			behind = append(behind, t)
-		case t.Action == engine.None:
+		case t.Action == plan.None:
 		case t.Destructive():
 			destructive = append(destructive, t)
 		default:

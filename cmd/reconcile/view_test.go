@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconcile/engine"
+	"reconcile/engine/plan"
 	"reconcile/state"
 )
 
@@ -35,29 +36,29 @@ func show(t *testing.T, use func(v view), asJSON bool) (out, errs string) {
 func id(n int64) *int64 { return &n }
 
 // fullPlan has something of everything that a plan can say.
-func fullPlan() *engine.Plan {
-	many := []engine.DumpStep{}
+func fullPlan() *plan.Plan {
+	many := []plan.DumpStep{}
 	for i := range int64(12) {
-		many = append(many, engine.DumpStep{Dump: 100 + i, Files: 2, Bytes: 1_500_000})
+		many = append(many, plan.DumpStep{Dump: 100 + i, Files: 2, Bytes: 1_500_000})
 	}
-	return &engine.Plan{
+	return &plan.Plan{
 		Lineage: "l", Serial: 7,
 		Notices: []string{"something to know"},
 		Recover: []string{"views"},
-		Mapping: engine.MappingPlan{From: id(1), To: id(2), Entries: 1234, Merged: 1, Parted: 2, Notes: []string{"1 cycle"}},
-		Tables: []*engine.TablePlan{
-			{Name: "fresh", Action: engine.Create, Dumps: many, BytesToWrite: 18_000_000, Scratch: 21_600_000},
-			{Name: "gone", Action: engine.Destroy, RowsNow: 5, Destroys: []string{"its files in /lake/gone"}},
+		Mapping: plan.Mapping{From: id(1), To: id(2), Entries: 1234, Merged: 1, Parted: 2, Notes: []string{"1 cycle"}},
+		Tables: []*plan.Table{
+			{Name: "fresh", Action: plan.Create, Dumps: many, BytesToWrite: 18_000_000, Scratch: 21_600_000},
+			{Name: "gone", Action: plan.Destroy, RowsNow: 5, Destroys: []string{"its files in /lake/gone"}},
 			{Name: "idle"},
-			{Name: "kept", Action: engine.Forget, RowsNow: 5},
+			{Name: "kept", Action: plan.Forget, RowsNow: 5},
 			{Name: "left", Behind: true},
-			{Name: "lost", Action: engine.Rebuild, Change: engine.ConfigDiff{Class: engine.ClassRebuild, Reasons: []string{"x changed"}},
+			{Name: "lost", Action: plan.Rebuild, Change: plan.ConfigDiff{Class: plan.ClassRebuild, Reasons: []string{"x changed"}},
 				Lost: []int64{3, 4}, RowsNow: 1000, PartitionsNow: 10, Partitions: 10, BytesToWrite: 999},
-			{Name: "sized", Action: engine.Update, Exact: true, PartitionsNow: 400, Partitions: 2, BytesToWrite: 2_000_000,
-				Columns: []string{"a", "b"}, Rekeyed: 3, Counts: &engine.Counts{Added: 1200, Revived: 2},
-				Dumps: []engine.DumpStep{{Dump: 8, Void: true}, {Dump: 9, Files: 1, Bytes: 10}}},
+			{Name: "sized", Action: plan.Update, Exact: true, PartitionsNow: 400, Partitions: 2, BytesToWrite: 2_000_000,
+				NewColumns: []string{"a", "b"}, Rekeyed: 3, Counts: &plan.Counts{Added: 1200, Revived: 2},
+				Dumps: []plan.DumpStep{{Dump: 8, Void: true}, {Dump: 9, Files: 1, Bytes: 10}}},
 		},
-		Holds: []engine.Hold{
+		Holds: []plan.Hold{
 			{Table: "fresh", Dump: 120, File: "sync_120/x.avro", Reason: "it is cut"},
 			{File: "manifests/sync_3.json", Reason: "no dump_id"},
 		},
@@ -153,11 +154,11 @@ func TestResult(t *testing.T) {
 	broken := errors.New("the sink is full")
 	r := &engine.Result{
 		Tables: []engine.TableResult{
-			{Name: "a", Action: engine.Update, Counts: engine.Counts{Added: 1234, Rescued: 1, Quarantined: 2, Rows: 5678}, Unlisted: map[string]int64{"y": 1, "x": 2}},
-			{Name: "b", Action: engine.Destroy},
-			{Name: "c", Action: engine.Update, Err: broken},
+			{Name: "a", Action: plan.Update, Counts: plan.Counts{Added: 1234, Rescued: 1, Quarantined: 2, Rows: 5678}, Unlisted: map[string]int64{"y": 1, "x": 2}},
+			{Name: "b", Action: plan.Destroy},
+			{Name: "c", Action: plan.Update, Err: broken},
 		},
-		Holds: []engine.Hold{{Table: "d", Dump: 3, Reason: "why"}},
+		Holds: []plan.Hold{{Table: "d", Dump: 3, Reason: "why"}},
 	}
 	out, errs := show(t, func(v view) { v.result(r, nil) }, false)
 	want := `
