@@ -33,10 +33,10 @@ func (c Class) String() string {
 
 // ConfigDiff is what has to change about what a table has, and why it is of its class.
 type ConfigDiff struct {
-	Class   Class
-	Reasons []string
+	Class   Class    `cbor:"1,keyasint,omitempty"`
+	Reasons []string `cbor:"2,keyasint,omitempty"`
 	// Masks says that a column that was plain is masked.
-	Masks bool
+	Masks bool `cbor:"3,keyasint,omitempty"`
 }
 
 // Add takes in another reason; the greatest class counts.

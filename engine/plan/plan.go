@@ -2,53 +2,61 @@ package plan
 
 // Plan says what an apply would do, as of one moment.
 type Plan struct {
-	Lineage string
-	Serial  uint64
-	Mapping Mapping
-	Tables  []*Table
-	Holds   []Hold
+	Lineage string   `cbor:"1,keyasint,omitempty"`
+	Serial  uint64   `cbor:"2,keyasint,omitempty"`
+	Mapping Mapping  `cbor:"3,keyasint,omitempty"`
+	Tables  []*Table `cbor:"4,keyasint,omitempty"`
+	Holds   []Hold   `cbor:"5,keyasint,omitempty"`
 	// Unclaimed are delivered tables that no block takes.
-	Unclaimed []string
-	Notices   []string
-	Recover   []string // tables whose commit an earlier apply left unfinished
+	Unclaimed []string `cbor:"6,keyasint,omitempty"`
+	Notices   []string `cbor:"7,keyasint,omitempty"`
+	Recover   []string `cbor:"8,keyasint,omitempty"` // tables whose commit an earlier apply left unfinished
 	// Accepted are the dumps whose changed manifests are taken.
-	Accepted []int64
-	Restated []string // sinks whose current.json is written again
+	Accepted []int64  `cbor:"9,keyasint,omitempty"`
+	Restated []string `cbor:"10,keyasint,omitempty"` // sinks whose current.json is written again
 	// AcceptedNow is what -accept lets through, by its name there.
-	AcceptedNow []string
+	AcceptedNow []string `cbor:"11,keyasint,omitempty"`
 	// Forgotten are the sinks that an apply takes out of the state.
-	Forgotten []ForgottenSink
+	Forgotten []ForgottenSink `cbor:"12,keyasint,omitempty"`
 	// Moved are the sinks that an apply knows at another place.
-	Moved []MovedSink
+	Moved []MovedSink `cbor:"13,keyasint,omitempty"`
+	// Dumps are those that the source had: a plan that is derived again from these alone
+	// has equal digests.
+	Dumps []int64 `cbor:"14,keyasint,omitempty"`
+	// Unchecked says that what the sinks hold was not looked at. Where the plan is derived
+	// again, that is not done either.
+	Unchecked bool `cbor:"15,keyasint,omitempty"`
 }
 
 // Mapping is what becomes of the user mapping.
 type Mapping struct {
-	From    *int64 // the dump whose mapping is applied; nil without one
-	To      *int64 // the dump whose mapping tables are to stand at; nil without one
-	Entries int
-	Merged  int // users
-	Parted  int
-	Notes   []string
+	From    *int64   `cbor:"1,keyasint,omitempty"` // the dump whose mapping is applied; nil without one
+	To      *int64   `cbor:"2,keyasint,omitempty"` // the dump whose mapping tables are to stand at; nil without one
+	Entries int      `cbor:"3,keyasint,omitempty"`
+	Merged  int      `cbor:"4,keyasint,omitempty"` // users
+	Parted  int      `cbor:"5,keyasint,omitempty"`
+	Notes   []string `cbor:"6,keyasint,omitempty"`
 	// Taken says that an apply stores a mapping that was read from the source, and
 	// Withdrawn that it stores that there is none any more.
-	Taken, Withdrawn bool
+	Taken     bool `cbor:"7,keyasint,omitempty"`
+	Withdrawn bool `cbor:"8,keyasint,omitempty"`
 	// Gone are the dumps of mappings that are lost by going back to earlier dumps.
-	Gone []int64
+	Gone []int64 `cbor:"9,keyasint,omitempty"`
 }
 
 // ForgottenSink is a sink that a plan takes out of the state. Its files stay.
 type ForgottenSink struct {
-	Root   string
-	Tables []string // that the state has there
-	Files  int
+	Root   string   `cbor:"1,keyasint,omitempty"`
+	Tables []string `cbor:"2,keyasint,omitempty"` // that the state has there
+	Files  int      `cbor:"3,keyasint,omitempty"`
 }
 
 // MovedSink is a sink that lies elsewhere than where the state knows it, with all
 // that it held: a folder that was moved, a bucket that was copied.
 type MovedSink struct {
-	From, To string
-	Tables   []string
+	From   string   `cbor:"1,keyasint,omitempty"`
+	To     string   `cbor:"2,keyasint,omitempty"`
+	Tables []string `cbor:"3,keyasint,omitempty"`
 }
 
 // Counts returns the numbers of the plan's last line.

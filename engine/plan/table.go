@@ -4,32 +4,35 @@ import "slices"
 
 // Table is what a plan does to one table.
 type Table struct {
-	Name   string
-	Action Action
+	Name   string `cbor:"1,keyasint,omitempty"`
+	Action Action `cbor:"2,keyasint,omitempty"`
 	// Steps are the commits that an apply makes of the table, in their order. A step is
 	// made into a task from the state that the one before it left.
-	Steps  []Step
-	Change ConfigDiff
-	Dumps  []DumpStep // that the table takes, by id
+	Steps  []Step     `cbor:"3,keyasint,omitempty"`
+	Change ConfigDiff `cbor:"4,keyasint,omitempty"`
+	Dumps  []DumpStep `cbor:"5,keyasint,omitempty"` // that the table takes, by id
 	// NewColumns are columns that the table does not have yet.
-	NewColumns []string
-	Behind     bool // left out by -target
+	NewColumns []string `cbor:"6,keyasint,omitempty"`
+	Behind     bool     `cbor:"7,keyasint,omitempty"` // left out by -target
 
-	RowsNow       int64
-	PartitionsNow int
-	Partitions    int64 // to write
-	BytesToWrite  int64
-	Scratch       int64 // about what it takes in scratch_dir meanwhile
-	Exact         bool  // Partitions, BytesToWrite and Counts are exact
-	Counts        *Counts
+	RowsNow       int64   `cbor:"8,keyasint,omitempty"`
+	PartitionsNow int     `cbor:"9,keyasint,omitempty"`
+	Partitions    int64   `cbor:"10,keyasint,omitempty"` // to write
+	BytesToWrite  int64   `cbor:"11,keyasint,omitempty"`
+	Scratch       int64   `cbor:"12,keyasint,omitempty"` // about what it takes in scratch_dir meanwhile
+	Exact         bool    `cbor:"13,keyasint,omitempty"` // Partitions, BytesToWrite and Counts are exact
+	Counts        *Counts `cbor:"14,keyasint,omitempty"`
 
-	Rekeyed     int      // users that change the person that they stand for
-	Drift       []string // files of the sinks that are not as they were written
-	Lost        []int64  // dumps that a rebuild needs and the source lacks
-	LostMapping *int64   // a sink stood at it, and the source lacks it
-	Destroys    []string // what the configuration destroys
-	Keeping     []string // how to keep what Destroys names
-	Removes     []string // data files that the state does not know
+	Rekeyed     int      `cbor:"15,keyasint,omitempty"` // users that change the person that they stand for
+	Drift       []string `cbor:"16,keyasint,omitempty"` // files of the sinks that are not as they were written
+	Lost        []int64  `cbor:"17,keyasint,omitempty"` // dumps that a rebuild needs and the source lacks
+	LostMapping *int64   `cbor:"18,keyasint,omitempty"` // a sink stood at it, and the source lacks it
+	Destroys    []string `cbor:"19,keyasint,omitempty"` // what the configuration destroys
+	Keeping     []string `cbor:"20,keyasint,omitempty"` // how to keep what Destroys names
+	Removes     []string `cbor:"21,keyasint,omitempty"` // data files that the state does not know
+
+	// Inputs are what the steps were planned from; nil unless they were asked for.
+	Inputs *Inputs `cbor:"22,keyasint,omitempty"`
 }
 
 // StepKind is what a step of a table is about.
@@ -49,22 +52,24 @@ const (
 
 // Step is one commit of a table.
 type Step struct {
-	Kind StepKind
+	Kind StepKind `cbor:"1,keyasint,omitempty"`
 	// Class is what a StepChange costs.
-	Class Class
+	Class Class `cbor:"2,keyasint,omitempty"`
 	// ReadFrom is the root of the sink whose rows a rewrite reads; empty for any.
-	ReadFrom string
+	ReadFrom string `cbor:"3,keyasint,omitempty"`
+	// Repair says that nothing of the table's old content is trusted.
+	Repair bool `cbor:"4,keyasint,omitempty"`
 }
 
 // DumpStep is one dump that a table is about to take.
 type DumpStep struct {
-	Dump   int64
-	Files  int
-	Bytes  int64
-	Resync bool
-	Void   bool // a later resync makes it void: not read
+	Dump   int64 `cbor:"1,keyasint,omitempty"`
+	Files  int   `cbor:"2,keyasint,omitempty"`
+	Bytes  int64 `cbor:"3,keyasint,omitempty"`
+	Resync bool  `cbor:"4,keyasint,omitempty"`
+	Void   bool  `cbor:"5,keyasint,omitempty"` // a later resync makes it void: not read
 	// Again says that the table has it, and that a file of it has grown since.
-	Again bool
+	Again bool `cbor:"6,keyasint,omitempty"`
 }
 
 // Clone returns a copy that shares nothing with t.
@@ -77,6 +82,9 @@ func (t *Table) Clone() *Table {
 	if t.Counts != nil {
 		c := *t.Counts
 		out.Counts = &c
+	}
+	if t.Inputs != nil {
+		out.Inputs = t.Inputs.clone()
 	}
 	if t.LostMapping != nil {
 		m := *t.LostMapping
