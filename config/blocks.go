@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"reconcile/internal/glob"
 )
 
 const (
@@ -192,7 +194,7 @@ func (l *loader) loadSkip(b *hcl.Block, seen map[int64]hcl.Range) {
 			l.add(errorAt(s.rng, "Empty list", "Name the tables that are to be skipped in dump %s.", b.Labels[0]))
 		}
 		for _, t := range s.value {
-			if p, err := parsePattern(t.value); err != nil || p.glob {
+			if p := glob.Pattern(t.value); p.Check() != nil || p.IsGlob() {
 				l.add(errorAt(t.rng, "Not a table", "Each table is named in full here, without globs; %q is none.", t.value))
 			}
 			skip.Tables = append(skip.Tables, t.value)
@@ -216,7 +218,7 @@ func (l *loader) loadIdentity(blocks hcl.Blocks) {
 
 // ignoreBlock says of tables that nobody wants them.
 type ignoreBlock struct {
-	pattern pattern
+	pattern glob.Pattern
 	rng     hcl.Range
 }
 
@@ -228,17 +230,17 @@ func (l *loader) loadIgnores(blocks hcl.Blocks) {
 			continue
 		}
 		for _, old := range l.cfg.ignores {
-			if old.pattern.text == p.text {
-				l.add(errorAt(b.DefRange, "Duplicate ignore", "%q is already ignored at %s.", p.text, place(old.rng)))
+			if string(old.pattern) == string(p) {
+				l.add(errorAt(b.DefRange, "Duplicate ignore", "%q is already ignored at %s.", string(p), place(old.rng)))
 			}
 		}
 		for _, t := range l.cfg.tables {
-			if t.pattern.text == p.text {
-				l.add(errorAt(b.DefRange, "Ignored and configured", "The table block at %s has the same label %q. Remove one of the two.", place(t.rng), p.text))
+			if string(t.pattern) == string(p) {
+				l.add(errorAt(b.DefRange, "Ignored and configured", "The table block at %s has the same label %q. Remove one of the two.", place(t.rng), string(p)))
 			}
 		}
 		l.cfg.ignores = append(l.cfg.ignores, ignoreBlock{p, b.DefRange})
-		l.cfg.Ignores = append(l.cfg.Ignores, p.text)
+		l.cfg.Ignores = append(l.cfg.Ignores, string(p))
 	}
 }
 
@@ -247,7 +249,7 @@ func (l *loader) loadRemoved(blocks hcl.Blocks) {
 	for _, b := range blocks {
 		name := b.Labels[0]
 		c := l.content(b, schema{required: []string{"destroy"}})
-		if p, ok := l.pattern(name, b.LabelRanges[0]); ok && p.glob {
+		if p, ok := l.pattern(name, b.LabelRanges[0]); ok && p.IsGlob() {
 			l.add(errorAt(b.LabelRanges[0], "Not a table", "A removed block names one table in full, without globs."))
 		}
 		if at, dup := seen[name]; dup {
@@ -255,7 +257,7 @@ func (l *loader) loadRemoved(blocks hcl.Blocks) {
 		}
 		seen[name] = b.DefRange
 		for _, t := range l.cfg.tables {
-			if t.pattern.text == name && !t.pattern.glob {
+			if string(t.pattern) == name && !t.pattern.IsGlob() {
 				l.add(errorAt(b.DefRange, "Removed and configured", "The table %q is still configured at %s. Remove one of the two blocks.", name, place(t.rng)))
 			}
 		}
@@ -266,8 +268,9 @@ func (l *loader) loadRemoved(blocks hcl.Blocks) {
 }
 
 // pattern reads a label or an element of a list as a name or glob.
-func (l *loader) pattern(text string, at hcl.Range) (pattern, bool) {
-	p, err := parsePattern(text)
+func (l *loader) pattern(text string, at hcl.Range) (glob.Pattern, bool) {
+	p := glob.Pattern(text)
+	err := p.Check()
 	if err != nil {
 		l.add(errorAt(at, "Invalid name or glob", "%q is not a name or glob: %s.", text, err))
 	}

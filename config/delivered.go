@@ -8,7 +8,9 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/internal/glob"
 )
 
 // Delivered is what was ever delivered, against which CheckNames judges the names in
@@ -30,7 +32,7 @@ type DeliveredTable struct {
 	// Unknown says that it may have further columns, of which nothing can be known.
 	Unknown bool
 	// Table is its configuration, nil if no block takes it.
-	Table *Table
+	Table *definition.Table
 }
 
 // DeliveredDump is a dump that was ever delivered.
@@ -45,7 +47,7 @@ func (d *DeliveredTable) published(column string) string {
 	if d.Table == nil {
 		return column
 	}
-	return d.Table.published(column)
+	return d.Table.Published(column)
 }
 
 // has reports whether a column block is for a delivered column.
@@ -55,8 +57,8 @@ func (d *DeliveredTable) has(b *columnBlock) bool {
 	}
 	is := func(c string) bool { return feed.Key(c) == feed.Key(b.name) }
 	if d.Table != nil {
-		if i := slices.IndexFunc(d.Table.columns, func(x *columnBlock) bool { return x.name == b.name }); i >= 0 {
-			is = func(c string) bool { return d.Table.meets(d.Table.columns[i], c) }
+		if i := slices.IndexFunc(d.Table.Blocks, func(x definition.Block) bool { return x.Name == b.name }); i >= 0 {
+			is = func(c string) bool { return d.Table.Meets(i, c) }
 		}
 	}
 	return slices.ContainsFunc(d.Columns, is)
@@ -65,7 +67,7 @@ func (d *DeliveredTable) has(b *columnBlock) bool {
 // lists reports whether a name in columns = [...] is for a delivered column.
 func (d *DeliveredTable) lists(name string) bool {
 	return slices.Contains(d.Columns, name) || slices.ContainsFunc(d.Columns, func(c string) bool {
-		return feed.Key(c) == feed.Key(name) || d.Table != nil && d.Table.lists(name, c)
+		return feed.Key(c) == feed.Key(name) || d.Table != nil && d.Table.Lists(name, c)
 	})
 }
 
@@ -73,9 +75,9 @@ func (d *DeliveredTable) lists(name string) bool {
 // columns are known.
 func (c *Config) blocks(d *DeliveredTable) []*tableBlock {
 	if d.Table != nil {
-		return d.Table.chain
+		return c.tableBlocks(d.Table)
 	}
-	chain, _ := c.chain(d.Name, d.Unknown && !needsExact(d.Name) || globTakes(d.Name, d.Columns))
+	chain, _ := c.chain(d.Name, d.Unknown && !feed.IsSpecial(d.Name) || globTakes(d.Name, d.Columns))
 	return chain
 }
 
@@ -104,20 +106,20 @@ func optionalText(optional bool) string {
 
 // digest tells whether the mask is new or edited. Its label is no part of it.
 func (m *maskBlock) digest() string {
-	texts := func(ps []pattern) []string {
+	texts := func(ps []glob.Pattern) []string {
 		out := make([]string, len(ps))
 		for i, p := range ps {
-			out[i] = p.text
+			out[i] = string(p)
 		}
 		slices.Sort(out)
 		return out
 	}
-	return digestOf([]string{"mask", string(m.method), optionalText(m.optional)}, texts(m.tables), texts(m.columns))
+	return digestOf([]string{"mask", string(m.mask.Method), optionalText(m.optional)}, texts(m.tables), texts(m.mask.Columns))
 }
 
 // digest tells whether the mask of the block is new or edited.
 func (b *columnBlock) digest(t *tableBlock) string {
-	return digestOf([]string{"column", string(b.mask.value.method), optionalText(b.optional)}, []string{t.pattern.text, b.name})
+	return digestOf([]string{"column", string(b.mask.value.method), optionalText(b.optional)}, []string{string(t.pattern), b.name})
 }
 
 // CheckNames judges the names in the configuration against what was delivered. A mask

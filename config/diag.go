@@ -10,6 +10,7 @@ import (
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 
+	"reconcile/internal/feed"
 	"reconcile/internal/plain"
 )
 
@@ -170,7 +171,7 @@ func Nearest(given string, known []string) string {
 		best = 2
 	}
 	for _, k := range known {
-		if d := levenshtein.Distance(fold(given), fold(k), nil); d < best && k != given {
+		if d := levenshtein.Distance(feed.Fold(given), feed.Fold(k), nil); d < best && k != given {
 			best, found = d, k
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"reconcile/internal/definition"
 )
 
 // setting is the value of an attribute and where it stands. A nil setting is an
@@ -122,7 +124,7 @@ func (l *loader) unknownSink(t hcl.Traversal) *hcl.Diagnostic {
 	if !ok1 || !ok2 {
 		return errorAt(t.SourceRange(), "Incomplete name", "A sink is named by its kind and its label, as in sink.parquet.lake.")
 	}
-	address := (&Sink{Kind: kind, Label: name}).Address()
+	address := (&definition.Sink{Kind: kind, Label: name}).Address()
 	if slices.Contains(known, address) {
 		return nil
 	}

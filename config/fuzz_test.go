@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"reconcile/internal/definition"
 )
 
 // FuzzConfig loads arbitrary text: never a panic, no Config with an error, and
@@ -53,7 +55,7 @@ func FuzzConfig(f *testing.F) {
 				tab, more := cfg.Table(name, []string{"user_id", "event_id", "time", "email", "year"})
 				if tab != nil {
 					_, _ = tab.Column("email"), tab.Takes("year")
-					more = append(more, CheckFolders([]*Table{tab})...)
+					more = append(more, cfg.CheckFolders([]*definition.Table{tab})...)
 				}
 				if err := src.Write(io.Discard, more, 0, false); err != nil {
 					t.Error(err)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected parts of testdata/*/*.txtar")
@@ -141,7 +142,7 @@ func parseArgs(t *testing.T, text string) Options {
 // resolveAll writes every table of the list as text, with what is diagnosed.
 func resolveAll(t *testing.T, w *bytes.Buffer, cfg *Config, src Sources, list string) {
 	t.Helper()
-	var tables []*Table
+	var tables []*definition.Table
 	var diags hcl.Diagnostics
 	var delivered []DeliveredTable
 	for _, line := range strings.Split(strings.TrimSpace(list), "\n") {
@@ -157,17 +158,17 @@ func resolveAll(t *testing.T, w *bytes.Buffer, cfg *Config, src Sources, list st
 			continue
 		}
 		tables = append(tables, tab)
-		describe(w, tab, strings.Fields(cols))
+		describe(w, cfg, tab, strings.Fields(cols))
 	}
 	names, _ := cfg.CheckNames(Delivered{Tables: delivered})
-	if err := src.Write(w, Join(diags, CheckFolders(tables), names), 0, false); err != nil {
+	if err := src.Write(w, Join(diags, cfg.CheckFolders(tables), names), 0, false); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func describe(w *bytes.Buffer, t *Table, cols []string) {
-	fmt.Fprintf(w, "%s: block %q exact=%v folder %q partition %q %v schema %s %q cast %s ->", t.Name, t.Block, t.Exact, t.Folder,
-		t.PartitionText(), t.Partition.Levels(), t.OnSchemaChange, t.Columns, t.OnCastError)
+func describe(w *bytes.Buffer, cfg *Config, t *definition.Table, cols []string) {
+	fmt.Fprintf(w, "%s: block %q exact=%v folder %q partition %q %v schema %s %q cast %s ->", t.Name, t.TableBlocks[0], t.Exact, t.Folder,
+		t.PartitionBy, t.Partition.Levels(), t.OnSchemaChange, t.Columns, t.OnCastError)
 	for _, s := range t.Sinks {
 		fmt.Fprintf(w, " %s(%s)", s.Address(), strings.TrimSpace(s.Compression+" "+s.Encodings))
 	}
@@ -184,8 +185,8 @@ func describe(w *bytes.Buffer, t *Table, cols []string) {
 		if s.Rule.HalfEven {
 			w.WriteString(" rounded")
 		}
-		if s.Mask != MaskNone {
-			fmt.Fprintf(w, " mask %s key=%v", s.Mask, len(s.Key) > 0)
+		if s.Mask != definition.MaskNone {
+			fmt.Fprintf(w, " mask %s key=%v", s.Mask, len(cfg.MaskKey(s.Verifier)) > 0)
 		}
 		if s.Merge != "" {
 			fmt.Fprintf(w, " merge %s", s.Merge)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"reconcile/internal/definition"
 )
 
 // skipBlock is where a skip_dump block and its tables stand.
@@ -30,15 +32,15 @@ func (j *judge) tableBlocks() {
 		}
 	}
 	for _, b := range j.c.tables {
-		delivered := b.pattern.glob || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return t.Name == b.pattern.text })
+		delivered := b.pattern.IsGlob() || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return t.Name == string(b.pattern) })
 		if !delivered && len(j.d.Tables) > 0 {
-			j.warn(b.rng, "Table not delivered", "No table %q was delivered so far.%s", b.pattern.text, didYouMean(b.pattern.text, j.tableNames()))
+			j.warn(b.rng, "Table not delivered", "No table %q was delivered so far.%s", string(b.pattern), didYouMean(string(b.pattern), j.tableNames()))
 		}
 		tables := takes[b]
 		for _, c := range b.columns {
 			j.column(b, c, tables)
 		}
-		if b.listed != nil && slices.ContainsFunc(tables, func(t *DeliveredTable) bool { return t.Table != nil && t.Table.OnSchemaChange != Evolve }) {
+		if b.listed != nil && slices.ContainsFunc(tables, func(t *DeliveredTable) bool { return t.Table != nil && t.Table.OnSchemaChange != definition.Evolve }) {
 			for _, e := range b.listed.value {
 				j.listed(b, e, tables)
 			}
@@ -65,7 +67,7 @@ func (j *judge) column(t *tableBlock, b *columnBlock, tables []*DeliveredTable) 
 	case b.mask != nil && len(j.d.Tables) == 0:
 		v.add(b.mask.rng, meetsNothing, "Nothing was delivered so far, so that nobody can tell whether there is a column %q to mask.", b.name)
 	case b.mask != nil:
-		v.add(b.mask.rng, meetsNothing, "No table that the block %q takes has a delivered column %q, so that the mask masks nothing.%s"+optionalBlock, t.pattern.text, b.name, hint)
+		v.add(b.mask.rng, meetsNothing, "No table that the block %q takes has a delivered column %q, so that the mask masks nothing.%s"+optionalBlock, string(t.pattern), b.name, hint)
 	case len(tables) > 0 && !anyUnknown(tables):
 		j.warn(b.rng, "Column not delivered", "%s column %q so far.%s", takenBy(t), b.name, hint)
 	}
@@ -77,10 +79,10 @@ func anyUnknown(tables []*DeliveredTable) bool {
 
 // takenBy begins a sentence on the tables that a block takes.
 func takenBy(t *tableBlock) string {
-	if t.pattern.glob {
-		return fmt.Sprintf("No table that the block %q takes has a", t.pattern.text)
+	if t.pattern.IsGlob() {
+		return fmt.Sprintf("No table that the block %q takes has a", string(t.pattern))
 	}
-	return fmt.Sprintf("The table %q has no", t.pattern.text)
+	return fmt.Sprintf("The table %q has no", string(t.pattern))
 }
 
 // listed judges a name in columns = [...].
@@ -94,8 +96,8 @@ func (j *judge) listed(t *tableBlock, e setting[string], tables []*DeliveredTabl
 // ignores judges the tables that ignore blocks name.
 func (j *judge) ignores() {
 	for _, b := range j.c.ignores {
-		if !b.pattern.glob && !slices.Contains(j.tableNames(), b.pattern.text) {
-			j.warn(b.rng, "Ignored table not delivered", "No table %q was delivered so far.%s", b.pattern.text, didYouMean(b.pattern.text, j.tableNames()))
+		if !b.pattern.IsGlob() && !slices.Contains(j.tableNames(), string(b.pattern)) {
+			j.warn(b.rng, "Ignored table not delivered", "No table %q was delivered so far.%s", string(b.pattern), didYouMean(string(b.pattern), j.tableNames()))
 		}
 	}
 }

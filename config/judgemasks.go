@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+	"reconcile/internal/glob"
 )
 
 // loose is a name without what people spell in several ways.
@@ -14,7 +18,7 @@ func loose(name string) string {
 			return -1
 		}
 		return r
-	}, fold(name))
+	}, feed.Fold(name))
 }
 
 // columnsOf returns the columns of tables, each once: most have the same ones.
@@ -44,14 +48,14 @@ type maskable struct {
 func newMaskable(tables []*DeliveredTable) *maskable {
 	s := &maskable{tables: tables, columns: columnsOf(tables)}
 	for _, c := range s.columns {
-		s.names = append(s.names, maskedNames(c, c)...)
+		s.names = append(s.names, definition.MaskedNames(c, c)...)
 	}
 	return s
 }
 
 // meets reports whether a name or glob of a mask is for a delivered column.
-func (s *maskable) meets(p pattern) bool {
-	return slices.ContainsFunc(s.names, p.match) || slices.ContainsFunc(s.newNames(), p.match)
+func (s *maskable) meets(p glob.Pattern) bool {
+	return slices.ContainsFunc(s.names, p.Match) || slices.ContainsFunc(s.newNames(), p.Match)
 }
 
 func (s *maskable) newNames() []string {
@@ -62,9 +66,9 @@ func (s *maskable) newNames() []string {
 	seen := map[string]bool{}
 	for _, t := range s.tables {
 		for _, c := range t.Columns {
-			if name := t.published(c); name != c && !protected(c) && !seen[name] {
+			if name := t.published(c); name != c && !feed.IsExact(c) && !seen[name] {
 				seen[name] = true
-				s.renamed = append(s.renamed, fold(name))
+				s.renamed = append(s.renamed, feed.Fold(name))
 			}
 		}
 	}
@@ -73,7 +77,7 @@ func (s *maskable) newNames() []string {
 
 // hint is the delivered name that is most like another one, as a sentence.
 func (s *maskable) hint(name string) string {
-	return didYouMean(name, slices.DeleteFunc(slices.Clone(s.columns), protected))
+	return didYouMean(name, slices.DeleteFunc(slices.Clone(s.columns), feed.IsExact))
 }
 
 // near returns a delivered name that is another one but for its spelling, and a
@@ -108,10 +112,10 @@ func (j *judge) mask(m *maskBlock) {
 	s := newMaskable(tables)
 	var unmet []setting[string]
 	met := false
-	for i, p := range m.columns {
+	for i, p := range m.mask.Columns {
 		if s.meets(p) {
 			met = true
-		} else if !p.glob {
+		} else if !p.IsGlob() {
 			unmet = append(unmet, m.listed[i])
 		}
 	}
@@ -138,7 +142,7 @@ func (j *judge) mask(m *maskBlock) {
 
 // keyNote says of a delivered name that it cannot be masked.
 func keyNote(name string) string {
-	if protected(name) {
+	if feed.IsExact(name) {
 		return ", a key or a timestamp, which cannot be masked"
 	}
 	return ""
@@ -147,7 +151,7 @@ func keyNote(name string) string {
 // maskTables judges the tables that a mask names.
 func (j *judge) maskTables(m *maskBlock, v verdict) {
 	for i, p := range m.tables {
-		if p.glob || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return p.match(fold(t.Name)) }) {
+		if p.IsGlob() || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return p.Match(feed.Fold(t.Name)) }) {
 			continue
 		}
 		name := m.tablesListed[i]

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"reconcile/internal/definition"
 )
 
 // head is what every configuration needs, for tests of a single thing.
@@ -43,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := []any{filepath.Join(cfg.Dir, ".reconcile/state.db"), filepath.Join(cfg.Dir, ".reconcile/scratch"), int64(1 << 30), "warn",
 		Source{Kind: "local", Path: filepath.Join(cfg.Dir, "dumps"), Manifests: "*.json"},
-		Sink{Kind: "parquet", Label: "lake", Path: filepath.Join(cfg.Dir, "lake"), Compression: "zstd"}}
+		Sink{Sink: definition.Sink{Kind: "parquet", Label: "lake", Path: filepath.Join(cfg.Dir, "lake"), Compression: "zstd"}}}
 	got := []any{cfg.StatePath, cfg.ScratchDir, cfg.MemoryLimit, cfg.OnConflict, cfg.Source, *cfg.Sinks[0]}
 	if !filepath.IsAbs(cfg.Dir) || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -82,7 +84,7 @@ func TestFullSample(t *testing.T) {
 		t.Errorf("exact tables: %v", cfg.ExactTables())
 	}
 	tab, diags := cfg.Table("checkout", []string{"user_id", "event_id", "email", "revenue", "country", "shipped_at", "time"})
-	if len(diags) > 0 || string(tab.Column("EMAIL").Key) != "correct horse" {
+	if len(diags) > 0 || string(cfg.MaskKey(tab.Column("EMAIL").Verifier)) != "correct horse" {
 		t.Errorf("table: %v, %v", tab, diags)
 	}
 }
@@ -100,21 +102,24 @@ mask "m" {
 	}
 	tab, _ := cfg.Table("x", []string{"user_id", "event_id", "email"})
 	col := tab.Column("email")
-	if string(col.Key) != "hunter2" {
+	if string(cfg.MaskKey(col.Verifier)) != "hunter2" {
 		t.Fatal("the key is lost")
 	}
 	leaks := func(s string) bool {
 		return strings.Contains(s, "hunter2") || strings.Contains(s, "104 117") || strings.Contains(s, "0x68") || strings.Contains(s, "68756e") || strings.Contains(s, "aHVudGVyMg")
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{cfg, tab, col, &col, col.Key, []Column{col}} {
+		for _, v := range []any{cfg, tab, col, &col, cfg.MaskKey(col.Verifier), []definition.Column{col}} {
 			if s := fmt.Sprintf(verb, v); leaks(s) {
 				t.Errorf("%s of %T: %s", verb, v, s)
 			}
 		}
 	}
-	if b, err := json.Marshal(col); err == nil || leaks(string(b)) {
+	if b, err := json.Marshal(cfg.MaskKey(col.Verifier)); err == nil || leaks(string(b)) {
 		t.Errorf("the key was encoded: %s", b)
+	}
+	if b, err := json.Marshal([]any{col, tab}); err != nil || leaks(string(b)) {
+		t.Errorf("the key was encoded with its table: %s, %v", b, err)
 	}
 }
 
@@ -175,7 +180,7 @@ ignore "abcde" {}`, Options{})
 		tab, diags := cfg.Table(name, cols)
 		got := ""
 		if tab != nil {
-			got = tab.Block
+			got = tab.TableBlocks[0]
 		}
 		if len(diags) > 0 || got != want {
 			t.Errorf("%s: block %q, want %q; %v", name, got, want, diags)
@@ -284,7 +289,7 @@ table "*" { sinks = [sink.parquet.lake] }
 	wantSource := Source{Kind: "s3", Path: "s3://csq-rs3-acme/exports/heap", Manifests: "*.json", ManifestBucket: "csq-vendor",
 		S3: &S3{Bucket: "csq-rs3-acme", Prefix: "exports/heap", Region: "eu-west-1", Endpoint: "http://127.0.0.1:7070", ForcePathStyle: true,
 			RoleARN: "arn:aws:iam::1:role/r", ExternalID: "x"}}
-	wantSink := Sink{Kind: "parquet", Label: "lake", Path: "s3://acme-curated/heap", Compression: "zstd",
+	wantSink := Sink{Sink: definition.Sink{Kind: "parquet", Label: "lake", Path: "s3://acme-curated/heap", Compression: "zstd"},
 		S3: &S3{Bucket: "acme-curated", Prefix: "heap", Profile: "lake", SSE: "aws:kms", KMSKeyID: "k", StorageClass: "STANDARD_IA", Tags: map[string]string{"team": "data"}}}
 	if !reflect.DeepEqual(cfg.Source, wantSource) || !reflect.DeepEqual(*cfg.Sinks[0], wantSink) {
 		t.Errorf("got %+v, %+v\nwant %+v, %+v", cfg.Source.S3, cfg.Sinks[0].S3, wantSource.S3, wantSink.S3)

@@ -1,28 +1,31 @@
 package config
 
 import (
-	"slices"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/internal/glob"
 )
 
 // maskBlock is a declared mask. It exists before its attributes are read, so
 // that expressions can refer to it.
 type maskBlock struct {
-	name    string
-	tables  []pattern         // folded
-	columns []pattern         // folded
-	listed  []setting[string] // the columns as they are written
+	name   string
+	tables []glob.Pattern    // folded
+	mask   definition.Mask   // what tables know of it
+	listed []setting[string] // the columns as they are written
 	// tablesListed are the tables as they are written, none by default.
 	tablesListed []setting[string]
 	columnsAt    hcl.Range // of the list of columns
 	optional     bool      // may meet nothing
-	method       MaskMethod
 	key          Secret
 	scoped       bool // has columns of its own
 	used         bool // a column refers to it
@@ -90,24 +93,24 @@ func (l *loader) loadMask(m *maskBlock) {
 	if s := l.boolean(c.Attributes["optional"]); s != nil {
 		m.optional = s.value
 	}
-	if s := l.oneOf(c.Attributes["method"], string(MaskHMAC), string(MaskNull), string(MaskDrop)); s != nil {
-		m.method = MaskMethod(s.value)
+	if s := l.oneOf(c.Attributes["method"], string(definition.MaskHMAC), string(definition.MaskNull), string(definition.MaskDrop)); s != nil {
+		m.mask.Method = definition.MaskMethod(s.value)
 	}
 	if a := c.Attributes["tables"]; a != nil {
 		m.tables, m.tablesListed = l.maskPatterns(a)
 	} else {
-		m.tables = []pattern{{text: "*", parts: []globPart{{kind: partStar}}, glob: true}}
+		m.tables = []glob.Pattern{"*"}
 	}
 	if a := c.Attributes["columns"]; a != nil {
 		m.scoped, m.columnsAt = true, a.Expr.Range()
-		m.columns, m.listed = l.maskPatterns(a)
+		m.mask.Columns, m.listed = l.maskPatterns(a)
 		l.checkMaskColumns(m)
 	}
 	l.loadMaskKey(m, c.Attributes["key"])
 }
 
 // maskPatterns reads a list of names and globs, which masks compare without case.
-func (l *loader) maskPatterns(a *hcl.Attribute) ([]pattern, []setting[string]) {
+func (l *loader) maskPatterns(a *hcl.Attribute) ([]glob.Pattern, []setting[string]) {
 	s := l.strs(a)
 	if s == nil {
 		return nil, nil
@@ -115,9 +118,9 @@ func (l *loader) maskPatterns(a *hcl.Attribute) ([]pattern, []setting[string]) {
 	if len(s.value) == 0 {
 		l.add(errorAt(s.rng, "Empty list", "A mask whose %q is empty masks nothing. Name what it is for.", a.Name))
 	}
-	var out []pattern
+	var out []glob.Pattern
 	for _, e := range s.value {
-		if p, ok := l.pattern(fold(e.value), e.rng); ok {
+		if p, ok := l.pattern(feed.Fold(e.value), e.rng); ok {
 			out = append(out, p)
 		}
 	}
@@ -128,7 +131,7 @@ func (l *loader) maskPatterns(a *hcl.Attribute) ([]pattern, []setting[string]) {
 // pass over them.
 func (l *loader) checkMaskColumns(m *maskBlock) {
 	for _, e := range m.listed {
-		if protected(e.value) {
+		if feed.IsExact(e.value) {
 			l.add(errorAt(e.rng, "Column that cannot be masked", "%q is a key or a timestamp, which every table needs as it is. Take it off the list; a glob passes over it.", e.value))
 		}
 	}
@@ -137,12 +140,12 @@ func (l *loader) checkMaskColumns(m *maskBlock) {
 // loadMaskKey reads the key, the one place where a sensitive value belongs.
 func (l *loader) loadMaskKey(m *maskBlock, a *hcl.Attribute) {
 	if a == nil {
-		if m.method == MaskHMAC {
+		if m.mask.Method == definition.MaskHMAC {
 			l.add(errorAt(m.rng, "Missing key", "A mask with method \"hmac-sha256\" needs a key, best from a sensitive variable: key = var.mask_key."))
 		}
 		return
 	}
-	if m.method == MaskNull || m.method == MaskDrop {
+	if m.mask.Method == definition.MaskNull || m.mask.Method == definition.MaskDrop {
 		l.add(errorAt(a.NameRange, "Key without use", "Only the method \"hmac-sha256\" has a key. Remove it, or change the method."))
 		return
 	}
@@ -159,6 +162,7 @@ func (l *loader) loadMaskKey(m *maskBlock, a *hcl.Attribute) {
 		l.add(errorAt(a.NameRange, "Missing key", "The key is empty or null. Anybody could compute the masked values: set a secret one."))
 	default:
 		m.key = Secret(s.AsString())
+		m.mask.Verifier = verifierOf(m.key)
 	}
 }
 
@@ -171,9 +175,9 @@ func (l *loader) checkMasksUsed() {
 	}
 }
 
-func matchAny(ps []pattern, name string) bool {
+func matchAny(ps []glob.Pattern, name string) bool {
 	for _, p := range ps {
-		if p.match(name) {
+		if p.Match(name) {
 			return true
 		}
 	}
@@ -181,34 +185,16 @@ func matchAny(ps []pattern, name string) bool {
 }
 
 // takesTable reports whether the mask is for a table, by its delivered name.
-func (m *maskBlock) takesTable(name string) bool { return matchAny(m.tables, fold(name)) }
+func (m *maskBlock) takesTable(name string) bool { return matchAny(m.tables, feed.Fold(name)) }
 
-// takesColumn reports whether the mask is for a column, by its delivered name, by
-// what the Avro writer makes of that, or by its published name. It passes over keys
-// and timestamps.
+// takesColumn reports whether the mask is for a delivered column.
 func (m *maskBlock) takesColumn(delivered, published string) bool {
-	names := maskedNames(delivered, published)
-	return slices.ContainsFunc(m.columns, func(p pattern) bool { return slices.ContainsFunc(names, p.match) })
+	return m.mask.TakesColumn(delivered, published)
 }
 
-// maskedNames are the names by which masks meet a delivered column, none of a key or
-// a timestamp.
-func maskedNames(delivered, published string) []string {
-	if protected(delivered) {
-		return nil
-	}
-	return []string{fold(delivered), fold(feed.AvroForm(delivered)), fold(published)}
-}
-
-// strength orders methods: what a stronger one leaves tells less.
-func (m MaskMethod) strength() int {
-	switch m {
-	case MaskDrop:
-		return 3
-	case MaskNull:
-		return 2
-	case MaskHMAC:
-		return 1
-	}
-	return 0
+// verifierOf tells keys of masks apart without keeping them.
+func verifierOf(key Secret) string {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("reconcile mask key verifier"))
+	return hex.EncodeToString(m.Sum(nil)[:8])
 }

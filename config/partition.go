@@ -10,31 +10,19 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
 
 const partitionForms = "partition_by is [], [date(c)], or a nesting that begins with the year: [year(c)], [year(c), month(c)], " +
 	"[year(c), month(c), day(c)] or [year(c), month(c), day(c), hour(c)], where c is one timestamp or date column."
 
-// Levels returns the names of the folder levels of a partitioning, outermost
-// first: "year", "month", "day", "hour", or "date"; none without partitions.
-func (p Partition) Levels() []string {
-	nest := []string{"year", "month", "day", "hour"}
-	switch p.Unit {
-	case UnitYear, UnitMonth, UnitDay, UnitHour:
-		return nest[:p.Unit]
-	case UnitDate:
-		return []string{"date"}
-	}
-	return nil
-}
-
-// String returns the canonical text, "year(time), month(time)" or "date(time)",
-// with the column in lower case; "" without partitions. ParsePartition reads it. A
-// column that differs by case from a key or a timestamp has the name that it gets.
-func (p Partition) String() string {
-	name := fold(p.Column)
-	if !protected(p.Column) && protected(feed.Plain(p.Column)) {
+// canonicalPartition returns the canonical text, "year(time), month(time)" or "date(time)",
+// with the column in lower case; "" without partitions. A column that differs by case
+// from a key or a timestamp has the name that it gets.
+func canonicalPartition(p definition.Partition) string {
+	name := feed.Fold(p.Column)
+	if !feed.IsExact(p.Column) && feed.IsExact(feed.Plain(p.Column)) {
 		name += "_"
 	}
 	if !hclsyntax.ValidIdentifier(name) {
@@ -61,41 +49,6 @@ func quoteTemplate(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
-}
-
-// PartitionText returns the canonical text of the table's partitioning, as
-// Partition.String does.
-func (t *Table) PartitionText() string { return t.Partition.String() }
-
-// ParsePartition reads a canonical text as PartitionText writes it.
-func ParsePartition(text string) (Partition, error) {
-	fail := func(err error) (Partition, error) {
-		return Partition{}, fmt.Errorf("read partitioning %q: %w", text, err)
-	}
-	expr, diags := hclsyntax.ParseExpression([]byte("["+text+"]"), "", hcl.InitialPos)
-	if diags.HasErrors() {
-		return fail(diags)
-	}
-	elems, diags := hcl.ExprList(expr)
-	if diags.HasErrors() {
-		return fail(diags)
-	}
-	var calls []partitionCall
-	for _, e := range elems {
-		c, ok, err := parsePartitionCall(e)
-		if err == nil && !ok {
-			err = errNotACall
-		}
-		if err != nil {
-			return fail(err)
-		}
-		calls = append(calls, c)
-	}
-	p, err := nestPartition(calls)
-	if err != nil {
-		return fail(err)
-	}
-	return p, nil
 }
 
 // partitionCall is one level as it is written, year(time).
@@ -130,24 +83,24 @@ func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
 }
 
 // nestPartition turns levels into a partitioning, if they nest as they should.
-func nestPartition(calls []partitionCall) (Partition, error) {
+func nestPartition(calls []partitionCall) (definition.Partition, error) {
 	if len(calls) == 0 {
-		return Partition{}, nil
+		return definition.Partition{}, nil
 	}
-	p := Partition{Column: calls[0].column, Unit: Unit(len(calls))}
+	p := definition.Partition{Column: calls[0].column, Unit: definition.Unit(len(calls))}
 	if len(calls) == 1 && calls[0].level == "date" {
-		p.Unit = UnitDate
+		p.Unit = definition.UnitDate
 	}
-	if len(calls) > int(UnitHour) {
-		return Partition{}, errors.New("there are too many levels")
+	if len(calls) > int(definition.UnitHour) {
+		return definition.Partition{}, errors.New("there are too many levels")
 	}
 	levels := p.Levels()
 	for i, c := range calls {
 		if c.level != levels[i] {
-			return Partition{}, fmt.Errorf("the level %s() stands where %s() is expected", c.level, levels[i])
+			return definition.Partition{}, fmt.Errorf("the level %s() stands where %s() is expected", c.level, levels[i])
 		}
 		if feed.Key(c.column) != feed.Key(p.Column) {
-			return Partition{}, fmt.Errorf("the levels are of two columns, %q and %q", p.Column, c.column)
+			return definition.Partition{}, fmt.Errorf("the levels are of two columns, %q and %q", p.Column, c.column)
 		}
 	}
 	return p, nil

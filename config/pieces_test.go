@@ -1,101 +1,15 @@
 package config
 
 import (
-	"strings"
+	"fmt"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 )
-
-func TestPattern(t *testing.T) {
-	cases := []struct {
-		pattern  string
-		literals int
-		yes, no  []string
-	}{
-		{"*", 0, []string{"", "a", "é"}, nil},
-		{"abc", 3, []string{"abc"}, []string{"ab", "abcd", "ABC"}},
-		{"a*c", 2, []string{"ac", "abc", "abcbc"}, []string{"ab", "acb"}},
-		{"*_email", 6, []string{"_email", "work_email", "_email_email"}, []string{"email", "_emails"}},
-		{"?x", 1, []string{"ax", "éx", "\xffx"}, []string{"x", "aax"}},
-		{"[a-cX]1", 1, []string{"a1", "b1", "c1", "X1"}, []string{"d1", "x1", "1"}},
-		{"[!a-c]", 0, []string{"d"}, []string{"a", "", "dd"}},
-		{"[^a]", 0, []string{"b"}, []string{"a"}},
-		{"[]]", 0, []string{"]"}, []string{"["}},
-		{"[*]", 0, []string{"*"}, []string{"a", ""}},
-		{"[a-]", 0, []string{"a", "-"}, []string{"b"}},
-		{"**a**", 1, []string{"a", "bab"}, []string{"b", ""}},
-	}
-	for _, c := range cases {
-		p, err := parsePattern(c.pattern)
-		if err != nil {
-			t.Errorf("%q: %v", c.pattern, err)
-			continue
-		}
-		if p.literals != c.literals {
-			t.Errorf("%q has %d literal characters, want %d", c.pattern, p.literals, c.literals)
-		}
-		for _, s := range c.yes {
-			if !p.match(s) {
-				t.Errorf("%q does not match %q", c.pattern, s)
-			}
-		}
-		for _, s := range c.no {
-			if p.match(s) {
-				t.Errorf("%q matches %q", c.pattern, s)
-			}
-		}
-	}
-	for _, bad := range []string{"", "[", "a[b", "[z-a]", "[]", "[!]"} {
-		if _, err := parsePattern(bad); err == nil {
-			t.Errorf("%q was taken", bad)
-		}
-	}
-}
-
-func TestFolder(t *testing.T) {
-	for name, want := range map[string]string{
-		"checkout": "checkout", "_x": "_x", "a.b-c_D9": "a.b-c_D9",
-		"a b": "a%20b", "a/b": "a%2Fb", "..": "%2E.", ".hidden": "%2Ehidden", "-x": "%2Dx", "50%": "50%25", "é": "%C3%A9",
-		"con": "%63on", "NUL.txt": "%4EUL.txt", "com1": "%63om1", "LPT9.a.b": "%4CPT9.a.b", "COM": "COM", "com10": "com10", "console": "console",
-		"a=b": "a%3Db", "\x00": "%00", strings.Repeat("x", 200): strings.Repeat("x", 200),
-	} {
-		if got := EncodeFolder(name); got != want {
-			t.Errorf("folder of %q is %q, want %q", name, got, want)
-		}
-		if back, ok := DecodeFolder(want); !ok || back != name {
-			t.Errorf("folder %q decodes to %q, %v", want, back, ok)
-		}
-	}
-	long := EncodeFolder(strings.Repeat("x", 201))
-	wide := EncodeFolder(strings.Repeat("é", 150))
-	if len(long) > 200 || len(wide) > 200 || long == EncodeFolder(strings.Repeat("x", 202)) {
-		t.Errorf("long names: %q, %q", long, wide)
-	}
-	for _, bad := range []string{"", "a%", "a%2", "a%zz", "a%2f", "%41", "a b", "CON", long, wide} {
-		if name, ok := DecodeFolder(bad); ok {
-			t.Errorf("%q decodes to %q", bad, name)
-		}
-	}
-}
-
-func FuzzFolder(f *testing.F) {
-	for _, s := range []string{"", "a", "CON", "a/../b", strings.Repeat("%", 80)} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		folder := EncodeFolder(name)
-		if name == "" {
-			return
-		}
-		if folder == "" || len(folder) > maxFolder || strings.ContainsAny(folder, "/\\ ") || folder[0] == '.' {
-			t.Errorf("folder of %q is %q", name, folder)
-		}
-		if back, ok := DecodeFolder(folder); ok != !strings.Contains(folder, cutMark) || ok && back != name {
-			t.Errorf("folder %q of %q decodes to %q, %v", folder, name, back, ok)
-		}
-	})
-}
 
 func TestSize(t *testing.T) {
 	for s, want := range map[string]int64{
@@ -112,23 +26,54 @@ func TestSize(t *testing.T) {
 	}
 }
 
+// parsePartition reads a canonical text as canonicalPartition writes it.
+func parsePartition(text string) (definition.Partition, error) {
+	fail := func(err error) (definition.Partition, error) {
+		return definition.Partition{}, fmt.Errorf("read partitioning %q: %w", text, err)
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte("["+text+"]"), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return fail(diags)
+	}
+	elems, diags := hcl.ExprList(expr)
+	if diags.HasErrors() {
+		return fail(diags)
+	}
+	var calls []partitionCall
+	for _, e := range elems {
+		c, ok, err := parsePartitionCall(e)
+		if err == nil && !ok {
+			err = errNotACall
+		}
+		if err != nil {
+			return fail(err)
+		}
+		calls = append(calls, c)
+	}
+	p, err := nestPartition(calls)
+	if err != nil {
+		return fail(err)
+	}
+	return p, nil
+}
+
 func TestPartitionText(t *testing.T) {
-	for _, p := range []Partition{
-		{}, {"time", UnitYear}, {"time", UnitMonth}, {"joindate", UnitDay}, {"at", UnitHour}, {"at", UnitDate},
-		{"weird \"col\" ${x} %{ \\ ), month(y", UnitMonth}, {"tab\tnew\n", UnitDate}, {"é", UnitDate},
+	for _, p := range []definition.Partition{
+		{}, {Column: "time", Unit: definition.UnitYear}, {Column: "time", Unit: definition.UnitMonth}, {Column: "joindate", Unit: definition.UnitDay}, {Column: "at", Unit: definition.UnitHour}, {Column: "at", Unit: definition.UnitDate},
+		{Column: "weird \"col\" ${x} %{ \\ ), month(y", Unit: definition.UnitMonth}, {Column: "tab\tnew\n", Unit: definition.UnitDate}, {Column: "é", Unit: definition.UnitDate},
 	} {
-		got, err := ParsePartition(p.String())
+		got, err := parsePartition(canonicalPartition(p))
 		if err != nil || got != p {
-			t.Errorf("%v is written %q and read as %v, %v", p, p.String(), got, err)
+			t.Errorf("%v is written %q and read as %v, %v", p, canonicalPartition(p), got, err)
 		}
 	}
 	for name, want := range map[string]string{"SeenAt": "date(seenat)", "Time": "date(time_)", "TIME_": "date(time__)"} {
-		if got := (Partition{name, UnitDate}).String(); got != want {
+		if got := canonicalPartition(definition.Partition{Column: name, Unit: definition.UnitDate}); got != want {
 			t.Errorf("canonical text is %q instead of %q", got, want)
 		}
 	}
 	for _, bad := range []string{"time", "year(time) month(time)", "month(time)", "year(time), date(time)", "year(time, x)", "year(\"${x}\")", "year(time)]", "year(\"\")", "1"} {
-		if p, err := ParsePartition(bad); err == nil {
+		if p, err := parsePartition(bad); err == nil {
 			t.Errorf("%q was read as %v", bad, p)
 		}
 	}
@@ -145,7 +90,7 @@ func TestNearest(t *testing.T) {
 
 func TestNaturalType(t *testing.T) {
 	for name, want := range map[string]column.TypeID{"user_id": column.Int64, "USER_ID": column.String, "time": column.Timestamp, "Time": column.String, "session_time": column.String} {
-		if got := naturalType(name).ID; got != want {
+		if got := definition.NaturalType(name).ID; got != want {
 			t.Errorf("%s is %v", name, got)
 		}
 	}

@@ -4,10 +4,9 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 )
-
-// HalfEven is how a decimal can be rounded: to its scale, halves to the even digit.
-const HalfEven = "half_even"
 
 // timeUnit reads what plain numbers count.
 func (l *loader) timeUnit(a *hcl.Attribute) *setting[column.TimeUnit] {
@@ -26,12 +25,12 @@ func (c *columnBlock) readAs(typ column.Type) hcl.Diagnostics {
 		return nil
 	}
 	remedy := func(types string) string {
-		if protected(c.name) {
+		if feed.IsExact(c.name) {
 			return "Remove it."
 		}
 		return "Remove it, or set type = " + types + "."
 	}
-	if c.unit != nil && !timed(typ) {
+	if c.unit != nil && !definition.IsTime(typ) {
 		diags = append(diags, errorAt(c.unit.rng, "Unit of a column without a time", "\"time_unit\" says what a number counts that is a point in time. The column %q has the type %s. %s",
 			c.name, typ, remedy("\"timestamp\" or \"date\"")))
 	}
@@ -41,19 +40,3 @@ func (c *columnBlock) readAs(typ column.Type) hcl.Diagnostics {
 	}
 	return diags
 }
-
-// rule says how the values of a column of a type are read.
-func (t *Table) rule(b columnBlock, delivered string, typ column.Type) column.Rule {
-	r := column.Rule{Type: typ, Event: isTimestamp(delivered)}
-	if timed(typ) {
-		r.Unit = t.TimeUnit
-	}
-	if b.unit != nil && timed(typ) {
-		r.Unit = b.unit.value
-	}
-	r.HalfEven = b.round != nil && typ.ID == column.Decimal
-	return r
-}
-
-// timed reports whether values of a type are points in time.
-func timed(t column.Type) bool { return t.ID == column.Timestamp || t.ID == column.Date }

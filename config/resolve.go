@@ -6,14 +6,16 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/internal/glob"
 )
 
 // Table resolves the blocks for a delivered table with the given delivered
 // columns, in the spelling of the newest manifest. It returns nil when no block
 // takes the table. The diagnostics are mistakes that only show with the real
 // table; with an error among them the table must not be used.
-func (c *Config) Table(name string, delivered []string) (*Table, hcl.Diagnostics) {
+func (c *Config) Table(name string, delivered []string) (*definition.Table, hcl.Diagnostics) {
 	chain, diags := c.chain(name, globTakes(name, delivered))
 	if len(chain) == 0 {
 		return nil, sortDiagnostics(diags)
@@ -26,8 +28,8 @@ func (c *Config) Table(name string, delivered []string) (*Table, hcl.Diagnostics
 func (c *Config) ExactTables() []string {
 	var out []string
 	for _, t := range c.tables {
-		if !t.pattern.glob {
-			out = append(out, t.pattern.text)
+		if !t.pattern.IsGlob() {
+			out = append(out, string(t.pattern))
 		}
 	}
 	slices.Sort(out)
@@ -44,7 +46,7 @@ func (c *Config) ignore(name string) *ignoreBlock {
 	var best *ignoreBlock
 	for i := range c.ignores {
 		b := &c.ignores[i]
-		if b.pattern.match(name) && (best == nil || weight(b.pattern) > weight(best.pattern)) {
+		if b.pattern.Match(name) && (best == nil || weight(b.pattern) > weight(best.pattern)) {
 			best = b
 		}
 	}
@@ -52,17 +54,16 @@ func (c *Config) ignore(name string) *ignoreBlock {
 }
 
 // weight orders patterns: an exact name is above all globs.
-func weight(p pattern) int {
-	if !p.glob {
+func weight(p glob.Pattern) int {
+	if !p.IsGlob() {
 		return math.MaxInt
 	}
-	return p.literals
+	return p.Literals()
 }
 
 // globTakes reports whether a glob takes a table with these columns.
 func globTakes(name string, delivered []string) bool {
-	has := func(want string) bool { return slices.Contains(delivered, want) }
-	return !needsExact(name) && has("user_id") && (has("event_id") || has("session_id"))
+	return !feed.IsSpecial(name) && feed.HasEvents(delivered)
 }
 
 // chain returns the blocks that make up a table, the most specific first.
@@ -71,13 +72,13 @@ func (c *Config) chain(name string, globs bool) ([]*tableBlock, hcl.Diagnostics)
 	var chain []*tableBlock
 	for _, t := range c.tables {
 		switch {
-		case !t.pattern.glob && t.pattern.text == name:
+		case !t.pattern.IsGlob() && string(t.pattern) == name:
 			exact = t
-		case t.pattern.glob && globs && t.pattern.match(name):
+		case t.pattern.IsGlob() && globs && t.pattern.Match(name):
 			chain = append(chain, t)
 		}
 	}
-	slices.SortStableFunc(chain, func(a, b *tableBlock) int { return b.pattern.literals - a.pattern.literals })
+	slices.SortStableFunc(chain, func(a, b *tableBlock) int { return b.pattern.Literals() - a.pattern.Literals() })
 	if exact != nil {
 		chain = slices.Insert(chain, 0, exact)
 	} else if len(chain) > 0 {
@@ -98,10 +99,10 @@ func untie(name string, chain []*tableBlock) ([]*tableBlock, hcl.Diagnostics) {
 		if t.alone {
 			return chain[:i+1], diags
 		}
-		if t.pattern.glob && i+1 < len(chain) && chain[i+1].pattern.literals == t.pattern.literals {
+		if t.pattern.IsGlob() && i+1 < len(chain) && chain[i+1].pattern.Literals() == t.pattern.Literals() {
 			diags = append(diags, deliveredAt(chain[i+1].rng, "Ambiguous table blocks",
 				"The table %q matches %q (%s) and %q (%s), which have as many literal characters. Make one of them more specific, or give the table a block of its own with inherit = false.",
-				name, t.pattern.text, place(t.rng), chain[i+1].pattern.text, place(chain[i+1].rng)))
+				name, string(t.pattern), place(t.rng), string(chain[i+1].pattern), place(chain[i+1].rng)))
 		}
 	}
 	return chain, diags
@@ -114,14 +115,14 @@ func (c *Config) gaveUp(name string, top *tableBlock) (bool, *hcl.Diagnostic) {
 		return true, nil
 	}
 	i := c.ignore(name)
-	if i == nil || weight(i.pattern) < top.pattern.literals {
+	if i == nil || weight(i.pattern) < top.pattern.Literals() {
 		return false, nil
 	}
-	if weight(i.pattern) > top.pattern.literals {
+	if weight(i.pattern) > top.pattern.Literals() {
 		return true, nil
 	}
 	return false, deliveredAt(i.rng, "Ambiguous ignore", "The table %q matches ignore %q and table %q (%s), which have as many literal characters. Make one of them more specific.",
-		name, i.pattern.text, top.pattern.text, place(top.rng))
+		name, string(i.pattern), string(top.pattern), place(top.rng))
 }
 
 // inherit merges a chain into one block.
@@ -167,17 +168,20 @@ func first[T any](a, b *setting[T]) *setting[T] {
 
 // resolve builds the table of a chain. delivered is nil while the real table is
 // not known: then only what is wrong with any columns is diagnosed.
-func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (*Table, hcl.Diagnostics) {
+func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (*definition.Table, hcl.Diagnostics) {
 	m := inherit(chain)
-	t := &Table{
-		Name: name, Folder: EncodeFolder(name), Exact: !m.pattern.glob, Block: m.pattern.text,
-		OnSchemaChange: Evolve, OnCastError: "rescue", columns: m.columns, TimeUnit: c.Source.TimeUnit, renamed: renamedBy(m.columns), chain: chain, key: keyOf(name, delivered), decl: m.rng,
+	t := &definition.Table{
+		Name: name, Folder: definition.EncodeFolder(name), Exact: !m.pattern.IsGlob(), TableBlocks: labels(chain),
+		OnSchemaChange: definition.Evolve, OnCastError: definition.Rescue, TimeUnit: c.Source.TimeUnit, Blocks: definedBlocks(m.columns),
 	}
+	t.Kind, t.Key = kindOf(name, delivered)
 	if m.as != nil {
-		t.Folder = EncodeFolder(m.as.value)
+		t.Folder = definition.EncodeFolder(m.as.value)
 	}
 	if m.sinks != nil {
-		t.Sinks = m.sinks.value
+		for _, s := range m.sinks.value {
+			t.Sinks = append(t.Sinks, s.Sink)
+		}
 	}
 	if m.onSchema != nil && !m.onSchema.wrong {
 		t.OnSchemaChange = m.onSchema.value
@@ -185,7 +189,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	if m.onCast != nil {
 		t.OnCastError = m.onCast.value
 	}
-	if m.listed != nil && t.OnSchemaChange != Evolve {
+	if m.listed != nil && t.OnSchemaChange != definition.Evolve {
 		for _, e := range m.listed.value {
 			t.Columns = append(t.Columns, e.value)
 		}
@@ -197,69 +201,71 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 				t.Partition.Column = d
 			}
 		}
+		t.PartitionBy = canonicalPartition(t.Partition)
 	}
-	for _, k := range c.masks {
-		if k.takesTable(name) {
-			t.masks = append(t.masks, k)
+	k := &check{t: t, m: m, delivered: delivered}
+	for _, b := range c.masks {
+		if b.takesTable(name) {
+			k.maskBlocks = append(k.maskBlocks, b)
+			t.Masks = append(t.Masks, b.mask)
 		}
 	}
-	return t, (&check{t: t, m: m, delivered: delivered}).all()
+	return t, k.all()
 }
 
-// keyOf is the column that, with user_id, identifies a row of a table.
-func keyOf(name string, delivered []string) string {
-	switch {
-	case name == "users":
-		return "user_id"
-	case name == "user_migrations":
-		return "from_user_id"
-	case name == "sessions":
-		return "session_id"
+// labels returns the labels of table blocks.
+func labels(chain []*tableBlock) []string {
+	out := make([]string, len(chain))
+	for i, t := range chain {
+		out[i] = string(t.pattern)
 	}
-	if len(delivered) == 0 || slices.Contains(delivered, "event_id") {
-		return "event_id"
-	}
-	return "session_id"
+	return out
 }
 
-// Takes reports whether the table has a delivered column. Under Evolve it has
-// them all; otherwise those of the list, and always its key columns and what
-// tells which row of a user is the latest.
-func (t *Table) Takes(delivered string) bool {
-	if t.OnSchemaChange == Evolve || delivered == "user_id" || delivered == t.key || t.Name == "users" && delivered == "last_modified" {
-		return true
+// kindOf returns the kind of a table and its key. A table of which no column is known
+// is taken for one of events.
+func kindOf(name string, delivered []string) (kind, key string) {
+	if len(delivered) == 0 {
+		delivered = []string{feed.UserID, feed.EventID}
 	}
-	return slices.ContainsFunc(t.Columns, func(c string) bool { return t.lists(c, delivered) })
+	kind, key, _ = feed.Identify(name, delivered)
+	return kind, key
 }
 
-// lists reports whether a name in columns = [...] is for a delivered column.
-func (t *Table) lists(name, delivered string) bool {
-	return feed.Key(name) == feed.Key(delivered) || !protected(name) && fold(name) == fold(t.ownName(delivered))
+// definedBlocks returns column blocks without what only diagnostics need.
+func definedBlocks(blocks []*columnBlock) []definition.Block {
+	var out []definition.Block
+	for _, b := range blocks {
+		d := definition.Block{Name: b.name, Level: b.level}
+		if b.as != nil {
+			d.As = b.as.value
+		}
+		if b.typ != nil {
+			d.Type = &b.typ.value
+		}
+		if b.mask != nil {
+			d.Mask = b.mask.value.defined()
+		}
+		if b.merge != nil {
+			d.Merge = b.merge.value
+		}
+		if b.unit != nil {
+			d.Unit = &b.unit.value
+		}
+		if b.round != nil {
+			d.Round = b.round.value
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
-// Column returns the settings that take effect for a delivered column: those of
-// its column blocks, and of all masks that apply the strongest (drop before null
-// before hmac-sha256). Keys and timestamps are never masked.
-func (t *Table) Column(delivered string) Column {
-	b := t.settings(delivered)
-	c := Column{As: t.published(delivered), Type: naturalType(delivered)}
-	if b.typ != nil {
-		c.Type, c.Typed = b.typ.value, true
-	}
-	if b.merge != nil {
-		c.Merge = b.merge.value
-	}
-	c.Rule = t.rule(b, delivered, c.Type)
-	if protected(delivered) {
-		return c
-	}
-	if b.mask != nil {
-		c.Mask, c.Key = b.mask.value.method, b.mask.value.key()
-	}
-	for _, m := range t.masks {
-		if m.method.strength() > c.Mask.strength() && m.takesColumn(delivered, c.As) {
-			c.Mask, c.Key = m.method, m.key
+// MaskKey returns the key of the masks that have a verifier, nil if none has it.
+func (c *Config) MaskKey(verifier string) Secret {
+	for _, m := range c.masks {
+		if verifier != "" && m.mask.Verifier == verifier {
+			return m.key
 		}
 	}
-	return c
+	return nil
 }

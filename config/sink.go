@@ -6,6 +6,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"reconcile/internal/definition"
 )
 
 // sinkType and maskType are the types that sink.parquet.x and mask.x have in
@@ -30,7 +32,7 @@ func (l *loader) declareSink(b *hcl.Block) {
 	if !l.name(b, 1) || !l.name(b, 0) {
 		return
 	}
-	s := &Sink{Kind: kind, Label: b.Labels[1]}
+	s := &Sink{Sink: definition.Sink{Kind: kind, Label: b.Labels[1]}}
 	for _, old := range l.sinks {
 		if old.sink.Address() == s.Address() {
 			l.add(errorAt(b.DefRange, "Duplicate sink", "%s was already declared at %s.", s.Address(), place(old.block.DefRange)))
@@ -53,7 +55,7 @@ func (l *loader) loadSinks() {
 		if s := l.oneOf(c.Attributes["compression"], "zstd", "snappy", "none"); s != nil {
 			d.sink.Compression = s.value
 		}
-		if s := l.oneOf(c.Attributes["encodings"], Plain, Compact); s != nil {
+		if s := l.oneOf(c.Attributes["encodings"], definition.Plain, definition.Compact); s != nil {
 			d.sink.Encodings = s.value
 		}
 		if p := l.place(c.Attributes["path"], d.sink.Address()); p != nil {

@@ -11,16 +11,18 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/internal/glob"
 )
 
 // tableBlock is one table block as it is written; nil settings inherit.
 type tableBlock struct {
-	pattern   pattern
+	pattern   glob.Pattern
 	rng       hcl.Range
 	alone     bool // inherit = false
 	sinks     *setting[[]*Sink]
-	partition *setting[Partition]
+	partition *setting[definition.Partition]
 	onSchema  *setting[string]
 	onCast    *setting[string]
 	listed    *setting[[]setting[string]] // columns = [...]
@@ -49,21 +51,17 @@ type columnBlock struct {
 // maskChoice is the mask that a column block asks for. of is nil for a bare
 // method.
 type maskChoice struct {
-	method MaskMethod
+	method definition.MaskMethod
 	of     *maskBlock
 }
 
-// key is the mask's key, nil for methods without one.
-func (m maskChoice) key() Secret {
-	if m.of == nil {
-		return nil
+// defined is what the table knows of the choice.
+func (m maskChoice) defined() *definition.BlockMask {
+	out := &definition.BlockMask{Method: m.method}
+	if m.of != nil {
+		out.Verifier = m.of.mask.Verifier
 	}
-	return m.of.key
-}
-
-// needsExact reports whether only a block with its exact name takes a table.
-func needsExact(name string) bool {
-	return name == "users" || name == "user_migrations" || name == "_event_metadata"
+	return out
 }
 
 func (l *loader) loadTables(blocks hcl.Blocks) {
@@ -75,9 +73,9 @@ func (l *loader) loadTables(blocks hcl.Blocks) {
 		}
 		dup := false
 		for _, old := range l.cfg.tables {
-			if old.pattern.text == p.text {
+			if string(old.pattern) == string(p) {
 				dup = true
-				l.add(errorAt(b.DefRange, "Duplicate table block", "The table %q was already declared at %s. Put everything into one block.", p.text, place(old.rng)))
+				l.add(errorAt(b.DefRange, "Duplicate table block", "The table %q was already declared at %s. Put everything into one block.", string(p), place(old.rng)))
 			}
 		}
 		if !dup {
@@ -86,7 +84,7 @@ func (l *loader) loadTables(blocks hcl.Blocks) {
 	}
 }
 
-func (l *loader) loadTable(b *hcl.Block, p pattern) *tableBlock {
+func (l *loader) loadTable(b *hcl.Block, p glob.Pattern) *tableBlock {
 	c := l.content(b, schema{
 		optional: []string{"sinks", "partition_by", "on_schema_change", "columns", "on_cast_error", "as", "inherit"},
 		later:    []string{"keep"}, laterBlocks: []string{"check", "guard", "property"},
@@ -99,9 +97,9 @@ func (l *loader) loadTable(b *hcl.Block, p pattern) *tableBlock {
 	t.sinks = attempt(l, c.Attributes["sinks"], l.sinkList)
 	t.partition = l.partitionBy(c.Attributes["partition_by"])
 	t.onSchema = attempt(l, c.Attributes["on_schema_change"], func(a *hcl.Attribute) *setting[string] {
-		return l.oneOf(a, Evolve, Freeze, Ignore)
+		return l.oneOf(a, definition.Evolve, definition.Freeze, definition.Ignore)
 	})
-	t.onCast = l.oneOf(c.Attributes["on_cast_error"], "rescue", "fail")
+	t.onCast = l.oneOf(c.Attributes["on_cast_error"], definition.Rescue, definition.Fail)
 	t.listed = attempt(l, c.Attributes["columns"], l.strs)
 	l.checkListed(t.listed)
 	if a := c.Attributes["as"]; a != nil {
@@ -130,8 +128,8 @@ func (l *loader) checkListed(s *setting[[]setting[string]]) {
 func (l *loader) checkTableAs(t *tableBlock) {
 	switch {
 	case t.as == nil:
-	case t.pattern.glob:
-		l.add(errorAt(t.as.rng, "Renaming by a glob", "\"as\" names the folder of one table, but %q can match many. Give the table a block with its exact name.", t.pattern.text))
+	case t.pattern.IsGlob():
+		l.add(errorAt(t.as.rng, "Renaming by a glob", "\"as\" names the folder of one table, but %q can match many. Give the table a block with its exact name.", string(t.pattern)))
 	case isReservedFolder(t.as.value):
 		l.add(errorAt(t.as.rng, "Reserved name", "The folder %q belongs to reconcile. Choose another name.", t.as.value))
 	}
@@ -167,19 +165,19 @@ func (l *loader) loadColumn(t *tableBlock, b *hcl.Block) {
 		}
 	}
 	col.unit = l.timeUnit(c.Attributes["time_unit"])
-	col.round = l.oneOf(c.Attributes["round"], HalfEven)
+	col.round = l.oneOf(c.Attributes["round"], definition.HalfEven)
 	l.checkColumnBlock(t, col)
 }
 
 // checkColumnBlock looks at one block by itself.
 func (l *loader) checkColumnBlock(t *tableBlock, c *columnBlock) {
-	if protected(c.name) {
+	if feed.IsExact(c.name) {
 		what := "a timestamp"
-		if isID(c.name) {
+		if feed.IsID(c.name) {
 			what = "a key"
 		}
 		if c.typ != nil {
-			l.add(errorAt(c.typ.rng, "Column with a fixed type", "%q is %s and always has the type %s. Remove the type.", c.name, what, naturalType(c.name)))
+			l.add(errorAt(c.typ.rng, "Column with a fixed type", "%q is %s and always has the type %s. Remove the type.", c.name, what, definition.NaturalType(c.name)))
 		}
 		if c.mask != nil {
 			l.add(errorAt(c.mask.rng, "Column that cannot be masked", "%q is %s, which every table needs as it is. Remove the mask.", c.name, what))
@@ -193,24 +191,24 @@ func (l *loader) checkColumnBlock(t *tableBlock, c *columnBlock) {
 	}
 	if c.typ != nil {
 		l.add(c.readAs(c.typ.value)...)
-	} else if protected(c.name) {
-		l.add(c.readAs(naturalType(c.name))...)
+	} else if feed.IsExact(c.name) {
+		l.add(c.readAs(definition.NaturalType(c.name))...)
 	}
-	if c.merge != nil && t.pattern.text != "users" {
+	if c.merge != nil && t.pattern != feed.TableUsers {
 		l.add(errorAt(c.merge.rng, "Merge outside of users", "Only the rows of the table \"users\" are merged. Remove \"merge\", or move it to table \"users\"."))
 	}
-	if c.merge != nil && c.name == "user_id" {
+	if c.merge != nil && c.name == feed.UserID {
 		l.add(errorAt(c.merge.rng, "Merge of the key", "\"user_id\" is what rows of users are grouped by; it cannot be merged."))
 	}
 }
 
 func (l *loader) checkColumnAs(c *columnBlock) {
 	switch {
-	case protected(c.name):
+	case feed.IsExact(c.name):
 		l.add(errorAt(c.as.rng, "Column that cannot be renamed", "%q is a key or a timestamp, which keeps its name in every table. Remove \"as\".", c.name))
-	case protected(feed.Plain(c.as.value)):
+	case feed.IsExact(feed.Plain(c.as.value)):
 		l.add(errorAt(c.as.rng, "Reserved name", "%q is the name of a key or a timestamp, without case and trailing underscores. Choose another name.", c.as.value))
-	case reserved(feed.Plain(c.as.value)):
+	case feed.IsOurs(feed.Plain(c.as.value)):
 		l.add(errorAt(c.as.rng, "Reserved name", "%q is a column that reconcile writes. Choose another name.", c.as.value))
 	case strings.HasSuffix(c.as.value, "_"):
 		l.add(errorAt(c.as.rng, "Reserved name", "%q ends in \"_\", as delivered names do that have to give way to another. Choose another name.", c.as.value))
@@ -255,16 +253,16 @@ func (l *loader) columnMask(a *hcl.Attribute) *setting[maskChoice] {
 	if v.Type() == maskType {
 		m := v.EncapsulatedValue().(*maskBlock)
 		m.used = true
-		return &setting[maskChoice]{value: maskChoice{m.method, m}, rng: at}
+		return &setting[maskChoice]{value: maskChoice{m.mask.Method, m}, rng: at}
 	}
 	if v.Type() != cty.String {
 		l.add(errorAt(at, "Wrong type", "\"mask\" must be \"null\", \"drop\" or a mask as in mask.pii, not %s.", v.Type().FriendlyName()))
 		return nil
 	}
-	switch m := MaskMethod(v.AsString()); m {
-	case MaskNull, MaskDrop:
+	switch m := definition.MaskMethod(v.AsString()); m {
+	case definition.MaskNull, definition.MaskDrop:
 		return &setting[maskChoice]{value: maskChoice{method: m}, rng: at}
-	case MaskHMAC:
+	case definition.MaskHMAC:
 		l.add(errorAt(at, "Mask without a key", "\"hmac-sha256\" needs a key. Declare it in a mask block and refer to that, as in mask = mask.pii."))
 		return nil
 	}
@@ -277,7 +275,7 @@ func (l *loader) columnMask(a *hcl.Attribute) *setting[maskChoice] {
 }
 
 // partitionBy reads the list of levels.
-func (l *loader) partitionBy(a *hcl.Attribute) *setting[Partition] {
+func (l *loader) partitionBy(a *hcl.Attribute) *setting[definition.Partition] {
 	if a == nil {
 		return nil
 	}
@@ -285,7 +283,7 @@ func (l *loader) partitionBy(a *hcl.Attribute) *setting[Partition] {
 	if err == nil && !ok {
 		return nil
 	}
-	var p Partition
+	var p definition.Partition
 	if err == nil {
 		p, err = nestPartition(calls)
 	}
@@ -293,7 +291,7 @@ func (l *loader) partitionBy(a *hcl.Attribute) *setting[Partition] {
 		l.add(errorAt(a.Expr.Range(), "Invalid partitioning", "%s %s", sentence(err), partitionForms))
 		return nil
 	}
-	return &setting[Partition]{value: p, rng: a.Expr.Range()}
+	return &setting[definition.Partition]{value: p, rng: a.Expr.Range()}
 }
 
 func sentence(err error) string {

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -180,7 +181,7 @@ func (e *Engine) anewRun(p *Plan, t *TablePlan, r *tableRun) {
 	if s := t.stand; s != nil {
 		r.newMapping, r.mapping, r.full = s.closure, s.standing, s.read.mapping
 	}
-	if r.kind != kindMapping {
+	if r.kind != feed.KindMapping {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 		r.old.Columns = t.old.Columns
 		for i := range r.old.Applied {
@@ -192,7 +193,7 @@ func (e *Engine) anewRun(p *Plan, t *TablePlan, r *tableRun) {
 	}
 	r.asNew = true
 	if r.mapping != nil {
-		r.pending = []delivery{{dump: r.mapping.Dump, entry: &dump.Entry{Name: tableMapping, Digest: r.mapping.Digest}}}
+		r.pending = []delivery{{dump: r.mapping.Dump, entry: &dump.Entry{Name: feed.TableMapping, Digest: r.mapping.Digest}}}
 	}
 }
 

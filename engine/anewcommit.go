@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -49,7 +50,7 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 		for _, o := range s.objects {
 			errs = append(errs, tx.PutObject(o))
 		}
-		errs = append(errs, tx.SetMapping(s.standing), tx.SetAccepted(state.Delivery{Table: tableMapping, Dump: id}, s.standing.Digest),
+		errs = append(errs, tx.SetMapping(s.standing), tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: id}, s.standing.Digest),
 			putDump(tx, sr.plan.listing.Dump(id)))
 	}
 	return errors.Join(errs...)

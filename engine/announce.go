@@ -8,6 +8,7 @@ import (
 
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -147,7 +148,7 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 		if !a.Lost {
 			c.Dumps = append(c.Dumps, a.Dump)
 		}
-		if !a.Incremental && !a.Skipped && t.Kind != kindMapping {
+		if !a.Incremental && !a.Skipped && t.Kind != feed.KindMapping {
 			c.Resync = &a.Dump
 		}
 	}

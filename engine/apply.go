@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -63,8 +64,8 @@ func (e *Engine) Refusal(p *Plan) error {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
-	if len(p.Mapping.Gone) > 0 && !e.acceptsLoss(tableMapping) {
-		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.goneMappingsText(), tableMapping))
+	if len(p.Mapping.Gone) > 0 && !e.acceptsLoss(feed.TableMapping) {
+		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.goneMappingsText(), feed.TableMapping))
 	}
 	return errors.Join(errs...)
 }
@@ -352,15 +353,15 @@ func (r *tableRun) computeKnown(ctx context.Context, class plan.Class, ofConfig 
 		return nil, err
 	}
 	switch {
-	case r.kind == kindMapping:
+	case r.kind == feed.KindMapping:
 		return r.mappingTable(ctx)
 	case ofConfig && class == plan.ClassMetadata:
 		return r.metadataOnly(ctx)
-	case r.kind == kindUsers && r.echo != nil:
+	case r.kind == feed.KindUsers && r.echo != nil:
 		return r.echoUsers(ctx)
 	}
 	whole, delta := r.bulk, r.delta
-	if r.kind == kindUsers {
+	if r.kind == feed.KindUsers {
 		whole, delta = r.users, r.usersDelta
 	}
 	if ofConfig || r.old == nil || r.asNew || r.env.noDelta || r.resyncs() {
@@ -381,7 +382,7 @@ func (r *tableRun) resyncs() bool {
 
 // startOver drops stored rows unread where a resync makes all of them void.
 func (r *tableRun) startOver() {
-	if r.old == nil || !r.hasFloor || r.kind == kindUsers {
+	if r.old == nil || !r.hasFloor || r.kind == feed.KindUsers {
 		return
 	}
 	for _, a := range r.old.Applied {

@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 )
 
 // batchWriter takes the rows of one file in their order, a row group a call.
@@ -88,7 +89,7 @@ func (a *assembler) fill() *column.Batch {
 		for i := range a.schema.payload[:last] {
 			a.gather(&out.Cols[2+i], a.schema.payload[i].Name, into)
 		}
-		a.gather(&out.Cols[n-1], colRescued, into)
+		a.gather(&out.Cols[n-1], feed.RescuedData, into)
 		a.lent = into >= 0
 	}
 	out.N = len(a.picks)

@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 )
 
@@ -249,7 +250,7 @@ func (w *backupWorld) compareSaid(table string, was, now sinks.CurrentTable) {
 	}
 	floor := w.floor(table, slices.Concat(was.Dumps, now.Dumps))
 	for _, d := range was.Dumps {
-		if table == tableMapping || d < floor || slices.Contains(now.Dumps, d) {
+		if table == feed.TableMapping || d < floor || slices.Contains(now.Dumps, d) {
 			continue
 		}
 		if !w.mayLose(table) || !w.gone[d] {
@@ -298,11 +299,12 @@ func (w *backupWorld) holds(root, table string, says sinks.CurrentTable) {
 			mapping = d
 		}
 	}
-	cfg, _ := w.config().Table(table, w.delivered(table))
-	if cfg == nil {
+	cfg := w.config()
+	def, _ := cfg.Table(table, w.delivered(table))
+	if def == nil {
 		w.t.Fatalf("no block takes %s", table)
 	}
-	want, err := model.Expect(set, mapping, model.FromConfig(cfg), table)
+	want, err := model.Expect(set, mapping, model.FromConfig(cfg, def), table)
 	if err != nil {
 		w.t.Fatal(table, err)
 	}
@@ -334,7 +336,7 @@ func (w *backupWorld) complete() {
 	w.t.Helper()
 	for _, lake := range w.lakes {
 		for name, says := range w.said[lake] {
-			if name == tableMapping {
+			if name == feed.TableMapping {
 				continue
 			}
 			floor := w.floor(name, slices.Concat(says.Dumps, w.lost[name]))

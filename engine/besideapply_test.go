@@ -9,6 +9,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 )
 
 var flagPlans = flag.Int("plans", 100, "plans that are made beside applies")
@@ -52,7 +53,7 @@ func besideDump(n int) *model.Dump {
 		e = full("e", avroPart("event_id user_id time", row(n, n%7, day(n))))
 	}
 	return dumpOf(int64(n), e, f, more("users", avroPart("user_id v:string", row(n%7, fmt.Sprint(n)))),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(n%7, (n+1)%7))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(n%7, (n+1)%7))))
 }
 
 func plansBesideApplies(t *testing.T, a *bed, plans int) {

@@ -3,9 +3,10 @@ package engine
 import (
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/avro"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 )
 
 // sourceFile is one part file of a table in a dump.
@@ -87,7 +88,7 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 			continue
 		}
 		target, ok := s.target(name)
-		if !ok || target >= 0 && s.payload[target].mask == config.MaskNull {
+		if !ok || target >= 0 && s.payload[target].mask == definition.MaskNull {
 			continue
 		}
 		b := byTarget[target]
@@ -121,8 +122,8 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 	}
 	switch {
 	case byTarget[targetUser] == nil:
-		p.lacks = colUserID
-	case byTarget[targetKey] == nil && s.kind == kindEvents:
+		p.lacks = feed.UserID
+	case byTarget[targetKey] == nil && s.kind == feed.KindEvents:
 		p.lacks = s.key
 	}
 	p.packing = f.packing(p.wanted())
@@ -155,7 +156,7 @@ func (s *schema) places(target int) bool {
 	if target < 0 || target == s.partCol {
 		return true
 	}
-	return s.kind == kindUsers && s.payload[target].fold == colModified
+	return s.kind == feed.KindUsers && s.payload[target].fold == feed.LastModified
 }
 
 func newUse(i int, f avro.Field) use {
@@ -167,7 +168,7 @@ func (b *binding) settle(s *schema) {
 	text := len(b.uses) > 1 // winner takes texts
 	if b.target >= 0 {
 		p := s.payload[b.target]
-		b.direct = len(b.uses) == 1 && p.typ == typeString && p.mask == config.MaskNone
+		b.direct = len(b.uses) == 1 && p.typ == typeString && p.mask == definition.MaskNone
 		text = text || p.typ == typeString
 	}
 	if text {
@@ -178,7 +179,7 @@ func (b *binding) settle(s *schema) {
 // readsOrigins reports whether a target takes ids or the timestamps of the contract:
 // not all that looks like one of these is one.
 func (s *schema) readsOrigins(target int) bool {
-	return target < 0 || isIDName(s.payload[target].fold) || isTimestampName(s.payload[target].fold)
+	return target < 0 || feed.IsID(s.payload[target].fold) || feed.IsTimestamp(s.payload[target].fold)
 }
 
 // watch has the origins of the values of a binding noted, where there are any.
@@ -282,9 +283,9 @@ func nativeType(n avro.Native) column.Type {
 // targets above.
 func (s *schema) target(name string) (int, bool) {
 	switch {
-	case name == colUserID:
+	case name == feed.UserID:
 		return targetUser, true
-	case name == s.key && s.kind == kindEvents:
+	case name == s.key && s.kind == feed.KindEvents:
 		return targetKey, true
 	}
 	i, ok := s.byFold[s.table.ID(name)]

@@ -17,6 +17,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -130,7 +131,7 @@ func (e *Engine) listRead(ctx context.Context, p *Plan) error {
 		}
 	}
 	if m := p.snap.Mapping; m != nil && m.Read != nil {
-		add(tableMapping, m.Dump)
+		add(feed.TableMapping, m.Dump)
 	}
 	p.seen.begin()
 	if !e.tagged() {

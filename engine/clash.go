@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
 )
 
 // What a delivery alone breaks holds the table that it brings, and nothing else.
@@ -45,7 +46,7 @@ func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan 
 // some file systems could not tell them apart. What is published stays; of new
 // tables alone only one stays that has a block of its own. Published tables that
 // clash do so by the configuration, which is a mistake of it.
-func (p *Plan) holdClashes(tables []*TablePlan) {
+func (e *Engine) holdClashes(p *Plan, tables []*TablePlan) {
 	byFolder := map[string][]*TablePlan{}
 	for _, t := range tables {
 		if t.cfg != nil {
@@ -64,7 +65,7 @@ func (p *Plan) holdClashes(tables []*TablePlan) {
 				stay = nil
 			}
 		}
-		var published []*config.Table
+		var published []*definition.Table
 		for _, t := range group {
 			if !slices.Contains(stay, t) {
 				t.clash = clashReason(t, group)
@@ -72,7 +73,7 @@ func (p *Plan) holdClashes(tables []*TablePlan) {
 				published = append(published, t.cfg)
 			}
 		}
-		p.diags = append(p.diags, config.CheckFolders(published)...)
+		p.diags = append(p.diags, e.cfg.CheckFolders(published)...)
 	}
 }
 

@@ -3,7 +3,7 @@ package engine
 import (
 	"slices"
 
-	"reconcile/config"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -11,14 +11,14 @@ import (
 // columnBook collects what is known of a table's columns, by what tells them apart,
 // in the order in which they came.
 type columnBook struct {
-	table  *config.Table
+	table  *definition.Table
 	legacy bool
 	byID   map[string]*state.Column
 	order  []string
 	taken  map[string]string // in a legacy table: ID by published name, folded
 }
 
-func newColumnBook(t *config.Table, legacy bool) *columnBook {
+func newColumnBook(t *definition.Table, legacy bool) *columnBook {
 	return &columnBook{table: t, legacy: legacy, byID: map[string]*state.Column{}, taken: map[string]string{}}
 }
 
@@ -26,7 +26,7 @@ func newColumnBook(t *config.Table, legacy bool) *columnBook {
 func (b *columnBook) has(c state.Column) {
 	id := b.table.ID(askedName(b.table, b.legacy, c))
 	if b.legacy {
-		b.taken[fold(c.Name)] = id
+		b.taken[feed.Fold(c.Name)] = id
 	}
 	b.add(id, c)
 }
@@ -69,9 +69,9 @@ func (b *columnBook) publishedName(id, as string) string {
 		return k.Name
 	}
 	for {
-		owner, taken := b.taken[fold(as)]
+		owner, taken := b.taken[feed.Fold(as)]
 		if !taken || owner == id {
-			b.taken[fold(as)] = id
+			b.taken[feed.Fold(as)] = id
 			return as
 		}
 		as += "_"
@@ -82,11 +82,11 @@ func (b *columnBook) publishedName(id, as string) string {
 // column of the state. In a legacy table a column that is published under the name
 // of a key or a timestamp, in whatever case, is that one; and one that has the new
 // name of a block is the block's, however it was spelled.
-func askedName(t *config.Table, legacy bool, c state.Column) string {
+func askedName(t *definition.Table, legacy bool, c state.Column) string {
 	if !legacy {
 		return c.Delivered
 	}
-	if name := fold(c.Name); feed.IsExact(name) {
+	if name := feed.Fold(c.Name); feed.IsExact(name) {
 		return name
 	}
 	for _, label := range t.Renamed() {
@@ -117,11 +117,11 @@ func (s *schema) feeds(field string) (targets []int, dropped bool) {
 	if t, ok := s.target(field); ok {
 		targets = append(targets, t)
 	}
-	if s.legacy && (fold(field) == colUserID || fold(field) == s.key) {
+	if s.legacy && (feed.Fold(field) == feed.UserID || feed.Fold(field) == s.key) {
 		targets = append(targets, targetUser)
 	}
 	for i := range s.payload[:len(s.payload)-1] {
-		if p := &s.payload[i]; s.legacy && fold(field) == p.fold || isAvroFormOf(p.Column, field) {
+		if p := &s.payload[i]; s.legacy && feed.Fold(field) == p.fold || isAvroFormOf(p.Column, field) {
 			targets = append(targets, i)
 		}
 	}

@@ -7,11 +7,13 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
 // legacyTable is an event table with a renamed column.
-func legacyTable(t *testing.T) *config.Table {
+func legacyTable(t *testing.T) *definition.Table {
 	t.Helper()
 	dir := t.TempDir()
 	text := `source "local" { path = "./dumps" }
@@ -27,7 +29,7 @@ func legacyTable(t *testing.T) *config.Table {
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	table, diags := cfg.Table("e", []string{colUserID, colEventID})
+	table, diags := cfg.Table("e", []string{feed.UserID, feed.EventID})
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
@@ -46,7 +48,8 @@ func TestLegacyColumns(t *testing.T) {
 		brought = append(brought, delivered{name, 2, true})
 	}
 	all := func(int64) bool { return true }
-	s := newSchema(table, kindEvents, colEventID, have, brought, all, true)
+	noKeys := func(string) config.Secret { return nil }
+	s := newSchema(table, feed.KindEvents, feed.EventID, have, brought, all, true, noKeys)
 	for field, want := range map[string]string{"time": "Time timestamp", "TIME": "TIME__ string", "session_id": "Session_ID int64", "Session_ID": "Session_ID_ string",
 		"Time_": "time_ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
 		i, ok := s.target(field)
@@ -54,7 +57,7 @@ func TestLegacyColumns(t *testing.T) {
 			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.typ, want)
 		}
 	}
-	step := &TablePlan{Table: plan.Table{Name: "e"}, kind: kindEvents, cfg: table, old: &state.Table{Columns: s.stateColumns()}}
+	step := &TablePlan{Table: plan.Table{Name: "e"}, kind: feed.KindEvents, cfg: table, old: &state.Table{Columns: s.stateColumns()}}
 	var d plan.ConfigDiff
 	step.diffRenamed(&d)
 	step.diffColumns(&d)
@@ -62,7 +65,7 @@ func TestLegacyColumns(t *testing.T) {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}
 	// A rebuild, and a new table, go by the rules of today.
-	fresh := newSchema(table, kindEvents, colEventID, nil, brought, all, false)
+	fresh := newSchema(table, feed.KindEvents, feed.EventID, nil, brought, all, false, noKeys)
 	for field, want := range map[string]string{"time": "time timestamp", "TIME": "TIME_ string", "session_id": "session_id int64", "Session_ID": "Session_ID_ string",
 		"Time_": "Time__ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
 		i, ok := fresh.target(field)

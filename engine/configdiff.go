@@ -2,28 +2,15 @@ package engine
 
 import (
 	"cmp"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/engine/plan"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
-
-// maskVerifier tells keys of a mask apart without keeping them.
-func maskVerifier(c config.Column) string {
-	if c.Mask != config.MaskHMAC {
-		return ""
-	}
-	m := hmac.New(sha256.New, c.Key)
-	m.Write([]byte("reconcile mask key verifier"))
-	return hex.EncodeToString(m.Sum(nil)[:8])
-}
 
 // planChange finds what there is to change about what the table has, and why: damage
 // first, then what the configuration says.
@@ -58,7 +45,7 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 		i := find(a.Dump)
 		switch {
 		case e.later(a.Dump):
-		case i >= 0 && (a.Lost || a.StoodIn || t.kind == kindMapping || t.all[i].entry.Digest == a.Digest):
+		case i >= 0 && (a.Lost || a.StoodIn || t.kind == feed.KindMapping || t.all[i].entry.Digest == a.Digest):
 		case i >= 0:
 			d.Add(plan.ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
 		case e.skipped(a.Dump, t.Name):
@@ -67,19 +54,19 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 			d.Add(plan.ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
 		}
 	}
-	if now := cfg.PartitionText(); now != old.PartitionBy {
+	if now := cfg.PartitionBy; now != old.PartitionBy {
 		d.Add(plan.ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
 	}
 	t.diffSinks(e, d)
 	t.diffSchemaPolicy(d)
-	if t.kind != kindMapping {
+	if t.kind != feed.KindMapping {
 		t.diffRenamed(d)
 		t.diffColumns(d)
 	}
 }
 
 func (t *TablePlan) diffSinks(e *Engine, d *plan.ConfigDiff) {
-	if t.kind == kindEvents && len(t.old.Sinks) == 0 && len(t.parts) > 0 {
+	if t.kind == feed.KindEvents && len(t.old.Sinks) == 0 && len(t.parts) > 0 {
 		d.Add(plan.ClassRebuild, "the only sink that held its rows is forgotten")
 	}
 	for _, s := range t.cfg.Sinks {
@@ -97,7 +84,7 @@ func (t *TablePlan) diffSinks(e *Engine, d *plan.ConfigDiff) {
 		}
 	}
 	for _, o := range t.old.Sinks {
-		if !slices.ContainsFunc(t.cfg.Sinks, func(s *config.Sink) bool { return s.Path == o.Root }) {
+		if !slices.ContainsFunc(t.cfg.Sinks, func(s definition.Sink) bool { return s.Path == o.Root }) {
 			d.Add(plan.ClassRewrite, "the sink at %s is no longer a sink of the table", o.Root)
 			t.destroys("the files", o, e.keepSink(o.Root))
 		}
@@ -106,12 +93,12 @@ func (t *TablePlan) diffSinks(e *Engine, d *plan.ConfigDiff) {
 
 // encodingsOf returns which encodings the files of a table get in a sink: those that
 // the configuration asks for, else those that the table has, plain ones if it is new.
-func encodingsOf(old *state.Table, s *config.Sink) string {
+func encodingsOf(old *state.Table, s definition.Sink) string {
 	if s.Encodings != "" {
 		return s.Encodings
 	}
 	if old == nil || len(old.Sinks) == 0 {
-		return config.Plain
+		return definition.Plain
 	}
 	i := slices.IndexFunc(old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
 	return recorded(old.Sinks[max(i, 0)])
@@ -119,7 +106,7 @@ func encodingsOf(old *state.Table, s *config.Sink) string {
 
 // recorded returns the encodings of a table's files in a sink. Versions that knew
 // no choice wrote compact ones.
-func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, config.Compact) }
+func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, definition.Compact) }
 
 // diffSchemaPolicy compares on_schema_change and columns = [...].
 func (t *TablePlan) diffSchemaPolicy(d *plan.ConfigDiff) {
@@ -129,16 +116,16 @@ func (t *TablePlan) diffSchemaPolicy(d *plan.ConfigDiff) {
 	}
 	if old.OnSchemaChange != cfg.OnSchemaChange {
 		class := plan.ClassMetadata
-		if old.OnSchemaChange == config.Ignore {
+		if old.OnSchemaChange == definition.Ignore {
 			class = plan.ClassRebuild
 		}
 		d.Add(class, "on_schema_change is %q, it was %q", cfg.OnSchemaChange, old.OnSchemaChange)
 	}
-	if old.OnSchemaChange == config.Evolve {
+	if old.OnSchemaChange == definition.Evolve {
 		return
 	}
 	for _, c := range cfg.Columns {
-		if !slices.ContainsFunc(old.Listed, func(l string) bool { return feed.Key(l) == feed.Key(c) }) && old.OnSchemaChange == config.Ignore {
+		if !slices.ContainsFunc(old.Listed, func(l string) bool { return feed.Key(l) == feed.Key(c) }) && old.OnSchemaChange == definition.Ignore {
 			d.Add(plan.ClassRebuild, "column %s was ignored so far", c)
 		}
 	}
@@ -154,7 +141,7 @@ func (t *TablePlan) diffRenamed(d *plan.ConfigDiff) {
 	delivered := func(label string, named string) bool {
 		return slices.ContainsFunc(t.old.Columns, func(c state.Column) bool {
 			return (named == "" || c.Name == named) && slices.ContainsFunc(append([]string{c.Delivered}, c.Spellings...), func(n string) bool {
-				return config.TakenBy(label, n)
+				return definition.TakenBy(label, n)
 			})
 		})
 	}
@@ -185,14 +172,14 @@ func (t *TablePlan) diffColumns(d *plan.ConfigDiff) {
 		if legacy && t.cfg.KeepsName(name, now.As, c.Name) {
 			now.As = c.Name
 		}
-		if c.Mask == string(config.MaskDrop) {
+		if c.Mask == string(definition.MaskDrop) {
 			t.diffMask(d, c, now)
 			continue
 		}
 		if now.As != c.Name {
 			d.Add(plan.ClassRewrite, "column %s is named %s", c.Name, now.As)
 		}
-		if t.kind == kindUsers && now.Merge != c.Merge {
+		if t.kind == feed.KindUsers && now.Merge != c.Merge {
 			d.Add(plan.ClassRewrite, "column %s: merge is %q, it was %q", c.Name, now.Merge, c.Merge)
 		}
 		t.diffMask(d, c, now)
@@ -203,8 +190,8 @@ func (t *TablePlan) diffColumns(d *plan.ConfigDiff) {
 
 // diffReading compares how values become those of a column. What is not masked and
 // was read in another way is read again.
-func diffReading(d *plan.ConfigDiff, c state.Column, now config.Column) {
-	if now.Mask != config.MaskNone {
+func diffReading(d *plan.ConfigDiff, c state.Column, now definition.Column) {
+	if now.Mask != definition.MaskNone {
 		return
 	}
 	auto := column.UnitAuto.String()
@@ -236,23 +223,23 @@ func ruleText(r column.Rule) string {
 // roundText is how a rule rounds, as the state keeps it.
 func roundText(r column.Rule) string {
 	if r.HalfEven {
-		return config.HalfEven
+		return definition.HalfEven
 	}
 	return ""
 }
 
-func (t *TablePlan) diffMask(d *plan.ConfigDiff, c state.Column, now config.Column) {
-	was := config.MaskMethod(c.Mask)
-	d.Masks = d.Masks || was == config.MaskNone && now.Mask != was
+func (t *TablePlan) diffMask(d *plan.ConfigDiff, c state.Column, now definition.Column) {
+	was := definition.MaskMethod(c.Mask)
+	d.Masks = d.Masks || was == definition.MaskNone && now.Mask != was
 	switch {
-	case now.Mask == was && maskVerifier(now) == c.Verifier:
+	case now.Mask == was && now.Verifier == c.Verifier:
 	case t.sharesField(c):
 		d.Add(plan.ClassRebuild, "column %s is masked (%s), and what is rescued of it has a name that another column has, too", c.Name, now.Mask)
 	case now.Mask == was:
 		d.Add(plan.ClassRebuild, "the key of the mask of column %s changed", c.Name)
-	case now.Mask == config.MaskNull || now.Mask == config.MaskDrop:
+	case now.Mask == definition.MaskNull || now.Mask == definition.MaskDrop:
 		d.Add(plan.ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
-	case was == config.MaskNone && (c.Type == typeString.String() || t.kind == kindUsers):
+	case was == definition.MaskNone && (c.Type == typeString.String() || t.kind == feed.KindUsers):
 		d.Add(plan.ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
 	default:
 		d.Add(plan.ClassRebuild, "the mask of column %s was %q, it is %q", c.Name, was, now.Mask)
@@ -269,22 +256,22 @@ func (t *TablePlan) sharesField(c state.Column) bool {
 		})
 }
 
-func (t *TablePlan) diffType(d *plan.ConfigDiff, c state.Column, now config.Column) {
+func (t *TablePlan) diffType(d *plan.ConfigDiff, c state.Column, now definition.Column) {
 	typ := now.Type
-	if now.Mask != config.MaskNone {
+	if now.Mask != definition.MaskNone {
 		typ = column.Type{}
 	}
 	if typ.String() == c.Type {
 		return
 	}
 	class := plan.ClassRebuild
-	if c.Type == typeString.String() && c.Mask == "" || t.kind == kindUsers {
+	if c.Type == typeString.String() && c.Mask == "" || t.kind == feed.KindUsers {
 		class = plan.ClassRewrite
 	}
-	if now.Mask == config.MaskNull || now.Mask == config.MaskDrop {
+	if now.Mask == definition.MaskNull || now.Mask == definition.MaskDrop {
 		class = plan.ClassRewrite
 	}
-	if class == plan.ClassRewrite && t.kind == kindEvents && slices.Contains(t.old.Spelling, t.cfg.ID(c.Delivered)) {
+	if class == plan.ClassRewrite && t.kind == feed.KindEvents && slices.Contains(t.old.Spelling, t.cfg.ID(c.Delivered)) {
 		class = plan.ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
 	d.Add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)

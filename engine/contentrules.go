@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -18,7 +19,7 @@ const contentRules = 1
 // rows.
 func (r *tableRun) rules() int {
 	switch {
-	case r.kind == kindMapping && r.mapping != nil:
+	case r.kind == feed.KindMapping && r.mapping != nil:
 		return r.mapping.Rules
 	case r.old == nil || r.asNew || r.allVoid():
 		return contentRules
@@ -38,7 +39,7 @@ func (r *tableRun) allVoid() bool {
 
 // outdatedBy says of a table that older rules wrote it; empty if they did not.
 func outdatedBy(old *state.Table) string {
-	if old == nil || old.Kind == kindMapping || old.Rules >= contentRules {
+	if old == nil || old.Kind == feed.KindMapping || old.Rules >= contentRules {
 		return ""
 	}
 	return "an earlier version wrote it by its own rules for names, ids and times"
@@ -53,7 +54,7 @@ func (p *Plan) noteOlderRules() {
 		}
 	}
 	if p.standing != nil && p.standing.Rules < contentRules {
-		older = append(older, tableMapping)
+		older = append(older, feed.TableMapping)
 	}
 	if len(older) == 0 {
 		return

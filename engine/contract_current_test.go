@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -43,7 +44,7 @@ func (a *bed) editCurrent(edit func(c *sinks.Current)) {
 func twoTables(t *testing.T) *bed {
 	a := newBed(t, lakeTables)
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10), row(2, 11))), full("f", avroPart("event_id user_id", row(7, 10))),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
 	return a
 }
 
@@ -85,7 +86,7 @@ func TestContractCurrentLost(t *testing.T) {
 			a.held(a.run(dumpOf(2, more("f", avroPart("event_id user_id", row(8, 10))))), "e current.json not those that the state knows -repair -target=table.e")
 			a.want("f", "event_id", "7", "8")
 			a.held(a.run(), "e current.json")
-			if c := a.commits(); c["e"] != 0 || c["f"] == 0 || c[tableMapping] == 0 {
+			if c := a.commits(); c["e"] != 0 || c["f"] == 0 || c[feed.TableMapping] == 0 {
 				t.Errorf("the sink says %v", c)
 			}
 			a.opts.Repair, a.opts.Targets = true, []string{"table.e"}
@@ -238,13 +239,13 @@ func TestContractOlderStateInMidCommit(t *testing.T) {
 func TestContractLostMapping(t *testing.T) {
 	a := twoTables(t)
 	restore := a.backup()
-	a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 12)))), dumpOf(3, full(tableMapping)))
+	a.run(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 12)))), dumpOf(3, full(feed.TableMapping)))
 	restore()
 	a.forgetDump("3")
 	a.opts.Repair = true
-	a.held(a.run(), "e mapping of dump 3 -accept-loss=e", "f mapping of dump 3 -accept-loss=f", tableMapping+" mapping of dump 3 -accept-loss="+tableMapping)
+	a.held(a.run(), "e mapping of dump 3 -accept-loss=e", "f mapping of dump 3 -accept-loss=f", feed.TableMapping+" mapping of dump 3 -accept-loss="+feed.TableMapping)
 	a.want("e", "event_id user_id", "1 10", "2 11", "3 12")
-	a.opts.AcceptLoss = []string{"e", "f", tableMapping}
+	a.opts.AcceptLoss = []string{"e", "f", feed.TableMapping}
 	a.held(a.run())
 	a.want("e", "event_id user_id", "1 10", "2 10", "3 12")
 	a.opts.Repair, a.opts.AcceptLoss = false, nil

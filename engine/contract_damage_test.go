@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -98,7 +99,7 @@ func (b *damageBed) expire(last int64) {
 // part makes a dump that has all that is stored read: every user is on his own again.
 func everybodyParted(id int64) *model.Dump {
 	event := avroPart("event_id user_id time", row(1, 10, "2026-01-02"), row(77, 10, "2026-01-03"))
-	return dumpOf(id, more("e", event), more("f", event), more("users", avroPart("user_id v:string", row(10, "z"))), full(tableMapping))
+	return dumpOf(id, more("e", event), more("f", event), more("users", avroPart("user_id v:string", row(10, "z"))), full(feed.TableMapping))
 }
 
 // holdsOf lists the tables that are held, and fails unless each hold names the way out.
@@ -194,7 +195,7 @@ func TestLostMappingInForce(t *testing.T) {
 		if held := b.holdsOf(b.run(), ref, "-accept-loss=user_migrations"); len(held) != 4 {
 			t.Errorf("held are %v", held)
 		}
-		b.opts.AcceptLoss = []string{tableMapping}
+		b.opts.AcceptLoss = []string{feed.TableMapping}
 		res := b.run()
 		b.held(res)
 		if len(res.Tables) != 4 {
@@ -205,13 +206,13 @@ func TestLostMappingInForce(t *testing.T) {
 		var all []*model.Dump
 		for _, d := range b.arrived {
 			if d.ID == 4 || expired > 0 {
-				d = d.Without(tableMapping)
+				d = d.Without(feed.TableMapping)
 			}
 			all = append(all, d)
 		}
 		b.arrived = all
 		if expired > 0 {
-			b.waiting = []string{tableMapping} // it is empty, and has no dump
+			b.waiting = []string{feed.TableMapping} // it is empty, and has no dump
 		}
 		b.check()
 		b.checkIdle()

@@ -15,6 +15,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -68,7 +69,7 @@ func climbing(id int64, from, n int) *model.Dump {
 		people.Rows = append(people.Rows, row(5_000_000_000_000_000+7919*k, at, at))
 	}
 	return dumpOf(id, more("e", events), more("users", people),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(5_000_000_000_000_000+7919*int64(from), 5))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(5_000_000_000_000_000+7919*int64(from), 5))))
 }
 
 // withEncodings sets the attribute of the lake, which none leaves out.

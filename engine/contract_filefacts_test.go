@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 )
 
 // behindItsFiles is a bed whose state is older than the data files: dump 2 was applied
@@ -25,14 +26,14 @@ table "users" { sinks = [sink.parquet.lake] }
 table "user_migrations" { sinks = [sink.parquet.lake] }
 `)
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id time", row(1, 10, "2026-01-05"))), full("users", avroPart("user_id v:string", row(10, "a"))),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
 	older, err := os.ReadFile(a.currentFile())
 	if err != nil {
 		t.Fatal(err)
 	}
 	restore := a.backup()
 	a.run(dumpOf(2, more("e", avroPart("event_id user_id time", row(2, 20, "2026-01-05"))), more("users", avroPart("user_id v:string", row(20, "b"))),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10), row(12, 10)))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10), row(12, 10)))))
 	restore()
 	a.forgetDump("2")
 	return a, older

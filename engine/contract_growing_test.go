@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -38,10 +39,10 @@ func TestContractGrowing(t *testing.T) {
 		rows   [][]any
 	}
 	contents := map[string]content{
-		"e":          {"event_id user_id v:string", [][]any{row(1, 10, "a"), row(2, 10, "b"), row(1, 10, "c"), row(nil, 10, "bad"), row(3, 11, "d"), row(4, nil, "bad")}},
-		"sessions":   {"session_id user_id v:string", [][]any{row(1, 10, "a"), row(2, 10, "b"), row(1, 10, "c"), row(3, 11, "d"), row(3, 10, "e")}},
-		tableUsers:   {"user_id last_modified v:string", [][]any{row(10, "5", "a"), row(11, "5", "b"), row(10, "5", "c"), row(12, "6", "d"), row(10, "4", "e")}},
-		tableMapping: {"from_user_id to_user_id", [][]any{row(11, 10), row(12, 10), row(nil, 10), row(13, 12)}},
+		"e":               {"event_id user_id v:string", [][]any{row(1, 10, "a"), row(2, 10, "b"), row(1, 10, "c"), row(nil, 10, "bad"), row(3, 11, "d"), row(4, nil, "bad")}},
+		"sessions":        {"session_id user_id v:string", [][]any{row(1, 10, "a"), row(2, 10, "b"), row(1, 10, "c"), row(3, 11, "d"), row(3, 10, "e")}},
+		feed.TableUsers:   {"user_id last_modified v:string", [][]any{row(10, "5", "a"), row(11, "5", "b"), row(10, "5", "c"), row(12, "6", "d"), row(10, "4", "e")}},
+		feed.TableMapping: {"from_user_id to_user_id", [][]any{row(11, 10), row(12, 10), row(nil, 10), row(13, 12)}},
 	}
 	for table, c := range contents {
 		for _, inc := range []bool{false, true} {
@@ -103,7 +104,7 @@ func TestContractChangedAndUnreadable(t *testing.T) {
 	wait := "e 5 " + f.Key + " the file that was read bytes skip_dump"
 	a.held(a.run(dumpOf(6, more("e", part(row(4, 10, "d"))))), wait)
 	a.want("e", "event_id v", "1 a")
-	a.held(a.run(dumpOf(3, more("e", part(row(1, 10, "late"), row(5, 11, "e")))), dumpOf(7, full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10))))), wait)
+	a.held(a.run(dumpOf(3, more("e", part(row(1, 10, "late"), row(5, 11, "e")))), dumpOf(7, full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10))))), wait)
 	a.want("e", "event_id user_id v", "1 10 a", "5 10 e")
 	a.held(a.run(), wait)
 	f.Draft = false
@@ -260,7 +261,7 @@ func TestContractGone(t *testing.T) {
 	part := avroPart("event_id user_id", row(1, 10))
 	users := avroPart("user_id", row(10))
 	mapping := avroPart("from_user_id to_user_id", row(11, 10))
-	a.run(dumpOf(1, full("e", part), full(tableUsers, users), full(tableMapping, mapping)))
+	a.run(dumpOf(1, full("e", part), full(feed.TableUsers, users), full(feed.TableMapping, mapping)))
 	for _, f := range []*model.File{part, users, mapping} {
 		at := filepath.Join(a.dir, "dumps", f.Key)
 		if err := os.Chtimes(at, time.Time{}, time.Unix(1e9, 0)); err != nil {
@@ -303,8 +304,8 @@ func TestContractReplaced(t *testing.T) {
 		for _, f := range parts {
 			f.Draft = true
 		}
-		first := dumpOf(1, more("e", avroPart("event_id user_id v:string", row(1, 10, "0"), row(5, 12, "e"))), more(tableUsers, avroPart("user_id v:string", row(13, "z"))))
-		a.run(first, dumpOf(2, more("e", parts[0]), more(tableUsers, parts[1]), more(tableMapping, parts[2])))
+		first := dumpOf(1, more("e", avroPart("event_id user_id v:string", row(1, 10, "0"), row(5, 12, "e"))), more(feed.TableUsers, avroPart("user_id v:string", row(13, "z"))))
+		a.run(first, dumpOf(2, more("e", parts[0]), more(feed.TableUsers, parts[1]), more(feed.TableMapping, parts[2])))
 		a.check()
 		for _, f := range parts {
 			f.Draft = false
@@ -313,7 +314,7 @@ func TestContractReplaced(t *testing.T) {
 		res := a.run(dumpOf(3, more("e", avroPart("event_id user_id v:string", row(3, 11, "new")))))
 		a.held(res)
 		for _, r := range res.Tables {
-			if want := map[string]plan.Action{"e": plan.Rebuild, tableUsers: plan.Rebuild, tableMapping: plan.Update}[r.Name]; r.Action != want {
+			if want := map[string]plan.Action{"e": plan.Rebuild, feed.TableUsers: plan.Rebuild, feed.TableMapping: plan.Update}[r.Name]; r.Action != want {
 				t.Errorf("%s: the action of %s is %q", name, r.Name, r.Action)
 			}
 		}
@@ -337,7 +338,7 @@ func TestContractReplacedAndGone(t *testing.T) {
 	a.arrived = a.arrived[1:]
 	f.Draft = false
 	a.show(f, 0)
-	later := dumpOf(3, more("e", part(row(4, 10))), more(tableMapping, avroPart("from_user_id to_user_id", row(10, 9))))
+	later := dumpOf(3, more("e", part(row(4, 10))), more(feed.TableMapping, avroPart("from_user_id to_user_id", row(10, 9))))
 	a.held(a.run(later), "e 2 dump 1 gone -accept-loss=e")
 	a.want("e", "event_id user_id", "1 9", "2 9")
 	a.opts.AcceptLoss = []string{"e"}
@@ -352,7 +353,7 @@ func TestContractReplacedAndGone(t *testing.T) {
 func TestContractChangedMapping(t *testing.T) {
 	a := newBed(t, lakeTables)
 	f := unfinished(2, "from_user_id to_user_id", row(11, 10), row(12, 10), row(13, 12))
-	a.run(dumpOf(1, full(tableMapping, f), full("e", avroPart("event_id user_id", row(1, 11), row(1, 12), row(1, 13)))))
+	a.run(dumpOf(1, full(feed.TableMapping, f), full("e", avroPart("event_id user_id", row(1, 11), row(1, 12), row(1, 13)))))
 	a.want("e", "event_id user_id", "1 10", "1 12", "1 13")
 	f.Rest = 1
 	a.spoilt(f, model.Truncated)
@@ -362,13 +363,13 @@ func TestContractChangedMapping(t *testing.T) {
 	a.show(f, 1)
 	a.held(a.run())
 	a.want("e", "event_id user_id", "1 10", "1 13")
-	a.want(tableMapping, "from_user_id", "11", "12")
+	a.want(feed.TableMapping, "from_user_id", "11", "12")
 	a.checkIdle()
 	f.Draft = true
 	a.show(f, 0)
 	a.held(a.run())
 	a.want("e", "event_id user_id", "1 10")
-	a.want(tableMapping, "from_user_id", "11", "12", "13")
+	a.want(feed.TableMapping, "from_user_id", "11", "12", "13")
 	a.checkIdle()
 }
 
@@ -379,7 +380,7 @@ func TestContractChangedMappingInterrupted(t *testing.T) {
 		for n := 1; n <= 4; n++ {
 			a := newBed(t, lakeTables)
 			f := unfinished(2, "from_user_id to_user_id", row(11, 10), row(12, 10), row(nil, 12))
-			a.run(dumpOf(1, full(tableMapping, f), full("e", avroPart("event_id user_id", row(1, 11), row(1, 12)))))
+			a.run(dumpOf(1, full(feed.TableMapping, f), full("e", avroPart("event_id user_id", row(1, 11), row(1, 12)))))
 			a.show(f, rest)
 			var err error
 			if a.fails, err = failpoint.Parse(fmt.Sprintf("%s=error@%d", failpoint.StateCommitAfter, n)); err != nil {
@@ -413,7 +414,7 @@ func TestContractGrowingCasts(t *testing.T) {
 func TestContractChangedOfOldState(t *testing.T) {
 	a := newBed(t, lakeTables)
 	part, mapping := unfinished(1, "event_id user_id", row(1, 10), row(2, 10)), unfinished(1, "from_user_id to_user_id", row(11, 10), row(10, 9))
-	a.run(dumpOf(1, full("e", part), full(tableMapping, mapping)))
+	a.run(dumpOf(1, full("e", part), full(feed.TableMapping, mapping)))
 	a.editState(func(tx *state.Tx, snap *state.Snapshot) error {
 		snap.Mapping.Read, snap.Tables["e"].Read = nil, nil
 		return errors.Join(tx.SetMapping(snap.Mapping), tx.PutTable(snap.Tables["e"]))

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -22,9 +23,9 @@ func mapsUsers(from, to int) model.Entry {
 		rows = append(rows, row(u, 9000))
 	}
 	if rows == nil {
-		return more(tableMapping)
+		return more(feed.TableMapping)
 	}
-	return more(tableMapping, avroPart("from_user_id to_user_id", rows...))
+	return more(feed.TableMapping, avroPart("from_user_id to_user_id", rows...))
 }
 
 // guardBed has an event of the users 1 and 2, whom every full mapping makes one.
@@ -132,7 +133,7 @@ func TestContractGuardThreshold(t *testing.T) {
 		"less than half of 101":    {mapsUsers(1, 101), mapsUsers(1, 50), true},
 		"less than half, and more": {mapsUsers(1, 100), strangers, true},
 		"of two files":             {split, mapsUsers(1, 49), true},
-		"nothing, in a file":       {mapsUsers(1, 100), more(tableMapping, avroPart("from_user_id to_user_id")), true},
+		"nothing, in a file":       {mapsUsers(1, 100), more(feed.TableMapping, avroPart("from_user_id to_user_id")), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, together := range []bool{true, false} {
@@ -326,7 +327,7 @@ func TestContractGuardOlderState(t *testing.T) {
 	a.run(dumpOf(2, mapsUsers(1, 0)))
 	a.acceptingDump(2)
 	a.editState(func(tx *state.Tx, _ *state.Snapshot) error {
-		return errors.Join(tx.DeleteAccepted(state.Delivery{Table: tableMapping, Dump: 1}), tx.DeleteAccepted(state.Delivery{Table: tableMapping, Dump: 2}))
+		return errors.Join(tx.DeleteAccepted(state.Delivery{Table: feed.TableMapping, Dump: 1}), tx.DeleteAccepted(state.Delivery{Table: feed.TableMapping, Dump: 2}))
 	})
 	a.held(a.run())
 	a.users(parted)
@@ -341,7 +342,7 @@ func TestContractGuardConflicts(t *testing.T) {
 	a := guardBed(t)
 	a.hcl += "identity { on_conflict = \"fail\" }\n"
 	a.run()
-	d := dumpOf(2, more(tableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(1, 3))))
+	d := dumpOf(2, more(feed.TableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(1, 3))))
 	a.held(a.run(d), "user_migrations 2")
 	a.opts.Accept = []string{"user_migrations@2"}
 	if _, err := a.apply(); err == nil || !strings.Contains(err.Error(), "on_conflict") {

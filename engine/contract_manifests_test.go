@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 )
 
 // replace delivers a dump of an id that arrived already once more.
@@ -112,7 +113,7 @@ func TestContractWithdrawnMapping(t *testing.T) {
 			part := avroPart("event_id user_id", row(1, 10), row(2, 20))
 			first := []model.Entry{full("e", part), full("users", avroPart("user_id", row(10)))}
 			if older {
-				first = append(first, more(tableMapping, mapping(row(10, 11))))
+				first = append(first, more(feed.TableMapping, mapping(row(10, 11))))
 			}
 			part2 := avroPart("event_id user_id", row(3, 10))
 			second := mapping(row(10, 12), row(20, 12), row("x", 5))
@@ -120,9 +121,9 @@ func TestContractWithdrawnMapping(t *testing.T) {
 			for i := range second.Rows[:2] {
 				second.Rows[i][0] = []string{"10", "20"}[i]
 			}
-			a.run(dumpOf(1, first...), dumpOf(2, more("e", part2), more(tableMapping, second)))
+			a.run(dumpOf(1, first...), dumpOf(2, more("e", part2), more(feed.TableMapping, second)))
 			a.want("e", "event_id user_id", "1 12", "2 12", "3 12")
-			a.wantBad(tableMapping, `2 2 {"from_user_id":"x","to_user_id":"5"}`)
+			a.wantBad(feed.TableMapping, `2 2 {"from_user_id":"x","to_user_id":"5"}`)
 			if how == "accept" {
 				a.replace(dumpOf(2, more("e", part2)))
 				a.accepting(2)
@@ -135,13 +136,13 @@ func TestContractWithdrawnMapping(t *testing.T) {
 			if older {
 				a.want("e", "event_id user_id", "1 11", "2 20", "3 11")
 				a.want("users", "user_id", "11")
-				a.want(tableMapping, "from_user_id to_user_id canonical_user_id _dump_id", "10 11 11 1")
+				a.want(feed.TableMapping, "from_user_id to_user_id canonical_user_id _dump_id", "10 11 11 1")
 			} else {
 				a.want("e", "event_id user_id", "1 10", "2 20", "3 10")
 				a.want("users", "user_id", "10")
-				a.want(tableMapping, "from_user_id")
+				a.want(feed.TableMapping, "from_user_id")
 			}
-			a.wantBad(tableMapping)
+			a.wantBad(feed.TableMapping)
 			if shown, err := a.engine().Show(t.Context()); err != nil || (shown.Mapping != nil) != older {
 				t.Errorf("shown: %+v, %v", shown, err)
 			}
@@ -153,15 +154,15 @@ func TestContractWithdrawnMapping(t *testing.T) {
 // quarantine while that mapping does, whatever its table is rewritten for.
 func TestContractMappingQuarantine(t *testing.T) {
 	a := newBed(t, lakeTables)
-	a.run(dumpOf(1, more(tableMapping, avroPart("from_user_id to_user_id", row(10, 11), row(nil, 5)))))
+	a.run(dumpOf(1, more(feed.TableMapping, avroPart("from_user_id to_user_id", row(10, 11), row(nil, 5)))))
 	want := `1 1 {"to_user_id":"5"}`
-	a.wantBad(tableMapping, want)
-	if err := os.RemoveAll(filepath.Join(a.dir, "lake", tableMapping)); err != nil {
+	a.wantBad(feed.TableMapping, want)
+	if err := os.RemoveAll(filepath.Join(a.dir, "lake", feed.TableMapping)); err != nil {
 		t.Fatal(err)
 	}
 	a.must()
-	a.want(tableMapping, "from_user_id", "10")
-	a.wantBad(tableMapping, want)
+	a.want(feed.TableMapping, "from_user_id", "10")
+	a.wantBad(feed.TableMapping, want)
 }
 
 // TestContractMappingExact: plan -exact counts the rows of a new mapping that go to
@@ -169,7 +170,7 @@ func TestContractMappingQuarantine(t *testing.T) {
 func TestContractMappingExact(t *testing.T) {
 	a := newBed(t, lakeTables)
 	a.exact = true
-	a.arrive(dumpOf(1, full(tableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(nil, 2), row(3, nil)))))
+	a.arrive(dumpOf(1, full(feed.TableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(nil, 2), row(3, nil)))))
 	a.must()
 }
 

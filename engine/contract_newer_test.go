@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 )
 
 // backup copies the state aside; what it returns puts it back.
@@ -136,10 +137,10 @@ func TestContractRepairWaitsForSinks(t *testing.T) {
 // exactly what the newer state had, and removes what only that knew.
 func TestContractOlderStateRepaired(t *testing.T) {
 	a := newBed(t, "table \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = [date(time)]\n}\ntable \"users\" { sinks = [sink.parquet.lake] }\ntable \"user_migrations\" { sinks = [sink.parquet.lake] }\n")
-	a.run(dumpOf(1, full("e", avroPart("event_id user_id time", row(1, 10, "2026-01-05"))), full(tableMapping)))
+	a.run(dumpOf(1, full("e", avroPart("event_id user_id time", row(1, 10, "2026-01-05"))), full(feed.TableMapping)))
 	restore := a.backup()
 	a.run(dumpOf(2, more("e", avroPart("event_id user_id time", row(2, 11, "2026-01-06"))), full("new", avroPart("event_id user_id", row(5, 11))),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
 	restore()
 	a.arrive(dumpOf(3, more("e", avroPart("event_id user_id time", row(3, 11, "2026-01-07")))))
 	p, err := a.engine().Plan(t.Context())

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 )
 
 // severalTypes is a union of everything that an id or a time can come as.
@@ -73,11 +74,11 @@ func TestContractIDBranches(t *testing.T) {
 		bad = append(bad, fmt.Sprintf(`1 %d {"event_id":"%d","user_id":%q}`, i, i, c.text))
 		badPairs = append(badPairs, fmt.Sprintf(`1 %d {"from_user_id":%q,"to_user_id":"%d"}`, i, c.text, 5000+i))
 	}
-	a.run(dumpOf(1, full("e", ids), full("pageviews", others), full("people", ids), full("users", people, things), full(tableMapping, pairs)))
+	a.run(dumpOf(1, full("e", ids), full("pageviews", others), full("people", ids), full("users", people, things), full(feed.TableMapping, pairs)))
 	a.want("e", "event_id _raw_user_id", wantIDs...)
 	a.want("pageviews", "event_id session_id _rescued_data", wantOthers...)
 	a.wantBad("e", bad...)
-	a.wantBad(tableMapping, badPairs...)
+	a.wantBad(feed.TableMapping, badPairs...)
 	a.want("users", "user_id session_id _rescued_data", append(wantThings, "5000 - -", "5003 - -")...)
 }
 
@@ -121,14 +122,14 @@ table "user_migrations" { sinks = [sink.parquet.lake] }
 	d.Entries = append(d.Entries, dumpOf(1, more("e", union),
 		more("f", avroPart("event_id user_id seen:ms born:date", row(1, 1, 0, 0), row(2, 1, -1, -1))),
 		full("users", avroPart("user_id joindate:ms last_modified:ms v", row(1, 1767225600000, 1767225600000, "old"), row(2, 0, 0, "zero"), row(3, 0, nil, "none"))),
-		full(tableMapping, avroPart("from_user_id to_user_id time:ms", row(2, 1, nil), row(3, 1, 5), row(4, 20, 0), row(4, 30, nil)))).Entries...)
+		full(feed.TableMapping, avroPart("from_user_id to_user_id time:ms", row(2, 1, nil), row(3, 1, 5), row(4, 20, 0), row(4, 30, nil)))).Entries...)
 	a.run(d)
 	a.want("e", "event_id time joindate last_modified _rescued_data @", append(want,
 		"100 - - - - year=__HIVE_DEFAULT_PARTITION__", "101 1970-01-01T00:00:00.000Z - - - year=1970",
 		"102 2026-01-05T00:00:00.000Z - - - year=2026", "103 - - - - year=__HIVE_DEFAULT_PARTITION__")...)
 	a.want("f", "event_id seen born", "1 1970-01-01T00:00:00.000Z 1970-01-01", "2 1969-12-31T23:59:59.999Z 1969-12-31")
 	a.want("users", "user_id joindate last_modified v", "1 2026-01-01T00:00:00.000Z 2026-01-01T00:00:00.000Z old")
-	a.want(tableMapping, "from_user_id to_user_id time", "2 1 -", "3 1 1970-01-01T00:00:00.005Z", "4 30 -")
+	a.want(feed.TableMapping, "from_user_id to_user_id time", "2 1 -", "3 1 1970-01-01T00:00:00.005Z", "4 30 -")
 }
 
 // TestContractBirthdays: columns that the configuration types take the years 1 to
@@ -193,6 +194,6 @@ table "users" {
   }
 }`)
 	a.run(dumpOf(1, full("users", avroPart("user_id born died", row(1, "1955-02-24", "-5"), row(2, "1955-02-23", "-86400.5"), row(3, "1970-01-01", "x"))),
-		full(tableMapping, avroPart("from_user_id to_user_id", row(2, 1), row(3, 1)))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(2, 1), row(3, 1)))))
 	a.want("users", "user_id born died", "1 1955-02-23 1969-12-31T23:59:55.000Z")
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 )
 
 // TestContractAppliedCasts: on_cast_error = "fail" judges what arrives, not what is
@@ -81,20 +82,20 @@ func TestContractDriftFromElsewhere(t *testing.T) {
 			a := newBed(t, conf("sink.parquet.lake, sink.parquet.pond"))
 			a.run(dumpOf(1, full("e", avroPart("event_id user_id time", row(1, 10, "2026-01-05"), row(1, 11, "2026-01-05"), row(2, 10, "2026-01-06"))),
 				full("users", avroPart("user_id v:string", row(10, "a"), row(11, "b"))),
-				full(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+				full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
 			if err := os.RemoveAll(filepath.Join(a.dir, "dumps", "sync_1")); err != nil {
 				t.Fatal(err)
 			}
 			a.lose(lake, "e", damage)
 			a.lose("lake", "users", damage)
-			a.lose("lake", tableMapping, damage)
+			a.lose("lake", feed.TableMapping, damage)
 			a.held(a.run())
 			a.check()
 			a.checkIdle()
 
 			a.lose(lake, "e", damage)
 			a.hcl = conf(map[string]string{"lake": "sink.parquet.lake", "pond": "sink.parquet.pond"}[lake])
-			a.held(a.run(dumpOf(2, full(tableMapping), more("e", avroPart("event_id user_id time", row(3, 10, "2026-01-06"))))))
+			a.held(a.run(dumpOf(2, full(feed.TableMapping), more("e", avroPart("event_id user_id time", row(3, 10, "2026-01-06"))))))
 			a.check()
 			a.checkIdle()
 		}

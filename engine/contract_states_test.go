@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -38,7 +39,7 @@ func bulkyDump(id int64) *model.Dump {
 	event := avroPart("event_id user_id time", row(n, 10, day), row(n, n, day), row(n, n+1, day), row(nil, 10, day), row(n+100, 10, day))
 	user := avroPart("user_id v:string", row(10, "u"), row(n, "v"), row(nil, "w"))
 	mapping := avroPart("from_user_id to_user_id", row(n, 10), row(n+1, 10), row(nil, 10))
-	return dumpOf(id, more("e", event), more("f", event), more("users", user), full(tableMapping, mapping))
+	return dumpOf(id, more("e", event), more("f", event), more("users", user), full(feed.TableMapping, mapping))
 }
 
 // TestStatesInOneFolder: states beside each other do not touch what is the other's.
@@ -59,7 +60,7 @@ func TestStatesInOneFolder(t *testing.T) {
 	}
 	all := avroPart("event_id user_id time", row(1, 10, "2026-01-02"))
 	for _, a := range []*bed{prod, dev} {
-		a.held(a.run(dumpOf(20, more("e", all), full(tableMapping)))) // everybody is parted: all that is stored is read
+		a.held(a.run(dumpOf(20, more("e", all), full(feed.TableMapping)))) // everybody is parted: all that is stored is read
 		a.check()
 	}
 	prod.checkIdle()
@@ -115,7 +116,7 @@ func TestObjectsOfTheVersionBefore(t *testing.T) {
 	if err := os.RemoveAll(shared); err != nil {
 		t.Fatal(err)
 	}
-	a.held(a.run(dumpOf(20, full(tableMapping))))
+	a.held(a.run(dumpOf(20, full(feed.TableMapping))))
 	a.check()
 	a.checkIdle()
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 )
 
 // planned returns the plan of what is there.
@@ -51,13 +52,13 @@ table "user_migrations" { sinks = [sink.parquet.lake] }
 			row(2, 4, "2026-01-05", -1, -0.5), row(3, 4, "-1", 0, 0.0))),
 		full("f", avroPart("event_id user_id", row(1, 4))),
 		full("users", avroPart("user_id last_modified v", row(9, "5000", "five"), row(9, "1767571200123", "big"))),
-		full(tableMapping, avroPart("from_user_id to_user_id time", row(4, 20, "99999999999"), row(4, 30, "100000000000")))))
+		full(feed.TableMapping, avroPart("from_user_id to_user_id time", row(4, 20, "99999999999"), row(4, 30, "100000000000")))))
 	check := func(to, ms, us string, joined, modified []string) {
 		t.Helper()
 		a.want("e", "event_id user_id time joindate last_modified", "1 "+to+" "+ms+" "+joined[0]+" "+modified[0],
 			"2 "+to+" 2026-01-05T00:00:00.000Z "+joined[1]+" "+modified[1], "3 "+to+" - - -")
 		a.want("f", "event_id user_id", "1 "+to)
-		a.want(tableMapping, "from_user_id to_user_id time", "4 "+to+" "+us)
+		a.want(feed.TableMapping, "from_user_id to_user_id time", "4 "+to+" "+us)
 		a.checkIdle()
 	}
 	full := "2026-01-05T00:00:00.123Z"

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 )
 
 // goTo applies with until_dump, 0 for none, and checks.
@@ -59,11 +60,11 @@ func TestContractUntilDump(t *testing.T) {
 	a := newBed(t, lakeTables)
 	old := withColumns(full("e", avroPart("event_id user_id a", row(1, 10, "x"), row(2, 11, "y"))), "event_id user_id a")
 	a.run(dumpOf(1, old, full("same", avroPart("event_id user_id", row(1, 77))),
-		full("users", avroPart("user_id plan", row(10, "free"))), more(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+		full("users", avroPart("user_id plan", row(10, "free"))), more(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
 	a.run(dumpOf(2, more("e", avroPart("event_id user_id a", row(3, 11, "z")))))
 	a.run(dumpOf(3, withColumns(more("e", avroPart("event_id user_id b", row(1, 10, "new"), row(4, 11, "w"))), "event_id user_id b"),
 		full("z", avroPart("event_id user_id", row(1, 10))),
-		more("users", avroPart("user_id plan", row(10, "pro"))), more(tableMapping)))
+		more("users", avroPart("user_id plan", row(10, "pro"))), more(feed.TableMapping)))
 	untouched := func() []string {
 		return slices.DeleteFunc(a.tree(), func(line string) bool { return !strings.Contains(line, "/lake/same/") })
 	}
@@ -73,7 +74,7 @@ func TestContractUntilDump(t *testing.T) {
 		a.want("e", "event_id user_id a b", "1 10 - new", "2 11 y -", "3 11 z -", "4 11 - w")
 		a.want("z", "event_id", "1")
 		a.want("users", "user_id plan", "10 pro")
-		a.want(tableMapping, "from_user_id")
+		a.want(feed.TableMapping, "from_user_id")
 	}
 	today()
 
@@ -87,7 +88,7 @@ func TestContractUntilDump(t *testing.T) {
 	}
 	a.want("z", "event_id")
 	a.want("users", "user_id plan", "10 free")
-	a.want(tableMapping, "from_user_id to_user_id", "11 10")
+	a.want(feed.TableMapping, "from_user_id to_user_id", "11 10")
 	if diff := diffLines(before, untouched()); len(before) == 0 || diff != "" {
 		t.Errorf("a table without later dumps was written:\n%s", diff)
 	}
@@ -126,11 +127,11 @@ func TestContractUntilDumpFirst(t *testing.T) {
 func TestContractUntilDumpLoss(t *testing.T) {
 	five := func(t *testing.T) *bed {
 		a := newBed(t, lakeTables)
-		a.run(dumpOf(1, more(tableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
+		a.run(dumpOf(1, more(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10)))))
 		for id := range 3 {
 			a.run(dumpOf(int64(id)+2, more("e", avroPart("event_id user_id", row(id+2, 11)))))
 		}
-		a.run(dumpOf(5, more(tableMapping, avroPart("from_user_id to_user_id", row(11, 9)))))
+		a.run(dumpOf(5, more(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 9)))))
 		return a
 	}
 	a := five(t)
@@ -149,11 +150,11 @@ func TestContractUntilDumpLoss(t *testing.T) {
 	a.refusedLoss(3, "e", "[4]")
 	a = five(t)
 	a.forgetDump("1")
-	a.refusedLoss(4, tableMapping, "[1]")
+	a.refusedLoss(4, feed.TableMapping, "[1]")
 	a.want("e", "event_id user_id", "2 11", "3 11", "4 11")
 	a = five(t)
 	a.forgetDump("5")
-	a.refusedLoss(4, tableMapping, "[5]")
+	a.refusedLoss(4, feed.TableMapping, "[5]")
 	a.want("e", "event_id user_id", "2 10", "3 10", "4 10")
 }
 
@@ -221,9 +222,9 @@ func TestContractUntilDumpGuard(t *testing.T) {
 	a.passed[1], a.passed[2] = true, true
 	a.users(merged)
 	a.goTo(1)
-	a.want(tableMapping, "_dump_id", strings.Fields(strings.Repeat("1 ", 100))...)
+	a.want(feed.TableMapping, "_dump_id", strings.Fields(strings.Repeat("1 ", 100))...)
 	a.goTo(0)
-	a.want(tableMapping, "_dump_id", strings.Fields(strings.Repeat("2 ", 10))...)
+	a.want(feed.TableMapping, "_dump_id", strings.Fields(strings.Repeat("2 ", 10))...)
 	a.goTo(-1)
 	a.goTo(2)
 	a.arrive(dumpOf(3, mapsUsers(500, 600)))
@@ -232,7 +233,7 @@ func TestContractUntilDumpGuard(t *testing.T) {
 	a.goTo(3)
 	a.goTo(0, "user_migrations 4 -accept=user_migrations@4")
 	a.goTo(2)
-	a.want(tableMapping, "_dump_id", strings.Fields(strings.Repeat("2 ", 10))...)
+	a.want(feed.TableMapping, "_dump_id", strings.Fields(strings.Repeat("2 ", 10))...)
 }
 
 // TestContractUntilDumpKey: what identifies a row is what the manifests up to until_dump

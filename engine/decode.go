@@ -7,9 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"reconcile/config"
 	"reconcile/engine/avro"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 )
 
 // replacement stands for invalid UTF-8.
@@ -106,14 +107,14 @@ func (d *decoder) settle(p *filePlan, bindings []int, n int) {
 func (d *decoder) bind(bd *binding, n int, failCasts bool) {
 	if bd.direct {
 		c, name := &d.cols[bd.target], bd.uses[0].name
-		if d.schema.kind == kindUsers {
+		if d.schema.kind == feed.KindUsers {
 			d.keptUncast(c, &d.schema.payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
 		} else {
 			d.repair(c, name, n)
 		}
 		return
 	}
-	if bd.target >= 0 && d.schema.payload[bd.target].mask == config.MaskHMAC {
+	if bd.target >= 0 && d.schema.payload[bd.target].mask == definition.MaskHMAC {
 		for i := range bd.uses {
 			column.MaskColumn(&bd.uses[i].col, d.schema.payload[bd.target].key)
 		}
@@ -129,18 +130,18 @@ func (d *decoder) bind(bd *binding, n int, failCasts bool) {
 	}
 	p := &d.schema.payload[bd.target]
 	dst := &d.cols[bd.target]
-	if d.schema.kind == kindUsers {
+	if d.schema.kind == feed.KindUsers {
 		d.keepUncast(src, dst, p, n, from, failCasts)
 		return
 	}
 	var fails []column.Fail
 	switch {
-	case p.mask != config.MaskNone:
+	case p.mask != definition.MaskNone:
 		column.Cast(src, typeString, dst)
 		return
-	case isTimestampName(p.fold):
+	case feed.IsTimestamp(p.fold):
 		fails = bd.castTime(p.rule, src, dst, from)
-	case isIDName(p.fold):
+	case feed.IsID(p.fold):
 		fails = bd.castID(src, dst, from)
 	default:
 		res := p.rule.Cast(src, dst)
@@ -158,7 +159,7 @@ func (d *decoder) bind(bd *binding, n int, failCasts bool) {
 // loser returns what becomes of a value that another spelling of its name
 // outdoes: it is rescued, unless its column is masked.
 func (d *decoder) loser(bd *binding) func(row int, u *use) {
-	if bd.target >= 0 && d.schema.payload[bd.target].mask != config.MaskNone {
+	if bd.target >= 0 && d.schema.payload[bd.target].mask != definition.MaskNone {
 		return func(int, *use) {}
 	}
 	return func(row int, u *use) {
@@ -169,7 +170,7 @@ func (d *decoder) loser(bd *binding) func(row int, u *use) {
 // loserNote is the name under which a value that lost is kept. Users are published
 // from notes, which must tell the column.
 func (d *decoder) loserNote(bd *binding, u *use) string {
-	if d.schema.kind != kindUsers || bd.target < 0 {
+	if d.schema.kind != feed.KindUsers || bd.target < 0 {
 		return u.name
 	}
 	if t, ok := d.schema.target(u.name); ok && t == bd.target {
@@ -216,7 +217,7 @@ func (d *decoder) keepUncast(src, dst *column.Column, p *payload, n int, from fu
 // later, and finds those that will not cast where the table does not rescue.
 func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
 	base := len(c.Codes) - n
-	if isTimestampName(p.fold) {
+	if feed.IsTimestamp(p.fold) {
 		for row := range n {
 			if from(row).origin(row) == avro.Zero {
 				c.Codes[base+row] = 0 // no time
@@ -224,7 +225,7 @@ func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int)
 		}
 	}
 	d.noteSpelling(c, base, n, p, from)
-	if !failCasts || p.mask != config.MaskNone {
+	if !failCasts || p.mask != definition.MaskNone {
 		return
 	}
 	src := column.Column{Type: typeString, Codes: c.Codes[base:], Dict: c.Dict}
@@ -234,7 +235,7 @@ func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int)
 			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.rule}
 		}
 	}
-	if !isIDName(p.fold) {
+	if !feed.IsID(p.fold) {
 		return
 	}
 	for row := range n {
@@ -277,7 +278,7 @@ func cutLoser(note string) (id, field string, ok bool) {
 }
 
 func (d *decoder) noteSpelling(c *column.Column, base, n int, p *payload, from func(int) *use) {
-	id := isIDName(p.fold)
+	id := feed.IsID(p.fold)
 	for row := range n {
 		u := from(row)
 		if u.name != p.Delivered && !c.IsNull(base+row) {

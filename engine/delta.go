@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -184,7 +185,7 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]mer
 	for _, e := range d.met {
 		ords[e.Part] = true
 	}
-	want := []column.Column{{Name: d.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	want := []column.Column{{Name: d.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	var out []merge.Rec
 	for _, ord := range sortedKeys(ords) {
 		p := d.byOrd[ord]

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -258,7 +259,7 @@ func (t *TablePlan) diffDrift(d *plan.ConfigDiff) {
 		whole++
 	}
 	switch {
-	case t.kind != kindEvents:
+	case t.kind != feed.KindEvents:
 		d.Add(plan.ClassRewrite, "%s; the state keeps its rows", why)
 	case t.lost == nil && whole < len(t.old.Sinks):
 		t.readFrom = whole

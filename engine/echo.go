@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"reconcile/engine/dump"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -29,7 +30,7 @@ type echo struct {
 // echoCandidate returns what the pending dump may be an echo of, judged by what is
 // known without reading: nil for most dumps, as their files have other sizes.
 func (r *tableRun) echoCandidate(p *Plan, t *TablePlan) *echo {
-	if r.env.noDelta || r.kind == kindMapping || r.old == nil || len(r.pending) != 1 {
+	if r.env.noDelta || r.kind == feed.KindMapping || r.old == nil || len(r.pending) != 1 {
 		return nil
 	}
 	d := r.pending[0]

@@ -14,6 +14,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -40,11 +41,11 @@ func TestEchoProperty(t *testing.T) {
 	t.Logf("applies of an echo: %v", found)
 	n := 0
 	for name, k := range found {
-		if name != tableUsers {
+		if name != feed.TableUsers {
 			n += k
 		}
 	}
-	if (n < 5*worlds || found[tableUsers] < worlds) && !t.Failed() {
+	if (n < 5*worlds || found[feed.TableUsers] < worlds) && !t.Failed() {
 		t.Errorf("too few applies found an echo: %v", found)
 	}
 }
@@ -92,7 +93,7 @@ func echoOf(r *rand.Rand, arrived []*model.Dump) *model.Dump {
 	d := &model.Dump{ID: newest.ID + 1 + int64(r.Intn(20))}
 	for _, name := range (&model.World{Dumps: arrived}).Tables() {
 		from, entries := lastEntries(arrived, name)
-		if name == tableMapping && r.Intn(2) == 0 { // an older one
+		if name == feed.TableMapping && r.Intn(2) == 0 { // an older one
 			_, entries = lastEntries([]*model.Dump{arrived[r.Intn(len(arrived))]}, name)
 		}
 		if len(entries) == 0 || r.Intn(6) == 0 {

@@ -12,6 +12,7 @@ import (
 	reference "github.com/parquet-go/parquet-go"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 )
 
 // chunkBytes returns the stored bytes of every column chunk below a folder, and of
@@ -41,7 +42,7 @@ func chunkBytes(t *testing.T, dir string) (chunks map[string][]byte, bounds map[
 				}
 				key := fmt.Sprintf("%s group %d %s", rel, g, m.PathInSchema[0])
 				chunks[key] = data[at : at+m.TotalCompressedSize]
-				if m.PathInSchema[0] != colDump {
+				if m.PathInSchema[0] != feed.DumpID {
 					continue
 				}
 				lo, hi := binary.LittleEndian.Uint64(m.Statistics.MinValue), binary.LittleEndian.Uint64(m.Statistics.MaxValue)
@@ -97,7 +98,7 @@ table "users" { sinks = [sink.parquet.lake] }
 				continue
 			}
 			changed++
-			if want := [2]int64{1, h.arrived[len(h.arrived)-1].ID}; !strings.HasSuffix(key, "group 1 "+colDump) || bounds[key] != want {
+			if want := [2]int64{1, h.arrived[len(h.arrived)-1].ID}; !strings.HasSuffix(key, "group 1 "+feed.DumpID) || bounds[key] != want {
 				t.Errorf("%s/%s changed; its bounds are %v", table, key, bounds[key])
 			}
 		}

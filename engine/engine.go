@@ -175,5 +175,5 @@ func (e *Engine) scratch(prefix string) (func(), error) {
 
 func (e *Engine) env() *env {
 	return &env{store: e.store, source: e.source, sinks: e.sinks, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta,
-		tagged: e.tagged(), progress: e.opts.Progress}
+		tagged: e.tagged(), progress: e.opts.Progress, maskKey: e.cfg.MaskKey}
 }

@@ -1,6 +1,9 @@
 package engine
 
-import "reconcile/engine/plan"
+import (
+	"reconcile/engine/plan"
+	"reconcile/internal/feed"
+)
 
 // bytesNow is what the table takes in its sinks or, when none is left, in what it
 // is made from.
@@ -14,7 +17,7 @@ func (t *TablePlan) bytesNow() int64 {
 	switch {
 	case n > 0 || t.old == nil:
 		return n
-	case t.kind == kindUsers:
+	case t.kind == feed.KindUsers:
 		return t.old.Users.Size
 	}
 	return t.rereads
@@ -60,7 +63,7 @@ func (t *TablePlan) estimate(lim limits) {
 			t.BytesToWrite = now*t.Partitions/n + in
 		}
 	}
-	if t.cfg != nil && t.kind == kindEvents && t.old == nil {
+	if t.cfg != nil && t.kind == feed.KindEvents && t.old == nil {
 		t.Partitions = 0
 	}
 }

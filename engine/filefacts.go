@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -30,7 +31,7 @@ func (e *Engine) factsOf(ctx context.Context, at place, dumps bool) (out fileFac
 	if err != nil {
 		return out, err
 	}
-	r, err := sk.Open(ctx, at.path, "", []column.Column{{Name: colDump, Type: typeInt64}})
+	r, err := sk.Open(ctx, at.path, "", []column.Column{{Name: feed.DumpID, Type: typeInt64}})
 	var down *SinkError
 	switch {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 )
 
 // uploadInParts writes an object of the export again, so that its ETag is another.
@@ -58,7 +59,7 @@ func TestRewrittenOnS3(t *testing.T) {
 		t.Errorf("%d objects are read again when their ETags are known", n)
 	}
 	for _, e := range d.Entries {
-		if e.Table == tableUsers {
+		if e.Table == feed.TableUsers {
 			f := e.Files[0] // of the same size
 			f.Rows[0][3] = "paid"
 			if err := d.WriteFiles(dumps); err != nil {

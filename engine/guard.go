@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -51,16 +52,16 @@ func acceptName(table string, dump int64) string { return table + "@" + strconv.
 
 // hold is that of a mapping that lacks too many of the ids of base.
 func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) plan.Hold {
-	name := acceptName(tableMapping, d.dump)
-	return plan.Hold{Table: tableMapping, Dump: d.dump, Guard: guardRemoved, Accept: name,
+	name := acceptName(feed.TableMapping, d.dump)
+	return plan.Hold{Table: feed.TableMapping, Dump: d.dump, Guard: guardRemoved, Accept: name,
 		Reason: fmt.Sprintf("of the %d users that the mapping of dump %d maps, this one leaves out %d, more than %d %%: it is not taken; if it is right, -accept=%s takes it, else skip_dump %q { tables = [%q] } passes over it",
-			base.mapping.Len(), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.dump), tableMapping)}
+			base.mapping.Len(), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.dump), feed.TableMapping)}
 }
 
 // mappingAccepted reports whether the mapping of a dump was applied or accepted before.
 // Of another manifest than now that says nothing.
 func (p *Plan) mappingAccepted(d mappingEntry) bool {
-	if was, ok := p.snap.Accepted[state.Delivery{Table: tableMapping, Dump: d.dump}]; ok {
+	if was, ok := p.snap.Accepted[state.Delivery{Table: feed.TableMapping, Dump: d.dump}]; ok {
 		return was == d.entry.Digest
 	}
 	if have := p.snap.Mapping; have != nil && d.dump <= have.Dump {
@@ -72,7 +73,7 @@ func (p *Plan) mappingAccepted(d mappingEntry) bool {
 // mappingAcceptedBelow reports whether the mapping of any dump below one was applied or
 // accepted before.
 func (p *Plan) mappingAcceptedBelow(dump int64) bool {
-	all := p.acceptedDumps(tableMapping)
+	all := p.acceptedDumps(feed.TableMapping)
 	return len(all) > 0 && all[0] < dump
 }
 
@@ -81,7 +82,7 @@ func (p *Plan) mappingAcceptedBelow(dump int64) bool {
 func (p *Plan) acceptMappings(tx *state.Tx) error {
 	var errs []error
 	put := func(dump int64, digest string) {
-		errs = append(errs, tx.SetAccepted(state.Delivery{Table: tableMapping, Dump: dump}, digest))
+		errs = append(errs, tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: dump}, digest))
 	}
 	if have := p.snap.Mapping; have != nil {
 		put(have.Dump, have.Digest)

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"slices"
+
+	"reconcile/internal/feed"
 )
 
 // noteIneffective says in a plan which options have no effect: most likely they are
@@ -33,7 +35,7 @@ func (e *Engine) noteIneffective(p *Plan) {
 		}
 	}
 	for _, name := range e.opts.AcceptLoss {
-		if name != tableMapping && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.Name == name }) {
+		if name != feed.TableMapping && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)
 		}
 	}

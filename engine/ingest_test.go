@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"reconcile/config"
 	"reconcile/engine/rows"
+	"reconcile/internal/definition"
 	"reconcile/state"
 )
 
@@ -20,8 +20,8 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		readable bool
 	}{
 		"no mask": {&schema{payload: []payload{{}}}, true},
-		"hmac":    {&schema{payload: []payload{{}, {mask: config.MaskHMAC}}}, false},
-		"null":    {&schema{payload: []payload{{mask: config.MaskNull}}}, false},
+		"hmac":    {&schema{payload: []payload{{}, {mask: definition.MaskHMAC}}}, false},
+		"null":    {&schema{payload: []payload{{mask: definition.MaskNull}}}, false},
 		"drop":    {&schema{payload: []payload{{}}, dropped: []state.Column{{Delivered: "email"}}}, false},
 	} {
 		dir := t.TempDir()

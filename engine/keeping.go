@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
-	"reconcile/config"
+	"reconcile/internal/definition"
 	"reconcile/state"
 )
 
@@ -34,7 +34,7 @@ func keepForgotten(table string) string {
 
 // keepFolder keeps a table where it was before its folder changed.
 func keepFolder(table, folder string) string {
-	name, ok := config.DecodeFolder(folder)
+	name, ok := definition.DecodeFolder(folder)
 	if !ok || name == table {
 		return "keep the table there by taking as = ... out again"
 	}

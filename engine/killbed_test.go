@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"reconcile/config"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
+	"reconcile/internal/definition"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -154,10 +154,10 @@ func (b *killBed) wants() killWants {
 		if diags.HasErrors() {
 			b.t.Fatal(diags)
 		}
-		if t == nil || !slices.ContainsFunc(t.Sinks, func(s *config.Sink) bool { return s.Label == "lake" }) {
+		if t == nil || !slices.ContainsFunc(t.Sinks, func(s definition.Sink) bool { return s.Label == "lake" }) {
 			continue
 		}
-		s := model.FromConfig(t)
+		s := model.FromConfig(cfg, t)
 		set, _ := model.AppliedFor(arrived, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 )
 
 // The export of the tests that interrupt and damage: few rows, and every kind
@@ -45,7 +46,7 @@ func killEvents(dump int64, table, key string, inc bool, parts ...[][]any) model
 }
 
 func killUsers(dump int64, inc bool, rows ...[]any) model.Entry {
-	return model.Entry{Table: tableUsers, Incremental: model.Bool(inc), Columns: []string{"user_id", "joindate", "last_modified", "plan", "email"},
+	return model.Entry{Table: feed.TableUsers, Incremental: model.Bool(inc), Columns: []string{"user_id", "joindate", "last_modified", "plan", "email"},
 		Files: []*model.File{{
 			Key: fmt.Sprintf("sync_%d/_heap_table_name=users/part-00000.avro", dump), BlockRows: 2, Rows: rows,
 			Fields: []model.Field{{Name: "user_id", Type: "long"}, {Name: "joindate", Type: killText}, {Name: "last_modified", Type: killText},
@@ -59,7 +60,7 @@ func killMapping(dump int64, pairs ...[2]int64) model.Entry {
 	for _, p := range pairs {
 		f.Rows = append(f.Rows, []any{p[0], p[1], nil})
 	}
-	return model.Entry{Table: tableMapping, Incremental: model.Bool(false), Columns: []string{"from_user_id", "to_user_id", "time"}, Files: []*model.File{f}}
+	return model.Entry{Table: feed.TableMapping, Incremental: model.Bool(false), Columns: []string{"from_user_id", "to_user_id", "time"}, Files: []*model.File{f}}
 }
 
 func killUser(id int64, day int, plan any) []any {
@@ -119,7 +120,7 @@ func killGrowing() *model.Dump {
 	for i := range d.Entries {
 		f := d.Entries[i].Files[0]
 		f.BlockRows, f.Rest, f.Draft = 1, 2, d.Entries[i].Table == "sessions"
-		if d.Entries[i].Table == tableMapping {
+		if d.Entries[i].Table == feed.TableMapping {
 			f.Rest = 1 // of users without sessions: these are rebuilt under the mapping before
 		}
 	}

@@ -39,7 +39,7 @@ func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 // unidentified is the hold of a table that lacks its key columns.
 func unidentified(table string, columns []string) plan.Hold {
 	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; remove its block, and say ignore " + quoted(table) + " {} instead"
-	for _, key := range []string{colUserID, colEventID, colSessionID} {
+	for _, key := range []string{feed.UserID, feed.EventID, feed.SessionID} {
 		if near := newKeyError(key, columns).near; near != "" && !slices.Contains(columns, key) && !feed.IsExact(near) {
 			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", near, key)
 		}
@@ -49,28 +49,17 @@ func unidentified(table string, columns []string) plan.Hold {
 
 // takesEvents reports whether a table would be taken if it delivered events.
 func (e *Engine) takesEvents(name string) bool {
-	if name == tableUsers || name == tableMapping || e.cfg.Ignored(name) {
+	if name == feed.TableUsers || name == feed.TableMapping || e.cfg.Ignored(name) {
 		return false
 	}
-	cfg, _ := e.cfg.Table(name, []string{colUserID, colEventID})
+	cfg, _ := e.cfg.Table(name, []string{feed.UserID, feed.EventID})
 	return cfg != nil
 }
 
 // classify finds the table's kind and key.
-func (t *TablePlan) classify(columns []string) bool {
-	switch t.Name {
-	case tableUsers:
-		t.kind, t.key = kindUsers, colUserID
-		return true
-	case tableMapping:
-		t.kind, t.key = kindMapping, colFrom
-		return true
-	}
-	t.kind, t.key = kindEvents, colEventID
-	if t.Name == tableSessions || !slices.Contains(columns, colEventID) {
-		t.key = colSessionID
-	}
-	return slices.Contains(columns, t.key) && slices.Contains(columns, colUserID)
+func (t *TablePlan) classify(columns []string) (ok bool) {
+	t.kind, t.key, ok = feed.Identify(t.Name, columns)
+	return ok
 }
 
 // knownColumns lists what is known of the delivered columns: what the state has, unless
@@ -125,12 +114,12 @@ func stateNames(old *state.Table) []string {
 		return nil
 	}
 	var out []string
-	if old.Kind != kindMapping {
-		out = append(out, colUserID)
+	if old.Kind != feed.KindMapping {
+		out = append(out, feed.UserID)
 	}
 	out = append(out, old.Key)
 	for _, c := range old.Columns {
-		if name := fold(c.Name); !old.ExactNames && feed.IsExact(name) {
+		if name := feed.Fold(c.Name); !old.ExactNames && feed.IsExact(name) {
 			out = append(out, name)
 			continue
 		}
@@ -141,14 +130,14 @@ func stateNames(old *state.Table) []string {
 
 // lacksExact reports whether columns lack one that decides what the table is.
 func (t *TablePlan) lacksExact(columns []string) bool {
-	if t.Name == tableUsers || t.Name == tableMapping {
+	if t.Name == feed.TableUsers || t.Name == feed.TableMapping {
 		return false
 	}
-	key := colEventID
-	if t.Name == tableSessions {
-		key = colSessionID
+	key := feed.EventID
+	if t.Name == feed.TableSessions {
+		key = feed.SessionID
 	}
-	for _, name := range []string{colUserID, key, colTime} {
+	for _, name := range []string{feed.UserID, key, feed.Time} {
 		if !slices.Contains(columns, name) {
 			return true
 		}

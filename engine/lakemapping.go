@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/identity"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 )
 
 // A mapping that the source no longer has can be told from what it did: the published
@@ -17,7 +18,7 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 	b := identity.NewBuilder()
 	whole := false
 	for _, rt := range sr.Tables {
-		if rt.plan.kind == kindMapping && rt.Mapping != nil && *rt.Mapping == id {
+		if rt.plan.kind == feed.KindMapping && rt.Mapping != nil && *rt.Mapping == id {
 			whole = true
 			if err := e.mappingRows(ctx, rt, b); err != nil {
 				return nil, err
@@ -25,7 +26,7 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 		}
 	}
 	for _, rt := range sr.Tables {
-		if !whole && rt.plan.kind == kindEvents && rt.Mapping != nil && *rt.Mapping == id {
+		if !whole && rt.plan.kind == feed.KindEvents && rt.Mapping != nil && *rt.Mapping == id {
 			if err := e.mappingPairs(ctx, rt, b); err != nil {
 				return nil, err
 			}
@@ -58,7 +59,7 @@ func (e *Engine) lakeRows(ctx context.Context, rt *RebuiltTable, want []column.C
 
 // mappingRows adds the entries of the published user_migrations.
 func (e *Engine) mappingRows(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
-	want := []column.Column{{Name: colFrom, Type: typeInt64}, {Name: colTo, Type: typeInt64}, {Name: colTime, Type: typeTimestamp}}
+	want := []column.Column{{Name: feed.FromUserID, Type: typeInt64}, {Name: feed.ToUserID, Type: typeInt64}, {Name: feed.Time, Type: typeTimestamp}}
 	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
 		for i := range in.N {
 			entry := identity.Entry{From: in.Cols[0].Ints[i], To: in.Cols[1].Ints[i]}
@@ -73,7 +74,7 @@ func (e *Engine) mappingRows(ctx context.Context, rt *RebuiltTable, b *identity.
 
 // mappingPairs adds whom the raw users of published rows stand for.
 func (e *Engine) mappingPairs(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
-	want := []column.Column{{Name: colRawUser, Type: typeInt64}, {Name: colUserID, Type: typeInt64}}
+	want := []column.Column{{Name: feed.RawUserID, Type: typeInt64}, {Name: feed.UserID, Type: typeInt64}}
 	seen := map[int64]bool{}
 	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
 		for i := range in.N {

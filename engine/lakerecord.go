@@ -4,37 +4,29 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
 // seen is the table's record as far as its files tell it.
 func (l *lakeTable) seen(columns []column.Column) *state.Table {
-	has := func(name string) bool {
-		return slices.ContainsFunc(columns, func(c column.Column) bool { return c.Name == name })
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
 	}
-	out := &state.Table{Name: l.name, Kind: kindEvents, Key: colEventID, ExactNames: true}
-	switch {
-	case l.name == tableUsers:
-		out.Kind, out.Key = kindUsers, colUserID
-	case l.name == tableMapping:
-		out.Kind, out.Key = kindMapping, colFrom
+	out := &state.Table{Name: l.name, ExactNames: true}
+	out.Kind, out.Key, _ = feed.Identify(l.name, names)
+	if out.Kind == feed.KindMapping {
 		return out
-	case l.name == tableSessions || !has(colEventID):
-		out.Key = colSessionID
 	}
 	for _, c := range columns {
-		if !ownColumn(c.Name) && c.Name != colUserID && c.Name != out.Key {
+		if !feed.IsOurs(c.Name) && c.Name != feed.UserID && c.Name != out.Key {
 			out.Columns = append(out.Columns, state.Column{Name: c.Name, Delivered: c.Name, Type: c.Type.String()})
 		}
 	}
 	return out
-}
-
-// ownColumn reports whether a published column is one of ours.
-func ownColumn(name string) bool {
-	return slices.Contains([]string{colRawUser, colDump, colRescued, colCanonical}, name)
 }
 
 // record is the table's record as far as the lake tells it. Its columns keep the spelling
@@ -67,7 +59,7 @@ func (l *lakeTable) record(t *TablePlan, columns []column.Column) *state.Table {
 
 // deliveredAs is the delivered name of a column that is published under a name, as far as
 // the configuration tells it.
-func deliveredAs(t *config.Table, published string) string {
+func deliveredAs(t *definition.Table, published string) string {
 	for _, name := range append(t.Renamed(), published, strings.TrimSuffix(published, "_")) {
 		if name != "" && t.Column(name).As == published {
 			return name

@@ -4,9 +4,10 @@ import (
 	"math"
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/avro"
 	"reconcile/engine/rows"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 )
 
 // locator reads of delivered rows what says where they belong: user, key,
@@ -88,7 +89,7 @@ func (d *decoder) missing(i int) (target int, ok bool) {
 	if len(d.user.Ints) == 0 || d.user.IsNull(i) {
 		return targetUser, false
 	}
-	if d.schema.kind != kindUsers && (len(d.key.Ints) == 0 || d.key.IsNull(i)) {
+	if d.schema.kind != feed.KindUsers && (len(d.key.Ints) == 0 || d.key.IsNull(i)) {
 		return targetKey, false
 	}
 	return 0, true
@@ -96,10 +97,10 @@ func (d *decoder) missing(i int) (target int, ok bool) {
 
 // rowKey returns the key of row i; users are ordered by last_modified.
 func (d *decoder) rowKey(i int) int64 {
-	if d.schema.kind != kindUsers {
+	if d.schema.kind != feed.KindUsers {
 		return d.key.Ints[i]
 	}
-	if c, ok := d.schema.byFold[colModified]; ok {
+	if c, ok := d.schema.byFold[feed.LastModified]; ok {
 		return d.schema.modifiedMillis(&d.cols[c], i)
 	}
 	return math.MinInt64
@@ -108,7 +109,7 @@ func (d *decoder) rowKey(i int) int64 {
 func (d *decoder) partition(i int) int64 {
 	s := d.schema
 	switch {
-	case s.part.Unit == config.UnitNone:
+	case s.part.Unit == definition.UnitNone:
 		return 0
 	case s.partCol < 0:
 		return rows.NullPart

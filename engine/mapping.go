@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -112,7 +113,7 @@ type mappingFile struct {
 	out   [3]column.Column
 }
 
-var mappingNames = [3]string{colFrom, colTo, colTime}
+var mappingNames = [3]string{feed.FromUserID, feed.ToUserID, feed.Time}
 
 // bind finds the fields by their exact names, listed or not.
 func (mf *mappingFile) bind(dec *avro.Decoder, fields []avro.Field) {
@@ -191,7 +192,7 @@ func (m *mappingRead) take(mf *mappingFile, b *identity.Builder, n, first int) e
 
 // badRow is row i of the current block, which lacks an id.
 func (mf *mappingFile) badRow(i, first int) badRow {
-	bad := badRow{Table: tableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
+	bad := badRow{Table: feed.TableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
 	var items []column.Rescued
 	for c := range mf.binds {
 		for u := range mf.binds[c].uses {

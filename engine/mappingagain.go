@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -24,7 +25,7 @@ func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mappin
 	if d == nil {
 		return nil, nil, nil
 	}
-	en := d.Entry(tableMapping)
+	en := d.Entry(feed.TableMapping)
 	if en == nil || en.Digest != have.Digest {
 		return nil, nil, nil
 	}
@@ -45,7 +46,7 @@ func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mappin
 	read, err := e.readMappingOf(ctx, d.ID, en)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
 		key := en.Files[changed].Key
-		return nil, &plan.Hold{Table: tableMapping, Dump: d.ID, File: bad.file.key, Reason: fmt.Sprintf(
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.file.key, Reason: fmt.Sprintf(
 			"%v; the mapping is read again, as %s is not the file that was read: it has %d bytes now, it had %d; tables follow what was read before until all its files are complete; "+
 				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.err, key, rd.now[key].Size, have.Read.Files[changed].Size)}, nil
 	}
@@ -67,7 +68,7 @@ func (e *Engine) readsMappingAnew(have *state.Mapping) string {
 	switch now := unitText(e.cfg.Source.TimeUnit); {
 	case now != have.TimeUnit:
 		return fmt.Sprintf("time_unit is %q, it was %q", cmp.Or(now, column.UnitAuto.String()), cmp.Or(have.TimeUnit, column.UnitAuto.String()))
-	case have.Rules < contentRules && e.opts.Repair && slices.Contains(e.opts.Targets, "table."+tableMapping):
+	case have.Rules < contentRules && e.opts.Repair && slices.Contains(e.opts.Targets, "table."+feed.TableMapping):
 		return "-repair: an earlier version read it by its own rules"
 	}
 	return ""
@@ -79,7 +80,7 @@ func (e *Engine) readMappingAnew(ctx context.Context, id int64, en *dump.Entry, 
 		return nil, nil, nil // expired: it stays, and the plan says so
 	}
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		return nil, &plan.Hold{Table: tableMapping, Dump: id, File: bad.file.key,
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: id, File: bad.file.key,
 			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.err, why)}, nil
 	}
 	return read, nil, err

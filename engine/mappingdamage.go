@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -28,7 +29,7 @@ func (u *unreadable) hold(table string) plan.Hold {
 // it is none either if it cannot be read: that is then read from the source.
 func (e *Engine) mappingToKeep(ctx context.Context, p *Plan) (*state.Mapping, *unreadable, error) {
 	have := p.snap.Mapping
-	if have == nil || e.withdrawn(p, have.Dump, tableMapping) {
+	if have == nil || e.withdrawn(p, have.Dump, feed.TableMapping) {
 		return nil, nil, nil
 	}
 	if !e.opts.Repair {
@@ -43,16 +44,16 @@ func (e *Engine) mappingToKeep(ctx context.Context, p *Plan) (*state.Mapping, *u
 
 // wayToMapping says how a mapping that cannot be read comes back.
 func (e *Engine) wayToMapping(p *Plan, id int64) string {
-	if d := p.listing.Dump(id); d != nil && d.Entry(tableMapping) != nil {
+	if d := p.listing.Dump(id); d != nil && d.Entry(feed.TableMapping) != nil {
 		return fmt.Sprintf("-repair reads it again from dump %d, and writes no table anew for that", id)
 	}
 	instead := "without any"
 	for _, d := range p.listing.Dumps {
-		if d.Entry(tableMapping) != nil && d.ID < id && !e.leftOut(d.ID, tableMapping) {
+		if d.Entry(feed.TableMapping) != nil && d.ID < id && !e.leftOut(d.ID, feed.TableMapping) {
 			instead = fmt.Sprintf("with that of dump %d", d.ID)
 		}
 	}
-	return fmt.Sprintf("dump %d is gone from the source: -repair -accept-loss=%s goes on %s, and writes the tables anew", id, tableMapping, instead)
+	return fmt.Sprintf("dump %d is gone from the source: -repair -accept-loss=%s goes on %s, and writes the tables anew", id, feed.TableMapping, instead)
 }
 
 // replaceMapping goes on with what the source has instead of a mapping that cannot be
@@ -68,7 +69,7 @@ func (e *Engine) replaceMapping(p *Plan, lost *unreadable) error {
 		if digest := hex.EncodeToString(sum.Sum(nil)); digest == lost.bad.Ref.Digest {
 			p.closures[digest] = p.mapping.Closure()
 		}
-	case !e.acceptsLoss(tableMapping):
+	case !e.acceptsLoss(feed.TableMapping):
 		lost.way = e.wayToMapping(p, lost.mapping.Dump)
 		p.newMapping, p.mapping, p.standing, p.unreadable = nil, nil, lost.mapping, lost
 	}

@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -45,7 +46,7 @@ func (e *Engine) judgeMappings(ctx context.Context, p *Plan, have *state.Mapping
 	j := &mappingJudge{e: e, p: p, have: have,
 		guard: mappingGuard{from: orDefault(e.opts.Tuning.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
 	for _, d := range p.listing.Dumps {
-		if en := d.Entry(tableMapping); en != nil && !e.leftOut(d.ID, tableMapping) {
+		if en := d.Entry(feed.TableMapping); en != nil && !e.leftOut(d.ID, feed.TableMapping) {
 			j.dumps = append(j.dumps, mappingEntry{d.ID, en})
 			j.corrected = j.corrected || j.corrects(mappingEntry{d.ID, en})
 		}
@@ -172,7 +173,7 @@ func (j *mappingJudge) corrects(d mappingEntry) bool {
 func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*mappingRead, *plan.Hold, error) {
 	read, err := j.e.readMappingOf(ctx, d.dump, d.entry)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		return nil, &plan.Hold{Table: tableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
 	}
 	return read, nil, err
 }

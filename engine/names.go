@@ -8,6 +8,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -26,7 +27,7 @@ func (n *named) note(t *TablePlan) *config.DeliveredTable {
 		unknown = unknown || !d.entry.HasColumns && (t.unread != nil || d.entry.Problem != "")
 	}
 	unknown = unknown || !listed
-	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: unique(append(stateNames(t.old), t.known...)), Unknown: unknown && t.Name != tableMapping})
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: unique(append(stateNames(t.old), t.known...)), Unknown: unknown && t.Name != feed.TableMapping})
 	return &n.tables[len(n.tables)-1]
 }
 
@@ -79,7 +80,7 @@ func (e *Engine) everDelivered(p *Plan) config.Delivered {
 func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.DeliveredTable {
 	i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
 	if i < 0 {
-		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: !en.HasColumns && en.Name != tableMapping})
+		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: !en.HasColumns && en.Name != feed.TableMapping})
 	}
 	if len(en.Columns) > 0 {
 		tables[i].Columns = unique(slices.Concat(tables[i].Columns, en.Columns))

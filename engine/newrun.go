@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -51,7 +52,7 @@ func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snaps
 		e.rewriteRun(p, t, r)
 	case ofConfig:
 		err = e.configRun(ctx, p, t, r)
-	case r.kind == kindMapping: // written as a whole
+	case r.kind == feed.KindMapping: // written as a whole
 		r.pending = t.pending
 	default:
 		r.pending = t.pending
@@ -79,7 +80,7 @@ func (e *Engine) configRun(ctx context.Context, p *Plan, t *TablePlan, r *tableR
 	if r.old.HasMapping {
 		r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping, Rules: r.old.Rules}
 	}
-	if r.kind == kindMapping {
+	if r.kind == feed.KindMapping {
 		for _, q := range r.old.Quarantine {
 			r.mapping.Quarantine = q.Ref
 		}
@@ -104,8 +105,8 @@ func (e *Engine) oldClosure(ctx context.Context, p *Plan, r *tableRun) (err erro
 // newSchemaOf resolves the columns of a run. A file whose header cannot be read is
 // noted: it holds the table when the run begins.
 func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun) error {
-	if r.kind == kindMapping {
-		r.schema = &schema{kind: kindMapping, key: colFrom, payload: []payload{{}}}
+	if r.kind == feed.KindMapping {
+		r.schema = &schema{kind: feed.KindMapping, key: feed.FromUserID, payload: []payload{{}}}
 		r.attempt.schema = r.schema
 		return nil
 	}
@@ -130,7 +131,7 @@ func (r *tableRun) settleSchema() {
 	if r.old != nil {
 		have, legacy = r.old.Columns, !r.old.ExactNames
 	}
-	r.schema = newSchema(r.cfg, r.kind, r.key, have, r.brought, r.live, legacy)
+	r.schema = newSchema(r.cfg, r.kind, r.key, have, r.brought, r.live, legacy, r.env.maskKey)
 	r.attempt.schema = r.schema
 }
 
@@ -162,18 +163,18 @@ func (e *Engine) newAttempt(r *tableRun, name string, serial uint64) *attempt {
 // sinksInOrder lists the sinks of the table: first those that it is in already, in
 // the order in which the state has them, as files are noted by their sink's place
 // in it.
-func (r *tableRun) sinksInOrder() []*config.Sink {
+func (r *tableRun) sinksInOrder() []definition.Sink {
 	out := slices.Clone(r.cfg.Sinks)
 	if r.old == nil {
 		return out
 	}
-	place := func(s *config.Sink) int {
+	place := func(s definition.Sink) int {
 		i := r.old.SinkAt(s.Path)
 		if i < 0 {
 			return len(r.old.Sinks)
 		}
 		return i
 	}
-	slices.SortStableFunc(out, func(a, b *config.Sink) int { return place(a) - place(b) })
+	slices.SortStableFunc(out, func(a, b definition.Sink) int { return place(a) - place(b) })
 	return out
 }

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"reconcile/config"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/internal/parquet"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -104,7 +104,7 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	m := &multiWriter{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for _, t := range a.targets {
-		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel, Plain: t.encodings == config.Plain})
+		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel, Plain: t.encodings == definition.Plain})
 		if err != nil {
 			m.abort()
 			return nil, err

@@ -10,6 +10,8 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -17,7 +19,7 @@ import (
 type TablePlan struct {
 	plan.Table
 
-	cfg        *config.Table
+	cfg        *definition.Table
 	kind, key  string
 	old        *state.Table
 	parts      []*state.Partition
@@ -198,7 +200,7 @@ func (t *TablePlan) steps() []plan.Step {
 	}
 	if t.old != nil && t.Change.Class != plan.ClassNone {
 		s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class}
-		if s.Class == plan.ClassRewrite && t.kind == kindEvents {
+		if s.Class == plan.ClassRewrite && t.kind == feed.KindEvents {
 			s.ReadFrom = t.old.Sinks[t.readFrom].Root
 		}
 		out = append(out, s)

@@ -8,9 +8,9 @@ import (
 	"math"
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
 )
 
 // planDumps finds the dumps that the table takes now, and where it is held.
@@ -150,7 +150,7 @@ func (t *TablePlan) cut(from int64) *plan.Hold {
 // checkDelivery returns why a delivery holds its table, if it does, and the
 // bytes of its files.
 func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
-	if t.cfg.OnSchemaChange == config.Freeze && d.entry.Problem == "" {
+	if t.cfg.OnSchemaChange == definition.Freeze && d.entry.Problem == "" {
 		if h, err := e.checkFrozen(ctx, t, *d); h != nil || err != nil {
 			return h, 0, err
 		}

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -48,7 +49,7 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 	}
 	p.Mapping.Withdrawn = p.standing == nil && p.snap.Mapping != nil
 	if p.Mapping.Gone = e.goneMappings(p); len(p.Mapping.Gone) > 0 {
-		p.Notices = append(p.Notices, p.goneMappingsText()+"; apply needs -accept-loss="+tableMapping)
+		p.Notices = append(p.Notices, p.goneMappingsText()+"; apply needs -accept-loss="+feed.TableMapping)
 	}
 	return e.describeMapping(ctx, p)
 }
@@ -171,7 +172,7 @@ func (t *TablePlan) standsAt(m *state.Mapping) bool {
 
 // planRemap finds out whether the mapping that the table stands at differs.
 func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.old == nil || t.kind == kindMapping || t.repair+t.rewrite != "" || len(e.goesBack(t.old)) > 0 {
+	if t.old == nil || t.kind == feed.KindMapping || t.repair+t.rewrite != "" || len(e.goesBack(t.old)) > 0 {
 		return nil
 	}
 	if t.oldMapping, err = e.closureOf(ctx, p, t.old.Mapping); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 )
 
 var (
@@ -155,7 +156,7 @@ func TestMasterProperty(t *testing.T) {
 func unclear(d *model.Dump) bool {
 	said := map[string]bool{}
 	for _, e := range d.Entries {
-		if e.Table == tableMapping {
+		if e.Table == feed.TableMapping {
 			continue
 		}
 		if was, ok := said[e.Table]; e.Incremental == nil || ok && was != *e.Incremental {

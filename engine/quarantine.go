@@ -12,8 +12,9 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"reconcile/config"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -29,7 +30,7 @@ type badRow struct {
 
 // reject describes the only row that d decoded: it lacks the column of target.
 func (d *decoder) reject(p *filePlan, target int) badRow {
-	name := colUserID
+	name := feed.UserID
 	if target == targetKey {
 		name = d.schema.key
 	}
@@ -133,12 +134,12 @@ func (r *tableRun) remasked() []remasking {
 		now := r.cfg.Column(name)
 		o.Delivered = name
 		switch {
-		case !r.cfg.Takes(name), now.Mask == config.MaskNull, now.Mask == config.MaskDrop:
-			if o.Mask == "" || o.Mask == string(config.MaskHMAC) {
+		case !r.cfg.Takes(name), now.Mask == definition.MaskNull, now.Mask == definition.MaskDrop:
+			if o.Mask == "" || o.Mask == string(definition.MaskHMAC) {
 				out = append(out, remasking{column: o})
 			}
-		case o.Mask == "" && now.Mask == config.MaskHMAC:
-			out = append(out, remasking{o, now.Key})
+		case o.Mask == "" && now.Mask == definition.MaskHMAC:
+			out = append(out, remasking{o, r.env.maskKey(now.Verifier)})
 		}
 	}
 	return out

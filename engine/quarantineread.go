@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -29,11 +30,11 @@ func (e *Engine) Quarantine(ctx context.Context, table string, use func(Quaranti
 		return err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	if m := snap.Mapping; m != nil && snap.Tables[tableMapping] == nil {
+	if m := snap.Mapping; m != nil && snap.Tables[feed.TableMapping] == nil {
 		// The mapping is read whether or not a block takes it as a table.
-		snap.Tables[tableMapping] = &state.Table{Name: tableMapping}
+		snap.Tables[feed.TableMapping] = &state.Table{Name: feed.TableMapping}
 		if !m.Quarantine.IsZero() {
-			snap.Tables[tableMapping].Quarantine = []state.DumpRef{{Dump: m.Dump, Ref: m.Quarantine}}
+			snap.Tables[feed.TableMapping].Quarantine = []state.DumpRef{{Dump: m.Dump, Ref: m.Quarantine}}
 		}
 	}
 	if table != "" && snap.Tables[table] == nil {

@@ -205,12 +205,13 @@ func (n *nights) watch(q *queryEngine) error {
 // wanted is the model's content of the table, sorted.
 func (n *nights) wanted() []queried {
 	n.t.Helper()
-	table, diags := n.config().Table("pageviews", n.delivered("pageviews"))
+	cfg := n.config()
+	table, diags := cfg.Table("pageviews", n.delivered("pageviews"))
 	if diags.HasErrors() {
 		n.t.Fatal(diags)
 	}
 	mapping := model.MappingFor(n.arrived, model.Guard{}).Dump
-	want, err := model.Expect(n.arrived, mapping, model.FromConfig(table), "pageviews")
+	want, err := model.Expect(n.arrived, mapping, model.FromConfig(cfg, table), "pageviews")
 	if err != nil {
 		n.t.Fatal(err)
 	}

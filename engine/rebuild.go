@@ -11,6 +11,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -69,7 +70,7 @@ func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 	if f := t.mappingInFiles; f != nil && (m == nil || *f > *m) {
 		m = f
 	}
-	if m == nil || p.standing != nil && *m <= p.standing.Dump || e.withdrawn(p, *m, tableMapping) {
+	if m == nil || p.standing != nil && *m <= p.standing.Dump || e.withdrawn(p, *m, feed.TableMapping) {
 		return nil
 	}
 	return m
@@ -94,7 +95,7 @@ func (t *TablePlan) lossHold() *plan.Hold {
 
 // rebuiltFrom lists the applied dumps that a rebuild of the table reads again.
 func (e *Engine) rebuiltFrom(p *Plan, t *TablePlan) []int64 {
-	if t.old == nil || t.kind == kindMapping {
+	if t.old == nil || t.kind == feed.KindMapping {
 		return nil
 	}
 	var out []int64

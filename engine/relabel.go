@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -18,9 +19,9 @@ import (
 type dumpColumns struct{ dump, rescued string }
 
 var (
-	dumpOfRows  = dumpColumns{colDump, colRescued} // of events, in the sink and in the shadow
+	dumpOfRows  = dumpColumns{feed.DumpID, feed.RescuedData} // of events, in the sink and in the shadow
 	dumpOfKept  = dumpColumns{storedDump, storedNotes}
-	dumpOfUsers = dumpColumns{dump: colDump} // published ones, made of several rows each
+	dumpOfUsers = dumpColumns{dump: feed.DumpID} // published ones, made of several rows each
 )
 
 // holds reports whether a row group has rows of the first dump.
@@ -59,7 +60,7 @@ func (e *echo) move(ctx context.Context, f sinks.GroupReader, g int, c dumpColum
 // countRows is count of stored rows of events.
 func (e *echo) countRows(b *column.Batch) {
 	if e != nil {
-		e.count(b.Col(colDump).Ints, b.Col(colRescued))
+		e.count(b.Col(feed.DumpID).Ints, b.Col(feed.RescuedData))
 	}
 }
 

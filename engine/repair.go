@@ -12,6 +12,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -81,7 +82,7 @@ func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
 		return err
 	}
 	for _, a := range inFiles {
-		if t.kind == kindMapping && (t.mappingInFiles == nil || a.Dump > *t.mappingInFiles) {
+		if t.kind == feed.KindMapping && (t.mappingInFiles == nil || a.Dump > *t.mappingInFiles) {
 			t.mappingInFiles = &a.Dump
 		}
 	}
@@ -115,7 +116,7 @@ func (e *Engine) recordWithSinks(p *Plan, t *TablePlan, inFiles []state.Applied)
 
 // mappingDelivery is the mapping in force as a delivery of its table.
 func mappingDelivery(p *Plan) delivery {
-	return delivery{dump: p.standing.Dump, entry: &dump.Entry{Name: tableMapping, Digest: p.standing.Digest}}
+	return delivery{dump: p.standing.Dump, entry: &dump.Entry{Name: feed.TableMapping, Digest: p.standing.Digest}}
 }
 
 // findFiles lists the data files that a repair replaces: all in the folders where the
@@ -194,7 +195,7 @@ func (e *Engine) repairRun(p *Plan, t *TablePlan, r *tableRun) {
 
 // backRun makes a run one that rebuilds the table at the mapping in force.
 func (e *Engine) backRun(p *Plan, t *TablePlan, r *tableRun) {
-	if t.kind != kindMapping {
+	if t.kind != feed.KindMapping {
 		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 		return
 	}

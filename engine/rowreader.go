@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 )
 
@@ -30,9 +31,9 @@ type rowReader struct {
 
 func (r *tableRun) newRowReader(rd sinks.Reader) *rowReader {
 	out := &rowReader{rd: rd}
-	if r.kind == kindEvents {
+	if r.kind == feed.KindEvents {
 		out.key = 1
-		out.user = slices.IndexFunc(r.schema.published(), func(c column.Column) bool { return c.Name == colRawUser })
+		out.user = slices.IndexFunc(r.schema.published(), func(c column.Column) bool { return c.Name == feed.RawUserID })
 	}
 	return out
 }

@@ -9,6 +9,8 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -23,6 +25,7 @@ type env struct {
 	noDelta  bool
 	tagged   bool // the source has ETags
 	progress func(table string, rows, bytes int64)
+	maskKey  func(verifier string) config.Secret
 }
 
 // delivery is what one dump lists of a table.
@@ -40,7 +43,7 @@ type delivery struct {
 // goroutine; what it does in parallel it owns.
 type tableRun struct {
 	env        *env
-	cfg        *config.Table
+	cfg        *definition.Table
 	kind, key  string
 	old        *state.Table // nil for a new table
 	oldParts   []*state.Partition
@@ -184,10 +187,10 @@ func (r *tableRun) claim(ctx context.Context, d delivery) error {
 
 // newTable returns the table's record after the run, without its content.
 func (r *tableRun) newTable() *state.Table {
-	t := &state.Table{Name: r.cfg.Name, Kind: r.kind, Key: r.key, PartitionBy: r.cfg.PartitionText(),
+	t := &state.Table{Name: r.cfg.Name, Kind: r.kind, Key: r.key, PartitionBy: r.cfg.PartitionBy,
 		OnSchemaChange: r.cfg.OnSchemaChange, OnCastError: r.cfg.OnCastError, Listed: r.cfg.Columns, Columns: r.schema.stateColumns(),
 		ExactNames: !r.schema.legacy}
-	if r.kind != kindMapping {
+	if r.kind != feed.KindMapping {
 		t.Renamed = r.cfg.Renamed()
 	}
 	if r.old != nil {

@@ -5,37 +5,9 @@ import (
 
 	"reconcile/config"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
-)
-
-// The kinds of tables.
-const (
-	kindEvents  = "events"
-	kindUsers   = "users"
-	kindMapping = "mapping"
-)
-
-// Names of the columns that the vendor and we give a meaning to.
-const (
-	colUserID    = "user_id"
-	colEventID   = "event_id"
-	colSessionID = "session_id"
-	colFrom      = "from_user_id"
-	colTo        = "to_user_id"
-	colTime      = "time"
-	colJoinDate  = "joindate"
-	colModified  = "last_modified"
-	colRawUser   = "_raw_user_id"
-	colDump      = "_dump_id"
-	colRescued   = "_rescued_data"
-	colCanonical = "canonical_user_id"
-)
-
-const (
-	tableUsers    = "users"
-	tableMapping  = "user_migrations"
-	tableSessions = "sessions"
 )
 
 var (
@@ -44,20 +16,13 @@ var (
 	typeString    = column.Type{}
 )
 
-// fold is how names are compared: without case.
-func fold(name string) string { return feed.Fold(name) }
-
-func isTimestampName(name string) bool { return feed.IsTimestamp(name) }
-
-func isIDName(name string) bool { return feed.IsID(name) }
-
 // payload is one published column that is neither the key nor one of ours.
 type payload struct {
 	state.Column
-	fold string // what tells it apart: config.Table.ID of its names
+	fold string // what tells it apart: definition.Table.ID of its names
 	typ  column.Type
 	rule column.Rule // what values are cast by; those of users when they are merged
-	mask config.MaskMethod
+	mask definition.MaskMethod
 	key  []byte // of the mask
 }
 
@@ -69,11 +34,11 @@ type schema struct {
 	keyName  string // as published
 	userName string // user_id as published
 	payload  []payload
-	table    *config.Table
+	table    *definition.Table
 	legacy   bool           // the table's columns were named before keys and timestamps were exact names
 	byFold   map[string]int // ID of a delivered name -> payload index
 	dropped  []state.Column // delivered, and left out by a mask
-	part     config.Partition
+	part     definition.Partition
 	partCol  int // payload index of the partition column, -1 without
 }
 
@@ -82,8 +47,8 @@ type schema struct {
 //
 // live tells whether a dump's rows count: what only the files of void dumps
 // brought is no column. legacy says that an older program named those it has.
-func newSchema(t *config.Table, kind, key string, have []state.Column, delivered []delivered, live func(int64) bool, legacy bool) *schema {
-	s := &schema{kind: kind, key: key, keyName: key, userName: colUserID, table: t, legacy: legacy, byFold: map[string]int{}, part: t.Partition, partCol: -1}
+func newSchema(t *definition.Table, kind, key string, have []state.Column, delivered []delivered, live func(int64) bool, legacy bool, keys func(verifier string) config.Secret) *schema {
+	s := &schema{kind: kind, key: key, keyName: key, userName: feed.UserID, table: t, legacy: legacy, byFold: map[string]int{}, part: t.Partition, partCol: -1}
 	known := newColumnBook(t, legacy)
 	for _, c := range have {
 		known.has(c)
@@ -105,32 +70,32 @@ func newSchema(t *config.Table, kind, key string, have []state.Column, delivered
 	for _, f := range known.order {
 		k := known.byID[f]
 		name := askedName(t, legacy, *k)
-		if f == colUserID || f == key && kind == kindEvents || !t.Takes(name) || !wanted[f] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
+		if f == feed.UserID || f == key && kind == feed.KindEvents || !t.Takes(name) || !wanted[f] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
 			continue
 		}
 		c := t.Column(name)
 		kept := state.Column{Delivered: k.Delivered, Spellings: k.Spellings, Since: k.Since, Mask: string(c.Mask), Listed: k.Listed, Seen: k.Seen}
-		if c.Mask == config.MaskDrop {
+		if c.Mask == definition.MaskDrop {
 			kept.Type = typeString.String()
 			s.dropped = append(s.dropped, kept)
 			continue
 		}
-		p := payload{fold: f, typ: c.Type, rule: c.Rule, mask: c.Mask, key: c.Key}
-		if c.Mask != config.MaskNone {
+		p := payload{fold: f, typ: c.Type, rule: c.Rule, mask: c.Mask, key: keys(c.Verifier)}
+		if c.Mask != definition.MaskNone {
 			p.typ, p.rule = typeString, column.Rule{}
 		}
-		kept.Name, kept.Type, kept.Verifier, kept.Merge = known.publishedName(f, c.As), p.typ.String(), maskVerifier(c), c.Merge
+		kept.Name, kept.Type, kept.Verifier, kept.Merge = known.publishedName(f, c.As), p.typ.String(), c.Verifier, c.Merge
 		kept.TimeUnit, kept.Round = unitText(p.rule.Unit), roundText(p.rule)
 		p.Column = kept
 		s.byFold[f] = len(s.payload)
 		s.payload = append(s.payload, p)
 	}
-	if t.Partition.Unit != config.UnitNone {
+	if t.Partition.Unit != definition.UnitNone {
 		if i, ok := s.byFold[t.ID(t.Partition.Column)]; ok {
 			s.partCol = i
 		}
 	}
-	s.payload = append(s.payload, payload{Column: state.Column{Name: colRescued, Type: typeString.String()}, fold: colRescued})
+	s.payload = append(s.payload, payload{Column: state.Column{Name: feed.RescuedData, Type: typeString.String()}, fold: feed.RescuedData})
 	return s
 }
 
@@ -143,7 +108,7 @@ type delivered struct {
 
 // masks reports whether delivered rows hold what must not be stored.
 func (s *schema) masks() bool {
-	return len(s.dropped) > 0 || slices.ContainsFunc(s.payload, func(p payload) bool { return p.mask != config.MaskNone })
+	return len(s.dropped) > 0 || slices.ContainsFunc(s.payload, func(p payload) bool { return p.mask != definition.MaskNone })
 }
 
 // stateColumns returns the columns as the state keeps them.
@@ -157,22 +122,22 @@ func (s *schema) stateColumns() []state.Column {
 
 // published returns the columns of a data file, in their order.
 func (s *schema) published() []column.Column {
-	if s.kind == kindMapping {
-		return []column.Column{{Name: colFrom, Type: typeInt64}, {Name: colTo, Type: typeInt64}, {Name: colTime, Type: typeTimestamp},
-			{Name: colCanonical, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	if s.kind == feed.KindMapping {
+		return []column.Column{{Name: feed.FromUserID, Type: typeInt64}, {Name: feed.ToUserID, Type: typeInt64}, {Name: feed.Time, Type: typeTimestamp},
+			{Name: feed.CanonicalUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	}
 	out := []column.Column{{Name: s.userName, Type: typeInt64}}
-	if s.kind == kindEvents {
+	if s.kind == feed.KindEvents {
 		out = append(out, column.Column{Name: s.keyName, Type: typeInt64})
 	}
 	n := len(s.payload) - 1
 	for _, p := range s.payload[:n] {
 		out = append(out, column.Column{Name: p.Name, Type: p.typ})
 	}
-	if s.kind == kindEvents {
-		out = append(out, column.Column{Name: colRawUser, Type: typeInt64})
+	if s.kind == feed.KindEvents {
+		out = append(out, column.Column{Name: feed.RawUserID, Type: typeInt64})
 	}
-	return append(out, column.Column{Name: colDump, Type: typeInt64}, column.Column{Name: colRescued})
+	return append(out, column.Column{Name: feed.DumpID, Type: typeInt64}, column.Column{Name: feed.RescuedData})
 }
 
 // emptyPayload returns the payload columns without rows.

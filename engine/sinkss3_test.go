@@ -17,6 +17,7 @@ import (
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
 	"reconcile/internal/failpoint"
+	"reconcile/internal/feed"
 )
 
 // sinksBed has a lake on S3, another one there behind a gate of its own, and one
@@ -114,7 +115,7 @@ table "users"`, 1)
 			for _, x := range res.Tables {
 				changed[x.Name] = x.Err == nil
 			}
-			if changed["pageviews"] || !changed["sessions"] || !changed["users"] || !changed[tableMapping] {
+			if changed["pageviews"] || !changed["sessions"] || !changed["users"] || !changed[feed.TableMapping] {
 				t.Errorf("changed were %v", changed)
 			}
 			if len(res.Holds) != 1 || res.Holds[0].Table != "pageviews" || !strings.Contains(res.Holds[0].Reason, b.copy) {

@@ -10,6 +10,7 @@ import (
 
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -281,11 +282,11 @@ func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, er
 	b := s.looked
 	if p != &s.groups[len(s.groups)-1] {
 		b = &column.Batch{}
-		if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: colRawUser, Type: typeInt64}}, b); err != nil {
+		if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: feed.RawUserID, Type: typeInt64}}, b); err != nil {
 			return nil, err
 		}
 	}
-	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Col(colRawUser).Ints}
+	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Col(feed.RawUserID).Ints}
 	s.d.newMapping.CanonAll(c.Ints)
 	return c, nil
 }

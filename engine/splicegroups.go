@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/rows"
+	"reconcile/internal/feed"
 )
 
 // groupPlan is what becomes of a row group.
@@ -80,7 +81,7 @@ func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err e
 	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
 		return nil, err
 	}
-	raws := b.Col(colRawUser).Ints
+	raws := b.Col(feed.RawUserID).Ints
 	p.rekeyed = s.d.rekeys(raws)
 	if !places || b.N == 0 {
 		return nil, nil

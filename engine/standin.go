@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 )
 
@@ -46,7 +47,7 @@ func (s *standIns) typed(cols []column.Column) []column.Column {
 
 // standsIn returns what stands in for the rows of a table that are gone, nil if none are.
 func (e *Engine) standsIn(rt *RebuiltTable) (*standIns, error) {
-	if len(rt.Lost) == 0 || rt.plan.kind == kindMapping {
+	if len(rt.Lost) == 0 || rt.plan.kind == feed.KindMapping {
 		return nil, nil
 	}
 	sk, err := e.openSink(rt.from, "")
@@ -73,11 +74,11 @@ func (e *Engine) contentAnew(ctx context.Context, r *tableRun, rt *RebuiltTable)
 	if err != nil {
 		return nil, err
 	}
-	if r.kind != kindUsers {
+	if r.kind != feed.KindUsers {
 		r.stands = stands
 	}
 	c, err := r.compute(ctx, plan.ClassRebuild, true)
-	if err != nil || stands == nil || r.kind != kindUsers {
+	if err != nil || stands == nil || r.kind != feed.KindUsers {
 		return c, err
 	}
 	stands.staged = r.stagedIn(c, stands.sink)
@@ -173,7 +174,7 @@ func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
 	if err != nil {
 		return err
 	}
-	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, c := range conv {
 		if c.from != nil {
 			want = append(want, *c.from)

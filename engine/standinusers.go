@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 )
 
 // standInUsers feeds the published users to the ingest whom the dumps that are there do
@@ -83,13 +84,13 @@ func (b *userStandIns) add(in *column.Batch, i int) error {
 	if b.cols == nil {
 		b.cols = b.s.emptyPayload()
 	}
-	rescued, err := b.rescuedOf(in.Col(colRescued), i)
+	rescued, err := b.rescuedOf(in.Col(feed.RescuedData), i)
 	if err != nil {
 		return err
 	}
 	var notes []column.Rescued
 	last := len(b.s.payload) - 1
-	modified := in.Col(colModified)
+	modified := in.Col(feed.LastModified)
 	for c, p := range b.r.schema.payload[:last] {
 		dst, src, items := &b.cols[c], in.Col(p.Name), rescued[c]
 		switch {
@@ -115,7 +116,7 @@ func (b *userStandIns) add(in *column.Batch, i int) error {
 
 // place notes whose row it is, and when it was modified. Of its dump it is the last.
 func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) error {
-	ver, err := rows.Version(b.r.rank[in.Col(colDump).Ints[i]], rows.MaxFile, rows.MaxRow)
+	ver, err := rows.Version(b.r.rank[in.Col(feed.DumpID).Ints[i]], rows.MaxFile, rows.MaxRow)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (b *userStandIns) rescuedOf(c *column.Column, i int) (map[int][]column.Resc
 // planReturned has users rebuilt when the source has all dumps again for which published
 // rows stand in: these are not told from rows of the raw users that they are named after.
 func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
-	if t.kind != kindUsers || t.repair+t.rewrite != "" {
+	if t.kind != feed.KindUsers || t.repair+t.rewrite != "" {
 		return nil
 	}
 	back := 0

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -217,10 +218,10 @@ func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mapp
 	}
 	sr.stands[id] = nil
 	d := sr.plan.listing.Dump(id)
-	if d == nil || d.Entry(tableMapping) == nil {
+	if d == nil || d.Entry(feed.TableMapping) == nil {
 		return nil, nil
 	}
-	read, err := e.readMappingOf(ctx, id, d.Entry(tableMapping))
+	read, err := e.readMappingOf(ctx, id, d.Entry(feed.TableMapping))
 	if holding(err) != nil && ctx.Err() == nil {
 		return nil, nil
 	}
@@ -270,7 +271,7 @@ func (t *RebuiltTable) Losses() []string {
 	}
 	out := []string{"the source no longer has " + t.lostText()}
 	switch {
-	case t.LostMapping != nil && t.plan.kind == kindMapping:
+	case t.LostMapping != nil && t.plan.kind == feed.KindMapping:
 		out = append(out, "the published rows stand in for it; what does not come back: its quarantine")
 	case t.LostMapping != nil:
 		out = append(out, "published rows tell whom users stand for; what does not come back: that of users without rows, unless user_migrations are published")
@@ -279,9 +280,9 @@ func (t *RebuiltTable) Losses() []string {
 		return out
 	}
 	switch t.plan.kind {
-	case kindEvents:
+	case feed.KindEvents:
 		out = append(out, "published rows stand in for theirs; what does not come back: rows that merged users hide, and the quarantine of these dumps")
-	case kindUsers:
+	case feed.KindUsers:
 		out = append(out, "published rows stand in for theirs; what does not come back: the members behind each of these rows, and the quarantine of these dumps")
 	}
 	return out

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/internal/parquet"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -28,7 +29,7 @@ type conversion struct {
 func (s *schema) conversions(old []state.Column) ([]conversion, error) {
 	have := map[string]state.Column{}
 	for _, c := range old {
-		if c.Mask != string(config.MaskDrop) {
+		if c.Mask != string(definition.MaskDrop) {
 			have[s.table.ID(askedName(s.table, s.legacy, c))] = c
 		}
 	}
@@ -45,13 +46,13 @@ func (s *schema) conversions(old []state.Column) ([]conversion, error) {
 		}
 		out[i] = conversion{from: &column.Column{Name: c.Name, Type: typ}, cast: typ != p.typ}
 		if string(p.mask) != c.Mask {
-			out[i].void = p.mask == config.MaskNull
-			if p.mask == config.MaskHMAC {
+			out[i].void = p.mask == definition.MaskNull
+			if p.mask == definition.MaskHMAC {
 				out[i].hmac = p.key
 			}
 		}
 	}
-	out[n] = conversion{from: &column.Column{Name: colRescued}}
+	out[n] = conversion{from: &column.Column{Name: feed.RescuedData}}
 	return out, nil
 }
 
@@ -62,7 +63,7 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 	if err != nil {
 		return err
 	}
-	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, c := range conv {
 		if c.from != nil {
 			want = append(want, *c.from)
@@ -209,7 +210,7 @@ func (b *builder) seal() *rows.Segment {
 
 // addState appends rows that a table has, of the dumps that takes names.
 func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank map[int64]int, takes func(dump int64) bool) error {
-	keys, raws, dumps := in.Col(key), in.Col(colRawUser), in.Col(colDump)
+	keys, raws, dumps := in.Col(key), in.Col(feed.RawUserID), in.Col(feed.DumpID)
 	picks := make([]column.Pick, 0, in.N)
 	for i := range in.N {
 		if takes(dumps.Ints[i]) {
@@ -222,7 +223,7 @@ func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank
 	for i, c := range conv[:n] {
 		g.Column(&b.cols[i], []*column.Column{b.convert(in, c, i)}, picks)
 	}
-	if err := b.carryRescued(in.Col(colRescued), picks); err != nil {
+	if err := b.carryRescued(in.Col(feed.RescuedData), picks); err != nil {
 		return err
 	}
 	for i, p := range picks {
@@ -231,7 +232,7 @@ func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank
 			return err
 		}
 		r := rows.Row{Raw: raws.Ints[p.Row], Key: keys.Ints[p.Row], Ver: ver, At: uint32(b.n + i)}
-		if b.schema.part.Unit != config.UnitNone {
+		if b.schema.part.Unit != definition.UnitNone {
 			r.Part = rows.NullPart
 			if b.schema.partCol >= 0 {
 				r.Part = partOf(b.schema.part.Unit, &b.cols[b.schema.partCol], b.n+i)
@@ -252,7 +253,7 @@ func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column 
 	src := in.Col(c.from.Name)
 	p := b.schema.payload[i]
 	if c.from.Type == typeString && (c.hmac != nil || c.cast) {
-		b.schema.restoreOriginals(src, in.Col(colRescued), i)
+		b.schema.restoreOriginals(src, in.Col(feed.RescuedData), i)
 	}
 	switch {
 	case c.hmac != nil:
@@ -332,7 +333,7 @@ func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
 // rescues reports whether a rescued value of that name belongs to the rows.
 func (s *schema) rescues(name string) bool {
 	targets, dropped := s.feeds(name)
-	masked := slices.ContainsFunc(targets, func(t int) bool { return t >= 0 && s.payload[t].mask != config.MaskNone })
+	masked := slices.ContainsFunc(targets, func(t int) bool { return t >= 0 && s.payload[t].mask != definition.MaskNone })
 	return len(targets) > 0 && !dropped && !masked
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -45,7 +46,7 @@ func (d *deltaRun) shadowCursor(p *state.Partition, marks *storedMarks) *storedC
 
 // storedColumns are the columns of a data file that a merge needs.
 func (d *deltaRun) storedColumns() []column.Column {
-	want := []column.Column{{Name: d.schema.keyName, Type: typeInt64}, {Name: colRawUser, Type: typeInt64}, {Name: colDump, Type: typeInt64}}
+	want := []column.Column{{Name: d.schema.keyName, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, p := range d.schema.payload {
 		want = append(want, column.Column{Name: p.Name, Type: p.typ})
 	}

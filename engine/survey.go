@@ -7,6 +7,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/avro"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
 
@@ -33,7 +34,7 @@ func surveyOf(f *shape, s *schema) *survey {
 		case known && target < 0:
 			continue
 		case !s.table.Takes(name):
-			if exact && f.hasColumns && !f.lists(name) && s.table.OnSchemaChange == config.Freeze {
+			if exact && f.hasColumns && !f.lists(name) && s.table.OnSchemaChange == definition.Freeze {
 				out.refused = name
 			}
 			continue
@@ -55,7 +56,7 @@ func surveyOf(f *shape, s *schema) *survey {
 func (f *shape) lists(name string) bool { return f.listing(name) == name }
 
 // drops reports whether a mask leaves a delivered column out.
-func (s *schema) drops(name string) bool { return s.table.Column(name).Mask == config.MaskDrop }
+func (s *schema) drops(name string) bool { return s.table.Column(name).Mask == definition.MaskDrop }
 
 // lateColumns says that a file has columns of the table that nothing told of before.
 type lateColumns struct{ columns []delivered }
@@ -108,7 +109,7 @@ func newKeyError(key string, fields []string) *keyError {
 
 // lettersOf is a name without case and without what separates words.
 func lettersOf(name string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(fold(name))
+	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(feed.Fold(name))
 }
 
 // fieldNames lists the fields of a file.

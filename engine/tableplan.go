@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 )
 
 // planTables plans every table that the export delivers, the state knows or
@@ -30,7 +31,7 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 			resolved = append(resolved, t)
 		}
 	}
-	p.holdClashes(resolved)
+	e.holdClashes(p, resolved)
 	var foreign []error // of all tables: they are named at once
 	for _, t := range resolved {
 		t, err := e.planTable(ctx, p, t)
@@ -76,7 +77,7 @@ func (e *Engine) deliveries(p *Plan) map[string][]delivery {
 // checkTargets refuses a -target that names no table.
 func (e *Engine) checkTargets(p *Plan) error {
 	for _, t := range e.opts.Targets {
-		if e.opts.Repair && t == "table."+tableMapping {
+		if e.opts.Repair && t == "table."+feed.TableMapping {
 			continue // the mapping is there without a table of its own
 		}
 		if !slices.ContainsFunc(p.tables, func(tp *TablePlan) bool { return "table."+tp.Name == t }) {
@@ -184,13 +185,13 @@ func (e *Engine) planSound(ctx context.Context, p *Plan, t *TablePlan) error {
 
 // takenBy names the other table whose data lies where a table is to be, in one of
 // its sinks; empty if there is none.
-func (p *Plan) takenBy(cfg *config.Table) string {
+func (p *Plan) takenBy(cfg *definition.Table) string {
 	for _, name := range sortedKeys(p.snap.Tables) {
 		if name == cfg.Name || len(p.snap.Partitions[name]) == 0 {
 			continue
 		}
 		for _, at := range p.snap.Tables[name].Sinks {
-			if strings.EqualFold(at.Folder, cfg.Folder) && slices.ContainsFunc(cfg.Sinks, func(s *config.Sink) bool { return s.Path == at.Root }) {
+			if strings.EqualFold(at.Folder, cfg.Folder) && slices.ContainsFunc(cfg.Sinks, func(s definition.Sink) bool { return s.Path == at.Root }) {
 				return name
 			}
 		}
@@ -254,7 +255,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 			return err
 		}
 	}
-	if t.kind == kindMapping {
+	if t.kind == feed.KindMapping {
 		e.planMappingTable(p, t)
 	} else if err := e.planDumps(ctx, p, t); err != nil {
 		return err
@@ -327,9 +328,9 @@ func (t *TablePlan) stillBad(held, pin string) bool {
 		return was == pin
 	}
 	if key, ok := strings.CutPrefix(cast, holdOfKey); ok {
-		return key == colUserID || key == t.key
+		return key == feed.UserID || key == t.key
 	}
 	rule, name, _ := strings.Cut(cast, "\n")
 	c := t.cfg.Column(name)
-	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == config.MaskNone && ruleText(c.Rule) == rule
+	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == definition.MaskNone && ruleText(c.Rule) == rule
 }

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -64,7 +65,7 @@ func takenBack(ids []int64) string {
 // goneLater lists the dumps above until_dump whose rows a table has and that the source
 // lacks: a rebuild takes them out, and they could not come back.
 func (e *Engine) goneLater(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
-	if t.old == nil || t.kind == kindMapping {
+	if t.old == nil || t.kind == feed.KindMapping {
 		return nil, nil
 	}
 	var out []int64
@@ -124,12 +125,12 @@ func (e *Engine) goneMappings(p *Plan) []int64 {
 		return nil
 	}
 	var out []int64
-	for _, id := range p.acceptedDumps(tableMapping) {
-		if !e.later(id) && (p.standing == nil || id > p.standing.Dump) && !e.skipped(id, tableMapping) && !e.bringsOther(p, id) {
+	for _, id := range p.acceptedDumps(feed.TableMapping) {
+		if !e.later(id) && (p.standing == nil || id > p.standing.Dump) && !e.skipped(id, feed.TableMapping) && !e.bringsOther(p, id) {
 			out = append(out, id)
 		}
 	}
-	if d := p.listing.Dump(have.Dump); d == nil || d.Entry(tableMapping) == nil {
+	if d := p.listing.Dump(have.Dump); d == nil || d.Entry(feed.TableMapping) == nil {
 		out = append(out, have.Dump)
 	}
 	return out
@@ -143,7 +144,7 @@ func (p *Plan) goneMappingsText() string {
 // bringsOther reports whether a dump has another mapping now than was accepted.
 func (e *Engine) bringsOther(p *Plan, id int64) bool {
 	d := p.listing.Dump(id)
-	return d != nil && (d.Entry(tableMapping) == nil || d.Entry(tableMapping).Digest != p.snap.Accepted[state.Delivery{Table: tableMapping, Dump: id}])
+	return d != nil && (d.Entry(feed.TableMapping) == nil || d.Entry(feed.TableMapping).Digest != p.snap.Accepted[state.Delivery{Table: feed.TableMapping, Dump: id}])
 }
 
 // acceptedDumps lists the dumps of a table that were applied or accepted before.

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -19,7 +20,7 @@ import (
 func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only []int64) (rows.Cursor, error) {
 	have := map[string]state.Column{}
 	for _, c := range r.old.Columns {
-		if c.Mask != string(config.MaskDrop) {
+		if c.Mask != string(definition.MaskDrop) {
 			have[s.table.ID(askedName(s.table, s.legacy, c))] = c
 		}
 	}
@@ -27,10 +28,10 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only
 	keys := map[string][]byte{}
 	for _, p := range s.payload {
 		c, ok := have[p.fold]
-		if p.fold != colRescued && (!ok || p.mask == config.MaskNull) {
+		if p.fold != feed.RescuedData && (!ok || p.mask == definition.MaskNull) {
 			continue
 		}
-		if p.mask == config.MaskHMAC && c.Mask == "" {
+		if p.mask == definition.MaskHMAC && c.Mask == "" {
 			keys[p.Name] = p.key
 		}
 		want = append(want, column.Column{Name: p.Name})
@@ -87,7 +88,7 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 		return nil, err
 	}
 	b.Own = true
-	modified := b.Col(storedPrefix + colModified)
+	modified := b.Col(storedPrefix + feed.LastModified)
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
 	for i, raw := range b.Cols[0].Ints {
 		id := b.Cols[1].Ints[i]
@@ -146,7 +147,7 @@ func (s *schema) maskNotes(notes *column.Column) error {
 		items = slices.DeleteFunc(items, func(it column.Rescued) bool {
 			if id, name, ok := cutLoser(it.Name); ok {
 				i, known := s.byFold[id]
-				return !known || s.payload[i].mask != config.MaskNone || !s.rescues(name)
+				return !known || s.payload[i].mask != definition.MaskNone || !s.rescues(name)
 			}
 			return !strings.HasPrefix(it.Name, spellingKey) && !s.rescues(it.Name)
 		})
@@ -166,7 +167,7 @@ func (s *schema) modifiedMillis(c *column.Column, i int) int64 {
 	if c == nil || c.IsNull(i) {
 		return math.MinInt64
 	}
-	ms, st := s.payload[s.byFold[colModified]].rule.ParseTimestamp(c.Bytes(i))
+	ms, st := s.payload[s.byFold[feed.LastModified]].rule.ParseTimestamp(c.Bytes(i))
 	if st != column.TimeOK {
 		return math.MinInt64
 	}

@@ -99,7 +99,7 @@ func (m *userMerger) cast(f *userFold) {
 		dst.Reset()
 		var fails []column.Fail
 		switch {
-		case isIDName(p.fold) && p.typ == typeInt64:
+		case feed.IsID(p.fold) && p.typ == typeInt64:
 			fails = append(column.Cast(&src, typeInt64, dst), marks.floats(p.fold, &src, dst)...)
 		case p.typ == typeString && len(src.Dict.Invalid()) == 0:
 			*dst = src
@@ -174,7 +174,7 @@ func (f *userFold) readNotes(notes *column.Column) userMarks {
 // noteOf is the payload column that a note of a delivered name is about.
 func (s *schema) noteOf(name string) (int, bool) {
 	if s.legacy {
-		if c, ok := s.byFold[fold(name)]; ok && feed.IsExact(fold(name)) {
+		if c, ok := s.byFold[feed.Fold(name)]; ok && feed.IsExact(feed.Fold(name)) {
 			return c, true
 		}
 	}
@@ -186,7 +186,7 @@ func (s *schema) noteOf(name string) (int, bool) {
 // last_modified with null lowest, then dump, then raw user.
 func (f *userFold) group() {
 	modified := -1
-	if c, ok := f.s.byFold[colModified]; ok {
+	if c, ok := f.s.byFold[feed.LastModified]; ok {
 		modified = c
 	}
 	later := func(a, b int) int {
@@ -229,9 +229,9 @@ func (f *userFold) choose() {
 		how := f.s.payload[c].Merge
 		if how == "" {
 			switch f.s.payload[c].fold {
-			case colJoinDate:
+			case feed.JoinDate:
 				how = "min"
-			case colModified:
+			case feed.LastModified:
 				how = "max"
 			}
 		}

@@ -6,10 +6,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"reconcile/config"
 	"reconcile/engine/merge"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/state"
 )
 
@@ -34,7 +34,7 @@ func (s *schema) uncast() *schema {
 		u.payload[i] = p
 	}
 	u.payload[len(u.payload)-1].Name = storedNotes
-	u.part, u.partCol = config.Partition{}, -1
+	u.part, u.partCol = definition.Partition{}, -1
 	return &u
 }
 

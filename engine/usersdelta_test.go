@@ -13,6 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"reconcile/engine/model"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -51,9 +52,9 @@ func (p *people) dump(id int64, newcomers, again, merged, parted int) *model.Dum
 		pairs = append(pairs, row(from, to))
 	}
 	slices.SortFunc(pairs, func(a, b []any) int { return int(a[0].(int64) - b[0].(int64)) })
-	d := dumpOf(id, full(tableMapping, avroPart("from_user_id to_user_id", pairs...)))
+	d := dumpOf(id, full(feed.TableMapping, avroPart("from_user_id to_user_id", pairs...)))
 	if len(users) > 0 {
-		e := dumpOf(id, more(tableUsers, avroPart("user_id last_modified plan name", users...))).Entries[0]
+		e := dumpOf(id, more(feed.TableUsers, avroPart("user_id last_modified plan name", users...))).Entries[0]
 		e.Files[0].Key = fmt.Sprintf("sync_%d/x/users.avro", id)
 		d.Entries = append(d.Entries, e)
 	}
@@ -102,8 +103,8 @@ func TestUsersDelta(t *testing.T) {
 				h.must()
 			}
 			if seed%3 == 2 {
-				a, aerr := os.ReadFile(onlyFile(t, filepath.Join(h.lake(), tableUsers)))
-				b, berr := os.ReadFile(onlyFile(t, filepath.Join(h.dir, "other", tableUsers)))
+				a, aerr := os.ReadFile(onlyFile(t, filepath.Join(h.lake(), feed.TableUsers)))
+				b, berr := os.ReadFile(onlyFile(t, filepath.Join(h.dir, "other", feed.TableUsers)))
 				if aerr != nil || berr != nil || !bytes.Equal(a, b) {
 					t.Errorf("the sinks hold other users: %d and %d bytes, %v %v", len(a), len(b), aerr, berr)
 				}
@@ -121,14 +122,14 @@ func TestUsersDeltaTakesOver(t *testing.T) {
 	h.arrive(p.dump(1, 100, 0, 0, 0))
 	h.must()
 	kept := h.usersTable().Users
-	before := columnChunks(t, onlyFile(t, filepath.Join(h.lake(), tableUsers)), "name")
+	before := columnChunks(t, onlyFile(t, filepath.Join(h.lake(), feed.TableUsers)), "name")
 	h.arrive(p.dump(2, 3, 0, 0, 0))
 	h.must()
 	u := h.usersTable()
 	if u.Users != kept || len(u.UserRuns) != 1 || u.UserRuns[0].Rows != 3 {
 		t.Errorf("kept users are %+v and %+v, want %+v and a run of 3 rows", u.Users, u.UserRuns, kept)
 	}
-	after := columnChunks(t, onlyFile(t, filepath.Join(h.lake(), tableUsers)), "name")
+	after := columnChunks(t, onlyFile(t, filepath.Join(h.lake(), feed.TableUsers)), "name")
 	if len(before) != 10 || len(after) != 11 || !slices.Equal(before, after[:10]) {
 		t.Errorf("row groups were not copied: %d of them before, %d after", len(before), len(after))
 	}
@@ -141,7 +142,7 @@ func (h *harness) usersTable() *state.Table {
 		h.t.Fatal(err)
 	}
 	defer func() { _ = snap.Close() }()
-	return snap.Tables[tableUsers]
+	return snap.Tables[feed.TableUsers]
 }
 
 // columnChunks returns the bytes of a column of each row group.
@@ -176,9 +177,9 @@ func columnChunks(t *testing.T, path, name string) []string {
 func TestUsersRescuedCount(t *testing.T) {
 	a := newBed(t, lakeTables)
 	users := avroPart("user_id Plan plan", row(1, "a", "b"), row(2, "c", "d"), row(3, "x", "e"), row(4, "f", "g"))
-	res := a.run(dumpOf(1, full(tableMapping, avroPart("from_user_id to_user_id", row(2, 1), row(3, 1))), full(tableUsers, users)))
+	res := a.run(dumpOf(1, full(feed.TableMapping, avroPart("from_user_id to_user_id", row(2, 1), row(3, 1))), full(feed.TableUsers, users)))
 	for _, table := range res.Tables {
-		if table.Name == tableUsers && table.Counts.Rescued != 4 {
+		if table.Name == feed.TableUsers && table.Counts.Rescued != 4 {
 			t.Errorf("%d rows are said to have something rescued, want 4", table.Counts.Rescued)
 		}
 	}

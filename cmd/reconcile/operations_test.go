@@ -203,7 +203,7 @@ func (o *operations) check(dumps []*model.Dump) {
 		if t == nil {
 			continue
 		}
-		s := model.FromConfig(t)
+		s := model.FromConfig(cfg, t)
 		set, _ := model.AppliedFor(dumps, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {

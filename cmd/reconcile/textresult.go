@@ -10,6 +10,7 @@ import (
 
 	"reconcile/engine"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 )
 
 func (v *textView) result(r *engine.Result, err error) {
@@ -73,7 +74,7 @@ func warnings(r *engine.Result) []string {
 			out = append(out, fmt.Sprintf("table.%s: %s with the field %s, which the manifest does not list: it is not published",
 				t.Name, plural(t.Unlisted[name], "row"), name))
 		}
-		if n := t.Counts.Quarantined; n > 0 && t.Name != "user_migrations" {
+		if n := t.Counts.Quarantined; n > 0 && t.Name != feed.TableMapping {
 			out = append(out, fmt.Sprintf("table.%s: %s without its key columns went to the quarantine: `reconcile quarantine list`",
 				t.Name, plural(n, "row")))
 		}

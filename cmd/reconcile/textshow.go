@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reconcile/engine"
+	"reconcile/internal/feed"
 )
 
 func (v *textView) shown(s *engine.Shown) {
@@ -31,7 +32,7 @@ func (v *textView) shownOne(d *engine.ShownDetail) {
 	v.shownTable(t, nil, false)
 	key := t.Key
 	if key == "" {
-		key = "user_id"
+		key = feed.UserID
 	}
 	v.printf("\n  kind %s, key %s, commit %d of lineage %s\n", t.Kind, key, t.Commit, d.Lineage)
 	if len(t.Columns) > 0 {

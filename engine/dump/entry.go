@@ -6,10 +6,8 @@ import (
 	"strings"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/feed"
 )
-
-// mappingTable is complete each time it appears: its incremental means nothing.
-const mappingTable = "user_migrations"
 
 // File is one part file.
 type File struct {
@@ -90,7 +88,8 @@ func (r *entryReader) complete() {
 	if r.seen.add(memberFiles) {
 		r.e.hold("the manifest lists no files for it, not even an empty list")
 	}
-	if !r.flagged && r.e.Name != mappingTable {
+	// The mapping is complete each time it appears: its incremental means nothing.
+	if !r.flagged && r.e.Name != feed.TableMapping {
 		r.e.hold("the manifest does not say, by true or false, whether it is incremental")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+
+	"reconcile/internal/feed"
 )
 
 // unite returns one entry a table, sorted by name: what a manifest lists twice
@@ -30,7 +32,7 @@ func unite(entries []*Entry) []*Entry {
 // append adds a further entry of the same table. Its columns are then the union
 // of those that are listed at all.
 func (e *Entry) append(f *Entry) {
-	if e.Incremental != f.Incremental && e.Name != mappingTable {
+	if e.Incremental != f.Incremental && e.Name != feed.TableMapping {
 		e.hold("the manifest lists it twice, as incremental and as not incremental")
 	}
 	if f.Problem != "" {

@@ -1,13 +1,19 @@
 package model
 
-import "reconcile/config"
+import (
+	"reconcile/config"
+	"reconcile/internal/definition"
+)
 
 // FromConfig gives the settings of a configured table. Underscores after
 // reserved names are the model's own business: of the published names only real
 // renames count.
-func FromConfig(t *config.Table) Settings { return configured{t} }
+func FromConfig(cfg *config.Config, t *definition.Table) Settings { return configured{cfg, t} }
 
-type configured struct{ t *config.Table }
+type configured struct {
+	cfg *config.Config
+	t   *definition.Table
+}
 
 func (c configured) Schema() (string, []string) { return c.t.OnSchemaChange, c.t.Columns }
 
@@ -21,9 +27,9 @@ func (c configured) TimeUnit() string { return c.t.TimeUnit.String() }
 
 func (c configured) Column(delivered string) Column {
 	from := c.t.Column(delivered)
-	to := Column{Mask: string(from.Mask), Key: []byte(from.Key), Merge: from.Merge, Unit: from.Rule.Unit.String()}
+	to := Column{Mask: string(from.Mask), Key: []byte(c.cfg.MaskKey(from.Verifier)), Merge: from.Merge, Unit: from.Rule.Unit.String()}
 	if from.Rule.HalfEven {
-		to.Round = config.HalfEven
+		to.Round = definition.HalfEven
 	}
 	if c.t.Renames(delivered) {
 		to.As = from.As

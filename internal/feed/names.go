@@ -1,5 +1,6 @@
-// Package feed is the vendor's vocabulary: which names of columns it gives a
-// meaning to, and how names are compared.
+// Package feed is the vendor's vocabulary: the names of tables and columns that have
+// a meaning, the kinds of tables, and how names are compared. It knows no
+// configuration and reads nothing.
 package feed
 
 import "strings"
@@ -11,7 +12,7 @@ func Fold(name string) string { return strings.ToLower(name) }
 // a name that differs by case is a property of the shop's own.
 func IsID(name string) bool {
 	switch name {
-	case "user_id", "event_id", "session_id", "from_user_id", "to_user_id":
+	case UserID, EventID, SessionID, FromUserID, ToUserID:
 		return true
 	}
 	return false
@@ -21,7 +22,7 @@ func IsID(name string) bool {
 // this very spelling.
 func IsTimestamp(name string) bool {
 	switch name {
-	case "time", "joindate", "last_modified":
+	case Time, JoinDate, LastModified:
 		return true
 	}
 	return false
@@ -35,7 +36,7 @@ func IsExact(name string) bool { return IsID(name) || IsTimestamp(name) }
 // adds.
 func IsOurs(name string) bool {
 	switch Fold(name) {
-	case "_raw_user_id", "_dump_id", "_rescued_data", "canonical_user_id":
+	case RawUserID, DumpID, RescuedData, CanonicalUserID:
 		return true
 	}
 	return false

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/engine/model"
+	"reconcile/internal/definition"
 )
 
 // expectedTable is what a reader must find below lake/<folder>.
@@ -24,12 +24,12 @@ type expectedTable struct {
 // ours are the types of the columns that the program adds.
 var ours = map[string]string{"_raw_user_id": "int64", "_dump_id": "int64", "_rescued_data": "string", "canonical_user_id": "int64"}
 
-func describe(t *config.Table, delivered []string, want *model.Table) expectedTable {
+func describe(t *definition.Table, delivered []string, want *model.Table) expectedTable {
 	types := map[string]string{}
 	for _, name := range delivered {
 		c := t.Column(name)
 		types[strings.ToLower(c.As)] = c.Type.String()
-		if c.Mask != config.MaskNone {
+		if c.Mask != definition.MaskNone {
 			types[strings.ToLower(c.As)] = "string"
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/engine/model"
+	"reconcile/internal/definition"
 )
 
 // oddTables are names that folders, globs and readers may stumble over.
@@ -46,7 +46,7 @@ var oddTimes = []any{"2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z", "2026-0
 // oddConfig is the configuration of the odd world: flat, nested or by date.
 func oddConfig(layout string) string {
 	by := map[string]string{"flat": "[]", "nested": "[year(time), month(time), day(time), hour(time)]", "dates": "[date(time)]"}[layout]
-	encodings := map[string]string{"flat": config.Plain, "nested": config.Plain, "dates": config.Compact}[layout]
+	encodings := map[string]string{"flat": definition.Plain, "nested": definition.Plain, "dates": definition.Compact}[layout]
 	var b strings.Builder
 	fmt.Fprintf(&b, "%stable \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", prelude(encodings), by)
 	for _, c := range oddColumns {

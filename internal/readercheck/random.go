@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"reconcile/config"
+	"reconcile/internal/definition"
 )
 
 // prelude is source and sink of a world, whose files have the encodings.
@@ -53,5 +53,5 @@ mask "pii" {
   method  = "hmac-sha256"
   key     = "k"
 }
-`, prelude([]string{config.Plain, config.Plain, config.Compact}[i%3]), by, types)
+`, prelude([]string{definition.Plain, definition.Plain, definition.Compact}[i%3]), by, types)
 }

@@ -1,4 +1,4 @@
-package config
+package definition
 
 import (
 	"crypto/sha256"

@@ -1,0 +1,173 @@
+package definition
+
+import (
+	"cmp"
+	"slices"
+
+	"reconcile/internal/feed"
+)
+
+// How delivered names become columns of a table, and which column blocks they meet.
+
+// ID tells the columns of the table apart: delivered names with one ID are
+// spellings of one column. A block with As takes its own spelling alone, and
+// parts it from the others.
+func (t *Table) ID(delivered string) string {
+	key := feed.Key(delivered)
+	taker := t.taker(delivered)
+	if taker != nil {
+		key = feed.Key(taker.Name)
+	}
+	switch n := t.takers(key); {
+	case taker != nil && n == 1:
+		return key
+	case taker != nil:
+		return key + "\x00" + taker.Name
+	case n > 0:
+		return key + "\x00"
+	}
+	return key
+}
+
+// taker is the block with As that takes a delivered name, nil without one.
+func (t *Table) taker(delivered string) *Block {
+	if !t.hasRenames() || feed.IsExact(delivered) {
+		return nil
+	}
+	for _, label := range []string{delivered, feed.AvroForm(delivered)} {
+		for i := range t.Blocks {
+			if b := &t.Blocks[i]; b.As != "" && b.Name == label {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Table) hasRenames() bool {
+	return slices.ContainsFunc(t.Blocks, func(b Block) bool { return b.As != "" })
+}
+
+// takers counts the labels of blocks with As that have one key.
+func (t *Table) takers(key string) int {
+	n := 0
+	for i, b := range t.Blocks {
+		again := func(o Block) bool { return o.Name == b.Name }
+		if b.As != "" && feed.Key(b.Name) == key && !slices.ContainsFunc(t.Blocks[:i], again) {
+			n++
+		}
+	}
+	return n
+}
+
+// Renamed returns the labels of the column blocks with As, sorted.
+func (t *Table) Renamed() []string {
+	var out []string
+	for _, b := range t.Blocks {
+		if b.As != "" {
+			out = append(out, b.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Renames reports whether a block with As takes a delivered name.
+func (t *Table) Renames(delivered string) bool { return t.taker(delivered) != nil }
+
+// TakenBy reports whether a label of Renamed is of the name that a delivered
+// column has: the same, in another spelling, or its Avro form.
+func TakenBy(label, delivered string) bool {
+	return feed.Key(label) == feed.Key(delivered) || label == feed.AvroForm(delivered)
+}
+
+// ownName is the name of a delivered column that no block renames: its own, with
+// one more "_" if it is, without case and trailing underscores, a name that the
+// table uses otherwise.
+func (t *Table) ownName(delivered string) string {
+	if !feed.IsExact(delivered) && t.uses(feed.Plain(delivered)) {
+		return delivered + "_"
+	}
+	return delivered
+}
+
+// uses reports whether the table has a column of that name, in lower case and
+// without trailing underscores, whatever is delivered.
+func (t *Table) uses(plain string) bool {
+	return feed.IsExact(plain) || feed.IsOurs(plain) || slices.Contains(t.Partition.Levels(), plain) ||
+		slices.ContainsFunc(t.Blocks, func(b Block) bool { return b.As != "" && feed.Fold(b.As) == plain })
+}
+
+// Yields reports whether a delivered name gets one more "_" as the table uses it
+// otherwise.
+func (t *Table) Yields(delivered string) bool {
+	return t.taker(delivered) == nil && t.ownName(delivered) != delivered
+}
+
+// KeepsName reports whether two published names of a delivered column differ by
+// what the table uses otherwise, and are no renaming.
+func (t *Table) KeepsName(delivered, a, b string) bool {
+	plain := feed.Plain(delivered)
+	return t.taker(delivered) == nil && t.uses(plain) && feed.Plain(a) == plain && feed.Plain(b) == plain
+}
+
+// Published is the name that a delivered column gets.
+func (t *Table) Published(delivered string) string {
+	if b := t.taker(delivered); b != nil {
+		return b.As
+	}
+	return t.ownName(delivered)
+}
+
+// Takes reports whether the table has a delivered column. Under Evolve it has
+// them all; otherwise those of the list, and always its key columns and what
+// tells which row of a user is the latest.
+func (t *Table) Takes(delivered string) bool {
+	if t.OnSchemaChange == Evolve || delivered == feed.UserID || delivered == t.Key || t.Kind == feed.KindUsers && delivered == feed.LastModified {
+		return true
+	}
+	return slices.ContainsFunc(t.Columns, func(c string) bool { return t.Lists(c, delivered) })
+}
+
+// Lists reports whether a name of the explicit list is for a delivered column.
+func (t *Table) Lists(name, delivered string) bool {
+	return feed.Key(name) == feed.Key(delivered) || !feed.IsExact(name) && feed.Fold(name) == feed.Fold(t.ownName(delivered))
+}
+
+// Meets reports whether the block at an index is for a delivered column. One with As
+// is for its spelling alone. Any other is for all spellings of what its label names: as
+// listed, as the Avro writer makes of it, or as published but for renaming.
+func (t *Table) Meets(block int, delivered string) bool {
+	b := &t.Blocks[block]
+	if b.As != "" {
+		taker := t.taker(delivered)
+		return taker != nil && taker.Name == b.Name
+	}
+	key := feed.Key(b.Name)
+	if feed.IsExact(b.Name) || feed.IsExact(delivered) {
+		return b.Name == delivered
+	}
+	return key == feed.Key(delivered) || key == feed.Key(feed.AvroForm(delivered)) || feed.Fold(b.Name) == feed.Fold(t.ownName(delivered))
+}
+
+// BlocksOf returns the indexes of the blocks that are for a delivered column, in the
+// order in which they count: the more specific table block first, and in one the
+// column block that takes this spelling alone.
+func (t *Table) BlocksOf(delivered string) []int {
+	var out []int
+	for i := range t.Blocks {
+		if t.Meets(i, delivered) {
+			out = append(out, i)
+		}
+	}
+	alone := func(i int) int {
+		if t.Blocks[i].As != "" {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		return cmp.Or(t.Blocks[a].Level-t.Blocks[b].Level, alone(a)-alone(b))
+	})
+	return out
+}
