@@ -153,7 +153,7 @@ func TestDumpsInFailingFile(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0] != 7 {
 		t.Errorf("damaged: %v, %v", got, err)
 	}
-	if got, err := dumpsIn(t.Context(), &failingReader{err: &SinkError{Root: "s3://lake", Err: errors.New("silent")}}); err == nil {
+	if got, err := dumpsIn(t.Context(), &failingReader{err: &sinks.UnavailableError{Root: "s3://lake", Err: errors.New("silent")}}); err == nil {
 		t.Errorf("a sink that fails: %v", got)
 	}
 }

@@ -154,7 +154,11 @@ func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}
-	s := parquet.New(sinkStore{st, !e.declared(root)}, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
+	advice := ""
+	if !e.declared(root) {
+		advice = fmt.Sprintf("the configuration no longer has this sink: if it will never be back, -forget-sink=%s lets it go", root)
+	}
+	s := parquet.New(st, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows, Advice: advice})
 	e.sinks[root] = s
 	return s, nil
 }

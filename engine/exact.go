@@ -83,7 +83,7 @@ func (r *tableRun) divert(dir string) error {
 		if err != nil {
 			return err
 		}
-		r.attempt.targets[i].sink = parquet.New(st, parquet.Options{Compression: r.attempt.targets[i].compression})
+		r.attempt.targets[i].sink = parquet.New(st, parquet.Options{Compression: r.attempt.targets[i].compression, Scratch: true})
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (e *Engine) factsOf(ctx context.Context, at place, dumps bool) (out fileFac
 		return out, err
 	}
 	r, err := sk.Open(ctx, at.path, "", []column.Column{{Name: feed.DumpID, Type: typeInt64}})
-	var down *SinkError
+	var down *sinks.UnavailableError
 	switch {
 	case err == nil:
 	case ctx.Err() != nil || errors.As(err, &down) && !errors.Is(err, fs.ErrNotExist):
@@ -57,7 +57,7 @@ func dumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
 	seen := map[int64]bool{}
 	for {
 		b, err := r.Next(ctx)
-		var down *SinkError
+		var down *sinks.UnavailableError
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

@@ -233,7 +233,7 @@ func (e *Engine) checkMovedLists(ctx context.Context, snap *state.Snapshot, but 
 	says := map[string]sinkSays{}
 	for _, s := range e.cfg.Sinks {
 		got, err := e.readSays(ctx, s.Path)
-		var down *SinkError
+		var down *sinks.UnavailableError
 		if err != nil && !errors.As(err, &down) {
 			return err
 		}

@@ -90,7 +90,7 @@ func countNoop(t *testing.T, h *harness, apply bool) (source, sink map[string]in
 	}
 	e.source = dump.Open(stores["dumps"], dump.Options{Dated: true, Settle: h.tuning.Settle})
 	for root := range e.sinks {
-		e.sinks[root] = parquet.New(sinkStore{Store: stores["lake"]}, parquet.Options{})
+		e.sinks[root] = parquet.New(stores["lake"], parquet.Options{})
 	}
 	lock, err := e.Lock(ctx, "test")
 	if err != nil {

@@ -56,7 +56,7 @@ func (e *Engine) canCarryOut(ctx context.Context, steps []state.Step) error {
 // holdUnpublishable gives up a step whose files cannot be moved to where they are to
 // be. What was staged is removed.
 func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, r *tableRun, why error, res *Result) error {
-	if !ofPlace(why) {
+	if !sinks.OfFolder(why) {
 		return errors.Join(why, e.sweep(ctx, l, r.attempt))
 	}
 	res.Holds = append(res.Holds, plan.Hold{Table: r.cfg.Name, Reason: why.Error()})

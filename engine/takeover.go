@@ -160,7 +160,7 @@ func openKnown(ctx context.Context, sk sinks.Sink, f publishedFile, cols []colum
 
 // unlessDamaged returns an error that is not about the content of a file.
 func unlessDamaged(ctx context.Context, err error) error {
-	var down *SinkError
+	var down *sinks.UnavailableError
 	if ctx.Err() != nil || errors.As(err, &down) {
 		return err
 	}

@@ -49,10 +49,6 @@ type Step struct {
 	Size      int64
 }
 
-// ErrStagedLost reports a staged file that somebody removed: its table must
-// be rebuilt.
-var ErrStagedLost = errors.New("a staged file is gone")
-
 // ErrCurrentDamaged reports a current.json that says nothing.
 var ErrCurrentDamaged = errors.New("damaged")
 
@@ -63,9 +59,6 @@ var ErrCurrentChanged = errors.New("it was written by somebody else meanwhile")
 // AnyVersion stands for whatever version of current.json there is, or for none. It is
 // for places that keep no conditions on writes, where nobody else writes.
 const AnyVersion = "*"
-
-// ErrDrift reports content that the state does not know.
-var ErrDrift = errors.New("changed by somebody else")
 
 // FileSpec says what a new data file is.
 type FileSpec struct {
@@ -180,7 +173,8 @@ type CurrentTable struct {
 }
 
 // Sink is one place for curated files. Paths are relative to its root. All
-// methods can be used by several goroutines at once.
+// methods can be used by several goroutines at once. A failure of the place itself is
+// an UnavailableError, whatever method meets it.
 type Sink interface {
 	// Root identifies the place, as messages and the state name it.
 	Root() string

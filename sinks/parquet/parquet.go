@@ -38,6 +38,11 @@ type Options struct {
 	RowGroup      int
 	RowGroupBytes int
 	Retry         blob.Retry // of reads
+	// Advice ends the message when the place is unavailable; empty for none.
+	Advice string
+	// Scratch says that the place is none of the configuration but scratch space:
+	// its failures are returned as the store gives them.
+	Scratch bool
 }
 
 // sink implements sinks.Sink.
@@ -60,6 +65,9 @@ func New(store blob.Store, o Options) sinks.Sink {
 	}
 	if o.RowGroupBytes <= 0 {
 		o.RowGroupBytes = 96 << 20
+	}
+	if !o.Scratch {
+		store = classed{store, o.Advice}
 	}
 	return &sink{store: blob.WithRetries(store, o.Retry), o: o}
 }

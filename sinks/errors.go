@@ -1,0 +1,45 @@
+package sinks
+
+import (
+	"errors"
+	"fmt"
+
+	"reconcile/internal/blob"
+)
+
+// The errors of a sink are of these classes: the place is unavailable
+// (UnavailableError), somebody else changed what it holds (ErrDrift), a staged file is
+// lost (ErrStagedLost), or a folder cannot be published to (OfFolder). All others are
+// about the content of one file, or about a call.
+
+// UnavailableError says that the place of a sink could not be read or written. It stops
+// the tables of that sink and no others.
+type UnavailableError struct {
+	Root string
+	// Advice ends the message; empty for none.
+	Advice string
+	Err    error
+}
+
+func (e *UnavailableError) Error() string {
+	text := fmt.Sprintf("sink %s: %v", e.Root, e.Err)
+	if e.Advice != "" {
+		text += " (" + e.Advice + ")"
+	}
+	return text
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// ErrDrift reports content that the state does not know.
+var ErrDrift = errors.New("changed by somebody else")
+
+// ErrStagedLost reports a staged file that somebody removed: its table must
+// be rebuilt.
+var ErrStagedLost = errors.New("a staged file is gone")
+
+// OfFolder reports whether an error is one of a folder in a sink, and no fault of the
+// rest: files cannot be moved there, or a link leads away.
+func OfFolder(err error) bool {
+	return errors.Is(err, blob.ErrDevice) || errors.Is(err, blob.ErrOutside)
+}
