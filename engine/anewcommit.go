@@ -110,7 +110,7 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 			return err
 		}
 	}
-	snap, err := e.loadLocked(ctx, l)
+	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
 		return err
 	}

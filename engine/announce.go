@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
+	"reconcile/engine/lake"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
-	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -50,12 +49,12 @@ func (e *Engine) announce(ctx context.Context, l *state.Lock, lineage string, ro
 func (e *Engine) announceTable(ctx context.Context, l *state.Lock, root string, cur *sinks.Current, p *state.Publish, t *state.Table, complete bool) (write, done bool, err error) {
 	was, had := cur.Tables[p.Table]
 	if had && was.Commit > p.Commit {
-		return false, false, e.foundNewer(ctx, l, e.olderText(root, was.Commit, p.Commit))
+		return false, false, lake.FoundNewer(ctx, l, e.home.OlderText(root, was.Commit, p.Commit))
 	}
 	entry, stays := currentTable(root, p, t, complete)
 	switch {
-	case stays && had && was.Commit == p.Commit && !sameContent(was, entry):
-		return false, false, e.foundNewer(ctx, l, e.otherText(root, p.Commit))
+	case stays && had && was.Commit == p.Commit && !lake.SameContent(was, entry):
+		return false, false, lake.FoundNewer(ctx, l, e.home.OtherText(root, p.Commit))
 	case stays && had && was.Commit == p.Commit && was.Complete:
 		return false, true, nil
 	case stays:
@@ -71,31 +70,20 @@ func (e *Engine) announceTable(ctx context.Context, l *state.Lock, root string, 
 	return true, false, nil
 }
 
-// foundNewer is the error of one who finds that a sink is newer than his state: he has
-// lost the lock to who wrote that, or his state is older. Who only plans has no lock.
-func (e *Engine) foundNewer(ctx context.Context, l *state.Lock, why string) error {
-	if l != nil {
-		if err := l.Confirm(ctx); err != nil {
-			return err
-		}
-	}
-	return &distrustError{why: why}
-}
-
 // editCurrent changes what the current.json of a sink says. edit is called with what it
 // says, again if somebody else writes it meanwhile, and reports whether it changed that.
 func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage string, edit func(cur *sinks.Current) (bool, error)) error {
 	for n := 1; ; n++ {
-		says, err := e.readSays(ctx, root)
+		says, err := e.lake.Head(ctx, root)
 		if err != nil {
 			return err
 		}
-		cur := says.current
+		cur := says.Current
 		if cur == nil {
 			cur = &sinks.Current{Version: 1, Lineage: lineage}
 		}
 		if cur.Lineage != lineage {
-			return e.otherLineage(root, cur.Lineage, lineage)
+			return e.lake.OtherLineage(root, cur.Lineage, lineage)
 		}
 		if cur.Tables == nil {
 			cur.Tables = map[string]sinks.CurrentTable{}
@@ -105,7 +93,7 @@ func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage s
 			return err
 		}
 		cur.State = e.store.Place()
-		err = e.setCurrent(ctx, l, root, cur, says.version)
+		err = e.setCurrent(ctx, l, root, cur, says.Version)
 		if !errors.Is(err, sinks.ErrCurrentChanged) {
 			return err
 		}
@@ -121,16 +109,11 @@ func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage s
 // setCurrent replaces a version of current.json. A lock that dies with its process leaves
 // nobody behind who could write at the same time: there a store need not keep conditions.
 func (e *Engine) setCurrent(ctx context.Context, l *state.Lock, root string, cur *sinks.Current, version string) error {
-	err := e.sinks[root].SetCurrent(ctx, cur, version)
+	err := e.lake.Sink(root).SetCurrent(ctx, cur, version)
 	if errors.Is(err, blob.ErrUnsupported) && l.Generation() == 0 {
-		return e.sinks[root].SetCurrent(ctx, cur, sinks.AnyVersion)
+		return e.lake.Sink(root).SetCurrent(ctx, cur, sinks.AnyVersion)
 	}
 	return err
-}
-
-// sameContent reports whether two entries of a table are of the same dumps and mapping.
-func sameContent(a, b sinks.CurrentTable) bool {
-	return slices.Equal(a.Dumps, b.Dumps) && sameDump(a.Mapping, b.Mapping)
 }
 
 // currentTable describes a table in a sink; ok is false when the sink no longer
@@ -139,21 +122,5 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 	if t == nil || p.Forget {
 		return sinks.CurrentTable{}, false
 	}
-	i := t.SinkAt(root)
-	if i < 0 {
-		return sinks.CurrentTable{}, false
-	}
-	c := sinks.CurrentTable{Commit: p.Commit, Complete: complete, Folder: t.Sinks[i].Folder, Dumps: []int64{}}
-	for _, a := range t.Applied {
-		if !a.Lost {
-			c.Dumps = append(c.Dumps, a.Dump)
-		}
-		if !a.Incremental && !a.Skipped && t.Kind != feed.KindMapping {
-			c.Resync = &a.Dump
-		}
-	}
-	if t.HasMapping {
-		c.Mapping = &t.MappingDump
-	}
-	return c, true
+	return lake.EntryOf(t, root, p.Commit, complete)
 }

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"reconcile/engine/lake"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
+	"reconcile/sinks/parquet"
 	"reconcile/state"
 )
 
@@ -67,13 +69,13 @@ func TestLateAnnouncements(t *testing.T) {
 		before, _ := os.ReadFile(a.currentFile())
 		_, err := late(complete)
 		after, _ := os.ReadFile(a.currentFile())
-		if distrusted(err) == nil || !bytes.Equal(before, after) {
+		if lake.Distrusted(err) == nil || !bytes.Equal(before, after) {
 			t.Errorf("complete %v, of an older commit: %v; it says %s", complete, err, after)
 		}
 	}
 	table.Applied[0].Dump = 77 // of another state, with the same numbers
 	list.Commit = a.commits()["e"]
-	if _, err := late(false); distrusted(err) == nil {
+	if _, err := late(false); lake.Distrusted(err) == nil {
 		t.Errorf("of a commit of another state: %v", err)
 	}
 	a.checkIdle()
@@ -145,8 +147,8 @@ func TestRacingAnnouncements(t *testing.T) {
 		want  func(err error) bool
 	}{
 		"another table":   {3, func(c *sinks.Current) { e := c.Tables["f"]; e.Commit++; c.Tables["f"] = e }, func(err error) bool { return err == nil }},
-		"the table":       {1, func(c *sinks.Current) { e := c.Tables["e"]; e.Commit += 100; c.Tables["e"] = e }, func(err error) bool { return distrusted(err) != nil }},
-		"another state":   {1, func(c *sinks.Current) { c.Lineage = "x" }, func(err error) bool { return err != nil && distrusted(err) == nil }},
+		"the table":       {1, func(c *sinks.Current) { e := c.Tables["e"]; e.Commit += 100; c.Tables["e"] = e }, func(err error) bool { return lake.Distrusted(err) != nil }},
+		"another state":   {1, func(c *sinks.Current) { c.Lineage = "x" }, func(err error) bool { return err != nil && lake.Distrusted(err) == nil }},
 		"again and again": {1000, func(*sinks.Current) {}, func(err error) bool { return errors.Is(err, sinks.ErrCurrentChanged) }},
 		"complete by others": {1, func(c *sinks.Current) {
 			e := c.Tables["e"]
@@ -163,7 +165,7 @@ func TestRacingAnnouncements(t *testing.T) {
 				list.Commit = 1000
 			}
 			e := a.engine()
-			e.sinks[root] = &otherWriter{e.sinks[root], t, c.times, c.edit}
+			e.lake.Use(root, &otherWriter{e.lake.Sink(root), t, c.times, c.edit})
 			l, err := e.Lock(t.Context(), "test")
 			if err != nil {
 				t.Fatal(err)
@@ -173,7 +175,7 @@ func TestRacingAnnouncements(t *testing.T) {
 			if !c.want(err) {
 				t.Fatal(err)
 			}
-			cur, _, err := e.sinks[root].Current(t.Context())
+			cur, _, err := e.lake.Sink(root).Current(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,15 +203,11 @@ func TestUnconditionalPlace(t *testing.T) {
 	for id := 2; id < 4; id++ {
 		a.arrive(dumpOf(int64(id), more("e", avroPart("event_id user_id", row(id+1, 10)))))
 		e, root := a.engine(), filepath.Join(a.dir, "lake")
-		open := e.openPlace
-		e.openPlace = func(root string) (blob.Store, error) {
-			st, err := open(root)
-			return unconditional{st}, err
-		}
-		delete(e.sinks, root)
-		if _, err := e.openSink(root, ""); err != nil {
+		st, err := blob.NewLocal(root)
+		if err != nil {
 			t.Fatal(err)
 		}
+		e.lake.Use(root, parquet.New(unconditional{st}, parquet.Options{RowGroup: a.tuning.GroupRows}))
 		l, err := e.Lock(t.Context(), "test")
 		if err != nil {
 			t.Fatal(err)

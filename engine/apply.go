@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/engine/stores"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -36,7 +38,7 @@ type Result struct {
 	// BadMappings counts the rows without both ids of a newly read mapping. They
 	// are in the quarantine, whether or not a table block takes user_migrations.
 	BadMappings int64
-	Traffic     []Traffic
+	Traffic     []stores.Traffic
 }
 
 // Partial reports whether something was held or failed while the rest went on.
@@ -78,7 +80,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	res := &Result{Holds: slices.Clone(p.Holds)}
 	defer func() {
 		e.namesWayPast(res.Holds)
-		res.Traffic = e.Traffic()
+		res.Traffic = e.stores.Traffic()
 	}()
 	waiting, err := e.letGo(ctx, l, p, res)
 	if err != nil {
@@ -114,7 +116,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := e.applyTables(ctx, l, p, waiting, res); err != nil {
 		return res, err
 	}
-	snap, err := e.loadLocked(ctx, l)
+	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
 		return res, err
 	}
@@ -127,7 +129,7 @@ func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Sn
 		return p.snap, nil
 	}
 	e.loaded = nil
-	return e.loadLocked(ctx, l)
+	return e.declared.Load(ctx, l)
 }
 
 // applyTables applies the tables in the order of the plan, without those that wait for
@@ -159,7 +161,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 			r.Err = nil // what was committed counts; the rest is held
 		}
 		res.Tables = append(res.Tables, r)
-		if r.Err != nil && !e.stopsTable(ctx, r.Err) {
+		if r.Err != nil && !e.lake.StopsTable(ctx, r.Err) {
 			return r.Err
 		}
 	}
@@ -252,8 +254,8 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			}
 			continue
 		}
-		if d := distrusted(err); d != nil {
-			res.Holds = append(res.Holds, repairHold(t.Name, d.why))
+		if d := lake.Distrusted(err); d != nil {
+			res.Holds = append(res.Holds, repairHold(t.Name, d.Why))
 			return errors.Join(errWaits, e.sweep(ctx, l, r.attempt))
 		}
 		if err != nil {

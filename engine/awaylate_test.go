@@ -235,13 +235,13 @@ func (b *lateBed) right(what string) {
 	}
 	defer snap.Close()
 	e := b.engine()
-	for root := range e.sinks {
-		says, err := e.readSays(b.t.Context(), root)
+	for _, root := range e.lake.Roots() {
+		says, err := e.lake.Head(b.t.Context(), root)
 		if err != nil {
 			b.t.Fatalf("%s: %v", what, err)
 		}
 		for name, t := range snap.Tables {
-			if entry := says.current.Tables[name]; entry.Commit != t.Commit || !entry.Complete {
+			if entry := says.Current.Tables[name]; entry.Commit != t.Commit || !entry.Complete {
 				b.t.Fatalf("%s: current.json says %+v of table %s, the state is at %d", what, entry, name, t.Commit)
 			}
 		}

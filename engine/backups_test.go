@@ -204,7 +204,7 @@ func (w *backupWorld) look(between bool) {
 	w.t.Helper()
 	for _, lake := range w.lakes {
 		root := filepath.Join(w.dir, lake)
-		cur, _, err := w.engine().sinks[root].Current(w.t.Context())
+		cur, _, err := w.engine().lake.Sink(root).Current(w.t.Context())
 		if err != nil {
 			w.t.Fatal(err)
 		}

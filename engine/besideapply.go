@@ -18,7 +18,8 @@ const plansBesideApply = 10
 // moment at which that was read.
 func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 	for try := 1; ; try++ {
-		e.down, e.stuck, e.seen = map[string]error{}, map[string]error{}, map[string]string{}
+		e.lake.LookAgain()
+		e.stuck = map[string]error{}
 		p, from, err := e.planNow(ctx, try > plansBesideApply)
 		if err == nil && p.asTheStateSays() {
 			return p, nil
@@ -43,7 +44,7 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 		return nil, 0, err
 	}
 	p := &Plan{snap: snap, blind: blind || e.opts.NoRefresh, inexact: blind}
-	e.resolveRoots(snap)
+	e.declared.ResolveRoots(snap)
 	from := snap.Serial
 	switch {
 	case blind:

@@ -164,7 +164,7 @@ func (e *Engine) publish(ctx context.Context, l *state.Lock, lineage string, p *
 // its steps.
 func (e *Engine) publishIn(ctx context.Context, roots []string, l *state.Lock, lineage string, p *state.Publish, t *state.Table, live []*state.Partition) error {
 	for _, root := range roots {
-		delete(e.swept, root)
+		e.lake.NotePublish(root)
 	}
 	done, err := e.announce(ctx, l, lineage, roots, p, t, false)
 	if err != nil {
@@ -205,7 +205,7 @@ const stepsAtOnce = 8
 // changed: it is only looked at what stands there.
 func (e *Engine) carryOut(ctx context.Context, steps []state.Step, done map[string]bool) (map[place]string, error) {
 	for _, s := range steps {
-		if _, err := e.openSink(s.Sink, ""); err != nil {
+		if _, err := e.lake.Open(ctx, s.Sink, ""); err != nil {
 			return nil, err
 		}
 	}
@@ -223,9 +223,9 @@ func (e *Engine) carryOut(ctx context.Context, steps []state.Step, done map[stri
 				if failed.Load() {
 					return nil
 				}
-				do := e.sinks[s.Sink].Publish
+				do := e.lake.Sink(s.Sink).Publish
 				if done[s.Sink] {
-					do = e.sinks[s.Sink].Published
+					do = e.lake.Sink(s.Sink).Published
 				}
 				obj, err := do(ctx, sinks.Step{Staged: s.Staged, Path: s.Path, Before: s.Before, BeforePin: s.BeforePin, After: s.After, Size: s.Size})
 				if err != nil {

@@ -12,6 +12,7 @@ import (
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
+	"reconcile/sinks"
 )
 
 // behindItsFiles is a bed whose state is older than the data files: dump 2 was applied

@@ -62,7 +62,7 @@ func (a *bed) forgetDump(id string) {
 // commits returns the commit of each table as the lake says it.
 func (a *bed) commits() map[string]uint64 {
 	a.t.Helper()
-	cur, _, err := a.engine().sinks[filepath.Join(a.dir, "lake")].Current(a.t.Context())
+	cur, _, err := a.engine().lake.Sink(filepath.Join(a.dir, "lake")).Current(a.t.Context())
 	if err != nil || cur == nil {
 		a.t.Fatal(cur, err)
 	}

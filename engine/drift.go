@@ -99,7 +99,7 @@ func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*lis
 	out := map[string]*listing{}
 	t.marked = true
 	for _, at := range foldersOf(t) {
-		sk, err := e.openSink(at.root, "")
+		sk, err := e.lake.Open(ctx, at.root, "")
 		if err != nil {
 			return nil, err
 		}

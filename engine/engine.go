@@ -11,10 +11,10 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/index"
+	"reconcile/engine/lake"
+	"reconcile/engine/stores"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
-	"reconcile/sinks"
-	"reconcile/sinks/parquet"
 	"reconcile/state"
 )
 
@@ -92,24 +92,18 @@ const (
 
 // Engine runs plans and applies of one configuration.
 type Engine struct {
-	cfg    *config.Config
-	opts   Options
-	store  *state.Store
-	source *dump.Source
-	sinks  map[string]sinks.Sink // by root
-	down   map[string]error      // sinks that failed, by root
-	gone   map[string]error      // sinks that are not there, by root
-	lost   map[string]bool       // sinks that are written anew, as they are said to be lost, by root
-	vacant map[string]bool       // whether places are known to hold no state of the lineage
-	stuck  map[string]error      // tables whose last commit cannot be finished
-	seen   map[string]string     // lineages of the states that sinks were written from, by root
-	swept  map[string]bool       // sinks that nothing was published to since they were swept, by root
-	spared []string              // attempts that are computed ahead, or of which it is unknown whether they count
-	loaded *state.Snapshot       // by Recover, for the plan that follows; nil if that changed something
-	// openPlace returns the store of a sink's root.
-	openPlace func(root string) (blob.Store, error)
-	remote    []*s3blob.Store
-	lim       limits
+	cfg      *config.Config
+	opts     Options
+	store    *state.Store
+	source   *dump.Source
+	stores   *stores.Opener
+	home     *lake.Home
+	declared *lake.Declared
+	lake     *lake.Lake
+	stuck    map[string]error // tables whose last commit cannot be finished
+	spared   []string         // attempts that are computed ahead, or of which it is unknown whether they count
+	loaded   *state.Snapshot  // by Recover, for the plan that follows; nil if that changed something
+	lim      limits
 }
 
 // New returns an engine. It reads nothing of the source and the sinks yet.
@@ -117,24 +111,31 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, sinks: map[string]sinks.Sink{}, down: map[string]error{}, stuck: map[string]error{}, gone: map[string]error{}, lost: map[string]bool{}, vacant: map[string]bool{}, seen: map[string]string{}, swept: map[string]bool{}}
+	e := &Engine{cfg: cfg, opts: o, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}, stuck: map[string]error{}}
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx)); err != nil {
 		return nil, err
 	}
-	t := o.Tuning
-	e.lim = limits{workers: o.Parallelism, memory: t.Memory, scratch: cfg.ScratchDir, spillGroup: t.SpillGroup,
-		groupRows: t.GroupRows, hashBits: t.HashBits, indexRuns: t.IndexRuns}
-	if e.lim.workers <= 0 {
-		e.lim.workers = runtime.GOMAXPROCS(0)
-	}
-	e.lim.memory = orDefault(t.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))
-	e.lim.groupRows = orDefault(t.GroupRows, defaultGroupRows)
-	e.lim.appendAt = int64(orDefault(t.AppendAt, defaultAppendAt))
-	e.lim.cutAt = int64(orDefault(t.CutAt, defaultCutAt))
-	e.lim.hashBits = orDefault(t.HashBits, defaultHashBits)
-	e.lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)
-	e.lim.markFrom = orDefault(t.MarkFrom, defaultMarkFrom)
+	e.home.Place = e.store.Place()
+	e.lim = newLimits(cfg, o)
 	return e, nil
+}
+
+// newLimits are the limits of a command.
+func newLimits(cfg *config.Config, o Options) limits {
+	t := o.Tuning
+	lim := limits{workers: o.Parallelism, memory: t.Memory, scratch: cfg.ScratchDir, spillGroup: t.SpillGroup,
+		groupRows: t.GroupRows, hashBits: t.HashBits, indexRuns: t.IndexRuns}
+	if lim.workers <= 0 {
+		lim.workers = runtime.GOMAXPROCS(0)
+	}
+	lim.memory = orDefault(t.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))
+	lim.groupRows = orDefault(t.GroupRows, defaultGroupRows)
+	lim.appendAt = int64(orDefault(t.AppendAt, defaultAppendAt))
+	lim.cutAt = int64(orDefault(t.CutAt, defaultCutAt))
+	lim.hashBits = orDefault(t.HashBits, defaultHashBits)
+	lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)
+	lim.markFrom = orDefault(t.MarkFrom, defaultMarkFrom)
+	return lim
 }
 
 func orDefault(v, d int) int {
@@ -142,25 +143,6 @@ func orDefault(v, d int) int {
 		return d
 	}
 	return v
-}
-
-// openSink returns the sink at a root, which the configuration or the state
-// names.
-func (e *Engine) openSink(root, compression string) (sinks.Sink, error) {
-	if s, ok := e.sinks[root]; ok {
-		return s, nil
-	}
-	st, err := e.openPlace(root)
-	if err != nil {
-		return nil, fmt.Errorf("sink %s: %w", root, err)
-	}
-	advice := ""
-	if !e.declared(root) {
-		advice = fmt.Sprintf("the configuration no longer has this sink: if it will never be back, -forget-sink=%s lets it go", root)
-	}
-	s := parquet.New(st, parquet.Options{Compression: compression, CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows, Advice: advice})
-	e.sinks[root] = s
-	return s, nil
 }
 
 // scratch makes a scratch folder whose name begins with prefix; what it returns
@@ -178,6 +160,6 @@ func (e *Engine) scratch(prefix string) (func(), error) {
 }
 
 func (e *Engine) env() *env {
-	return &env{store: e.store, source: e.source, sinks: e.sinks, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta,
+	return &env{store: e.store, source: e.source, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta,
 		tagged: e.tagged(), progress: e.opts.Progress, maskKey: e.cfg.MaskKey}
 }

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
-	"reconcile/sinks/parquet"
 	"reconcile/state"
 )
 
@@ -83,7 +83,9 @@ func (r *tableRun) divert(dir string) error {
 		if err != nil {
 			return err
 		}
-		r.attempt.targets[i].sink = parquet.New(st, parquet.Options{Compression: r.attempt.targets[i].compression, Scratch: true})
+		if r.attempt.targets[i].sink, err = lake.Scratch(st, r.attempt.targets[i].compression); err != nil {
+			return err
+		}
 	}
 	return nil
 }

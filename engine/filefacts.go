@@ -27,7 +27,7 @@ type fileFacts struct {
 // factsOf reads what a data file says of itself. A file that is gone, or is no file
 // that a reader could read, says nothing. Rows are only read with dumps.
 func (e *Engine) factsOf(ctx context.Context, at place, dumps bool) (out fileFacts, err error) {
-	sk, err := e.openSink(at.root, "")
+	sk, err := e.lake.Open(ctx, at.root, "")
 	if err != nil {
 		return out, err
 	}
@@ -89,7 +89,7 @@ func (e *Engine) writtenLater(ctx context.Context, t *TablePlan) (string, error)
 			return "", err
 		}
 		if facts.commit > t.old.Commit {
-			return fmt.Sprintf("%s; %s/%s was written by commit %d", e.olderText(at.root, facts.commit, t.old.Commit), at.root, at.path, facts.commit), nil
+			return fmt.Sprintf("%s; %s/%s was written by commit %d", e.home.OlderText(at.root, facts.commit, t.old.Commit), at.root, at.path, facts.commit), nil
 		}
 	}
 	return "", nil

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"reconcile/config"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/state"
 )
@@ -17,62 +17,19 @@ import (
 // the configuration, because its files are to be removed there. One that will
 // never be back is let go: the state forgets it, and nobody looks at it again.
 
-// declared reports whether the configuration has a sink at a root.
-func (e *Engine) declared(root string) bool {
-	return slices.ContainsFunc(e.cfg.Sinks, func(s *config.Sink) bool { return s.Path == root })
-}
-
-// rootOf returns the root of a sink as somebody writes it.
-func (e *Engine) rootOf(name string) string {
-	switch {
-	case strings.HasPrefix(name, "s3://"):
-		return strings.TrimRight(name, "/")
-	case filepath.IsAbs(name):
-		return config.Resolve(name)
-	}
-	return config.Resolve(filepath.Join(e.cfg.Dir, name))
-}
-
-// sinkTables lists the tables that the state has in each sink, or still has to
-// change there, by root.
-func sinkTables(snap *state.Snapshot) map[string][]string {
-	out := map[string][]string{}
-	add := func(root, table string) {
-		if !slices.Contains(out[root], table) {
-			out[root] = append(out[root], table)
-		}
-	}
-	for _, name := range sortedKeys(snap.Tables) {
-		for _, s := range snap.Tables[name].Sinks {
-			add(s.Root, name)
-		}
-		if lost := snap.Lost[name]; lost != nil {
-			for _, s := range lost.Left {
-				add(s.Sink, name)
-			}
-		}
-	}
-	for _, p := range snap.Publishes {
-		for _, s := range p.Steps {
-			add(s.Sink, p.Table)
-		}
-	}
-	return out
-}
-
 // sinksToForget lists the sinks that -forget-sink names: those that the state
 // knows, with their tables, and those that it has forgotten already.
 func (e *Engine) sinksToForget(snap *state.Snapshot) (now []plan.ForgottenSink, before []string, err error) {
 	if len(e.opts.ForgetSinks) == 0 {
 		return nil, nil, nil
 	}
-	known := sinkTables(snap)
+	known := lake.Tables(snap)
 	for _, name := range e.opts.ForgetSinks {
-		root := e.rootOf(name)
+		root := e.declared.RootOf(name)
 		forgotten := snap.Forgotten[root]
 		switch {
-		case e.declared(root):
-			return nil, nil, fmt.Errorf("-forget-sink=%s: the configuration has this sink, as %s; take that out first", name, e.addressOf(root))
+		case e.declared.Has(root):
+			return nil, nil, fmt.Errorf("-forget-sink=%s: the configuration has this sink, as %s; take that out first", name, e.declared.Address(root))
 		case slices.ContainsFunc(now, func(f plan.ForgottenSink) bool { return f.Root == root }):
 		case known[root] != nil:
 			now = append(now, plan.ForgottenSink{Root: root, Tables: known[root]})
@@ -85,15 +42,10 @@ func (e *Engine) sinksToForget(snap *state.Snapshot) (now []plan.ForgottenSink, 
 	return now, before, nil
 }
 
-func (e *Engine) addressOf(root string) string {
-	i := slices.IndexFunc(e.cfg.Sinks, func(s *config.Sink) bool { return s.Path == root })
-	return e.cfg.Sinks[i].Address()
-}
-
 // departedSinks says which sinks can be forgotten, the one first that is most
 // like the one that was asked for.
 func (e *Engine) departedSinks(like string, known map[string][]string) string {
-	roots := slices.DeleteFunc(sortedKeys(known), e.declared)
+	roots := slices.DeleteFunc(sortedKeys(known), e.declared.Has)
 	if len(roots) == 0 {
 		return ", and none that has left the configuration"
 	}

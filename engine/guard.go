@@ -67,7 +67,7 @@ func (p *Plan) mappingAccepted(d mappingEntry) bool {
 	if have := p.snap.Mapping; have != nil && d.dump <= have.Dump {
 		return d.dump == have.Dump && d.entry.Digest == have.Digest
 	}
-	return p.mappingBeyond(d.dump)
+	return p.says.HasMapping(d.dump)
 }
 
 // mappingAcceptedBelow reports whether the mapping of any dump below one was applied or

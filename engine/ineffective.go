@@ -25,10 +25,10 @@ func (e *Engine) noteIneffective(p *Plan) {
 		note("-repair has no effect: no table is held for it")
 	}
 	for _, name := range e.opts.SinksLost {
-		root := e.rootOf(name)
+		root := e.declared.RootOf(name)
 		switch {
-		case e.lost[root]:
-		case !e.declared(root):
+		case e.lake.Lost(root):
+		case !e.declared.Has(root):
 			note("-sink-lost=%s has no effect: the configuration has no sink at %s", name, root)
 		default:
 			note("-sink-lost=%s has no effect: the sink is there, or the state lists nothing in it", name)

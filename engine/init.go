@@ -31,7 +31,7 @@ func (e *Engine) Init(ctx context.Context) (_ *Inited, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	if err := e.checkRecorded(ctx, snap); err != nil {
+	if err := e.lake.CheckHome(ctx, snap); err != nil {
 		return nil, err
 	}
 	out := &Inited{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial}
@@ -70,7 +70,7 @@ func (e *Engine) MigrateState(ctx context.Context, from string) (_ *StateMoved, 
 			return out, err
 		}
 	}
-	if from = e.statePlace(from); from == e.statePlace(e.store.Place()) {
+	if from = e.home.Resolve(from); from == e.home.Resolve(e.store.Place()) {
 		return nil, fmt.Errorf("the state is to be moved from %s to %s, which is the same place: let the state block name the new one, or give the old one with -from=PLACE", from, e.store.Place())
 	}
 	src, err := e.stateAt(ctx, from)
@@ -111,15 +111,15 @@ func (e *Engine) withoutConnection(place string, err error) error {
 func (e *Engine) recordedPlace(ctx context.Context) (string, error) {
 	var places, silent []string
 	for _, s := range e.cfg.Sinks {
-		says, err := e.readSays(ctx, s.Path)
-		if err = errors.Join(err, says.damage); err != nil {
+		says, err := e.lake.Head(ctx, s.Path)
+		if err = errors.Join(err, says.Damage); err != nil {
 			return "", fmt.Errorf("%s: %w; -from=PLACE says where the state is", s.Address(), err)
 		}
-		switch cur := says.current; {
+		switch cur := says.Current; {
 		case cur != nil && cur.State == "":
 			silent = append(silent, s.Address())
-		case e.stateElsewhere(cur):
-			places = append(places, e.statePlace(cur.State))
+		case e.home.Elsewhere(cur):
+			places = append(places, e.home.Resolve(cur.State))
 		}
 	}
 	slices.Sort(places)
@@ -137,17 +137,17 @@ func (e *Engine) recordedPlace(ctx context.Context) (string, error) {
 // recordPlace has the sinks of the state say where it is.
 func (e *Engine) recordPlace(ctx context.Context, l *state.Lock, m *StateMoved) error {
 	for _, s := range e.cfg.Sinks {
-		says, err := e.readSays(ctx, s.Path)
-		if err == nil && (says.current == nil || says.current.Lineage != m.Lineage) {
+		says, err := e.lake.Head(ctx, s.Path)
+		if err == nil && (says.Current == nil || says.Current.Lineage != m.Lineage) {
 			continue
 		}
 		if err == nil {
 			err = e.editCurrent(ctx, l, s.Path, m.Lineage, func(cur *sinks.Current) (bool, error) {
-				return cur.State == "" || e.stateElsewhere(cur), nil
+				return cur.State == "" || e.home.Elsewhere(cur), nil
 			})
 		}
 		switch {
-		case e.stopsTable(ctx, err):
+		case e.lake.StopsTable(ctx, err):
 			m.Unrecorded = append(m.Unrecorded, s.Address())
 		case err != nil:
 			return err

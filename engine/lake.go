@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/lake"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )
@@ -17,8 +18,8 @@ import (
 // lineage, and of each table the commit, the dumps and the mapping. Sinks that
 // contradict each other leave nothing to go by.
 
-// lake is what the configured sinks say together.
-type lake struct {
+// lakeContent is what the configured sinks say together.
+type lakeContent struct {
 	lineage string
 	states  map[string]string // where the state is, and a sink that says so
 	tables  map[string]*lakeTable
@@ -40,32 +41,32 @@ var errNoLake = errors.New("no configured sink has a _reconcile/current.json, wh
 
 // readLake reads what the configured sinks say. It fails where they contradict each
 // other, naming them.
-func (e *Engine) readLake(ctx context.Context, p *Plan) (*lake, error) {
-	out := &lake{states: map[string]string{}, tables: map[string]*lakeTable{}}
+func (e *Engine) readLake(ctx context.Context, p *Plan) (*lakeContent, error) {
+	out := &lakeContent{states: map[string]string{}, tables: map[string]*lakeTable{}}
 	first := ""
 	for _, s := range e.cfg.Sinks {
-		says, err := e.readSays(ctx, s.Path)
+		says, err := e.lake.Head(ctx, s.Path)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", s.Address(), err)
-		case says.damage != nil:
-			return nil, fmt.Errorf("%s: %w; bring it back from a backup, or move the sink's folder aside: then its tables are written there anew", s.Address(), says.damage)
+		case says.Damage != nil:
+			return nil, fmt.Errorf("%s: %w; bring it back from a backup, or move the sink's folder aside: then its tables are written there anew", s.Address(), says.Damage)
 		}
 		p.says[s.Path] = says
-		if says.current == nil {
+		if says.Current == nil {
 			continue
 		}
 		if out.lineage == "" {
-			out.lineage, first = says.current.Lineage, s.Address()
+			out.lineage, first = says.Current.Lineage, s.Address()
 		}
-		if says.current.Lineage != out.lineage {
+		if says.Current.Lineage != out.lineage {
 			return nil, fmt.Errorf("the sinks contradict each other: %s was written from a state of lineage %s, %s from one of lineage %s; nothing was done",
-				first, out.lineage, s.Address(), says.current.Lineage)
+				first, out.lineage, s.Address(), says.Current.Lineage)
 		}
-		if at := says.current.State; at != "" {
+		if at := says.Current.State; at != "" {
 			out.states[at] = s.Path
 		}
-		if err := out.add(s.Path, says.current); err != nil {
+		if err := out.add(s.Path, says.Current); err != nil {
 			return nil, err
 		}
 	}
@@ -73,13 +74,13 @@ func (e *Engine) readLake(ctx context.Context, p *Plan) (*lake, error) {
 		return nil, errNoLake
 	}
 	for root := range p.says {
-		e.seen[root] = out.lineage
+		e.lake.NoteLineage(root, out.lineage)
 	}
 	return out, nil
 }
 
 // add takes in what one sink says.
-func (l *lake) add(root string, cur *sinks.Current) error {
+func (l *lakeContent) add(root string, cur *sinks.Current) error {
 	for _, name := range sortedKeys(cur.Tables) {
 		entry, t := cur.Tables[name], l.tables[name]
 		if t == nil {
@@ -101,7 +102,7 @@ func (l *lake) add(root string, cur *sinks.Current) error {
 
 // sameLake reports whether two entries of a table are of the same content.
 func sameLake(a, b sinks.CurrentTable) bool {
-	return slices.Equal(a.Dumps, b.Dumps) && sameDump(a.Mapping, b.Mapping) && sameDump(a.Resync, b.Resync)
+	return slices.Equal(a.Dumps, b.Dumps) && lake.SameDump(a.Mapping, b.Mapping) && lake.SameDump(a.Resync, b.Resync)
 }
 
 // publishedFile is a data file of a table in a sink.
@@ -125,7 +126,7 @@ func (e *Engine) publishedFiles(ctx context.Context, l *lakeTable) ([]publishedF
 
 // listData lists the data files in a folder of a sink.
 func (e *Engine) listData(ctx context.Context, table, root, folder string) ([]publishedFile, error) {
-	sk, err := e.openSink(root, "")
+	sk, err := e.lake.Open(ctx, root, "")
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (e *Engine) columnsIn(ctx context.Context, files []publishedFile) ([]column
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(stepsAtOnce)
 	for i, f := range files {
-		sk, err := e.openSink(f.root, "")
+		sk, err := e.lake.Open(ctx, f.root, "")
 		if err != nil {
 			return nil, errors.Join(err, g.Wait())
 		}

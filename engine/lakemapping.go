@@ -41,7 +41,7 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 
 // lakeRows reads columns of the published rows of a table, in one sink.
 func (e *Engine) lakeRows(ctx context.Context, rt *RebuiltTable, want []column.Column, use func(*column.Batch) error) error {
-	sk, err := e.openSink(rt.from, "")
+	sk, err := e.lake.Open(ctx, rt.from, "")
 	if err != nil {
 		return err
 	}

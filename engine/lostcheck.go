@@ -26,17 +26,17 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 
 // checkElsewhere fails with ErrElsewhere if the state of a lake is at another place than the
 // configuration says, and reads whole there.
-func (e *Engine) checkElsewhere(ctx context.Context, l *lake) error {
+func (e *Engine) checkElsewhere(ctx context.Context, l *lakeContent) error {
 	for _, at := range sortedKeys(l.states) {
-		if e.statePlace(at) == e.statePlace(e.store.Place()) {
+		if e.home.Resolve(at) == e.home.Resolve(e.store.Place()) {
 			continue
 		}
-		snap, err := e.loadAt(ctx, e.statePlace(at))
+		snap, err := e.home.Load(ctx, e.home.Resolve(at))
 		var moved *state.MovedError
 		switch {
-		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.statePlace(moved.To) == e.statePlace(e.store.Place()):
+		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.home.Resolve(moved.To) == e.home.Resolve(e.store.Place()):
 			continue
-		case err != nil && e.saidStateLost(e.statePlace(at)):
+		case err != nil && e.home.SaidLost(e.home.Resolve(at)):
 			continue
 		case err != nil:
 			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, -state-lost=%s goes on without it", l.states[at], at, err, at)

@@ -90,8 +90,8 @@ func (e *Engine) mark(ctx context.Context, t *state.Table, parts []*state.Partit
 	changed := false
 	for i := range t.Sinks {
 		s := &t.Sinks[i]
-		m, ok := e.sinks[s.Root].(sinks.Marker)
-		if !ok || e.down[s.Root] != nil || e.gone[s.Root] != nil {
+		m, ok := e.lake.Sink(s.Root).(sinks.Marker)
+		if !ok || e.lake.Unusable(s.Root) != nil {
 			continue
 		}
 		mark := ""

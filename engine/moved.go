@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -36,7 +37,7 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []movedSink, err
 	if len(e.opts.MovedSinks)+len(e.cfg.Moves) == 0 {
 		return nil, nil, nil
 	}
-	known := sinkTables(snap)
+	known := lake.Tables(snap)
 	for _, arg := range e.opts.MovedSinks {
 		m, err := e.parseMoved(arg, known)
 		if err != nil {
@@ -45,8 +46,8 @@ func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []movedSink, err
 		m.Tables = known[m.From]
 		forgotten := snap.Forgotten[m.From]
 		switch {
-		case e.declared(m.From):
-			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, e.addressOf(m.From))
+		case e.declared.Has(m.From):
+			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, e.declared.Address(m.From))
 		case m.Tables == nil && forgotten && known[m.To] != nil:
 			before = append(before, m)
 			continue
@@ -90,8 +91,8 @@ func (e *Engine) parseMoved(arg string, known map[string][]string) (movedSink, e
 		if arg[i] != '=' || i == 0 || i == len(arg)-1 {
 			continue
 		}
-		m := movedSink{MovedSink: plan.MovedSink{From: e.rootOf(arg[:i]), To: e.rootOf(arg[i+1:])}}
-		if e.declared(m.To) && (best == nil || known[m.From] != nil) {
+		m := movedSink{MovedSink: plan.MovedSink{From: e.declared.RootOf(arg[:i]), To: e.declared.RootOf(arg[i+1:])}}
+		if e.declared.Has(m.To) && (best == nil || known[m.From] != nil) {
 			best = &m
 		}
 	}
@@ -113,11 +114,11 @@ func (e *Engine) moveSinks(ctx context.Context, p *Plan) error {
 		return err
 	}
 	for _, m := range now {
-		renameSink(p.snap, m.From, m.To, m.Tables)
+		lake.RenameSink(p.snap, m.From, m.To, m.Tables)
 		for _, name := range m.Tables {
 			unpin(p.snap, name, m.To)
 		}
-		if gone, err := e.isGone(ctx, p.snap, m.To); err == nil && gone {
+		if gone, err := e.lake.IsGone(ctx, p.snap, m.To); err == nil && gone {
 			return fmt.Errorf("%s: nothing of the sink is at %s, neither its current.json nor any of its files: is it the right path, and mounted? Nothing was changed", m.flag(), m.To)
 		}
 	}
@@ -161,12 +162,12 @@ func unpin(snap *state.Snapshot, table, root string) {
 
 // checkMoved refuses to go on where a declared sink was written from this state, which
 // knows it at another place that is no longer declared.
-func (e *Engine) checkMoved(snap *state.Snapshot, says map[string]sinkSays, but map[string]bool) error {
-	known := sinkTables(snap)
-	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || e.declared(root) })
+func (e *Engine) checkMoved(snap *state.Snapshot, says lake.Heads, but map[string]bool) error {
+	known := lake.Tables(snap)
+	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || e.declared.Has(root) })
 	var moved []movedSink
 	for _, s := range e.cfg.Sinks {
-		cur := says[s.Path].current
+		cur := says[s.Path].Current
 		if but[s.Path] || cur == nil || cur.Lineage != snap.Lineage {
 			continue
 		}
@@ -225,14 +226,14 @@ func likest(path string, paths []string) string {
 // one of them lies where no sink is declared. but are roots of which a flag speaks.
 func (e *Engine) checkMovedLists(ctx context.Context, snap *state.Snapshot, but map[string]bool) error {
 	astray := func(p *state.Publish) bool {
-		return slices.ContainsFunc(e.publishRoots(p, snap.Tables[p.Table]), func(root string) bool { return !but[root] && !e.declared(root) })
+		return slices.ContainsFunc(e.publishRoots(p, snap.Tables[p.Table]), func(root string) bool { return !but[root] && !e.declared.Has(root) })
 	}
 	if !slices.ContainsFunc(snap.Publishes, astray) {
 		return nil
 	}
-	says := map[string]sinkSays{}
+	says := lake.Heads{}
 	for _, s := range e.cfg.Sinks {
-		got, err := e.readSays(ctx, s.Path)
+		got, err := e.lake.Head(ctx, s.Path)
 		var down *sinks.UnavailableError
 		if err != nil && !errors.As(err, &down) {
 			return err

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"reconcile/state"
+	"reconcile/engine/lake"
 )
 
 // Before the files of a sink are compared with the state it is judged which of the two
@@ -22,18 +22,18 @@ type doubt struct {
 }
 
 // judgeNewer judges for each sink of a table whether the state or the sink is newer.
-// An older state is a distrustError; doubts are for the files to settle.
+// An older state is a lake.DistrustError; doubts are for the files to settle.
 func (e *Engine) judgeNewer(ctx context.Context, p *Plan, t *TablePlan) ([]doubt, error) {
 	if p.blind && !p.locked {
 		return nil, nil
 	}
 	var doubts []doubt
 	for _, root := range rootsOf(t) {
-		if err := e.readDeparted(ctx, p, root); err != nil {
+		if err := p.says.ReadDeparted(ctx, e.lake, root, p.Lineage); err != nil {
 			return nil, err
 		}
 		if why := e.stateOlder(p, t, root); why != "" {
-			return nil, e.foundNewer(ctx, p.lock, why)
+			return nil, lake.FoundNewer(ctx, p.lock, why)
 		}
 		if d := t.doubtIn(p, root); d != nil {
 			doubts = append(doubts, *d)
@@ -55,34 +55,23 @@ func rootsOf(t *TablePlan) []string {
 
 // stateOlder says why a sink is newer than the state; empty if it is not.
 func (e *Engine) stateOlder(p *Plan, t *TablePlan, root string) string {
-	cur, ok := p.currentOf(root, t.Name)
+	cur, ok := p.says.Table(root, t.Name)
 	have := p.commitOf(t.Name)
 	if !ok || cur.Commit < have {
 		return ""
 	}
 	if cur.Commit > have {
-		return e.olderText(root, cur.Commit, have)
+		return e.home.OlderText(root, cur.Commit, have)
 	}
-	known, ok := currentTable(root, &state.Publish{Commit: have}, t.old, true)
-	if !ok || sameContent(known, cur) {
+	if t.old == nil {
 		return ""
 	}
-	return e.otherText(root, have)
+	known, ok := lake.EntryOf(t.old, root, have, true)
+	if !ok || lake.SameContent(known, cur) {
+		return ""
+	}
+	return e.home.OtherText(root, have)
 }
-
-// otherText says that a sink has a commit of a table that is not the state's.
-func (e *Engine) otherText(root string, commit uint64) string {
-	return fmt.Sprintf("the state %s is not the one that wrote the sink at %s: both have the table at commit %d, but with other dumps or another user mapping; bring back the state that wrote it, or go on from this one",
-		e.store.Place(), root, commit)
-}
-
-// olderText says that a sink has a greater commit of a table than the state.
-func (e *Engine) olderText(root string, there, have uint64) string {
-	return fmt.Sprintf("the state %s is older than the sink at %s: the table is there at commit %d, and the state has it at commit %d; bring back the newer state, or go on from this one",
-		e.store.Place(), root, there, have)
-}
-
-func sameDump(a, b *int64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
 // doubtIn is what the files of a sink have to settle, nil if its current.json says what
 // the state does. While a commit is being made visible it need not.
@@ -94,16 +83,16 @@ func (t *TablePlan) doubtIn(p *Plan, root string) *doubt {
 	if i < 0 {
 		return nil
 	}
-	cur, ok := p.currentOf(root, t.Name)
+	cur, ok := p.says.Table(root, t.Name)
 	if ok && cur.Commit == t.old.Commit && cur.Complete && cur.Folder == t.old.Sinks[i].Folder {
 		return nil
 	}
 	d := &doubt{root: root, sink: i}
 	switch says := p.says[root]; {
 	case ok: // a smaller commit: the files decide, as drift
-	case says.damage != nil:
-		d.why = says.damage.Error()
-	case says.current != nil:
+	case says.Damage != nil:
+		d.why = says.Damage.Error()
+	case says.Current != nil:
 		d.why = fmt.Sprintf("_reconcile/current.json in %s does not name the table", root)
 	default:
 		d.why = fmt.Sprintf("_reconcile/current.json in %s is missing", root)
@@ -135,10 +124,10 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 		case !differs:
 			p.restate(d.root, t)
 		case d.why == "" || !foreign.in(d.root) && e.isLost(p, t, d.root, d.sink):
-		case t.allGone(d.sink) && e.declared(d.root):
-			return &distrustError{why: fmt.Sprintf("%s, and none of its files is there (if the sink is lost, -sink-lost=%s writes it anew)", d.why, d.root)}
+		case t.allGone(d.sink) && e.declared.Has(d.root):
+			return &lake.DistrustError{Why: fmt.Sprintf("%s, and none of its files is there (if the sink is lost, -sink-lost=%s writes it anew)", d.why, d.root)}
 		default:
-			return &distrustError{why: d.why + ", and its files are not those that the state knows"}
+			return &lake.DistrustError{Why: d.why + ", and its files are not those that the state knows"}
 		}
 	}
 	if err != nil || len(t.Drift) == 0 || p.publishing(t.Name) {
@@ -146,7 +135,7 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 	}
 	why, err := e.writtenLater(ctx, t)
 	if why != "" {
-		return &distrustError{why: why}
+		return &lake.DistrustError{Why: why}
 	}
 	return err
 }
@@ -168,4 +157,19 @@ func (t *TablePlan) allGone(sink int) bool {
 		}
 	}
 	return listed == 0
+}
+
+// commitOf is the newest commit of a table that the state knows, that of a removal
+// under way included.
+func (p *Plan) commitOf(table string) uint64 {
+	commit := uint64(0)
+	if t := p.snap.Tables[table]; t != nil {
+		commit = t.Commit
+	}
+	for _, x := range p.snap.Publishes {
+		if x.Table == table {
+			commit = max(commit, x.Commit)
+		}
+	}
+	return commit
 }

@@ -18,7 +18,7 @@ func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePla
 	if !t.committed {
 		return e.runOn(ctx, l.Generation(), p.snap, p, t, ofConfig)
 	}
-	snap, err := e.loadLocked(ctx, l)
+	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snaps
 	}
 	r.compared = t.compared
 	t.repin(r.oldParts)
-	if err := e.openOld(r); err != nil {
+	if err := e.openOld(ctx, r); err != nil {
 		return nil, err
 	}
 	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
@@ -65,7 +65,7 @@ func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snaps
 	if !ofConfig {
 		r.echo = r.echoCandidate(p, t)
 	}
-	r.attempt = e.newAttempt(r, sinks.AttemptName(generation), max(snap.Serial, p.topCommit()))
+	r.attempt = e.newAttempt(r, sinks.AttemptName(generation), max(snap.Serial, p.says.TopCommit()))
 	return r, e.newSchemaOf(ctx, r)
 }
 
@@ -136,12 +136,12 @@ func (r *tableRun) settleSchema() {
 }
 
 // openOld opens the sinks that hold the table now.
-func (e *Engine) openOld(r *tableRun) error {
+func (e *Engine) openOld(ctx context.Context, r *tableRun) error {
 	if r.old == nil {
 		return nil
 	}
 	for _, s := range r.old.Sinks {
-		sk, err := e.openSink(s.Root, s.Compression)
+		sk, err := e.lake.Open(ctx, s.Root, s.Compression)
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (e *Engine) openOld(r *tableRun) error {
 func (e *Engine) newAttempt(r *tableRun, name string, serial uint64) *attempt {
 	a := &attempt{name: name, store: e.store}
 	for _, s := range r.sinksInOrder() {
-		a.targets = append(a.targets, target{sink: e.sinks[s.Path], folder: r.cfg.Folder, compression: s.Compression, encodings: encodingsOf(r.old, s)})
+		a.targets = append(a.targets, target{sink: e.lake.Sink(s.Path), folder: r.cfg.Folder, compression: s.Compression, encodings: encodingsOf(r.old, s)})
 	}
 	a.meta = r.metadata()
 	a.meta["commit"] = fmt.Sprint(serial + 1)

@@ -89,8 +89,8 @@ func countNoop(t *testing.T, h *harness, apply bool) (source, sink map[string]in
 		stores[name] = &counting{Store: l, did: map[string]int{}}
 	}
 	e.source = dump.Open(stores["dumps"], dump.Options{Dated: true, Settle: h.tuning.Settle})
-	for root := range e.sinks {
-		e.sinks[root] = parquet.New(stores["lake"], parquet.Options{})
+	for _, root := range e.lake.Roots() {
+		e.lake.Use(root, parquet.New(stores["lake"], parquet.Options{}))
 	}
 	lock, err := e.Lock(ctx, "test")
 	if err != nil {

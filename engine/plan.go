@@ -9,6 +9,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -91,12 +92,12 @@ type Plan struct {
 	manifestsKept, manifestsBad bool
 
 	seen     seenFiles
-	locked   bool                // the plan is for an apply
-	lock     *state.Lock         // that it was made under; nil if none
-	anew     bool                // it is of a state that is lost, see StateRebuild
-	blind    bool                // what the sinks hold is not looked at
-	inexact  bool                // no rows are decoded, whatever was asked for
-	says     map[string]sinkSays // what the sinks of this state say, by root
+	locked   bool        // the plan is for an apply
+	lock     *state.Lock // that it was made under; nil if none
+	anew     bool        // it is of a state that is lost, see StateRebuild
+	blind    bool        // what the sinks hold is not looked at
+	inexact  bool        // no rows are decoded, whatever was asked for
+	says     lake.Heads  // what the sinks of this state say, by root
 	restated []restated
 	names    named
 }
@@ -116,13 +117,13 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 	e.loaded = nil
 	if snap == nil {
 		var err error
-		if snap, err = e.loadLocked(ctx, l); err != nil {
+		if snap, err = e.declared.Load(ctx, l); err != nil {
 			return nil, err
 		}
 	}
 	p, err := e.plan(ctx, &Plan{snap: snap, locked: true, lock: l, blind: e.opts.NoRefresh})
 	if err == nil {
-		l.Exceed(p.topCommit())
+		l.Exceed(p.says.TopCommit())
 	}
 	return p, err
 }
@@ -130,7 +131,7 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	snap := p.snap
 	p.Lineage, p.Serial = snap.Lineage, snap.Serial
-	p.closures, p.says = map[string]*identity.Closure{}, map[string]sinkSays{}
+	p.closures, p.says = map[string]*identity.Closure{}, lake.Heads{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, snap.Close())

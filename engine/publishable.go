@@ -25,7 +25,7 @@ func (e *Engine) canPublish(ctx context.Context, t *TablePlan) error {
 }
 
 func (e *Engine) canPublishTo(ctx context.Context, root string, folders []string) error {
-	m, ok := e.sinks[root].(sinks.Mover)
+	m, ok := e.lake.Sink(root).(sinks.Mover)
 	if !ok {
 		return nil
 	}

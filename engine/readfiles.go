@@ -121,7 +121,7 @@ func (e *Engine) renewReadOf(ctx context.Context, l *state.Lock, t *TablePlan) e
 	if len(t.renewed) == 0 {
 		return nil
 	}
-	snap, err := e.loadLocked(ctx, l)
+	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 	if t.repair == "" {
 		return nil
 	}
-	m := p.mappingInSinks(t.Name)
+	m := p.says.Mapping(t.Name, p.commitOf(t.Name))
 	if f := t.mappingInFiles; f != nil && (m == nil || *f > *m) {
 		m = f
 	}

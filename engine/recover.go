@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"reconcile/engine/lake"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -21,7 +22,7 @@ import (
 // finished when that is done. Where there was nothing to finish, the plan that
 // follows goes by the state as it was loaded here.
 func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, err error) {
-	snap, err := e.loadLocked(ctx, l)
+	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		e.loaded = snap
 		return nil, nil
 	}
-	if err := e.checkRecorded(ctx, snap); err != nil {
+	if err := e.lake.CheckHome(ctx, snap); err != nil {
 		return nil, err
 	}
 	for _, p := range snap.Publishes {
@@ -43,7 +44,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 			continue
 		}
 		err := e.finish(ctx, l, snap, p, t)
-		if gone(err) {
+		if lake.Gone(err) {
 			e.stuck[p.Table] = err
 			continue
 		}
@@ -52,7 +53,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 		}
 		if err != nil {
 			err = fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
-			if !e.stopsTable(ctx, err) {
+			if !e.lake.StopsTable(ctx, err) {
 				return tables, err
 			}
 			e.stuck[p.Table] = err
@@ -68,7 +69,7 @@ func (e *Engine) finish(ctx context.Context, l *state.Lock, snap *state.Snapshot
 	if err := e.mayPublish(ctx, l, snap, p, t); err != nil {
 		return err
 	}
-	rest, roots, err := e.withoutLost(ctx, snap, p, e.publishRoots(p, t))
+	rest, roots, err := e.lake.WithoutLost(ctx, snap, p, e.publishRoots(p, t))
 	if err != nil {
 		return err
 	}
@@ -108,15 +109,15 @@ func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[st
 // or another one.
 func (e *Engine) mayPublish(ctx context.Context, l *state.Lock, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
 	for _, root := range e.publishRoots(p, t) {
-		says, err := e.readSays(ctx, root)
+		says, err := e.lake.Head(ctx, root)
 		switch {
 		case err != nil:
 			return err
-		case says.current == nil:
-		case says.current.Lineage != snap.Lineage:
-			return e.otherLineage(root, says.current.Lineage, snap.Lineage)
-		case says.current.Tables[p.Table].Commit > p.Commit:
-			return e.foundNewer(ctx, l, e.olderText(root, says.current.Tables[p.Table].Commit, p.Commit))
+		case says.Current == nil:
+		case says.Current.Lineage != snap.Lineage:
+			return e.lake.OtherLineage(root, says.Current.Lineage, snap.Lineage)
+		case says.Current.Tables[p.Table].Commit > p.Commit:
+			return lake.FoundNewer(ctx, l, e.home.OlderText(root, says.Current.Tables[p.Table].Commit, p.Commit))
 		}
 	}
 	return nil

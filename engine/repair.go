@@ -21,26 +21,6 @@ import (
 // damaged object. Such a table is held as it is until -repair rebuilds it from the
 // source, without trusting any file or object of its old content.
 
-// distrustError says why a table cannot be worked on by what the state and the sinks
-// have of it. Planning or applying a table returns it from wherever it is found.
-type distrustError struct {
-	why string
-	err error // what was found; nil if why says all
-}
-
-func (d *distrustError) Error() string { return d.why }
-
-func (d *distrustError) Unwrap() error { return d.err }
-
-// distrusted returns why a table waits for -repair, nil if that is not what err says.
-func distrusted(err error) *distrustError {
-	var d *distrustError
-	if errors.As(err, &d) {
-		return d
-	}
-	return nil
-}
-
 // repairs reports whether this run rebuilds a table that is held for -repair.
 func (e *Engine) repairs(table string) bool { return e.opts.Repair && e.targeted(table) }
 
@@ -99,7 +79,7 @@ func (e *Engine) recordWithSinks(p *Plan, t *TablePlan, inFiles []state.Applied)
 		record = *t.old
 	}
 	record.Applied = slices.Clone(record.Applied)
-	for _, a := range append(p.appliedInSinks(t.Name), inFiles...) {
+	for _, a := range append(p.says.Applied(t.Name, p.commitOf(t.Name)), inFiles...) {
 		if i := t.deliveryOf(a.Dump); i >= 0 {
 			a.Digest, a.Incremental = t.all[i].entry.Digest, t.all[i].entry.Incremental
 		}
@@ -133,7 +113,7 @@ func (e *Engine) findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	t.left, t.Removes = nil, nil
 	for _, at := range p.repairFolders(t) {
-		sk, err := e.openSink(at.root, "")
+		sk, err := e.lake.Open(ctx, at.root, "")
 		if err != nil {
 			return err
 		}
@@ -179,7 +159,7 @@ func (p *Plan) repairFolders(t *TablePlan) []place {
 		add(place{s.Sink, folder})
 	}
 	for _, at := range slices.Clone(out) {
-		if cur, ok := p.currentOf(at.root, t.Name); ok {
+		if cur, ok := p.says.Table(at.root, t.Name); ok {
 			add(place{at.root, cur.Folder})
 		}
 	}
@@ -217,7 +197,7 @@ func (e *Engine) digestLeft(ctx context.Context, left []state.Step) error {
 		if s.Before != "" {
 			continue
 		}
-		sk, err := e.openSink(s.Sink, "")
+		sk, err := e.lake.Open(ctx, s.Sink, "")
 		if err != nil {
 			return errors.Join(err, g.Wait())
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"reconcile/engine/lake"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -35,7 +36,7 @@ func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *Plan) error
 		err := e.editCurrent(ctx, l, root, p.Lineage, func(cur *sinks.Current) (bool, error) {
 			return p.restateTables(root, cur), nil
 		})
-		if err != nil && !e.stopsTable(ctx, err) {
+		if err != nil && !e.lake.StopsTable(ctx, err) {
 			return err
 		}
 	}
@@ -50,7 +51,7 @@ func (p *Plan) restateTables(root string, cur *sinks.Current) (changed bool) {
 		if r.root != root || cur.Tables[r.table.Name].Commit > r.table.Commit {
 			continue
 		}
-		cur.Tables[r.table.Name], _ = currentTable(root, &state.Publish{Commit: r.table.Commit}, r.table, true)
+		cur.Tables[r.table.Name], _ = lake.EntryOf(r.table, root, r.table.Commit, true)
 		changed = true
 	}
 	return changed

@@ -19,7 +19,6 @@ import (
 type env struct {
 	store    *state.Store
 	source   *dump.Source
-	sinks    map[string]sinks.Sink // by root
 	lim      limits
 	program  string
 	noDelta  bool

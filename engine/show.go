@@ -78,7 +78,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	e.resolveRoots(snap)
+	e.declared.ResolveRoots(snap)
 	s := &Shown{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []ShownTable{}}
 	if m := snap.Mapping; m != nil {
 		s.Mapping = &ShownMap{Dump: m.Dump, Entries: m.Ref.Rows}

@@ -36,7 +36,7 @@ func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	e.resolveRoots(snap)
+	e.declared.ResolveRoots(snap)
 	t := snap.Tables[name]
 	if t == nil {
 		return nil, e.noTable(snap, name)

@@ -46,11 +46,11 @@ func (s *standIns) typed(cols []column.Column) []column.Column {
 }
 
 // standsIn returns what stands in for the rows of a table that are gone, nil if none are.
-func (e *Engine) standsIn(rt *RebuiltTable) (*standIns, error) {
+func (e *Engine) standsIn(ctx context.Context, rt *RebuiltTable) (*standIns, error) {
 	if len(rt.Lost) == 0 || rt.plan.kind == feed.KindMapping {
 		return nil, nil
 	}
-	sk, err := e.openSink(rt.from, "")
+	sk, err := e.lake.Open(ctx, rt.from, "")
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (e *Engine) standsIn(rt *RebuiltTable) (*standIns, error) {
 // contentAnew stages the content of a table. That of users is computed without stand-ins
 // first, which tells where they are needed.
 func (e *Engine) contentAnew(ctx context.Context, r *tableRun, rt *RebuiltTable) (*change, error) {
-	stands, err := e.standsIn(rt)
+	stands, err := e.standsIn(ctx, rt)
 	if err != nil {
 		return nil, err
 	}

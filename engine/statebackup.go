@@ -66,7 +66,7 @@ func (e *Engine) backupStore(ctx context.Context, p config.Place) (blob.Store, e
 		like.Bucket, like.Prefix = c.Bucket, c.Prefix
 		c = &like
 	}
-	st, err := e.openStore(ctx, p.Path, c, 0)
+	st, err := e.stores.Open(ctx, p.Path, c, 0)
 	if err != nil {
 		return nil, fmt.Errorf("backup %s: %w", p.Path, err)
 	}
@@ -183,14 +183,14 @@ func (e *Engine) LockOver(ctx context.Context, command string) (*state.Lock, err
 func (e *Engine) topInSinks(ctx context.Context, lineage string) (uint64, error) {
 	top := uint64(0)
 	for _, s := range e.cfg.Sinks {
-		says, err := e.readSays(ctx, s.Path)
+		says, err := e.lake.Head(ctx, s.Path)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", s.Address(), err)
 		}
-		if says.current == nil || says.current.Lineage != lineage {
+		if says.Current == nil || says.Current.Lineage != lineage {
 			continue
 		}
-		for _, t := range says.current.Tables {
+		for _, t := range says.Current.Tables {
 			top = max(top, t.Commit)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/identity"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -91,16 +92,16 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	if err := e.checkLost(ctx, sr); err != nil {
 		return nil, err
 	}
-	p := &Plan{locked: true, anew: true, closures: map[string]*identity.Closure{}, says: map[string]sinkSays{}}
-	lake, err := e.readLake(ctx, p)
+	p := &Plan{locked: true, anew: true, closures: map[string]*identity.Closure{}, says: lake.Heads{}}
+	content, err := e.readLake(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.checkElsewhere(ctx, lake); err != nil {
+	if err := e.checkElsewhere(ctx, content); err != nil {
 		return nil, err
 	}
-	sr.plan, sr.Lineage, sr.above = p, lake.lineage, p.topCommit()
-	p.snap = &state.Snapshot{Lineage: lake.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
+	sr.plan, sr.Lineage, sr.above = p, content.lineage, p.says.TopCommit()
+	p.snap = &state.Snapshot{Lineage: content.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
 		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
 	p.Lineage, p.Serial = p.snap.Lineage, p.snap.Serial
 	if err := e.listSource(ctx, p); err != nil {
@@ -111,8 +112,8 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 		return nil, err
 	}
 	all := e.deliveries(p)
-	for _, name := range sortedKeys(lake.tables) {
-		if err := e.planRebuilt(ctx, sr, lake.tables[name], all[name]); err != nil {
+	for _, name := range sortedKeys(content.tables) {
+		if err := e.planRebuilt(ctx, sr, content.tables[name], all[name]); err != nil {
 			return nil, err
 		}
 	}

@@ -195,14 +195,16 @@ func (h *harness) standsIn(r *rand.Rand) {
 // lakeTables lists the tables that the lake has.
 func (h *harness) lakeTables() []string {
 	h.t.Helper()
-	for _, sk := range h.engine().sinks { // there is one
-		cur, _, err := sk.Current(context.Background())
-		if err != nil || cur == nil {
-			return nil
-		}
-		return sortedKeys(cur.Tables)
+	e := h.engine()
+	roots := e.lake.Roots()
+	if len(roots) == 0 {
+		return nil
 	}
-	return nil
+	cur, _, err := e.lake.Sink(roots[0]).Current(context.Background()) // there is one
+	if err != nil || cur == nil {
+		return nil
+	}
+	return sortedKeys(cur.Tables)
 }
 
 // rowsOf lists all rows of the lake as text.

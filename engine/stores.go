@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/lake"
 	"reconcile/internal/blob"
-	"reconcile/internal/blob/s3blob"
 	"reconcile/state"
 )
 
@@ -20,7 +19,7 @@ const sourceGrace = 3 * time.Second
 // openStores opens the source and the declared sinks.
 func (e *Engine) openStores(ctx context.Context) error {
 	src := e.cfg.Source
-	st, err := e.openStore(ctx, src.Path, src.S3, sourceGrace)
+	st, err := e.stores.Open(ctx, src.Path, src.S3, sourceGrace)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", src.Path, err)
 	}
@@ -30,13 +29,14 @@ func (e *Engine) openStores(ctx context.Context) error {
 		o.Prefix = src.S3.Prefix
 	}
 	e.source = dump.Open(st, o)
-	e.openPlace = func(root string) (blob.Store, error) { return e.openStore(ctx, root, e.s3Of(root), 0) }
-	for _, s := range e.cfg.Sinks {
-		if _, err := e.openSink(s.Path, s.Compression); err != nil {
-			return err
-		}
-	}
-	return nil
+	e.home = &lake.Home{Dir: e.cfg.Dir, Lost: e.opts.StatesLost, Open: e.stateAt}
+	e.declared = &lake.Declared{Sinks: e.cfg.Sinks, Dir: e.cfg.Dir, Lost: e.opts.SinksLost}
+	e.lake = lake.New(lake.Options{Declared: e.declared, Home: e.home,
+		Store: func(ctx context.Context, root string, c *config.S3) (blob.Store, error) {
+			return e.stores.Open(ctx, root, c, 0)
+		},
+		CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
+	return e.lake.OpenDeclared(ctx)
 }
 
 // openState opens the state, which is looked at later.
@@ -55,7 +55,7 @@ func (e *Engine) openState(ctx context.Context) (err error) {
 
 // openRemoteState opens the state in a folder of a bucket.
 func (e *Engine) openRemoteState(ctx context.Context, place string, c *config.S3) (*state.Store, error) {
-	st, err := e.openStore(ctx, place, c, 0)
+	st, err := e.stores.Open(ctx, place, c, 0)
 	if err != nil {
 		return nil, fmt.Errorf("state %s: %w", place, err)
 	}
@@ -67,80 +67,4 @@ func (e *Engine) remoteState(st blob.Store) *state.Store {
 	t := e.opts.Tuning
 	return state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
 		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day, Clock: t.Lease.Clock})
-}
-
-// s3Of says how a sink's root on S3 is reached: as its declaration says, or,
-// when the configuration no longer has it, as that of another sink, first of
-// one in the same bucket. It is nil for a folder.
-func (e *Engine) s3Of(root string) *config.S3 {
-	rest, ok := strings.CutPrefix(root, "s3://")
-	if !ok {
-		return nil
-	}
-	bucket, prefix, _ := strings.Cut(rest, "/")
-	var like *config.S3
-	for _, s := range e.cfg.Sinks {
-		switch {
-		case s.S3 == nil:
-		case s.Path == root:
-			return s.S3
-		case like == nil || like.Bucket != bucket && s.S3.Bucket == bucket:
-			like = s.S3
-		}
-	}
-	out := config.S3{}
-	if like != nil {
-		out = *like
-	}
-	out.Bucket, out.Prefix = bucket, prefix
-	return &out
-}
-
-// openStore opens a folder, or with c a folder in a bucket.
-func (e *Engine) openStore(ctx context.Context, place string, c *config.S3, grace time.Duration) (blob.Store, error) {
-	if c == nil {
-		l, err := blob.NewLocal(place)
-		if err != nil {
-			return nil, err
-		}
-		l.Settle = e.opts.Tuning.Settle
-		return l, nil
-	}
-	o := s3blob.Options{
-		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint, ForcePathStyle: c.ForcePathStyle,
-		Profile: c.Profile, RoleARN: c.RoleARN, ExternalID: c.ExternalID, SessionName: c.SessionName, Grace: grace,
-		Write: s3blob.Write{SSE: c.SSE, KMSKeyID: c.KMSKeyID, BucketKey: c.BucketKey, ACL: c.ACL,
-			StorageClass: c.StorageClass, Tags: c.Tags, Checksum: c.Checksum},
-	}
-	if e.opts.Tuning.S3 != nil {
-		e.opts.Tuning.S3(&o)
-	}
-	st, err := s3blob.New(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	e.remote = append(e.remote, st)
-	return st, nil
-}
-
-// Traffic is what a place on S3 was asked for.
-type Traffic struct {
-	Place    string
-	Total    int64 // every attempt counts, as it does on the bill
-	Requests map[string]int64
-	Received int64 // of content
-	Sent     int64
-}
-
-// Traffic returns what the engine has cost so far, by place: the source first,
-// then sinks.
-func (e *Engine) Traffic() []Traffic {
-	var out []Traffic
-	for _, st := range e.remote {
-		s := st.Stats()
-		if n := s.Total(); n > 0 {
-			out = append(out, Traffic{Place: st.Root(), Total: n, Requests: s.Requests, Received: s.Read, Sent: s.Written})
-		}
-	}
-	return out
 }

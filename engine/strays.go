@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/state"
 )
@@ -11,19 +12,19 @@ import (
 // one of its sinks. With -repair it goes, and all files in its folders with it.
 func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held bool, err error) {
 	_, err = e.judgeNewer(ctx, p, t)
-	d := distrusted(err)
+	d := lake.Distrusted(err)
 	switch {
 	case d == nil:
-		if e.stopsTable(ctx, err) {
+		if e.lake.StopsTable(ctx, err) {
 			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 			return true, nil
 		}
 		return false, err
 	case e.repairs(t.Name):
-		t.repair = d.why
+		t.repair = d.Why
 		return false, e.findFiles(ctx, p, t)
 	}
-	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: d.why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
+	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: d.Why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
 	return true, nil
 }
 
@@ -34,10 +35,10 @@ func (p *Plan) strays() []string {
 	}
 	out := map[string]bool{}
 	for root, says := range p.says {
-		if says.current == nil || p.snap.Forgotten[root] {
+		if says.Current == nil || p.snap.Forgotten[root] {
 			continue
 		}
-		for name := range says.current.Tables {
+		for name := range says.Current.Tables {
 			if p.snap.Tables[name] == nil {
 				out[name] = true
 			}
@@ -67,9 +68,9 @@ func (e *Engine) planStrays(ctx context.Context, p *Plan, delivered map[string][
 func (e *Engine) planStray(ctx context.Context, p *Plan, t *TablePlan) error {
 	why, record := "", &state.Table{Name: t.Name}
 	for _, root := range sortedKeys(p.says) {
-		if cur, ok := p.currentOf(root, t.Name); ok {
+		if cur, ok := p.says.Table(root, t.Name); ok {
 			record.Sinks = append(record.Sinks, state.SinkTable{Root: root, Folder: cur.Folder})
-			why = e.olderText(root, cur.Commit, 0)
+			why = e.home.OlderText(root, cur.Commit, 0)
 		}
 	}
 	switch {

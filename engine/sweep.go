@@ -34,11 +34,7 @@ func (e *unsweptError) Unwrap() error { return e.err }
 // sweepSink removes from a sink what was staged and is not to be kept, and gives up
 // unfinished moves to folders.
 func (e *Engine) sweepSink(ctx context.Context, l *state.Lock, root string, keep, folders []string) error {
-	err := e.sinks[root].Sweep(ctx, sinks.Sweeping{Generation: l.Generation(), Keep: keep, Folders: folders})
-	if err == nil {
-		e.swept[root] = true
-	}
-	return err
+	return e.lake.Sweep(ctx, root, sinks.Sweeping{Generation: l.Generation(), Keep: keep, Folders: folders})
 }
 
 // foldersIn lists the folders of a table in a sink: those where it is, and those that
@@ -86,11 +82,11 @@ func (e *Engine) sweepBefore(ctx context.Context, l *state.Lock, t *state.Table,
 	}
 	var keep []string
 	for _, s := range t.Sinks {
-		if e.swept[s.Root] {
+		if e.lake.Swept(s.Root) {
 			continue
 		}
 		if keep == nil {
-			snap, err := e.loadLocked(ctx, l)
+			snap, err := e.declared.Load(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -100,7 +96,7 @@ func (e *Engine) sweepBefore(ctx context.Context, l *state.Lock, t *state.Table,
 			}
 			keep = slices.DeleteFunc(keep, func(name string) bool { return name == "" })
 		}
-		if _, err := e.openSink(s.Root, s.Compression); err != nil {
+		if _, err := e.lake.Open(ctx, s.Root, s.Compression); err != nil {
 			return err
 		}
 		if err := e.sweepSink(ctx, l, s.Root, keep, []string{s.Folder}); err != nil {
@@ -114,28 +110,19 @@ func (e *Engine) sweepBefore(ctx context.Context, l *state.Lock, t *state.Table,
 // nothing was published to yet is left alone: what is staged there can be
 // another state's.
 func (e *Engine) sweepSinks(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
-	for _, root := range sortedKeys(e.sinks) {
-		if e.down[root] != nil {
+	for _, root := range e.lake.Roots() {
+		if e.lake.Down(root) != nil {
 			continue
 		}
-		ours, err := e.ours(ctx, root, snap)
+		ours, err := e.lake.Ours(ctx, root, snap.Lineage)
 		if err == nil && ours {
 			err = e.sweepSink(ctx, l, root, append(attempts(snap), e.spared...), allFoldersIn(root, snap))
 		}
-		if err != nil && !e.stopsTable(ctx, err) {
+		if err != nil && !e.lake.StopsTable(ctx, err) {
 			return err
 		}
 	}
 	return nil
-}
-
-// ours reports whether something was published to a sink, from this state.
-func (e *Engine) ours(ctx context.Context, root string, snap *state.Snapshot) (bool, error) {
-	if e.seen[root] != "" && e.seen[root] == snap.Lineage {
-		return true, nil
-	}
-	says, err := e.readSays(ctx, root)
-	return says.current != nil && says.current.Lineage == snap.Lineage, err
 }
 
 // attempts names the staging folders that commits under way still need.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -122,8 +123,8 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		t.keep()
 		return t.ifPublished(), nil
 	}
-	if held := e.unreachable(t); held != nil && distrusted(held) == nil {
-		if !gone(held) {
+	if held := e.unreachable(t); held != nil && lake.Distrusted(held) == nil {
+		if !lake.Gone(held) {
 			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 		}
 		t.keep()
@@ -153,7 +154,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		return t, nil
 	}
 	err := e.planSound(ctx, p, t)
-	if e.stopsTable(ctx, err) {
+	if e.lake.StopsTable(ctx, err) {
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 		t.keep()
 		err = nil
@@ -172,13 +173,13 @@ func (e *Engine) planSound(ctx context.Context, p *Plan, t *TablePlan) error {
 	if bad := damagedObject(err); bad != nil {
 		damage = append(damage, bad)
 	}
-	d := distrusted(err)
+	d := lake.Distrusted(err)
 	if d == nil && len(damage) == 0 {
 		return err
 	}
 	p.Holds, p.Notices, p.restated = p.Holds[:holds], p.Notices[:notices], p.restated[:restated]
 	if d != nil {
-		return e.planDistrusted(ctx, p, t, d.why)
+		return e.planDistrusted(ctx, p, t, d.Why)
 	}
 	return e.planDamaged(ctx, p, t, damage)
 }

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/stores"
 	"reconcile/internal/plain"
 )
 
@@ -83,7 +84,7 @@ type applyLine struct {
 }
 
 func (v *jsonView) result(r *engine.Result, err error) {
-	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: forgottenObjects(r.Forgotten), Moved: movedObjects(r.Moved), Requests: each(r.Traffic, func(t engine.Traffic) trafficObject { return trafficObject(t) })}
+	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: forgottenObjects(r.Forgotten), Moved: movedObjects(r.Moved), Requests: each(r.Traffic, func(t stores.Traffic) trafficObject { return trafficObject(t) })}
 	for _, t := range r.Tables {
 		line := resultLine{Address: "table." + t.Name, Action: string(t.Action), Counts: countsJSON(t.Counts), Unlisted: t.Unlisted, Echoes: t.Echoes}
 		if t.Err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"reconcile/engine"
 	"reconcile/engine/plan"
+	"reconcile/engine/stores"
 	"reconcile/internal/feed"
 )
 
@@ -50,7 +51,7 @@ func (v *textView) echoes(r *engine.Result) {
 }
 
 // traffic says what S3 was asked for, as it is billed.
-func (v *textView) traffic(list []engine.Traffic) {
+func (v *textView) traffic(list []stores.Traffic) {
 	for i, t := range list {
 		if i == 0 {
 			v.printf("\n")

@@ -1,0 +1,134 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/state"
+)
+
+// A sink in which the state lists files, and where neither current.json nor any of these
+// is, is not there: a disk that is not mounted, another bucket. To take that for drift
+// would fill the wrong place.
+
+// GoneError says that a sink is not there. Its tables are held, and the hold of the sink
+// says why.
+type GoneError struct{ Root string }
+
+func (g *GoneError) Error() string { return "the sink at " + g.Root + " is not there" }
+
+// Gone reports whether an error is that a sink is not there.
+func Gone(err error) bool {
+	var g *GoneError
+	return errors.As(err, &g)
+}
+
+// NoteGone notes that a sink is not there.
+func (k *Lake) NoteGone(root string) { k.of(root).gone = &GoneError{root} }
+
+// NoteLost notes that a sink is written anew, as it is said to be lost, and is.
+func (k *Lake) NoteLost(root string) { k.of(root).lost = true }
+
+// Lost reports whether a sink is written anew, as it is said to be lost.
+func (k *Lake) Lost(root string) bool { return k.look(root).lost }
+
+// GoneText says of a sink that is not there what can be done. tables are those that the
+// state has in it.
+func (k *Lake) GoneText(root string, tables []string) string {
+	text := fmt.Sprintf("the sink is not there: the state %s lists files in it, and neither _reconcile/current.json nor any of these files exists; its tables stay as they are (%s); mount it, or correct its path; if it was moved, -moved-sink=%s=NEW; if it is lost for good, ",
+		k.o.Home.Place, strings.Join(tables, ", "), root)
+	if k.o.Declared.Has(root) {
+		return text + fmt.Sprintf("-sink-lost=%s writes it anew, from other sinks or from the source", root)
+	}
+	return text + fmt.Sprintf("-forget-sink=%s lets it go, as the configuration no longer has it", root)
+}
+
+// IsGone reports whether nothing is in a sink of what the state lists there.
+func (k *Lake) IsGone(ctx context.Context, snap *state.Snapshot, root string) (bool, error) {
+	head, err := k.Head(ctx, root)
+	if err != nil || head.Current != nil || head.Damage != nil {
+		return false, err
+	}
+	listed, staged := filesListed(snap, root)
+	if len(listed)+len(staged) == 0 {
+		return false, nil
+	}
+	sk := k.Sink(root)
+	for _, path := range staged {
+		if there, err := sk.Exists(ctx, path); there || err != nil {
+			return false, err
+		}
+	}
+	var folders []string
+	for path := range listed {
+		folder, _, _ := strings.Cut(path, "/")
+		folders = append(folders, folder)
+	}
+	slices.Sort(folders)
+	for _, folder := range slices.Compact(folders) {
+		files, err := sk.List(ctx, folder)
+		if err != nil {
+			return false, err
+		}
+		for _, o := range files {
+			if listed[o.Path] {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// filesListed are the data files that the state has in a sink, with those that open
+// publish lists replace or remove, and what is staged for these.
+func filesListed(snap *state.Snapshot, root string) (listed map[string]bool, staged []string) {
+	listed = map[string]bool{}
+	for name, t := range snap.Tables {
+		at := t.SinkAt(root)
+		for _, p := range snap.Partitions[name] {
+			for _, f := range p.Files {
+				if f.Sink == at {
+					listed[f.Path] = true
+				}
+			}
+		}
+	}
+	for _, p := range snap.Publishes {
+		for _, s := range p.Steps {
+			if s.Sink != root {
+				continue
+			}
+			listed[s.Path] = true
+			if s.Staged != "" {
+				staged = append(staged, s.Staged)
+			}
+		}
+	}
+	return listed, staged
+}
+
+// WithoutLost takes the sinks that are not there and said to be lost out of a publish
+// list that is to be finished, and of its roots. It fails with a GoneError if another one
+// is not there.
+func (k *Lake) WithoutLost(ctx context.Context, snap *state.Snapshot, p *state.Publish, roots []string) (*state.Publish, []string, error) {
+	out := *p
+	for _, root := range slices.Clone(roots) {
+		is, err := k.IsGone(ctx, snap, root)
+		if err != nil {
+			return nil, nil, err
+		}
+		if is && !k.o.Declared.SaidLost(root) {
+			return nil, nil, &GoneError{root}
+		}
+		if is {
+			k.NoteLost(root)
+			at := func(s state.Step) bool { return s.Sink == root }
+			roots = slices.DeleteFunc(slices.Clone(roots), func(r string) bool { return r == root })
+			out.Steps = slices.DeleteFunc(slices.Clone(out.Steps), at)
+		}
+	}
+	return &out, roots, nil
+}

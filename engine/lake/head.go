@@ -1,0 +1,173 @@
+package lake
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"reconcile/internal/feed"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// Head is what the current.json of a sink says.
+type Head struct {
+	Current *sinks.Current // nil if there is none, or it cannot be read
+	Version string         // of current.json; empty if there is none
+	Damage  error          // why it cannot be read
+}
+
+// Head reads the current.json of a sink.
+func (k *Lake) Head(ctx context.Context, root string) (Head, error) {
+	sk, err := k.Open(ctx, root, "")
+	if err != nil {
+		return Head{}, err
+	}
+	cur, version, err := sk.Current(ctx)
+	if errors.Is(err, sinks.ErrCurrentDamaged) {
+		return Head{Version: version, Damage: err}, nil
+	}
+	return Head{Current: cur, Version: version}, err
+}
+
+// Heads are those of the sinks of one state, by root.
+type Heads map[string]Head
+
+// ReadDeparted reads the head of a sink that only the state names, unless it was read.
+// One of another lineage says nothing.
+func (h Heads) ReadDeparted(ctx context.Context, k *Lake, root, lineage string) error {
+	if _, ok := h[root]; ok {
+		return nil
+	}
+	head, err := k.Head(ctx, root)
+	if err != nil {
+		return err
+	}
+	if head.Current != nil && head.Current.Lineage != lineage {
+		head = Head{}
+	}
+	h[root] = head
+	return nil
+}
+
+// Table returns what a sink says of a table.
+func (h Heads) Table(root, table string) (sinks.CurrentTable, bool) {
+	cur := h[root].Current
+	if cur == nil {
+		return sinks.CurrentTable{}, false
+	}
+	entry, ok := cur.Tables[table]
+	return entry, ok
+}
+
+// TopCommit is the greatest commit that any sink names: the next one exceeds it (C14).
+func (h Heads) TopCommit() uint64 {
+	top := uint64(0)
+	for _, head := range h {
+		if head.Current == nil {
+			continue
+		}
+		for _, t := range head.Current.Tables {
+			top = max(top, t.Commit)
+		}
+	}
+	return top
+}
+
+// Applied lists the dumps that the sinks of a table name as applied, in their order,
+// where they have it at a commit or a greater one. A full resync that was lost before
+// still makes smaller dumps void.
+func (h Heads) Applied(table string, commit uint64) []state.Applied {
+	var out []state.Applied
+	add := func(a state.Applied) {
+		i, had := slices.BinarySearchFunc(out, a.Dump, func(x state.Applied, id int64) int { return cmp.Compare(x.Dump, id) })
+		if !had {
+			out = slices.Insert(out, i, a)
+		}
+	}
+	for _, root := range slices.Sorted(maps.Keys(h)) {
+		cur, ok := h.Table(root, table)
+		if !ok || cur.Commit < commit {
+			continue
+		}
+		for _, d := range cur.Dumps {
+			add(state.Applied{Dump: d, Incremental: cur.Resync == nil || d != *cur.Resync})
+		}
+		if cur.Resync != nil && !slices.Contains(cur.Dumps, *cur.Resync) {
+			add(state.Applied{Dump: *cur.Resync, Lost: true})
+		}
+	}
+	return out
+}
+
+// Mapping is the newest mapping that a table stands at by a sink that has it at a commit
+// or a greater one; nil if there is none.
+func (h Heads) Mapping(table string, commit uint64) *int64 {
+	var newest *int64
+	for _, root := range slices.Sorted(maps.Keys(h)) {
+		cur, ok := h.Table(root, table)
+		if ok && cur.Commit >= commit && cur.Mapping != nil && (newest == nil || *cur.Mapping > *newest) {
+			newest = cur.Mapping
+		}
+	}
+	return newest
+}
+
+// HasMapping reports whether a sink has a table at the mapping of a dump.
+func (h Heads) HasMapping(dump int64) bool {
+	for _, head := range h {
+		if head.Current == nil {
+			continue
+		}
+		for _, t := range head.Current.Tables {
+			if t.Mapping != nil && *t.Mapping == dump {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Ours reports whether something was published to a sink from the state of a lineage.
+func (k *Lake) Ours(ctx context.Context, root, lineage string) (bool, error) {
+	if seen := k.look(root).lineage; seen != "" && seen == lineage {
+		return true, nil
+	}
+	head, err := k.Head(ctx, root)
+	return head.Current != nil && head.Current.Lineage == lineage, err
+}
+
+// NoteLineage notes of which lineage the state is that a sink was written from.
+func (k *Lake) NoteLineage(root, lineage string) { k.of(root).lineage = lineage }
+
+// SameContent reports whether two entries of a table are of the same dumps and mapping.
+func SameContent(a, b sinks.CurrentTable) bool {
+	return slices.Equal(a.Dumps, b.Dumps) && SameDump(a.Mapping, b.Mapping)
+}
+
+// SameDump reports whether two dumps, of which each may be none, are the same.
+func SameDump(a, b *int64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
+// EntryOf is the entry that the current.json of a sink has of a table at a commit; ok is
+// false where the sink does not hold the table.
+func EntryOf(t *state.Table, root string, commit uint64, complete bool) (_ sinks.CurrentTable, ok bool) {
+	i := t.SinkAt(root)
+	if i < 0 {
+		return sinks.CurrentTable{}, false
+	}
+	c := sinks.CurrentTable{Commit: commit, Complete: complete, Folder: t.Sinks[i].Folder, Dumps: []int64{}}
+	for _, a := range t.Applied {
+		if !a.Lost {
+			c.Dumps = append(c.Dumps, a.Dump)
+		}
+		if !a.Incremental && !a.Skipped && t.Kind != feed.KindMapping {
+			c.Resync = &a.Dump
+		}
+	}
+	if t.HasMapping {
+		c.Mapping = &t.MappingDump
+	}
+	return c, true
+}

@@ -1,0 +1,75 @@
+// Package stores opens the places that a configuration names: folders, and folders in
+// buckets. It counts what those on S3 were asked for, and never decides what a place
+// is for.
+package stores
+
+import (
+	"context"
+	"time"
+
+	"reconcile/config"
+	"reconcile/internal/blob"
+	"reconcile/internal/blob/s3blob"
+)
+
+// Opener opens stores. One goroutine uses it at a time; the stores that it gives are for
+// several.
+type Opener struct {
+	// Settle is how long ago a folder must have changed for its times to be trusted; 0
+	// stands for the default.
+	Settle time.Duration
+	// S3 changes how stores on S3 are reached; nil for nothing.
+	S3 func(*s3blob.Options)
+
+	remote []*s3blob.Store
+}
+
+// Open opens a folder, or with c a folder in a bucket. grace is how long a listed object
+// there may take to appear.
+func (o *Opener) Open(ctx context.Context, place string, c *config.S3, grace time.Duration) (blob.Store, error) {
+	if c == nil {
+		l, err := blob.NewLocal(place)
+		if err != nil {
+			return nil, err
+		}
+		l.Settle = o.Settle
+		return l, nil
+	}
+	s3 := s3blob.Options{
+		Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region, Endpoint: c.Endpoint, ForcePathStyle: c.ForcePathStyle,
+		Profile: c.Profile, RoleARN: c.RoleARN, ExternalID: c.ExternalID, SessionName: c.SessionName, Grace: grace,
+		Write: s3blob.Write{SSE: c.SSE, KMSKeyID: c.KMSKeyID, BucketKey: c.BucketKey, ACL: c.ACL,
+			StorageClass: c.StorageClass, Tags: c.Tags, Checksum: c.Checksum},
+	}
+	if o.S3 != nil {
+		o.S3(&s3)
+	}
+	st, err := s3blob.New(ctx, s3)
+	if err != nil {
+		return nil, err
+	}
+	o.remote = append(o.remote, st)
+	return st, nil
+}
+
+// Traffic is what a place on S3 was asked for.
+type Traffic struct {
+	Place    string           `json:"place"`
+	Total    int64            `json:"total"` // every attempt counts, as it does on the bill
+	Requests map[string]int64 `json:"by_operation"`
+	Received int64            `json:"bytes_received"` // of content
+	Sent     int64            `json:"bytes_sent"`
+}
+
+// Traffic returns what the stores were asked for so far, in the order in which they were
+// opened. Those that were asked for nothing are left out.
+func (o *Opener) Traffic() []Traffic {
+	var out []Traffic
+	for _, st := range o.remote {
+		s := st.Stats()
+		if n := s.Total(); n > 0 {
+			out = append(out, Traffic{Place: st.Root(), Total: n, Requests: s.Requests, Received: s.Read, Sent: s.Written})
+		}
+	}
+	return out
+}
