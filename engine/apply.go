@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/engine/stores"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -384,15 +385,9 @@ func (r *tableRun) resyncs() bool {
 
 // startOver drops stored rows unread where a resync makes all of them void.
 func (r *tableRun) startOver() {
-	if r.old == nil || !r.hasFloor || r.kind == feed.KindUsers {
-		return
+	if r.old != nil && r.floor != rules.AllLive && r.kind != feed.KindUsers && r.allVoid() {
+		r.asNew = true
 	}
-	for _, a := range r.old.Applied {
-		if a.Dump >= r.floor {
-			return
-		}
-	}
-	r.asNew = true
 }
 
 // metadataOnly changes the table's record and nothing else.

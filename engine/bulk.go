@@ -32,11 +32,7 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 		return dec.AddSegment(s.Rows(), func(i int) uint64 { return uint64(seg)<<locBits | uint64(i) })
 	}
 	if r.old != nil && !r.asNew {
-		floor := int64(-1 << 63)
-		if r.hasFloor {
-			floor = r.floor
-		}
-		if err := ing.stateRows(ctx, r, floor); err != nil {
+		if err := ing.stateRows(ctx, r, r.floor); err != nil {
 			return nil, err
 		}
 	}

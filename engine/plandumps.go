@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"slices"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 )
 
@@ -19,8 +19,8 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	if err != nil {
 		return err
 	}
-	t.resync = e.keptResync(p, t)
-	resync := t.resync
+	dumps := e.keptDumps(p, t)
+	t.resync = rules.Live(dumps)
 	bad := map[int64]plan.Hold{}
 	sizes := map[int64]int64{}
 	var fresh []delivery
@@ -35,9 +35,7 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	for i := range t.all {
 		d := &t.all[i]
 		if applied[i] {
-			if !d.entry.Incremental && d.entry.Problem == "" {
-				resync = max(resync, d.dump)
-			}
+			dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Held: d.entry.Problem != ""})
 			continue
 		}
 		h, size, err := e.checkDelivery(ctx, p, t, d)
@@ -47,11 +45,11 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 		sizes[d.dump] = size
 		if h != nil {
 			bad[d.dump] = *h
-		} else if !d.entry.Incremental {
-			resync = max(resync, d.dump)
 		}
+		dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Held: h != nil})
 	}
 	t.bad = bad
+	resync := rules.Live(dumps)
 	if err := e.compareRead(ctx, p, t, resync, sizes); err != nil {
 		return err
 	}
@@ -59,19 +57,16 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	return nil
 }
 
-// keptResync is the newest full resync among the applied dumps that the table keeps,
-// the least number if there is none.
-func (e *Engine) keptResync(p *Plan, t *TablePlan) int64 {
-	newest := int64(math.MinInt64)
+// keptDumps lists the dumps that the table has.
+func (e *Engine) keptDumps(p *Plan, t *TablePlan) []rules.Dump {
 	if t.old == nil {
-		return newest
+		return nil
 	}
-	for _, a := range t.old.Applied {
-		if !a.Incremental && !e.withdrawn(p, a.Dump, t.Name) {
-			newest = max(newest, a.Dump)
-		}
+	out := make([]rules.Dump, len(t.old.Applied), len(t.old.Applied)+len(t.all))
+	for i, a := range t.old.Applied {
+		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Withdrawn: e.withdrawn(p, a.Dump, t.Name), Lost: a.Lost}
 	}
-	return newest
+	return out
 }
 
 // appliedDumps tells of each of all deliveries whether the table has its dump. One
@@ -131,15 +126,13 @@ func (t *TablePlan) takeDumps(p *Plan, applied []bool, sizes map[int64]int64, re
 // returned.
 func (t *TablePlan) cut(from int64) *plan.Hold {
 	t.pending = slices.DeleteFunc(t.pending, func(d delivery) bool { return d.dump >= from })
-	floor := t.resync
+	dumps := []rules.Dump{{ID: t.resync, Full: true}} // or AllLive
 	for _, d := range t.pending {
-		if !d.entry.Incremental && t.bad[d.dump].Table == "" {
-			floor = max(floor, d.dump)
-		}
+		dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Held: t.bad[d.dump].Table != ""})
 	}
-	t.floor = floor
+	t.floor = rules.Live(dumps)
 	for _, d := range t.pending {
-		if h, ok := t.bad[d.dump]; ok && d.dump > floor {
+		if h, ok := t.bad[d.dump]; ok && d.dump > t.floor {
 			t.pending = slices.DeleteFunc(t.pending, func(x delivery) bool { return x.dump >= d.dump })
 			return &h
 		}

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -99,28 +99,19 @@ func (e *Engine) rebuiltFrom(p *Plan, t *TablePlan) []int64 {
 		return nil
 	}
 	var out []int64
-	floor := t.rebuildFloor(e, p)
-	for _, a := range t.old.Applied {
-		if !a.Lost && a.Dump >= floor && !e.withdrawn(p, a.Dump, t.Name) {
-			out = append(out, a.Dump)
+	dumps := e.keptDumps(p, t)
+	for i := range dumps { // what the source says of a dump counts in a rebuild
+		if at := t.deliveryOf(dumps[i].ID); at >= 0 && !dumps[i].Lost {
+			dumps[i].Full = !t.all[at].entry.Incremental && t.all[at].entry.Problem == ""
+		}
+	}
+	floor := rules.Live(dumps)
+	for _, d := range dumps {
+		if d.Brings(floor) {
+			out = append(out, d.ID)
 		}
 	}
 	return out
-}
-
-// rebuildFloor is the dump from which on rows count in a rebuild.
-func (t *TablePlan) rebuildFloor(e *Engine, p *Plan) int64 {
-	floor := int64(math.MinInt64)
-	for _, a := range t.old.Applied {
-		full := !a.Incremental
-		if i := t.deliveryOf(a.Dump); i >= 0 && !a.Lost {
-			full = !t.all[i].entry.Incremental && t.all[i].entry.Problem == ""
-		}
-		if full && !e.withdrawn(p, a.Dump, t.Name) {
-			floor = max(floor, a.Dump)
-		}
-	}
-	return floor
 }
 
 // deliveryOf returns the index in all of what a dump delivers, -1 if the source

@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -57,8 +58,7 @@ type tableRun struct {
 	schema     *schema
 	ids        []int64 // all dumps, sorted: rank -> id
 	rank       map[int64]int
-	floor      int64 // everything of smaller dumps is void
-	hasFloor   bool
+	floor      int64        // everything of smaller dumps is void
 	left       []state.Step // removals of files that the state does not list
 	masks      bool         // the run masks what was plain
 	// failCasts says that a value that does not cast holds the table. It does not
@@ -98,16 +98,18 @@ type change struct {
 // prepare settles the dumps and their order.
 func (r *tableRun) prepare() {
 	seen := map[int64]bool{}
+	var dumps []rules.Dump
 	if r.old != nil {
 		for _, a := range r.old.Applied {
 			seen[a.Dump] = true
-			r.raiseFloor(a.Dump, a.Incremental || a.Skipped)
+			dumps = append(dumps, rules.Dump{ID: a.Dump, Full: !a.Incremental, Skipped: a.Skipped, Lost: a.Lost})
 		}
 	}
 	for _, d := range r.pending {
 		seen[d.dump] = true
-		r.raiseFloor(d.dump, d.skipped || d.entry.Incremental)
+		dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Skipped: d.skipped})
 	}
+	r.floor = rules.Live(dumps)
 	r.ids = sortedKeys(seen)
 	r.rank = make(map[int64]int, len(r.ids))
 	for i, id := range r.ids {
@@ -115,14 +117,8 @@ func (r *tableRun) prepare() {
 	}
 }
 
-func (r *tableRun) raiseFloor(id int64, incremental bool) {
-	if !incremental && (!r.hasFloor || id > r.floor) {
-		r.floor, r.hasFloor = id, true
-	}
-}
-
 // live reports whether rows of a dump count.
-func (r *tableRun) live(id int64) bool { return !r.hasFloor || id >= r.floor }
+func (r *tableRun) live(id int64) bool { return id >= r.floor }
 
 // files lists the part files to read: those of live pending dumps.
 func (r *tableRun) files() []sourceFile {
