@@ -41,6 +41,7 @@ var layers = strings.Fields(`
 	engine/rows
 	engine/merge
 	engine/index
+	engine/rules
 
 	engine/plan
 	engine/exec
