@@ -10,12 +10,13 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/state"
+	"reconcile/state/backup"
 )
 
 // StateRebuilt says what a rebuild of a state did.
 type StateRebuilt struct {
 	// Before is the copy of the damaged state; nil if there is none.
-	Before *state.BackupResult
+	Before *backup.Result
 	Commit uint64
 	Tables []TableAnew
 }
@@ -50,7 +51,7 @@ func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebui
 	if _, err := l.Over(ctx, sr.Lineage); err != nil {
 		return out, err
 	}
-	if out.Before, err = e.store.BackupBeforeChange(ctx); err != nil {
+	if out.Before, err = backup.BeforeChange(ctx, e.store); err != nil {
 		return out, fmt.Errorf("%w; nothing was changed", err)
 	}
 	defer func() { e.spared = nil }()

@@ -23,6 +23,7 @@ import (
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
 	"reconcile/state"
+	"reconcile/state/remote"
 )
 
 var (
@@ -38,11 +39,11 @@ type jumpClock struct {
 	jumped time.Duration
 }
 
-func (c *jumpClock) Now() state.Instant {
+func (c *jumpClock) Now() remote.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	return state.Instant{Mono: now.Sub(c.start) + c.jumped, Wall: now.Round(0).Add(c.jumped)}
+	return remote.Instant{Mono: now.Sub(c.start) + c.jumped, Wall: now.Round(0).Add(c.jumped)}
 }
 
 func (c *jumpClock) After(d time.Duration) <-chan time.Time {

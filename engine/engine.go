@@ -16,6 +16,7 @@ import (
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/state"
+	"reconcile/state/remote"
 )
 
 // Options are what a command asks of the engine, beyond the configuration.
@@ -73,7 +74,7 @@ type Lease struct {
 	TTL    time.Duration // how long it lasts without renewal
 	Margin time.Duration // what a waiter adds
 	Day    time.Duration // how long what readers may still need stays
-	Clock  state.Clock   `json:"-"` // of the holder
+	Clock  remote.Clock  `json:"-"` // of the holder
 }
 
 const (

@@ -11,7 +11,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
-	"reconcile/state"
+	"reconcile/state/local"
 )
 
 // measure replaces a table's estimates by exact figures: it computes the new
@@ -73,7 +73,7 @@ func missingFolders(dir string) []string {
 
 // divert has everything that the run writes go below dir.
 func (r *tableRun) divert(dir string) error {
-	r.attempt.store = state.Open(filepath.Join(dir, "state.db"), state.Options{Program: r.env.program})
+	r.attempt.store = local.Open(filepath.Join(dir, "state.db"), local.Options{Program: r.env.program})
 	for i := range r.attempt.targets {
 		root := filepath.Join(dir, fmt.Sprintf("sink%d", i))
 		if err := os.MkdirAll(root, 0o700); err != nil {

@@ -13,11 +13,12 @@ import (
 	"reconcile/config"
 	"reconcile/internal/blob"
 	"reconcile/state"
+	"reconcile/state/backup"
 )
 
 // Backup backs the state up to a place: a folder, or "s3://bucket/prefix". It takes no
 // lock and waits for no apply.
-func (e *Engine) Backup(ctx context.Context, to string) (*state.BackupResult, error) {
+func (e *Engine) Backup(ctx context.Context, to string) (*backup.Result, error) {
 	p, err := e.cfg.BackupPlace(to)
 	if err != nil {
 		return nil, err
@@ -27,14 +28,14 @@ func (e *Engine) Backup(ctx context.Context, to string) (*state.BackupResult, er
 
 // BackupConfigured backs the state up to where the configuration says. The result is nil
 // if it does not say.
-func (e *Engine) BackupConfigured(ctx context.Context) (*state.BackupResult, error) {
+func (e *Engine) BackupConfigured(ctx context.Context) (*backup.Result, error) {
 	if e.cfg.Backup == nil {
 		return nil, nil
 	}
 	return e.backUpTo(ctx, *e.cfg.Backup, true)
 }
 
-func (e *Engine) backUpTo(ctx context.Context, p config.Place, trust bool) (*state.BackupResult, error) {
+func (e *Engine) backUpTo(ctx context.Context, p config.Place, trust bool) (*backup.Result, error) {
 	if p.S3 == nil { // what a state holds is nobody else's to read
 		if err := os.MkdirAll(p.Path, 0o700); err != nil {
 			return nil, fmt.Errorf("back up the state: %w", err)
@@ -44,7 +45,7 @@ func (e *Engine) backUpTo(ctx context.Context, p config.Place, trust bool) (*sta
 	if err != nil {
 		return nil, err
 	}
-	return e.store.Backup(ctx, state.BackupPlace{Store: st}, trust)
+	return backup.Make(ctx, e.store, backup.Place{Store: st}, trust)
 }
 
 // backupStore opens a place for backups. A bucket is reached as the state's own is, else
@@ -74,7 +75,7 @@ func (e *Engine) backupStore(ctx context.Context, p config.Place) (blob.Store, e
 }
 
 // openBackup finds the backup at a place, and proves it.
-func (e *Engine) openBackup(ctx context.Context, from string) (*state.Backup, error) {
+func (e *Engine) openBackup(ctx context.Context, from string) (*backup.Backup, error) {
 	p, err := e.cfg.ParsePlace(from)
 	if err != nil {
 		return nil, err
@@ -83,10 +84,10 @@ func (e *Engine) openBackup(ctx context.Context, from string) (*state.Backup, er
 	if err != nil {
 		return nil, err
 	}
-	at := state.BackupPlace{Store: st}
+	at := backup.Place{Store: st}
 	m, _, err := at.ReadManifest(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%s: %w", p.Path, state.ErrNoBackup)
+		err = fmt.Errorf("%s: %w", p.Path, backup.ErrNone)
 	}
 	if err != nil {
 		return nil, err
@@ -96,11 +97,11 @@ func (e *Engine) openBackup(ctx context.Context, from string) (*state.Backup, er
 			return nil, err
 		}
 	}
-	return state.OpenBackup(ctx, at, state.Options{Program: e.opts.Program})
+	return backup.Open(ctx, at, e.opts.Program)
 }
 
 // sharedBackup is the place of a backup whose objects lie in the folder beside it.
-func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (state.BackupPlace, error) {
+func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (backup.Place, error) {
 	name := path.Base(p.Path)
 	if p.S3 == nil {
 		p.Path = filepath.Dir(p.Path)
@@ -110,16 +111,16 @@ func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (state.Backup
 		p = config.Place{Path: c.URL(), S3: &c}
 	}
 	st, err := e.backupStore(ctx, p)
-	return state.BackupPlace{Store: st, Folder: name, Shared: true}, err
+	return backup.Place{Store: st, Folder: name, Shared: true}, err
 }
 
 // Restored is what restoring a backup came to.
 type Restored struct {
 	State   string
 	From    string
-	Backup  state.BackupManifest
-	Serial  uint64              // that the state has now
-	Before  *state.BackupResult // of the state that was there; nil if there was none
+	Backup  backup.Manifest
+	Serial  uint64         // that the state has now
+	Before  *backup.Result // of the state that was there; nil if there was none
 	Notices []string
 }
 
@@ -151,10 +152,10 @@ func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err err
 	if _, err := lock.Over(ctx, b.Manifest.Lineage); err != nil {
 		return nil, err
 	}
-	if out.Before, err = e.store.BackupBeforeChange(ctx); err != nil {
+	if out.Before, err = backup.BeforeChange(ctx, e.store); err != nil {
 		return nil, fmt.Errorf("%w; nothing was changed", err)
 	}
-	if out.Serial, err = e.store.Restore(ctx, lock, b, top); err != nil {
+	if out.Serial, err = backup.Restore(ctx, e.store, lock, b, top); err != nil {
 		return out, err
 	}
 	out.Notices = append(out.Notices, lock.Warnings()...)

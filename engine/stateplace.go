@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reconcile/state"
+	"reconcile/state/local"
 )
 
 // stateAt opens the state at another place than the configuration's. One on S3 is reached
@@ -12,7 +13,7 @@ import (
 func (e *Engine) stateAt(ctx context.Context, place string) (*state.Store, error) {
 	t := e.opts.Tuning
 	if !strings.HasPrefix(place, "s3://") {
-		return state.Open(place, state.Options{Program: e.opts.Program, InlineLimit: t.Inline}), nil
+		return local.Open(place, local.Options{Program: e.opts.Program, InlineLimit: t.Inline}), nil
 	}
 	c := e.declared.S3Of(place)
 	if e.cfg.StateS3 != nil {

@@ -11,6 +11,8 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/internal/blob"
 	"reconcile/state"
+	"reconcile/state/local"
+	"reconcile/state/remote"
 )
 
 // sourceGrace is how long a listed file on S3 may take to appear.
@@ -46,7 +48,7 @@ func (e *Engine) openState(ctx context.Context) (err error) {
 	case t.State != nil:
 		e.store = e.remoteState(t.State)
 	case e.cfg.StateS3 == nil:
-		e.store = state.Open(e.cfg.StatePath, state.Options{Program: e.opts.Program, InlineLimit: t.Inline})
+		e.store = local.Open(e.cfg.StatePath, local.Options{Program: e.opts.Program, InlineLimit: t.Inline})
 	default:
 		e.store, err = e.openRemoteState(ctx, e.cfg.StatePath, e.cfg.StateS3)
 	}
@@ -65,6 +67,6 @@ func (e *Engine) openRemoteState(ctx context.Context, place string, c *config.S3
 // remoteState is the state in an object store.
 func (e *Engine) remoteState(st blob.Store) *state.Store {
 	t := e.opts.Tuning
-	return state.OpenRemote(st, state.RemoteOptions{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
+	return remote.Open(st, remote.Options{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
 		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day, Clock: t.Lease.Clock})
 }

@@ -15,6 +15,7 @@ import (
 	"reconcile/engine/model"
 	"reconcile/internal/feed"
 	"reconcile/state"
+	"reconcile/state/local"
 )
 
 // people are users that come, change, merge and part, dump by dump.
@@ -137,7 +138,7 @@ func TestUsersDeltaTakesOver(t *testing.T) {
 
 func (h *harness) usersTable() *state.Table {
 	h.t.Helper()
-	snap, err := state.Open(filepath.Join(h.dir, "state", "state.db"), state.Options{}).Load(context.Background())
+	snap, err := local.Open(filepath.Join(h.dir, "state", "state.db"), local.Options{}).Load(context.Background())
 	if err != nil {
 		h.t.Fatal(err)
 	}

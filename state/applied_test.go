@@ -4,12 +4,14 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+
+	"reconcile/state/internal/kv"
 )
 
 // readTableBoth reads a payload in both ways. Whatever it is, they agree.
 func readTableBoth(t *testing.T, payload []byte) {
 	t.Helper()
-	mode, err := decMode()
+	mode, err := kv.DecMode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestReadTable(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {
 		table := randomTable(r)
-		payload, err := encode(table)
+		payload, err := kv.Encode(table)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +85,7 @@ func TestReadFullTable(t *testing.T) {
 			f.SetUint(1)
 		}
 	}
-	payload, err := encode(&table)
+	payload, err := kv.Encode(&table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +101,7 @@ func TestReadTableLeavesWhatIsNew(t *testing.T) {
 		Dump int64  `cbor:"1,keyasint"`
 		New  string `cbor:"9,keyasint"`
 	}
-	payload, err := encode(struct {
+	payload, err := kv.Encode(struct {
 		Name    string       `cbor:"1,keyasint"`
 		Applied []newApplied `cbor:"5,keyasint"`
 		New     string       `cbor:"99,keyasint"`
@@ -116,7 +118,7 @@ func TestReadTableLeavesWhatIsNew(t *testing.T) {
 func FuzzReadTable(f *testing.F) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for range 8 {
-		payload, err := encode(randomTable(r))
+		payload, err := kv.Encode(randomTable(r))
 		if err != nil {
 			f.Fatal(err)
 		}

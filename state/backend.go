@@ -2,9 +2,10 @@ package state
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
+
+	"reconcile/internal/blob"
 )
 
 // Backend is where a state lives: what a Store needs of it. It may be used by several
@@ -32,8 +33,17 @@ type Backend interface {
 	// LockOver is Lock, also where the content cannot be read. Then only Over, Commit of
 	// what replaces all, and Unlock do anything.
 	LockOver(ctx context.Context, holder Holder, wait time.Duration) (Session, error)
+	// ExceedGeneration makes the generations of sessions to come greater than a number,
+	// where there are any.
+	ExceedGeneration(generation uint64)
 	// Copy returns the newest content, proved, as a file of this process.
 	Copy(ctx context.Context) (*Copy, error)
+	// KeptBackups returns a store and the folder in it that has one folder for each backup
+	// that the state keeps of itself; with make it can be written to.
+	KeptBackups(make bool) (store blob.Store, folder string, err error)
+	// SetAside keeps a damaged state under a name, and returns where; empty if nothing
+	// that follows harms it.
+	SetAside(name string) (string, error)
 	// Try finds out whether the place can be written to and keeps what transactions need
 	// there. It leaves nothing behind.
 	Try(ctx context.Context) error
@@ -83,13 +93,6 @@ type Session interface {
 	Unlock() error
 }
 
-// Head is the newest transaction of a state.
-type Head struct {
-	Serial     uint64 // 0 where there is no state
-	Lineage    string // that the state has or, with its first transaction, gets
-	Generation uint64 // of the session that asked
-}
-
 // Outcome says what became of a transaction.
 type Outcome int
 
@@ -101,11 +104,3 @@ const (
 	// Unknown: nobody can tell yet. What it names must stay.
 	Unknown
 )
-
-// ErrUnknownOutcome is matched by the error of a commit of which nobody can tell yet
-// whether it counts. What it staged must not be removed; the next holder of the lock
-// finds out.
-var ErrUnknownOutcome = errors.New("it is unknown whether the commit counts")
-
-// ErrLost is matched by errors of a holder whose lock went to somebody else.
-var ErrLost = errors.New("the lock of the state was lost")

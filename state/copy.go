@@ -1,11 +1,8 @@
 package state
 
 import (
-	"context"
 	"errors"
-	"os"
-
-	"golang.org/x/sys/unix"
+	"io"
 )
 
 // Copy is the content of a state as of one moment: a file in the form of a local
@@ -13,74 +10,22 @@ import (
 // until Close as those of Load do.
 type Copy struct {
 	*Snapshot
-	file *replica
-	size int64
+	File CopiedFile
+	By   string // version of the program that made the copy
+}
+
+// CopiedFile is a state as a file that only this process sees.
+type CopiedFile interface {
+	io.ReaderAt
+	io.Closer
+	// Size is the number of bytes, 0 where there is no state.
+	Size() int64
+	// Small returns the content of an object that is inside the state, nil if there is no
+	// such.
+	Small(digest string) ([]byte, error)
 }
 
 // Close gives the file up and lets the collector go on.
 func (c *Copy) Close() error {
-	return errors.Join(c.file.close(), c.Snapshot.Close())
-}
-
-// newCopy returns a Copy of the content of a replica, which stays the caller's.
-func newCopy(r *replica, dir string) (*Copy, error) {
-	c := &Copy{Snapshot: &Snapshot{}, file: r.newReplica()}
-	if r.f == nil {
-		return c, nil
-	}
-	f, size, err := r.compacted(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.file.open(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	c.size = size
-	if c.Snapshot, err = c.file.load(); err != nil {
-		return nil, errors.Join(err, c.file.close())
-	}
-	return c, nil
-}
-
-// Copy copies the state file. It waits for no apply.
-func (s *local) Copy(ctx context.Context) (*Copy, error) {
-	readers, err := s.holdReaders(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.copyFile(ctx)
-	if err != nil {
-		if readers != nil {
-			err = errors.Join(err, release(readers))
-		}
-		return nil, err
-	}
-	c.readers = readers
-	return c, nil
-}
-
-func (s *local) copyFile(ctx context.Context) (_ *Copy, err error) {
-	f, err := s.openFile(ctx, os.O_RDONLY, unix.LOCK_SH)
-	if err != nil {
-		return nil, err
-	}
-	r := s.newReplica()
-	if f != nil {
-		defer func() { err = errors.Join(err, release(f)) }()
-		if _, err := s.verifyFile(f); err != nil {
-			return nil, err
-		}
-		r.f = f
-	}
-	return newCopy(r, "")
-}
-
-// Copy copies a replica of the newest record.
-func (s *remote) Copy(ctx context.Context) (*Copy, error) {
-	h, err := s.head(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := newCopy(h.replica, s.dir)
-	return c, errors.Join(err, h.close())
+	return errors.Join(c.File.Close(), c.Snapshot.Close())
 }

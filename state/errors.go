@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,12 @@ var (
 	ErrLocked = errors.New("the state is locked")
 	// ErrNewer is matched by *VersionError.
 	ErrNewer = errors.New("the state has a newer format")
+	// ErrUnknownOutcome is matched by the error of a commit of which nobody can tell yet
+	// whether it counts. What it staged must not be removed; the next holder of the lock
+	// finds out.
+	ErrUnknownOutcome = errors.New("it is unknown whether the commit counts")
+	// ErrLost is matched by errors of a holder whose lock went to somebody else.
+	ErrLost = errors.New("the lock of the state was lost")
 )
 
 // ObjectError says that one object of the state is missing, damaged or cannot be
@@ -113,3 +120,13 @@ func (e *LostError) Unwrap() error { return e.Err }
 
 // Is reports whether target is ErrLost.
 func (e *LostError) Is(target error) bool { return target == ErrLost }
+
+// PlainBackupsError warns of backups that the state keeps of itself, when a mask was added.
+type PlainBackupsError struct {
+	Folder string
+	Names  []string
+}
+
+func (e *PlainBackupsError) Error() string {
+	return fmt.Sprintf("the backups in %s still hold plain values that a mask hides by now: remove them by hand (%s)", e.Folder, strings.Join(e.Names, ", "))
+}

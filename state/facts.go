@@ -133,13 +133,13 @@ func (tx *Tx) DeleteAccepted(d Delivery) error { return tx.DeleteSetting(d.key()
 // SetJudgedMask notes that the mask with a digest was compared with what is delivered,
 // or takes that back.
 func (tx *Tx) SetJudgedMask(digest string, judged bool) error {
-	return tx.mark(judgedPrefix+digest, judged)
+	return mark(tx, judgedPrefix+digest, judged)
 }
 
 // SetRemovedTable notes that a removed block took a table out of the state, or takes
 // that back.
 func (tx *Tx) SetRemovedTable(table string, removed bool) error {
-	return tx.mark(removedPrefix+table, removed)
+	return mark(tx, removedPrefix+table, removed)
 }
 
 // SetPlainLeft notes that deleted records may hold plain values, or takes that back.
@@ -151,13 +151,13 @@ func (tx *Tx) SetPlainLeft(left bool) error {
 }
 
 // setSuccessor closes the state, which was moved to a place.
-func (tx *Tx) setSuccessor(place string) error {
-	tx.successor = place
+func setSuccessor(tx *Tx, place string) error {
+	tx.changes.Successor = place
 	return tx.PutSetting(successorKey, []byte(place))
 }
 
 // setArriving says that the state is being moved from a place; none opens it.
-func (tx *Tx) setArriving(place string) error {
+func setArriving(tx *Tx, place string) error {
 	if place == "" {
 		return tx.DeleteSetting(arrivingKey)
 	}
@@ -165,7 +165,7 @@ func (tx *Tx) setArriving(place string) error {
 }
 
 // putFacts puts all facts but where the state was moved to or from.
-func (tx *Tx) putFacts(f *Facts) error {
+func putFacts(tx *Tx, f *Facts) error {
 	var errs []error
 	for table, lost := range f.Lost {
 		errs = append(errs, tx.SetLost(table, lost))
@@ -188,7 +188,7 @@ func (tx *Tx) putFacts(f *Facts) error {
 	return errors.Join(errs...)
 }
 
-func (tx *Tx) mark(key string, on bool) error {
+func mark(tx *Tx, key string, on bool) error {
 	if !on {
 		return tx.DeleteSetting(key)
 	}

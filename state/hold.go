@@ -3,6 +3,8 @@ package state
 import (
 	"math"
 	"strings"
+
+	"reconcile/state/internal/kv"
 )
 
 // Hold is something that waits, and why: a table at a dump for a file to be mended or for
@@ -68,7 +70,7 @@ func (h Hold) key() []byte {
 
 // PutHold stores h in the place of one of the same table and dump, or of the same table
 // and any object.
-func (tx *Tx) PutHold(h Hold) error { return tx.put(bHolds, h.key(), h.stored()) }
+func (tx *Tx) PutHold(h Hold) error { return tx.changes.Put(kv.Holds, h.key(), h.stored()) }
 
 // DeleteHold forgets h; that it is not there is no error.
-func (tx *Tx) DeleteHold(h Hold) error { return tx.remove(bHolds, h.key()) }
+func (tx *Tx) DeleteHold(h Hold) error { return tx.changes.Remove(kv.Holds, h.key()) }

@@ -25,9 +25,7 @@ func LockBoth(ctx context.Context, from, to *Store, holder Holder, wait time.Dur
 	if err != nil {
 		return nil, nil, err
 	}
-	if r, ok := to.Backend.(*remote); ok {
-		r.above = max(r.above, a.Generation())
-	}
+	to.ExceedGeneration(a.Generation())
 	b, err := to.Lock(a.Context(ctx), holder, wait)
 	if err != nil {
 		return nil, nil, errors.Join(err, a.Unlock())
@@ -77,11 +75,11 @@ func Migrate(ctx context.Context, from, to Side) (*Migrated, error) {
 		if err := m.prove(ctx); err != nil {
 			return nil, fmt.Errorf("the copy of state %s at %s is not what it should be: %w; the state stays where it is", from.Store.Place(), to.Store.Place(), err)
 		}
-		if err := from.Lock.Update(ctx, func(tx *Tx) error { return tx.setSuccessor(to.Store.Place()) }); err != nil {
+		if err := from.Lock.Update(ctx, func(tx *Tx) error { return setSuccessor(tx, to.Store.Place()) }); err != nil {
 			return nil, err
 		}
 	}
-	if err := to.Lock.Update(ctx, func(tx *Tx) error { return tx.setArriving("") }); err != nil {
+	if err := to.Lock.Update(ctx, func(tx *Tx) error { return setArriving(tx, "") }); err != nil {
 		return nil, err
 	}
 	head, err := to.Lock.Head(ctx)
@@ -126,14 +124,14 @@ func (m *migration) copy(ctx context.Context, out *Migrated) error {
 	if err != nil {
 		return err
 	}
-	m.old.eachRef(func(r *Ref) {
+	m.old.EachRef(func(r *Ref) {
 		if o := sealed[r.ID()]; o != nil {
 			r.Name = o.Ref.Name
 		}
 	})
 	return m.to.Lock.Replace(ctx, m.old.Lineage, m.old.Serial, func(tx *Tx) error {
-		tx.generation = max(tx.generation, m.from.Lock.Generation())
-		errs := []error{tx.putAll(m.old), tx.setArriving(m.from.Store.Place())}
+		tx.changes.Generation = max(tx.changes.Generation, m.from.Lock.Generation())
+		errs := []error{tx.PutAll(m.old), setArriving(tx, m.from.Store.Place())}
 		for _, o := range sealed {
 			errs = append(errs, tx.PutObject(o))
 		}
@@ -220,7 +218,7 @@ func (m *migration) prove(ctx context.Context) (err error) {
 // takes away.
 func sameRecords(a, b *Snapshot) error {
 	for _, s := range []*Snapshot{a, b} {
-		s.eachRef(func(r *Ref) { r.Name = "" })
+		s.EachRef(func(r *Ref) { r.Name = "" })
 		s.Successor, s.Arriving = "", ""
 	}
 	for _, part := range []struct {

@@ -1,4 +1,4 @@
-package state
+package state_test
 
 import (
 	"bytes"
@@ -9,36 +9,43 @@ import (
 	"testing"
 
 	"reconcile/internal/failpoint"
+	"reconcile/state"
+	"reconcile/state/internal/statetest"
+	"reconcile/state/internal/statetest/machines"
+	"reconcile/state/local"
+	"reconcile/state/remote"
 )
 
 // places makes two places of given kinds; each call of what it returns is another machine.
-func places(t *testing.T, kinds string) (from, to machine) {
-	one := func(kind byte) machine {
+func places(t *testing.T, kinds string) (from, to machines.Machine) {
+	one := func(kind byte) machines.Machine {
 		if kind == 'r' {
-			return remoteMachine(t, RemoteOptions{Program: "0.1.0", InlineLimit: 100})
+			return machines.Remote(t, remote.Options{Program: "0.1.0", InlineLimit: 100})
 		}
 		path := filepath.Join(t.TempDir(), "state.db")
-		return func(testing.TB) *Store { return Open(path, Options{Program: "0.1.0", InlineLimit: 200}) }
+		return func(testing.TB) *state.Store {
+			return local.Open(path, local.Options{Program: "0.1.0", InlineLimit: 200})
+		}
 	}
 	return one(kinds[0]), one(kinds[1])
 }
 
 // move moves a state under both locks.
-func move(t *testing.T, ctx context.Context, from, to *Store) (*Migrated, error) {
+func move(t *testing.T, ctx context.Context, from, to *state.Store) (*state.Migrated, error) {
 	t.Helper()
-	a, b, err := LockBoth(ctx, from, to, NewHolder("init"), 0)
+	a, b, err := state.LockBoth(ctx, from, to, state.NewHolder("init"), 0)
 	if err != nil {
 		return nil, err
 	}
-	m, err := Migrate(ctx, Side{from, a}, Side{to, b})
+	m, err := state.Migrate(ctx, state.Side{from, a}, state.Side{to, b})
 	return m, errors.Join(err, b.Unlock(), a.Unlock())
 }
 
 // fillObjects adds tables with objects of all sizes to a state.
-func fillObjects(t *testing.T, open machine) {
+func fillObjects(t *testing.T, open machines.Machine) {
 	t.Helper()
 	s := open(t)
-	l, err := s.Lock(t.Context(), NewHolder("apply"), 0)
+	l, err := s.Lock(t.Context(), state.NewHolder("apply"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +59,14 @@ func fillObjects(t *testing.T, open machine) {
 			t.Fatal(err)
 		}
 		o.Ref.Rows = int64(n)
-		update(t, l, func(tx *Tx) error {
+		statetest.Update(t, l, func(tx *state.Tx) error {
 			name := fmt.Sprint("t", n)
-			tab := table(name, tx.Serial())
-			tab.Index, tab.Mapping = []Ref{o.Ref}, o.Ref
-			return errors.Join(tx.PutObject(o), tx.PutTable(tab), tx.PutPartition(name, &Partition{Ordinal: 1, Shadow: o.Ref}),
-				tx.PutSetting("note", []byte(name)), tx.SetLost(name, &LostCommit{Why: "x"}),
-				tx.SetForgotten(name), tx.SetAccepted(Delivery{name, 1}, "d"), tx.SetJudgedMask("m", true), tx.SetRemovedTable(name, true), tx.SetPlainLeft(true),
-				tx.PutDump(&Dump{ID: int64(n)}), tx.PutPublish(&Publish{Table: name, Commit: tx.Serial(), Attempt: "a"}))
+			tab := statetest.Table(name, tx.Serial())
+			tab.Index, tab.Mapping = []state.Ref{o.Ref}, o.Ref
+			return errors.Join(tx.PutObject(o), tx.PutTable(tab), tx.PutPartition(name, &state.Partition{Ordinal: 1, Shadow: o.Ref}),
+				tx.PutSetting("note", []byte(name)), tx.SetLost(name, &state.LostCommit{Why: "x"}),
+				tx.SetForgotten(name), tx.SetAccepted(state.Delivery{name, 1}, "d"), tx.SetJudgedMask("m", true), tx.SetRemovedTable(name, true), tx.SetPlainLeft(true),
+				tx.PutDump(&state.Dump{ID: int64(n)}), tx.PutPublish(&state.Publish{Table: name, Commit: tx.Serial(), Attempt: "a"}))
 		})
 	}
 	if err := l.Unlock(); err != nil {
@@ -68,7 +75,7 @@ func fillObjects(t *testing.T, open machine) {
 }
 
 // wantMoved wants the content of a state at its new place, whole, and the old one closed.
-func wantMoved(t *testing.T, want *Snapshot, from, to machine) {
+func wantMoved(t *testing.T, want *state.Snapshot, from, to machines.Machine) {
 	t.Helper()
 	s := to(t)
 	got, err := s.Load(t.Context())
@@ -88,26 +95,26 @@ func wantMoved(t *testing.T, want *Snapshot, from, to machine) {
 	if got.Serial <= want.Serial {
 		t.Errorf("the serial is %d, it was %d", got.Serial, want.Serial)
 	}
-	for _, x := range []*Snapshot{want, got} {
-		x.eachRef(func(r *Ref) { r.Name = "" })
+	for _, x := range []*state.Snapshot{want, got} {
+		x.EachRef(func(r *state.Ref) { r.Name = "" })
 	}
 	serial := want.Serial
 	want.Serial = got.Serial
-	if d := diff(want, got); d != "" {
+	if d := statetest.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	want.Serial = serial
-	var moved *MovedError
+	var moved *state.MovedError
 	if _, err := from(t).Load(t.Context()); !errors.As(err, &moved) || moved.To != s.Place() {
 		t.Errorf("the old place: %v", err)
 	}
 }
 
 // open reports whether a place holds a state that can be used.
-func isOpen(t *testing.T, s *Store) bool {
+func isOpen(t *testing.T, s *state.Store) bool {
 	t.Helper()
 	snap, err := s.Load(t.Context())
-	var moved *MovedError
+	var moved *state.MovedError
 	if err != nil && !errors.As(err, &moved) {
 		t.Fatal(err)
 	}
@@ -122,7 +129,7 @@ func TestMigrate(t *testing.T) {
 			t.Run(kinds+" "+spec, func(t *testing.T) {
 				from, to := places(t, kinds)
 				fillObjects(t, from)
-				want := load(t, from(t))
+				want := statetest.Load(t, from(t))
 				set, err := failpoint.Parse(spec)
 				if err != nil {
 					t.Fatal(err)
@@ -141,7 +148,7 @@ func TestMigrate(t *testing.T) {
 				if m, err := move(t, t.Context(), from(t), to(t)); err != nil || !m.Done {
 					t.Errorf("once more: %+v, %v", m, err)
 				}
-				want = load(t, to(t))
+				want = statetest.Load(t, to(t))
 				if _, err := move(t, t.Context(), to(t), from(t)); err != nil {
 					t.Fatal(err)
 				}
@@ -159,9 +166,9 @@ func TestMigrateBesideReader(t *testing.T) {
 			from, to := places(t, kinds)
 			fillObjects(t, from)
 			reader := from(t)
-			load(t, reader)
-			l := lock(t, reader)
-			if _, err := move(t, t.Context(), from(t), to(t)); !errors.Is(err, ErrLocked) {
+			statetest.Load(t, reader)
+			l := statetest.Lock(t, reader)
+			if _, err := move(t, t.Context(), from(t), to(t)); !errors.Is(err, state.ErrLocked) {
 				t.Fatalf("beside an apply: %v", err)
 			}
 			if err := l.Unlock(); err != nil {
@@ -170,11 +177,11 @@ func TestMigrateBesideReader(t *testing.T) {
 			if _, err := move(t, t.Context(), from(t), to(t)); err != nil {
 				t.Fatal(err)
 			}
-			var moved *MovedError
+			var moved *state.MovedError
 			if _, err := reader.Load(t.Context()); !errors.As(err, &moved) {
 				t.Errorf("a reader: %v", err)
 			}
-			if _, err := lock(t, reader).Load(t.Context()); !errors.As(err, &moved) {
+			if _, err := statetest.Lock(t, reader).Load(t.Context()); !errors.As(err, &moved) {
 				t.Errorf("the holder of the lock: %v", err)
 			}
 		})
@@ -191,7 +198,7 @@ func TestMigrateRefused(t *testing.T) {
 			}
 			fillObjects(t, from)
 			fillObjects(t, to)
-			var other *LineageError
+			var other *state.LineageError
 			if _, err := move(t, t.Context(), from(t), to(t)); !errors.As(err, &other) || !isOpen(t, from(t)) || !isOpen(t, to(t)) {
 				t.Errorf("over another state: %v", err)
 			}
@@ -205,15 +212,15 @@ func TestMigrateGeneration(t *testing.T) {
 	first, file := places(t, "rl")
 	second, _ := places(t, "rl")
 	for range 3 {
-		l, err := first(t).Lock(t.Context(), NewHolder("apply"), 0)
+		l, err := first(t).Lock(t.Context(), state.NewHolder("apply"), 0)
 		if err != nil || l.Unlock() != nil {
 			t.Fatal(err)
 		}
 	}
 	fillObjects(t, first)
-	generation := func(open machine) uint64 {
+	generation := func(open machines.Machine) uint64 {
 		t.Helper()
-		l, err := open(t).Lock(t.Context(), NewHolder("apply"), 0)
+		l, err := open(t).Lock(t.Context(), state.NewHolder("apply"), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

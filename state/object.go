@@ -11,32 +11,20 @@ import (
 	"io"
 )
 
-func validDigest(digest string) bool {
-	if len(digest) != 2*sha256.Size {
-		return false
-	}
-	for _, c := range digest {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
+// ObjectStore is where a backend keeps bulky objects.
+type ObjectStore interface {
+	// Create begins an object.
+	Create(ctx context.Context) (ObjectFile, error)
 }
 
-// objectStore is where a backend keeps bulky objects.
-type objectStore interface {
-	// create begins an object.
-	create(ctx context.Context) (objectFile, error)
-}
-
-// objectFile takes the bytes of one bulky object. It ends with finish or abort.
-type objectFile interface {
+// ObjectFile takes the bytes of one bulky object. It ends with Finish or Abort.
+type ObjectFile interface {
 	io.Writer
-	// finish makes the object durable, and returns its name if it has another one than
+	// Finish makes the object durable, and returns its name if it has another one than
 	// its digest.
-	finish(ctx context.Context, digest string) (name string, err error)
-	// abort gives the object up. It may follow a failed finish.
-	abort() error
+	Finish(ctx context.Context, digest string) (name string, err error)
+	// Abort gives the object up. It may follow a failed Finish.
+	Abort() error
 }
 
 // ObjectWriter takes the bytes of a new object: in memory while they are few,
@@ -44,12 +32,12 @@ type objectFile interface {
 // or Abort. Errors of Write are those of the disk.
 type ObjectWriter struct {
 	ctx    context.Context // of what is written before Close
-	bulky  objectStore
+	bulky  ObjectStore
 	inline int // bytes up to which it stays inside the state
 	sum    hash.Hash
 	size   int64
 	buf    []byte
-	file   objectFile
+	file   ObjectFile
 }
 
 // Sealed is an object whose content is complete: durable, or, when small, in memory
@@ -59,14 +47,16 @@ type Sealed struct {
 	payload []byte // nil when the object is bulky
 }
 
-func newObject(ctx context.Context, bulky objectStore, inline int) *ObjectWriter {
+// NewObjectWriter begins an object that stays in memory up to inline bytes, with -1 not
+// at all.
+func NewObjectWriter(ctx context.Context, bulky ObjectStore, inline int) *ObjectWriter {
 	return &ObjectWriter{ctx: ctx, bulky: bulky, inline: inline, sum: sha256.New(), buf: []byte{}}
 }
 
 // Write adds p to the object.
 func (w *ObjectWriter) Write(p []byte) (int, error) {
 	if w.file == nil && len(w.buf)+len(p) > w.inline {
-		if err := w.spill(); err != nil {
+		if err := w.Spill(); err != nil {
 			return 0, fmt.Errorf("write object: %w", err)
 		}
 	}
@@ -80,9 +70,9 @@ func (w *ObjectWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// spill moves what was buffered to where bulky objects are.
-func (w *ObjectWriter) spill() error {
-	f, err := w.bulky.create(w.ctx)
+// Spill moves what was buffered to where bulky objects are. What follows goes there, too.
+func (w *ObjectWriter) Spill() error {
+	f, err := w.bulky.Create(w.ctx)
 	if err != nil {
 		return err
 	}
@@ -102,10 +92,10 @@ func (w *ObjectWriter) Close(ctx context.Context) (*Sealed, error) {
 	}
 	var err error
 	if w.file == nil { // empty, and nothing may be inline
-		err = w.spill()
+		err = w.Spill()
 	}
 	if err == nil {
-		o.Ref.Name, err = w.file.finish(ctx, o.Ref.Digest)
+		o.Ref.Name, err = w.file.Finish(ctx, o.Ref.Digest)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("finish object: %w", errors.Join(err, w.Abort()))
@@ -120,7 +110,7 @@ func (w *ObjectWriter) Abort() error {
 	if w.file == nil {
 		return nil
 	}
-	err := w.file.abort()
+	err := w.file.Abort()
 	w.file = nil
 	return err
 }
@@ -134,8 +124,13 @@ type Object struct {
 	end   io.Closer // nil of a small one
 }
 
-// smallObject is an object whose content is payload, which is checked.
-func smallObject(ctx context.Context, ref Ref, place string, payload []byte) (*Object, error) {
+// NewObject returns an object whose bytes are read from src. Close closes end.
+func NewObject(ref Ref, place string, src io.ReaderAt, end io.Closer) *Object {
+	return &Object{ref: ref, place: place, src: src, end: end}
+}
+
+// NewSmallObject returns an object whose content is payload, which is checked.
+func NewSmallObject(ctx context.Context, ref Ref, place string, payload []byte) (*Object, error) {
 	o := &Object{ref: ref, place: place, src: bytes.NewReader(payload)}
 	if int64(len(payload)) != ref.Size {
 		return nil, o.Damaged(fmt.Errorf("it has %d bytes instead of %d", len(payload), ref.Size))

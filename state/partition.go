@@ -10,7 +10,7 @@ type partitionReader struct {
 	dumps []int64
 }
 
-// read reports whether a payload is a record of the form that encode gives, which
+// read reports whether a payload is a record of the form that kv.Encode gives, which
 // nobody may change from then on. Of any other, p is of no use.
 func (r *partitionReader) read(payload []byte, p *Partition) bool {
 	r.b, r.bad = payload, false

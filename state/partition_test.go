@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+
+	"reconcile/state/internal/kv"
 )
 
 // readBoth reads a payload in both ways; of what partitionReader takes, the
@@ -17,7 +19,7 @@ func readBoth(t *testing.T, payload []byte) (taken bool) {
 	if !r.read(payload, &got) {
 		return false
 	}
-	mode, err := decMode()
+	mode, err := kv.DecMode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func randomPartition(r *rand.Rand) *Partition {
 func TestPartitionReader(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {
-		payload, err := encode(randomPartition(r))
+		payload, err := kv.Encode(randomPartition(r))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +70,7 @@ func TestPartitionReader(t *testing.T) {
 // A record with a field of a newer program is left to the library, which passes
 // over it.
 func TestPartitionReaderLeavesWhatIsNew(t *testing.T) {
-	payload, err := encode(struct {
+	payload, err := kv.Encode(struct {
 		Ordinal uint32 `cbor:"1,keyasint"`
 		New     string `cbor:"99,keyasint"`
 	}{7, "x"})
@@ -81,7 +83,7 @@ func TestPartitionReaderLeavesWhatIsNew(t *testing.T) {
 }
 
 func FuzzPartitionReader(f *testing.F) {
-	payload, err := encode(randomPartition(rand.New(rand.NewPCG(2, 2))))
+	payload, err := kv.Encode(randomPartition(rand.New(rand.NewPCG(2, 2))))
 	if err != nil {
 		f.Fatal(err)
 	}

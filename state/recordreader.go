@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// recordReader reads the items of a record of the form that encode gives.
+// recordReader reads the items of a record of the form that kv.Encode gives.
 type recordReader struct {
 	b   []byte
 	bad bool // what comes is not of that form, or not at all

@@ -1,8 +1,8 @@
 package state
 
-// eachRef calls fn with every reference to an object that the snapshot holds, in
+// EachRef calls fn with every reference to an object that the snapshot holds, in
 // place. It and Refs go over the same ones.
-func (s *Snapshot) eachRef(fn func(*Ref)) {
+func (s *Snapshot) EachRef(fn func(*Ref)) {
 	if s.Mapping != nil {
 		fn(&s.Mapping.Ref)
 		fn(&s.Mapping.Quarantine)
@@ -27,8 +27,8 @@ func (s *Snapshot) eachRef(fn func(*Ref)) {
 	}
 }
 
-// putAll puts all records of a snapshot.
-func (tx *Tx) putAll(s *Snapshot) error {
+// PutAll puts all records of a snapshot, but for where the state was moved to or from.
+func (tx *Tx) PutAll(s *Snapshot) error {
 	for _, t := range s.Tables {
 		if err := tx.PutTable(t); err != nil {
 			return err
@@ -56,11 +56,11 @@ func (tx *Tx) putAll(s *Snapshot) error {
 			return err
 		}
 	}
-	return tx.putSettings(s)
+	return putSettings(tx, s)
 }
 
-func (tx *Tx) putSettings(s *Snapshot) error {
-	if err := tx.putFacts(&s.Facts); err != nil {
+func putSettings(tx *Tx, s *Snapshot) error {
+	if err := putFacts(tx, &s.Facts); err != nil {
 		return err
 	}
 	for key, value := range s.Settings {

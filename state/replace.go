@@ -5,15 +5,6 @@ import (
 	"fmt"
 )
 
-// Base is what a transaction that replaces all comes over.
-type Base struct {
-	Serial     uint64 // that was reached; of what cannot be read, the greatest that is known
-	Lineage    string // empty where there is no state, or it does not say
-	Generation uint64 // of the session that asked
-	Whole      bool   // there is a state, and it can be read
-	Damage     error  // why it cannot; nil where there is none
-}
-
 // serialGap is how far serials go on above all that are known where the history of the
 // state cannot tell which ones were used.
 const serialGap = 1000
@@ -40,7 +31,7 @@ func (l *Lock) Replace(ctx context.Context, lineage string, above uint64, fn fun
 		serial += serialGap
 	}
 	tx := newTx(serial, Head{Serial: before, Lineage: lineage, Generation: base.Generation})
-	tx.replaces = true
+	tx.changes.Replaces = true
 	if err := fn(tx); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
 
 // commit commits a transaction that is complete. It needs l.mu.
 func (l *Lock) commit(ctx context.Context, tx *Tx) error {
-	if tx.empty() {
+	if tx.changes.Empty() {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -92,7 +92,7 @@ func (l *Lock) commit(ctx context.Context, tx *Tx) error {
 	outcome, err := l.Session.Commit(ctx, tx)
 	switch {
 	case outcome == Unknown:
-		return fmt.Errorf("commit %d of the state: %w: %w", tx.serial, ErrUnknownOutcome, err)
+		return fmt.Errorf("commit %d of the state: %w: %w", tx.Serial(), ErrUnknownOutcome, err)
 	case err != nil:
 		return fmt.Errorf("commit state: %w", err)
 	}

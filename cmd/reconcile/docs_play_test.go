@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconcile/state"
+	"reconcile/state/local"
 )
 
 var flagUpdate = flag.Bool("update", false, "write what the program prints into the documentation")
@@ -134,7 +135,7 @@ func (p *player) directive(name, arg string) {
 	case "run":
 		p.run(arg)
 	case "lock":
-		s := state.Open(filepath.Join(p.dir, ".reconcile", "state.db"), state.Options{})
+		s := local.Open(filepath.Join(p.dir, ".reconcile", "state.db"), local.Options{})
 		lock, err := s.Lock(p.t.Context(), state.NewHolder("apply"), 0)
 		if err != nil {
 			p.t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"reconcile/state"
+	"reconcile/state/backup"
 )
 
 type stateOptions struct {
@@ -112,7 +112,7 @@ type backupLine struct {
 }
 
 // backedUp shows a backup.
-func (s *session) backedUp(r *state.BackupResult) {
+func (s *session) backedUp(r *backup.Result) {
 	s.warnings(r.Warnings)
 	s.view.record("backup", backupLine{r.Place, r.Lineage, r.Serial, r.Objects, r.Copied, r.Bytes},
 		"Backed up the state as of commit %d to %s: %s, of which %d were not there yet; %s written.\n",
@@ -159,7 +159,7 @@ func (s *session) stateRestore(ctx context.Context, o *stateOptions) error {
 }
 
 // keptBefore says where the state was backed up to before it was changed.
-func (s *session) keptBefore(r *state.BackupResult) {
+func (s *session) keptBefore(r *backup.Result) {
 	s.warnings(r.Warnings)
 	s.view.record("backup", backupLine{r.Place, r.Lineage, r.Serial, r.Objects, r.Copied, r.Bytes},
 		"The state as it was is backed up in %s\n", r.Place)
