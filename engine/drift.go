@@ -223,7 +223,7 @@ func (t *TablePlan) compare(ctx context.Context, l *listing, f *state.File) erro
 		return err
 	case !there:
 		t.drifted(f, "is missing")
-		t.missing = append(t.missing, f.Sink)
+		t.missing = append(t.missing, *f)
 		return nil
 	case pin == f.Pin:
 		return nil

@@ -21,10 +21,14 @@ import (
 
 // Options are what a command asks of the engine, beyond the configuration.
 type Options struct {
-	Program        string   // version of the program, for files and the state
-	Targets        []string // addresses, as "table.checkout"; empty for all
-	NoRefresh      bool     // do not compare the sinks with the state
-	Exact          bool     // plan: decode rows instead of estimating
+	Program   string   // version of the program, for files and the state
+	Targets   []string // addresses, as "table.checkout"; empty for all
+	NoRefresh bool     // do not compare the sinks with the state
+	Exact     bool     // plan: decode rows instead of estimating
+	Inputs    bool     // plan: take the inputs of each table, which its digest needs
+	// OnlyDumps are those that count, as if no other had arrived; nil for all. A plan is
+	// derived again with those that it had.
+	OnlyDumps      map[int64]bool
 	AcceptManifest []int64  // changed manifests to take
 	Accept         []string // what guards hold and is to be let through, as holds name it
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"reconcile/engine/dump"
 	"reconcile/state"
 )
 
@@ -23,8 +25,29 @@ func (e *Engine) listSource(ctx context.Context, p *Plan) (err error) {
 			return err
 		}
 	}
-	p.listing, err = e.source.ListKnown(ctx, known)
-	return err
+	if p.listing, err = e.source.ListKnown(ctx, known); err != nil {
+		return err
+	}
+	if e.opts.OnlyDumps != nil {
+		p.dropOthers(e.opts.OnlyDumps)
+	}
+	for _, d := range p.listing.Dumps {
+		p.Dumps = append(p.Dumps, d.ID)
+	}
+	for _, pr := range p.listing.Problems {
+		if pr.HasDump {
+			p.Dumps = append(p.Dumps, pr.Dump)
+		}
+	}
+	slices.Sort(p.Dumps)
+	p.Dumps = slices.Compact(p.Dumps)
+	return nil
+}
+
+// dropOthers leaves only some dumps in the listing. What has no id cannot be one of them.
+func (p *Plan) dropOthers(only map[int64]bool) {
+	p.listing.Dumps = slices.DeleteFunc(p.listing.Dumps, func(d *dump.Dump) bool { return !only[d.ID] })
+	p.listing.Problems = slices.DeleteFunc(p.listing.Problems, func(pr dump.Problem) bool { return !pr.HasDump || !only[pr.Dump] })
 }
 
 // mendManifests keeps the manifests anew where what the state kept is damaged.

@@ -151,8 +151,8 @@ func (t *TablePlan) allGone(sink int) bool {
 			}
 		}
 	}
-	for _, s := range t.missing {
-		if s == sink {
+	for _, f := range t.missing {
+		if f.Sink == sink {
 			listed--
 		}
 	}

@@ -34,10 +34,10 @@ type TablePlan struct {
 	oldMapping *identity.Closure
 	remap      bool
 	touched    []touchedFile
-	partial    []int    // sinks, as in old.Sinks, that no longer hold what was written
-	missing    []int    // those of which a file is gone, once for each
-	lostIn     []string // roots of sinks that are said to be lost, where it is written anew
-	mends      bool     // damage makes the table be rebuilt, not its configuration
+	partial    []int        // sinks, as in old.Sinks, that no longer hold what was written
+	missing    []state.File // files that are gone from their sinks
+	lostIn     []string     // roots of sinks that are said to be lost, where it is written anew
+	mends      bool         // damage makes the table be rebuilt, not its configuration
 	// repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. old has then the dumps that the
 	// sinks name, too, and left the files to replace.
@@ -130,7 +130,7 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 
 func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	snap := p.snap
-	p.Lineage, p.Serial = snap.Lineage, snap.Serial
+	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.blind
 	p.closures, p.says = map[string]*identity.Closure{}, lake.Heads{}
 	defer func() {
 		if err != nil {
@@ -177,6 +177,11 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
+	if e.opts.Inputs {
+		if err := e.describeInputs(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	p.describeTables()
 	return p, nil
 }
@@ -200,7 +205,7 @@ func (t *TablePlan) steps() []plan.Step {
 		return []plan.Step{{Kind: plan.StepRemove}}
 	}
 	if t.old != nil && t.Change.Class != plan.ClassNone {
-		s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class}
+		s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.repair != ""}
 		if s.Class == plan.ClassRewrite && t.kind == feed.KindEvents {
 			s.ReadFrom = t.old.Sinks[t.readFrom].Root
 		}
