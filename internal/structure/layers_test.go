@@ -29,7 +29,15 @@ var layers = strings.Fields(`
 	state/internal/boltfile
 	state/internal/chain
 	state/internal/lease
+	state/internal/files
+	state/internal/kv
 	state
+	state/internal/statefile
+	state/local
+	state/remote
+	state/backup
+	state/internal/statetest
+	state/internal/statetest/machines
 
 	sinks
 	sinks/sinktest
@@ -87,11 +95,9 @@ var readsConfig = []string{"config", "engine", "engine/planner", "cmd/reconcile"
 
 // notYet are packages that do not meet the measure, with their figures.
 var notYet = map[string]measure{
-	"engine":               {files: 100, lines: 16697, methods: 247},
-	"engine/avro":          {files: 8, lines: 1538, methods: 21},
-	"engine/model":         {files: 6, lines: 1002, methods: 36},
-	"state":                {files: 31, lines: 5524, methods: 70},
-	"state/internal/chain": {files: 2, lines: 260, methods: 36},
+	"engine":       {files: 100, lines: 16697, methods: 247},
+	"engine/avro":  {files: 8, lines: 1538, methods: 21},
+	"engine/model": {files: 6, lines: 1002, methods: 36},
 }
 
 // notYetImports are imports, "a -> b", that break a rule.

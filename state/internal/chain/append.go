@@ -129,7 +129,7 @@ func (a *appending) run(ctx context.Context) (Outcome, *Record, error) {
 
 // send sends the record once. It notes when what became of that is open.
 func (a *appending) send(ctx context.Context) error {
-	w, err := a.c.store.Create(ctx, logKey(a.r.Serial), blob.Absent())
+	w, err := a.c.place.store.Create(ctx, logKey(a.r.Serial), blob.Absent())
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (a *appending) send(ctx context.Context) error {
 
 // look decides by the record that stands in the slot.
 func (a *appending) look(ctx context.Context) (out Outcome, other *Record, decided bool, err error) {
-	there, _, err := a.c.record(ctx, a.r.Serial)
+	there, _, err := a.c.place.record(ctx, a.r.Serial)
 	var newer *NewerError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -222,4 +222,19 @@ func (c *Chain) onChain(ctx context.Context, r *Record) (Outcome, *Record, error
 		}
 	}
 	return Unknown, nil, nil
+}
+
+// wait waits before the attempt after n failed ones, unless the context ends.
+func (c *Chain) wait(ctx context.Context, n int) {
+	const longest = 5 * time.Second
+	d := longest
+	if n < 10 {
+		d = min(d, c.o.Retry.Wait<<(n-1))
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }

@@ -24,7 +24,7 @@ type Checkpoint struct {
 
 // Checkpoints lists the checkpoints, newest first. It costs one request.
 func (c *Chain) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
-	list, err := c.list(ctx, checkpointFolder)
+	list, err := c.place.list(ctx, checkpointFolder)
 	if err != nil {
 		return nil, fmt.Errorf("list the checkpoints: %w", err)
 	}
@@ -47,7 +47,7 @@ func checkpoints(list []blob.Object) []Checkpoint {
 // is being written anew, gives ErrBeginAgain; so does reading it, by blob.ErrConflict,
 // which Load knows.
 func (c *Chain) OpenCheckpoint(ctx context.Context, k Checkpoint) (blob.Handle, error) {
-	h, err := c.store.Open(ctx, k.Key)
+	h, err := c.place.store.Open(ctx, k.Key)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, blob.ErrConflict) {
 		return nil, fmt.Errorf("checkpoint %d: %w", k.Serial, ErrBeginAgain)
 	}
@@ -55,7 +55,9 @@ func (c *Chain) OpenCheckpoint(ctx context.Context, k Checkpoint) (blob.Handle, 
 }
 
 // DamagedCheckpoint is the error of a checkpoint that is not what was written.
-func (c *Chain) DamagedCheckpoint(k Checkpoint, reason string) error { return c.damaged(k.Key, reason) }
+func (c *Chain) DamagedCheckpoint(k Checkpoint, reason string) error {
+	return c.place.damaged(k.Key, reason)
+}
 
 // PutCheckpoint writes the checkpoint of a position, unless there is one. An error
 // says nothing of the chain: the next checkpoint does as well.
@@ -80,30 +82,12 @@ func (c *Chain) putUnconditionally(ctx context.Context, p Position, r io.ReaderA
 	if err := c.Try(ctx); err != nil {
 		return err
 	}
-	if _, err := c.store.Stat(ctx, checkpointKey(p)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := c.place.store.Stat(ctx, checkpointKey(p)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return c.putCheckpoint(ctx, p, r, size, blob.Cond{})
 }
 
 func (c *Chain) putCheckpoint(ctx context.Context, p Position, r io.ReaderAt, size int64, cond blob.Cond) error {
-	return c.upload(ctx, checkpointKey(p), io.NewSectionReader(r, 0, size), size, cond)
-}
-
-// upload writes an object of a known size.
-func (c *Chain) upload(ctx context.Context, key string, r io.Reader, size int64, cond blob.Cond) error {
-	w, err := c.store.Create(ctx, key, cond)
-	if err != nil {
-		return err
-	}
-	defer w.Abort()
-	n, err := io.Copy(struct{ io.Writer }{w}, r)
-	if err == nil && n != size {
-		err = fmt.Errorf("%d bytes of %d: %w", n, size, io.ErrUnexpectedEOF)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = w.Commit()
-	return err
+	return c.place.upload(ctx, checkpointKey(p), io.NewSectionReader(r, 0, size), size, cond)
 }

@@ -58,12 +58,12 @@ func (c *Chain) Collect(ctx context.Context, col Collection) (*Collected, error)
 		return &Collected{}, err
 	}
 	// The checkpoints were listed before: none of them is younger than now.
-	o, err := c.store.Stat(ctx, list[0].Key)
+	o, err := c.place.store.Stat(ctx, list[0].Key)
 	if err != nil {
 		return &Collected{}, fmt.Errorf("ask for the store's clock: %w", err)
 	}
 	if o.Now.IsZero() {
-		return &Collected{Warnings: []error{fmt.Errorf("%s does not say what its clock is: nothing of the state is collected", c.store.Root())}}, nil
+		return &Collected{Warnings: []error{fmt.Errorf("%s does not say what its clock is: nothing of the state is collected", c.place.store.Root())}}, nil
 	}
 	old := func(t time.Time) bool { return !t.IsZero() && o.Now.Sub(t) > c.o.Day }
 	vouch, keep := pair(list, old)
@@ -146,7 +146,7 @@ func (r *remover) done() *Collected {
 
 // history removes log entries up to a serial and the checkpoints below it.
 func (r *remover) history(ctx context.Context, list []Checkpoint, keep uint64) error {
-	entries, err := r.c.list(ctx, logFolder)
+	entries, err := r.c.place.list(ctx, logFolder)
 	if err != nil {
 		return fmt.Errorf("list the log: %w", err)
 	}
@@ -176,7 +176,7 @@ func (r *remover) checkpoints(ctx context.Context, list []Checkpoint, keep uint6
 // objects removes those that are not live and that goes picks. It leaves alone what
 // is of a greater generation, and what has no name of ours.
 func (r *remover) objects(ctx context.Context, col Collection, goes func(name string, n objectName, written time.Time) (bool, error)) error {
-	list, err := r.c.list(ctx, objectFolder)
+	list, err := r.c.place.list(ctx, objectFolder)
 	if err != nil {
 		return fmt.Errorf("list the objects of the state: %w", err)
 	}
@@ -210,7 +210,7 @@ func (r *remover) remove(ctx context.Context, what string, keys []string) error 
 		g.Go(func() error {
 			err := failpoint.Hit(gctx, failpoint.CollectRemove)
 			if err == nil {
-				err = r.c.store.Delete(gctx, key, blob.Cond{})
+				err = r.c.place.store.Delete(gctx, key, blob.Cond{})
 			}
 			switch {
 			case err == nil:

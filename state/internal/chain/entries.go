@@ -38,7 +38,7 @@ func (e *entries) next(ctx context.Context, serial uint64) (*Record, error) {
 		return got.r, got.err
 	}
 	if e.read++; e.read > listFrom && !e.surveyed {
-		_, serials, err := e.c.survey(ctx)
+		_, serials, err := e.c.place.survey(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ func (e *entries) next(ctx context.Context, serial uint64) (*Record, error) {
 			return e.fetch(ctx, serial, n)
 		}
 	}
-	r, _, err := e.c.record(ctx, serial)
+	r, _, err := e.c.place.record(ctx, serial)
 	return r, err
 }
 
@@ -69,7 +69,7 @@ func (e *entries) fetch(ctx context.Context, serial uint64, n int) (*Record, err
 	var g errgroup.Group
 	for i := range got {
 		g.Go(func() error {
-			r, _, err := e.c.record(ctx, serial+uint64(i))
+			r, _, err := e.c.place.record(ctx, serial+uint64(i))
 			got[i] = entry{r, err}
 			return nil
 		})

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"reconcile/internal/blob"
-	"reconcile/internal/failpoint"
 )
 
 // Expunged says what was removed at once.
@@ -46,7 +42,7 @@ func (c *Chain) Expunge(ctx context.Context, col Collection, through uint64) (*E
 		err = r.objects(ctx, col, func(_ string, n objectName, _ time.Time) (bool, error) { return n.serial <= newest, nil })
 	}
 	if err == nil {
-		out.Backups, err = c.backups(ctx)
+		out.Backups, err = c.place.backups(ctx)
 	}
 	out.Collected = *r.done()
 	return out, err
@@ -54,7 +50,7 @@ func (c *Chain) Expunge(ctx context.Context, col Collection, through uint64) (*E
 
 // stubs replaces the content of log entries up to a serial.
 func (r *remover) stubs(ctx context.Context, upTo uint64) (int, error) {
-	list, err := r.c.list(ctx, logFolder)
+	list, err := r.c.place.list(ctx, logFolder)
 	if err != nil {
 		return 0, fmt.Errorf("list the log: %w", err)
 	}
@@ -68,7 +64,7 @@ func (r *remover) stubs(ctx context.Context, upTo uint64) (int, error) {
 			continue
 		}
 		g.Go(func() (err error) {
-			done[i], err = r.c.replaceByStub(gctx, n)
+			done[i], err = r.c.place.replaceByStub(gctx, n)
 			if isDamage(err) || errors.Is(err, fs.ErrPermission) {
 				warn[i], err = err, nil
 			}
@@ -86,42 +82,4 @@ func (r *remover) stubs(ctx context.Context, upTo uint64) (int, error) {
 		}
 	}
 	return n, err
-}
-
-// replaceByStub takes the content of one entry, unless it is gone or a stub.
-func (c *Chain) replaceByStub(ctx context.Context, serial uint64) (bool, error) {
-	rec, o, err := c.record(ctx, serial)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil || rec.Stub {
-		return false, err
-	}
-	data, err := encode(rec.stub())
-	if err == nil {
-		err = failpoint.Hit(ctx, failpoint.CollectRemove)
-	}
-	if err != nil {
-		return false, err
-	}
-	if _, err := blob.Put(ctx, c.store, logKey(serial), data, blob.Match(o.Pin)); err != nil {
-		return false, fmt.Errorf("take the content of record %d: %w", serial, err)
-	}
-	return true, nil
-}
-
-// backups lists the names of the backups.
-func (c *Chain) backups(ctx context.Context) ([]string, error) {
-	list, err := c.list(ctx, backupFolder)
-	if err != nil {
-		return nil, fmt.Errorf("list the backups: %w", err)
-	}
-	var names []string
-	for _, o := range list {
-		name, _, _ := strings.Cut(strings.TrimPrefix(o.Key, backupFolder+"/"), "/")
-		if len(names) == 0 || names[len(names)-1] != name {
-			names = append(names, name)
-		}
-	}
-	return names, nil
 }

@@ -73,7 +73,7 @@ func (w *ObjectWriter) Commit() (Ref, error) {
 	}
 	err := failpoint.Hit(w.ctx, failpoint.ObjectSendBefore)
 	if err == nil { // nobody else uses the name, and no condition is needed
-		err = w.c.upload(w.ctx, objectKey(ref.Name), r, w.size, blob.Cond{})
+		err = w.c.place.upload(w.ctx, objectKey(ref.Name), r, w.size, blob.Cond{})
 	}
 	if err == nil {
 		err = failpoint.Hit(w.ctx, failpoint.ObjectSendAfter)
@@ -100,15 +100,15 @@ func (w *ObjectWriter) Abort() {
 // *DamagedError if it has another size. The bytes are the caller's to verify.
 func (c *Chain) OpenObject(ctx context.Context, name string, size int64) (blob.Handle, error) {
 	if _, ok := parseObjectName(name); !ok {
-		return nil, c.damaged(objectKey(name), "no object has such a name")
+		return nil, c.place.damaged(objectKey(name), "no object has such a name")
 	}
-	h, err := c.store.Open(ctx, objectKey(name))
+	h, err := c.place.store.Open(ctx, objectKey(name))
 	if err != nil {
 		return nil, err
 	}
 	if n := h.Object().Size; n != size {
 		h.Close()
-		return nil, c.damaged(objectKey(name), fmt.Sprintf("it has %d bytes, not %d", n, size))
+		return nil, c.place.damaged(objectKey(name), fmt.Sprintf("it has %d bytes, not %d", n, size))
 	}
 	return h, nil
 }
@@ -124,7 +124,7 @@ func (c *Chain) Missing(ctx context.Context, name string, at Position) error {
 	case err == nil && len(v.Records) > 0:
 		return fmt.Errorf("object %s of the state: %w", name, ErrBeginAgain)
 	}
-	return c.damaged(objectKey(name), "it is missing")
+	return c.place.damaged(objectKey(name), "it is missing")
 }
 
 // spill makes the payload of a record an object.
@@ -151,12 +151,12 @@ func (c *Chain) Payload(ctx context.Context, r *Record) ([]byte, error) {
 		return r.Payload, nil
 	}
 	key := objectKey(r.Spilled.Name)
-	data, _, err := blob.ReadAll(ctx, c.store, key, r.Spilled.Size)
+	data, _, err := blob.ReadAll(ctx, c.place.store, key, r.Spilled.Size)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = c.damaged(key, fmt.Sprintf("it is missing, and record %d names it", r.Serial))
+		err = c.place.damaged(key, fmt.Sprintf("it is missing, and record %d names it", r.Serial))
 	case errors.Is(err, blob.ErrTooLarge), err == nil && sha256.Sum256(data) != r.Spilled.Digest:
-		err = c.damaged(key, "it is not what was written")
+		err = c.place.damaged(key, "it is not what was written")
 	}
 	if err != nil {
 		return nil, c.unlessMoved(ctx, r.Serial-1, err)

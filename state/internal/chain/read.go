@@ -53,7 +53,7 @@ func (c *Chain) follow(ctx context.Context, from Position, log *entries) (*View,
 		case ok:
 			return v, nil
 		case stuck == beginnings:
-			return nil, c.damaged(logKey(v.Head.Serial+1), "it is listed and cannot be found")
+			return nil, c.place.damaged(logKey(v.Head.Serial+1), "it is listed and cannot be found")
 		}
 		stuck++
 	}
@@ -63,9 +63,9 @@ func (c *Chain) follow(ctx context.Context, from Position, log *entries) (*View,
 func (c *Chain) links(p Position, r *Record) error {
 	switch {
 	case r.Prev != p.Digest:
-		return c.damaged(logKey(r.Serial), fmt.Sprintf("it does not follow record %d of this state", p.Serial))
+		return c.place.damaged(logKey(r.Serial), fmt.Sprintf("it does not follow record %d of this state", p.Serial))
 	case r.Stub:
-		return c.damaged(logKey(r.Serial), "its content was taken, and no checkpoint has it")
+		return c.place.damaged(logKey(r.Serial), "its content was taken, and no checkpoint has it")
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func (c *Chain) unlessMoved(ctx context.Context, serial uint64, err error) error
 // found behind it. If not, there is more to read. The one listing has the checkpoints,
 // as it must, and also the log, so that a record that is lost is told from the end.
 func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, error) {
-	list, serials, err := c.survey(ctx)
+	list, serials, err := c.place.survey(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -102,7 +102,7 @@ func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, erro
 		case k.Serial > v.Head.Serial:
 			return false, fmt.Errorf("record %d: %w", v.Head.Serial+1, ErrBeginAgain)
 		case known && at != k.Position:
-			return false, c.damaged(k.Key, "the log has another record there")
+			return false, c.place.damaged(k.Key, "the log has another record there")
 		case k.Serial == v.Head.Serial:
 			vouched = true
 		}
@@ -112,7 +112,7 @@ func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, erro
 		case n == v.Head.Serial+1:
 			return false, nil
 		case n > v.Head.Serial:
-			return false, c.damaged(logKey(v.Head.Serial+1), fmt.Sprintf("it is missing, and there is record %d", n))
+			return false, c.place.damaged(logKey(v.Head.Serial+1), fmt.Sprintf("it is missing, and there is record %d", n))
 		}
 	}
 	if !vouched {
@@ -136,7 +136,7 @@ func (v *View) at(from Position, serial uint64) (Position, bool) {
 // At reads the record at a position, which is there at the head of a chain. It fails
 // with ErrBeginAgain if the slot is empty or has another record.
 func (c *Chain) At(ctx context.Context, p Position) (*Record, error) {
-	r, _, err := c.record(ctx, p.Serial)
+	r, _, err := c.place.record(ctx, p.Serial)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && r.digest != p.Digest {
 		return nil, fmt.Errorf("record %d: %w", p.Serial, ErrBeginAgain)
 	}
@@ -186,7 +186,7 @@ func (c *Chain) loadOnce(ctx context.Context, cache Position, use func(context.C
 		}
 		return &Loaded{View: *v, Cached: true}, nil
 	}
-	list, serials, err := c.survey(ctx)
+	list, serials, err := c.place.survey(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (c *Chain) Remains(ctx context.Context) (*Remains, error) {
 	if rem.Checkpoints, err = c.Checkpoints(ctx); err != nil {
 		return nil, err
 	}
-	entries, err := c.list(ctx, logFolder)
+	entries, err := c.place.list(ctx, logFolder)
 	if err != nil {
 		return nil, fmt.Errorf("list the log: %w", err)
 	}
@@ -43,7 +43,7 @@ func (c *Chain) Remains(ctx context.Context) (*Remains, error) {
 		}
 		rem.Top.Serial = max(rem.Top.Serial, serial)
 		g.Go(func() error {
-			r, _, err := c.record(gctx, serial)
+			r, _, err := c.place.record(gctx, serial)
 			if isDamage(err) || errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
@@ -75,7 +75,7 @@ func (rem *Remains) digestTop(ctx context.Context, c *Chain) error {
 	if rem.Top.Serial == 0 {
 		return nil
 	}
-	data, _, err := blob.ReadAll(ctx, c.store, logKey(rem.Top.Serial), 2*maxRecord)
+	data, _, err := blob.ReadAll(ctx, c.place.store, logKey(rem.Top.Serial), 2*maxRecord)
 	switch {
 	case errors.Is(err, blob.ErrTooLarge) || errors.Is(err, fs.ErrNotExist):
 		return nil // no record is so large: there is nothing to go by
