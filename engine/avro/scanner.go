@@ -19,15 +19,6 @@ const (
 	readChunk = 1 << 20
 )
 
-// Block is a block as it is stored. The Block's owner keeps it, and its memory
-// is used again when it is passed to Next again.
-type Block struct {
-	Index  int    // counted from 0
-	Offset int64  // of the block's first byte in the file
-	Count  int    // records, as the file claims
-	Data   []byte // compressed
-}
-
 // Scanner reads the blocks of one file in order. It is not safe for concurrent
 // use; the blocks it hands out can go to any goroutine.
 type Scanner struct {
