@@ -3,7 +3,7 @@
 usage: readers.py READER WORLD...
 
 READER is files, duckdb, pyarrow, polars, chdb or spark. A WORLD is a folder that
-internal/readercheck wrote: lake/ beside expect.json. A table is read as its
+bench/readercheck wrote: lake/ beside expect.json. A table is read as its
 documentation says: a recursive glob, united by name, Hive partitions. The reader
 "files" looks at the form of the files instead. Ends with 1 at a difference.
 """

@@ -119,7 +119,7 @@ func (c *checked) expect() error {
 		if t == nil {
 			continue
 		}
-		s := model.FromConfig(cfg, t)
+		s := model.FromDefinition(t, cfg.MaskKey)
 		set, held := model.AppliedFor(c.arrived, name, s)
 		if held {
 			return fmt.Errorf("table %q is held", name)
