@@ -39,7 +39,8 @@ type GenOptions struct {
 // gen is one invention under way. Dumps are snapshots of the tables that it
 // keeps changing.
 type gen struct {
-	r       *rand.Rand
+	dice
+	encoder encoder
 	opt     GenOptions
 	users   []int64
 	tables  []*genTable
@@ -91,7 +92,8 @@ func Random(r *rand.Rand, opt GenOptions) *World {
 	or(&opt.Events, 1, 3)
 	or(&opt.Rows, 12, 12)
 	or(&opt.Users, 8, 8)
-	g := &gen{r: r, opt: opt, pairs: map[int64]int64{}, listed: map[string]string{}}
+	d := dice{r: r, tame: opt.Tame}
+	g := &gen{dice: d, encoder: encoder{d}, opt: opt, pairs: map[int64]int64{}, listed: map[string]string{}}
 	g.users = []int64{1, 2, 3, 40, -5, 1<<53 + 1, 9_223_372_036_854_775_807, 0}[:min(8, opt.Users)]
 	for len(g.users) < opt.Users {
 		g.users = append(g.users, int64(100+len(g.users)))
@@ -108,10 +110,17 @@ func Random(r *rand.Rand, opt GenOptions) *World {
 	return w
 }
 
-func (g *gen) chance(p float64) bool { return g.r.Float64() < p }
+// dice decide at random. Copies share their random numbers.
+type dice struct {
+	r    *rand.Rand
+	tame bool // that of GenOptions
+}
+
+// chance says yes with probability p.
+func (d dice) chance(p float64) bool { return d.r.Float64() < p }
 
 // wild is chance for what tame worlds do not have.
-func (g *gen) wild(p float64) bool { return g.chance(p) && !g.opt.Tame }
+func (d dice) wild(p float64) bool { return d.chance(p) && !d.tame }
 
 func oneOf[T any](r *rand.Rand, list ...T) T { return list[r.Intn(len(list))] }
 

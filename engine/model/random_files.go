@@ -13,7 +13,7 @@ func (g *gen) file(table string) *File {
 
 // field adds a column to a file that begins with it or has its rows already.
 func (g *gen) field(f *File, name, kind string, values []any) {
-	schema, encoded := g.encode(kind, values)
+	schema, encoded := g.encoder.encode(kind, values)
 	f.addField(name, schema, encoded)
 }
 
@@ -52,11 +52,11 @@ func (g *gen) partFile(t *genTable, rows []*genRow) *File {
 		}
 		return out
 	}
-	g.field(f, "user_id", "id", column(func(row *genRow) any { return g.id(row.user) }))
+	g.field(f, "user_id", "id", column(func(row *genRow) any { return g.encoder.id(row.user) }))
 	if t.key != "" {
-		g.field(f, t.key, "id", column(func(row *genRow) any { return g.id(row.key) }))
+		g.field(f, t.key, "id", column(func(row *genRow) any { return g.encoder.id(row.key) }))
 		if t.key != "session_id" && t.name != "_event_metadata" {
-			g.field(f, "session_id", "id", column(func(row *genRow) any { return g.id(row.session) }))
+			g.field(f, "session_id", "id", column(func(row *genRow) any { return g.encoder.id(row.session) }))
 		}
 	}
 	for _, name := range timeNames {
@@ -101,7 +101,7 @@ func (g *gen) deliverColumn(f *File, c *genColumn, listed string, values []any) 
 		g.field(f, name, "text", values)
 		return
 	}
-	schema, encoded := g.nullable(c.schema, values)
+	schema, encoded := g.encoder.nullable(c.schema, values)
 	f.addField(name, schema, encoded)
 }
 

@@ -102,7 +102,7 @@ func (g *gen) evolveMapping() {
 	if g.opt.KeepMappings {
 		return
 	}
-	for _, from := range g.froms() {
+	for _, from := range sortedFroms(g.pairs) {
 		if g.chance(0.12) {
 			delete(g.pairs, from)
 		}
@@ -122,7 +122,7 @@ func (g *gen) shrinkMapping() {
 	case g.chance(g.opt.Shrinks):
 		g.lost = maps.Clone(g.pairs)
 		left := oneOf(g.r, 0, 0, 0.3, 0.5, 0.7)
-		for _, from := range g.froms() {
+		for _, from := range sortedFroms(g.pairs) {
 			if !g.chance(left) {
 				delete(g.pairs, from)
 			}
@@ -134,7 +134,7 @@ func (g *gen) shrinkMapping() {
 
 // rawTimes adds the times of a mapping as a logical type. A raw 0 stands for those
 // that are no plain number.
-func (g *gen) rawTimes(f *File, texts []any) {
+func (e encoder) rawTimes(f *File, texts []any) {
 	for i, v := range texts {
 		ms := int64(0)
 		if text, ok := v.(string); ok {
@@ -142,18 +142,12 @@ func (g *gen) rawTimes(f *File, texts []any) {
 		}
 		texts[i] = ms
 	}
-	schema, values := g.nullable(map[string]any{"type": "long", "logicalType": "timestamp-millis"}, texts)
+	schema, values := e.nullable(map[string]any{"type": "long", "logicalType": "timestamp-millis"}, texts)
 	f.addField("time", schema, values)
 }
 
-func (g *gen) froms() []int64 {
-	var out []int64
-	for from := range g.pairs {
-		out = append(out, from)
-	}
-	slices.Sort(out)
-	return out
-}
+// sortedFroms returns the raw users that a mapping maps.
+func sortedFroms(pairs map[int64]int64) []int64 { return slices.Sorted(maps.Keys(pairs)) }
 
 // mapping delivers the whole mapping, with some conflicts and useless rows.
 func (g *gen) mapping() Entry {
@@ -166,10 +160,10 @@ func (g *gen) mapping() Entry {
 		at       any
 	}
 	var lines []line
-	for _, from := range g.froms() {
-		lines = append(lines, line{idText(from), idText(g.pairs[from]), g.timeText(g.moment())})
+	for _, from := range sortedFroms(g.pairs) {
+		lines = append(lines, line{idText(from), idText(g.pairs[from]), g.encoder.timeText(g.moment())})
 		if g.chance(0.15) {
-			lines = append(lines, line{idText(from), idText(oneOf(g.r, g.users...)), g.timeText(g.moment())})
+			lines = append(lines, line{idText(from), idText(oneOf(g.r, g.users...)), g.encoder.timeText(g.moment())})
 		}
 		if g.wild(0.03) {
 			lines = append(lines, line{oneOf[any](g.r, nil, "x", "1.5"), idText(from), nil})
@@ -191,7 +185,7 @@ func (g *gen) mapping() Entry {
 			g.field(f, name, kindFor(name), cols[i])
 		}
 		if g.wild(0.3) {
-			g.rawTimes(f, cols[2])
+			g.encoder.rawTimes(f, cols[2])
 		} else {
 			g.field(f, "time", "text", cols[2])
 		}

@@ -90,28 +90,31 @@ var wildTimes = []any{"1767607200", "1767607200000", "1767607200000000", "176760
 
 func idText(v int64) any { return strconv.FormatInt(v, 10) }
 
+// encoder invents forms in which values are delivered.
+type encoder struct{ dice }
+
 // id delivers an id, or something that is none.
-func (g *gen) id(v int64) any {
+func (e encoder) id(v int64) any {
 	switch {
-	case g.wild(0.01):
-		return oneOf[any](g.r, nil, "", "abc", "1.5", "+7", "12e3", "9223372036854775808")
-	case g.wild(0.01):
+	case e.wild(0.01):
+		return oneOf[any](e.r, nil, "", "abc", "1.5", "+7", "12e3", "9223372036854775808")
+	case e.wild(0.01):
 		return fmt.Sprintf(" %d ", v)
-	case g.wild(0.005) && v >= 0:
+	case e.wild(0.005) && v >= 0:
 		return fmt.Sprintf("00%d", v)
 	}
 	return idText(v)
 }
 
 // timeText delivers a time as text of some form.
-func (g *gen) timeText(ms int64) any {
+func (e encoder) timeText(ms int64) any {
 	t := time.UnixMilli(ms).UTC()
 	switch {
-	case g.wild(0.1):
+	case e.wild(0.1):
 		return t.Format("2006-01-02T15:04:05.000Z")
-	case g.wild(0.05):
+	case e.wild(0.05):
 		return t.In(time.FixedZone("", 5400)).Format("2006-01-02 15:04:05.000-07:00")
-	case g.wild(0.05):
+	case e.wild(0.05):
 		return nil
 	}
 	return strconv.FormatInt(ms, 10)
@@ -130,7 +133,7 @@ func (g *gen) timeField(f *File, name string, rows []*genRow) {
 		ms := row.times[name]
 		switch form {
 		case "text":
-			if values[i] = g.timeText(ms); row.wild != nil {
+			if values[i] = g.encoder.timeText(ms); row.wild != nil {
 				values[i] = row.wild
 			}
 		case "long", "timestamp-millis":
@@ -140,7 +143,7 @@ func (g *gen) timeField(f *File, name string, rows []*genRow) {
 		case "timestamp-micros":
 			values[i] = ms*1000 + int64(i%3)
 		case "several":
-			values[i] = g.severalTimes(ms, row.wild)
+			values[i] = g.encoder.severalTimes(ms, row.wild)
 			continue
 		}
 		switch {
@@ -156,24 +159,24 @@ func (g *gen) timeField(f *File, name string, rows []*genRow) {
 	var schema any
 	switch form {
 	case "text":
-		schema, values = g.encode("text", values)
+		schema, values = g.encoder.encode("text", values)
 	case "long", "double":
-		schema, values = g.nullable(form, values)
+		schema, values = g.encoder.nullable(form, values)
 	case "several":
 		schema = []any{"null", "string", logical("timestamp-millis"), "double", map[string]any{"type": "int", "logicalType": "date"}}
 	default:
-		schema, values = g.nullable(logical(form), values)
+		schema, values = g.encoder.nullable(logical(form), values)
 	}
 	f.addField(g.spell(name), schema, values)
 }
 
 // severalTimes delivers a time as one of the branches of a union that timeField has.
-func (g *gen) severalTimes(ms int64, wild any) any {
+func (e encoder) severalTimes(ms int64, wild any) any {
 	text := any(strconv.FormatInt(ms, 10))
 	if wild != nil {
 		text = wild
 	}
-	return oneOf(g.r, Branch{0, nil}, Branch{1, text}, Branch{1, text}, Branch{2, ms}, Branch{2, int64(0)}, Branch{3, float64(ms)}, Branch{4, int64(0)})
+	return oneOf(e.r, Branch{0, nil}, Branch{1, text}, Branch{1, text}, Branch{2, ms}, Branch{2, int64(0)}, Branch{3, float64(ms)}, Branch{4, int64(0)})
 }
 
 func kindFor(name string) string {
@@ -185,30 +188,30 @@ func kindFor(name string) string {
 
 // encode gives texts (or nil) an Avro type that can carry all of them as they
 // are: a number, a boolean, bytes, a union of several types, else a string.
-func (g *gen) encode(kind string, values []any) (any, []any) {
+func (e encoder) encode(kind string, values []any) (any, []any) {
 	for _, form := range []string{"long", "double", "boolean"} {
 		// Ids are doubles so rarely because they all go to the quarantine.
 		p := map[string]float64{"long": 0.6, "double": 0.3, "boolean": 0.6}[form]
 		if kind == "id" && form == "double" {
 			p = 0.003
 		}
-		if out, ok := convert(form, values); ok && len(values) > 0 && g.chance(p) && (form != "double" || !g.opt.Tame || kind != "id") {
-			return g.nullable(form, out)
+		if out, ok := convert(form, values); ok && len(values) > 0 && e.chance(p) && (form != "double" || !e.tame || kind != "id") {
+			return e.nullable(form, out)
 		}
 	}
 	switch {
-	case g.wild(0.1):
+	case e.wild(0.1):
 		out := slices.Clone(values)
 		for i, v := range out {
 			if v != nil {
 				out[i] = []byte(v.(string))
 			}
 		}
-		return g.nullable("bytes", out)
-	case g.wild(0.08):
-		return g.severalTypes(kind, values)
+		return e.nullable("bytes", out)
+	case e.wild(0.08):
+		return e.severalTypes(kind, values)
 	}
-	return g.nullable("string", values)
+	return e.nullable("string", values)
 }
 
 // convert turns texts into values of a type, if their text is then the same.
@@ -235,7 +238,7 @@ func convert(form string, values []any) ([]any, bool) {
 }
 
 // severalTypes spreads texts over the branches of a union.
-func (g *gen) severalTypes(kind string, values []any) (any, []any) {
+func (e encoder) severalTypes(kind string, values []any) (any, []any) {
 	real := 0.3
 	if kind == "id" {
 		real = 0.02 // they are none
@@ -247,10 +250,10 @@ func (g *gen) severalTypes(kind string, values []any) (any, []any) {
 			continue
 		}
 		out[i] = Branch{0, v}
-		if n, ok := convert("long", []any{v}); ok && g.chance(0.5) {
+		if n, ok := convert("long", []any{v}); ok && e.chance(0.5) {
 			out[i] = Branch{2, n[0]}
 		}
-		if n, ok := convert("double", []any{v}); ok && g.chance(real) {
+		if n, ok := convert("double", []any{v}); ok && e.chance(real) {
 			out[i] = Branch{3, n[0]}
 		}
 	}
@@ -258,7 +261,7 @@ func (g *gen) severalTypes(kind string, values []any) (any, []any) {
 }
 
 // nullable wraps a type so that it takes the values: mostly ["null", T].
-func (g *gen) nullable(schema any, values []any) (any, []any) {
+func (e encoder) nullable(schema any, values []any) (any, []any) {
 	if _, union := schema.([]any); union {
 		out := make([]any, len(values))
 		for i, v := range values {
@@ -269,9 +272,9 @@ func (g *gen) nullable(schema any, values []any) (any, []any) {
 		return schema, out
 	}
 	switch {
-	case !slices.Contains(values, nil) && g.chance(0.2):
+	case !slices.Contains(values, nil) && e.chance(0.2):
 		return schema, values
-	case g.chance(0.2):
+	case e.chance(0.2):
 		return []any{schema, "null"}, values
 	}
 	return []any{"null", schema}, values
