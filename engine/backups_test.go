@@ -304,7 +304,7 @@ func (w *backupWorld) holds(root, table string, says sinks.CurrentTable) {
 	if def == nil {
 		w.t.Fatalf("no block takes %s", table)
 	}
-	want, err := model.Expect(set, mapping, model.FromConfig(cfg, def), table)
+	want, err := model.Expect(set, mapping, model.FromDefinition(def, cfg.MaskKey), table)
 	if err != nil {
 		w.t.Fatal(table, err)
 	}

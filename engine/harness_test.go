@@ -271,7 +271,7 @@ func (h *harness) check() {
 		if t == nil || slices.Contains(h.waiting, name) {
 			continue
 		}
-		s := model.FromConfig(cfg, t)
+		s := model.FromDefinition(t, cfg.MaskKey)
 		left := slices.DeleteFunc(slices.Clone(arrived), func(d *model.Dump) bool { last, ok := h.lost[name]; return ok && d.ID <= last })
 		set, _ := model.AppliedFor(left, name, s)
 		want, err := model.Expect(set, mapping, s, name)

@@ -157,7 +157,7 @@ func (b *killBed) wants() killWants {
 		if t == nil || !slices.ContainsFunc(t.Sinks, func(s definition.Sink) bool { return s.Label == "lake" }) {
 			continue
 		}
-		s := model.FromConfig(cfg, t)
+		s := model.FromDefinition(t, cfg.MaskKey)
 		set, _ := model.AppliedFor(arrived, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {

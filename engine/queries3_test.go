@@ -211,7 +211,7 @@ func (n *nights) wanted() []queried {
 		n.t.Fatal(diags)
 	}
 	mapping := model.MappingFor(n.arrived, model.Guard{}).Dump
-	want, err := model.Expect(n.arrived, mapping, model.FromConfig(cfg, table), "pageviews")
+	want, err := model.Expect(n.arrived, mapping, model.FromDefinition(table, cfg.MaskKey), "pageviews")
 	if err != nil {
 		n.t.Fatal(err)
 	}

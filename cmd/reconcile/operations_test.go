@@ -203,7 +203,7 @@ func (o *operations) check(dumps []*model.Dump) {
 		if t == nil {
 			continue
 		}
-		s := model.FromConfig(cfg, t)
+		s := model.FromDefinition(t, cfg.MaskKey)
 		set, _ := model.AppliedFor(dumps, name, s)
 		want, err := model.Expect(set, mapping, s, name)
 		if err != nil {

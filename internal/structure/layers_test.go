@@ -59,7 +59,6 @@ var layers = strings.Fields(`
 
 	engine/model
 	engine/model/reader
-	internal/readercheck
 
 	cmd/reconcile
 
@@ -71,6 +70,7 @@ var layers = strings.Fields(`
 	bench/generate
 	bench/compare
 	bench/table
+	bench/readercheck
 	examples
 	examples/quickstart
 	examples/quickstart/generate
@@ -89,23 +89,19 @@ var rules = []rule{
 	{of: []string{"engine/exec", "engine/native"}, never: []string{"engine/planner", "engine/commit", "state"}},
 }
 
-// readsConfig are the packages that may import config itself: below them a
-// table is a definition.Table.
-var readsConfig = []string{"config", "engine", "engine/planner", "cmd/reconcile"}
+// readsConfig are the packages that may import config itself: the engine, who
+// plans, and commands. Below them a table is a definition.Table.
+var readsConfig = []string{"config", "engine", "engine/planner", "cmd/reconcile", "bench/readercheck"}
 
 // notYet are packages that do not meet the measure, with their figures.
 var notYet = map[string]measure{
-	"engine":       {files: 100, lines: 16697, methods: 247},
-	"engine/avro":  {files: 8, lines: 1538, methods: 21},
-	"engine/model": {files: 6, lines: 1002, methods: 36},
+	"engine": {files: 102, lines: 17608, methods: 275},
 }
 
 // notYetImports are imports, "a -> b", that break a rule.
 var notYetImports = map[string]bool{
-	"engine/lake -> config":          true,
-	"engine/model -> config":         true,
-	"engine/stores -> config":        true,
-	"internal/readercheck -> config": true,
+	"engine/lake -> config":   true,
+	"engine/stores -> config": true,
 }
 
 // graph says which packages of the module a package imports, both without the

@@ -1,18 +1,17 @@
 package model
 
-import (
-	"reconcile/config"
-	"reconcile/internal/definition"
-)
+import "reconcile/internal/definition"
 
-// FromConfig gives the settings of a configured table. Underscores after
-// reserved names are the model's own business: of the published names only real
-// renames count.
-func FromConfig(cfg *config.Config, t *definition.Table) Settings { return configured{cfg, t} }
+// FromDefinition gives the settings of a configured table; maskKey returns the
+// key of a mask by its verifier. Underscores after reserved names are the
+// model's own business: of the published names only real renames count.
+func FromDefinition[K ~[]byte](t *definition.Table, maskKey func(verifier string) K) Settings {
+	return configured{t, func(verifier string) []byte { return maskKey(verifier) }}
+}
 
 type configured struct {
-	cfg *config.Config
-	t   *definition.Table
+	t       *definition.Table
+	maskKey func(verifier string) []byte
 }
 
 func (c configured) Schema() (string, []string) { return c.t.OnSchemaChange, c.t.Columns }
@@ -27,7 +26,7 @@ func (c configured) TimeUnit() string { return c.t.TimeUnit.String() }
 
 func (c configured) Column(delivered string) Column {
 	from := c.t.Column(delivered)
-	to := Column{Mask: string(from.Mask), Key: []byte(c.cfg.MaskKey(from.Verifier)), Merge: from.Merge, Unit: from.Rule.Unit.String()}
+	to := Column{Mask: string(from.Mask), Key: c.maskKey(from.Verifier), Merge: from.Merge, Unit: from.Rule.Unit.String()}
 	if from.Rule.HalfEven {
 		to.Round = definition.HalfEven
 	}

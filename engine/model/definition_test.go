@@ -8,7 +8,7 @@ import (
 	"reconcile/config"
 )
 
-func TestFromConfig(t *testing.T) {
+func TestFromDefinition(t *testing.T) {
 	dir := t.TempDir()
 	text := `
 source "local" { path = "./dumps" }
@@ -39,7 +39,7 @@ table "checkout" {
 		t.Fatal(diags)
 	}
 	d := dump(1, true, "checkout", part("user_id event_id time revenue plan year email", "5 1 1767607200000 1.5 pro 1999 a@b", "5 2 - x pro 1999 a@b"))
-	tb := expect(t, FromConfig(c, table), "checkout", nil, d)
+	tb := expect(t, FromDefinition(table, c.MaskKey), "checkout", nil, d)
 	same(t, shown(t, tb, "event_id revenue tariff year_ email _rescued_data"), "1 1.50 pro 1999 - -", `2 - pro 1999 - {"revenue":"x"}`)
 	same(t, []string{tb.Rows["1/5"].Partition}, "year=2026/month=01")
 }
