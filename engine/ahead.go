@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/state"
 )
@@ -16,8 +17,8 @@ import (
 
 // ahead is a table whose first step is being computed before its turn.
 type ahead struct {
-	r    *tableRun
-	c    *change
+	s    *tableStep
+	r    *exec.Result
 	err  error
 	done chan struct{}
 	stop context.CancelFunc
@@ -61,7 +62,7 @@ func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *Ta
 	weight := now.weight()
 	for i, t := range coming {
 		weight += t.weight()
-		if i == e.lim.workers || weight*aheadShare > int64(e.lim.memory) {
+		if i == e.limits.Workers || weight*aheadShare > int64(e.limits.Memory) {
 			return
 		}
 		if begun[t] != nil {
@@ -80,18 +81,19 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 		e.unreachable(t) != nil {
 		return nil
 	}
-	r, err := e.newRun(ctx, l, p, t, false)
+	s, err := e.newStep(ctx, l, p, t, false)
 	if err != nil {
 		return nil // its turn will tell
 	}
-	a := &ahead{r: r, done: make(chan struct{})}
-	r.env.progress, r.env.lim.workers = a.held.add, 1
-	r.env.lim.memory /= e.lim.workers // all of them use as much as the one whose turn it is
+	a := &ahead{s: s, done: make(chan struct{})}
+	s.env.Events.Progress = func(rows, bytes int64) { a.held.add(t.Name, rows, bytes) }
+	s.env.Limits.Workers = 1
+	s.env.Limits.Memory /= e.limits.Workers // all of them use as much as the one whose turn it is
 	ctx, a.stop = context.WithCancel(ctx)
-	e.spared = append(e.spared, r.attempt.name)
+	e.spared = append(e.spared, s.task.Attempt)
 	go func() {
 		defer close(a.done)
-		a.c, a.err = r.compute(ctx, plan.ClassNone, false)
+		a.r, a.err = s.execute(ctx)
 	}()
 	return a
 }
@@ -106,16 +108,16 @@ func (t *TablePlan) weight() int64 {
 }
 
 // take waits for the content. What was staged is no longer spared.
-func (e *Engine) take(a *ahead) (*tableRun, *change, error) {
-	a.held.release(a.r.cfg.Name, e.opts.Progress)
+func (e *Engine) take(a *ahead) (*tableStep, *exec.Result, error) {
+	a.held.release(a.s.cfg.Name, e.opts.Progress)
 	<-a.done
 	a.stop()
 	e.unspare(a)
-	return a.r, a.c, a.err
+	return a.s, a.r, a.err
 }
 
 func (e *Engine) unspare(a *ahead) {
-	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == a.r.attempt.name })
+	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == a.s.task.Attempt })
 }
 
 // drop gives up a table that was computed ahead; a may be nil.
@@ -124,8 +126,8 @@ func (e *Engine) drop(ctx context.Context, l *state.Lock, a *ahead) error {
 		return nil
 	}
 	a.stop()
-	a.held.release(a.r.cfg.Name, func(string, int64, int64) {})
+	a.held.release(a.s.cfg.Name, func(string, int64, int64) {})
 	<-a.done
 	e.unspare(a)
-	return e.sweep(ctx, l, a.r.attempt)
+	return e.sweep(ctx, l, a.s.task)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -32,7 +33,7 @@ type TableAnew struct {
 
 // tableAnew is a table of which all is staged and durable.
 type tableAnew struct {
-	run    *tableRun
+	step   *tableStep
 	change *change
 	pub    *state.Publish
 }
@@ -111,22 +112,9 @@ func (e *Engine) storeStand(ctx context.Context, s *mappingStand) error {
 	if s == nil {
 		return nil
 	}
-	obj, err := s.read.store(ctx, e.store)
-	if err != nil {
-		return err
-	}
-	s.standing.Ref = obj.Ref
-	s.objects = []*state.Sealed{obj}
-	if len(s.read.bad) == 0 {
-		return nil
-	}
-	q, err := writeQuarantine(ctx, e.store, s.read.bad)
-	if err != nil {
-		return err
-	}
-	s.standing.Quarantine = q.Ref
-	s.objects = append(s.objects, q)
-	return nil
+	var err error
+	s.objects, err = s.read.store(ctx, e.store, s.standing)
+	return err
 }
 
 // tableAnew computes one table at the mapping where the lake has it, and takes over the
@@ -135,66 +123,106 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 	if rt.Mapping != nil {
 		rt.plan.stand = sr.stands[*rt.Mapping]
 	}
-	r, c, err := e.readAnew(ctx, l, sr, rt)
+	s, c, err := e.readAnew(ctx, l, sr, rt)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.digestLeft(ctx, r.left); err != nil {
+	if err := e.digestLeft(ctx, s.left); err != nil {
 		return nil, err
 	}
-	if err := r.takeOver(ctx, c, rt.published); err != nil {
+	if err := s.takeOver(ctx, c, rt.published); err != nil {
 		return nil, err
 	}
 	if c.stages() {
-		return &tableAnew{run: r, change: c}, nil
+		return &tableAnew{step: s, change: c}, nil
 	}
 	// What was staged is of no use, and may be as much as the table.
-	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == r.attempt.name })
-	return &tableAnew{run: r, change: c}, e.sweepAnew(ctx, l, sr)
+	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == s.task.Attempt })
+	return &tableAnew{step: s, change: c}, e.sweepAnew(ctx, l, sr)
 }
 
 // readAnew stages the content of a table. A part file that proves to be bad makes its dump
 // one that is lost.
-func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableRun, *change, error) {
+func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableStep, *change, error) {
 	for {
-		r, err := e.runOn(ctx, l.Generation(), sr.plan.snap, sr.plan, rt.plan, true)
+		s, err := e.stepOn(ctx, l.Generation(), sr.plan.snap, sr.plan, rt.plan, true)
 		if err != nil {
 			return nil, nil, err
 		}
-		e.spared = append(e.spared, r.attempt.name)
-		c, err := e.contentAnew(ctx, r, rt)
-		bad := holding(err)
-		if bad == nil || ctx.Err() != nil {
-			return r, c, err
+		if err := e.standIn(ctx, s, rt); err != nil {
+			return nil, nil, err
 		}
+		e.spared = append(e.spared, s.task.Attempt)
+		r, err := s.execute(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.Held == nil {
+			c, err := s.changeOf(r.Done)
+			return s, c, err
+		}
+		bad := r.Held
 		if !e.acceptsLoss(rt.Name) {
-			return nil, nil, fmt.Errorf("dump %d, file %s: %w; -accept-loss=%s lets the published rows stand in for the dump", bad.file.dump, bad.file.key, bad.err, rt.Name)
+			return nil, nil, fmt.Errorf("dump %d, file %s: %s; -accept-loss=%s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, rt.Name)
 		}
-		rt.Lost = append(rt.Lost, LostDump{bad.file.dump, bad.file.key + ": " + bad.err.Error()})
-		rt.plan.Lost = append(rt.plan.Lost, bad.file.dump)
+		rt.Lost = append(rt.Lost, LostDump{bad.Dump, bad.File + ": " + bad.Reason})
+		rt.plan.Lost = append(rt.plan.Lost, bad.Dump)
 	}
 }
 
-// anewRun makes a run one that takes nothing but the dumps that the lake has, and what
-// stands in for those that are lost.
-func (e *Engine) anewRun(p *Plan, t *TablePlan, r *tableRun) {
-	r.old, r.oldParts, r.left = t.old, nil, slices.Clone(t.left)
-	if s := t.stand; s != nil {
-		r.newMapping, r.mapping, r.full = s.closure, s.standing, s.read.mapping
+// standIn has published rows stand in for the rows of a table that are gone, if any are.
+func (e *Engine) standIn(ctx context.Context, s *tableStep, rt *RebuiltTable) error {
+	if len(rt.Lost) == 0 || s.kind == feed.KindMapping {
+		return nil
 	}
-	if r.kind != feed.KindMapping {
-		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
-		r.old.Columns = t.old.Columns
-		for i := range r.old.Applied {
-			if a := &r.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {
+	sk, err := e.lake.Open(ctx, rt.from, "")
+	if err != nil {
+		return err
+	}
+	in := &exec.StandIns{Root: rt.from}
+	for _, c := range rt.columns {
+		in.Types = append(in.Types, exec.ColumnType{Name: c.Name, Type: c.Type.String()})
+	}
+	in.Files = rt.publishedIn(rt.from)
+	for _, d := range rt.Lost {
+		in.Dumps = append(in.Dumps, d.Dump)
+	}
+	slices.Sort(in.Dumps)
+	s.task.StandIns, s.env.Sinks[rt.from] = in, sk
+	return nil
+}
+
+// publishedIn lists the published files of a table in a sink.
+func (rt *RebuiltTable) publishedIn(root string) []exec.File {
+	var out []exec.File
+	for _, f := range rt.published {
+		if f.root == root {
+			out = append(out, exec.File{Path: f.path, Size: f.object.Size, Pin: f.object.Pin})
+		}
+	}
+	return out
+}
+
+// anewStep makes a step one that takes nothing but the dumps that the lake has, and what
+// stands in for those that are lost.
+func (e *Engine) anewStep(p *Plan, t *TablePlan, s *tableStep) {
+	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
+	if at := t.stand; at != nil {
+		s.newMapping, s.mapping, s.full = at.closure, at.standing, at.read.mapping
+	}
+	if s.kind != feed.KindMapping {
+		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.old.Columns = t.old.Columns
+		for i := range s.old.Applied {
+			if a := &s.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {
 				a.Lost, a.StoodIn = false, true
 			}
 		}
 		return
 	}
-	r.asNew = true
-	if r.mapping != nil {
-		r.pending = []delivery{{dump: r.mapping.Dump, entry: &dump.Entry{Name: feed.TableMapping, Digest: r.mapping.Digest}}}
+	s.fresh = true
+	if s.mapping != nil {
+		s.pending = []delivery{{dump: s.mapping.Dump, entry: &dump.Entry{Name: feed.TableMapping, Digest: s.mapping.Digest}}}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // commitAnew makes the new state, in one transaction.
 func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) (serial uint64, err error) {
 	for _, t := range tables {
-		if err := e.canCarryOut(ctx, t.run.steps(t.change)); err != nil {
+		if err := e.canCarryOut(ctx, t.step.steps(t.change)); err != nil {
 			return 0, fmt.Errorf("table %s: %w", t.change.table.Name, err)
 		}
 	}
@@ -59,8 +59,8 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 // put stores a table, with the list of what makes it visible. The list is there also
 // where no file changes: current.json has to name the new commit.
 func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
-	r, c := t.run, t.change
-	t.pub = &state.Publish{Table: c.table.Name, Attempt: r.attempt.name, Commit: tx.Serial()}
+	r, c := t.step, t.change
+	t.pub = &state.Publish{Table: c.table.Name, Attempt: r.task.Attempt, Commit: tx.Serial()}
 	c.table.Commit = tx.Serial()
 	r.nameFiles(c, tx.Serial())
 	t.pub.Steps = r.steps(c)

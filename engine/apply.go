@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
-	"reconcile/engine/rules"
 	"reconcile/engine/stores"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -154,12 +154,9 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 			continue
 		}
 		e.beginAhead(ctx, l, p, t, todo[i+1:], begun)
-		r := e.applyTable(ctx, l, p, t, mine, res)
-		if errors.Is(r.Err, errWaits) && !t.committed {
-			continue
-		}
-		if errors.Is(r.Err, errWaits) {
-			r.Err = nil // what was committed counts; the rest is held
+		r, waits := e.applyTable(ctx, l, p, t, mine, res)
+		if waits && r.Err == nil && !t.committed {
+			continue // what was committed counts; the rest is held
 		}
 		res.Tables = append(res.Tables, r)
 		if r.Err != nil && !e.lake.StopsTable(ctx, r.Err) {
@@ -178,19 +175,9 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 	if p.newMapping == nil {
 		return nil
 	}
-	obj, err := p.newMapping.store(ctx, e.store)
+	objects, err := p.newMapping.store(ctx, e.store, p.standing)
 	if err != nil {
 		return err
-	}
-	p.standing.Ref = obj.Ref
-	objects := []*state.Sealed{obj}
-	if len(p.newMapping.bad) > 0 {
-		q, err := writeQuarantine(ctx, e.store, p.newMapping.bad)
-		if err != nil {
-			return err
-		}
-		p.standing.Quarantine = q.Ref
-		objects = append(objects, q)
 	}
 	manifests, err := e.manifestsObject(ctx, p)
 	if err != nil {
@@ -217,81 +204,93 @@ func putDump(tx *state.Tx, d *dump.Dump) error {
 // applyTable brings one table to its planned state: first a change of its
 // configuration, as a commit of its own, then its dumps and its mapping.
 //
-// What was computed ahead, if anything, is the content after its only step.
-func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, first *ahead, res *Result) TableResult {
-	out := TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
+// What was computed ahead, if anything, is the content after its only step. waits says
+// that a step was not taken, and the result has a hold that says why.
+func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, first *ahead, res *Result) (out TableResult, waits bool) {
+	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	switch t.Action {
 	case plan.Destroy, plan.Forget:
 		out.Err = e.removeTable(ctx, l, t)
-		return out
+		return out, false
 	}
 	if t.old != nil && t.Change.Class != plan.ClassNone {
-		if out.Err = e.step(ctx, l, p, t, true, nil, &out, res); out.Err != nil {
-			return out
+		if waits, out.Err = e.step(ctx, l, p, t, true, nil, &out, res); waits || out.Err != nil {
+			return out, waits
 		}
 	}
 	if len(t.pending) > 0 || t.remap || t.old == nil {
-		out.Err = e.step(ctx, l, p, t, false, first, &out, res)
+		waits, out.Err = e.step(ctx, l, p, t, false, first, &out, res)
 	}
-	return out
+	return out, waits
 }
 
 // step makes one commit of a table. A part file that turns out to be bad holds
-// the table from its dump on; the step is then taken without that.
-func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead, out *TableResult, res *Result) error {
+// the table from its dump on; the step is then taken without that. waits says that
+// something keeps the step from being taken: the result names it as a hold.
+func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead, out *TableResult, res *Result) (waits bool, err error) {
 	for {
-		r, c, err := e.content(ctx, l, p, t, ofConfig, first)
+		s, r, err := e.content(ctx, l, p, t, ofConfig, first)
 		damage := damagedObject(err)
-		if r == nil && damage == nil {
-			return err
+		if s == nil && damage == nil {
+			return false, err
 		}
 		first = nil
 		if damage != nil && ctx.Err() == nil {
-			return e.holdDamaged(ctx, l, p, t, r, damage, res)
-		}
-		if bad := holding(err); bad != nil && ctx.Err() == nil {
-			if err := e.stepWithout(ctx, l, p, t, r, bad, out, res); err != nil {
-				return err
-			}
-			continue
+			return true, e.holdDamaged(ctx, l, p, t, s, damage, res)
 		}
 		if d := lake.Distrusted(err); d != nil {
 			res.Holds = append(res.Holds, repairHold(t.Name, d.Why))
-			return errors.Join(errWaits, e.sweep(ctx, l, r.attempt))
+			_ = e.sweep(ctx, l, s.task) // what stays the next apply removes
+			return true, nil
 		}
 		if err != nil {
-			return errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, r.attempt))
+			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
 		}
-		if err := e.canCarryOut(ctx, r.steps(c)); err != nil {
-			return e.holdUnpublishable(ctx, l, r, err, res)
+		if r.Held != nil {
+			if waits, err := e.stepWithout(ctx, l, p, t, s, r.Held, out, res); err != nil || waits {
+				return waits, err
+			}
+			continue
 		}
-		out.add(c)
-		t.committed, t.lost = true, nil
-		return e.commit(ctx, l, p, r, c)
+		return e.commitStep(ctx, l, p, t, s, r.Done, out, res)
 	}
+}
+
+// commitStep commits what a step staged.
+func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
+	c, err := s.changeOf(d)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
+	}
+	if err := e.canCarryOut(ctx, s.steps(c)); err != nil {
+		return e.holdUnpublishable(ctx, l, s, err, res)
+	}
+	out.add(s.task, d)
+	t.committed, t.lost = true, nil
+	return false, e.commit(ctx, l, p, s, c)
 }
 
 // stepWithout makes a step one without a bad file: the table is held from its dump on.
 // Without a resync the table may have to be rebuilt before the step.
-func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, r *tableRun, bad *fileError, out *TableResult, res *Result) error {
-	if err := e.sweep(ctx, l, r.attempt); err != nil {
-		return err
+func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
+	if err := e.sweep(ctx, l, s.task); err != nil {
+		return false, err
 	}
-	if r.ofConfig && e.newAgain(t, bad.file.dump) {
-		t.heldFrom = &bad.file.dump
-	} else if r.ofConfig {
-		return e.holdRebuild(ctx, l, t, bad, res)
+	if s.ofConfig && e.newAgain(t, bad.Dump) {
+		t.heldFrom = &bad.Dump
+	} else if s.ofConfig {
+		return true, e.holdRebuild(ctx, l, t, bad, res)
 	}
 	class := t.Change.Class
 	if err := e.hold(ctx, l, p, t, bad, res); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
-		return err
+		return false, err
 	}
 	out.Action = plan.Rebuild
 	return e.step(ctx, l, p, t, true, nil, out, res)
 }
 
-func (out *TableResult) add(c *change) {
-	a, b := &out.Counts, c.counts
+func (out *TableResult) add(t *exec.Task, d *exec.Done) {
+	a, b := &out.Counts, d.Counts
 	a.Read += b.Read
 	a.Bytes += b.Bytes
 	a.Added += b.Added
@@ -306,93 +305,24 @@ func (out *TableResult) add(c *change) {
 	a.Partitions += b.Partitions
 	a.Written += b.Written
 	a.Rows = b.Rows
-	if c.echo != nil {
-		out.Echoes = &c.echo.of
+	if d.Strategy == exec.Redeliver {
+		out.Echoes = &t.Redelivery.Of
 	}
-	for k, v := range c.unlisted {
+	for k, v := range d.Unlisted {
 		out.Unlisted[k] += v
 	}
 }
 
 // content computes what a step of a table makes of it, or takes what was computed
-// ahead. Without a run there is nothing to do, or err says why there is none.
-func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead) (*tableRun, *change, error) {
+// ahead. Without a step there is nothing to do, or err says why there is none.
+func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead) (*tableStep, *exec.Result, error) {
 	if first != nil {
 		return e.take(first)
 	}
-	r, err := e.newRun(ctx, l, p, t, ofConfig)
-	if err != nil || !ofConfig && len(r.pending) == 0 && !t.remap {
+	s, err := e.newStep(ctx, l, p, t, ofConfig)
+	if err != nil || !ofConfig && len(s.pending) == 0 && !t.remap {
 		return nil, nil, err
 	}
-	c, err := r.compute(ctx, t.Change.Class, ofConfig)
-	return r, c, err
-}
-
-// compute stages the new content of the table. A file can turn out to have columns
-// that nothing told of: then it begins again with them.
-func (r *tableRun) compute(ctx context.Context, class plan.Class, ofConfig bool) (*change, error) {
-	if r.badHeader != nil {
-		return nil, r.badHeader
-	}
-	for {
-		c, err := r.computeKnown(ctx, class, ofConfig)
-		var late *lateColumns
-		if !errors.As(err, &late) {
-			return c, err
-		}
-		r.brought = append(r.brought, late.columns...)
-		r.settleSchema()
-		for _, c := range late.columns {
-			if _, ok := r.schema.target(c.name); !ok {
-				return nil, late // it would come again and again
-			}
-		}
-	}
-}
-
-// computeKnown stages the new content of the table, by the path that fits.
-func (r *tableRun) computeKnown(ctx context.Context, class plan.Class, ofConfig bool) (*change, error) {
-	if err := r.confirmEcho(ctx); err != nil {
-		return nil, err
-	}
-	switch {
-	case r.kind == feed.KindMapping:
-		return r.mappingTable(ctx)
-	case ofConfig && class == plan.ClassMetadata:
-		return r.metadataOnly(ctx)
-	case r.kind == feed.KindUsers && r.echo != nil:
-		return r.echoUsers(ctx)
-	}
-	whole, delta := r.bulk, r.delta
-	if r.kind == feed.KindUsers {
-		whole, delta = r.users, r.usersDelta
-	}
-	if ofConfig || r.old == nil || r.asNew || r.env.noDelta || r.resyncs() {
-		r.startOver()
-		return whole(ctx)
-	}
-	c, err := delta(ctx)
-	if errors.Is(err, errTooLarge) {
-		return whole(ctx)
-	}
-	return c, err
-}
-
-// resyncs reports whether a pending dump makes stored rows void.
-func (r *tableRun) resyncs() bool {
-	return slices.ContainsFunc(r.pending, func(d delivery) bool { return !d.entry.Incremental && !d.again })
-}
-
-// startOver drops stored rows unread where a resync makes all of them void.
-func (r *tableRun) startOver() {
-	if r.old != nil && r.floor != rules.AllLive && r.kind != feed.KindUsers && r.allVoid() {
-		r.asNew = true
-	}
-}
-
-// metadataOnly changes the table's record and nothing else.
-func (r *tableRun) metadataOnly(ctx context.Context) (*change, error) {
-	c := &change{table: r.newTable()}
-	c.table.Rows = r.old.Rows
-	return c, ctx.Err()
+	res, err := s.execute(ctx)
+	return s, res, err
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"reconcile/engine/avro"
-	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/internal/blob"
 )
 
@@ -16,7 +16,7 @@ import (
 // it in his cache. A file that cannot be used is a *fileError, and final.
 type blocks struct {
 	g   *ingest
-	src *dump.Source
+	src exec.Source
 
 	mu    sync.Mutex
 	files []sourceFile // that were not opened yet
@@ -30,7 +30,7 @@ type blocks struct {
 	surveys map[int]*survey // by shape
 }
 
-func (g *ingest) blocks(src *dump.Source, files []sourceFile) *blocks {
+func (g *ingest) blocks(src exec.Source, files []sourceFile) *blocks {
 	return &blocks{g: g, src: src, files: files, surveys: map[int]*survey{}}
 }
 

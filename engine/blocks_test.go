@@ -13,6 +13,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/internal/blob"
 )
 
@@ -57,7 +58,7 @@ func TestBlocks(t *testing.T) {
 	}
 	src := dump.Open(store, dump.Options{})
 
-	g := newIngest(&schema{}, limits{workers: 4})
+	g := newIngest(&schema{}, exec.Limits{Workers: 4})
 	rows := int64(0)
 	g.progress = func(n, _ int64) { rows += n }
 	got := askAtOnce(t, g.blocks(src, files))

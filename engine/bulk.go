@@ -8,10 +8,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/index"
 	"reconcile/engine/merge"
 	"reconcile/engine/rows"
-	"reconcile/state"
 )
 
 // A Loc of the bulk path: the segment's number above a row's position in it.
@@ -20,19 +20,17 @@ const locBits = 40
 // bulk judges all rows of a table at once: those that it has, unless it starts
 // as new, and those of the pending dumps. Its cost is that of the whole table;
 // the delta path gives the same rows.
-func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
-	ing := newIngest(r.schema, r.env.lim)
-	ing.failCasts, ing.frozen = r.failCasts, !r.ofConfig
-	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
-	dec := merge.NewDecider(r.env.lim.scratch, r.env.lim.memory/4/40, r.canon, func(loc uint64, v rows.Verdict) {
+func (r *tableRun) bulk(ctx context.Context) (_ *outcome, err error) {
+	ing := r.newIngest(r.schema)
+	dec := merge.NewDecider(r.env.Limits.Scratch, r.env.Limits.SortBytes()/40, r.canon, func(loc uint64, v rows.Verdict) {
 		ing.segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
 	})
 	defer func() { err = errors.Join(err, dec.Close(), ing.close()) }()
 	ing.onSegment = func(seg int, s *rows.Segment) error {
 		return dec.AddSegment(s.Rows(), func(i int) uint64 { return uint64(seg)<<locBits | uint64(i) })
 	}
-	if r.old != nil && !r.asNew {
-		if err := ing.stateRows(ctx, r, r.floor); err != nil {
+	if r.old != nil && !r.task.Fresh {
+		if err := ing.stateRows(ctx, r); err != nil {
 			return nil, err
 		}
 	}
@@ -44,7 +42,7 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}
-	if err := dec.Decide(r.env.lim.workers); err != nil {
+	if err := dec.Decide(r.env.Limits.Workers); err != nil {
 		return nil, err
 	}
 	c, err := r.writeAll(ctx, ing)
@@ -57,14 +55,14 @@ func (r *tableRun) bulk(ctx context.Context) (_ *change, err error) {
 // countVerdicts tells what became of the rows. The bulk path knows only totals:
 // what was replaced is what was read or stored and is neither published nor kept
 // as a shadow.
-func (c *change) countVerdicts(ing *ingest, r *tableRun) {
+func (c *outcome) countVerdicts(ing *ingest, r *tableRun) {
 	for _, s := range ing.segments {
 		for i := range s.Len() {
 			switch s.Verdicts.Get(i) {
 			case rows.Drop:
-				c.counts.Replaced++
+				c.Counts.Replaced++
 			case rows.Shadow:
-				c.counts.Collapsed++
+				c.Counts.Collapsed++
 			}
 		}
 	}
@@ -73,31 +71,31 @@ func (c *change) countVerdicts(ing *ingest, r *tableRun) {
 
 // countNet counts rows as added or removed by the difference alone; of a table
 // that starts anew all are.
-func (c *change) countNet(r *tableRun) {
+func (c *outcome) countNet(r *tableRun) {
 	before := int64(0)
 	if r.old != nil {
 		before = r.old.Rows
 	}
-	if r.asNew {
-		c.counts.Added, c.counts.Removed = c.counts.Rows, before
+	if r.task.Fresh {
+		c.Counts.Added, c.Counts.Removed = c.Counts.Rows, before
 		return
 	}
-	c.counts.Added = max(c.counts.Rows-before, 0)
-	c.counts.Removed = max(before-c.counts.Rows, 0)
+	c.Counts.Added = max(c.Counts.Rows-before, 0)
+	c.Counts.Removed = max(before-c.Counts.Rows, 0)
 }
 
 // writeAll writes every partition of the segments, as a new generation.
-func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err error) {
-	sorter := index.NewSorter(r.env.lim.scratch, r.env.lim.memory/4/16)
-	sorter.Workers = r.env.lim.workers
+func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *outcome, err error) {
+	sorter := index.NewSorter(r.env.Limits.Scratch, r.env.Limits.SortBytes()/16)
+	sorter.Workers = r.env.Limits.Workers
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	shared := &sharedSorter{sorter: sorter}
-	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.ids, lim: r.env.lim}
+	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.task.Dumps, limits: r.env.Limits, sizes: r.task.Thresholds}
 	values := ing.partitions()
-	r.attempt.parallel = r.env.lim.workers / max(len(values), 1)
-	parts := make([]*part, len(values))
+	r.attempt.parallel = r.env.Limits.Workers / max(len(values), 1)
+	parts := make([]*stagedPart, len(values))
 	eg, egctx := errgroup.WithContext(ctx)
-	eg.SetLimit(r.env.lim.workers)
+	eg.SetLimit(r.env.Limits.Workers)
 	for i, value := range values {
 		eg.Go(func() (err error) {
 			var cursors []rows.Cursor
@@ -106,7 +104,7 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 					cursors = append(cursors, c)
 				}
 			}
-			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.env.lim.hashBits}
+			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.task.Thresholds.HashBits}
 			parts[i], err = r.attempt.writePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
 				err := merge.Partition(egctx, cursors, func(ch *rows.Chunk, i int) error {
 					if err := entries.add(egctx, &ch.Rows[i]); err != nil {
@@ -124,64 +122,53 @@ func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *change, err er
 	}
 	ing.rescued += out.rescued.Load()
 	ing.rounded += out.rounded.Load()
-	c := r.newChange(ing)
-	c.all = true
+	c := r.outcomeOf(exec.Bulk, ing)
+	c.All = true
 	for _, p := range parts {
 		if len(p.record.Files) > 0 || !p.record.Shadow.IsZero() {
 			c.parts = append(c.parts, p)
 		}
 	}
-	c.table.Generation++
-	c.table.NextOrdinal = uint32(len(values))
-	c.table.Index = nil
+	c.Generation, c.NextOrdinal, c.Index = c.Generation+1, uint32(len(values)), nil
 	if len(c.parts) > 0 {
 		// Scratch files are large, and removing them takes its time.
 		closed := make(chan error, 1)
 		go func() { closed <- ing.close() }()
-		obj, err := writeIndex(ctx, r.attempt.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
+		obj, err := writeIndex(ctx, r.env.Objects, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
 		if err = errors.Join(err, <-closed); err != nil {
 			return nil, err
 		}
-		c.table.Index = []state.Ref{obj.Ref}
-		c.objects = append(c.objects, obj)
+		c.Index = []exec.Ref{obj.Ref}
+		c.Objects = append(c.Objects, obj)
 	}
 	return c, r.finish(ctx, c, ing)
 }
 
-func (r *tableRun) newChange(ing *ingest) *change {
-	c := &change{table: r.newTable(), unlisted: ing.unlisted}
-	for _, name := range sortedKeys(ing.spelled) {
-		if !slices.Contains(c.table.Spelling, name) {
-			c.table.Spelling = append(c.table.Spelling, name)
-		}
+// outcomeOf begins the outcome of a run that has read ing.
+func (r *tableRun) outcomeOf(s exec.Strategy, ing *ingest) *outcome {
+	c := r.newOutcome(s)
+	if r.echo != nil {
+		c.Strategy = exec.Redeliver
 	}
-	c.noteColumns(ing, r.schema)
-	c.counts.Read, c.counts.Bytes, c.counts.Rescued, c.counts.Rounded = ing.read, ing.bytes, ing.rescued, ing.rounded
-	c.table.Content, c.echo = r.contentAfter(c.table, ing), r.echo
-	c.table.Read = r.readAfter(ing)
+	c.Unlisted, c.Spelled = ing.unlisted, sortedKeys(ing.spelled)
+	for _, pair := range slices.SortedFunc(maps.Keys(ing.spellings), comparePairs) {
+		c.Spellings = append(c.Spellings, exec.Spelling{Column: pair[0], Name: pair[1]})
+	}
+	for _, id := range sortedKeys(ing.carried) {
+		c.Carried = append(c.Carried, exec.Carried{Column: id, Dump: ing.carried[id]})
+	}
+	c.Counts.Read, c.Counts.Bytes, c.Counts.Rescued, c.Counts.Rounded = ing.read, ing.bytes, ing.rescued, ing.rounded
+	if d := r.task.Delivery(r.task.LastDelivery()); d != nil {
+		c.Content = ing.sums.content(d)
+	}
+	c.Read = r.readAfter(ing)
 	return c
-}
-
-// noteColumns adds to the columns of the table what only files tell of them.
-func (c *change) noteColumns(ing *ingest, s *schema) {
-	for i := range c.table.Columns {
-		col := &c.table.Columns[i]
-		id := s.table.ID(askedName(s.table, s.legacy, *col))
-		if dump, ok := ing.carried[id]; ok {
-			col.Seen = max(col.Seen, dump)
-		}
-		for _, pair := range slices.SortedFunc(maps.Keys(ing.spellings), comparePairs) {
-			if pair[0] == id {
-				spell(col, pair[1])
-			}
-		}
-	}
 }
 
 func comparePairs(a, b [2]string) int { return slices.Compare(a[:], b[:]) }
 
 // finish adds the quarantine and the totals to a change.
-func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {
+func (r *tableRun) finish(ctx context.Context, c *outcome, ing *ingest) error {
 	if r.old != nil {
 		if err := r.remask(ctx, c); err != nil {
 			return err
@@ -189,45 +176,44 @@ func (r *tableRun) finish(ctx context.Context, c *change, ing *ingest) error {
 	}
 	byDump := map[int64][]badRow{}
 	for _, b := range ing.bad {
-		b.Table = r.cfg.Name
+		b.Table = r.task.Table
 		byDump[b.Dump] = append(byDump[b.Dump], b)
 	}
 	for _, id := range sortedKeys(byDump) {
-		obj, err := writeQuarantine(ctx, r.attempt.store, byDump[id])
+		obj, err := writeQuarantine(ctx, r.env.Objects, byDump[id])
 		if err != nil {
 			return err
 		}
-		c.objects = append(c.objects, obj)
-		c.table.Quarantine = append(c.table.Quarantine, state.DumpRef{Dump: id, Ref: obj.Ref})
-		c.counts.Quarantined += int64(len(byDump[id]))
+		c.Objects = append(c.Objects, obj)
+		c.Quarantine = append(c.Quarantine, exec.DumpRef{Dump: id, Ref: obj.Ref})
+		c.Counts.Quarantined += int64(len(byDump[id]))
 	}
-	c.counts.Quarantined = max(c.counts.Quarantined-r.quarantinedBefore(), 0)
+	c.Counts.Quarantined = max(c.Counts.Quarantined-r.quarantinedBefore(), 0)
 	for _, p := range c.parts {
-		c.objects = append(c.objects, p.objects...)
-		c.counts.Partitions++
-		for i, f := range p.record.Files {
-			if p.staged[i] != "" {
-				c.counts.Written += f.Size
+		c.Objects = append(c.Objects, p.objects...)
+		c.Counts.Partitions++
+		for _, f := range p.record.Files {
+			if f.Staged != "" {
+				c.Counts.Written += f.Size
 			}
 		}
 	}
-	c.table.Rows = c.rowsAfter(r.oldParts)
-	c.counts.Rows = c.table.Rows
+	c.Counts.Rows = c.rowsAfter(r.oldParts)
 	return nil
 }
 
 // rowsAfter counts the published rows once the change is made.
-func (c *change) rowsAfter(old []*state.Partition) int64 {
+func (c *outcome) rowsAfter(old []*exec.Partition) int64 {
 	n := int64(0)
 	gone := map[uint32]bool{}
 	for _, p := range c.parts {
 		n += p.record.Rows
 		gone[p.record.Ordinal] = true
 	}
-	for _, o := range c.removed {
+	for _, o := range c.Removed {
 		gone[o] = true
 	}
-	if c.all {
+	if c.All {
 		return n
 	}
 	for _, p := range old {

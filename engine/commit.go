@@ -21,11 +21,11 @@ import (
 // commit makes a staged change the table's state, in one transaction, and then
 // makes it visible. Before the transaction nothing is seen of the change; after
 // it, whatever happens, the next apply finishes it from the staged bytes.
-func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun, c *change) error {
-	if err := errors.Join(e.digestLeft(ctx, r.left), e.sweepBefore(ctx, l, r.old, r.attempt.name)); err != nil {
+func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableStep, c *change) error {
+	if err := errors.Join(e.digestLeft(ctx, r.left), e.sweepBefore(ctx, l, r.old, r.task.Attempt)); err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
 	}
-	pub := &state.Publish{Table: c.table.Name, Attempt: r.attempt.name}
+	pub := &state.Publish{Table: c.table.Name, Attempt: r.task.Attempt}
 	live := c.partitions(r.oldParts)
 	manifests, err := e.manifestsObject(ctx, p)
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, r *tableRun
 		return errors.Join(errs...)
 	})
 	if errors.Is(err, state.ErrUnknownOutcome) {
-		e.spared = append(e.spared, r.attempt.name) // it may be what the state names
+		e.spared = append(e.spared, r.task.Attempt) // it may be what the state names
 	}
 	if err != nil {
 		return fmt.Errorf("table %s: %w", c.table.Name, err)
@@ -105,7 +105,7 @@ func (p place) compare(q place) int {
 
 // steps lists what makes a change visible: moves first, then removals of what
 // no longer belongs to the table.
-func (r *tableRun) steps(c *change) []state.Step {
+func (r *tableStep) steps(c *change) []state.Step {
 	before := map[place]state.File{}
 	for _, s := range r.left {
 		before[place{s.Sink, s.Path}] = state.File{Path: s.Path, Digest: s.Before, Pin: s.BeforePin}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"io"
@@ -8,9 +9,8 @@ import (
 
 	"github.com/zeebo/xxh3"
 
-	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/internal/blob"
-	"reconcile/state"
 )
 
 // fileSums takes digests of part files while they are read. They are to tell
@@ -54,15 +54,15 @@ func (s *fileSums) end(f sourceFile, o blob.Object) {
 	s.files[filePlace{f.dump, f.index}] = fileSum{o.Size, tagOf(o, s.tagged), s.hash.Sum128()}
 }
 
-// content describes what a dump delivers, nil unless all of it was read.
-func (s *fileSums) content(dump int64, e *dump.Entry) *state.Content {
-	if s == nil || len(e.Files) == 0 {
+// content describes a delivery, nil unless all of it was read.
+func (s *fileSums) content(d *exec.Delivery) *exec.Content {
+	if s == nil || len(d.Files) == 0 {
 		return nil
 	}
-	sizes := make([]int64, len(e.Files))
+	sizes := make([]int64, len(d.Files))
 	var sums []byte
 	for i := range sizes {
-		f, ok := s.files[filePlace{dump, i}]
+		f, ok := s.files[filePlace{d.Dump, i}]
 		if !ok {
 			return nil
 		}
@@ -70,18 +70,18 @@ func (s *fileSums) content(dump int64, e *dump.Entry) *state.Content {
 		sums = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(sums, f.sum.Hi), f.sum.Lo)
 	}
 	sum := xxh3.Hash128(sums).Bytes()
-	return &state.Content{Dump: dump, Shape: contentShape(e, sizes), Digest: sum[:]}
+	return &exec.Content{Dump: d.Dump, Shape: contentShape(d.Columns, d.HasColumns, sizes), Digest: sum[:]}
 }
 
 // contentShape is the part of a content that can be told without reading: the
 // columns, which decide what becomes of the fields, in their order, which decides
 // between spellings, and the sizes of the files.
-func contentShape(e *dump.Entry, sizes []int64) uint64 {
+func contentShape(columns []string, has bool, sizes []int64) uint64 {
 	var b []byte
-	if e.HasColumns {
+	if has {
 		b = append(b, 1)
 	}
-	for _, c := range e.Columns {
+	for _, c := range columns {
 		b = append(append(b, c...), 0)
 	}
 	b = append(b, 0)
@@ -98,28 +98,69 @@ func (r *tableRun) readFiles(ctx context.Context, g *ingest) error {
 		r.echo.lend(g)
 		return nil
 	}
-	g.sums = newFileSums(r.env.tagged)
-	return g.avroFiles(ctx, r.env.source, r.files())
+	g.sums = newFileSums(r.task.ETags)
+	return g.avroFiles(ctx, r.env.Source, r.files())
 }
 
-// keptContent is what is known of the greatest dump after a run that does not
-// read it.
-func (r *tableRun) keptContent(applied []state.Applied) *state.Content {
-	if r.old == nil || r.old.Content == nil || len(applied) == 0 {
+// readOf is what was read of a dump with a number of files, nil unless all of it was.
+func (s *fileSums) readOf(dump int64, files int) *exec.Read {
+	if s == nil || files == 0 {
 		return nil
 	}
-	last := applied[len(applied)-1]
-	if last.Dump != r.old.Content.Dump || last.Lost || last.Skipped {
-		return nil
+	out := &exec.Read{Dump: dump}
+	for i := range files {
+		f, ok := s.files[filePlace{dump, i}]
+		if !ok {
+			return nil
+		}
+		sum := f.sum.Bytes()
+		out.Files = append(out.Files, exec.ReadFile{Size: f.size, Tag: f.tag, Sum: sum[:]})
 	}
-	return r.old.Content
+	return out
 }
 
-// contentAfter is what is known of the greatest dump after a run that has read g.
-func (r *tableRun) contentAfter(t *state.Table, g *ingest) *state.Content {
-	i := slices.IndexFunc(r.pending, func(d delivery) bool { return d.dump == t.LastDelivery })
-	if i < 0 {
-		return t.Content
+// readAfter is what the next plan compares after a run that has read g: the dumps
+// that the run applies. If it applies none for the first time, what was known
+// before stays; so does what no plan could compare so far.
+func (r *tableRun) readAfter(g *ingest) []exec.Read {
+	var out []exec.Read
+	applies := false
+	for _, d := range r.task.Deliveries {
+		if d.Skipped || !r.task.Live(d.Dump) {
+			continue
+		}
+		if was := g.sums.readOf(d.Dump, len(d.Files)); was != nil {
+			out = append(out, *was)
+			applies = applies || !d.Again
+		}
 	}
-	return g.sums.content(t.LastDelivery, r.pending[i].entry)
+	if r.old == nil {
+		return out
+	}
+	for _, was := range r.old.Read {
+		if r.task.Live(was.Dump) && r.task.Delivery(was.Dump) == nil && (!applies || slices.Contains(r.task.Compared, was.Dump)) {
+			out = append(out, was)
+		}
+	}
+	slices.SortFunc(out, func(a, b exec.Read) int { return cmp.Compare(a.Dump, b.Dump) })
+	return out
+}
+
+// takesAgain reports whether the run reads a dump that the table has.
+func (r *tableRun) takesAgain() bool {
+	return slices.ContainsFunc(r.task.Deliveries, func(d exec.Delivery) bool { return d.Again })
+}
+
+// quarantinedBefore counts the quarantined rows of dumps that are read again.
+func (r *tableRun) quarantinedBefore() int64 {
+	n := int64(0)
+	if r.old == nil || !r.takesAgain() {
+		return n
+	}
+	for _, q := range r.old.Quarantine {
+		if r.task.Live(q.Dump) && r.task.Delivery(q.Dump) != nil {
+			n += q.Ref.Rows
+		}
+	}
+	return n
 }

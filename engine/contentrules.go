@@ -15,28 +15,6 @@ import (
 // are read by the rules of today.
 const contentRules = 1
 
-// rules returns the number that the table's record gets: that of its oldest live
-// rows.
-func (r *tableRun) rules() int {
-	switch {
-	case r.kind == feed.KindMapping && r.mapping != nil:
-		return r.mapping.Rules
-	case r.old == nil || r.asNew || r.allVoid():
-		return contentRules
-	}
-	return r.old.Rules
-}
-
-// allVoid reports whether a resync leaves none of the rows that the table had.
-func (r *tableRun) allVoid() bool {
-	for _, a := range r.old.Applied {
-		if r.live(a.Dump) {
-			return false
-		}
-	}
-	return true
-}
-
 // outdatedBy says of a table that older rules wrote it; empty if they did not.
 func outdatedBy(old *state.Table) string {
 	if old == nil || old.Kind == feed.KindMapping || old.Rules >= contentRules {

@@ -21,7 +21,7 @@ func compareHashed(a, b hashed) int {
 	return cmp.Or(cmp.Compare(a.raw, b.raw), cmp.Compare(a.hash, b.hash))
 }
 
-func (d *deltaRun) hash(key int64) uint32 { return index.KeyHash(key, d.env.lim.hashBits) }
+func (d *deltaRun) hash(key int64) uint32 { return index.KeyHash(key, d.task.Thresholds.HashBits) }
 
 // contest probes the index and returns, sorted, what is contested: the
 // (raw user, hash) pairs that share a bucket (canonical user, hash) with
@@ -41,7 +41,7 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 	}
 	slices.Sort(users)
 	g := identity.Expand(slices.Compact(users), d.changed, d.oldMapping, d.newMapping)
-	known, err := lookupIndex(ctx, d.env.store, d.old.Index, g)
+	known, err := lookupIndex(ctx, d.env.Objects, d.old.Index, g)
 	if err != nil {
 		return nil, err
 	}

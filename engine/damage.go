@@ -223,9 +223,9 @@ func (e *Engine) unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]
 
 // holdDamaged gives up a step of a table that met a damaged object. That is remembered,
 // so that it is not taken in vain again until the object is another.
-func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, r *tableRun, bad *state.ObjectError, res *Result) error {
-	if r != nil {
-		if err := e.sweep(ctx, l, r.attempt); err != nil {
+func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, bad *state.ObjectError, res *Result) error {
+	if s != nil {
+		if err := e.sweep(ctx, l, s.task); err != nil {
 			return err
 		}
 	}
@@ -235,21 +235,18 @@ func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *Tab
 	}
 	res.Holds = append(res.Holds, h)
 	record := state.Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
-	if err := l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) }); err != nil {
-		return err
-	}
-	return errWaits
+	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
 }
 
-// rewriteRun makes a run one that writes the table anew from the rows that it has,
+// rewriteStep makes a step one that writes the table anew from the rows that it has,
 // without the objects that are damaged, and at the mapping in force.
-func (e *Engine) rewriteRun(p *Plan, t *TablePlan, r *tableRun) {
-	r.readFrom = t.readFrom
-	old := *r.old
+func (e *Engine) rewriteStep(p *Plan, t *TablePlan, s *tableStep) {
+	s.readFrom = t.readFrom
+	old := *s.old
 	old.Index = nil
 	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.dropped, q.Ref.Digest) })
-	r.old = &old
+	s.old = &old
 	if t.Change.Class == plan.ClassRebuild {
-		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/index"
 	"reconcile/engine/merge"
@@ -15,11 +16,7 @@ import (
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
-
-// errTooLarge says that a delta does not fit in memory: the bulk path takes it.
-var errTooLarge = errors.New("too large for the delta path")
 
 // A Loc of the delta path: a stored row's partition ordinal, whether it is a
 // shadow, and its position; or, for a delivered row, its segment and position. A
@@ -33,8 +30,8 @@ const (
 type deltaRun struct {
 	*tableRun
 	ing     *ingest
-	byOrd   map[uint32]*state.Partition
-	byValue map[int64]*state.Partition
+	byOrd   map[uint32]*exec.Partition
+	byValue map[int64]*exec.Partition
 	next    uint32
 	changed []int64       // raw users whose canonical user differs
 	met     []index.Entry // of the index, sorted: all that are contested
@@ -52,43 +49,38 @@ type storedMarks struct {
 
 // delta judges only the rows that the pending dumps and the changed part of
 // the mapping can touch, found through the index. Its invariants are I1 to I5
-// of docs/architecture.md.
-func (r *tableRun) delta(ctx context.Context) (_ *change, err error) {
-	d := &deltaRun{tableRun: r, byOrd: map[uint32]*state.Partition{}, byValue: map[int64]*state.Partition{},
+// of docs/architecture.md. What does not fit in memory is for the bulk path.
+func (r *tableRun) delta(ctx context.Context) (_ *outcome, fits bool, err error) {
+	d := &deltaRun{tableRun: r, byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
 		next: r.old.NextOrdinal, stored: map[uint32]*storedMarks{}, touched: map[int64]bool{}}
 	for _, p := range r.oldParts {
 		d.byOrd[p.Ordinal], d.byValue[partValue(p)] = p, p
 	}
-	d.ing = newIngest(r.schema, r.env.lim)
+	d.ing = r.newIngest(r.schema)
 	defer func() { err = errors.Join(err, d.ing.close()) }()
-	if err := r.readDelta(ctx, d.ing); err != nil {
-		return nil, err
+	if fits, err := r.readDelta(ctx, d.ing); err != nil || !fits {
+		return nil, fits, err
 	}
 	d.changed = identity.Diff(r.oldMapping, r.newMapping)
 	contested, err := d.contest(ctx)
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
 	if err := d.judge(ctx, contested); err != nil {
-		return nil, err
+		return nil, true, err
 	}
 	d.touchEchoed()
-	return d.write(ctx)
+	c, err := d.write(ctx)
+	return c, true, err
 }
 
-// readDelta reads the pending dumps. What would spill is too much.
-func (r *tableRun) readDelta(ctx context.Context, ing *ingest) error {
-	ing.failCasts, ing.frozen = r.failCasts, !r.ofConfig
-	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
+// readDelta reads the deliveries, and reports whether they fit: what would spill is too
+// much.
+func (r *tableRun) readDelta(ctx context.Context, ing *ingest) (fits bool, err error) {
 	if err := r.readFiles(ctx, ing); err != nil {
-		return err
+		return false, err
 	}
-	for _, s := range ing.segments {
-		if s.Rows() == nil {
-			return errTooLarge
-		}
-	}
-	return nil
+	return !slices.ContainsFunc(ing.segments, func(s *rows.Segment) bool { return s.Rows() == nil }), nil
 }
 
 // judge decides about the delivered rows and the stored rows that are
@@ -220,7 +212,7 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]mer
 }
 
 // rewrite gives a partition its new content; nil stands for the old one.
-func (d *deltaRun) rewrite(ctx context.Context, out *output, value int64, ordinal uint32) (*part, error) {
+func (d *deltaRun) rewrite(ctx context.Context, out *output, value int64, ordinal uint32) (*stagedPart, error) {
 	s, err := d.newSplice(ctx, d.byValue[value])
 	if err != nil {
 		return nil, err
@@ -240,10 +232,10 @@ func (d *deltaRun) rewrite(ctx context.Context, out *output, value int64, ordina
 }
 
 // write rewrites the touched partitions.
-func (d *deltaRun) write(ctx context.Context) (*change, error) {
-	out := &output{shapes: d.ing.shapes, canon: d.canon, dumps: d.ids, lim: d.env.lim}
+func (d *deltaRun) write(ctx context.Context) (*outcome, error) {
+	out := &output{shapes: d.ing.shapes, canon: d.canon, dumps: d.task.Dumps, limits: d.env.Limits, sizes: d.task.Thresholds}
 	values := sortedKeys(d.touched)
-	parts := make([]*part, len(values))
+	parts := make([]*stagedPart, len(values))
 	ords := map[int64]uint32{}
 	for _, v := range values {
 		if p := d.byValue[v]; p != nil {
@@ -254,7 +246,7 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 		}
 	}
 	eg, egctx := errgroup.WithContext(ctx)
-	eg.SetLimit(d.env.lim.workers)
+	eg.SetLimit(d.env.Limits.Workers)
 	for i, v := range values {
 		eg.Go(func() (err error) {
 			parts[i], err = d.rewrite(egctx, out, v, ords[v])
@@ -267,25 +259,25 @@ func (d *deltaRun) write(ctx context.Context) (*change, error) {
 	d.ing.rescued += out.rescued.Load() + d.echo.rescuedRows()
 	d.ing.rounded += out.rounded.Load()
 	d.counts.Replaced += d.echo.movedRows()
-	c := d.newChange(d.ing)
+	c := d.outcomeOf(exec.Delta, d.ing)
 	for _, p := range parts {
 		if p == nil {
 			continue
 		}
 		if len(p.record.Files) == 0 && p.record.Shadow.IsZero() {
-			c.removed = append(c.removed, p.record.Ordinal)
+			c.Removed = append(c.Removed, p.record.Ordinal)
 			continue
 		}
 		c.parts = append(c.parts, p)
 	}
-	c.table.NextOrdinal = d.next
+	c.NextOrdinal = d.next
 	if err := d.extendIndex(ctx, c, ords); err != nil {
 		return nil, err
 	}
 	err := d.finish(ctx, c, d.ing)
-	d.counts.Read, d.counts.Bytes, d.counts.Quarantined = c.counts.Read, c.counts.Bytes, c.counts.Quarantined
-	d.counts.Rescued, d.counts.Rounded = c.counts.Rescued, c.counts.Rounded
-	d.counts.Partitions, d.counts.Written, d.counts.Rows = c.counts.Partitions, c.counts.Written, c.counts.Rows
-	c.counts = d.counts
+	d.counts.Read, d.counts.Bytes, d.counts.Quarantined = c.Counts.Read, c.Counts.Bytes, c.Counts.Quarantined
+	d.counts.Rescued, d.counts.Rounded = c.Counts.Rescued, c.Counts.Rounded
+	d.counts.Partitions, d.counts.Written, d.counts.Rows = c.Counts.Partitions, c.Counts.Written, c.Counts.Rows
+	c.Counts = d.counts
 	return c, err
 }

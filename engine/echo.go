@@ -6,9 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"reconcile/engine/dump"
-	"reconcile/internal/feed"
-	"reconcile/state"
+	"reconcile/engine/exec"
 )
 
 // echo is a dump that delivers of a table what the greatest applied dump did,
@@ -18,73 +16,42 @@ import (
 // changes: whoever won or lost against it does so again, in whatever group.
 type echo struct {
 	of, dump int64
-	content  *state.Content // of both
-	first    *dump.Entry    // what the first of them lists; nil if the source does not say any more
-	read     *ingest        // what is known of the files without decoding them
+	read     *ingest // what is known of the files without decoding them
 
 	// moved counts the stored rows that became ones of the new dump, rescued those
 	// of them that have something rescued.
 	moved, rescued atomic.Int64
 }
 
-// echoCandidate returns what the pending dump may be an echo of, judged by what is
-// known without reading: nil for most dumps, as their files have other sizes.
-func (r *tableRun) echoCandidate(p *Plan, t *TablePlan) *echo {
-	if r.env.noDelta || r.kind == feed.KindMapping || r.old == nil || len(r.pending) != 1 {
-		return nil
-	}
-	d := r.pending[0]
-	c := r.keptContent(r.old.Applied)
-	// A table that does not rescue judges every dump when it comes: the first may
-	// have come before that was said.
-	if c == nil || r.failCasts || d.skipped || d.again || !d.entry.Incremental || d.dump < c.Dump {
-		return nil
-	}
-	var sizes []int64
-	for _, f := range d.entry.Files {
-		sizes = append(sizes, p.seen.files[f.Key].obj.Size)
-	}
-	if contentShape(d.entry, sizes) != c.Shape {
-		return nil
-	}
-	e := &echo{of: c.Dump, dump: d.dump, content: c}
-	last := r.old.Applied[len(r.old.Applied)-1]
-	if i := t.deliveryOf(c.Dump); i >= 0 && t.all[i].entry.Digest == last.Digest {
-		e.first = t.all[i].entry
-	}
-	return e
-}
-
 // confirmEcho reads the files of a candidate. From then on stored rows of the
 // first dump count as rows of the pending one.
 func (r *tableRun) confirmEcho(ctx context.Context) error {
-	e := r.echo
-	r.echo = nil
-	if e == nil {
+	may := r.task.Redelivery
+	if may == nil {
 		return nil
 	}
-	g := newIngest(r.schema, r.env.lim)
-	g.sums = newFileSums(r.env.tagged)
-	if err := g.weigh(ctx, r.env.source, r.files()); err != nil {
+	g := newIngest(r.schema, r.env.Limits)
+	g.sums = newFileSums(r.task.ETags)
+	if err := g.weigh(ctx, r.env.Source, r.files()); err != nil {
 		return err
 	}
-	entry := r.pending[0].entry
-	if c := g.sums.content(e.dump, entry); c == nil || c.Shape != e.content.Shape || !bytes.Equal(c.Digest, e.content.Digest) {
+	now := &r.task.Deliveries[0]
+	if c := g.sums.content(now); c == nil || c.Shape != may.Content.Shape || !bytes.Equal(c.Digest, may.Content.Digest) {
 		return nil
 	}
-	ok, err := r.quarantineAgain(ctx, e, entry, g)
+	ok, err := r.quarantineAgain(ctx, may, now, g)
 	if err != nil || !ok {
 		return err
 	}
-	r.env.progress(r.cfg.Name, g.read, g.bytes)
-	e.read, r.echo = g, e
-	r.rank[e.of] = r.rank[e.dump]
+	r.env.Events.Progress(g.read, g.bytes)
+	r.echo = &echo{of: may.Of, dump: may.Dump, read: g}
+	r.rank[may.Of] = r.rank[may.Dump]
 	return nil
 }
 
 // weigh reads files without decoding them: it counts what avroFiles counts, and
 // takes the digests.
-func (g *ingest) weigh(ctx context.Context, src *dump.Source, files []sourceFile) error {
+func (g *ingest) weigh(ctx context.Context, src exec.Source, files []sourceFile) error {
 	plans, j := plans{schema: g.schema, shapes: g.shapes}, new(job)
 	blocks := g.blocks(src, files)
 	defer blocks.close()
@@ -103,13 +70,13 @@ func (g *ingest) weigh(ctx context.Context, src *dump.Source, files []sourceFile
 
 // quarantineAgain adds to g the rows that the first dump left in the quarantine, as
 // rows of the echo's files. It fails if it cannot tell which files these are.
-func (r *tableRun) quarantineAgain(ctx context.Context, e *echo, now *dump.Entry, g *ingest) (ok bool, err error) {
+func (r *tableRun) quarantineAgain(ctx context.Context, of *exec.Redelivery, now *exec.Delivery, g *ingest) (ok bool, err error) {
 	byFile, n := map[string][]badRow{}, 0
 	for _, q := range r.old.Quarantine {
-		if q.Dump != e.of {
+		if q.Dump != of.Of {
 			continue
 		}
-		err := eachQuarantined(ctx, r.env.store, q, func(b badRow) error {
+		err := eachQuarantined(ctx, r.env.Objects, q, func(b badRow) error {
 			n++
 			rows := byFile[b.File]
 			// A file that was listed twice left its rows twice.
@@ -122,15 +89,15 @@ func (r *tableRun) quarantineAgain(ctx context.Context, e *echo, now *dump.Entry
 			return false, err
 		}
 	}
-	if n > 0 && e.first == nil {
+	if n > 0 && !of.Known {
 		return false, nil
 	}
 	for i := range now.Files {
 		if n == 0 {
 			break
 		}
-		for _, b := range byFile[e.first.Files[i].Key] {
-			b.Dump, b.File = e.dump, now.Files[i].Key
+		for _, b := range byFile[of.Files[i]] {
+			b.Dump, b.File = of.Dump, now.Files[i].Key
 			g.bad = append(g.bad, b)
 		}
 	}

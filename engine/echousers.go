@@ -4,42 +4,39 @@ import (
 	"context"
 	"errors"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/internal/column"
 	"reconcile/sinks"
-	"reconcile/state"
 )
-
-// errNoCopy says that users must be grouped and written anew.
-var errNoCopy = errors.New("the users cannot be copied")
 
 // echoUsers brings the users table to the state after an echo. No group changes
 // its values, and the greatest dump of a group is that of the echo where it was
 // the first one: unless the mapping changes, all but the dumps is copied.
-func (r *tableRun) echoUsers(ctx context.Context) (*change, error) {
-	p, err := r.moveUsers(ctx)
-	if errors.Is(err, errNoCopy) {
-		return r.regroupUsers(ctx)
-	}
+func (r *tableRun) echoUsers(ctx context.Context) (*outcome, error) {
+	p, copied, err := r.moveUsers(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if !copied {
+		return r.regroupUsers(ctx)
 	}
 	kept, moved, err := r.moveKept(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ing := newIngest(r.schema, r.env.lim)
+	ing := newIngest(r.schema, r.env.Limits)
 	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}
 	ing.rescued = r.echo.rescuedRows()
-	c := r.newChange(ing)
+	c := r.outcomeOf(exec.Redeliver, ing)
 	if len(kept) > 0 {
-		c.table.Users, c.table.UserRuns = kept[0], kept[1:]
+		c.Users, c.UserRuns = kept[0], kept[1:]
 	}
-	c.objects = append(c.objects, moved...)
+	c.Objects = append(c.Objects, moved...)
 	if p != nil {
-		c.all, c.parts = true, []*part{p}
+		c.All, c.parts = true, []*stagedPart{p}
 	}
 	if err := r.finish(ctx, c, ing); err != nil {
 		return nil, err
@@ -50,7 +47,7 @@ func (r *tableRun) echoUsers(ctx context.Context) (*change, error) {
 
 // moveKept writes those of the kept users' objects anew that have rows of the first
 // dump. It returns all of them, and those that are new.
-func (r *tableRun) moveKept(ctx context.Context) (kept []state.Ref, moved []*state.Sealed, err error) {
+func (r *tableRun) moveKept(ctx context.Context) (kept []exec.Ref, moved []*exec.Object, err error) {
 	kept = r.old.KeptUsers()
 	for i, ref := range kept {
 		obj, err := r.moveObject(ctx, ref, r.schema.uncast().storedColumns(), dumpOfKept)
@@ -66,13 +63,13 @@ func (r *tableRun) moveKept(ctx context.Context) (kept []state.Ref, moved []*sta
 
 // regroupUsers groups all users again. What the kept rows have of the first dump
 // counts as the echo's.
-func (r *tableRun) regroupUsers(ctx context.Context) (*change, error) {
+func (r *tableRun) regroupUsers(ctx context.Context) (*outcome, error) {
 	if err := r.countKept(ctx); err != nil {
 		return nil, err
 	}
 	c, err := r.users(ctx)
 	if err == nil {
-		c.counts.Rescued += r.echo.rescuedRows()
+		c.Counts.Rescued += r.echo.rescuedRows()
 	}
 	return c, err
 }
@@ -96,43 +93,47 @@ func (r *tableRun) countKept(ctx context.Context) error {
 }
 
 // moveUsers stages the published users with the new dump in the place of the
-// first, nil if there are none. It fails with errNoCopy where they must be grouped
+// first, nil if there are none. They are not copied where they must be grouped
 // again, are not one file, or lie in a sink that cannot copy.
-func (r *tableRun) moveUsers(ctx context.Context) (_ *part, err error) {
+func (r *tableRun) moveUsers(ctx context.Context) (_ *stagedPart, copied bool, err error) {
 	if len(r.oldParts) == 0 {
-		return nil, nil
+		return nil, true, nil
 	}
 	if len(identity.Diff(r.oldMapping, r.newMapping)) > 0 {
-		return nil, errNoCopy
+		return nil, false, nil
 	}
 	from, err := r.openUsersFile(ctx)
-	if errors.Is(err, errTooLarge) {
-		return nil, errors.Join(errNoCopy, err)
-	}
-	if err != nil {
-		return nil, err
+	if err != nil || from == nil {
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	w := r.attempt.tableWriter(&part{record: state.Partition{Ordinal: r.oldParts[0].Ordinal}})
-	return w.finish(r.copyUsers(ctx, from, w))
+	w := r.attempt.tableWriter(&stagedPart{record: exec.Partition{Ordinal: r.oldParts[0].Ordinal}})
+	copied, err = r.copyUsers(ctx, from, w)
+	if err == nil && !copied {
+		w.abort()
+		return nil, false, nil
+	}
+	p, err := w.finish(err)
+	return p, true, err
 }
 
-func (r *tableRun) copyUsers(ctx context.Context, from sinks.GroupReader, w *partWriter) error {
+// copyUsers copies the published file, and reports whether every sink can.
+func (r *tableRun) copyUsers(ctx context.Context, from sinks.GroupReader, w *partWriter) (ok bool, err error) {
 	if err := w.open(ctx); err != nil {
-		return err
+		return false, err
 	}
 	to := w.data
 	if !to.copies() {
-		return errNoCopy
+		return false, nil
 	}
 	for g := range from.Groups() {
 		col, err := r.echo.move(ctx, from, g, dumpOfUsers)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := to.copy(ctx, from, g, replacing(col)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/index"
 	"reconcile/engine/lake"
 	"reconcile/engine/stores"
@@ -108,7 +109,9 @@ type Engine struct {
 	stuck    map[string]error // tables whose last commit cannot be finished
 	spared   []string         // attempts that are computed ahead, or of which it is unknown whether they count
 	loaded   *state.Snapshot  // by Recover, for the plan that follows; nil if that changed something
-	lim      limits
+	limits   exec.Limits
+	sizes    exec.Thresholds
+	markFrom int // files that a table must have in a sink to be marked
 }
 
 // New returns an engine. It reads nothing of the source and the sinks yet.
@@ -121,26 +124,20 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.home.Place = e.store.Place()
-	e.lim = newLimits(cfg, o)
+	e.limits, e.sizes, e.markFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.MarkFrom, defaultMarkFrom)
 	return e, nil
 }
 
 // newLimits are the limits of a command.
-func newLimits(cfg *config.Config, o Options) limits {
-	t := o.Tuning
-	lim := limits{workers: o.Parallelism, memory: t.Memory, scratch: cfg.ScratchDir, spillGroup: t.SpillGroup,
-		groupRows: t.GroupRows, hashBits: t.HashBits, indexRuns: t.IndexRuns}
-	if lim.workers <= 0 {
-		lim.workers = runtime.GOMAXPROCS(0)
-	}
-	lim.memory = orDefault(t.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))
-	lim.groupRows = orDefault(t.GroupRows, defaultGroupRows)
-	lim.appendAt = int64(orDefault(t.AppendAt, defaultAppendAt))
-	lim.cutAt = int64(orDefault(t.CutAt, defaultCutAt))
-	lim.hashBits = orDefault(t.HashBits, defaultHashBits)
-	lim.indexRuns = orDefault(t.IndexRuns, defaultIndexRuns)
-	lim.markFrom = orDefault(t.MarkFrom, defaultMarkFrom)
-	return lim
+func newLimits(cfg *config.Config, o Options) exec.Limits {
+	return exec.Limits{Workers: orDefault(o.Parallelism, runtime.GOMAXPROCS(0)), Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup,
+		Memory: orDefault(o.Tuning.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))}
+}
+
+// newThresholds are the sizes that files and objects go by.
+func newThresholds(t Tuning) exec.Thresholds {
+	return exec.Thresholds{GroupRows: orDefault(t.GroupRows, defaultGroupRows), AppendAt: int64(orDefault(t.AppendAt, defaultAppendAt)),
+		CutAt: int64(orDefault(t.CutAt, defaultCutAt)), HashBits: orDefault(t.HashBits, defaultHashBits), IndexRuns: orDefault(t.IndexRuns, defaultIndexRuns)}
 }
 
 func orDefault(v, d int) int {
@@ -160,11 +157,6 @@ func (e *Engine) scratch(prefix string) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("scratch_dir: %w", err)
 	}
-	e.lim.scratch = dir
+	e.limits.Scratch = dir
 	return func() { _ = os.RemoveAll(dir) }, nil
-}
-
-func (e *Engine) env() *env {
-	return &env{store: e.store, source: e.source, lim: e.lim, program: e.opts.Program, noDelta: e.opts.Tuning.NoDelta,
-		tagged: e.tagged(), progress: e.opts.Progress, maskKey: e.cfg.MaskKey}
 }

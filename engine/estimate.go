@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 )
@@ -34,8 +35,8 @@ const (
 // scratchOf estimates what a pass takes in scratch_dir: nothing if its rows fit in
 // memory. Stored rows are spilled where all rows are judged anew, because whole
 // says so or as the pending ones are too many for the delta path.
-func scratchOf(lim limits, stored, pending int64, whole bool) int64 {
-	fits := int64(lim.memory / 2)
+func scratchOf(lim exec.Limits, stored, pending int64, whole bool) int64 {
+	fits := int64(lim.Memory / 2)
 	if !whole && pending*rowsOfFile <= fits {
 		return 0
 	}
@@ -46,7 +47,7 @@ func scratchOf(lim limits, stored, pending int64, whole bool) int64 {
 }
 
 // estimate fills in what an apply would write, without decoding rows.
-func (t *TablePlan) estimate(lim limits) {
+func (t *TablePlan) estimate(lim exec.Limits) {
 	now := t.bytesNow()
 	in, whole := int64(0), t.old == nil || t.Change.Class >= plan.ClassRewrite
 	for _, d := range t.Dumps {

@@ -2,16 +2,19 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
-	"reconcile/state/local"
 )
 
 // measure replaces a table's estimates by exact figures: it computes the new
@@ -31,18 +34,21 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 		return err
 	}
 	defer cleanup()
-	dir := e.lim.scratch
+	dir := e.limits.Scratch
 	ofConfig := t.old != nil && t.Change.Class != plan.ClassNone
-	r, err := e.runOn(ctx, 0, p.snap, p, t, ofConfig)
+	s, err := e.stepOn(ctx, 0, p.snap, p, t, ofConfig)
 	if err != nil {
 		return err
 	}
-	if err := r.divert(dir); err != nil {
+	if err := s.divert(dir); err != nil {
 		return err
 	}
-	c, err := r.compute(ctx, t.Change.Class, ofConfig)
-	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		h := plan.Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+	r, err := s.execute(ctx)
+	if err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	if r.Held != nil {
+		h := holdOf(t.Name, r.Held)
 		if ofConfig {
 			h = t.waitingRebuild(h)
 			t.keep()
@@ -50,11 +56,9 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 		p.Holds = append(p.Holds, h)
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("table %s: %w", t.Name, err)
-	}
-	t.Exact, t.Counts = true, &c.counts
-	t.Partitions, t.BytesToWrite = c.counts.Partitions, c.counts.Written
+	counts := r.Done.Counts
+	t.Exact, t.Counts = true, &counts
+	t.Partitions, t.BytesToWrite = counts.Partitions, counts.Written
 	return nil
 }
 
@@ -71,21 +75,74 @@ func missingFolders(dir string) []string {
 	}
 }
 
-// divert has everything that the run writes go below dir.
-func (r *tableRun) divert(dir string) error {
-	r.attempt.store = local.Open(filepath.Join(dir, "state.db"), local.Options{Program: r.env.program})
-	for i := range r.attempt.targets {
-		root := filepath.Join(dir, fmt.Sprintf("sink%d", i))
-		if err := os.MkdirAll(root, 0o700); err != nil {
+// divert has everything that the step stages go below dir.
+func (s *tableStep) divert(dir string) error {
+	s.env.Objects = &scratchObjects{Objects: s.env.Objects, dir: dir}
+	for i := range s.task.Sinks {
+		t := &s.task.Sinks[i]
+		t.Root = filepath.Join(dir, fmt.Sprintf("sink%d", i))
+		if err := os.MkdirAll(t.Root, 0o700); err != nil {
 			return fmt.Errorf("scratch_dir: %w", err)
 		}
-		st, err := blob.NewLocal(root)
+		st, err := blob.NewLocal(t.Root)
 		if err != nil {
 			return err
 		}
-		if r.attempt.targets[i].sink, err = lake.Scratch(st, r.attempt.targets[i].compression); err != nil {
+		if s.env.Sinks[t.Root], err = lake.Scratch(st, t.Compression); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// scratchObjects are objects of a state, and beside them new ones in a folder, which
+// nobody reads.
+type scratchObjects struct {
+	exec.Objects
+	dir string
+}
+
+// Create implements exec.Objects.
+func (o *scratchObjects) Create(context.Context) exec.ObjectWriter {
+	f, err := os.CreateTemp(o.dir, "object-*")
+	return &scratchObject{file: f, err: err, sum: sha256.New()}
+}
+
+// scratchObject is one of them while it is written.
+type scratchObject struct {
+	file *os.File // nil once it is closed
+	err  error    // why there is none
+	sum  hash.Hash
+	size int64
+}
+
+func (o *scratchObject) Write(b []byte) (int, error) {
+	if o.err != nil {
+		return 0, fmt.Errorf("scratch_dir: %w", o.err)
+	}
+	n, err := o.file.Write(b)
+	o.sum.Write(b[:n])
+	o.size += int64(n)
+	return n, err
+}
+
+// Close implements exec.ObjectWriter.
+func (o *scratchObject) Close(context.Context) (*exec.Object, error) {
+	if o.err != nil {
+		return nil, fmt.Errorf("scratch_dir: %w", o.err)
+	}
+	if err := o.Abort(); err != nil {
+		return nil, err
+	}
+	return &exec.Object{Ref: exec.Ref{Digest: hex.EncodeToString(o.sum.Sum(nil)), Size: o.size}}, nil
+}
+
+// Abort implements exec.ObjectWriter.
+func (o *scratchObject) Abort() error {
+	if o.file == nil {
+		return nil
+	}
+	f := o.file
+	o.file = nil
+	return f.Close()
 }

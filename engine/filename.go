@@ -45,7 +45,7 @@ type numbered struct {
 
 // nameFiles gives the files that were staged their names in the commit of a serial. It
 // may be called again, for another serial too.
-func (r *tableRun) nameFiles(c *change, serial uint64) {
+func (r *tableStep) nameFiles(c *change, serial uint64) {
 	listed := map[numbered]string{}
 	for _, p := range r.oldParts {
 		for _, f := range p.Files {

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/state"
 )
@@ -24,8 +25,8 @@ func holding(err error) *fileError {
 // hold takes the dumps from a file on out of the plan. That the file is bad is
 // remembered with its pin, so that it is not read again until it, or what makes
 // it bad, changes; a file that could not be read at all is tried again next time.
-func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, bad *fileError, res *Result) error {
-	h := plan.Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, bad *exec.Held, res *Result) error {
+	h := holdOf(t.Name, bad)
 	res.Holds = append(res.Holds, h)
 	from, floor := h.Dump, t.floor
 	if before := t.cut(from); before != nil {
@@ -38,15 +39,20 @@ func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 	return e.lookBack(ctx, l, p, t, from, floor, res)
 }
 
-func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, bad *fileError) error {
-	if !lasting(bad) {
+// holdOf is the hold of a table by a file.
+func holdOf(table string, bad *exec.Held) plan.Hold {
+	return plan.Hold{Table: table, Dump: bad.Dump, File: bad.File, Reason: bad.Reason}
+}
+
+func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, bad *exec.Held) error {
+	if !bad.Lasting {
 		return nil
 	}
 	pin := ""
 	if obj, err := e.source.Stat(ctx, h.File); err == nil {
 		pin = obj.Pin
 	}
-	record := state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad), Reason: h.Reason}
+	record := state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad.Cause), Reason: h.Reason}
 	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
 }
 
@@ -70,6 +76,19 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error 
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// heldBy says which file holds a table, and whether that lasts.
+func heldBy(bad *fileError) *exec.Held {
+	h := &exec.Held{Dump: bad.file.dump, File: bad.file.key, Pin: bad.file.pin, Reason: bad.err.Error(), Lasting: lasting(bad)}
+	var cast *castError
+	var key *keyError
+	if errors.As(bad, &key) {
+		h.Cause.Key = key.key
+	} else if errors.As(bad, &cast) {
+		h.Cause.Column, h.Cause.Rule = cast.column, ruleText(cast.rule)
+	}
+	return h
 }
 
 // lasting reports whether a file is bad by its content.

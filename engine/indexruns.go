@@ -8,22 +8,22 @@ import (
 	"slices"
 	"sync"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/index"
 	"reconcile/engine/rows"
-	"reconcile/state"
 )
 
 // indexRuns are the open runs of an index.
 type indexRuns struct {
 	runs []*index.Run
-	objs []*state.Object
+	objs []exec.OpenObject
 }
 
 // openRuns opens the runs of an index. The caller closes them.
-func openRuns(ctx context.Context, store *state.Store, refs []state.Ref) (*indexRuns, error) {
+func openRuns(ctx context.Context, store exec.Objects, refs []exec.Ref) (*indexRuns, error) {
 	r := &indexRuns{}
 	for _, ref := range refs {
-		obj, err := store.OpenObject(ctx, ref)
+		obj, err := store.Open(ctx, ref)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("the index: %w", err), r.Close())
 		}
@@ -61,7 +61,7 @@ func (r *indexRuns) blame(ctx context.Context, err error) error {
 
 // lookupIndex returns what an index knows of users, which must be sorted; each
 // entry once.
-func lookupIndex(ctx context.Context, store *state.Store, refs []state.Ref, users []int64) (_ []index.Entry, err error) {
+func lookupIndex(ctx context.Context, store exec.Objects, refs []exec.Ref, users []int64) (_ []index.Entry, err error) {
 	r, err := openRuns(ctx, store, refs)
 	if err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func lookupIndex(ctx context.Context, store *state.Store, refs []state.Ref, user
 }
 
 // writeIndex writes a run of the index as an object of the state.
-func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer) error) (*state.Sealed, error) {
-	o := store.NewObject(ctx)
+func writeIndex(ctx context.Context, store exec.Objects, fill func(*index.Writer) error) (*exec.Object, error) {
+	o := store.Create(ctx)
 	w := index.NewWriter(o)
 	if err := errors.Join(fill(w), w.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing an index run: %w", err), o.Abort())
@@ -91,7 +91,7 @@ func writeIndex(ctx context.Context, store *state.Store, fill func(*index.Writer
 
 // extendIndex adds a run with the delivered rows that stay, if the index does
 // not know them, and merges the runs when there are too many.
-func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]uint32) error {
+func (d *deltaRun) extendIndex(ctx context.Context, c *outcome, ords map[int64]uint32) error {
 	var entries []index.Entry
 	for _, s := range d.ing.segments {
 		for i, row := range s.Rows() {
@@ -108,7 +108,7 @@ func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]ui
 	if len(entries) == 0 {
 		return nil
 	}
-	obj, err := writeIndex(ctx, d.attempt.store, func(w *index.Writer) error {
+	obj, err := writeIndex(ctx, d.env.Objects, func(w *index.Writer) error {
 		for _, e := range entries {
 			if err := w.Add(e); err != nil {
 				return err
@@ -119,15 +119,15 @@ func (d *deltaRun) extendIndex(ctx context.Context, c *change, ords map[int64]ui
 	if err != nil {
 		return err
 	}
-	c.objects = append(c.objects, obj)
-	c.table.Index = append(c.table.Index, obj.Ref)
+	c.Objects = append(c.Objects, obj)
+	c.Index = append(c.Index, obj.Ref)
 	return d.mergeIndex(ctx, c, entries)
 }
 
 // mergeIndex merges the smaller runs once there are too many, so that a run
 // takes part in a merge only as often as its size doubles.
-func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entry) (err error) {
-	if len(c.table.Index) <= d.env.lim.indexRuns {
+func (d *deltaRun) mergeIndex(ctx context.Context, c *outcome, fresh []index.Entry) (err error) {
+	if len(c.Index) <= d.task.Thresholds.IndexRuns {
 		return nil
 	}
 	refs := d.old.Index // those that the store can open: the fresh run is merged from memory
@@ -141,17 +141,17 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entr
 			break
 		}
 	}
-	older, err := openRuns(ctx, d.env.store, refs[keep:])
+	older, err := openRuns(ctx, d.env.Objects, refs[keep:])
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, older.Close()) }()
 	var gone = map[uint32]bool{}
-	for _, o := range c.removed {
+	for _, o := range c.Removed {
 		gone[o] = true
 	}
-	sorter := index.NewSorter(d.env.lim.scratch, d.env.lim.memory/4/16)
-	sorter.Workers = d.env.lim.workers
+	sorter := index.NewSorter(d.env.Limits.Scratch, d.env.Limits.SortBytes()/16)
+	sorter.Workers = d.env.Limits.Workers
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	for _, e := range fresh {
 		if err := sorter.Add(ctx, e); err != nil {
@@ -163,12 +163,12 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *change, fresh []index.Entr
 			return older.blame(ctx, err)
 		}
 	}
-	obj, err := writeIndex(ctx, d.attempt.store, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
+	obj, err := writeIndex(ctx, d.env.Objects, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
 	if err != nil {
 		return err
 	}
-	c.objects = append(c.objects[:len(c.objects)-1], obj)
-	c.table.Index = append(slices.Clone(refs[:keep]), obj.Ref)
+	c.Objects = append(c.Objects[:len(c.Objects)-1], obj)
+	c.Index = append(slices.Clone(refs[:keep]), obj.Ref)
 	return nil
 }
 

@@ -10,35 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/avro"
-	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/blob"
 )
-
-// limits is what a part of an apply may use.
-type limits struct {
-	workers    int
-	memory     int // bytes for rows that wait for their partition, and for writing them
-	scratch    string
-	spillGroup int   // rows of a row group in scratch files, 0 for the default
-	groupRows  int   // rows of a row group in data files
-	appendAt   int64 // bytes of a partition from which on rows come to it in a file of their own
-	cutAt      int64 // bytes of a data file from which on another one is begun
-	hashBits   int   // of the index
-	indexRuns  int   // of an index before they are merged
-	markFrom   int   // files that a table must have in a sink to be marked
-}
-
-// sealAt is how many bytes of rows a worker collects for a segment: few enough
-// that they are sorted fast, and so many that segments stay few.
-func (l limits) sealAt() int { return l.memory / 4 / l.workers }
-
-// groupBytes is how many bytes of records may wait for a row group. Decoded and
-// encoded they take several times that.
-func (l limits) groupBytes() int { return min(max(l.memory/4/l.workers, 4<<20), 64<<20) }
-
-// packBytes is how many bytes the texts of packed records may take.
-func (l limits) packBytes() int { return l.memory / 32 }
 
 // fileError is a file that holds its table.
 type fileError struct {
@@ -54,7 +29,7 @@ func (e *fileError) Unwrap() error { return e.err }
 type ingest struct {
 	schema    *schema
 	shapes    *shapes
-	lim       limits
+	lim       exec.Limits
 	failCasts bool
 	frozen    bool // a key or timestamp outside of the list of a frozen table holds it
 	progress  func(rows, bytes int64)
@@ -76,8 +51,8 @@ type ingest struct {
 	rounded   int64 // values
 }
 
-func newIngest(s *schema, lim limits) *ingest {
-	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.packBytes())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, spellings: map[[2]string]bool{}, carried: map[string]int64{}, progress: func(int64, int64) {}}
+func newIngest(s *schema, lim exec.Limits) *ingest {
+	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.PackBytes())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, spellings: map[[2]string]bool{}, carried: map[string]int64{}, progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
@@ -90,11 +65,11 @@ type job struct {
 
 // avroFiles reads part files, blocks in parallel. A file that cannot be used
 // ends it with a *fileError.
-func (g *ingest) avroFiles(ctx context.Context, src *dump.Source, files []sourceFile) error {
+func (g *ingest) avroFiles(ctx context.Context, src exec.Source, files []sourceFile) error {
 	blocks := g.blocks(src, files)
 	defer blocks.close()
 	eg, ctx := errgroup.WithContext(ctx)
-	for range g.lim.workers {
+	for range g.lim.Workers {
 		eg.Go(func() error {
 			l, j := newLocator(g), new(job)
 			for {
@@ -143,7 +118,7 @@ func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 		return &fileError{j.file, err}
 	}
 	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
-	if l.pack.Size() < g.lim.sealAt() && !l.pack.Full() {
+	if l.pack.Size() < g.lim.SealAt() && !l.pack.Full() {
 		return nil
 	}
 	return g.seal(ctx, l)
@@ -198,7 +173,7 @@ func (g *ingest) keep(ctx context.Context, s *rows.Segment) error {
 	g.mu.Lock()
 	n := len(g.segments)
 	g.segments = append(g.segments, s)
-	spill := g.held+s.Memory() > g.lim.memory/2
+	spill := g.held+s.Memory() > g.lim.Memory/2
 	if !spill {
 		g.held += s.Memory()
 	}
@@ -211,7 +186,7 @@ func (g *ingest) keep(ctx context.Context, s *rows.Segment) error {
 	if !spill {
 		return nil
 	}
-	return s.Spill(ctx, g.lim.scratch, g.lim.spillGroup)
+	return s.Spill(ctx, g.lim.Scratch, g.lim.SpillGroup)
 }
 
 // close removes what was spilled.

@@ -45,13 +45,7 @@ func (e *Engine) lakeRows(ctx context.Context, rt *RebuiltTable, want []column.C
 	if err != nil {
 		return err
 	}
-	s := &standIns{sink: sk}
-	for _, f := range rt.published {
-		if f.root == rt.from {
-			s.files = append(s.files, f)
-		}
-	}
-	if err := s.each(ctx, want, use); err != nil {
+	if err := eachRow(ctx, sk, rt.publishedIn(rt.from), want, use); err != nil {
 		return fmt.Errorf("table %s: %w", rt.Name, err)
 	}
 	return nil

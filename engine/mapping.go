@@ -54,7 +54,7 @@ func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry,
 		}
 	}
 	m.mapping, m.report = b.Build()
-	m.read = m.sums.readOf(id, e)
+	m.read = recordedRead(m.sums.readOf(id, len(e.Files)))
 	return m, nil
 }
 
@@ -210,8 +210,9 @@ func (mf *mappingFile) badRow(i, first int) badRow {
 	return bad
 }
 
-// store writes the mapping as an object of the state.
-func (m *mappingRead) store(ctx context.Context, store *state.Store) (*state.Sealed, error) {
+// store writes the mapping, and the rows without both ids, as objects of the state, and
+// gives the record of the mapping their names.
+func (m *mappingRead) store(ctx context.Context, store *state.Store, record *state.Mapping) ([]*state.Sealed, error) {
 	o := store.NewObject(ctx)
 	if err := m.mapping.Encode(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the user mapping: %w", err), o.Abort())
@@ -221,7 +222,20 @@ func (m *mappingRead) store(ctx context.Context, store *state.Store) (*state.Sea
 		return nil, err
 	}
 	obj.Ref.Rows = int64(m.mapping.Len())
-	return obj, nil
+	record.Ref = obj.Ref
+	if len(m.bad) == 0 {
+		return []*state.Sealed{obj}, nil
+	}
+	rejected, err := writeQuarantine(ctx, objects{store}, m.bad)
+	if err != nil {
+		return nil, err
+	}
+	q, err := seal(rejected)
+	if err != nil {
+		return nil, err
+	}
+	record.Quarantine = q.Ref
+	return []*state.Sealed{obj, q}, nil
 }
 
 // loadMapping reads a mapping that the state keeps; the zero Ref is the empty
@@ -241,50 +255,4 @@ func loadMapping(ctx context.Context, store *state.Store, ref state.Ref) (_ *ide
 		return nil, fmt.Errorf("the user mapping: %w", obj.Damaged(err))
 	}
 	return m, nil
-}
-
-// mappingTable writes user_migrations: the newest mapping as delivered, plus
-// where each id ends.
-func (r *tableRun) mappingTable(ctx context.Context) (_ *change, err error) {
-	w := r.attempt.tableWriter(&part{})
-	for lo := 0; lo < r.full.Len() && err == nil; lo += r.env.lim.groupRows {
-		err = w.Write(ctx, r.mappingBatch(lo, min(lo+r.env.lim.groupRows, r.full.Len())))
-	}
-	p, err := w.finish(err)
-	if err != nil {
-		return nil, err
-	}
-	c := &change{table: r.newTable(), all: true}
-	if len(p.record.Files) > 0 {
-		c.parts = []*part{p}
-	}
-	c.table.Quarantine = nil
-	if r.mapping != nil && !r.mapping.Quarantine.IsZero() {
-		c.table.Quarantine = []state.DumpRef{{Dump: r.mapping.Dump, Ref: r.mapping.Quarantine}}
-	}
-	if err := r.finish(ctx, c, &ingest{}); err != nil {
-		return nil, err
-	}
-	if len(r.pending) > 0 && !r.asNew {
-		c.counts.Quarantined = r.mapping.Quarantine.Rows
-	}
-	c.countNet(r)
-	return c, nil
-}
-
-func (r *tableRun) mappingBatch(lo, hi int) *column.Batch {
-	b := &column.Batch{N: hi - lo, Cols: r.schema.published()}
-	for i := lo; i < hi; i++ {
-		from := r.full.From(i)
-		b.Cols[0].AppendInt(from)
-		b.Cols[1].AppendInt(r.full.To(i))
-		if t, ok := r.full.Time(i); ok {
-			b.Cols[2].AppendInt(t)
-		} else {
-			b.Cols[2].AppendNulls(1)
-		}
-		b.Cols[3].AppendInt(r.canon(from))
-		b.Cols[4].AppendInt(r.mapping.Dump)
-	}
-	return b
 }

@@ -95,7 +95,7 @@ func (e *Engine) mark(ctx context.Context, t *state.Table, parts []*state.Partit
 			continue
 		}
 		mark := ""
-		if paths := pathsIn(i, parts); len(paths) >= e.lim.markFrom {
+		if paths := pathsIn(i, parts); len(paths) >= e.markFrom {
 			if got, err := m.Mark(ctx, s.Folder, paths); err == nil {
 				mark = got
 			}

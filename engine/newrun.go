@@ -2,179 +2,144 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
-	"slices"
 
+	"reconcile/engine/identity"
 	"reconcile/engine/plan"
-	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
 )
 
-// newRun prepares a pass over a table from the state as it is now: until the
-// table's own first commit that is what the plan saw of it.
-func (e *Engine) newRun(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableRun, error) {
+// newStep prepares a step of a table from the state as it is now: until the table's own
+// first commit that is what the plan saw of it.
+func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableStep, error) {
 	if !t.committed {
-		return e.runOn(ctx, l.Generation(), p.snap, p, t, ofConfig)
+		return e.stepOn(ctx, l.Generation(), p.snap, p, t, ofConfig)
 	}
 	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
-	return e.runOn(ctx, l.Generation(), snap, p, t, ofConfig)
+	return e.stepOn(ctx, l.Generation(), snap, p, t, ofConfig)
 }
 
-// runOn prepares a pass over a table from a view of the state, under a lease of a
+// stepOn prepares a step of a table from a view of the state, under a lease of a
 // generation.
-func (e *Engine) runOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableRun, err error) {
-	r := &tableRun{env: e.env(), cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig}
-	r.masks = ofConfig && t.Change.Masks
-	r.failCasts = !ofConfig && t.cfg.OnCastError == "fail"
+func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableStep, err error) {
+	s := &tableStep{cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey}
+	s.masks = ofConfig && t.Change.Masks
 	if t.lost != nil {
-		r.left = t.lost.Left
+		s.left = t.lost.Left
 	}
-	r.compared = t.compared
-	t.repin(r.oldParts)
-	if err := e.openOld(ctx, r); err != nil {
+	s.compared = t.compared
+	t.repin(s.oldParts)
+	if err := e.openOld(ctx, s.old); err != nil {
 		return nil, err
 	}
-	r.newMapping, r.mapping, r.full = p.closure, p.standing, p.mapping
+	s.newMapping, s.mapping, s.full = p.closure, p.standing, p.mapping
 	switch {
 	case p.anew:
-		e.anewRun(p, t, r)
+		e.anewStep(p, t, s)
 	case ofConfig && t.repair != "":
-		e.repairRun(p, t, r)
+		e.repairStep(p, t, s)
 	case ofConfig && len(e.goesBack(t.old)) > 0:
-		e.backRun(p, t, r)
+		e.backStep(p, t, s)
 	case ofConfig && t.rewrite != "":
-		e.rewriteRun(p, t, r)
+		e.rewriteStep(p, t, s)
 	case ofConfig:
-		err = e.configRun(ctx, p, t, r)
-	case r.kind == feed.KindMapping: // written as a whole
-		r.pending = t.pending
+		err = e.configStep(ctx, p, t, s)
+	case s.kind == feed.KindMapping: // written as a whole
+		s.pending = t.pending
 	default:
-		r.pending = t.pending
-		err = e.oldClosure(ctx, p, r)
+		s.pending = t.pending
+		err = e.oldClosure(ctx, p, s)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.prepare()
-	if !ofConfig {
-		r.echo = r.echoCandidate(p, t)
+	s.findFloor()
+	if err := e.newSchemaOf(ctx, s); err != nil {
+		return nil, err
 	}
-	r.attempt = e.newAttempt(r, sinks.AttemptName(generation), max(snap.Serial, p.says.TopCommit()))
-	return r, e.newSchemaOf(ctx, r)
+	return s, e.makeTask(p, t, s, sinks.AttemptName(generation), max(snap.Serial, p.says.TopCommit()))
 }
 
-// configRun makes a run one that changes the table as its configuration changed, and
+// configStep makes a step one that changes the table as its configuration changed, and
 // leaves it at the mapping where it stands.
-func (e *Engine) configRun(ctx context.Context, p *Plan, t *TablePlan, r *tableRun) (err error) {
-	if err := e.oldClosure(ctx, p, r); err != nil {
+func (e *Engine) configStep(ctx context.Context, p *Plan, t *TablePlan, s *tableStep) (err error) {
+	if err := e.oldClosure(ctx, p, s); err != nil {
 		return err
 	}
-	r.readFrom = t.readFrom
-	r.newMapping, r.mapping = r.oldMapping, nil
-	if r.old.HasMapping {
-		r.mapping = &state.Mapping{Dump: r.old.MappingDump, Ref: r.old.Mapping, Rules: r.old.Rules}
+	s.readFrom = t.readFrom
+	s.newMapping, s.mapping, s.full = s.oldMapping, nil, nil
+	if s.old.HasMapping {
+		s.mapping = &state.Mapping{Dump: s.old.MappingDump, Ref: s.old.Mapping, Rules: s.old.Rules}
 	}
-	if r.kind == feed.KindMapping {
-		for _, q := range r.old.Quarantine {
-			r.mapping.Quarantine = q.Ref
+	if s.kind == feed.KindMapping {
+		for _, q := range s.old.Quarantine {
+			s.mapping.Quarantine = q.Ref
 		}
-		if r.full, err = loadMapping(ctx, e.store, r.old.Mapping); err != nil {
+		if s.full, err = loadMapping(ctx, e.store, s.old.Mapping); err != nil {
 			return err
 		}
 	}
 	if t.Change.Class == plan.ClassRebuild {
-		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 	}
 	return nil
 }
 
 // oldClosure finds the mapping that the table stands at.
-func (e *Engine) oldClosure(ctx context.Context, p *Plan, r *tableRun) (err error) {
-	if r.old != nil {
-		r.oldMapping, err = e.closureOf(ctx, p, r.old.Mapping)
+func (e *Engine) oldClosure(ctx context.Context, p *Plan, s *tableStep) (err error) {
+	if s.old != nil {
+		s.oldMapping, err = e.closureOf(ctx, p, s.old.Mapping)
 	}
 	return err
 }
 
-// newSchemaOf resolves the columns of a run. A file whose header cannot be read is
-// noted: it holds the table when the run begins.
-func (e *Engine) newSchemaOf(ctx context.Context, r *tableRun) error {
-	if r.kind == feed.KindMapping {
-		r.schema = &schema{kind: feed.KindMapping, key: feed.FromUserID, payload: []payload{{}}}
-		r.attempt.schema = r.schema
+// newSchemaOf resolves the columns of a step. A file whose header cannot be read is
+// noted: it holds the table when the step begins.
+func (e *Engine) newSchemaOf(ctx context.Context, s *tableStep) error {
+	if s.kind == feed.KindMapping {
+		s.schema = &schema{kind: feed.KindMapping, key: feed.FromUserID, payload: []payload{{}}}
 		return nil
 	}
 	var err error
-	r.brought, err = r.delivered(ctx)
+	s.brought, err = e.delivered(ctx, s)
 	if bad := holding(err); bad != nil {
-		r.attempt.schema = &schema{kind: r.kind}
-		r.badHeader = bad
+		s.schema = &schema{kind: s.kind}
+		s.badHeader = bad
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r.settleSchema()
+	s.settleSchema()
 	return nil
 }
 
-// settleSchema resolves the columns that the table has and those that are brought.
-func (r *tableRun) settleSchema() {
-	var have []state.Column
-	legacy := false
-	if r.old != nil {
-		have, legacy = r.old.Columns, !r.old.ExactNames
-	}
-	r.schema = newSchema(r.cfg, r.kind, r.key, have, r.brought, r.live, legacy, r.env.maskKey)
-	r.attempt.schema = r.schema
-}
-
-// openOld opens the sinks that hold the table now.
-func (e *Engine) openOld(ctx context.Context, r *tableRun) error {
-	if r.old == nil {
+// openOld opens the sinks that hold a table now.
+func (e *Engine) openOld(ctx context.Context, old *state.Table) error {
+	if old == nil {
 		return nil
 	}
-	for _, s := range r.old.Sinks {
-		sk, err := e.lake.Open(ctx, s.Root, s.Compression)
-		if err != nil {
+	for _, s := range old.Sinks {
+		if _, err := e.lake.Open(ctx, s.Root, s.Compression); err != nil {
 			return err
 		}
-		r.oldSinks = append(r.oldSinks, sk)
 	}
 	return nil
 }
 
-func (e *Engine) newAttempt(r *tableRun, name string, serial uint64) *attempt {
-	a := &attempt{name: name, store: e.store}
-	for _, s := range r.sinksInOrder() {
-		a.targets = append(a.targets, target{sink: e.lake.Sink(s.Path), folder: r.cfg.Folder, compression: s.Compression, encodings: encodingsOf(r.old, s)})
+// digestOfMapping is the name that a mapping would have as an object.
+func digestOfMapping(m *identity.Mapping) (string, error) {
+	sum := sha256.New()
+	if err := m.Encode(sum); err != nil {
+		return "", fmt.Errorf("the user mapping: %w", err)
 	}
-	a.meta = r.metadata()
-	a.meta["commit"] = fmt.Sprint(serial + 1)
-	return a
-}
-
-// sinksInOrder lists the sinks of the table: first those that it is in already, in
-// the order in which the state has them, as files are noted by their sink's place
-// in it.
-func (r *tableRun) sinksInOrder() []definition.Sink {
-	out := slices.Clone(r.cfg.Sinks)
-	if r.old == nil {
-		return out
-	}
-	place := func(s definition.Sink) int {
-		i := r.old.SinkAt(s.Path)
-		if i < 0 {
-			return len(r.old.Sinks)
-		}
-		return i
-	}
-	slices.SortStableFunc(out, func(a, b definition.Sink) int { return place(a) - place(b) })
-	return out
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -5,15 +5,15 @@ import (
 	"math"
 	"path"
 
+	"reconcile/engine/exec"
 	"reconcile/internal/column"
-	"reconcile/state"
 )
 
 // partWriter writes published rows of a partition as files of it: as one or, when
 // they are many, as several that follow each other in the order of the rows.
 type partWriter struct {
 	a     *attempt
-	p     *part
+	p     *stagedPart
 	dir   string // of the files, below the table's folder
 	cutAt int64  // bytes from which on rows go to another file
 	next  int    // number of the next file
@@ -22,12 +22,12 @@ type partWriter struct {
 	data     *multiWriter
 }
 
-func (a *attempt) partWriter(p *part, cutAt int64) *partWriter {
+func (a *attempt) partWriter(p *stagedPart, cutAt int64) *partWriter {
 	return &partWriter{a: a, p: p, dir: partDir(a.schema.part.Unit, partValue(&p.record)), cutAt: cutAt}
 }
 
 // tableWriter writes a table that is one file; there is none without a row.
-func (a *attempt) tableWriter(p *part) *partWriter {
+func (a *attempt) tableWriter(p *stagedPart) *partWriter {
 	return &partWriter{a: a, p: p, cutAt: math.MaxInt64}
 }
 
@@ -68,7 +68,7 @@ func (w *partWriter) end() error {
 }
 
 // finish ends a table that is one file, or gives it up if err is not nil.
-func (w *partWriter) finish(err error) (*part, error) {
+func (w *partWriter) finish(err error) (*stagedPart, error) {
 	if err == nil {
 		err = w.end()
 	}
@@ -83,10 +83,10 @@ func (w *partWriter) finish(err error) (*part, error) {
 }
 
 // keep leaves a file of the partition as it is.
-func (p *part) keep(entries []state.File) {
+func (p *stagedPart) keep(entries []exec.File) {
 	for _, f := range entries {
+		f.Staged = ""
 		p.record.Files = append(p.record.Files, f)
-		p.staged = append(p.staged, "")
 	}
 }
 

@@ -9,41 +9,31 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/parquet"
 	"reconcile/sinks"
-	"reconcile/state"
 )
-
-// target is one sink of a table, and the table's folder there.
-type target struct {
-	sink        sinks.Sink
-	folder      string
-	compression string
-	encodings   string
-}
 
 // attempt is one try at a table's commit: everything that it stages bears its
 // name, so that what an interrupted one left can be told and removed.
 type attempt struct {
-	name    string
-	store   *state.Store
-	targets []target
+	task    *exec.Task
+	objects exec.Objects
+	sinks   []exec.Sink // by index of the task's
 	schema  *schema
-	meta    map[string]string
 	// parallel is how many columns of a file are encoded at a time, more than one
 	// where files are not written side by side.
 	parallel int
 	files    atomic.Int64
 }
 
-// part is the new content of one partition, staged and durable.
-type part struct {
-	record  state.Partition
-	staged  []string // by record.Files; empty for a file that stays as it is
-	objects []*state.Sealed
+// stagedPart is the new content of one partition, staged and durable.
+type stagedPart struct {
+	record  exec.Partition
+	objects []*exec.Object
 }
 
 // multiWriter writes the same rows to every sink of a table.
@@ -103,8 +93,8 @@ func (m *multiWriter) size() int64 {
 func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	m := &multiWriter{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
-	for _, t := range a.targets {
-		w, err := t.sink.Stage(ctx, a.name, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.meta, Parallel: a.parallel, Plain: t.encodings == definition.Plain})
+	for i, t := range a.task.Sinks {
+		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.task.Footer, Parallel: a.parallel, Plain: t.Encodings == definition.Plain})
 		if err != nil {
 			m.abort()
 			return nil, err
@@ -116,32 +106,39 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 
 // closeData makes a data file durable in every sink. final is its path below the
 // table's folder until the commit names it.
-func (a *attempt) closeData(m *multiWriter, final string, p *part) error {
+func (a *attempt) closeData(m *multiWriter, final string, p *stagedPart) error {
 	for i, w := range m.ws {
 		f, err := w.Close()
 		if err != nil {
 			m.abort()
 			return err
 		}
-		p.record.Files = append(p.record.Files, state.File{Sink: i, Path: path.Join(a.targets[i].folder, final),
-			Size: f.Size, Rows: f.Rows, Digest: f.Digest})
-		p.staged = append(p.staged, f.Path)
+		p.record.Files = append(p.record.Files, exec.File{Sink: i, Path: path.Join(a.task.Sinks[i].Folder, final),
+			Size: f.Size, Rows: f.Rows, Digest: f.Digest, Staged: f.Path})
 	}
 	return nil
 }
 
+func newAttempt(t *exec.Task, env *exec.Env, s *schema) *attempt {
+	a := &attempt{task: t, objects: env.Objects, schema: s}
+	for _, s := range t.Sinks {
+		a.sinks = append(a.sinks, env.Sinks[s.Root])
+	}
+	return a
+}
+
 // shadowWriter writes shadow rows as an object of the state.
 type shadowWriter struct {
-	obj *state.ObjectWriter
+	obj exec.ObjectWriter
 	pq  *parquet.Writer
 }
 
 func (a *attempt) openShadow(ctx context.Context) (*shadowWriter, error) {
-	return openObject(ctx, a.store, a.schema.published(), a.parallel)
+	return openObject(ctx, a.objects, a.schema.published(), a.parallel)
 }
 
-func openObject(ctx context.Context, store *state.Store, cols []column.Column, parallel int) (*shadowWriter, error) {
-	w := &shadowWriter{obj: store.NewObject(ctx)}
+func openObject(ctx context.Context, store exec.Objects, cols []column.Column, parallel int) (*shadowWriter, error) {
+	w := &shadowWriter{obj: store.Create(ctx)}
 	var err error
 	if w.pq, err = parquet.NewWriter(w.obj, cols, parquet.Options{Compression: "zstd", Parallel: parallel}); err != nil {
 		return nil, errors.Join(err, w.obj.Abort())
@@ -151,7 +148,7 @@ func openObject(ctx context.Context, store *state.Store, cols []column.Column, p
 
 func (w *shadowWriter) Write(_ context.Context, b *column.Batch) error { return w.pq.WriteRowGroup(b) }
 
-func (w *shadowWriter) close(ctx context.Context) (*state.Sealed, error) {
+func (w *shadowWriter) close(ctx context.Context) (*exec.Object, error) {
 	if _, err := w.pq.Close(); err != nil {
 		return nil, errors.Join(err, w.obj.Abort())
 	}
@@ -161,12 +158,12 @@ func (w *shadowWriter) close(ctx context.Context) (*state.Sealed, error) {
 // writePart merges the rows of one partition into new files. merge calls its
 // argument for every row that stays.
 func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal uint32,
-	merge func(emit func(ch *rows.Chunk, i int) error) error) (_ *part, err error) {
-	p := &part{record: state.Partition{Ordinal: ordinal, Value: value}}
+	merge func(emit func(ch *rows.Chunk, i int) error) error) (_ *stagedPart, err error) {
+	p := &stagedPart{record: exec.Partition{Ordinal: ordinal, Value: value}}
 	if value == rows.NullPart {
 		p.record.Value, p.record.Null = 0, true
 	}
-	data := a.partWriter(p, o.lim.cutAt)
+	data := a.partWriter(p, o.sizes.CutAt)
 	var shadow *shadowWriter
 	pub := o.assembler(a.schema, func() (batchWriter, error) { return data, nil })
 	sha := o.assembler(a.schema, func() (batchWriter, error) {
@@ -197,7 +194,7 @@ func (a *attempt) writePart(ctx context.Context, o *output, value int64, ordinal
 	return p, a.closePart(ctx, p, data, shadow, published, hidden)
 }
 
-func (a *attempt) closePart(ctx context.Context, p *part, data *partWriter, shadow *shadowWriter, nPub, nShadow int64) error {
+func (a *attempt) closePart(ctx context.Context, p *stagedPart, data *partWriter, shadow *shadowWriter, nPub, nShadow int64) error {
 	p.record.Rows = nPub
 	if err := data.end(); err != nil {
 		return err
@@ -216,7 +213,7 @@ func (a *attempt) closePart(ctx context.Context, p *part, data *partWriter, shad
 }
 
 // partValue returns the partition's value, NullPart for the default one.
-func partValue(p *state.Partition) int64 {
+func partValue(p *exec.Partition) int64 {
 	if p.Null {
 		return rows.NullPart
 	}
@@ -228,7 +225,8 @@ type output struct {
 	shapes *shapes
 	canon  func(int64) int64
 	dumps  []int64
-	lim    limits
+	limits exec.Limits
+	sizes  exec.Thresholds
 
 	rescued atomic.Int64 // delivered rows that were written with something rescued
 	rounded atomic.Int64 // values of delivered rows that were written
@@ -240,7 +238,7 @@ type output struct {
 func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembler {
 	a, _ := o.free.Get().(*assembler)
 	if a == nil {
-		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.lim.groupRows, groupBytes: o.lim.groupBytes()}
+		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.sizes.GroupRows, groupBytes: o.limits.GroupBytes()}
 		a.plans = plans{schema: s, shapes: o.shapes}
 	}
 	a.open, a.w, a.rows, a.newest = open, nil, 0, -1

@@ -54,11 +54,12 @@ func (e *Engine) canCarryOut(ctx context.Context, steps []state.Step) error {
 }
 
 // holdUnpublishable gives up a step whose files cannot be moved to where they are to
-// be. What was staged is removed.
-func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, r *tableRun, why error, res *Result) error {
+// be. What was staged is removed, if not here then by the next apply.
+func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, s *tableStep, why error, res *Result) (waits bool, err error) {
+	swept := e.sweep(ctx, l, s.task)
 	if !sinks.OfFolder(why) {
-		return errors.Join(why, e.sweep(ctx, l, r.attempt))
+		return false, errors.Join(why, swept)
 	}
-	res.Holds = append(res.Holds, plan.Hold{Table: r.cfg.Name, Reason: why.Error()})
-	return errors.Join(e.sweep(ctx, l, r.attempt), errWaits)
+	res.Holds = append(res.Holds, plan.Hold{Table: s.cfg.Name, Reason: why.Error()})
+	return true, nil
 }

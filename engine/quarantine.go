@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"reconcile/engine/exec"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -57,8 +58,8 @@ func (d *decoder) reject(p *filePlan, target int) badRow {
 }
 
 // writeQuarantine stores rows as an object of the state: compressed lines of JSON.
-func writeQuarantine(ctx context.Context, store *state.Store, bad []badRow) (*state.Sealed, error) {
-	o := store.NewObject(ctx)
+func writeQuarantine(ctx context.Context, store exec.Objects, bad []badRow) (*exec.Object, error) {
+	o := store.Create(ctx)
 	z, err := zstd.NewWriter(o)
 	if err != nil {
 		return nil, errors.Join(err, o.Abort())
@@ -81,13 +82,13 @@ func writeQuarantine(ctx context.Context, store *state.Store, bad []badRow) (*st
 }
 
 // eachQuarantined reads what writeQuarantine wrote.
-func eachQuarantined(ctx context.Context, store *state.Store, q state.DumpRef, use func(badRow) error) (err error) {
+func eachQuarantined(ctx context.Context, store exec.Objects, q exec.DumpRef, use func(badRow) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("quarantined rows of dump %d: %w", q.Dump, err)
 		}
 	}()
-	o, err := store.OpenObject(ctx, q.Ref)
+	o, err := store.Open(ctx, q.Ref)
 	if err != nil {
 		return err
 	}
@@ -129,17 +130,19 @@ type remasking struct {
 
 func (r *tableRun) remasked() []remasking {
 	var out []remasking
-	for _, o := range r.old.Columns {
-		name := askedName(r.cfg, !r.old.ExactNames, o)
-		now := r.cfg.Column(name)
+	cfg := r.schema.table
+	for _, c := range r.old.Columns {
+		o := state.Column(c)
+		name := askedName(cfg, !r.old.ExactNames, o)
+		now := cfg.Column(name)
 		o.Delivered = name
 		switch {
-		case !r.cfg.Takes(name), now.Mask == definition.MaskNull, now.Mask == definition.MaskDrop:
+		case !cfg.Takes(name), now.Mask == definition.MaskNull, now.Mask == definition.MaskDrop:
 			if o.Mask == "" || o.Mask == string(definition.MaskHMAC) {
 				out = append(out, remasking{column: o})
 			}
 		case o.Mask == "" && now.Mask == definition.MaskHMAC:
-			out = append(out, remasking{o, r.env.maskKey(now.Verifier)})
+			out = append(out, remasking{o, r.env.Key(now.Verifier)})
 		}
 	}
 	return out
@@ -147,14 +150,14 @@ func (r *tableRun) remasked() []remasking {
 
 // remask stores the quarantined rows of a table again under the masks and the
 // columns that it has now.
-func (r *tableRun) remask(ctx context.Context, c *change) error {
+func (r *tableRun) remask(ctx context.Context, c *outcome) error {
 	added := r.remasked()
 	if len(added) == 0 {
 		return nil
 	}
-	for i, q := range c.table.Quarantine {
+	for i, q := range c.Quarantine {
 		var bad []badRow
-		err := eachQuarantined(ctx, r.env.store, q, func(b badRow) error {
+		err := eachQuarantined(ctx, r.env.Objects, q, func(b badRow) error {
 			var err error
 			b.Data, err = maskData(b.Data, added)
 			bad = append(bad, b)
@@ -163,12 +166,12 @@ func (r *tableRun) remask(ctx context.Context, c *change) error {
 		if err != nil {
 			return err
 		}
-		obj, err := writeQuarantine(ctx, r.attempt.store, bad)
+		obj, err := writeQuarantine(ctx, r.env.Objects, bad)
 		if err != nil {
 			return err
 		}
-		c.table.Quarantine[i].Ref = obj.Ref
-		c.objects = append(c.objects, obj)
+		c.Quarantine[i].Ref = obj.Ref
+		c.Objects = append(c.Objects, obj)
 	}
 	return nil
 }

@@ -1,12 +1,10 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
 
-	"reconcile/engine/dump"
 	"reconcile/internal/blob"
 	"reconcile/state"
 )
@@ -25,69 +23,6 @@ func tagOf(o blob.Object, tagged bool) string {
 		return ""
 	}
 	return o.Pin
-}
-
-// readOf is what was read of a dump, nil unless all of it was.
-func (s *fileSums) readOf(dump int64, e *dump.Entry) *state.ReadDump {
-	if s == nil || len(e.Files) == 0 {
-		return nil
-	}
-	out := &state.ReadDump{Dump: dump}
-	for i := range e.Files {
-		f, ok := s.files[filePlace{dump, i}]
-		if !ok {
-			return nil
-		}
-		sum := f.sum.Bytes()
-		out.Files = append(out.Files, state.ReadFile{Size: f.size, Tag: f.tag, Sum: sum[:]})
-	}
-	return out
-}
-
-// readAfter is what the next plan compares after a run that has read g: the dumps
-// that the run applies. If it applies none for the first time, what was known
-// before stays; so does what no plan could compare so far.
-func (r *tableRun) readAfter(g *ingest) []state.ReadDump {
-	var out []state.ReadDump
-	applies := false
-	for _, d := range r.pending {
-		if d.skipped || !r.live(d.dump) {
-			continue
-		}
-		if was := g.sums.readOf(d.dump, d.entry); was != nil {
-			out = append(out, *was)
-			applies = applies || !d.again
-		}
-	}
-	if r.old == nil {
-		return out
-	}
-	for _, was := range r.old.Read {
-		if r.live(was.Dump) && !r.takes(was.Dump) && (!applies || r.compared[was.Dump]) {
-			out = append(out, was)
-		}
-	}
-	slices.SortFunc(out, func(a, b state.ReadDump) int { return cmp.Compare(a.Dump, b.Dump) })
-	return out
-}
-
-// takesAgain reports whether the run reads a dump that the table has.
-func (r *tableRun) takesAgain() bool {
-	return slices.ContainsFunc(r.pending, func(d delivery) bool { return d.again })
-}
-
-// quarantinedBefore counts the quarantined rows of dumps that are read again.
-func (r *tableRun) quarantinedBefore() int64 {
-	n := int64(0)
-	if r.old == nil || !r.takesAgain() {
-		return n
-	}
-	for _, q := range r.old.Quarantine {
-		if r.live(q.Dump) && r.takes(q.Dump) {
-			n += q.Ref.Rows
-		}
-	}
-	return n
 }
 
 // renewRead records the ETags of files that were written again unchanged. now is the

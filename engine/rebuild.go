@@ -3,12 +3,12 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
@@ -197,30 +197,23 @@ func (t *TablePlan) lossFlags() string {
 
 func (e *Engine) acceptsLoss(table string) bool { return slices.Contains(e.opts.AcceptLoss, table) }
 
-// errWaits says that a step met something that keeps it from being taken, so that its
-// table stays as it is. The result names it as a hold.
-var errWaits = errors.New("the table waits")
-
 // holdRebuild gives up a rebuild for a file. What is remembered of the file lets
 // the next plan name it, and let its loss be accepted.
-func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *fileError, res *Result) error {
-	h := plan.Hold{Table: t.Name, Dump: bad.file.dump, File: bad.file.key, Reason: bad.err.Error()}
+func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *exec.Held, res *Result) error {
+	h := holdOf(t.Name, bad)
 	res.Holds = append(res.Holds, t.waitingRebuild(h))
-	if err := e.rememberHold(ctx, l, h, bad); err != nil {
-		return err
-	}
-	return errWaits
+	return e.rememberHold(ctx, l, h, bad)
 }
 
-// rebuild turns a run into one that takes all applied dumps anew. Of those that
+// rebuild turns a step into one that takes all applied dumps anew. Of those that
 // are lost the record stays: their rows do not come back unasked, and what they
 // made void stays void.
-func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
-	r.asNew = true
-	old := *r.old
+func (s *tableStep) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
+	s.fresh = true
+	old := *s.old
 	old.Applied, old.Quarantine, old.Users, old.UserRuns, old.Read = nil, nil, state.Ref{}, nil, nil
 	lost := false
-	for _, a := range r.old.Applied {
+	for _, a := range s.old.Applied {
 		i := t.deliveryOf(a.Dump)
 		switch {
 		case withdrawn(a.Dump):
@@ -229,13 +222,13 @@ func (r *tableRun) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 			old.Applied = append(old.Applied, a)
 		case t.heldFrom != nil && a.Dump >= *t.heldFrom:
 		case i >= 0:
-			r.pending = append(r.pending, t.all[i])
+			s.pending = append(s.pending, t.all[i])
 		}
 	}
 	if !lost {
 		old.Columns, old.ExactNames = nil, true
 	}
-	r.old = &old
+	s.old = &old
 }
 
 // needsHold reports whether what is remembered of a file still matters: of a dump

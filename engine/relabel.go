@@ -5,10 +5,10 @@ import (
 	"errors"
 	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
-	"reconcile/state"
 )
 
 // Stored rows of a dump become rows of its echo by a new column of dumps in the
@@ -108,11 +108,11 @@ func (o *objectReader) blame(ctx context.Context, err error) error {
 
 // moveObject writes an object of rows anew, with those of the first dump as rows
 // of the echo. It returns nil for one that has none of them.
-func (r *tableRun) moveObject(ctx context.Context, ref state.Ref, cols []column.Column, c dumpColumns) (_ *state.Sealed, err error) {
+func (r *tableRun) moveObject(ctx context.Context, ref exec.Ref, cols []column.Column, c dumpColumns) (_ *exec.Object, err error) {
 	if ref.IsZero() {
 		return nil, nil
 	}
-	o, err := openObjectRows(ctx, r.env.store, ref, cols)
+	o, err := openObjectRows(ctx, r.env.Objects, ref, cols)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (r *tableRun) moveObject(ctx context.Context, ref state.Ref, cols []column.
 	if first < 0 {
 		return nil, nil
 	}
-	w, err := openObject(ctx, r.attempt.store, cols, 1)
+	w, err := openObject(ctx, r.env.Objects, cols, 1)
 	if err != nil {
 		return nil, err
 	}

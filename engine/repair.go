@@ -166,24 +166,24 @@ func (p *Plan) repairFolders(t *TablePlan) []place {
 	return out
 }
 
-// repairRun makes a run one that takes nothing from the table's old content, and goes
+// repairStep makes a step one that takes nothing from the table's old content, and goes
 // straight to the mapping in force.
-func (e *Engine) repairRun(p *Plan, t *TablePlan, r *tableRun) {
-	r.old, r.oldParts, r.left = t.old, nil, slices.Clone(t.left)
-	e.backRun(p, t, r)
+func (e *Engine) repairStep(p *Plan, t *TablePlan, s *tableStep) {
+	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
+	e.backStep(p, t, s)
 }
 
-// backRun makes a run one that rebuilds the table at the mapping in force.
-func (e *Engine) backRun(p *Plan, t *TablePlan, r *tableRun) {
+// backStep makes a step one that rebuilds the table at the mapping in force.
+func (e *Engine) backStep(p *Plan, t *TablePlan, s *tableStep) {
 	if t.kind != feed.KindMapping {
-		r.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
 		return
 	}
-	record := *r.old
+	record := *s.old
 	record.Applied, record.Quarantine = nil, nil
-	r.old, r.asNew = &record, true
+	s.old, s.fresh = &record, true
 	if p.standing != nil {
-		r.pending = []delivery{mappingDelivery(p)}
+		s.pending = []delivery{mappingDelivery(p)}
 	}
 }
 

@@ -29,11 +29,11 @@ type rowReader struct {
 	last      rowAt
 }
 
-func (r *tableRun) newRowReader(rd sinks.Reader) *rowReader {
+func newRowReader(s *schema, rd sinks.Reader) *rowReader {
 	out := &rowReader{rd: rd}
-	if r.kind == feed.KindEvents {
+	if s.kind == feed.KindEvents {
 		out.key = 1
-		out.user = slices.IndexFunc(r.schema.published(), func(c column.Column) bool { return c.Name == feed.RawUserID })
+		out.user = slices.IndexFunc(s.published(), func(c column.Column) bool { return c.Name == feed.RawUserID })
 	}
 	return out
 }

@@ -8,10 +8,10 @@ import (
 	"math"
 	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
 
 // splice gives a partition that has files its new content. A row group that
@@ -22,7 +22,7 @@ import (
 // if they lose rows or some of their columns change.
 type splice struct {
 	d      *deltaRun
-	old    *state.Partition
+	old    *exec.Partition
 	files  []*spliceFile
 	marks  *storedMarks
 	groups []groupPlan   // of all files, one after the other
@@ -35,9 +35,9 @@ type splice struct {
 	shadows []*rows.Chunk
 	// echoed are the shadow rows as those of an echo where nothing else changes
 	// in them; nil if they stay as they are.
-	echoed *state.Sealed
+	echoed *exec.Object
 
-	part   *part
+	part   *stagedPart
 	data   *partWriter
 	shadow *shadowWriter
 	pub    *assembler
@@ -58,7 +58,7 @@ func (e extraRow) row() *rows.Row { return &e.chunk.Rows[e.at] }
 func (e extraRow) verdict() rows.Verdict { return e.chunk.Verdict(e.at) }
 
 // newSplice returns nil for a partition that must be written as a whole.
-func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, error) {
+func (d *deltaRun) newSplice(ctx context.Context, p *exec.Partition) (*splice, error) {
 	files := d.filesOf(p)
 	if len(files) == 0 {
 		return nil, nil
@@ -84,9 +84,9 @@ func (d *deltaRun) newSplice(ctx context.Context, p *state.Partition) (*splice, 
 }
 
 // run returns the partition's new content, nil if it is the old one.
-func (s *splice) run(ctx context.Context, o *output) (_ *part, err error) {
+func (s *splice) run(ctx context.Context, o *output) (_ *stagedPart, err error) {
 	a := s.d.attempt
-	s.part = &part{record: state.Partition{Ordinal: s.old.Ordinal, Value: s.old.Value, Null: s.old.Null}}
+	s.part = &stagedPart{record: exec.Partition{Ordinal: s.old.Ordinal, Value: s.old.Value, Null: s.old.Null}}
 	s.data = a.partWriter(s.part, math.MaxInt64)
 	defer func() {
 		err = errors.Join(err, s.close())
@@ -159,7 +159,7 @@ func (s *splice) keepShadow() {
 // newestKept is the rank of a dump that is not less than those of the rows that
 // are not written anew.
 func (s *splice) newestKept() int {
-	last := len(s.d.ids) - 1
+	last := len(s.d.task.Dumps) - 1
 	switch {
 	case s.copied+s.kept == 0 && (s.hides || s.old.Shadow.IsZero()):
 		return -1

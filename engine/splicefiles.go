@@ -5,16 +5,16 @@ import (
 	"errors"
 	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/sinks"
-	"reconcile/state"
 )
 
 // spliceFile is one file of the partition.
 type spliceFile struct {
-	entries []state.File // of it, in each sink
-	number  int          // that its name has
+	entries []exec.File // of it, in each sink
+	number  int         // that its name has
 	rd      sinks.GroupReader
 	lo, hi  int        // its row groups
 	extra   []extraRow // rows that come to it, sorted
@@ -25,7 +25,7 @@ type spliceFile struct {
 const maxAppended = 8
 
 // filesOf lists the files of a partition, none if sinks differ in them.
-func (d *deltaRun) filesOf(p *state.Partition) []*spliceFile {
+func (d *deltaRun) filesOf(p *exec.Partition) []*spliceFile {
 	if p == nil {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (d *deltaRun) filesOf(p *state.Partition) []*spliceFile {
 // groups can be read one by one.
 func (s *splice) openFiles(ctx context.Context) (bool, error) {
 	for _, f := range s.files {
-		i := slices.IndexFunc(f.entries, func(e state.File) bool { return e.Sink == s.d.readFrom })
+		i := slices.IndexFunc(f.entries, func(e exec.File) bool { return e.Sink == s.d.old.ReadFrom })
 		rd, err := s.d.openData(ctx, f.entries[i], s.d.storedColumns())
 		if err != nil {
 			return false, err
@@ -92,7 +92,7 @@ func (s *splice) folds() bool {
 			added, come = added+1, true
 		}
 	}
-	s.apart = len(s.files) > 1 || size >= s.d.env.lim.appendAt
+	s.apart = len(s.files) > 1 || size >= s.d.task.Thresholds.AppendAt
 	return s.apart && come && (appended >= maxAppended || added > base)
 }
 

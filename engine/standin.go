@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"slices"
 
-	"reconcile/engine/plan"
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
-	"reconcile/sinks"
 )
 
 // When a state is made anew and live dumps are gone from the source, the published rows
@@ -25,13 +24,28 @@ import (
 
 // standIns are published rows of one table that stand in for others.
 type standIns struct {
-	sink   sinks.Sink
-	files  []publishedFile // all of the table in the sink
-	dumps  map[int64]bool  // that are gone
-	staged []string        // of users: what the dumps that are there come to
+	*exec.StandIns
+	sink   exec.Sink
 	types  []column.Column // that the files have
-	newest int64           // of dumps
+	staged []string        // of users: what the dumps that are there come to
 	alone  map[int64]bool  // of users: for whose group the published row stands in alone
+}
+
+// openStandIns returns what stands in for rows that are gone, nil if nothing does.
+func (r *tableRun) openStandIns() (*standIns, error) {
+	from := r.task.StandIns
+	if from == nil {
+		return nil, nil
+	}
+	out := &standIns{StandIns: from, sink: r.env.Sinks[from.Root]}
+	for _, c := range from.Types {
+		typ, err := column.ParseType(c.Type)
+		if err != nil {
+			return nil, fmt.Errorf("column %s of the published files: %w", c.Name, err)
+		}
+		out.types = append(out.types, column.Column{Name: c.Name, Type: typ})
+	}
+	return out, nil
 }
 
 // typed gives columns the types that the files have them in.
@@ -45,62 +59,38 @@ func (s *standIns) typed(cols []column.Column) []column.Column {
 	return out
 }
 
-// standsIn returns what stands in for the rows of a table that are gone, nil if none are.
-func (e *Engine) standsIn(ctx context.Context, rt *RebuiltTable) (*standIns, error) {
-	if len(rt.Lost) == 0 || rt.plan.kind == feed.KindMapping {
-		return nil, nil
-	}
-	sk, err := e.lake.Open(ctx, rt.from, "")
-	if err != nil {
-		return nil, err
-	}
-	out := &standIns{sink: sk, dumps: map[int64]bool{}, types: rt.columns, newest: rt.Lost[0].Dump}
-	for _, f := range rt.published {
-		if f.root == rt.from {
-			out.files = append(out.files, f)
-		}
-	}
-	for _, d := range rt.Lost {
-		out.dumps[d.Dump] = true
-		out.newest = max(out.newest, d.Dump)
-	}
-	return out, nil
-}
+// newest is the greatest dump that is gone.
+func (s *standIns) newest() int64 { return s.Dumps[len(s.Dumps)-1] }
 
-// contentAnew stages the content of a table. That of users is computed without stand-ins
-// first, which tells where they are needed.
-func (e *Engine) contentAnew(ctx context.Context, r *tableRun, rt *RebuiltTable) (*change, error) {
-	stands, err := e.standsIn(ctx, rt)
+// usersStoodIn brings users to their new state where published rows stand in for some.
+// They are computed without these first, which tells where they are needed.
+func (r *tableRun) usersStoodIn(ctx context.Context) (*outcome, error) {
+	stands := r.stands
+	r.stands = nil
+	c, err := r.usersTable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.kind != feed.KindUsers {
-		r.stands = stands
-	}
-	c, err := r.compute(ctx, plan.ClassRebuild, true)
-	if err != nil || stands == nil || r.kind != feed.KindUsers {
-		return c, err
-	}
-	stands.staged = r.stagedIn(c, stands.sink)
+	stands.staged = r.stagedIn(c, stands.Root)
 	r.stands, r.rounded = stands, 0
-	if c, err = r.compute(ctx, plan.ClassRebuild, true); err != nil {
+	if c, err = r.usersTable(ctx); err != nil {
 		return nil, err
 	}
 	if stands.alone, err = r.usersOff(ctx, c); err != nil || len(stands.alone) == 0 {
 		return c, err
 	}
 	r.rounded = 0
-	return r.compute(ctx, plan.ClassRebuild, true)
+	return r.usersTable(ctx)
 }
 
 // stagedIn lists the files that a change staged in a sink.
-func (r *tableRun) stagedIn(c *change, sk sinks.Sink) []string {
-	at := slices.IndexFunc(r.attempt.targets, func(t target) bool { return t.sink == sk })
+func (r *tableRun) stagedIn(c *outcome, root string) []string {
+	at := slices.IndexFunc(r.task.Sinks, func(t exec.Target) bool { return t.Root == root })
 	var out []string
 	for _, p := range c.parts {
-		for i, f := range p.record.Files {
+		for _, f := range p.record.Files {
 			if f.Sink == at {
-				out = append(out, p.staged[i])
+				out = append(out, f.Staged)
 			}
 		}
 	}
@@ -110,9 +100,9 @@ func (r *tableRun) stagedIn(c *change, sk sinks.Sink) []string {
 // usersOff lists the published users whom a change does not give as they are published.
 // Rows of other members, which the dumps that are there have and one that is gone had
 // replaced, can do that.
-func (r *tableRun) usersOff(ctx context.Context, c *change) (_ map[int64]bool, err error) {
+func (r *tableRun) usersOff(ctx context.Context, c *outcome) (_ map[int64]bool, err error) {
 	cols := r.schema.published()
-	have, err := r.openStaged(ctx, r.stands.sink, r.stagedIn(c, r.stands.sink))
+	have, err := r.openStaged(ctx, r.stands.sink, r.stagedIn(c, r.stands.Root))
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +126,7 @@ func (r *tableRun) usersOff(ctx context.Context, c *change) (_ map[int64]bool, e
 
 // openStaged opens the one file that a table without partitions has; one of no file has
 // no rows.
-func (r *tableRun) openStaged(ctx context.Context, sk sinks.Sink, staged []string) (*rowReader, error) {
+func (r *tableRun) openStaged(ctx context.Context, sk exec.Sink, staged []string) (*rowReader, error) {
 	if len(staged) == 0 {
 		return &rowReader{}, nil
 	}
@@ -144,24 +134,29 @@ func (r *tableRun) openStaged(ctx context.Context, sk sinks.Sink, staged []strin
 	if err != nil {
 		return nil, err
 	}
-	return r.newRowReader(rd), nil
+	return newRowReader(r.schema, rd), nil
 }
 
 // drops reports whether a row of users is left out: of a group for which a published row
 // stands in alone, only rows stay that no dump that is gone can have replaced.
 func (s *standIns) drops(row *rows.Row, r *tableRun) bool {
-	return s != nil && s.alone[r.canon(row.Raw)] && !rows.IsLast(row.Ver) && rows.DumpRank(row.Ver) < r.rank[s.newest]
+	return s != nil && s.alone[r.canon(row.Raw)] && !rows.IsLast(row.Ver) && rows.DumpRank(row.Ver) < r.rank[s.newest()]
 }
 
 // each reads columns of the published rows.
 func (s *standIns) each(ctx context.Context, want []column.Column, use func(*column.Batch) error) error {
-	for _, f := range s.files {
-		rd, err := s.sink.Open(ctx, f.path, f.object.Pin, want)
+	return eachRow(ctx, s.sink, s.Files, want, use)
+}
+
+// eachRow reads columns of published files, a batch at a time.
+func eachRow(ctx context.Context, sk exec.Sink, files []exec.File, want []column.Column, use func(*column.Batch) error) error {
+	for _, f := range files {
+		rd, err := sk.Open(ctx, f.Path, f.Pin, want)
 		if err == nil {
 			err = eachBatch(ctx, rd, use)
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s, whose rows stand in for some that are gone (if it is damaged for good, move it away): %w", f.path, err)
+			return fmt.Errorf("reading %s, whose rows stand in for some that are gone (if it is damaged for good, move it away): %w", f.Path, err)
 		}
 	}
 	return nil
@@ -180,7 +175,7 @@ func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
 			want = append(want, *c.from)
 		}
 	}
-	takes := func(dump int64) bool { return r.stands.dumps[dump] && r.live(dump) }
+	takes := func(dump int64) bool { return slices.Contains(r.stands.Dumps, dump) && r.task.Live(dump) }
 	var b *builder
 	seal := func() error {
 		full := b
@@ -195,7 +190,7 @@ func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
 		if err := b.addState(in, r.old.Key, conv, r.rank, takes); err != nil {
 			return err
 		}
-		if b.memory() < g.lim.sealAt() {
+		if b.memory() < g.lim.SealAt() {
 			return nil
 		}
 		return seal()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"reconcile/engine/plan"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -144,30 +143,4 @@ func (b *userStandIns) rescuedOf(c *column.Column, i int) (map[int][]column.Resc
 		}
 	}
 	return out, nil
-}
-
-// planReturned has users rebuilt when the source has all dumps again for which published
-// rows stand in: these are not told from rows of the raw users that they are named after.
-func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
-	if t.kind != feed.KindUsers || t.repair+t.rewrite != "" {
-		return nil
-	}
-	back := 0
-	for _, a := range t.old.Applied {
-		if !a.StoodIn {
-			continue
-		}
-		i := t.deliveryOf(a.Dump)
-		if i < 0 {
-			return nil
-		}
-		if h, _, err := e.checkFiles(ctx, p, t, &t.all[i]); h != nil || err != nil {
-			return err
-		}
-		back++
-	}
-	if back > 0 {
-		t.Change.Add(plan.ClassRebuild, "the source has all dumps again for which published rows stand in")
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -26,11 +27,11 @@ type conversion struct {
 }
 
 // conversions plans how rows of the old columns become rows of s.
-func (s *schema) conversions(old []state.Column) ([]conversion, error) {
-	have := map[string]state.Column{}
+func (s *schema) conversions(old []exec.Column) ([]conversion, error) {
+	have := map[string]exec.Column{}
 	for _, c := range old {
 		if c.Mask != string(definition.MaskDrop) {
-			have[s.table.ID(askedName(s.table, s.legacy, c))] = c
+			have[s.table.ID(askedName(s.table, s.legacy, state.Column(c)))] = c
 		}
 	}
 	n := len(s.payload) - 1
@@ -57,8 +58,8 @@ func (s *schema) conversions(old []state.Column) ([]conversion, error) {
 }
 
 // stateRows feeds the rows that a table has, published and shadow, to the
-// ingest as rows of its schema. Rows of dumps below floor are left out.
-func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error {
+// ingest as rows of its schema. Rows of void dumps are left out.
+func (g *ingest) stateRows(ctx context.Context, r *tableRun) error {
 	conv, err := g.schema.conversions(r.old.Columns)
 	if err != nil {
 		return err
@@ -75,11 +76,11 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 			if b == nil {
 				b = newBuilder(g.schema)
 			}
-			if err := b.addState(in, r.old.Key, conv, r.rank, func(dump int64) bool { return dump >= floor }); err != nil {
+			if err := b.addState(in, r.old.Key, conv, r.rank, r.task.Live); err != nil {
 				return err
 			}
 			g.progress(int64(in.N), 0)
-			if b.memory() < g.lim.sealAt() {
+			if b.memory() < g.lim.SealAt() {
 				return nil
 			}
 			full := b
@@ -99,9 +100,9 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun, floor int64) error 
 }
 
 // eachStateBatch reads the data files and the shadow rows of a partition.
-func (r *tableRun) eachStateBatch(ctx context.Context, p *state.Partition, want []column.Column, use func(b *column.Batch, shadow bool) error) error {
+func (r *tableRun) eachStateBatch(ctx context.Context, p *exec.Partition, want []column.Column, use func(b *column.Batch, shadow bool) error) error {
 	for _, f := range p.Files {
-		if f.Sink != r.readFrom {
+		if f.Sink != r.old.ReadFrom {
 			continue
 		}
 		rd, err := r.openData(ctx, f, want)
@@ -122,7 +123,7 @@ func (r *tableRun) eachStateBatch(ctx context.Context, p *state.Partition, want 
 	return eachBatch(ctx, rd, func(b *column.Batch) error { return use(b, true) })
 }
 
-func (r *tableRun) openData(ctx context.Context, f state.File, want []column.Column) (sinks.Reader, error) {
+func (r *tableRun) openData(ctx context.Context, f exec.File, want []column.Column) (sinks.Reader, error) {
 	return r.oldSinks[f.Sink].Open(ctx, f.Path, f.Pin, want)
 }
 
@@ -141,22 +142,22 @@ func eachBatch(ctx context.Context, rd sinks.Reader, use func(*column.Batch) err
 
 // objectReader reads rows of an object of the state, a row group at a time.
 type objectReader struct {
-	obj   *state.Object
+	obj   exec.OpenObject
 	pq    *parquet.File
 	want  []column.Column
 	group int
 }
 
-func (r *tableRun) openObject(ctx context.Context, ref state.Ref, want []column.Column) (sinks.Reader, error) {
-	rd, err := openObjectRows(ctx, r.env.store, ref, want)
+func (r *tableRun) openObject(ctx context.Context, ref exec.Ref, want []column.Column) (sinks.Reader, error) {
+	rd, err := openObjectRows(ctx, r.env.Objects, ref, want)
 	if err != nil {
 		return nil, err
 	}
 	return rd, nil
 }
 
-func openObjectRows(ctx context.Context, store *state.Store, ref state.Ref, want []column.Column) (*objectReader, error) {
-	obj, err := store.OpenObject(ctx, ref)
+func openObjectRows(ctx context.Context, store exec.Objects, ref exec.Ref, want []column.Column) (*objectReader, error) {
+	obj, err := store.Open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

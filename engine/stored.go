@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
-	"reconcile/state"
 )
 
 // storedCursors reads the rows that a partition has, with the verdicts that
 // this pass gave them.
-func (d *deltaRun) storedCursors(p *state.Partition) []rows.Cursor {
+func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 	if p == nil {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (d *deltaRun) storedCursors(p *state.Partition) []rows.Cursor {
 	var out []rows.Cursor
 	base := 0
 	for _, f := range p.Files {
-		if f.Sink != d.readFrom {
+		if f.Sink != d.old.ReadFrom {
 			continue
 		}
 		out = append(out, &storedCursor{d: d, name: f.Path, part: partValue(p), marks: marks.data, base: base,
@@ -39,7 +39,7 @@ func (d *deltaRun) storedCursors(p *state.Partition) []rows.Cursor {
 }
 
 // shadowCursor reads the shadow rows that a partition has.
-func (d *deltaRun) shadowCursor(p *state.Partition, marks *storedMarks) *storedCursor {
+func (d *deltaRun) shadowCursor(p *exec.Partition, marks *storedMarks) *storedCursor {
 	return &storedCursor{d: d, name: "shadow rows", part: partValue(p), marks: marks.shadow, otherwise: rows.Shadow,
 		open: func(ctx context.Context) (sinks.Reader, error) { return d.openObject(ctx, p.Shadow, d.storedColumns()) }}
 }

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/avro"
+	"reconcile/engine/exec"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
@@ -59,10 +60,10 @@ func (f *shape) lists(name string) bool { return f.listing(name) == name }
 func (s *schema) drops(name string) bool { return s.table.Column(name).Mask == definition.MaskDrop }
 
 // lateColumns says that a file has columns of the table that nothing told of before.
-type lateColumns struct{ columns []delivered }
+type lateColumns struct{ columns []exec.LateColumn }
 
 func (e *lateColumns) Error() string {
-	return fmt.Sprintf("dump %d has columns that were not expected, as %s", e.columns[0].dump, e.columns[0].name)
+	return fmt.Sprintf("dump %d has columns that were not expected, as %s", e.columns[0].Dump, e.columns[0].Name)
 }
 
 // lateIn returns the error that says so of a file, nil if it has none. A manifest that
@@ -73,7 +74,7 @@ func (s *survey) lateIn(f sourceFile) error {
 	}
 	e := &lateColumns{}
 	for _, name := range s.late {
-		e.columns = append(e.columns, delivered{name, f.dump, f.hasColumns && slices.Contains(f.columns, name)})
+		e.columns = append(e.columns, exec.LateColumn{Name: name, Dump: f.dump, Listed: f.hasColumns && slices.Contains(f.columns, name)})
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/exec"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -134,17 +135,17 @@ func attempts(snap *state.Snapshot) []string {
 	return out
 }
 
-// sweep removes what an attempt staged, and spares what commits under way need.
-func (e *Engine) sweep(ctx context.Context, l *state.Lock, a *attempt) error {
+// sweep removes what a task staged, and spares what commits under way need.
+func (e *Engine) sweep(ctx context.Context, l *state.Lock, t *exec.Task) error {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := l.Load(ctx)
 	if err != nil {
 		return err
 	}
 	errs := []error{snap.Close()}
-	for _, t := range a.targets {
+	for _, target := range t.Sinks {
 		o := sinks.Sweeping{Generation: l.Generation(), Keep: append(attempts(snap), e.spared...)}
-		errs = append(errs, t.sink.Sweep(ctx, o))
+		errs = append(errs, e.lake.Sink(target.Root).Sweep(ctx, o))
 	}
 	return errors.Join(errs...)
 }

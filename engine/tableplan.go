@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/definition"
@@ -283,7 +284,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	if err := e.canPublish(ctx, t); err != nil {
 		return err
 	}
-	t.estimate(e.lim)
+	t.estimate(e.limits)
 	if e.opts.Exact && !p.inexact {
 		return e.measure(ctx, p, t)
 	}
@@ -309,14 +310,12 @@ const holdOfKey = "key "
 
 // holdPin identifies why a file holds a table: its content, and for a value that
 // does not cast also what the column is, for a key that it lacks which.
-func holdPin(pin string, err error) string {
-	var cast *castError
-	var key *keyError
-	if errors.As(err, &key) {
-		return pin + "\n" + holdOfKey + key.key
-	}
-	if errors.As(err, &cast) {
-		return pin + "\n" + ruleText(cast.rule) + "\n" + cast.column
+func holdPin(pin string, c exec.Cause) string {
+	switch {
+	case c.Key != "":
+		return pin + "\n" + holdOfKey + c.Key
+	case c.Column != "":
+		return pin + "\n" + c.Rule + "\n" + c.Column
 	}
 	return pin
 }

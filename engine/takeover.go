@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/exec"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -20,7 +21,7 @@ import (
 
 // takeOver replaces what a change staged by published files of the same rows. A
 // partition is taken over as a whole, in each sink.
-func (r *tableRun) takeOver(ctx context.Context, c *change, published []publishedFile) error {
+func (r *tableStep) takeOver(ctx context.Context, c *change, published []publishedFile) error {
 	known := map[place]string{} // digests
 	for _, s := range r.left {
 		known[place{s.Sink, s.Path}] = s.Before
@@ -31,7 +32,7 @@ func (r *tableRun) takeOver(ctx context.Context, c *change, published []publishe
 		in[at] = append(in[at], f)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.env.lim.workers)
+	g.SetLimit(r.env.Limits.Workers)
 	for _, p := range c.parts {
 		g.Go(func() error { return r.takeOverPart(ctx, c, p, in, known) })
 	}
@@ -39,7 +40,7 @@ func (r *tableRun) takeOver(ctx context.Context, c *change, published []publishe
 }
 
 // takeOverPart does so for one partition.
-func (r *tableRun) takeOverPart(ctx context.Context, c *change, p *part, in map[place][]publishedFile, known map[place]string) error {
+func (r *tableStep) takeOverPart(ctx context.Context, c *change, p *part, in map[place][]publishedFile, known map[place]string) error {
 	files := p.record.Files
 	bySink := make([]sinkFiles, len(c.table.Sinks))
 	for i, f := range files {
@@ -103,13 +104,13 @@ func (p *part) useKept(bySink []sinkFiles) {
 
 // sameFiles returns the records of the published files of a partition in a sink, if
 // together they hold exactly the rows of the staged ones; nil if they do not.
-func (r *tableRun) sameFiles(ctx context.Context, sink int, published []publishedFile, staged []string) (_ []state.File, err error) {
+func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publishedFile, staged []string) (_ []state.File, err error) {
 	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return fileNumber(f.path) < 0 }) {
 		return nil, nil
 	}
 	published = slices.Clone(published)
 	slices.SortFunc(published, func(a, b publishedFile) int { return fileNumber(a.path) - fileNumber(b.path) })
-	sk := r.attempt.targets[sink].sink
+	sk := r.env.Sinks[r.task.Sinks[sink].Root]
 	have := make([]*rowReader, len(published))
 	defer func() {
 		for _, h := range have {
@@ -125,7 +126,7 @@ func (r *tableRun) sameFiles(ctx context.Context, sink int, published []publishe
 		if err != nil || !ok {
 			return nil, err
 		}
-		have[i] = r.newRowReader(rd)
+		have[i] = newRowReader(r.schema, rd)
 	}
 	same, err := r.sameRows(ctx, sk, have, staged, cols)
 	if err != nil || !same {
@@ -141,7 +142,7 @@ func (r *tableRun) sameFiles(ctx context.Context, sink int, published []publishe
 
 // openKnown opens a published file; ok is false if it is not one that the table could
 // have: it cannot be read, or its columns are others.
-func openKnown(ctx context.Context, sk sinks.Sink, f publishedFile, cols []column.Column) (_ sinks.Reader, ok bool, err error) {
+func openKnown(ctx context.Context, sk exec.Sink, f publishedFile, cols []column.Column) (_ sinks.Reader, ok bool, err error) {
 	rd, err := sk.Open(ctx, f.path, f.object.Pin, cols)
 	if err != nil {
 		return nil, false, unlessDamaged(ctx, err)
@@ -169,13 +170,13 @@ func unlessDamaged(ctx context.Context, err error) error {
 
 // sameRows compares the rows of published files, merged, with those of staged ones, one
 // behind the other.
-func (r *tableRun) sameRows(ctx context.Context, sk sinks.Sink, have []*rowReader, staged []string, cols []column.Column) (bool, error) {
+func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowReader, staged []string, cols []column.Column) (bool, error) {
 	for _, path := range staged {
 		rd, err := sk.Open(ctx, path, "", cols)
 		if err != nil {
 			return false, err
 		}
-		same, err := r.sameRowsIn(ctx, have, r.newRowReader(rd))
+		same, err := r.sameRowsIn(ctx, have, newRowReader(r.schema, rd))
 		if err != nil || !same {
 			return false, err
 		}
@@ -194,7 +195,7 @@ func (r *tableRun) sameRows(ctx context.Context, sk sinks.Sink, have []*rowReade
 
 // sameRowsIn compares the rows of one staged file, which it closes, with the next ones of
 // the published files.
-func (r *tableRun) sameRowsIn(ctx context.Context, have []*rowReader, want *rowReader) (_ bool, err error) {
+func (r *tableStep) sameRowsIn(ctx context.Context, have []*rowReader, want *rowReader) (_ bool, err error) {
 	defer func() { err = errors.Join(err, want.close()) }()
 	for {
 		more, err := want.more(ctx)

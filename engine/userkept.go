@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -17,11 +18,11 @@ import (
 
 // keptUsers opens the rows that a run of the kept users holds, as the new schema
 // has them: all of them, or those of some raw users, who are sorted.
-func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only []int64) (rows.Cursor, error) {
-	have := map[string]state.Column{}
+func (r *tableRun) keptUsers(ctx context.Context, s *schema, run exec.Ref, only []int64) (rows.Cursor, error) {
+	have := map[string]exec.Column{}
 	for _, c := range r.old.Columns {
 		if c.Mask != string(definition.MaskDrop) {
-			have[s.table.ID(askedName(s.table, s.legacy, c))] = c
+			have[s.table.ID(askedName(s.table, s.legacy, state.Column(c)))] = c
 		}
 	}
 	want := s.storedColumns()[:2]
@@ -36,7 +37,7 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only
 		}
 		want = append(want, column.Column{Name: p.Name})
 	}
-	rd, err := openObjectRows(ctx, r.env.store, run, want)
+	rd, err := openObjectRows(ctx, r.env.Objects, run, want)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema, run state.Ref, only
 
 // keptRuns opens runs of the kept users. Of a raw user the newest of all rows
 // counts.
-func (r *tableRun) keptRuns(ctx context.Context, s *schema, runs []state.Ref, only []int64) ([]rows.Cursor, error) {
+func (r *tableRun) keptRuns(ctx context.Context, s *schema, runs []exec.Ref, only []int64) ([]rows.Cursor, error) {
 	var out []rows.Cursor
 	for _, run := range runs {
 		c, err := r.keptUsers(ctx, s, run, only)
@@ -92,7 +93,7 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
 	for i, raw := range b.Cols[0].Ints {
 		id := b.Cols[1].Ints[i]
-		if !c.r.live(id) {
+		if !c.r.task.Live(id) {
 			continue
 		}
 		ver, err := rows.Version(c.r.rank[id], 0, 0)

@@ -24,7 +24,7 @@ type userMerger struct {
 }
 
 func (m *userMerger) add(ch *rows.Chunk, i int) error {
-	if n := len(m.meta); n >= m.r.env.lim.groupRows && m.meta[n-1].Raw != ch.Rows[i].Raw {
+	if n := len(m.meta); n >= m.r.task.Thresholds.GroupRows && m.meta[n-1].Raw != ch.Rows[i].Raw {
 		if err := m.flush(); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (m *userMerger) flush() error {
 		for _, row := range g {
 			rank = max(rank, rows.DumpRank(f.meta[row].Ver))
 		}
-		out.Cols[n-2].Ints = append(out.Cols[n-2].Ints, m.r.ids[rank])
+		out.Cols[n-2].Ints = append(out.Cols[n-2].Ints, m.r.task.Dumps[rank])
 	}
 	for c := range s.payload[:last] {
 		m.g.ColumnInto(&out.Cols[1+c], []*column.Column{&f.cols[c]}, f.from[c], 0)

@@ -6,11 +6,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/merge"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
-	"reconcile/state"
 )
 
 // The latest row of every raw user is kept beside the state as delivered (after
@@ -53,14 +53,12 @@ func (s *schema) storedColumns() []column.Column {
 // The rows of raw users that stand for another one are put in the order of canonical
 // users first. All others are in that order already: they are merged with these, and
 // published, as they are picked.
-func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
+func (r *tableRun) users(ctx context.Context) (_ *outcome, err error) {
 	stored := r.schema.uncast()
-	r.attempt.parallel = r.env.lim.workers
-	ing := newIngest(stored, r.env.lim)
-	ing.failCasts, ing.frozen = r.failCasts, !r.ofConfig
-	ing.progress = func(rows, bytes int64) { r.env.progress(r.cfg.Name, rows, bytes) }
-	moved := newIngest(stored, r.env.lim)
-	moved.lim.memory /= 4
+	r.attempt.parallel = r.env.Limits.Workers
+	ing := r.newIngest(stored)
+	moved := newIngest(stored, r.env.Limits)
+	moved.lim.Memory /= 4
 	defer func() { err = errors.Join(err, ing.close(), moved.close()) }()
 	if r.stands != nil {
 		if err := ing.standInUsers(ctx, r); err != nil {
@@ -77,12 +75,12 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := openObject(ctx, r.attempt.store, stored.storedColumns(), r.attempt.parallel)
+	w, err := openObject(ctx, r.env.Objects, stored.storedColumns(), r.attempt.parallel)
 	if err != nil {
 		return nil, errors.Join(err, closeAll(kept))
 	}
-	var latest *state.Sealed
-	var p *part
+	var latest *exec.Object
+	var p *stagedPart
 	k := &userKeeper{r: r, s: stored, w: w, flow: newRowFlow()}
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.Go(func() (err error) {
@@ -97,13 +95,13 @@ func (r *tableRun) users(ctx context.Context) (_ *change, err error) {
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
-	return r.usersChange(ctx, ing, p, func(t *state.Table) { t.Users, t.UserRuns = latest.Ref, nil }, latest)
+	return r.usersOutcome(ctx, exec.Bulk, ing, p, func(c *outcome) { c.Users, c.UserRuns = latest.Ref, nil }, latest)
 }
 
 // keptBefore opens the kept rows, or those of some raw users, that the table goes on
 // from: none if it starts as new.
 func (r *tableRun) keptBefore(ctx context.Context, stored *schema, only []int64) ([]rows.Cursor, error) {
-	if r.old == nil || r.asNew {
+	if r.old == nil || r.task.Fresh {
 		return nil, nil
 	}
 	return r.keptRuns(ctx, stored, r.old.KeptUsers(), only)
@@ -125,17 +123,17 @@ func (r *tableRun) pickMoved(ctx context.Context, stored *schema, ing, moved *in
 	return err
 }
 
-// usersChange describes the new users table: its one partition, and what is kept
+// usersOutcome describes the new users table: its one partition, and what is kept
 // of it.
-func (r *tableRun) usersChange(ctx context.Context, ing *ingest, p *part, keep func(*state.Table), kept ...*state.Sealed) (*change, error) {
-	c := r.newChange(ing)
-	c.all = true
-	c.counts.Rounded += r.rounded
+func (r *tableRun) usersOutcome(ctx context.Context, s exec.Strategy, ing *ingest, p *stagedPart, keep func(*outcome), kept ...*exec.Object) (*outcome, error) {
+	c := r.outcomeOf(s, ing)
+	c.All = true
+	c.Counts.Rounded += r.rounded
 	if len(p.record.Files) > 0 {
-		c.parts = []*part{p}
+		c.parts = []*stagedPart{p}
 	}
-	keep(c.table)
-	c.objects = append(c.objects, kept...)
+	keep(c)
+	c.Objects = append(c.Objects, kept...)
 	if err := r.finish(ctx, c, ing); err != nil {
 		return nil, err
 	}
@@ -145,7 +143,7 @@ func (r *tableRun) usersChange(ctx context.Context, ing *ingest, p *part, keep f
 
 // latestUsers merges kept rows, whose cursors it closes, with the delivered ones.
 // The keeper takes the latest of each raw user. What it wrote is returned.
-func (r *tableRun) latestUsers(ctx context.Context, k *userKeeper, kept []rows.Cursor, ing *ingest) (*state.Sealed, error) {
+func (r *tableRun) latestUsers(ctx context.Context, k *userKeeper, kept []rows.Cursor, ing *ingest) (*exec.Object, error) {
 	cursors := kept
 	for _, seg := range ing.segments {
 		if c := seg.Open(0); c != nil {
@@ -220,7 +218,7 @@ func laterUser(a, b rows.Row) bool {
 func (k *userKeeper) take(ctx context.Context) error {
 	k.picker.add(k.chunk, k.at)
 	k.chunk = nil
-	if len(k.picks) < k.r.env.lim.groupRows && k.bytes < k.r.env.lim.groupBytes() {
+	if len(k.picks) < k.r.task.Thresholds.GroupRows && k.bytes < k.r.env.Limits.GroupBytes() {
 		return nil
 	}
 	return k.flush(ctx)
@@ -246,7 +244,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	out := &column.Batch{N: len(k.picks), Cols: k.s.storedColumns()}
 	for _, m := range k.meta {
 		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)
-		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.ids[rows.DumpRank(m.Ver)])
+		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.task.Dumps[rows.DumpRank(m.Ver)])
 	}
 	own := k.straight() != nil
 	if own {
@@ -297,8 +295,8 @@ func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
 }
 
 // writeUsers writes one row per canonical user.
-func (r *tableRun) writeUsers(ctx context.Context, groups *ingest, more ...rows.Cursor) (*part, error) {
-	w := r.attempt.tableWriter(&part{})
+func (r *tableRun) writeUsers(ctx context.Context, groups *ingest, more ...rows.Cursor) (*stagedPart, error) {
+	w := r.attempt.tableWriter(&stagedPart{})
 	out := overlap{w: w}
 	err := r.mergeUsers(ctx, groups, func(b *column.Batch) error { return out.Write(ctx, b) }, more...)
 	return w.finish(errors.Join(err, out.wait()))

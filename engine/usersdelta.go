@@ -5,11 +5,11 @@ import (
 	"errors"
 	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/sinks"
-	"reconcile/state"
 )
 
 // usersDelta is one pass over the users that takes only what changes: the groups
@@ -31,52 +31,51 @@ type usersDelta struct {
 }
 
 // usersDelta brings the users table to its new state. Its cost is that of the
-// published file, not of merging all users.
-func (r *tableRun) usersDelta(ctx context.Context) (_ *change, err error) {
+// published file, not of merging all users. It does not fit where the file cannot be
+// gone by, or most users change.
+func (r *tableRun) usersDelta(ctx context.Context) (_ *outcome, fits bool, err error) {
 	if r.keptAgain() || r.takesAgain() {
-		return nil, errTooLarge
+		return nil, false, nil
 	}
 	file, err := r.openUsersFile(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || file == nil {
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	r.attempt.parallel = r.env.lim.workers
+	r.attempt.parallel = r.env.Limits.Workers
 	d := &usersDelta{tableRun: r, stored: r.schema.uncast()}
-	d.ing, d.groups = newIngest(d.stored, r.env.lim), newIngest(d.stored, r.env.lim)
-	d.ing.lim.memory /= 2
-	d.groups.lim.memory /= 2
+	d.ing, d.groups = r.newIngest(d.stored), newIngest(d.stored, r.env.Limits)
+	d.ing.lim.Memory /= 2
+	d.groups.lim.Memory /= 2
 	defer func() { err = errors.Join(err, d.ing.close(), d.groups.close()) }()
-	if err := r.readDelta(ctx, d.ing); err != nil {
-		return nil, err
-	}
-	if err := d.affected(); err != nil {
-		return nil, err
+	if fits, err := r.readDelta(ctx, d.ing); err != nil || !fits || !d.affected() {
+		return nil, false, err
 	}
 	runs, added, err := d.keep(ctx)
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
 	p, err := d.publish(ctx, file)
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	return r.usersChange(ctx, d.ing, p, func(t *state.Table) { t.UserRuns = runs }, added...)
+	c, err := r.usersOutcome(ctx, exec.Delta, d.ing, p, func(c *outcome) { c.UserRuns = runs }, added...)
+	return c, true, err
 }
 
-// openUsersFile opens the published file. Where there is not exactly one, all
-// users are merged.
+// openUsersFile opens the published file. It returns nil where there is not exactly
+// one, or its row groups cannot be read one by one: then all users are merged.
 func (r *tableRun) openUsersFile(ctx context.Context) (sinks.GroupReader, error) {
-	var files []state.File
+	var files []exec.File
 	for _, p := range r.oldParts {
 		for _, f := range p.Files {
-			if f.Sink == r.readFrom {
+			if f.Sink == r.old.ReadFrom {
 				files = append(files, f)
 			}
 		}
 	}
 	if len(files) != 1 {
-		return nil, errTooLarge
+		return nil, nil
 	}
 	rd, err := r.openData(ctx, files[0], r.schema.published())
 	if err != nil {
@@ -85,7 +84,7 @@ func (r *tableRun) openUsersFile(ctx context.Context) (sinks.GroupReader, error)
 	if g, ok := rd.(sinks.GroupReader); ok {
 		return g, nil
 	}
-	return nil, errors.Join(errTooLarge, rd.Close())
+	return nil, rd.Close()
 }
 
 // keptAgain reports whether so much was added to the kept users that they are to
@@ -98,8 +97,8 @@ func (r *tableRun) keptAgain() bool {
 	return added > r.old.Users.Rows/4
 }
 
-// affected finds the members. If they are most users, all users are merged.
-func (d *usersDelta) affected() error {
+// affected finds the members, and reports whether they are less than half of the users.
+func (d *usersDelta) affected() bool {
 	var users []int64
 	for _, s := range d.ing.segments {
 		for _, row := range s.Rows() {
@@ -108,18 +107,15 @@ func (d *usersDelta) affected() error {
 	}
 	d.changed = identity.Diff(d.oldMapping, d.newMapping)
 	d.members = identity.Expand(sortUnique(users), d.changed, d.oldMapping, d.newMapping)
-	if int64(len(d.members)) > d.old.Users.Rows/2 {
-		return errTooLarge
-	}
-	return nil
+	return int64(len(d.members)) <= d.old.Users.Rows/2
 }
 
 // keep picks the latest row of each member. What was delivered becomes a new run
 // of the kept users; with it runs are merged when there are too many.
-func (d *usersDelta) keep(ctx context.Context) (runs []state.Ref, added []*state.Sealed, err error) {
-	base, runs := []state.Ref{d.old.Users}, slices.Clone(d.old.UserRuns)
-	merged := []state.Ref{}
-	if d.ing.read > 0 && len(runs) >= d.env.lim.indexRuns {
+func (d *usersDelta) keep(ctx context.Context) (runs []exec.Ref, added []*exec.Object, err error) {
+	base, runs := []exec.Ref{d.old.Users}, slices.Clone(d.old.UserRuns)
+	merged := []exec.Ref{}
+	if d.ing.read > 0 && len(runs) >= d.task.Thresholds.IndexRuns {
 		merged, runs = runs, nil
 	}
 	cursors, err := d.keptRuns(ctx, d.stored, append(base, runs...), d.wanted())
@@ -132,7 +128,7 @@ func (d *usersDelta) keep(ctx context.Context) (runs []state.Ref, added []*state
 	}
 	k := &userKeeper{r: d.tableRun, s: d.stored, groups: d.groups, members: &ascending{d.members}}
 	if d.ing.read > 0 {
-		if k.w, err = openObject(ctx, d.attempt.store, d.stored.storedColumns(), d.attempt.parallel); err != nil {
+		if k.w, err = openObject(ctx, d.env.Objects, d.stored.storedColumns(), d.attempt.parallel); err != nil {
 			return nil, nil, errors.Join(err, closeAll(cursors), closeAll(whole))
 		}
 	}
@@ -140,14 +136,14 @@ func (d *usersDelta) keep(ctx context.Context) (runs []state.Ref, added []*state
 	if err != nil || obj == nil {
 		return runs, nil, err
 	}
-	return append(runs, obj.Ref), []*state.Sealed{obj}, nil
+	return append(runs, obj.Ref), []*exec.Object{obj}, nil
 }
 
 // wanted returns the members whose kept rows matter: those of whom no newer row
 // than any kept one was delivered.
 func (d *usersDelta) wanted() []int64 {
 	newest := -1
-	for _, a := range d.old.Applied {
+	for _, a := range d.task.Applied {
 		newest = max(newest, d.rank[a.Dump])
 	}
 	var renewed []int64
@@ -175,8 +171,8 @@ func (d *usersDelta) replaced() []int64 {
 }
 
 // publish writes the users' file: the merged rows, and those that stay.
-func (d *usersDelta) publish(ctx context.Context, file sinks.GroupReader) (*part, error) {
-	w := d.attempt.tableWriter(&part{})
+func (d *usersDelta) publish(ctx context.Context, file sinks.GroupReader) (*stagedPart, error) {
+	w := d.attempt.tableWriter(&stagedPart{})
 	s := newUsersSplice(d.tableRun, file, w, d.replaced())
 	err := d.mergeUsers(ctx, d.groups, func(b *column.Batch) error { return s.take(ctx, b) })
 	if err == nil {

@@ -49,7 +49,7 @@ type userRow struct {
 }
 
 func newUsersSplice(r *tableRun, file sinks.GroupReader, to *partWriter, gone []int64) *usersSplice {
-	return &usersSplice{file: file, to: to, schema: r.schema, group: r.env.lim.groupRows, gone: ascending{gone}, counts: file.Groups()}
+	return &usersSplice{file: file, to: to, schema: r.schema, group: r.task.Thresholds.GroupRows, gone: ascending{gone}, counts: file.Groups()}
 }
 
 // take adds new rows. b is given away.

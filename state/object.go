@@ -47,6 +47,24 @@ type Sealed struct {
 	payload []byte // nil when the object is bulky
 }
 
+// Payload returns the content of a small object, which is not to be changed; nil if the
+// object is bulky.
+func (o *Sealed) Payload() []byte { return o.payload }
+
+// Seal makes an object of a reference and, if it is small, its content: the reverse of
+// Sealed.Payload. It fails if the content is another one. A bulky object must be durable
+// already.
+func Seal(ref Ref, payload []byte) (*Sealed, error) {
+	o := &Sealed{Ref: ref, payload: payload}
+	if payload == nil {
+		return o, nil
+	}
+	if sum := sha256.Sum256(payload); int64(len(payload)) != ref.Size || hex.EncodeToString(sum[:]) != ref.Digest {
+		return nil, fmt.Errorf("object %s has other content than its name says", ref.Digest)
+	}
+	return o, nil
+}
+
 // NewObjectWriter begins an object that stays in memory up to inline bytes, with -1 not
 // at all.
 func NewObjectWriter(ctx context.Context, bulky ObjectStore, inline int) *ObjectWriter {

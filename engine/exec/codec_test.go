@@ -90,7 +90,7 @@ func TestTaskDigest(t *testing.T) {
 		"a delivery":   func(u *exec.Task) { u.Deliveries = []exec.Delivery{{Dump: 1}} },
 		"a strategy":   func(u *exec.Task) { u.Permitted.Delta = true },
 		"a threshold":  func(u *exec.Task) { u.Thresholds.CutAt = 1 },
-		"the floor":    func(u *exec.Task) { u.Floor = new(int64) },
+		"the floor":    func(u *exec.Task) { u.Floor = 1 },
 		"a target":     func(u *exec.Task) { u.Sinks = []exec.Target{{Root: "/lake"}} },
 		"what is kept": func(u *exec.Task) { u.Stored = &exec.Stored{} },
 	} {

@@ -27,19 +27,10 @@ type Env struct {
 	Sinks    map[string]Sink // by root: those of the task
 	Objects  Objects
 	Mappings Mappings
-	// Keys are the keys of masks by their verifiers.
-	Keys   map[string][]byte
+	// Key returns the key of a mask by its verifier.
+	Key    func(verifier string) []byte
 	Limits Limits
 	Events Events
-}
-
-// Limits are what a task may use.
-type Limits struct {
-	Workers int // goroutines that work on rows
-	Memory  int // bytes for rows that wait for their partition, and for writing them
-	// Scratch is the folder for what does not fit.
-	Scratch    string
-	SpillGroup int // rows of a row group in scratch files, 0 for the default
 }
 
 // Events are told while a task runs, by several goroutines at once. None may be nil.
@@ -84,7 +75,7 @@ type OpenObject interface {
 type ObjectWriter interface {
 	io.Writer
 	// Close ends the object. After an error the writer is gone, as after Abort.
-	Close(ctx context.Context) (Object, error)
+	Close(ctx context.Context) (*Object, error)
 	// Abort gives the object up. After Close it does nothing.
 	Abort() error
 }

@@ -1,5 +1,7 @@
 package exec
 
+import "reconcile/engine/plan"
+
 // Result is what became of a task. Exactly one of Done, Held and Late is set, or none
 // of them: then there was nothing to do.
 type Result struct {
@@ -25,7 +27,7 @@ type Done struct {
 	Generation  uint32 `cbor:"5,keyasint,omitempty"`
 	NextOrdinal uint32 `cbor:"6,keyasint,omitempty"`
 	// Objects are those that are new.
-	Objects []Object `cbor:"7,keyasint,omitempty"`
+	Objects []*Object `cbor:"7,keyasint,omitempty"`
 	// Index, Users, UserRuns and Quarantine are all that the table has then, new or not.
 	Index      []Ref     `cbor:"8,keyasint,omitempty"`
 	Users      Ref       `cbor:"9,keyasint,omitempty"`
@@ -43,7 +45,7 @@ type Done struct {
 	Carried   []Carried  `cbor:"16,keyasint,omitempty"`
 	// Unlisted counts the rows that have a field which no manifest lists, by its name.
 	Unlisted map[string]int64 `cbor:"17,keyasint,omitempty"`
-	Counts   Counts           `cbor:"18,keyasint"`
+	Counts   plan.Counts      `cbor:"18,keyasint"`
 }
 
 // Object is a new object. One that has Bytes is stored with the record that names it,
@@ -92,23 +94,4 @@ type Cause struct {
 	Key    string `cbor:"1,keyasint,omitempty"` // that the file lacks
 	Column string `cbor:"2,keyasint,omitempty"` // of which a value does not cast
 	Rule   string `cbor:"3,keyasint,omitempty"` // by which it does not
-}
-
-// Counts says what a step did to a table. They add up: rows before, and those added
-// and revived, without those removed and collapsed, are the rows after.
-type Counts struct {
-	Read        int64 `cbor:"1,keyasint,omitempty"` // rows
-	Bytes       int64 `cbor:"2,keyasint,omitempty"` // of what was read
-	Added       int64 `cbor:"3,keyasint,omitempty"`
-	Replaced    int64 `cbor:"4,keyasint,omitempty"`
-	Rekeyed     int64 `cbor:"5,keyasint,omitempty"`
-	Collapsed   int64 `cbor:"6,keyasint,omitempty"`
-	Revived     int64 `cbor:"7,keyasint,omitempty"`
-	Removed     int64 `cbor:"8,keyasint,omitempty"`
-	Quarantined int64 `cbor:"9,keyasint,omitempty"`
-	Rescued     int64 `cbor:"10,keyasint,omitempty"` // rows
-	Rounded     int64 `cbor:"11,keyasint,omitempty"` // values
-	Partitions  int64 `cbor:"12,keyasint,omitempty"` // written
-	Written     int64 `cbor:"13,keyasint,omitempty"` // bytes
-	Rows        int64 `cbor:"14,keyasint,omitempty"` // published after the step
 }

@@ -55,11 +55,23 @@ func (s *Stored) KeptUsers() []Ref {
 
 // Column is a column of a table as the state has it.
 type Column struct {
-	Name      string   `cbor:"1,keyasint,omitempty"` // as published
-	Delivered string   `cbor:"2,keyasint,omitempty"`
-	Type      string   `cbor:"3,keyasint,omitempty"`
-	Mask      string   `cbor:"4,keyasint,omitempty"` // method
-	Spellings []string `cbor:"5,keyasint,omitempty"` // other names under which it was delivered
+	Name      string `cbor:"1,keyasint,omitempty"` // as published
+	Delivered string `cbor:"2,keyasint,omitempty"` // spelling at its creation
+	Type      string `cbor:"3,keyasint,omitempty"`
+	Since     int64  `cbor:"4,keyasint,omitempty"` // dump that brought it
+	Mask      string `cbor:"5,keyasint,omitempty"` // method
+	Verifier  string `cbor:"6,keyasint,omitempty"` // of the mask's key
+	Merge     string `cbor:"7,keyasint,omitempty"`
+	// Listed says that some manifest lists it; Seen is the greatest dump whose files
+	// alone brought it.
+	Listed bool  `cbor:"8,keyasint,omitempty"`
+	Seen   int64 `cbor:"9,keyasint,omitempty"`
+	// Spellings are the other names under which it was delivered.
+	Spellings []string `cbor:"10,keyasint,omitempty"`
+	// TimeUnit is what plain numbers counted as its values were read, Round how decimals
+	// were rounded; each is empty for the default.
+	TimeUnit string `cbor:"11,keyasint,omitempty"`
+	Round    string `cbor:"12,keyasint,omitempty"`
 }
 
 // Partition is the content of one partition of a table. Value is its time in units of

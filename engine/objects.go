@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/identity"
+	"reconcile/state"
+)
+
+// objects gives executors the objects of a state.
+type objects struct{ store *state.Store }
+
+// Open implements exec.Objects.
+func (o objects) Open(ctx context.Context, ref exec.Ref) (exec.OpenObject, error) {
+	obj, err := o.store.OpenObject(ctx, state.Ref(ref))
+	if err != nil {
+		return nil, classed(err)
+	}
+	return keptObject{obj}, nil
+}
+
+// Create implements exec.Objects.
+func (o objects) Create(ctx context.Context) exec.ObjectWriter {
+	return keptObjectWriter{o.store.NewObject(ctx)}
+}
+
+// keptObject gives damage its class.
+type keptObject struct{ *state.Object }
+
+// Verify implements exec.OpenObject.
+func (o keptObject) Verify(ctx context.Context) error { return classed(o.Object.Verify(ctx)) }
+
+// Damaged implements exec.OpenObject.
+func (o keptObject) Damaged(err error) error { return classed(o.Object.Damaged(err)) }
+
+// classed gives the error of a damaged object its class.
+func classed(err error) error {
+	if bad := damagedObject(err); bad != nil {
+		return &exec.Error{Class: exec.Damaged, Ref: exec.Ref(bad.Ref), Err: err}
+	}
+	return err
+}
+
+type keptObjectWriter struct{ *state.ObjectWriter }
+
+// Close implements exec.ObjectWriter.
+func (w keptObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
+	s, err := w.ObjectWriter.Close(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &exec.Object{Ref: exec.Ref(s.Ref), Bytes: s.Payload()}, nil
+}
+
+// seal makes an object of a result one that a transaction can store.
+func seal(o *exec.Object) (*state.Sealed, error) {
+	s, err := state.Seal(state.Ref(o.Ref), o.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("adopt an object: %w", err)
+	}
+	return s, nil
+}
+
+// knownMappings gives executors the user mappings of one task.
+type knownMappings struct {
+	mappings map[string]*identity.Mapping // by digest
+	closures map[string]*identity.Closure // likewise
+}
+
+// Mapping implements exec.Mappings.
+func (k *knownMappings) Mapping(_ context.Context, ref exec.Ref) (*identity.Mapping, error) {
+	m, ok := k.mappings[ref.Digest]
+	if !ok && !ref.IsZero() {
+		return nil, errors.New("the task names a user mapping that was not given with it")
+	}
+	return m, nil
+}
+
+// Closure implements exec.Mappings.
+func (k *knownMappings) Closure(_ context.Context, ref exec.Ref) (*identity.Closure, error) {
+	c, ok := k.closures[ref.Digest]
+	if !ok && !ref.IsZero() {
+		return nil, errors.New("the task names a user mapping that was not given with it")
+	}
+	return c, nil
+}

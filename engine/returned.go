@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"context"
+
+	"reconcile/engine/plan"
+	"reconcile/internal/feed"
+)
+
+// planReturned has users rebuilt when the source has all dumps again for which published
+// rows stand in: these are not told from rows of the raw users that they are named after.
+func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
+	if t.kind != feed.KindUsers || t.repair+t.rewrite != "" {
+		return nil
+	}
+	back := 0
+	for _, a := range t.old.Applied {
+		if !a.StoodIn {
+			continue
+		}
+		i := t.deliveryOf(a.Dump)
+		if i < 0 {
+			return nil
+		}
+		if h, _, err := e.checkFiles(ctx, p, t, &t.all[i]); h != nil || err != nil {
+			return err
+		}
+		back++
+	}
+	if back > 0 {
+		t.Change.Add(plan.ClassRebuild, "the source has all dumps again for which published rows stand in")
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/engine/exec"
+	"reconcile/engine/identity"
+	"reconcile/engine/rules"
+	"reconcile/internal/definition"
+	"reconcile/state"
+)
+
+// delivery is what one dump lists of a table.
+type delivery struct {
+	dump    int64
+	entry   *dump.Entry
+	skipped bool
+	// again says that the table has the dump, and that a file of it has grown since.
+	again bool
+	// pins are those of its files, by key, as the plan saw them; nil if it did not look.
+	pins map[string]string
+}
+
+// tableStep is one step of a table between its plan and its commit: the task, and what
+// beside it the commit goes by.
+type tableStep struct {
+	task *exec.Task
+	env  *exec.Env
+
+	cfg        *definition.Table
+	kind, key  string
+	ofConfig   bool         // it carries out a change of the configuration
+	old        *state.Table // what the new record begins with; nil for a new table
+	oldParts   []*state.Partition
+	readFrom   int               // index into old.Sinks
+	pending    []delivery        // sorted by dump
+	oldMapping *identity.Closure // at which the stored rows stand
+	newMapping *identity.Closure // at which the table will stand
+	mapping    *state.Mapping    // that it is of; nil without any
+	full       *identity.Mapping // likewise
+	left       []state.Step      // removals of files that the state does not list
+	masks      bool              // the step masks what was plain
+	fresh      bool              // no stored row is used
+	compared   map[int64]bool    // dumps of which the record goes on knowing what was read
+	claims     map[int64]claims  // by pending dump: what names mean that Avro does not allow
+	brought    []delivered       // what the pending dumps bring
+	schema     *schema
+	keys       func(verifier string) config.Secret // of masks
+	badHeader  *fileError                          // a file whose header cannot be read
+	floor      int64                               // everything of smaller dumps is void
+}
+
+// live reports whether rows of a dump count.
+func (s *tableStep) live(id int64) bool { return id >= s.floor }
+
+// findFloor finds the dump from which on rows count.
+func (s *tableStep) findFloor() {
+	var dumps []rules.Dump
+	if s.old != nil {
+		for _, a := range s.old.Applied {
+			dumps = append(dumps, rules.Dump{ID: a.Dump, Full: !a.Incremental, Skipped: a.Skipped, Lost: a.Lost})
+		}
+	}
+	for _, d := range s.pending {
+		dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Skipped: d.skipped})
+	}
+	s.floor = rules.Live(dumps)
+}
+
+// delivered lists the columns that the pending dumps bring. Of void dumps only
+// what the manifest says counts; without a list of columns a live dump brings
+// the fields of its files.
+func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]delivered, error) {
+	var out []delivered
+	for _, d := range s.pending {
+		if d.skipped {
+			continue
+		}
+		if err := e.claim(ctx, s, d); err != nil {
+			return nil, err
+		}
+		names := d.entry.Columns
+		if !d.entry.HasColumns && s.live(d.dump) {
+			for i, f := range d.entry.Files {
+				h, err := readHeader(ctx, e.source, f.Key)
+				if err != nil {
+					return nil, &fileError{sourceFile{dump: d.dump, index: i, key: f.Key}, err}
+				}
+				names = append(slices.Clip(names), fieldNames(h)...)
+			}
+		}
+		for _, n := range names {
+			out = append(out, delivered{n, d.dump, d.entry.HasColumns})
+		}
+	}
+	return out, nil
+}
+
+// claim finds out what the names of a delivery mean that Avro does not allow.
+func (e *Engine) claim(ctx context.Context, s *tableStep, d delivery) error {
+	if !s.live(d.dump) {
+		return nil
+	}
+	c, _, err := claimsOf(ctx, e.source, d.dump, d.entry)
+	if err != nil || c == nil {
+		return err
+	}
+	if s.claims == nil {
+		s.claims = map[int64]claims{}
+	}
+	s.claims[d.dump] = c
+	return nil
+}
+
+// execute carries out the task. A file can turn out to have columns that nothing told
+// of: then the task is made again with them.
+func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
+	if s.badHeader != nil {
+		return &exec.Result{Held: heldBy(s.badHeader)}, nil
+	}
+	for {
+		res, err := execute(ctx, s.task, s.env, s.schema)
+		if err != nil || res.Late == nil {
+			return res, err
+		}
+		for _, c := range res.Late {
+			s.brought = append(s.brought, delivered{c.Name, c.Dump, c.Listed})
+		}
+		s.settleSchema()
+		for _, c := range res.Late {
+			if _, ok := s.schema.target(c.Name); !ok { // it would come again and again
+				return nil, fmt.Errorf("dump %d has columns that were not expected, as %s", c.Dump, c.Name)
+			}
+		}
+	}
+}
+
+// settleSchema resolves the columns that the table has and those that are brought.
+func (s *tableStep) settleSchema() {
+	var have []state.Column
+	legacy := false
+	if s.old != nil {
+		have, legacy = s.old.Columns, !s.old.ExactNames
+	}
+	s.schema = newSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy, s.keys)
+}
+
+// resyncs reports whether a pending dump makes stored rows void.
+func (s *tableStep) resyncs() bool {
+	return slices.ContainsFunc(s.pending, func(d delivery) bool { return !d.entry.Incremental && !d.again })
+}
+
+// allVoid reports whether a resync leaves none of the rows that the table had.
+func (s *tableStep) allVoid() bool {
+	return !slices.ContainsFunc(s.old.Applied, func(a state.Applied) bool { return s.live(a.Dump) })
+}

@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/identity"
+	"reconcile/engine/plan"
+	"reconcile/engine/rules"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+	"reconcile/state"
+)
+
+// makeTask makes the task of a step, under the name of an attempt. serial is that of
+// the commit that it will probably become.
+func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, serial uint64) (err error) {
+	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.cfg.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps,
+		Floor: s.floor, FailCasts: !s.ofConfig && s.cfg.OnCastError == "fail", Frozen: !s.ofConfig, ETags: e.tagged(), Thresholds: e.sizes}
+	if s.ofConfig {
+		task.Step = exec.StepConfig
+	}
+	for _, sk := range s.sinksInOrder() {
+		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.cfg.Folder, Compression: sk.Compression, Encodings: encodingsOf(s.old, sk)})
+	}
+	for _, d := range s.pending {
+		task.Deliveries = append(task.Deliveries, d.data(p, s.claims[d.dump]))
+	}
+	for _, id := range sortedKeys(s.compared) {
+		if s.compared[id] {
+			task.Compared = append(task.Compared, id)
+		}
+	}
+	if s.old != nil {
+		s.store(task)
+	}
+	task.Dumps = dumpsOf(task)
+	s.permit(task, t.Change.Class, e.opts.Tuning.NoDelta)
+	task.Fresh = s.fresh
+	if !s.ofConfig && !e.opts.Tuning.NoDelta {
+		task.Redelivery = redelivery(t, task)
+	}
+	task.Footer = map[string]string{"version": e.opts.Program, "table": s.cfg.Name, "commit": fmt.Sprint(serial + 1)}
+	if n := len(task.Dumps); n > 0 {
+		task.Footer["dump"] = fmt.Sprint(task.Dumps[n-1])
+	}
+	s.task, s.env = task, e.envOf(s, task)
+	return s.nameMappings()
+}
+
+// data describes a delivery as a task has it.
+func (d *delivery) data(p *Plan, c claims) exec.Delivery {
+	out := exec.Delivery{Dump: d.dump, Digest: d.entry.Digest, Incremental: d.entry.Incremental, Skipped: d.skipped, Again: d.again,
+		Columns: d.entry.Columns, HasColumns: d.entry.HasColumns, Claims: c}
+	for _, f := range d.entry.Files {
+		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: p.seen.files[f.Key].obj.Size, Pin: d.pins[f.Key]})
+	}
+	return out
+}
+
+// store gives a task what the table has.
+func (s *tableStep) store(task *exec.Task) {
+	old := s.old
+	out := &exec.Stored{Key: old.Key, ExactNames: old.ExactNames, Rows: old.Rows, ReadFrom: s.readFrom, Generation: old.Generation,
+		NextOrdinal: old.NextOrdinal, Users: exec.Ref(old.Users), Spelled: old.Spelling, Rules: old.Rules}
+	for _, a := range old.Applied {
+		task.Applied = append(task.Applied, exec.Applied(a))
+	}
+	for _, c := range old.Columns {
+		out.Columns = append(out.Columns, exec.Column(c))
+	}
+	for _, sk := range old.Sinks {
+		out.Sinks = append(out.Sinks, sk.Root)
+	}
+	for _, ref := range old.Index {
+		out.Index = append(out.Index, exec.Ref(ref))
+	}
+	for _, ref := range old.UserRuns {
+		out.UserRuns = append(out.UserRuns, exec.Ref(ref))
+	}
+	for _, q := range old.Quarantine {
+		out.Quarantine = append(out.Quarantine, exec.DumpRef{Dump: q.Dump, Ref: exec.Ref(q.Ref)})
+	}
+	if old.Content != nil {
+		c := exec.Content(*old.Content)
+		out.Content = &c
+	}
+	for _, r := range old.Read {
+		read := exec.Read{Dump: r.Dump}
+		for _, f := range r.Files {
+			read.Files = append(read.Files, exec.ReadFile(f))
+		}
+		out.Read = append(out.Read, read)
+	}
+	out.Partitions = partitionData(s.oldParts)
+	task.Stored = out
+}
+
+// partitionData describes partitions as a task has them.
+func partitionData(parts []*state.Partition) []exec.Partition {
+	out := make([]exec.Partition, 0, len(parts))
+	for _, p := range parts {
+		x := exec.Partition{Ordinal: p.Ordinal, Value: p.Value, Null: p.Null, Rows: p.Rows, Shadow: exec.Ref(p.Shadow), Newest: p.Newest}
+		x.Files = make([]exec.File, 0, len(p.Files))
+		for _, f := range p.Files {
+			x.Files = append(x.Files, exec.File{Sink: f.Sink, Path: f.Path, Size: f.Size, Rows: f.Rows, Digest: f.Digest, Pin: f.Pin, Appended: f.Appended})
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// dumpsOf lists the dumps of a task, sorted: the place of one is its rank.
+func dumpsOf(t *exec.Task) []int64 {
+	seen := map[int64]bool{}
+	for _, a := range t.Applied {
+		seen[a.Dump] = true
+	}
+	for _, d := range t.Deliveries {
+		seen[d.Dump] = true
+	}
+	return sortedKeys(seen)
+}
+
+// permit says how a task may be carried out. Where a resync makes all stored rows void
+// they are not read.
+func (s *tableStep) permit(t *exec.Task, class plan.Class, noDelta bool) {
+	if s.ofConfig && class == plan.ClassMetadata && s.kind != feed.KindMapping {
+		t.Permitted.Metadata = true
+		return
+	}
+	t.Permitted.Bulk = true
+	t.Permitted.Delta = !s.ofConfig && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
+	if !t.Permitted.Delta && s.old != nil && s.floor != rules.AllLive && s.kind == feed.KindEvents && s.allVoid() {
+		s.fresh = true
+	}
+}
+
+// redelivery returns what the only delivery may repeat, judged by what is known without
+// reading: nil for most, as their files have other sizes.
+func redelivery(t *TablePlan, task *exec.Task) *exec.Redelivery {
+	if task.Kind == feed.KindMapping || task.Stored == nil || len(task.Deliveries) != 1 {
+		return nil
+	}
+	d := &task.Deliveries[0]
+	c := task.Stored.ContentOf(task.Applied)
+	// A table that does not rescue judges every dump when it comes: the first may
+	// have come before that was said.
+	if c == nil || task.FailCasts || d.Skipped || d.Again || !d.Incremental || d.Dump < c.Dump {
+		return nil
+	}
+	var sizes []int64
+	for _, f := range d.Files {
+		sizes = append(sizes, f.Size)
+	}
+	if contentShape(d.Columns, d.HasColumns, sizes) != c.Shape {
+		return nil
+	}
+	out := &exec.Redelivery{Of: c.Dump, Dump: d.Dump, Content: *c}
+	last := task.Applied[len(task.Applied)-1]
+	if i := t.deliveryOf(c.Dump); i >= 0 && t.all[i].entry.Digest == last.Digest {
+		out.Known = true
+		for _, f := range t.all[i].entry.Files {
+			out.Files = append(out.Files, f.Key)
+		}
+	}
+	return out
+}
+
+// envOf returns what a task's executor is given beside it.
+func (e *Engine) envOf(s *tableStep, t *exec.Task) *exec.Env {
+	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects{e.store}, Limits: e.limits, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
+		Events: exec.Events{Progress: func(rows, bytes int64) { e.opts.Progress(t.Table, rows, bytes) }}}
+	if t.Stored != nil {
+		for _, root := range t.Stored.Sinks {
+			env.Sinks[root] = e.lake.Sink(root)
+		}
+	}
+	for _, target := range t.Sinks {
+		env.Sinks[target.Root] = e.lake.Sink(target.Root)
+	}
+	return env
+}
+
+// nameMappings says at which mappings the stored rows and the result stand.
+func (s *tableStep) nameMappings() error {
+	known := &knownMappings{mappings: map[string]*identity.Mapping{}, closures: map[string]*identity.Closure{}}
+	s.env.Mappings = known
+	if s.old != nil && !s.old.Mapping.IsZero() && s.oldMapping != nil {
+		s.task.OldMapping = &exec.Mapping{Dump: s.old.MappingDump, Ref: exec.Ref(s.old.Mapping)}
+		known.closures[s.old.Mapping.Digest] = s.oldMapping
+	}
+	if s.mapping == nil {
+		return nil
+	}
+	m := &exec.Mapping{Dump: s.mapping.Dump, Ref: exec.Ref(s.mapping.Ref), Quarantine: exec.Ref(s.mapping.Quarantine), Rules: s.mapping.Rules}
+	if m.Ref.IsZero() && s.full != nil { // of a plan, which stores nothing
+		var err error
+		if m.Ref.Digest, err = digestOfMapping(s.full); err != nil {
+			return err
+		}
+	}
+	s.task.NewMapping = m
+	known.mappings[m.Ref.Digest], known.closures[m.Ref.Digest] = s.full, s.newMapping
+	return nil
+}
+
+// sinksInOrder lists the sinks of the table: first those that it is in already, in
+// the order in which the state has them, as files are noted by their sink's place
+// in it.
+func (s *tableStep) sinksInOrder() []definition.Sink {
+	out := slices.Clone(s.cfg.Sinks)
+	if s.old == nil {
+		return out
+	}
+	place := func(sk definition.Sink) int {
+		i := s.old.SinkAt(sk.Path)
+		if i < 0 {
+			return len(s.old.Sinks)
+		}
+		return i
+	}
+	slices.SortStableFunc(out, func(a, b definition.Sink) int { return cmp.Compare(place(a), place(b)) })
+	return out
+}
