@@ -39,8 +39,8 @@ type Backend interface {
 	// Copy returns the newest content, proved, as a file of this process.
 	Copy(ctx context.Context) (*Copy, error)
 	// KeptBackups returns a store and the folder in it that has one folder for each backup
-	// that the state keeps of itself; with make it can be written to.
-	KeptBackups(make bool) (store blob.Store, folder string, err error)
+	// that the state keeps of itself; with create it can be written to.
+	KeptBackups(create bool) (store blob.Store, folder string, err error)
 	// SetAside keeps a damaged state under a name, and returns where; empty if nothing
 	// that follows harms it.
 	SetAside(name string) (string, error)

@@ -36,7 +36,7 @@ func BeforeChange(ctx context.Context, s *state.Store) (*Result, error) {
 	var res *Result
 	if err == nil {
 		to := Place{Store: store, Folder: blob.Join(folder, fmt.Sprintf("%s-%d", stamp, serial)), Shared: true}
-		res, err = makeTo(ctx, s, to, how{trust: true, lenient: true, known: newestKept(ctx, store, folder)})
+		res, err = makeTo(ctx, s, to, options{trust: true, lenient: true, known: newestKept(ctx, store, folder)})
 	}
 	if errors.Is(err, state.ErrDamaged) {
 		place, err := s.SetAside(stamp)

@@ -13,8 +13,8 @@ import (
 )
 
 // KeptBackups returns a folder beside the state file.
-func (s *backend) KeptBackups(make bool) (blob.Store, string, error) {
-	if make {
+func (s *backend) KeptBackups(create bool) (blob.Store, string, error) {
+	if create {
 		if err := files.MakeDir(s.at.backups()); err != nil {
 			return nil, "", err
 		}

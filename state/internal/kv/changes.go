@@ -1,10 +1,10 @@
 package kv
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Changes are what one transaction changes, as data. Of several changes to one record
@@ -77,7 +77,7 @@ func (c *Changes) Remove(b Bucket, key []byte) error {
 // Wipe deletes the partitions whose keys begin with prefix, those that were put so far,
 // too. Others can be put afterwards.
 func (c *Changes) Wipe(prefix []byte) {
-	maps.DeleteFunc(c.Puts[Partitions], func(key string, _ []byte) bool { return bytes.HasPrefix([]byte(key), prefix) })
+	maps.DeleteFunc(c.Puts[Partitions], func(key string, _ []byte) bool { return strings.HasPrefix(key, string(prefix)) })
 	c.Wiped = append(c.Wiped, prefix)
 }
 
