@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"reconcile/engine/exec"
@@ -90,7 +89,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 	s.env.Limits.Workers = 1
 	s.env.Limits.Memory /= e.limits.Workers // all of them use as much as the one whose turn it is
 	ctx, a.stop = context.WithCancel(ctx)
-	e.spared = append(e.spared, s.task.Attempt)
+	e.protected.Add(s.task.Attempt)
 	go func() {
 		defer close(a.done)
 		a.r, a.err = s.execute(ctx)
@@ -112,12 +111,8 @@ func (e *Engine) take(a *ahead) (*tableStep, *exec.Result, error) {
 	a.held.release(a.s.cfg.Name, e.opts.Progress)
 	<-a.done
 	a.stop()
-	e.unspare(a)
+	e.protected.Remove(a.s.task.Attempt)
 	return a.s, a.r, a.err
-}
-
-func (e *Engine) unspare(a *ahead) {
-	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == a.s.task.Attempt })
 }
 
 // drop gives up a table that was computed ahead; a may be nil.
@@ -128,6 +123,6 @@ func (e *Engine) drop(ctx context.Context, l *state.Lock, a *ahead) error {
 	a.stop()
 	a.held.release(a.s.cfg.Name, func(string, int64, int64) {})
 	<-a.done
-	e.unspare(a)
+	e.protected.Remove(a.s.task.Attempt)
 	return e.sweep(ctx, l, a.s.task)
 }

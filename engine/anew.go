@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
@@ -55,7 +56,7 @@ func (e *Engine) RebuildState(ctx context.Context, l *state.Lock, sr *StateRebui
 	if out.Before, err = backup.BeforeChange(ctx, e.store); err != nil {
 		return out, fmt.Errorf("%w; nothing was changed", err)
 	}
-	defer func() { e.spared = nil }()
+	defer e.protected.Clear()
 	tables, err := e.computeAnew(ctx, l, sr)
 	if err != nil {
 		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), e.dropAnew(ctx, l, sr))
@@ -99,12 +100,7 @@ func (e *Engine) sweepAnew(ctx context.Context, l *state.Lock, sr *StateRebuild)
 			folders[at.root] = append(folders[at.root], at.path)
 		}
 	}
-	for _, root := range sortedKeys(folders) {
-		if err := e.sweepSink(ctx, l, root, e.spared, folders[root]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return commit.NewSweeper(l, e.commits()).Folders(ctx, folders)
 }
 
 // storeStand writes the objects of a mapping.
@@ -127,7 +123,7 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 	if err != nil {
 		return nil, err
 	}
-	if err := e.digestLeft(ctx, s.left); err != nil {
+	if err := commit.FillDigests(ctx, e.lake, s.left); err != nil {
 		return nil, err
 	}
 	if err := s.takeOver(ctx, c, rt.published); err != nil {
@@ -137,7 +133,7 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 		return &tableAnew{step: s, change: c}, nil
 	}
 	// What was staged is of no use, and may be as much as the table.
-	e.spared = slices.DeleteFunc(e.spared, func(name string) bool { return name == s.task.Attempt })
+	e.protected.Remove(s.task.Attempt)
 	return &tableAnew{step: s, change: c}, e.sweepAnew(ctx, l, sr)
 }
 
@@ -152,7 +148,7 @@ func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, 
 		if err := e.standIn(ctx, s, rt); err != nil {
 			return nil, nil, err
 		}
-		e.spared = append(e.spared, s.task.Attempt)
+		e.protected.Add(s.task.Attempt)
 		r, err := s.execute(ctx)
 		if err != nil {
 			return nil, nil, err

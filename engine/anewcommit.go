@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"reconcile/engine/commit"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -12,7 +13,7 @@ import (
 // commitAnew makes the new state, in one transaction.
 func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) (serial uint64, err error) {
 	for _, t := range tables {
-		if err := e.canCarryOut(ctx, t.step.steps(t.change)); err != nil {
+		if err := commit.CanCarryOut(ctx, e.lake, t.step.commits(t.change).Steps()); err != nil {
 			return 0, fmt.Errorf("table %s: %w", t.change.table.Name, err)
 		}
 	}
@@ -31,7 +32,7 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 			errs = append(errs, t.put(tx, sr.plan))
 		}
 		for _, t := range sr.empty {
-			errs = append(errs, t.forget(tx))
+			errs = append(errs, commit.PutForgotten(tx, t.placed()))
 		}
 		return errors.Join(errs...)
 	})
@@ -59,28 +60,11 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 // put stores a table, with the list of what makes it visible. The list is there also
 // where no file changes: current.json has to name the new commit.
 func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
-	r, c := t.step, t.change
-	t.pub = &state.Publish{Table: c.table.Name, Attempt: r.task.Attempt, Commit: tx.Serial()}
-	c.table.Commit = tx.Serial()
-	r.nameFiles(c, tx.Serial())
-	t.pub.Steps = r.steps(c)
-	errs := []error{tx.PutTable(c.table), tx.PutPublish(t.pub)}
-	for _, o := range c.objects {
-		errs = append(errs, tx.PutObject(o))
-	}
-	for _, pt := range c.parts {
-		errs = append(errs, tx.PutPartition(c.table.Name, &pt.record))
-	}
-	for _, d := range r.pending {
-		errs = append(errs, putDump(tx, p.listing.Dump(d.dump)))
-	}
-	return errors.Join(errs...)
-}
-
-// forget has current.json no longer name a table: it comes again as a new one.
-func (l *lakeTable) forget(tx *state.Tx) error {
-	t := l.placed()
-	return errors.Join(tx.PutTable(t), tx.PutPublish(&state.Publish{Table: t.Name, Commit: tx.Serial(), Attempt: "remove", Forget: true}))
+	ch := t.step.commits(t.change)
+	ch.Dumps = p.recordsOf(t.step.pending)
+	var err error
+	t.pub, err = ch.PutNew(tx)
+	return err
 }
 
 // placed is a record of the table that says where it is and nothing else.
@@ -94,10 +78,11 @@ func (l *lakeTable) placed() *state.Table {
 
 // publishAnew makes the tables visible, and tidies up.
 func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) error {
-	e.spared = nil
+	e.protected.Clear()
+	committer := commit.New(l, e.commits())
 	for _, t := range tables {
-		err := e.publish(ctx, l, sr.Lineage, t.pub, t.change.table, t.change.partitions(nil))
-		var unswept *unsweptError
+		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.table, t.step.commits(t.change).Partitions())
+		var unswept *commit.UnsweptError
 		if err != nil && !errors.As(err, &unswept) {
 			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.table.Name, err)
 		}
@@ -118,13 +103,13 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 		rt.plan.committed = true
 		sr.plan.tables = append(sr.plan.tables, rt.plan)
 	}
-	return errors.Join(e.tidy(ctx, l, snap), e.markTables(ctx, l, sr.plan, snap))
+	return errors.Join(e.tidy(ctx, l, snap), e.renewFingerprints(ctx, l, sr.plan, snap))
 }
 
 // dropAnew removes what was staged for a state that was not made. Once a transaction was
 // tried, it may have been: then what it lists has to stay.
 func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) error {
-	e.spared = nil
+	e.protected.Clear()
 	if errors.Is(context.Cause(ctx), state.ErrLost) {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/lake"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
@@ -52,7 +53,7 @@ func TestLateAnnouncements(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Unlock()
-		return e.announce(t.Context(), l, lineage, []string{root}, list, table, complete)
+		return commit.NewAnnouncer(l, e.commits()).Announce(t.Context(), lineage, []string{root}, list, table, complete)
 	}
 	a.must()
 	for _, complete := range []bool{false, true} {
@@ -171,7 +172,7 @@ func TestRacingAnnouncements(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Unlock()
-			_, err = e.announce(t.Context(), l, lineage, []string{root}, list, table, false)
+			_, err = commit.NewAnnouncer(l, e.commits()).Announce(t.Context(), lineage, []string{root}, list, table, false)
 			if !c.want(err) {
 				t.Fatal(err)
 			}

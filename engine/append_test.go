@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"reconcile/engine/filename"
 	"reconcile/internal/failpoint"
 )
 
@@ -74,7 +75,7 @@ func TestOnlyChangedFilesAreWritten(t *testing.T) {
 		t.Fatalf("%d files of 100 rows each", len(before))
 	}
 	for i, name := range sortedKeys(before) {
-		if fileNumber(name) != i {
+		if filename.Number(name) != i {
 			t.Errorf("file %d is called %s", i, name)
 		}
 	}

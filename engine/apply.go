@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
@@ -121,7 +122,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err != nil {
 		return res, err
 	}
-	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.markTables(ctx, l, p, snap), e.forgetLater(ctx, l, snap))
+	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.renewFingerprints(ctx, l, p, snap), e.forgetLater(ctx, l, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
@@ -195,10 +196,11 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 }
 
 func putDump(tx *state.Tx, d *dump.Dump) error {
-	if d == nil {
+	r := dumpRecord(d)
+	if r == nil {
 		return nil
 	}
-	return tx.PutDump(&state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest})
+	return tx.PutDump(r)
 }
 
 // applyTable brings one table to its planned state: first a change of its
@@ -262,7 +264,7 @@ func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *Plan, t *Tabl
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
 	}
-	if err := e.canCarryOut(ctx, s.steps(c)); err != nil {
+	if err := commit.CanCarryOut(ctx, e.lake, s.commits(c).Steps()); err != nil {
 		return e.holdUnpublishable(ctx, l, s, err, res)
 	}
 	out.add(s.task, d)

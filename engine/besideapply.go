@@ -19,7 +19,7 @@ const plansBesideApply = 10
 func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 	for try := 1; ; try++ {
 		e.lake.LookAgain()
-		e.stuck = map[string]error{}
+		e.unfinished.Clear()
 		p, from, err := e.planNow(ctx, try > plansBesideApply)
 		if err == nil && p.asTheStateSays() {
 			return p, nil

@@ -12,12 +12,6 @@ import (
 	"reconcile/state"
 )
 
-// digester is what a sink can do beyond its interface: tell the digest of a file, of
-// the kind of one that is known.
-type digester interface {
-	Digest(ctx context.Context, path, like string) (string, error)
-}
-
 // planDrift compares what the sinks hold with what the state says they do. A
 // foreign data file is an error: it would be counted by every reader. A file
 // that is missing, or whose digest is another, has the table written anew.
@@ -200,11 +194,7 @@ func (l *listing) take(ctx context.Context, path, known, pin string) (digest, no
 	if obj.Pin == pin {
 		return "", pin, true, nil
 	}
-	d, ok := l.sink.(digester)
-	if !ok {
-		return "", "", true, fmt.Errorf("%s: the sink cannot tell whether it changed", path)
-	}
-	digest, err = d.Digest(ctx, path, known)
+	digest, err = l.sink.Digest(ctx, path, known)
 	return digest, obj.Pin, true, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconcile/config"
+	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/index"
@@ -98,20 +99,20 @@ const (
 
 // Engine runs plans and applies of one configuration.
 type Engine struct {
-	cfg      *config.Config
-	opts     Options
-	store    *state.Store
-	source   *dump.Source
-	stores   *stores.Opener
-	home     *lake.Home
-	declared *lake.Declared
-	lake     *lake.Lake
-	stuck    map[string]error // tables whose last commit cannot be finished
-	spared   []string         // attempts that are computed ahead, or of which it is unknown whether they count
-	loaded   *state.Snapshot  // by Recover, for the plan that follows; nil if that changed something
-	limits   exec.Limits
-	sizes    exec.Thresholds
-	markFrom int // files that a table must have in a sink to be marked
+	cfg        *config.Config
+	opts       Options
+	store      *state.Store
+	source     *dump.Source
+	stores     *stores.Opener
+	home       *lake.Home
+	declared   *lake.Declared
+	lake       *lake.Lake
+	protected  commit.Protected // attempts that are computed ahead, or of which it is unknown whether they count
+	unfinished commit.Unfinished
+	loaded     *state.Snapshot // by Recover, for the plan that follows; nil if that changed something
+	limits     exec.Limits
+	sizes      exec.Thresholds
+	markFrom   int // files that a table must have in a sink to be marked
 }
 
 // New returns an engine. It reads nothing of the source and the sinks yet.
@@ -119,7 +120,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}, stuck: map[string]error{}}
+	e := &Engine{cfg: cfg, opts: o, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}}
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx)); err != nil {
 		return nil, err
 	}

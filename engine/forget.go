@@ -181,8 +181,8 @@ func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *Plan, res *Res
 		lost := snap.Lost[t.Name]
 		hold := plan.Hold{Table: t.Name}
 		switch {
-		case e.stuck[t.Name] != nil:
-			hold.Reason = e.stuck[t.Name].Error()
+		case e.unfinished.Why(t.Name) != nil:
+			hold.Reason = e.unfinished.Why(t.Name).Error()
 		case lost != nil:
 			hold.Reason = lost.Why + "; the next apply writes the table anew"
 		case snap.Tables[t.Name] == nil && (t.Action == plan.Destroy || t.Action == plan.Forget):

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"reconcile/config"
+	"reconcile/engine/commit"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -142,7 +143,7 @@ func (e *Engine) recordPlace(ctx context.Context, l *state.Lock, m *StateMoved) 
 			continue
 		}
 		if err == nil {
-			err = e.editCurrent(ctx, l, s.Path, m.Lineage, func(cur *sinks.Current) (bool, error) {
+			err = commit.NewAnnouncer(l, e.commits()).Edit(ctx, s.Path, m.Lineage, func(cur *sinks.Current) (bool, error) {
 				return cur.State == "" || e.home.Elsewhere(cur), nil
 			})
 		}

@@ -162,12 +162,15 @@ func (e *Engine) checkUnnamed(ctx context.Context, t *TablePlan, l *lakeTable) e
 	return nil
 }
 
+// filesAtOnce hides the latency of a sink behind a network.
+const filesAtOnce = 8
+
 // columnsIn lists the columns of data files, by name. A file that cannot be read tells
 // none.
 func (e *Engine) columnsIn(ctx context.Context, files []publishedFile) ([]column.Column, error) {
 	each := make([][]column.Column, len(files))
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(stepsAtOnce)
+	g.SetLimit(filesAtOnce)
 	for i, f := range files {
 		sk, err := e.lake.Open(ctx, f.root, "")
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/sinks"
@@ -226,7 +227,7 @@ func likest(path string, paths []string) string {
 // one of them lies where no sink is declared. but are roots of which a flag speaks.
 func (e *Engine) checkMovedLists(ctx context.Context, snap *state.Snapshot, but map[string]bool) error {
 	astray := func(p *state.Publish) bool {
-		return slices.ContainsFunc(e.publishRoots(p, snap.Tables[p.Table]), func(root string) bool { return !but[root] && !e.declared.Has(root) })
+		return slices.ContainsFunc(commit.Roots(p, snap.Tables[p.Table]), func(root string) bool { return !but[root] && !e.declared.Has(root) })
 	}
 	if !slices.ContainsFunc(snap.Publishes, astray) {
 		return nil

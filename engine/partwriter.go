@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/filename"
 	"reconcile/internal/column"
 )
 
@@ -57,7 +58,7 @@ func (w *partWriter) end() error {
 	if w.data == nil {
 		return nil
 	}
-	if err := w.a.closeData(w.data, path.Join(w.dir, fileName(w.next, 0)), w.p); err != nil {
+	if err := w.a.closeData(w.data, path.Join(w.dir, filename.Of(w.next, 0)), w.p); err != nil {
 		return err
 	}
 	for i := len(w.p.record.Files) - len(w.data.ws); i < len(w.p.record.Files); i++ {

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path"
 
 	"reconcile/engine/plan"
 	"reconcile/sinks"
@@ -17,36 +15,7 @@ import (
 // canPublish fails if the folder of a table cannot be published to.
 func (e *Engine) canPublish(ctx context.Context, t *TablePlan) error {
 	for _, s := range t.cfg.Sinks {
-		if err := e.canPublishTo(ctx, s.Path, []string{t.cfg.Folder}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) canPublishTo(ctx context.Context, root string, folders []string) error {
-	m, ok := e.lake.Sink(root).(sinks.Mover)
-	if !ok {
-		return nil
-	}
-	if err := m.CanPublish(ctx, folders); err != nil {
-		return fmt.Errorf("sink %s: %w", root, err)
-	}
-	return nil
-}
-
-// canCarryOut fails if a move of a publish list cannot be carried out.
-func (e *Engine) canCarryOut(ctx context.Context, steps []state.Step) error {
-	to := map[string][]string{} // folders, by root
-	seen := map[place]bool{}
-	for _, s := range steps {
-		at := place{s.Sink, path.Dir(s.Path)}
-		if s.Staged != "" && !seen[at] {
-			seen[at], to[s.Sink] = true, append(to[s.Sink], at.path)
-		}
-	}
-	for _, root := range sortedKeys(to) {
-		if err := e.canPublishTo(ctx, root, to[root]); err != nil {
+		if err := e.lake.CanPublish(ctx, s.Path, []string{t.cfg.Folder}); err != nil {
 			return err
 		}
 	}

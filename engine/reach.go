@@ -5,7 +5,7 @@ import "reconcile/engine/lake"
 // unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
 func (e *Engine) unreachable(t *TablePlan) error {
-	if err := e.stuck[t.Name]; err != nil && (t.repair == "" || lake.Distrusted(err) == nil) {
+	if err := e.unfinished.Why(t.Name); err != nil && (t.repair == "" || lake.Distrusted(err) == nil) {
 		return err
 	}
 	for _, at := range foldersOf(t) {

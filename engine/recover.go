@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"reconcile/engine/lake"
-	"reconcile/sinks"
+	"reconcile/engine/commit"
 	"reconcile/state"
 )
 
@@ -38,42 +37,7 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 	if err := e.lake.CheckHome(ctx, snap); err != nil {
 		return nil, err
 	}
-	for _, p := range snap.Publishes {
-		t := snap.Tables[p.Table]
-		if e.stuck[p.Table] != nil || leaving[p.Table] {
-			continue
-		}
-		err := e.finish(ctx, l, snap, p, t)
-		if lake.Gone(err) {
-			e.stuck[p.Table] = err
-			continue
-		}
-		if errors.Is(err, sinks.ErrStagedLost) {
-			err = e.abandon(ctx, l, p, err)
-		}
-		if err != nil {
-			err = fmt.Errorf("finishing the interrupted commit of table %s: %w", p.Table, err)
-			if !e.lake.StopsTable(ctx, err) {
-				return tables, err
-			}
-			e.stuck[p.Table] = err
-			continue
-		}
-		tables = append(tables, p.Table)
-	}
-	return tables, nil
-}
-
-// finish carries out what is left of a publish list that was found in the state.
-func (e *Engine) finish(ctx context.Context, l *state.Lock, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
-	if err := e.mayPublish(ctx, l, snap, p, t); err != nil {
-		return err
-	}
-	rest, roots, err := e.lake.WithoutLost(ctx, snap, p, e.publishRoots(p, t))
-	if err != nil {
-		return err
-	}
-	return e.publishIn(ctx, roots, l, snap.Lineage, rest, t, snap.Partitions[p.Table])
+	return commit.New(l, e.commits()).Recover(ctx, snap, leaving)
 }
 
 // sinksLeaving tells of which tables a sink is to be forgotten, or known at another
@@ -103,75 +67,6 @@ func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[st
 		leave(f.Tables, f.Root)
 	}
 	return out, e.checkMovedLists(ctx, snap, roots)
-}
-
-// mayPublish refuses to finish a commit in sinks that a newer state has written since,
-// or another one.
-func (e *Engine) mayPublish(ctx context.Context, l *state.Lock, snap *state.Snapshot, p *state.Publish, t *state.Table) error {
-	for _, root := range e.publishRoots(p, t) {
-		says, err := e.lake.Head(ctx, root)
-		switch {
-		case err != nil:
-			return err
-		case says.Current == nil:
-		case says.Current.Lineage != snap.Lineage:
-			return e.lake.OtherLineage(root, says.Current.Lineage, snap.Lineage)
-		case says.Current.Tables[p.Table].Commit > p.Commit:
-			return lake.FoundNewer(ctx, l, e.home.OlderText(root, says.Current.Tables[p.Table].Commit, p.Commit))
-		}
-	}
-	return nil
-}
-
-// abandon replaces a publish list that can no longer be carried out by a mark
-// that has the table rebuilt.
-func (e *Engine) abandon(ctx context.Context, l *state.Lock, p *state.Publish, why error) error {
-	m := &state.LostCommit{Why: why.Error()}
-	for _, s := range p.Steps {
-		if s.Staged == "" {
-			m.Left = append(m.Left, s)
-		}
-	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(tx.DeletePublish(p.Table), tx.SetLost(p.Table, m))
-	})
-}
-
-// tidy removes what earlier commits and interrupted applies left: staged and
-// spilled files, objects that nothing names, plain values that a mask hides by
-// now. Where there is nothing of the kind it writes nothing. snap is the state as
-// it is.
-func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
-	if err := errors.Join(e.sweepSinks(ctx, l, snap), e.sweepScratch()); err != nil {
-		return err
-	}
-	keep := referenced(snap)
-	if _, err := l.Collect(ctx, keep); err != nil {
-		return err
-	}
-	if !snap.PlainLeft {
-		return nil
-	}
-	err := l.Update(ctx, func(tx *state.Tx) error {
-		tx.CollectInline(snap, keep)
-		return tx.SetPlainLeft(true)
-	})
-	if err != nil {
-		return err
-	}
-	if err := l.Compact(ctx); err != nil {
-		return err
-	}
-	return l.Update(ctx, func(tx *state.Tx) error { return tx.SetPlainLeft(false) })
-}
-
-// referenced tells, by its ID, which objects of the state are named.
-func referenced(snap *state.Snapshot) func(id string) bool {
-	keep := map[string]bool{}
-	for ref := range snap.Refs() {
-		keep[ref.ID()] = true
-	}
-	return func(id string) bool { return keep[id] }
 }
 
 // scratchPrefix begins the names of this state's folders in scratch_dir, which

@@ -3,12 +3,9 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
@@ -185,30 +182,4 @@ func (e *Engine) backStep(p *Plan, t *TablePlan, s *tableStep) {
 	if p.standing != nil {
 		s.pending = []delivery{mappingDelivery(p)}
 	}
-}
-
-// digestLeft reads the content of the files that a repair replaces and of which no
-// digest is known, so that the publish list can be repeated.
-func (e *Engine) digestLeft(ctx context.Context, left []state.Step) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(stepsAtOnce)
-	for i := range left {
-		s := &left[i]
-		if s.Before != "" {
-			continue
-		}
-		sk, err := e.lake.Open(ctx, s.Sink, "")
-		if err != nil {
-			return errors.Join(err, g.Wait())
-		}
-		d, ok := sk.(digester)
-		if !ok {
-			return errors.Join(fmt.Errorf("%s: the sink cannot tell what it holds", s.Path), g.Wait())
-		}
-		g.Go(func() (err error) {
-			s.Before, err = d.Digest(ctx, s.Path, "")
-			return err
-		})
-	}
-	return g.Wait()
 }

@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"context"
 	"slices"
 
-	"reconcile/engine/lake"
-	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -28,31 +25,4 @@ func (p *Plan) listRestated() {
 type restated struct {
 	root  string
 	table *state.Table
-}
-
-// restateSinks writes current.json again where only that was wrong.
-func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *Plan) error {
-	for _, root := range p.Restated {
-		err := e.editCurrent(ctx, l, root, p.Lineage, func(cur *sinks.Current) (bool, error) {
-			return p.restateTables(root, cur), nil
-		})
-		if err != nil && !e.lake.StopsTable(ctx, err) {
-			return err
-		}
-	}
-	return nil
-}
-
-// restateTables makes cur say of the tables of a sink what the state does, and reports
-// whether that changed anything. What is of a greater commit stays as it is: the plan
-// did not see it, and the next one judges it.
-func (p *Plan) restateTables(root string, cur *sinks.Current) (changed bool) {
-	for _, r := range p.restated {
-		if r.root != root || cur.Tables[r.table.Name].Commit > r.table.Commit {
-			continue
-		}
-		cur.Tables[r.table.Name], _ = lake.EntryOf(r.table, root, r.table.Commit, true)
-		changed = true
-	}
-	return changed
 }

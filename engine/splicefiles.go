@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/filename"
 	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/sinks"
@@ -31,7 +32,7 @@ func (d *deltaRun) filesOf(p *exec.Partition) []*spliceFile {
 	}
 	var out []*spliceFile
 	for _, f := range p.Files {
-		number := fileNumber(f.Path)
+		number := filename.Number(f.Path)
 		i := slices.IndexFunc(out, func(x *spliceFile) bool { return x.number == number })
 		if i < 0 {
 			i = len(out)

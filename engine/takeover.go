@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/filename"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -85,7 +86,7 @@ func (p *part) useKept(bySink []sinkFiles) {
 	}
 	for _, s := range have[min(1, len(have)):] {
 		if !slices.EqualFunc(layout(have[0]), layout(s), func(a, b state.File) bool {
-			return fileNumber(a.Path) == fileNumber(b.Path) && a.Rows == b.Rows && a.Appended == b.Appended
+			return filename.Number(a.Path) == filename.Number(b.Path) && a.Rows == b.Rows && a.Appended == b.Appended
 		}) {
 			return
 		}
@@ -105,11 +106,11 @@ func (p *part) useKept(bySink []sinkFiles) {
 // sameFiles returns the records of the published files of a partition in a sink, if
 // together they hold exactly the rows of the staged ones; nil if they do not.
 func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publishedFile, staged []string) (_ []state.File, err error) {
-	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return fileNumber(f.path) < 0 }) {
+	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return filename.Number(f.path) < 0 }) {
 		return nil, nil
 	}
 	published = slices.Clone(published)
-	slices.SortFunc(published, func(a, b publishedFile) int { return fileNumber(a.path) - fileNumber(b.path) })
+	slices.SortFunc(published, func(a, b publishedFile) int { return filename.Number(a.path) - filename.Number(b.path) })
 	sk := r.env.Sinks[r.task.Sinks[sink].Root]
 	have := make([]*rowReader, len(published))
 	defer func() {
@@ -119,7 +120,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 	}()
 	cols := r.schema.published()
 	for i, f := range published {
-		if i > 0 && fileNumber(f.path) == fileNumber(published[i-1].path) {
+		if i > 0 && filename.Number(f.path) == filename.Number(published[i-1].path) {
 			return nil, nil
 		}
 		rd, ok, err := openKnown(ctx, sk, f, cols)

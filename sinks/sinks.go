@@ -188,6 +188,9 @@ type Sink interface {
 	List(ctx context.Context, folder string) ([]Object, error)
 	// Exists reports whether a file is there, a staged one too.
 	Exists(ctx context.Context, path string) (bool, error)
+	// Digest returns the digest of a file's bytes, of the kind of one that is known; of
+	// NewDigest where like is empty.
+	Digest(ctx context.Context, path, like string) (string, error)
 	// Publish carries out one step and returns the object now at Path (zero
 	// after a removal). A step that was done before is done. It fails with
 	// ErrStagedLost or ErrDrift, naming the file, and then has changed nothing.

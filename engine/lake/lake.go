@@ -169,3 +169,15 @@ func (k *Lake) Swept(root string) bool { return k.look(root).swept }
 
 // NotePublish notes that a sink is about to be published to.
 func (k *Lake) NotePublish(root string) { k.of(root).swept = false }
+
+// CanPublish fails if files cannot be moved to folders of a sink that is open.
+func (k *Lake) CanPublish(ctx context.Context, root string, folders []string) error {
+	m, ok := k.look(root).sink.(sinks.Mover)
+	if !ok {
+		return nil
+	}
+	if err := m.CanPublish(ctx, folders); err != nil {
+		return fmt.Errorf("sink %s: %w", root, err)
+	}
+	return nil
+}

@@ -1,4 +1,4 @@
-package engine
+package commit
 
 import (
 	"context"
@@ -15,15 +15,28 @@ import (
 // current.json is replaced on the condition that it is what was read, and no entry goes
 // to a smaller commit, or from complete to incomplete of the same one. So nobody who was
 // paused, and no request that a store carries out late, takes back what a later holder of
-// the lock said.
+// the lock said (C15).
+
+// Announcer writes what current.json says, under one lock of the state.
+type Announcer struct {
+	lock *state.Lock
+	lake *lake.Lake
+	home *lake.Home
+}
+
+// NewAnnouncer returns what announces under a lock.
+func NewAnnouncer(l *state.Lock, o Options) *Announcer {
+	return &Announcer{lock: l, lake: o.Lake, home: o.Home}
+}
 
 // currentTries is how often current.json is read and judged anew when somebody else
 // wrote it in between.
 const currentTries = 10
 
-// announce tells the readers of each sink what stands there. It returns the sinks where
+// Announce tells the readers of each sink what stands there: that a commit is incomplete
+// before the first move, and complete after the last step (C5). It returns the sinks where
 // the commit was complete before.
-func (e *Engine) announce(ctx context.Context, l *state.Lock, lineage string, roots []string, p *state.Publish, t *state.Table, complete bool) (done map[string]bool, err error) {
+func (a *Announcer) Announce(ctx context.Context, lineage string, roots []string, p *state.Publish, t *state.Table, complete bool) (done map[string]bool, err error) {
 	point := failpoint.PublishIncomplete
 	if complete {
 		point = failpoint.PublishComplete
@@ -33,8 +46,8 @@ func (e *Engine) announce(ctx context.Context, l *state.Lock, lineage string, ro
 		if err := failpoint.Hit(ctx, point); err != nil {
 			return nil, err
 		}
-		err := e.editCurrent(ctx, l, root, lineage, func(cur *sinks.Current) (write bool, err error) {
-			write, done[root], err = e.announceTable(ctx, l, root, cur, p, t, complete)
+		err := a.Edit(ctx, root, lineage, func(cur *sinks.Current) (write bool, err error) {
+			write, done[root], err = a.announceTable(ctx, root, cur, p, t, complete)
 			return write, err
 		})
 		if err != nil {
@@ -46,15 +59,15 @@ func (e *Engine) announce(ctx context.Context, l *state.Lock, lineage string, ro
 
 // announceTable makes cur say of a table in a sink what a commit makes of it, and reports
 // whether that is new; done says that the commit was complete already.
-func (e *Engine) announceTable(ctx context.Context, l *state.Lock, root string, cur *sinks.Current, p *state.Publish, t *state.Table, complete bool) (write, done bool, err error) {
+func (a *Announcer) announceTable(ctx context.Context, root string, cur *sinks.Current, p *state.Publish, t *state.Table, complete bool) (write, done bool, err error) {
 	was, had := cur.Tables[p.Table]
 	if had && was.Commit > p.Commit {
-		return false, false, lake.FoundNewer(ctx, l, e.home.OlderText(root, was.Commit, p.Commit))
+		return false, false, lake.FoundNewer(ctx, a.lock, a.home.OlderText(root, was.Commit, p.Commit))
 	}
 	entry, stays := currentTable(root, p, t, complete)
 	switch {
 	case stays && had && was.Commit == p.Commit && !lake.SameContent(was, entry):
-		return false, false, lake.FoundNewer(ctx, l, e.home.OtherText(root, p.Commit))
+		return false, false, lake.FoundNewer(ctx, a.lock, a.home.OtherText(root, p.Commit))
 	case stays && had && was.Commit == p.Commit && was.Complete:
 		return false, true, nil
 	case stays:
@@ -70,11 +83,12 @@ func (e *Engine) announceTable(ctx context.Context, l *state.Lock, root string, 
 	return true, false, nil
 }
 
-// editCurrent changes what the current.json of a sink says. edit is called with what it
+// Edit changes what the current.json of a sink says. edit is called with what it
 // says, again if somebody else writes it meanwhile, and reports whether it changed that.
-func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage string, edit func(cur *sinks.Current) (bool, error)) error {
+// A sink of another lineage is refused (C12).
+func (a *Announcer) Edit(ctx context.Context, root, lineage string, edit func(cur *sinks.Current) (bool, error)) error {
 	for n := 1; ; n++ {
-		says, err := e.lake.Head(ctx, root)
+		says, err := a.lake.Head(ctx, root)
 		if err != nil {
 			return err
 		}
@@ -83,7 +97,7 @@ func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage s
 			cur = &sinks.Current{Version: 1, Lineage: lineage}
 		}
 		if cur.Lineage != lineage {
-			return e.lake.OtherLineage(root, cur.Lineage, lineage)
+			return a.lake.OtherLineage(root, cur.Lineage, lineage)
 		}
 		if cur.Tables == nil {
 			cur.Tables = map[string]sinks.CurrentTable{}
@@ -92,15 +106,15 @@ func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage s
 		if err != nil || !write {
 			return err
 		}
-		cur.State = e.store.Place()
-		err = e.setCurrent(ctx, l, root, cur, says.Version)
+		cur.State = a.home.Place
+		err = a.setCurrent(ctx, root, cur, says.Version)
 		if !errors.Is(err, sinks.ErrCurrentChanged) {
 			return err
 		}
 		if n == currentTries {
 			return fmt.Errorf("sink %s: %w", root, err)
 		}
-		if err := l.Confirm(ctx); err != nil {
+		if err := a.lock.Confirm(ctx); err != nil {
 			return err
 		}
 	}
@@ -108,10 +122,10 @@ func (e *Engine) editCurrent(ctx context.Context, l *state.Lock, root, lineage s
 
 // setCurrent replaces a version of current.json. A lock that dies with its process leaves
 // nobody behind who could write at the same time: there a store need not keep conditions.
-func (e *Engine) setCurrent(ctx context.Context, l *state.Lock, root string, cur *sinks.Current, version string) error {
-	err := e.lake.Sink(root).SetCurrent(ctx, cur, version)
-	if errors.Is(err, blob.ErrUnsupported) && l.Generation() == 0 {
-		return e.lake.Sink(root).SetCurrent(ctx, cur, sinks.AnyVersion)
+func (a *Announcer) setCurrent(ctx context.Context, root string, cur *sinks.Current, version string) error {
+	err := a.lake.Sink(root).SetCurrent(ctx, cur, version)
+	if errors.Is(err, blob.ErrUnsupported) && a.lock.Generation() == 0 {
+		return a.lake.Sink(root).SetCurrent(ctx, cur, sinks.AnyVersion)
 	}
 	return err
 }
@@ -123,4 +137,20 @@ func currentTable(root string, p *state.Publish, t *state.Table, complete bool) 
 		return sinks.CurrentTable{}, false
 	}
 	return lake.EntryOf(t, root, p.Commit, complete)
+}
+
+// Restate writes the current.json of a sink again where only that was wrong of some
+// tables. What is of a greater commit stays as it is: the plan did not see it, and the
+// next one judges it.
+func (a *Announcer) Restate(ctx context.Context, root, lineage string, tables []*state.Table) error {
+	return a.Edit(ctx, root, lineage, func(cur *sinks.Current) (changed bool, err error) {
+		for _, t := range tables {
+			if cur.Tables[t.Name].Commit > t.Commit {
+				continue
+			}
+			cur.Tables[t.Name], _ = lake.EntryOf(t, root, t.Commit, true)
+			changed = true
+		}
+		return changed, nil
+	})
 }

@@ -1,0 +1,119 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/state"
+)
+
+// Prepare readies a table for the commit of a change: what its earlier commits staged is
+// gone from its sinks (C16), and of each file that goes the digest is known (C7).
+func (c *Committer) Prepare(ctx context.Context, ch *Change) error {
+	if err := errors.Join(FillDigests(ctx, c.lake, ch.Left), c.sweeper.Before(ctx, ch.Old, ch.Attempt)); err != nil {
+		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
+	}
+	return nil
+}
+
+// Commit makes a change, for which Prepare was called, the table's state, in one
+// transaction, and then makes it visible. Before the transaction nothing is seen of the
+// change (C4); after it, whatever happens, the next apply finishes it from the staged
+// bytes.
+func (c *Committer) Commit(ctx context.Context, ch *Change) error {
+	var pub *state.Publish
+	lineage := ""
+	err := c.lock.Update(ctx, func(tx *state.Tx) (err error) {
+		lineage = tx.Lineage()
+		pub, err = ch.put(tx)
+		return err
+	})
+	if errors.Is(err, state.ErrUnknownOutcome) {
+		c.protected.Add(ch.Attempt) // it may be what the state names
+	}
+	if err != nil {
+		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
+	}
+	err = c.Publish(ctx, lineage, pub, ch.Table, ch.Partitions())
+	var unswept *UnsweptError
+	if err != nil && !errors.As(err, &unswept) {
+		err = fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", ch.Table.Name, err)
+	}
+	return err
+}
+
+// put stores all that the change makes of the table, with the list of what makes it
+// visible (C3).
+func (c *Change) put(tx *state.Tx) (*state.Publish, error) {
+	name := c.Table.Name
+	var errs []error
+	if c.Whole {
+		tx.DeletePartitions(name)
+	}
+	for _, ord := range c.Removed {
+		errs = append(errs, tx.DeletePartition(name, ord))
+	}
+	pub, err := c.PutNew(tx)
+	errs = append(errs, err, tx.SetLost(name, nil))
+	if c.Manifests != nil {
+		errs = append(errs, tx.PutObject(c.Manifests), tx.SetManifests(c.Manifests.Ref))
+	}
+	if c.Masks {
+		errs = append(errs, tx.SetPlainLeft(true))
+	}
+	for _, h := range c.Holds {
+		errs = append(errs, tx.DeleteHold(h))
+	}
+	return pub, errors.Join(errs...)
+}
+
+// PutNew stores the table of a change in a state that does not have it, with the list of
+// what makes it visible. The list is there also where no file changes: current.json has to
+// name the new commit.
+func (c *Change) PutNew(tx *state.Tx) (*state.Publish, error) {
+	c.Table.Commit = tx.Serial()
+	c.nameFiles(tx.Serial())
+	pub := &state.Publish{Table: c.Table.Name, Attempt: c.Attempt, Commit: tx.Serial(), Steps: c.Steps()}
+	errs := []error{tx.PutTable(c.Table), tx.PutPublish(pub)}
+	for _, o := range c.Objects {
+		errs = append(errs, tx.PutObject(o))
+	}
+	for _, p := range c.Parts {
+		errs = append(errs, tx.PutPartition(c.Table.Name, p.Record))
+	}
+	for _, d := range c.Dumps {
+		errs = append(errs, tx.PutDump(d))
+	}
+	return pub, errors.Join(errs...)
+}
+
+// removal is the attempt that removals of tables name: they stage nothing.
+const removal = "remove"
+
+// Remove takes a table out of the state and, by the steps, out of its sinks. Without
+// steps it is only forgotten.
+func (c *Committer) Remove(ctx context.Context, table string, old *state.Table, steps []state.Step) error {
+	if err := c.sweeper.Before(ctx, old, ""); err != nil {
+		return err
+	}
+	if err := FillDigests(ctx, c.lake, steps); err != nil {
+		return err
+	}
+	pub := &state.Publish{Table: table, Attempt: removal, Forget: true, Steps: steps}
+	lineage := ""
+	err := c.lock.Update(ctx, func(tx *state.Tx) error {
+		pub.Commit, lineage = tx.Serial(), tx.Lineage()
+		return tx.PutPublish(pub)
+	})
+	if err != nil {
+		return err
+	}
+	return c.Publish(ctx, lineage, pub, old, nil)
+}
+
+// PutForgotten has current.json no longer name a table of which a new state knows only
+// where it is: it comes again as a new one.
+func PutForgotten(tx *state.Tx, t *state.Table) error {
+	return errors.Join(tx.PutTable(t), tx.PutPublish(&state.Publish{Table: t.Name, Commit: tx.Serial(), Attempt: removal, Forget: true}))
+}

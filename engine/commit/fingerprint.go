@@ -1,0 +1,78 @@
+package commit
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/engine/lake"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// A plan lists the sinks, whose folders are as many as the partitions, and hardly any
+// changed since the plan before. Sinks that can tell by a fingerprint of a folder which
+// did not need not look into those (see sinks.Marker). It is made when an apply that
+// changed something ends, and is kept with the table.
+
+// Content is a table, with what it consists of.
+type Content struct {
+	Table *state.Table
+	Parts []*state.Partition
+}
+
+// RenewFingerprints makes the fingerprints of the folders of tables anew, where a sink has
+// as many files of a table as least, and keeps them. A sink that fails keeps nobody from
+// having applied: it goes without.
+func RenewFingerprints(ctx context.Context, l *state.Lock, k *lake.Lake, tables []Content, least int) error {
+	var changed []*state.Table
+	for _, t := range tables {
+		if renewFingerprints(ctx, k, t, least) {
+			changed = append(changed, t.Table)
+		}
+	}
+	if len(changed) == 0 || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, t := range changed {
+			errs = append(errs, tx.PutTable(t))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// renewFingerprints gives a table new fingerprints, and reports whether they are other
+// ones.
+func renewFingerprints(ctx context.Context, k *lake.Lake, t Content, least int) bool {
+	changed := false
+	for i := range t.Table.Sinks {
+		s := &t.Table.Sinks[i]
+		m, ok := k.Sink(s.Root).(sinks.Marker)
+		if !ok || k.Unusable(s.Root) != nil {
+			continue
+		}
+		mark := ""
+		if paths := pathsIn(i, t.Parts); len(paths) >= least {
+			if got, err := m.Mark(ctx, s.Folder, paths); err == nil {
+				mark = got
+			}
+		}
+		changed = changed || mark != s.Mark
+		s.Mark = mark
+	}
+	return changed
+}
+
+// pathsIn lists the files of a table in one of its sinks.
+func pathsIn(sink int, parts []*state.Partition) []string {
+	out := make([]string, 0, len(parts))
+	for _, p := range parts {
+		for _, f := range p.Files {
+			if f.Sink == sink {
+				out = append(out, f.Path)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,182 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"reconcile/engine/lake"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// A copy that a store was asked for and has not begun takes its bytes from a staged
+// file, or from the parts of an upload: once these are gone it changes nothing, however
+// late it is carried out. So the next transaction of a table waits until what its
+// earlier commits staged is gone from all its sinks and their unfinished moves are given
+// up. A table whose sink cannot be swept is held.
+
+// UnsweptError says of a table that it is visible as a whole, and that its sink could not
+// be swept after that.
+type UnsweptError struct {
+	Table string
+	Err   error
+}
+
+func (e *UnsweptError) Error() string {
+	return fmt.Sprintf("table %s is committed and visible, but what was staged for it could not be removed (no commit of the table follows before that is done; the next apply tries again): %v", e.Table, e.Err)
+}
+
+func (e *UnsweptError) Unwrap() error { return e.Err }
+
+// Sweeper removes what is staged and no longer needed, under one lock of the state.
+type Sweeper struct {
+	lock      *state.Lock
+	lake      *lake.Lake
+	declared  *lake.Declared
+	protected *Protected
+}
+
+// NewSweeper returns what sweeps under a lock.
+func NewSweeper(l *state.Lock, o Options) *Sweeper {
+	return &Sweeper{lock: l, lake: o.Lake, declared: o.Declared, protected: o.Protected}
+}
+
+// sweep removes from a sink what was staged and is not to be kept, and gives up
+// unfinished moves to folders.
+func (w *Sweeper) sweep(ctx context.Context, root string, keep, folders []string) error {
+	return w.lake.Sweep(ctx, root, sinks.Sweeping{Generation: w.lock.Generation(), Keep: keep, Folders: folders})
+}
+
+// Folders sweeps the sinks of folders, by root, of all that is not protected. No publish
+// list may be open.
+func (w *Sweeper) Folders(ctx context.Context, folders map[string][]string) error {
+	for _, root := range slices.Sorted(maps.Keys(folders)) {
+		if err := w.sweep(ctx, root, w.protected.Attempts(), folders[root]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foldersIn lists the folders of a table in a sink: those where it is, and those that
+// the steps of a publish list concern.
+func foldersIn(root string, p *state.Publish, t *state.Table) []string {
+	var out []string
+	add := func(folder string) {
+		if folder != "" && folder != "." && !slices.Contains(out, folder) {
+			out = append(out, folder)
+		}
+	}
+	if t != nil && t.SinkAt(root) >= 0 {
+		add(t.Sinks[t.SinkAt(root)].Folder)
+	}
+	if p == nil {
+		return out
+	}
+	for _, s := range p.Steps {
+		if s.Sink == root {
+			folder, _, _ := strings.Cut(path.Clean(s.Path), "/")
+			add(folder)
+		}
+	}
+	return out
+}
+
+// allFoldersIn lists the folders of all tables in a sink.
+func allFoldersIn(root string, snap *state.Snapshot) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {
+		out = append(out, foldersIn(root, nil, snap.Tables[name])...)
+	}
+	for _, p := range snap.Publishes {
+		out = append(out, foldersIn(root, p, nil)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Before sees, before a transaction of a table, that each sink where the state has it is
+// swept (C16). attempt is what the transaction is going to name; empty for none.
+func (w *Sweeper) Before(ctx context.Context, t *state.Table, attempt string) error {
+	if t == nil {
+		return nil
+	}
+	var keep []string
+	for _, s := range t.Sinks {
+		if w.lake.Swept(s.Root) {
+			continue
+		}
+		if keep == nil {
+			snap, err := w.declared.Load(ctx, w.lock)
+			if err != nil {
+				return err
+			}
+			keep = append(w.needed(snap), attempt)
+			if err := snap.Close(); err != nil {
+				return err
+			}
+			keep = slices.DeleteFunc(keep, func(name string) bool { return name == "" })
+		}
+		if _, err := w.lake.Open(ctx, s.Root, s.Compression); err != nil {
+			return err
+		}
+		if err := w.sweep(ctx, s.Root, keep, []string{s.Folder}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// All removes staged files that no publish list names from all sinks that are open (C9).
+// A sink that nothing was published to yet is left alone: what is staged there can be
+// another state's.
+func (w *Sweeper) All(ctx context.Context, snap *state.Snapshot) error {
+	for _, root := range w.lake.Roots() {
+		if w.lake.Down(root) != nil {
+			continue
+		}
+		ours, err := w.lake.Ours(ctx, root, snap.Lineage)
+		if err == nil && ours {
+			err = w.sweep(ctx, root, w.needed(snap), allFoldersIn(root, snap))
+		}
+		if err != nil && !w.lake.StopsTable(ctx, err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Attempt removes what an attempt that is given up staged in sinks, and spares what
+// commits under way need. It goes on where ctx has ended.
+func (w *Sweeper) Attempt(ctx context.Context, staged []sinks.Sink) error {
+	ctx = context.WithoutCancel(ctx)
+	snap, err := w.lock.Load(ctx)
+	if err != nil {
+		return err
+	}
+	errs := []error{snap.Close()}
+	for _, sink := range staged {
+		errs = append(errs, sink.Sweep(ctx, sinks.Sweeping{Generation: w.lock.Generation(), Keep: w.needed(snap)}))
+	}
+	return errors.Join(errs...)
+}
+
+// needed names the staging folders that stay: those that commits under way still need
+// (C9), and those that are protected.
+func (w *Sweeper) needed(snap *state.Snapshot) []string {
+	return append(attempts(snap), w.protected.Attempts()...)
+}
+
+// attempts names the staging folders that commits under way still need.
+func attempts(snap *state.Snapshot) []string {
+	var out []string
+	for _, p := range snap.Publishes {
+		out = append(out, p.Attempt)
+	}
+	return out
+}

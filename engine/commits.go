@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"reconcile/engine/commit"
+	"reconcile/engine/dump"
+	"reconcile/engine/exec"
+	"reconcile/engine/plan"
+	"reconcile/sinks"
+	"reconcile/state"
+)
+
+// commits are what the commits of this command work with.
+func (e *Engine) commits() commit.Options {
+	return commit.Options{Lake: e.lake, Declared: e.declared, Home: e.home, Protected: &e.protected, Unfinished: &e.unfinished}
+}
+
+// sweep removes what a task staged that is given up.
+func (e *Engine) sweep(ctx context.Context, l *state.Lock, t *exec.Task) error {
+	var staged []sinks.Sink
+	for _, target := range t.Sinks {
+		staged = append(staged, e.lake.Sink(target.Root))
+	}
+	return commit.NewSweeper(l, e.commits()).Attempt(ctx, staged)
+}
+
+// commit makes a staged change the table's state, and makes it visible.
+func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, s *tableStep, c *change) error {
+	committer, ch := commit.New(l, e.commits()), s.commits(c)
+	if err := committer.Prepare(ctx, ch); err != nil {
+		return err
+	}
+	var err error
+	if ch.Manifests, err = e.manifestsObject(ctx, p); err != nil {
+		return err
+	}
+	if ch.Manifests != nil {
+		p.manifestsKept = true // if the transaction fails, so does the apply
+	}
+	ch.Dumps = p.recordsOf(s.pending)
+	for _, h := range p.snap.Holds {
+		if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d delivery) bool { return d.dump == h.Dump })) {
+			ch.Holds = append(ch.Holds, h)
+		}
+	}
+	return committer.Commit(ctx, ch)
+}
+
+// commits is a staged change as it is committed.
+func (s *tableStep) commits(c *change) *commit.Change {
+	out := &commit.Change{Attempt: s.task.Attempt, Table: c.table, Removed: c.removed, Whole: c.all, Objects: c.objects,
+		Old: s.old, OldParts: s.oldParts, Left: s.left, Masks: s.masks}
+	for _, p := range c.parts {
+		out.Parts = append(out.Parts, commit.Part{Record: &p.record, Staged: p.staged})
+	}
+	return out
+}
+
+// recordsOf are the records of the dumps of deliveries.
+func (p *Plan) recordsOf(pending []delivery) []*state.Dump {
+	var out []*state.Dump
+	for _, d := range pending {
+		if x := dumpRecord(p.listing.Dump(d.dump)); x != nil {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// dumpRecord is the record of a dump, nil of none.
+func dumpRecord(d *dump.Dump) *state.Dump {
+	if d == nil {
+		return nil
+	}
+	return &state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest}
+}
+
+// removeTable takes a table out of the state and, unless it is only forgotten,
+// out of its sinks.
+func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) error {
+	var steps []state.Step
+	switch {
+	case t.Action == plan.Destroy && t.repair != "":
+		steps = t.left
+	case t.Action == plan.Destroy:
+		for _, p := range t.parts {
+			for _, f := range p.Files {
+				steps = append(steps, state.Step{Sink: t.old.Sinks[f.Sink].Root, Path: f.Path, Before: f.Digest, BeforePin: f.Pin})
+			}
+		}
+	}
+	return commit.New(l, e.commits()).Remove(ctx, t.Name, t.old, steps)
+}
+
+// restateSinks writes current.json again where only that was wrong.
+func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *Plan) error {
+	announcer := commit.NewAnnouncer(l, e.commits())
+	for _, root := range p.Restated {
+		var tables []*state.Table
+		for _, r := range p.restated {
+			if r.root == root {
+				tables = append(tables, r.table)
+			}
+		}
+		err := announcer.Restate(ctx, root, p.Lineage, tables)
+		if err != nil && !e.lake.StopsTable(ctx, err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewFingerprints makes the fingerprints of the folders of what this apply changed, and
+// of what had none that were good.
+func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, p *Plan, snap *state.Snapshot) error {
+	var tables []commit.Content
+	for _, t := range p.tables {
+		now := snap.Tables[t.Name]
+		under := slices.ContainsFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == t.Name })
+		if now != nil && !under && (!t.marked || t.committed) {
+			tables = append(tables, commit.Content{Table: now, Parts: snap.Partitions[t.Name]})
+		}
+	}
+	return commit.RenewFingerprints(ctx, l, e.lake, tables, e.markFrom)
+}
+
+// tidy removes what earlier commits and interrupted applies left: staged and
+// spilled files, objects that nothing names, plain values that a mask hides by
+// now. Where there is nothing of the kind it writes nothing. snap is the state as
+// it is.
+func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+	if err := errors.Join(commit.NewSweeper(l, e.commits()).All(ctx, snap), e.sweepScratch()); err != nil {
+		return err
+	}
+	return commit.Collect(ctx, l, snap)
+}
