@@ -53,8 +53,10 @@ var layers = strings.Fields(`
 
 	engine/plan
 	engine/exec
+	engine/filename
 	engine/stores
 	engine/lake
+	engine/commit
 	engine
 
 	engine/model
@@ -90,8 +92,9 @@ var rules = []rule{
 }
 
 // readsConfig are the packages that may import config itself: the engine, who
-// plans, and commands. Below them a table is a definition.Table.
-var readsConfig = []string{"config", "engine", "engine/planner", "cmd/reconcile", "bench/readercheck"}
+// plans, and commands. Below them a table is a definition.Table. Stores and lake
+// open the places that blocks name, and know no tables.
+var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine", "engine/planner", "cmd/reconcile", "bench/readercheck"}
 
 // notYet are packages that do not meet the measure, with their figures.
 var notYet = map[string]measure{
@@ -99,10 +102,7 @@ var notYet = map[string]measure{
 }
 
 // notYetImports are imports, "a -> b", that break a rule.
-var notYetImports = map[string]bool{
-	"engine/lake -> config":   true,
-	"engine/stores -> config": true,
-}
+var notYetImports = map[string]bool{}
 
 // graph says which packages of the module a package imports, both without the
 // module's path.
