@@ -48,7 +48,6 @@ type ShownTable struct {
 	Quarantined int64
 	Columns     []ShownColumn
 	Sinks       []ShownSink
-	Warnings    []string
 }
 
 // ShownColumn is one column beside the table's keys and ours.
@@ -118,7 +117,7 @@ func lost(t *state.Table, dump int64) bool {
 
 func showTable(t *state.Table, parts []*state.Partition) ShownTable {
 	out := ShownTable{Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, PartitionBy: t.PartitionBy,
-		Partitions: len(parts), Rows: t.Rows, Dumps: []int64{}, Columns: []ShownColumn{}, Warnings: t.Warnings}
+		Partitions: len(parts), Rows: t.Rows, Dumps: []int64{}, Columns: []ShownColumn{}}
 	for _, a := range t.Applied {
 		switch {
 		case a.Lost:

@@ -31,10 +31,10 @@ func (r Ref) IsZero() bool { return r.Digest == "" }
 
 // Dump is a dump that some table has applied.
 type Dump struct {
-	ID       int64    `cbor:"1,keyasint"`
-	Manifest string   `cbor:"2,keyasint"` // key of the manifest in the source
-	Digest   string   `cbor:"3,keyasint"` // of its meaning
-	Tables   []string `cbor:"4,keyasint,omitempty"`
+	ID       int64  `cbor:"1,keyasint"`
+	Manifest string `cbor:"2,keyasint"` // key of the manifest in the source
+	Digest   string `cbor:"3,keyasint"` // of its meaning
+	// Key 4 is of a removed field, and must not be used again.
 }
 
 // Column is one column of a table's schema, in the order of arrival.
@@ -108,11 +108,9 @@ type Table struct {
 	Users          Ref         `cbor:"17,keyasint,omitempty"` // latest row per raw user
 	Quarantine     []DumpRef   `cbor:"18,keyasint,omitempty"`
 	Rows           int64       `cbor:"19,keyasint,omitempty"`
-	Rescued        int64       `cbor:"20,keyasint,omitempty"` // rows with something rescued
 	LastDelivery   int64       `cbor:"21,keyasint,omitempty"`
 	OnCastError    string      `cbor:"22,keyasint,omitempty"`
 	Spelling       []string    `cbor:"23,keyasint,omitempty"` // columns whose fields were spelled otherwise than the column
-	Warnings       []string    `cbor:"24,keyasint,omitempty"`
 	UserRuns       []Ref       `cbor:"25,keyasint,omitempty"` // rows delivered since Users was written
 	Content        *Content    `cbor:"26,keyasint,omitempty"` // of the greatest dump; nil if that is not known
 	// Read is what was read of the dumps that the table applied last: the next plan
@@ -127,6 +125,7 @@ type Table struct {
 	// named, not names in any case as in older programs. Names outlive rows: a resync
 	// renews Rules alone, a rebuild both.
 	ExactNames bool `cbor:"36,keyasint,omitempty"`
+	// Keys 20 and 24 are of removed fields, and must not be used again.
 }
 
 // SinkAt returns the index in Sinks of the sink at a root, -1 if the table is not there.

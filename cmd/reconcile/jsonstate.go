@@ -43,7 +43,6 @@ type shownLine struct {
 	Quarantined int64          `json:"quarantined_rows"`
 	Columns     []columnObject `json:"columns"`
 	Sinks       []sinkObject   `json:"sinks"`
-	Warnings    []string       `json:"warnings,omitempty"`
 }
 
 // columnObject is one column beside the table's keys and ours.
@@ -171,9 +170,8 @@ func newShownLine(t *engine.ShownTable) shownLine {
 	return shownLine{
 		Address: "table." + t.Name, Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, Dumps: t.Dumps, Skipped: t.Skipped, Lost: t.Lost,
 		Mapping: t.Mapping, PartitionBy: t.PartitionBy, Partitions: t.Partitions, Rows: t.Rows, Hidden: t.Hidden, Quarantined: t.Quarantined,
-		Columns:  each(t.Columns, func(c engine.ShownColumn) columnObject { return columnObject(c) }),
-		Sinks:    each(t.Sinks, func(s engine.ShownSink) sinkObject { return sinkObject(s) }),
-		Warnings: t.Warnings,
+		Columns: each(t.Columns, func(c engine.ShownColumn) columnObject { return columnObject(c) }),
+		Sinks:   each(t.Sinks, func(s engine.ShownSink) sinkObject { return sinkObject(s) }),
 	}
 }
 

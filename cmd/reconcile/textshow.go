@@ -94,9 +94,6 @@ func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap, col
 	for _, s := range t.Sinks {
 		line("files", "%s, %s in %s/%s", count(int64(s.Files)), size(s.Bytes), s.Root, s.Folder)
 	}
-	for _, w := range t.Warnings {
-		line("warning", "%s", w)
-	}
 }
 
 func columnsText(cols []engine.ShownColumn) string {

@@ -50,20 +50,6 @@ func AppendRescue(dst []byte, items []Rescued) []byte {
 	return append(dst, '}')
 }
 
-// MergeRescue returns the rescue text of a row that has one already (or none,
-// when existing is empty) and gains items. What existing holds wins: it is
-// closer to the source. The result is empty if there is nothing to hold.
-func MergeRescue(existing []byte, items []Rescued) ([]byte, error) {
-	if len(items) == 0 {
-		return existing, nil
-	}
-	old, err := SplitRescue(existing)
-	if err != nil {
-		return nil, err
-	}
-	return AppendRescue(nil, append(old, items...)), nil
-}
-
 var errRescue = errors.New("rescue data is not a JSON object of texts")
 
 // SplitRescue takes a rescue text apart, sorted by name; none if it is empty.

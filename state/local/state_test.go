@@ -55,7 +55,7 @@ func TestEveryKindOfRecord(t *testing.T) {
 		Tables:     map[string]*state.Table{"pageviews": statetest.Table("pageviews", 1), "sessions": statetest.Table("sessions", 1)},
 		Partitions: map[string][]*state.Partition{}, Settings: map[string][]byte{"note": {0, 1, 2}},
 		Dumps: map[int64]*state.Dump{
-			-5:   {ID: -5, Manifest: "manifests/sync_0.json", Digest: "x", Tables: []string{"pageviews"}},
+			-5:   {ID: -5, Manifest: "manifests/sync_0.json", Digest: "x"},
 			1234: {ID: 1234, Manifest: "manifests/sync_1234.json", Digest: "y"},
 		},
 		Mapping:   &state.Mapping{Dump: 1234, Digest: "m", Ref: small},

@@ -99,7 +99,7 @@ func Fill(t testing.TB, s *state.Store, l *state.Lock) {
 			tx.PutObject(sealed),
 			tx.PutTable(Table("pageviews", tx.Serial())),
 			tx.PutTable(Table("sessions", tx.Serial())),
-			tx.PutDump(&state.Dump{ID: -5, Manifest: "manifests/sync_0.json", Digest: "x", Tables: []string{"pageviews"}}),
+			tx.PutDump(&state.Dump{ID: -5, Manifest: "manifests/sync_0.json", Digest: "x"}),
 			tx.PutDump(&state.Dump{ID: 1234, Manifest: "manifests/sync_1234.json", Digest: "y"}),
 			tx.SetMapping(&state.Mapping{Dump: 1234, Digest: "m", Ref: sealed.Ref}),
 			tx.PutHold(state.Hold{Table: "users", Dump: 7, File: "a.avro", Reason: "is cut"}),
