@@ -50,10 +50,6 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 	h.tell = tell
 }
 
-// aheadShare is the part of the memory for rows that the files of the tables under
-// way may fill: with more of them rows would mostly have to be spilled.
-const aheadShare = 2
-
 // beginAhead starts the first steps of the tables that come next, as many as there
 // are workers, while all of them are small. begun has those that have not had their
 // turn.
@@ -61,7 +57,7 @@ func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *Ta
 	weight := now.weight()
 	for i, t := range coming {
 		weight += t.weight()
-		if i == e.limits.Workers || weight*aheadShare > int64(e.limits.Memory) {
+		if i == e.limits.Budget.Workers() || !e.limits.Budget.Prefetches(weight) {
 			return
 		}
 		if begun[t] != nil {
@@ -86,8 +82,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 	}
 	a := &ahead{s: s, done: make(chan struct{})}
 	s.env.Events.Progress = func(rows, bytes int64) { a.held.add(t.Name, rows, bytes) }
-	s.env.Limits.Workers = 1
-	s.env.Limits.Memory /= e.limits.Workers // all of them use as much as the one whose turn it is
+	s.env.Limits.Budget = e.limits.Budget.Prefetched()
 	ctx, a.stop = context.WithCancel(ctx)
 	e.protected.Add(s.task.Attempt)
 	go func() {

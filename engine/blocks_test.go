@@ -58,7 +58,7 @@ func TestBlocks(t *testing.T) {
 	}
 	src := dump.Open(store, dump.Options{})
 
-	g := newIngest(&schema{}, exec.Limits{Workers: 4})
+	g := newIngest(&schema{}, exec.Limits{Budget: exec.RowBudget(0, 4)})
 	rows := int64(0)
 	g.progress = func(n, _ int64) { rows += n }
 	got := askAtOnce(t, g.blocks(src, files))

@@ -22,7 +22,7 @@ const locBits = 40
 // the delta path gives the same rows.
 func (r *tableRun) bulk(ctx context.Context) (_ *outcome, err error) {
 	ing := r.newIngest(r.schema)
-	dec := merge.NewDecider(r.env.Limits.Scratch, r.env.Limits.SortBytes()/40, r.canon, func(loc uint64, v rows.Verdict) {
+	dec := merge.NewDecider(r.env.Limits.Scratch, r.env.Limits.Budget.Verdicts(), r.canon, func(loc uint64, v rows.Verdict) {
 		ing.segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
 	})
 	defer func() { err = errors.Join(err, dec.Close(), ing.close()) }()
@@ -42,7 +42,7 @@ func (r *tableRun) bulk(ctx context.Context) (_ *outcome, err error) {
 	if err := r.readFiles(ctx, ing); err != nil {
 		return nil, err
 	}
-	if err := dec.Decide(r.env.Limits.Workers); err != nil {
+	if err := dec.Decide(r.env.Limits.Budget.Workers()); err != nil {
 		return nil, err
 	}
 	c, err := r.writeAll(ctx, ing)
@@ -86,16 +86,16 @@ func (c *outcome) countNet(r *tableRun) {
 
 // writeAll writes every partition of the segments, as a new generation.
 func (r *tableRun) writeAll(ctx context.Context, ing *ingest) (_ *outcome, err error) {
-	sorter := index.NewSorter(r.env.Limits.Scratch, r.env.Limits.SortBytes()/16)
-	sorter.Workers = r.env.Limits.Workers
+	sorter := index.NewSorter(r.env.Limits.Scratch, r.env.Limits.Budget.IndexEntries())
+	sorter.Workers = r.env.Limits.Budget.Workers()
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	shared := &sharedSorter{sorter: sorter}
 	out := &output{shapes: ing.shapes, canon: r.canon, dumps: r.task.Dumps, limits: r.env.Limits, sizes: r.task.Thresholds}
 	values := ing.partitions()
-	r.attempt.parallel = r.env.Limits.Workers / max(len(values), 1)
+	r.attempt.parallel = r.env.Limits.Budget.Encoders(len(values))
 	parts := make([]*stagedPart, len(values))
 	eg, egctx := errgroup.WithContext(ctx)
-	eg.SetLimit(r.env.Limits.Workers)
+	eg.SetLimit(r.env.Limits.Budget.Workers())
 	for i, value := range values {
 		eg.Go(func() (err error) {
 			var cursors []rows.Cursor

@@ -246,7 +246,7 @@ func (d *deltaRun) write(ctx context.Context) (*outcome, error) {
 		}
 	}
 	eg, egctx := errgroup.WithContext(ctx)
-	eg.SetLimit(d.env.Limits.Workers)
+	eg.SetLimit(d.env.Limits.Budget.Workers())
 	for i, v := range values {
 		eg.Go(func() (err error) {
 			parts[i], err = d.rewrite(egctx, out, v, ords[v])

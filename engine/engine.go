@@ -90,11 +90,6 @@ const (
 	defaultHashBits  = index.HashBits
 	defaultIndexRuns = 8
 	defaultMarkFrom  = 64 // fewer are listed in no time
-	// memoryShare is the part of memory_limit, without what the program takes
-	// anyway, that waiting rows may take; the rest is for decoding, encoding and
-	// the runtime.
-	memoryShare = 0.4
-	programSize = 64 << 20
 )
 
 // Engine runs plans and applies of one configuration.
@@ -131,8 +126,12 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 
 // newLimits are the limits of a command.
 func newLimits(cfg *config.Config, o Options) exec.Limits {
-	return exec.Limits{Workers: orDefault(o.Parallelism, runtime.GOMAXPROCS(0)), Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup,
-		Memory: orDefault(o.Tuning.Memory, int(float64(max(cfg.MemoryLimit-programSize, programSize))*memoryShare))}
+	workers := orDefault(o.Parallelism, runtime.GOMAXPROCS(0))
+	b := exec.NewBudget(cfg.MemoryLimit, workers)
+	if o.Tuning.Memory > 0 {
+		b = exec.RowBudget(o.Tuning.Memory, workers)
+	}
+	return exec.Limits{Budget: b, Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup}
 }
 
 // newThresholds are the sizes that files and objects go by.

@@ -29,32 +29,30 @@ func (t *TablePlan) bytesNow() int64 {
 const (
 	scratchOfAvro    = 1.2
 	scratchOfParquet = 2
-	rowsOfFile       = 2 // in memory
 )
 
 // scratchOf estimates what a pass takes in scratch_dir: nothing if its rows fit in
 // memory. Stored rows are spilled where all rows are judged anew, because whole
 // says so or as the pending ones are too many for the delta path.
-func scratchOf(lim exec.Limits, stored, pending int64, whole bool) int64 {
-	fits := int64(lim.Memory / 2)
-	if !whole && pending*rowsOfFile <= fits {
+func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
+	if !whole && b.Holds(pending) {
 		return 0
 	}
-	if (stored+pending)*rowsOfFile <= fits {
+	if b.Holds(stored + pending) {
 		return 0
 	}
 	return int64(scratchOfAvro*float64(pending) + scratchOfParquet*float64(stored))
 }
 
 // estimate fills in what an apply would write, without decoding rows.
-func (t *TablePlan) estimate(lim exec.Limits) {
+func (t *TablePlan) estimate(b exec.Budget) {
 	now := t.bytesNow()
 	in, whole := int64(0), t.old == nil || t.Change.Class >= plan.ClassRewrite
 	for _, d := range t.Dumps {
 		in += d.Bytes
 		whole = whole || d.Resync
 	}
-	t.Scratch = scratchOf(lim, now, in, whole)
+	t.Scratch = scratchOf(b, now, in, whole)
 	switch {
 	case t.old == nil || t.Change.Class == plan.ClassRebuild || t.Change.Class == plan.ClassRewrite:
 		t.Partitions, t.BytesToWrite = int64(len(t.parts)), now+in

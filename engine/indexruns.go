@@ -150,8 +150,8 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *outcome, fresh []index.Ent
 	for _, o := range c.Removed {
 		gone[o] = true
 	}
-	sorter := index.NewSorter(d.env.Limits.Scratch, d.env.Limits.SortBytes()/16)
-	sorter.Workers = d.env.Limits.Workers
+	sorter := index.NewSorter(d.env.Limits.Scratch, d.env.Limits.Budget.IndexEntries())
+	sorter.Workers = d.env.Limits.Budget.Workers()
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	for _, e := range fresh {
 		if err := sorter.Add(ctx, e); err != nil {

@@ -52,7 +52,7 @@ type ingest struct {
 }
 
 func newIngest(s *schema, lim exec.Limits) *ingest {
-	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.PackBytes())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, spellings: map[[2]string]bool{}, carried: map[string]int64{}, progress: func(int64, int64) {}}
+	return &ingest{schema: s, shapes: &shapes{pool: avro.NewPool(lim.Budget.Texts())}, lim: lim, unlisted: map[string]int64{}, spelled: map[string]bool{}, spellings: map[[2]string]bool{}, carried: map[string]int64{}, progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
@@ -69,7 +69,7 @@ func (g *ingest) avroFiles(ctx context.Context, src exec.Source, files []sourceF
 	blocks := g.blocks(src, files)
 	defer blocks.close()
 	eg, ctx := errgroup.WithContext(ctx)
-	for range g.lim.Workers {
+	for range g.lim.Budget.Workers() {
 		eg.Go(func() error {
 			l, j := newLocator(g), new(job)
 			for {
@@ -118,7 +118,7 @@ func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 		return &fileError{j.file, err}
 	}
 	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
-	if l.pack.Size() < g.lim.SealAt() && !l.pack.Full() {
+	if l.pack.Size() < g.lim.Budget.Collecting() && !l.pack.Full() {
 		return nil
 	}
 	return g.seal(ctx, l)
@@ -173,7 +173,7 @@ func (g *ingest) keep(ctx context.Context, s *rows.Segment) error {
 	g.mu.Lock()
 	n := len(g.segments)
 	g.segments = append(g.segments, s)
-	spill := g.held+s.Memory() > g.lim.Memory/2
+	spill := g.held+s.Memory() > g.lim.Budget.Segments()
 	if !spill {
 		g.held += s.Memory()
 	}

@@ -26,7 +26,7 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		"drop":    {&schema{payload: []payload{{}}, dropped: []state.Column{{Delivered: "email"}}}, false},
 	} {
 		dir := t.TempDir()
-		g := newIngest(c.schema, exec.Limits{Workers: 1, Scratch: dir})
+		g := newIngest(c.schema, exec.Limits{Budget: exec.RowBudget(0, 1), Scratch: dir})
 		l := &locator{}
 		n := copy(l.pack.Block(len(value)), value)
 		l.pack.Add(rows.Row{Raw: 1, Key: 1, Size: uint32(n)})

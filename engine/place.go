@@ -238,7 +238,7 @@ type output struct {
 func (o *output) assembler(s *schema, open func() (batchWriter, error)) *assembler {
 	a, _ := o.free.Get().(*assembler)
 	if a == nil {
-		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.sizes.GroupRows, groupBytes: o.limits.GroupBytes()}
+		a = &assembler{schema: s, canon: o.canon, dumps: o.dumps, group: o.sizes.GroupRows, groupBytes: o.limits.Budget.RowGroup()}
 		a.plans = plans{schema: s, shapes: o.shapes}
 	}
 	a.open, a.w, a.rows, a.newest = open, nil, 0, -1

@@ -190,7 +190,7 @@ func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
 		if err := b.addState(in, r.old.Key, conv, r.rank, takes); err != nil {
 			return err
 		}
-		if b.memory() < g.lim.SealAt() {
+		if b.memory() < g.lim.Budget.Collecting() {
 			return nil
 		}
 		return seal()

@@ -80,7 +80,7 @@ func (g *ingest) stateRows(ctx context.Context, r *tableRun) error {
 				return err
 			}
 			g.progress(int64(in.N), 0)
-			if b.memory() < g.lim.SealAt() {
+			if b.memory() < g.lim.Budget.Collecting() {
 				return nil
 			}
 			full := b

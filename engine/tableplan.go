@@ -284,7 +284,7 @@ func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
 	if err := e.canPublish(ctx, t); err != nil {
 		return err
 	}
-	t.estimate(e.limits)
+	t.estimate(e.limits.Budget)
 	if e.opts.Exact && !p.inexact {
 		return e.measure(ctx, p, t)
 	}

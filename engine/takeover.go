@@ -33,7 +33,7 @@ func (r *tableStep) takeOver(ctx context.Context, c *change, published []publish
 		in[at] = append(in[at], f)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.env.Limits.Workers)
+	g.SetLimit(r.env.Limits.Budget.Workers())
 	for _, p := range c.parts {
 		g.Go(func() error { return r.takeOverPart(ctx, c, p, in, known) })
 	}

@@ -55,10 +55,10 @@ func (s *schema) storedColumns() []column.Column {
 // published, as they are picked.
 func (r *tableRun) users(ctx context.Context) (_ *outcome, err error) {
 	stored := r.schema.uncast()
-	r.attempt.parallel = r.env.Limits.Workers
+	r.attempt.parallel = r.env.Limits.Budget.Encoders(1)
 	ing := r.newIngest(stored)
 	moved := newIngest(stored, r.env.Limits)
-	moved.lim.Memory /= 4
+	moved.lim.Budget = moved.lim.Budget.MovedUsers()
 	defer func() { err = errors.Join(err, ing.close(), moved.close()) }()
 	if r.stands != nil {
 		if err := ing.standInUsers(ctx, r); err != nil {
@@ -218,7 +218,7 @@ func laterUser(a, b rows.Row) bool {
 func (k *userKeeper) take(ctx context.Context) error {
 	k.picker.add(k.chunk, k.at)
 	k.chunk = nil
-	if len(k.picks) < k.r.task.Thresholds.GroupRows && k.bytes < k.r.env.Limits.GroupBytes() {
+	if len(k.picks) < k.r.task.Thresholds.GroupRows && k.bytes < k.r.env.Limits.Budget.RowGroup() {
 		return nil
 	}
 	return k.flush(ctx)

@@ -42,11 +42,11 @@ func (r *tableRun) usersDelta(ctx context.Context) (_ *outcome, fits bool, err e
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	r.attempt.parallel = r.env.Limits.Workers
+	r.attempt.parallel = r.env.Limits.Budget.Encoders(1)
 	d := &usersDelta{tableRun: r, stored: r.schema.uncast()}
 	d.ing, d.groups = r.newIngest(d.stored), newIngest(d.stored, r.env.Limits)
-	d.ing.lim.Memory /= 2
-	d.groups.lim.Memory /= 2
+	part := r.env.Limits.Budget.UsersDelta()
+	d.ing.lim.Budget, d.groups.lim.Budget = part, part
 	defer func() { err = errors.Join(err, d.ing.close(), d.groups.close()) }()
 	if fits, err := r.readDelta(ctx, d.ing); err != nil || !fits || !d.affected() {
 		return nil, false, err

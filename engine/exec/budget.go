@@ -1,0 +1,95 @@
+package exec
+
+// Budget hands out memory for rows, and the goroutines that work on them: to those who
+// decode, who collect and sort rows, who judge them, who share texts, who encode, and to
+// the tables whose tasks are prefetched. Nobody else divides memory. It is a value that
+// nobody changes; the budgets that it gives are parts of it.
+//
+// A holder keeps to its part by itself: what does not fit is spilled, or another
+// strategy is taken. What decoding and encoding take beside the rows that they work on,
+// and what the runtime takes, comes out of the rest of memory_limit, see NewBudget.
+type Budget struct {
+	rows    int // bytes
+	workers int
+}
+
+const (
+	// programSize is what the program takes without any rows.
+	programSize = 64 << 20
+	// rowsShare is the part of memory_limit, without programSize, that is for rows.
+	rowsShare = 0.4
+
+	// The parts of the memory for rows. Segments in memory are judged and merged while
+	// others are collected, sorted or encoded.
+	segmentsPart = 2
+	workingPart  = 4
+	textsPart    = 32
+	// The parts of a budget that passes over users have for rows that are grouped beside
+	// those that are delivered.
+	movedUsersPart = 4
+	usersDeltaPart = 2
+
+	// leastRowGroup and mostRowGroup bound the records of a row group in bytes. Decoded and
+	// encoded they take several times that.
+	leastRowGroup = 4 << 20
+	mostRowGroup  = 64 << 20
+
+	verdictSize    = 40 // bytes of a row that waits for its verdict
+	indexEntrySize = 16 // bytes of an entry of the index
+	rowsOfFile     = 2  // bytes that rows take in memory, for each of their files
+)
+
+// NewBudget is the budget of a command with a memory_limit in bytes.
+func NewBudget(memoryLimit int64, workers int) Budget {
+	return RowBudget(int(float64(max(memoryLimit-programSize, programSize))*rowsShare), workers)
+}
+
+// RowBudget is a budget of so many bytes for rows alone.
+func RowBudget(bytes, workers int) Budget { return Budget{bytes, workers} }
+
+// Workers is how many goroutines work on rows side by side.
+func (b Budget) Workers() int { return b.workers }
+
+// Segments is how many bytes of sorted segments stay in memory.
+func (b Budget) Segments() int { return b.rows / segmentsPart }
+
+// Collecting is how many bytes of rows a worker collects for a segment: few enough that
+// they are sorted fast, and so many that segments stay few.
+func (b Budget) Collecting() int { return b.rows / workingPart / b.workers }
+
+// RowGroup is how many bytes of records may wait for a row group.
+func (b Budget) RowGroup() int {
+	return min(max(b.rows/workingPart/b.workers, leastRowGroup), mostRowGroup)
+}
+
+// Texts is how many bytes the texts that records share may take.
+func (b Budget) Texts() int { return b.rows / textsPart }
+
+// Verdicts is how many rows that wait for their verdict stay in memory.
+func (b Budget) Verdicts() int { return b.rows / workingPart / verdictSize }
+
+// IndexEntries is how many entries of the index are sorted in memory.
+func (b Budget) IndexEntries() int { return b.rows / workingPart / indexEntrySize }
+
+// Encoders is how many columns of a file may be encoded at a time where so many files
+// are written side by side.
+func (b Budget) Encoders(files int) int { return b.workers / max(files, 1) }
+
+// MovedUsers is the part for the rows of raw users that stand for another one, beside a
+// pass over all users.
+func (b Budget) MovedUsers() Budget { return Budget{b.rows / movedUsersPart, b.workers} }
+
+// UsersDelta is the part for delivered users, and that for the members of their groups.
+func (b Budget) UsersDelta() Budget { return Budget{b.rows / usersDeltaPart, b.workers} }
+
+// Prefetched is the part of one of the tables that are prefetched. All of them together
+// have as much as the table whose turn it is.
+func (b Budget) Prefetched() Budget { return Budget{b.rows / b.workers, 1} }
+
+// Prefetches reports whether tables that read and write so many bytes of files together
+// are worked on side by side: with more of them rows would mostly have to be spilled.
+func (b Budget) Prefetches(bytes int64) bool { return bytes*rowsOfFile <= int64(b.rows) }
+
+// Holds reports whether the segments of the rows of so many bytes of files stay in
+// memory.
+func (b Budget) Holds(bytes int64) bool { return bytes*rowsOfFile <= int64(b.Segments()) }

@@ -1,0 +1,57 @@
+package exec
+
+import "testing"
+
+func TestBudgetDividesTheMemoryForRows(t *testing.T) {
+	b := NewBudget(1<<30, 2)
+	rows := int(float64(1<<30-64<<20) * 0.4)
+	for _, c := range []struct {
+		name      string
+		got, want int
+	}{
+		{"segments", b.Segments(), rows / 2},
+		{"collecting", b.Collecting(), rows / 8},
+		{"row group", b.RowGroup(), rows / 8},
+		{"texts", b.Texts(), rows / 32},
+		{"verdicts", b.Verdicts(), rows / 160},
+		{"index entries", b.IndexEntries(), rows / 64},
+		{"segments of a prefetched table", b.Prefetched().Segments(), rows / 4},
+		{"workers of a prefetched table", b.Prefetched().Workers(), 1},
+		{"segments of moved users", b.MovedUsers().Segments(), rows / 8},
+		{"segments of a delta of users", b.UsersDelta().Segments(), rows / 4},
+		{"encoders of one file", b.Encoders(1), 2},
+		{"encoders of no file", b.Encoders(0), 2},
+		{"encoders of three files", b.Encoders(3), 0},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d instead of %d", c.name, c.got, c.want)
+		}
+	}
+	if use := b.Segments() + b.Workers()*b.Collecting() + b.Texts() + b.Verdicts()*verdictSize; use > rows*33/32 {
+		t.Errorf("what collects and judges rows takes %d of %d bytes", use, rows)
+	}
+}
+
+func TestBudgetOfLittleMemory(t *testing.T) {
+	if got, want := NewBudget(1<<20, 1).Segments(), NewBudget(128<<20, 1).Segments(); got != want || got == 0 {
+		t.Errorf("a limit below what the program takes leaves %d bytes for segments, not %d", got, want)
+	}
+	if got := RowBudget(1<<10, 4).RowGroup(); got != 4<<20 {
+		t.Errorf("a row group waits for %d bytes", got)
+	}
+	if got := RowBudget(1<<40, 1).RowGroup(); got != 64<<20 {
+		t.Errorf("a row group waits for %d bytes", got)
+	}
+}
+
+func TestBudgetTellsWhatFits(t *testing.T) {
+	b := RowBudget(1000, 2)
+	for _, c := range []struct {
+		bytes             int64
+		holds, prefetches bool
+	}{{250, true, true}, {251, false, true}, {500, false, true}, {501, false, false}} {
+		if b.Holds(c.bytes) != c.holds || b.Prefetches(c.bytes) != c.prefetches {
+			t.Errorf("of %d bytes: holds %v, prefetches %v", c.bytes, b.Holds(c.bytes), b.Prefetches(c.bytes))
+		}
+	}
+}
