@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"slices"
+
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+)
+
+// columnBook collects what is known of a table's columns, by what tells them apart,
+// in the order in which they came.
+type columnBook struct {
+	table  *definition.Table
+	legacy bool
+	byID   map[string]*Column
+	order  []string
+	taken  map[string]string // in a legacy table: ID by published name, folded
+}
+
+func newColumnBook(t *definition.Table, legacy bool) *columnBook {
+	return &columnBook{table: t, legacy: legacy, byID: map[string]*Column{}, taken: map[string]string{}}
+}
+
+// has notes a column that the table has.
+func (b *columnBook) has(c Column) {
+	id := b.table.ID(AskedName(b.table, b.legacy, c.Delivered, c.Name))
+	if b.legacy {
+		b.taken[feed.Fold(c.Name)] = id
+	}
+	b.add(id, c)
+}
+
+// note notes a column that is delivered or wanted.
+func (b *columnBook) note(c Column) { b.add(b.table.ID(c.Delivered), c) }
+
+func (b *columnBook) add(id string, c Column) {
+	k := b.byID[id]
+	if k == nil {
+		c.Spellings = slices.Clone(c.Spellings)
+		b.byID[id] = &c
+		b.order = append(b.order, id)
+		return
+	}
+	k.Listed = k.Listed || c.Listed
+	k.Seen = max(k.Seen, c.Seen)
+	for _, name := range c.Names() {
+		k.spell(name)
+	}
+}
+
+// publishedName is the name of a column that the configuration would publish as
+// as. A legacy table keeps the names that it has, so that a new column may have to
+// give way to one of them.
+func (b *columnBook) publishedName(id, as string) string {
+	if !b.legacy {
+		return as
+	}
+	if k := b.byID[id]; k.Name != "" && b.table.KeepsName(AskedName(b.table, true, k.Delivered, k.Name), as, k.Name) {
+		return k.Name
+	}
+	for {
+		owner, taken := b.taken[feed.Fold(as)]
+		if !taken || owner == id {
+			b.taken[feed.Fold(as)] = id
+			return as
+		}
+		as += "_"
+	}
+}
+
+// AskedName is the delivered name that the configuration is to be asked about for a
+// column that a table has: the delivered one, but in a legacy table. There a column that
+// is published under the name of a key or a timestamp, in whatever case, is that one; and
+// one that has the new name of a block is the block's, however it was spelled.
+func AskedName(t *definition.Table, legacy bool, delivered, published string) string {
+	if !legacy {
+		return delivered
+	}
+	if name := feed.Fold(published); feed.IsExact(name) {
+		return name
+	}
+	for _, label := range t.Renamed() {
+		if feed.Key(label) == feed.Key(delivered) && t.Column(label).As == published {
+			return label
+		}
+	}
+	return delivered
+}

@@ -1,0 +1,129 @@
+package rules
+
+import (
+	"slices"
+
+	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+)
+
+// Schema is what the rows of a table look like: plain data, which encodes and decodes
+// equal. It is not changed once it is made, so that several goroutines can use it.
+type Schema struct {
+	Kind     string // feed.KindEvents, feed.KindUsers or feed.KindMapping
+	Key      string // delivered name of the key column
+	KeyName  string // as published
+	UserName string // user_id as published
+	// Payload is what is published beside keys and what reconcile adds, but that it ends
+	// with _rescued_data.
+	Payload   []Column
+	Dropped   []Column // delivered, and left out by a mask
+	Table     *definition.Table
+	Legacy    bool // the table's columns were named before keys and timestamps were exact names
+	Partition definition.Partition
+	// PartitionColumn is the index of the partition column in Payload, -1 without one.
+	PartitionColumn int
+	// Computed are columns that are computed of the others, in their order.
+	Computed []ComputedColumn
+
+	byID map[string]int // index in Payload; nil before Prepare
+}
+
+// NewSchema resolves the columns of a table: those it has (in their order and
+// spelling) and those that are newly delivered.
+//
+// live tells whether a dump's rows count: what only the files of void dumps
+// brought is no column. legacy says that an older program named those it has.
+func NewSchema(t *definition.Table, kind, key string, have []Column, delivered []Delivered, live func(int64) bool, legacy bool) *Schema {
+	s := &Schema{Kind: kind, Key: key, KeyName: key, UserName: feed.UserID, Table: t, Legacy: legacy, Partition: t.Partition, PartitionColumn: -1}
+	known := newColumnBook(t, legacy)
+	for _, c := range have {
+		known.has(c)
+	}
+	wanted := map[string]bool{} // the configuration lists it, delivered or not
+	for _, name := range t.Columns {
+		if !t.Yields(name) {
+			wanted[t.ID(name)] = true
+			known.note(Column{Delivered: name})
+		}
+	}
+	for _, d := range delivered {
+		c := Column{Delivered: d.Name, Since: d.Dump, Listed: d.Listed}
+		if !d.Listed {
+			c.Seen = d.Dump
+		}
+		known.note(c)
+	}
+	for _, id := range known.order {
+		k := known.byID[id]
+		name := AskedName(t, legacy, k.Delivered, k.Name)
+		if id == feed.UserID || id == key && kind == feed.KindEvents || !t.Takes(name) || !wanted[id] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
+			continue
+		}
+		s.add(known, id, t.Column(name))
+	}
+	if t.Partition.Unit != definition.UnitNone {
+		s.PartitionColumn = s.ByID(t.ID(t.Partition.Column))
+	}
+	s.Payload = append(s.Payload, Column{Name: feed.RescuedData, ID: feed.RescuedData})
+	s.Prepare()
+	return s
+}
+
+// Prepare makes look-ups fast in a schema that was decoded.
+func (s *Schema) Prepare() {
+	s.byID = make(map[string]int, len(s.Payload))
+	for i, c := range s.Payload[:s.Rescued()] {
+		s.byID[c.ID] = i
+	}
+}
+
+// add adds a column as the configuration has it.
+func (s *Schema) add(known *columnBook, id string, c definition.Column) {
+	k := known.byID[id]
+	out := Column{Delivered: k.Delivered, ID: id, Spellings: k.Spellings, Since: k.Since, Mask: c.Mask, Listed: k.Listed, Seen: k.Seen}
+	if c.Mask == definition.MaskDrop {
+		s.Dropped = append(s.Dropped, out)
+		return
+	}
+	if c.Mask == definition.MaskNone { // what a mask leaves is text or nothing
+		out.Type, out.Rule = c.Type, c.Rule
+	}
+	out.Name, out.Verifier, out.Merge = known.publishedName(id, c.As), c.Verifier, c.Merge
+	s.Payload = append(s.Payload, out)
+}
+
+// ByID returns the index in Payload of the delivered column with an ID, -1 if there is
+// none.
+func (s *Schema) ByID(id string) int {
+	if s.byID == nil {
+		return slices.IndexFunc(s.Payload[:s.Rescued()], func(c Column) bool { return c.ID == id })
+	}
+	if i, ok := s.byID[id]; ok {
+		return i
+	}
+	return -1
+}
+
+// Rescued returns the index in Payload of _rescued_data.
+func (s *Schema) Rescued() int { return len(s.Payload) - 1 }
+
+// Columns returns what the record of the table keeps: the payload without
+// _rescued_data, and what masks leave out.
+func (s *Schema) Columns() []Column { return slices.Concat(s.Payload[:s.Rescued()], s.Dropped) }
+
+// Masks reports whether delivered rows hold what must not be stored.
+func (s *Schema) Masks() bool {
+	return len(s.Dropped) > 0 || slices.ContainsFunc(s.Payload, func(c Column) bool { return c.Mask != definition.MaskNone })
+}
+
+// EmptyPayload returns the payload columns without rows.
+func (s *Schema) EmptyPayload() []column.Column {
+	out := make([]column.Column, len(s.Payload))
+	for i, c := range s.Payload {
+		out[i] = column.Column{Name: c.Name, Type: c.Type}
+		out[i].Reset()
+	}
+	return out
+}
