@@ -101,7 +101,7 @@ func plainDump(id int64, first, n int) *model.Dump {
 			city = nil
 		}
 		user := event/8*7919 + 1
-		ms := 1_767_225_600_000 + rng.Int64N(4*msPerDay)
+		ms := 1_767_225_600_000 + rng.Int64N(4*24*60*60*1000)
 		f.Rows = append(f.Rows, []any{
 			event, user, strconv.FormatInt(ms, 10), "/item/" + strconv.Itoa(rng.IntN(900)), strconv.FormatUint(rng.Uint64(), 36),
 			"Browser " + strconv.Itoa(int(user%40)), rng.Int64N(1000), city, nil,

@@ -76,9 +76,9 @@ func (a *assembler) flush(ctx context.Context) error {
 // fill builds the published columns of the gathered rows.
 func (a *assembler) fill() *column.Batch {
 	if a.own.Cols == nil {
-		a.own.Cols, a.view.Cols = a.schema.published(), a.schema.published()
+		a.own.Cols, a.view.Cols = a.schema.FileColumns(), a.schema.FileColumns()
 	}
-	n, last := len(a.own.Cols), len(a.schema.payload)-1
+	n, last := len(a.own.Cols), len(a.schema.Payload)-1
 	out := &a.own
 	if b := a.straight(); b != nil {
 		out = &a.view
@@ -86,8 +86,8 @@ func (a *assembler) fill() *column.Batch {
 		out.Cols[n-1] = b.Cols[last]
 	} else {
 		into := a.picker.own()
-		for i := range a.schema.payload[:last] {
-			a.gather(&out.Cols[2+i], a.schema.payload[i].Name, into)
+		for i := range a.schema.Payload[:last] {
+			a.gather(&out.Cols[2+i], a.schema.Payload[i].Name, into)
 		}
 		a.gather(&out.Cols[n-1], feed.RescuedData, into)
 		a.lent = into >= 0

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -41,16 +42,10 @@ func (u *use) origin(row int) avro.Origin {
 	return u.origins[row]
 }
 
-// Targets of a binding that are no payload columns.
-const (
-	targetUser = -1
-	targetKey  = -2
-)
-
 // binding says which fields of a file feed one column. More than one are
 // spellings of one name: the last that has a value wins.
 type binding struct {
-	target int // payload index, targetUser or targetKey
+	target int // as of rules.Schema.Target
 	uses   []use
 	direct bool // decoded straight into the payload column
 }
@@ -87,8 +82,8 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 			p.unlisted = append(p.unlisted, field.Name)
 			continue
 		}
-		target, ok := s.target(name)
-		if !ok || target >= 0 && s.payload[target].mask == definition.MaskNull {
+		target, ok := s.Target(name)
+		if !ok || target >= 0 && s.Payload[target].Mask == definition.MaskNull {
 			continue
 		}
 		b := byTarget[target]
@@ -96,8 +91,8 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 			b = &binding{target: target}
 			byTarget[target] = b
 		}
-		if target >= 0 && field.Name != s.payload[target].Delivered {
-			p.spelled = append(p.spelled, s.payload[target].fold)
+		if target >= 0 && field.Name != s.Payload[target].Delivered {
+			p.spelled = append(p.spelled, s.Payload[target].ID)
 		}
 		b.uses = append(b.uses, newUse(fi, field))
 	}
@@ -108,23 +103,23 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 			b.watch(dec)
 		}
 		p.all = append(p.all, len(p.bindings))
-		if s.places(target) {
+		if s.Places(target) {
 			p.place = append(p.place, len(p.bindings))
 		} else {
 			p.check(b, fields)
 		}
 		p.bindings = append(p.bindings, *b)
 	}
-	for i := range s.payload[:len(s.payload)-1] {
+	for i := range s.Payload[:len(s.Payload)-1] {
 		if byTarget[i] == nil {
 			p.absent = append(p.absent, i)
 		}
 	}
 	switch {
-	case byTarget[targetUser] == nil:
+	case byTarget[rules.TargetUser] == nil:
 		p.lacks = feed.UserID
-	case byTarget[targetKey] == nil && s.kind == feed.KindEvents:
-		p.lacks = s.key
+	case byTarget[rules.TargetKey] == nil && s.Kind == feed.KindEvents:
+		p.lacks = s.Key
 	}
 	p.packing = f.packing(p.wanted())
 	return p, nil
@@ -151,14 +146,6 @@ func (p *filePlan) check(b *binding, fields []avro.Field) {
 	}
 }
 
-// places reports whether a target's column says where a row belongs.
-func (s *schema) places(target int) bool {
-	if target < 0 || target == s.partCol {
-		return true
-	}
-	return s.kind == feed.KindUsers && s.payload[target].fold == feed.LastModified
-}
-
 func newUse(i int, f avro.Field) use {
 	return use{field: i, name: f.Name, telling: f.Telling, col: column.Column{Type: nativeType(f.Native)}}
 }
@@ -167,9 +154,9 @@ func newUse(i int, f avro.Field) use {
 func (b *binding) settle(s *schema) {
 	text := len(b.uses) > 1 // winner takes texts
 	if b.target >= 0 {
-		p := s.payload[b.target]
-		b.direct = len(b.uses) == 1 && p.typ == typeString && p.mask == definition.MaskNone
-		text = text || p.typ == typeString
+		p := s.Payload[b.target]
+		b.direct = len(b.uses) == 1 && p.Type == typeString && p.Mask == definition.MaskNone
+		text = text || p.Type == typeString
 	}
 	if text {
 		b.texts()
@@ -179,7 +166,7 @@ func (b *binding) settle(s *schema) {
 // readsOrigins reports whether a target takes ids or the timestamps of the contract:
 // not all that looks like one of these is one.
 func (s *schema) readsOrigins(target int) bool {
-	return target < 0 || feed.IsID(s.payload[target].fold) || feed.IsTimestamp(s.payload[target].fold)
+	return target < 0 || feed.IsID(s.Payload[target].ID) || feed.IsTimestamp(s.Payload[target].ID)
 }
 
 // watch has the origins of the values of a binding noted, where there are any.
@@ -235,38 +222,15 @@ func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, fun
 	return out, func(row int) *use { return &b.uses[from[row]] }
 }
 
-// castID casts the winner of a binding to ids. What a float or double delivered
-// is no id, though its text may look like one.
-func (b *binding) castID(src, dst *column.Column, from func(row int) *use) []column.Fail {
-	base := dst.Len()
-	fails := column.Cast(src, typeInt64, dst)
+// origins says of the values of a binding what they were, if from gives the use of each.
+func (b *binding) origins(from func(row int) *use) rules.Origins {
 	if !b.watched() {
-		return fails
+		return rules.Origins{}
 	}
-	for row := range src.Len() {
-		if !dst.IsNull(base+row) && from(row).origin(row) != avro.Plain {
-			fails = append(fails, column.Fail{Row: row, Text: column.AppendText(nil, src, row)})
-			dst.SetNull(base + row)
-		}
+	return rules.Origins{
+		NoID: func(row int) bool { return from(row).origin(row) != avro.Plain },
+		Zero: func(row int) bool { return from(row).origin(row) == avro.Zero },
 	}
-	return fails
-}
-
-// castTime casts the winner of a binding to one of the timestamps of the contract. A
-// raw 0 of a logical type stands for no time there.
-func (b *binding) castTime(rule column.Rule, src, dst *column.Column, from func(row int) *use) []column.Fail {
-	base := dst.Len()
-	fails := rule.Cast(src, dst).Fails
-	if !b.watched() {
-		return fails
-	}
-	zero := func(row int) bool { return from(row).origin(row) == avro.Zero }
-	for row := range src.Len() {
-		if zero(row) {
-			dst.SetNull(base + row)
-		}
-	}
-	return slices.DeleteFunc(fails, func(f column.Fail) bool { return zero(f.Row) })
 }
 
 func nativeType(n avro.Native) column.Type {
@@ -277,19 +241,6 @@ func nativeType(n avro.Native) column.Type {
 		return column.Type{ID: column.Double}
 	}
 	return typeString
-}
-
-// target returns what a delivered name feeds: a payload index or one of the
-// targets above.
-func (s *schema) target(name string) (int, bool) {
-	switch {
-	case name == feed.UserID:
-		return targetUser, true
-	case name == s.key && s.kind == feed.KindEvents:
-		return targetKey, true
-	}
-	i, ok := s.byFold[s.table.ID(name)]
-	return i, ok
 }
 
 // order returns the field numbers so that the field that counts most comes

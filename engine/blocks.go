@@ -84,7 +84,7 @@ func (b *blocks) begin(ctx context.Context) error {
 
 // survey notes what only the file's header tells.
 func (b *blocks) survey(f sourceFile) error {
-	if b.g.schema.table == nil {
+	if b.g.schema.Table == nil {
 		return nil
 	}
 	s := b.surveys[b.shape]

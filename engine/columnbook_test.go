@@ -7,6 +7,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -40,24 +41,23 @@ func legacyTable(t *testing.T) *definition.Table {
 // as it is, and takes the exact names; what is new comes under the rules of today.
 func TestLegacyColumns(t *testing.T) {
 	table := legacyTable(t)
-	have := []state.Column{
-		{Name: "Time", Delivered: "Time", Type: "timestamp", Listed: true}, {Name: "Session_ID", Delivered: "Session_ID", Type: "int64", Listed: true},
-		{Name: "time_", Delivered: "time_", Type: "string", Listed: true}, {Name: "route", Delivered: "Path", Type: "string", Listed: true}}
-	var brought []delivered
+	have := []rules.Column{
+		{Name: "Time", Delivered: "Time", Type: typeTimestamp, Listed: true}, {Name: "Session_ID", Delivered: "Session_ID", Type: typeInt64, Listed: true},
+		{Name: "time_", Delivered: "time_", Listed: true}, {Name: "route", Delivered: "Path", Listed: true}}
+	var brought []rules.Delivered
 	for _, name := range []string{"time", "TIME", "session_id", "Session_ID", "Time_", "path", "Path", "route"} {
-		brought = append(brought, delivered{name, 2, true})
+		brought = append(brought, rules.Delivered{Name: name, Dump: 2, Listed: true})
 	}
 	all := func(int64) bool { return true }
-	noKeys := func(string) config.Secret { return nil }
-	s := newSchema(table, feed.KindEvents, feed.EventID, have, brought, all, true, noKeys)
+	s := rules.NewSchema(table, feed.KindEvents, feed.EventID, have, brought, all, true)
 	for field, want := range map[string]string{"time": "Time timestamp", "TIME": "TIME__ string", "session_id": "Session_ID int64", "Session_ID": "Session_ID_ string",
 		"Time_": "time_ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
-		i, ok := s.target(field)
-		if p := s.payload[max(i, 0)]; !ok || p.Name+" "+p.typ.String() != want {
-			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.typ, want)
+		i, ok := s.Target(field)
+		if p := s.Payload[max(i, 0)]; !ok || p.Name+" "+p.Type.String() != want {
+			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.Type, want)
 		}
 	}
-	step := &TablePlan{Table: plan.Table{Name: "e"}, kind: feed.KindEvents, cfg: table, old: &state.Table{Columns: s.stateColumns()}}
+	step := &TablePlan{Table: plan.Table{Name: "e"}, kind: feed.KindEvents, cfg: table, old: &state.Table{Columns: stateColumns(s)}}
 	var d plan.ConfigDiff
 	step.diffRenamed(&d)
 	step.diffColumns(&d)
@@ -65,12 +65,12 @@ func TestLegacyColumns(t *testing.T) {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}
 	// A rebuild, and a new table, go by the rules of today.
-	fresh := newSchema(table, feed.KindEvents, feed.EventID, nil, brought, all, false, noKeys)
+	fresh := rules.NewSchema(table, feed.KindEvents, feed.EventID, nil, brought, all, false)
 	for field, want := range map[string]string{"time": "time timestamp", "TIME": "TIME_ string", "session_id": "session_id int64", "Session_ID": "Session_ID_ string",
 		"Time_": "Time__ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
-		i, ok := fresh.target(field)
-		if p := fresh.payload[max(i, 0)]; !ok || p.Name+" "+p.typ.String() != want {
-			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.typ, want)
+		i, ok := fresh.Target(field)
+		if p := fresh.Payload[max(i, 0)]; !ok || p.Name+" "+p.Type.String() != want {
+			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.Type, want)
 		}
 	}
 }

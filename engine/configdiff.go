@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -163,7 +164,7 @@ func (t *TablePlan) diffRenamed(d *plan.ConfigDiff) {
 func (t *TablePlan) diffColumns(d *plan.ConfigDiff) {
 	legacy := !t.old.ExactNames
 	for _, c := range t.old.Columns {
-		name := askedName(t.cfg, legacy, c)
+		name := rules.AskedName(t.cfg, legacy, c.Delivered, c.Name)
 		if !t.cfg.Takes(name) {
 			d.Add(plan.ClassRewrite, "column %s is left out", c.Delivered)
 			continue

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 )
 
@@ -155,7 +156,7 @@ func TestContractBirthdays(t *testing.T) {
 			}
 			part := strings.NewReplacer("year(born)", "year=Y", "year(seen)", "year=Y", "month(seen)", "month=M", "day(seen)", "day=D", "date(born)", "date=Y-M-D", ", ", "/").Replace(by)
 			if c.year == "" {
-				part = strings.NewReplacer("=Y-M-D", "="+hiveNull, "=Y", "="+hiveNull, "=M", "="+hiveNull, "=D", "="+hiveNull).Replace(part)
+				part = strings.NewReplacer("=Y-M-D", "="+rules.HiveNull, "=Y", "="+rules.HiveNull, "=M", "="+rules.HiveNull, "=D", "="+rules.HiveNull).Replace(part)
 			} else {
 				part = strings.NewReplacer("Y", c.born[:4], "M", c.born[5:7], "D", c.born[8:]).Replace(part)
 			}

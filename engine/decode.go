@@ -3,11 +3,10 @@ package engine
 import (
 	"bytes"
 	"fmt"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -34,14 +33,16 @@ type decoder struct {
 	failCasts bool
 	cols      []column.Column
 	user, key column.Column
-	items     map[int][]column.Rescued // by row
-	failed    map[int]*castError       // likewise, where the table does not rescue
-	rescued   int64                    // rows with something rescued
-	rounded   int64                    // values
+	// users and keys are what those hold.
+	users, keys rules.Column
+	items       map[int][]column.Rescued // by row
+	failed      map[int]*castError       // likewise, where the table does not rescue
+	rescued     int64                    // rows with something rescued
+	rounded     int64                    // values
 }
 
 func newDecoder(s *schema) *decoder {
-	return &decoder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
+	return &decoder{schema: s, cols: s.EmptyPayload(), users: rules.KeyColumn(feed.UserID), keys: rules.KeyColumn(s.Key), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
 }
 
 // records decodes packed records into all columns. What the columns held is gone.
@@ -107,50 +108,38 @@ func (d *decoder) settle(p *filePlan, bindings []int, n int) {
 func (d *decoder) bind(bd *binding, n int, failCasts bool) {
 	if bd.direct {
 		c, name := &d.cols[bd.target], bd.uses[0].name
-		if d.schema.kind == feed.KindUsers {
-			d.keptUncast(c, &d.schema.payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
+		if d.schema.Kind == feed.KindUsers {
+			d.keptUncast(c, &d.schema.Payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
 		} else {
 			d.repair(c, name, n)
 		}
 		return
 	}
-	if bd.target >= 0 && d.schema.payload[bd.target].mask == definition.MaskHMAC {
+	if bd.target >= 0 && d.schema.Payload[bd.target].Mask == definition.MaskHMAC {
 		for i := range bd.uses {
-			column.MaskColumn(&bd.uses[i].col, d.schema.payload[bd.target].key)
+			column.MaskColumn(&bd.uses[i].col, d.schema.keys[bd.target])
 		}
 	}
 	src, from := bd.winner(n, d.loser(bd))
 	switch bd.target {
-	case targetUser:
-		bd.castID(src, &d.user, from)
+	case rules.TargetUser:
+		d.users.Cast(src, &d.user, bd.origins(from))
 		return
-	case targetKey:
-		bd.castID(src, &d.key, from)
+	case rules.TargetKey:
+		d.keys.Cast(src, &d.key, bd.origins(from))
 		return
 	}
-	p := &d.schema.payload[bd.target]
+	p := &d.schema.Payload[bd.target]
 	dst := &d.cols[bd.target]
-	if d.schema.kind == feed.KindUsers {
+	if d.schema.Kind == feed.KindUsers {
 		d.keepUncast(src, dst, p, n, from, failCasts)
 		return
 	}
-	var fails []column.Fail
-	switch {
-	case p.mask != definition.MaskNone:
-		column.Cast(src, typeString, dst)
-		return
-	case feed.IsTimestamp(p.fold):
-		fails = bd.castTime(p.rule, src, dst, from)
-	case feed.IsID(p.fold):
-		fails = bd.castID(src, dst, from)
-	default:
-		res := p.rule.Cast(src, dst)
-		fails = res.Fails
-		d.rounded += res.Rounded
-	}
-	for _, f := range fails {
+	res := p.Cast(src, dst, bd.origins(from))
+	d.rounded += res.Rounded
+	for _, f := range res.Fails {
 		if failCasts && !f.Kept {
-			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.rule}
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.Rule}
 		}
 		d.items[f.Row] = append(d.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
 	}
@@ -159,7 +148,7 @@ func (d *decoder) bind(bd *binding, n int, failCasts bool) {
 // loser returns what becomes of a value that another spelling of its name
 // outdoes: it is rescued, unless its column is masked.
 func (d *decoder) loser(bd *binding) func(row int, u *use) {
-	if bd.target >= 0 && d.schema.payload[bd.target].mask != definition.MaskNone {
+	if bd.target >= 0 && d.schema.Payload[bd.target].Mask != definition.MaskNone {
 		return func(int, *use) {}
 	}
 	return func(row int, u *use) {
@@ -170,13 +159,13 @@ func (d *decoder) loser(bd *binding) func(row int, u *use) {
 // loserNote is the name under which a value that lost is kept. Users are published
 // from notes, which must tell the column.
 func (d *decoder) loserNote(bd *binding, u *use) string {
-	if d.schema.kind != feed.KindUsers || bd.target < 0 {
+	if d.schema.Kind != feed.KindUsers || bd.target < 0 {
 		return u.name
 	}
-	if t, ok := d.schema.target(u.name); ok && t == bd.target {
+	if t, ok := d.schema.Target(u.name); ok && t == bd.target {
 		return u.name
 	}
-	return loserName(d.schema.payload[bd.target].fold, u.name)
+	return rules.LoserName(d.schema.Payload[bd.target].ID, u.name)
 }
 
 // repair replaces invalid UTF-8 among the last n values of a column that was
@@ -202,7 +191,7 @@ func (d *decoder) repair(c *column.Column, name string, n int) {
 
 // keepUncast copies the texts of a users column as they are: users are cast
 // when they are merged.
-func (d *decoder) keepUncast(src, dst *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
+func (d *decoder) keepUncast(src, dst *column.Column, p *rules.Column, n int, from func(int) *use, failCasts bool) {
 	for row := range n {
 		if src.IsNull(row) {
 			dst.AppendNulls(1)
@@ -215,9 +204,9 @@ func (d *decoder) keepUncast(src, dst *column.Column, p *payload, n int, from fu
 
 // keptUncast notes what the last n values of a users column need to be cast
 // later, and finds those that will not cast where the table does not rescue.
-func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int) *use, failCasts bool) {
+func (d *decoder) keptUncast(c *column.Column, p *rules.Column, n int, from func(int) *use, failCasts bool) {
 	base := len(c.Codes) - n
-	if feed.IsTimestamp(p.fold) {
+	if feed.IsTimestamp(p.ID) {
 		for row := range n {
 			if from(row).origin(row) == avro.Zero {
 				c.Codes[base+row] = 0 // no time
@@ -225,67 +214,35 @@ func (d *decoder) keptUncast(c *column.Column, p *payload, n int, from func(int)
 		}
 	}
 	d.noteSpelling(c, base, n, p, from)
-	if !failCasts || p.mask != definition.MaskNone {
+	if !failCasts || p.Mask != definition.MaskNone {
 		return
 	}
 	src := column.Column{Type: typeString, Codes: c.Codes[base:], Dict: c.Dict}
 	var dst column.Column
-	for _, f := range p.rule.Cast(&src, &dst).Fails {
+	for _, f := range p.Rule.Cast(&src, &dst).Fails {
 		if !f.Kept {
-			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.rule}
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.Rule}
 		}
 	}
-	if !feed.IsID(p.fold) {
+	if !feed.IsID(p.ID) {
 		return
 	}
 	for row := range n {
 		if from(row).origin(row) != avro.Plain && !c.IsNull(base+row) {
-			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), rule: p.rule}
+			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), rule: p.Rule}
 		}
 	}
 }
 
-// What marks the notes of a users row. No delivered name holds a NUL.
-const (
-	// spellingKey: the spelling under which a column was delivered where it is
-	// not the column's own.
-	spellingKey = "\x00"
-	// floatKey, which begins like it: an id that came as a float, a double or
-	// anything else that is no id, and so does not cast.
-	floatKey = "\x00\x00"
-	// loserKey, which begins like both: a value that another field of its column
-	// outdid, where the field's name alone does not tell the column.
-	loserKey = "\x00\x00\x00"
-)
-
-// loserName is the name of a note of a value that lost.
-func loserName(id, field string) string {
-	return fmt.Sprintf("%s%d %s%s", loserKey, len(id), id, field)
-}
-
-// cutLoser takes apart what loserName made.
-func cutLoser(note string) (id, field string, ok bool) {
-	rest, ok := strings.CutPrefix(note, loserKey)
-	if !ok {
-		return "", "", false
-	}
-	size, rest, _ := strings.Cut(rest, " ")
-	n, err := strconv.Atoi(size)
-	if err != nil || n > len(rest) {
-		return "", "", false
-	}
-	return rest[:n], rest[n:], true
-}
-
-func (d *decoder) noteSpelling(c *column.Column, base, n int, p *payload, from func(int) *use) {
-	id := feed.IsID(p.fold)
+func (d *decoder) noteSpelling(c *column.Column, base, n int, p *rules.Column, from func(int) *use) {
+	id := feed.IsID(p.ID)
 	for row := range n {
 		u := from(row)
 		if u.name != p.Delivered && !c.IsNull(base+row) {
-			d.items[row] = append(d.items[row], column.Rescued{Name: spellingKey + p.fold, Value: []byte(u.name)})
+			d.items[row] = append(d.items[row], rules.SpellingNote(p.ID, u.name))
 		}
 		if id && u.origin(row) != avro.Plain && !c.IsNull(base+row) {
-			d.items[row] = append(d.items[row], column.Rescued{Name: floatKey + p.fold})
+			d.items[row] = append(d.items[row], rules.NoIDNote(p.ID))
 		}
 	}
 }

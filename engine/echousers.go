@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )
@@ -50,7 +51,7 @@ func (r *tableRun) echoUsers(ctx context.Context) (*outcome, error) {
 func (r *tableRun) moveKept(ctx context.Context) (kept []exec.Ref, moved []*exec.Object, err error) {
 	kept = r.old.KeptUsers()
 	for i, ref := range kept {
-		obj, err := r.moveObject(ctx, ref, r.schema.uncast().storedColumns(), dumpOfKept)
+		obj, err := r.moveObject(ctx, ref, r.schema.uncast().Kept().Columns, dumpOfKept)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -77,7 +78,7 @@ func (r *tableRun) regroupUsers(ctx context.Context) (*outcome, error) {
 // countKept counts the kept users of the first dump.
 func (r *tableRun) countKept(ctx context.Context) error {
 	for _, ref := range r.old.KeptUsers() {
-		rd, err := r.openObject(ctx, ref, []column.Column{{Name: storedDump, Type: typeInt64}, {Name: storedNotes}})
+		rd, err := r.openObject(ctx, ref, []column.Column{{Name: rules.KeptDump, Type: typeInt64}, {Name: rules.KeptNotes}})
 		if err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (g *ingest) seal(ctx context.Context, l *locator) error {
 	if l.pack.Len() == 0 {
 		return nil
 	}
-	l.pack.Secret = g.schema.masks()
+	l.pack.Secret = g.schema.Masks()
 	s := l.pack.Seal()
 	err := g.keep(ctx, s)
 	l.pack = s.Spare()

@@ -8,8 +8,8 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
-	"reconcile/state"
 )
 
 // Rows of a table with masks wait in scratch files that cannot be read; those of
@@ -20,10 +20,10 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		schema   *schema
 		readable bool
 	}{
-		"no mask": {&schema{payload: []payload{{}}}, true},
-		"hmac":    {&schema{payload: []payload{{}, {mask: definition.MaskHMAC}}}, false},
-		"null":    {&schema{payload: []payload{{mask: definition.MaskNull}}}, false},
-		"drop":    {&schema{payload: []payload{{}}, dropped: []state.Column{{Delivered: "email"}}}, false},
+		"no mask": {&schema{Schema: rules.Schema{Payload: []rules.Column{{}}}}, true},
+		"hmac":    {&schema{Schema: rules.Schema{Payload: []rules.Column{{}, {Mask: definition.MaskHMAC}}}}, false},
+		"null":    {&schema{Schema: rules.Schema{Payload: []rules.Column{{Mask: definition.MaskNull}}}}, false},
+		"drop":    {&schema{Schema: rules.Schema{Payload: []rules.Column{{}}, Dropped: []rules.Column{{Delivered: "email"}}}}, false},
 	} {
 		dir := t.TempDir()
 		g := newIngest(c.schema, exec.Limits{Budget: exec.RowBudget(0, 1), Scratch: dir})

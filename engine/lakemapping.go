@@ -32,7 +32,7 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 			}
 		}
 	}
-	read := &mappingRead{dump: id, time: column.Rule{Unit: e.cfg.Source.TimeUnit}}
+	read := &mappingRead{dump: id, unit: e.cfg.Source.TimeUnit}
 	read.mapping, read.report = b.Build()
 	at := &Plan{}
 	at.takeMapping(read)

@@ -140,11 +140,11 @@ func (f *shape) listing(field string) string {
 // a field that the file has in another one.
 func (f *shape) meant(field string, s *schema) (name string, ok bool) {
 	name, ok = f.listedAs(field)
-	if !ok || name != field || feed.IsExact(field) || !f.hasColumns || s.table.Renames(field) {
+	if !ok || name != field || feed.IsExact(field) || !f.hasColumns || s.Table.Renames(field) {
 		return name, ok
 	}
 	listed := f.listing(field)
-	if listed == field || !s.table.Renames(listed) {
+	if listed == field || !s.Table.Renames(listed) {
 		return field, true
 	}
 	for _, other := range f.head.Fields() {

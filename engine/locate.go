@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
@@ -87,21 +88,21 @@ func (l *locator) place(p *filePlan, shape int, j *job, recs, packed avro.Record
 // missing returns the key column that row i lacks; ok if it has both.
 func (d *decoder) missing(i int) (target int, ok bool) {
 	if len(d.user.Ints) == 0 || d.user.IsNull(i) {
-		return targetUser, false
+		return rules.TargetUser, false
 	}
-	if d.schema.kind != feed.KindUsers && (len(d.key.Ints) == 0 || d.key.IsNull(i)) {
-		return targetKey, false
+	if d.schema.Kind != feed.KindUsers && (len(d.key.Ints) == 0 || d.key.IsNull(i)) {
+		return rules.TargetKey, false
 	}
 	return 0, true
 }
 
 // rowKey returns the key of row i; users are ordered by last_modified.
 func (d *decoder) rowKey(i int) int64 {
-	if d.schema.kind != feed.KindUsers {
+	if d.schema.Kind != feed.KindUsers {
 		return d.key.Ints[i]
 	}
-	if c, ok := d.schema.byFold[feed.LastModified]; ok {
-		return d.schema.modifiedMillis(&d.cols[c], i)
+	if c := d.schema.ByID(feed.LastModified); c >= 0 {
+		return d.schema.ModifiedMillis(&d.cols[c], i)
 	}
 	return math.MinInt64
 }
@@ -109,12 +110,12 @@ func (d *decoder) rowKey(i int) int64 {
 func (d *decoder) partition(i int) int64 {
 	s := d.schema
 	switch {
-	case s.part.Unit == definition.UnitNone:
+	case s.Partition.Unit == definition.UnitNone:
 		return 0
-	case s.partCol < 0:
+	case s.PartitionColumn < 0:
 		return rows.NullPart
 	}
-	return partOf(s.part.Unit, &d.cols[s.partCol], i)
+	return rules.PartitionOf(s.Partition.Unit, &d.cols[s.PartitionColumn], i)
 }
 
 func (l *locator) reject(p *filePlan, j *job, r lacking) error {

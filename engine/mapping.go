@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -19,8 +20,8 @@ import (
 // mappingRead is a user mapping as one dump delivered it.
 type mappingRead struct {
 	dump    int64
-	digest  string // of the manifest's entry
-	time    column.Rule
+	digest  string          // of the manifest's entry
+	unit    column.TimeUnit // of plain numbers that are times
 	mapping *identity.Mapping
 	report  *identity.Report
 	bad     []badRow
@@ -45,7 +46,7 @@ func readHeader(ctx context.Context, src *dump.Source, key string) (*avro.Header
 // readMapping reads the complete mapping of one dump, whose plain numbers count a
 // unit of time. A file that cannot be used is a *fileError.
 func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit, tagged bool) (*mappingRead, error) {
-	m := &mappingRead{dump: id, digest: e.Digest, sums: newFileSums(tagged), time: column.Rule{Type: typeTimestamp, Event: true, Unit: unit}}
+	m := &mappingRead{dump: id, digest: e.Digest, sums: newFileSums(tagged), unit: unit}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
 		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
@@ -73,7 +74,7 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 	if err != nil {
 		return err
 	}
-	mf := &mappingFile{file: f, rule: m.time}
+	mf := newMappingFile(f, m.unit)
 	mf.bind(dec, sc.Header().Fields())
 	first := 0
 	for {
@@ -108,18 +109,21 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 type mappingFile struct {
 	file  sourceFile
 	binds [3]binding
-	rule  column.Rule // of time
+	cols  [3]rules.Column // that they feed
 	dst   []*column.Column
 	out   [3]column.Column
 }
 
-var mappingNames = [3]string{feed.FromUserID, feed.ToUserID, feed.Time}
+func newMappingFile(f sourceFile, unit column.TimeUnit) *mappingFile {
+	return &mappingFile{file: f, cols: [3]rules.Column{rules.KeyColumn(feed.FromUserID), rules.KeyColumn(feed.ToUserID), rules.TimeColumn(feed.Time, unit)}}
+}
 
 // bind finds the fields by their exact names, listed or not.
 func (mf *mappingFile) bind(dec *avro.Decoder, fields []avro.Field) {
 	mf.dst = make([]*column.Column, len(fields))
 	for fi, f := range fields {
-		if i := slices.Index(mappingNames[:], f.Name); i >= 0 {
+		is := func(c rules.Column) bool { return c.Name == f.Name }
+		if i := slices.IndexFunc(mf.cols[:], is); i >= 0 {
 			mf.binds[i].uses = []use{newUse(fi, f)}
 		}
 	}
@@ -134,9 +138,9 @@ func (mf *mappingFile) bind(dec *avro.Decoder, fields []avro.Field) {
 
 // lacks is an id of the mapping that the file has no field for, empty if it has both.
 func (mf *mappingFile) lacks() string {
-	for i, name := range mappingNames[:2] {
+	for i, c := range mf.cols[:2] {
 		if len(mf.binds[i].uses) == 0 {
-			return name
+			return c.Name
 		}
 	}
 	return ""
@@ -148,7 +152,9 @@ func (mf *mappingFile) reset() {
 			mf.binds[i].uses[u].col.Reset()
 		}
 	}
-	mf.out = [3]column.Column{{Type: typeInt64}, {Type: typeInt64}, {Type: typeTimestamp}}
+	for i, c := range mf.cols {
+		mf.out[i] = column.Column{Type: c.Type}
+	}
 }
 
 // cast makes ids and times of the n rows of a block.
@@ -160,11 +166,7 @@ func (mf *mappingFile) cast(n int) {
 			continue
 		}
 		src, from := bd.winner(n, func(int, *use) {})
-		if i == 2 {
-			bd.castTime(mf.rule, src, &mf.out[i], from)
-		} else {
-			bd.castID(src, &mf.out[i], from)
-		}
+		mf.cols[i].Cast(src, &mf.out[i], bd.origins(from))
 	}
 }
 
@@ -203,7 +205,7 @@ func (mf *mappingFile) badRow(i, first int) badRow {
 	}
 	for c := 1; c >= 0; c-- {
 		if mf.out[c].IsNull(i) {
-			bad.Reason = mappingNames[c] + " is missing or not an integer"
+			bad.Reason = mf.cols[c].Name + " is missing or not an integer"
 		}
 	}
 	bad.Data = string(column.AppendRescue(nil, items))

@@ -45,7 +45,7 @@ func (r *tableRun) mappingTable(ctx context.Context) (_ *outcome, err error) {
 }
 
 func (r *tableRun) mappingBatch(m *identity.Mapping, lo, hi int) *column.Batch {
-	b := &column.Batch{N: hi - lo, Cols: r.schema.published()}
+	b := &column.Batch{N: hi - lo, Cols: r.schema.FileColumns()}
 	for i := lo; i < hi; i++ {
 		from := m.From(i)
 		b.Cols[0].AppendInt(from)

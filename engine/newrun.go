@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -105,13 +106,13 @@ func (e *Engine) oldClosure(ctx context.Context, p *Plan, s *tableStep) (err err
 // noted: it holds the table when the step begins.
 func (e *Engine) newSchemaOf(ctx context.Context, s *tableStep) error {
 	if s.kind == feed.KindMapping {
-		s.schema = &schema{kind: feed.KindMapping, key: feed.FromUserID, payload: []payload{{}}}
+		s.schema = &schema{Schema: rules.Schema{Kind: feed.KindMapping, Key: feed.FromUserID, Payload: []rules.Column{{}}}}
 		return nil
 	}
 	var err error
 	s.brought, err = e.delivered(ctx, s)
 	if bad := holding(err); bad != nil {
-		s.schema = &schema{kind: s.kind}
+		s.schema = &schema{Schema: rules.Schema{Kind: s.kind}}
 		s.badHeader = bad
 		return nil
 	}

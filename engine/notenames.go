@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"reconcile/internal/feed"
-	"reconcile/state"
+	"reconcile/engine/exec"
+	"reconcile/engine/rules"
 )
 
 // noteNames says in the plan what comes of names that are hard to tell when they
@@ -14,10 +14,11 @@ func (e *Engine) noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
 	if len(t.pending) == 0 {
 		return nil
 	}
-	book := newColumnBook(t.cfg, t.old != nil && !t.old.ExactNames)
+	book := rules.NewColumnBook(t.cfg, t.old != nil && !t.old.ExactNames)
 	if t.old != nil {
 		for _, c := range t.old.Columns {
-			book.has(c)
+			known, _ := columnOf(exec.Column(c)) // its type does not matter
+			book.Has(known)
 		}
 	}
 	var last []string
@@ -31,7 +32,7 @@ func (e *Engine) noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
 		}
 		last = names
 		for _, n := range names {
-			if note := book.meet(n); note != "" {
+			if note := meetingText(n, book.Meet(n)); note != "" {
 				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
 			}
 		}
@@ -42,23 +43,13 @@ func (e *Engine) noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
 	return nil
 }
 
-// meet notes a delivered name, and returns what is to be said of it.
-func (b *columnBook) meet(name string) string {
-	if feed.IsExact(name) || !b.table.Takes(name) {
-		return ""
-	}
-	id := b.table.ID(name)
-	k := b.byID[id]
-	if k == nil {
-		b.note(state.Column{Delivered: name})
-		as := b.publishedName(id, b.table.Column(name).As)
-		if b.table.Yields(name) {
-			return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, as)
-		}
-		return ""
-	}
-	if first := k.Delivered; spell(k, name) {
-		return fmt.Sprintf("%q and %q are two spellings of one column: of a row that has both, the last in the manifest's columns that has a value counts; column %q { as = \"...\" } parts them", first, name, name)
+// meetingText is what is to be said of a name that arrives.
+func meetingText(name string, m rules.Meeting) string {
+	switch {
+	case m.YieldsAs != "":
+		return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, m.YieldsAs)
+	case m.Spells != "":
+		return fmt.Sprintf("%q and %q are two spellings of one column: of a row that has both, the last in the manifest's columns that has a value counts; column %q { as = \"...\" } parts them", m.Spells, name, name)
 	}
 	return ""
 }

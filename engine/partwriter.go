@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/filename"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 )
 
@@ -24,7 +25,7 @@ type partWriter struct {
 }
 
 func (a *attempt) partWriter(p *stagedPart, cutAt int64) *partWriter {
-	return &partWriter{a: a, p: p, dir: partDir(a.schema.part.Unit, partValue(&p.record)), cutAt: cutAt}
+	return &partWriter{a: a, p: p, dir: rules.PartitionFolder(a.schema.Partition.Unit, partValue(&p.record)), cutAt: cutAt}
 }
 
 // tableWriter writes a table that is one file; there is none without a row.

@@ -43,7 +43,7 @@ func (p *picker) add(ch *rows.Chunk, i int) {
 		}
 		src, row = &s.batch, uint32(len(s.records))
 		s.records = append(s.records, record)
-		p.bytes += len(record) + codeSize*len(p.plans.schema.payload)
+		p.bytes += len(record) + codeSize*len(p.plans.schema.Payload)
 	}
 	p.picks = append(p.picks, column.Pick{Src: p.index(src), Row: row})
 	p.meta = append(p.meta, ch.Rows[i])
@@ -126,7 +126,7 @@ func (p *picker) takeStraight() []column.Column {
 	cols := p.straight().Cols
 	for _, s := range p.packed {
 		if s != nil && len(s.records) > 0 {
-			s.dec.cols = p.plans.schema.emptyPayload()
+			s.dec.cols = p.plans.schema.EmptyPayload()
 		}
 	}
 	return cols

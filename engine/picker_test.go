@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // What waits for a row group is counted with the columns that it becomes: records of
@@ -13,7 +14,7 @@ func TestPickerCountsColumns(t *testing.T) {
 	n := copy(pack.Block(10), "0123456789")
 	pack.Add(rows.Row{Size: uint32(n)})
 	ch := pack.Seal().Part(0)
-	p := picker{plans: plans{schema: &schema{payload: make([]payload, 300)}}}
+	p := picker{plans: plans{schema: &schema{Schema: rules.Schema{Payload: make([]rules.Column, 300)}}}}
 	p.add(ch, 0)
 	p.add(ch, 0)
 	if p.bytes != 2*(10+300*codeSize) {

@@ -94,7 +94,7 @@ func (a *attempt) openData(ctx context.Context) (*multiWriter, error) {
 	m := &multiWriter{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for i, t := range a.task.Sinks {
-		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.schema.published(), Metadata: a.task.Footer, Parallel: a.parallel, Plain: t.Encodings == definition.Plain})
+		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.schema.FileColumns(), Metadata: a.task.Footer, Parallel: a.parallel, Plain: t.Encodings == definition.Plain})
 		if err != nil {
 			m.abort()
 			return nil, err
@@ -134,7 +134,7 @@ type shadowWriter struct {
 }
 
 func (a *attempt) openShadow(ctx context.Context) (*shadowWriter, error) {
-	return openObject(ctx, a.objects, a.schema.published(), a.parallel)
+	return openObject(ctx, a.objects, a.schema.FileColumns(), a.parallel)
 }
 
 func openObject(ctx context.Context, store exec.Objects, cols []column.Column, parallel int) (*shadowWriter, error) {

@@ -79,7 +79,7 @@ func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*
 func (p *Plan) takeMapping(read *mappingRead) {
 	p.newMapping, p.mapping = read, read.mapping
 	p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
-		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read, TimeUnit: unitText(read.time.Unit)}
+		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read, TimeUnit: unitText(read.unit)}
 }
 
 func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {

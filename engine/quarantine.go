@@ -13,10 +13,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
 
 // badRow is a row that lacks its key columns.
@@ -32,8 +32,8 @@ type badRow struct {
 // reject describes the only row that d decoded: it lacks the column of target.
 func (d *decoder) reject(p *filePlan, target int) badRow {
 	name := feed.UserID
-	if target == targetKey {
-		name = d.schema.key
+	if target == rules.TargetKey {
+		name = d.schema.Key
 	}
 	reason := name + " is missing"
 	var items []column.Rescued
@@ -124,24 +124,23 @@ func eachQuarantined(ctx context.Context, store exec.Objects, q exec.DumpRef, us
 // a new HMAC, nil where the value goes, by a mask or because the table no longer
 // takes the column.
 type remasking struct {
-	column state.Column
+	column rules.Column
 	key    []byte
 }
 
 func (r *tableRun) remasked() []remasking {
 	var out []remasking
-	cfg := r.schema.table
-	for _, c := range r.old.Columns {
-		o := state.Column(c)
-		name := askedName(cfg, !r.old.ExactNames, o)
+	cfg := r.schema.Table
+	for _, o := range r.oldColumns {
+		name := rules.AskedName(cfg, !r.old.ExactNames, o.Delivered, o.Name)
 		now := cfg.Column(name)
 		o.Delivered = name
 		switch {
 		case !cfg.Takes(name), now.Mask == definition.MaskNull, now.Mask == definition.MaskDrop:
-			if o.Mask == "" || o.Mask == string(definition.MaskHMAC) {
+			if o.Mask == definition.MaskNone || o.Mask == definition.MaskHMAC {
 				out = append(out, remasking{column: o})
 			}
-		case o.Mask == "" && now.Mask == definition.MaskHMAC:
+		case o.Mask == definition.MaskNone && now.Mask == definition.MaskHMAC:
 			out = append(out, remasking{o, r.env.Key(now.Verifier)})
 		}
 	}
@@ -185,7 +184,7 @@ func maskData(data string, masks []remasking) (string, error) {
 	}
 	keep := items[:0]
 	for _, it := range items {
-		i := slices.IndexFunc(masks, func(m remasking) bool { return mayFeed(m.column, it.Name) })
+		i := slices.IndexFunc(masks, func(m remasking) bool { return m.column.MayFeed(it.Name) })
 		switch {
 		case i < 0:
 		case masks[i].key == nil:

@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -55,8 +56,8 @@ func recordedPart(p *exec.Partition) *part {
 // record is what the state will say of the table but its commit.
 func (s *tableStep) record(d *exec.Done) *state.Table {
 	t := &state.Table{Name: s.cfg.Name, Kind: s.kind, Key: s.key, PartitionBy: s.cfg.PartitionBy,
-		OnSchemaChange: s.cfg.OnSchemaChange, OnCastError: s.cfg.OnCastError, Listed: s.cfg.Columns, Columns: s.schema.stateColumns(),
-		ExactNames: !s.schema.legacy, Generation: d.Generation, NextOrdinal: d.NextOrdinal, Users: state.Ref(d.Users),
+		OnSchemaChange: s.cfg.OnSchemaChange, OnCastError: s.cfg.OnCastError, Listed: s.cfg.Columns, Columns: stateColumns(&s.schema.Schema),
+		ExactNames: !s.schema.Legacy, Generation: d.Generation, NextOrdinal: d.NextOrdinal, Users: state.Ref(d.Users),
 		Rows: d.Counts.Rows, LastDelivery: s.task.LastDelivery(), Rules: s.rules()}
 	if s.kind != feed.KindMapping {
 		t.Renamed = s.cfg.Renamed()
@@ -122,7 +123,7 @@ func recordedRead(r *exec.Read) *state.ReadDump {
 func (s *tableStep) noteColumns(t *state.Table, d *exec.Done) {
 	for i := range t.Columns {
 		col := &t.Columns[i]
-		id := s.schema.table.ID(askedName(s.schema.table, s.schema.legacy, *col))
+		id := s.schema.Table.ID(rules.AskedName(s.schema.Table, s.schema.Legacy, col.Delivered, col.Name))
 		for _, c := range d.Carried {
 			if c.Column == id {
 				col.Seen = max(col.Seen, c.Dump)
@@ -130,7 +131,9 @@ func (s *tableStep) noteColumns(t *state.Table, d *exec.Done) {
 		}
 		for _, sp := range d.Spellings {
 			if sp.Column == id {
-				spell(col, sp.Name)
+				known := rules.Column{Delivered: col.Delivered, Spellings: col.Spellings}
+				known.Spell(sp.Name)
+				col.Spellings = known.Spellings
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -20,7 +21,7 @@ type dumpColumns struct{ dump, rescued string }
 
 var (
 	dumpOfRows  = dumpColumns{feed.DumpID, feed.RescuedData} // of events, in the sink and in the shadow
-	dumpOfKept  = dumpColumns{storedDump, storedNotes}
+	dumpOfKept  = dumpColumns{rules.KeptDump, rules.KeptNotes}
 	dumpOfUsers = dumpColumns{dump: feed.DumpID} // published ones, made of several rows each
 )
 

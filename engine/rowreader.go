@@ -31,9 +31,9 @@ type rowReader struct {
 
 func newRowReader(s *schema, rd sinks.Reader) *rowReader {
 	out := &rowReader{rd: rd}
-	if s.kind == feed.KindEvents {
+	if s.Kind == feed.KindEvents {
 		out.key = 1
-		out.user = slices.IndexFunc(s.published(), func(c column.Column) bool { return c.Name == feed.RawUserID })
+		out.user = slices.IndexFunc(s.FileColumns(), func(c column.Column) bool { return c.Name == feed.RawUserID })
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 )
 
@@ -18,6 +19,7 @@ type tableRun struct {
 	schema     *schema
 	old        *exec.Stored      // nil for a new table
 	oldParts   []*exec.Partition // of it
+	oldColumns []rules.Column    // of it
 	oldSinks   []exec.Sink       // by index of old.Sinks
 	oldMapping *identity.Closure
 	newMapping *identity.Closure
@@ -40,6 +42,9 @@ func newTableRun(ctx context.Context, t *exec.Task, env *exec.Env, s *schema) (*
 	}
 	var err error
 	if r.old != nil {
+		if r.oldColumns, err = columnsOf(r.old.Columns); err != nil {
+			return nil, err
+		}
 		for i := range r.old.Partitions {
 			r.oldParts = append(r.oldParts, &r.old.Partitions[i])
 		}

@@ -139,7 +139,7 @@ func (s *splice) echoShadow(ctx context.Context) (err error) {
 		s.d.echo.countRows(ch.Batch)
 	}
 	if !s.hides {
-		s.echoed, err = s.d.moveObject(ctx, s.old.Shadow, s.d.schema.published(), dumpOfRows)
+		s.echoed, err = s.d.moveObject(ctx, s.old.Shadow, s.d.schema.FileColumns(), dumpOfRows)
 	}
 	return err
 }
@@ -286,7 +286,7 @@ func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, er
 			return nil, err
 		}
 	}
-	c := &column.Column{Name: s.d.schema.userName, Type: typeInt64, Ints: b.Col(feed.RawUserID).Ints}
+	c := &column.Column{Name: s.d.schema.UserName, Type: typeInt64, Ints: b.Col(feed.RawUserID).Ints}
 	s.d.newMapping.CanonAll(c.Ints)
 	return c, nil
 }

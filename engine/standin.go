@@ -101,7 +101,7 @@ func (r *tableRun) stagedIn(c *outcome, root string) []string {
 // Rows of other members, which the dumps that are there have and one that is gone had
 // replaced, can do that.
 func (r *tableRun) usersOff(ctx context.Context, c *outcome) (_ map[int64]bool, err error) {
-	cols := r.schema.published()
+	cols := r.schema.FileColumns()
 	have, err := r.openStaged(ctx, r.stands.sink, r.stagedIn(c, r.stands.Root))
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (r *tableRun) openStaged(ctx context.Context, sk exec.Sink, staged []string
 	if len(staged) == 0 {
 		return &rowReader{}, nil
 	}
-	rd, err := sk.Open(ctx, staged[0], "", r.schema.published())
+	rd, err := sk.Open(ctx, staged[0], "", r.schema.FileColumns())
 	if err != nil {
 		return nil, err
 	}
@@ -165,14 +165,11 @@ func eachRow(ctx context.Context, sk exec.Sink, files []exec.File, want []column
 // standIn feeds published rows of dumps that are gone to the ingest, as rows of its
 // schema.
 func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
-	conv, err := g.schema.conversions(r.old.Columns)
-	if err != nil {
-		return err
-	}
+	conv := g.schema.Conversions(r.oldColumns)
 	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, c := range conv {
-		if c.from != nil {
-			want = append(want, *c.from)
+		if c.From != nil {
+			want = append(want, *c.From)
 		}
 	}
 	takes := func(dump int64) bool { return slices.Contains(r.stands.Dumps, dump) && r.task.Live(dump) }
@@ -183,7 +180,7 @@ func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
 		g.rounded += full.rounded
 		return g.keep(ctx, full.seal())
 	}
-	err = r.stands.each(ctx, want, func(in *column.Batch) error {
+	err := r.stands.each(ctx, want, func(in *column.Batch) error {
 		if b == nil {
 			b = newBuilder(g.schema)
 		}

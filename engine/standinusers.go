@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
@@ -14,7 +15,7 @@ import (
 // standInUsers feeds the published users to the ingest whom the dumps that are there do
 // not give, un-cast as delivered rows are.
 func (g *ingest) standInUsers(ctx context.Context, r *tableRun) (err error) {
-	cols := r.schema.published()
+	cols := r.schema.FileColumns()
 	have, err := r.openStaged(ctx, r.stands.sink, r.stands.staged)
 	if err != nil {
 		return err
@@ -81,16 +82,16 @@ func (g *ingest) keepStandIns(ctx context.Context, b *userStandIns) error {
 // add takes a published row.
 func (b *userStandIns) add(in *column.Batch, i int) error {
 	if b.cols == nil {
-		b.cols = b.s.emptyPayload()
+		b.cols = b.s.EmptyPayload()
 	}
 	rescued, err := b.rescuedOf(in.Col(feed.RescuedData), i)
 	if err != nil {
 		return err
 	}
 	var notes []column.Rescued
-	last := len(b.s.payload) - 1
+	last := len(b.s.Payload) - 1
 	modified := in.Col(feed.LastModified)
-	for c, p := range b.r.schema.payload[:last] {
+	for c, p := range b.r.schema.Payload[:last] {
 		dst, src, items := &b.cols[c], in.Col(p.Name), rescued[c]
 		switch {
 		case !src.IsNull(i):
@@ -100,7 +101,7 @@ func (b *userStandIns) add(in *column.Batch, i int) error {
 		default: // it did not cast: the original does so again
 			at := max(0, slices.IndexFunc(items, func(it column.Rescued) bool { return it.Name == p.Delivered }))
 			dst.AppendBytes(items[at].Value)
-			notes = append(notes, column.Rescued{Name: spellingKey + p.fold, Value: []byte(items[at].Name)})
+			notes = append(notes, rules.SpellingNote(p.ID, items[at].Name))
 			items = slices.Delete(items, at, at+1)
 		}
 		notes = append(notes, items...)
@@ -119,7 +120,7 @@ func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) e
 	if err != nil {
 		return err
 	}
-	key := b.s.modifiedMillis(nil, 0)
+	key := b.s.ModifiedMillis(nil, 0)
 	if modified != nil && !modified.IsNull(i) {
 		key = modified.Ints[i]
 	}
@@ -138,7 +139,7 @@ func (b *userStandIns) rescuedOf(c *column.Column, i int) (map[int][]column.Resc
 		return nil, fmt.Errorf("_rescued_data %q: %w", c.Bytes(i), err)
 	}
 	for _, it := range items {
-		if at, ok := b.s.noteOf(it.Name); ok {
+		if at := b.s.NoteOf(it.Name); at >= 0 {
 			out[at] = append(out[at], it)
 		}
 	}

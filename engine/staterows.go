@@ -10,64 +10,22 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/internal/parquet"
 	"reconcile/sinks"
-	"reconcile/state"
 )
-
-// conversion turns a column of the old schema into one of the new.
-type conversion struct {
-	from *column.Column // name and type in the old files; nil when it is new
-	cast bool
-	hmac []byte
-	void bool // masked away: all null
-}
-
-// conversions plans how rows of the old columns become rows of s.
-func (s *schema) conversions(old []exec.Column) ([]conversion, error) {
-	have := map[string]exec.Column{}
-	for _, c := range old {
-		if c.Mask != string(definition.MaskDrop) {
-			have[s.table.ID(askedName(s.table, s.legacy, state.Column(c)))] = c
-		}
-	}
-	n := len(s.payload) - 1
-	out := make([]conversion, n+1)
-	for i, p := range s.payload[:n] {
-		c, ok := have[p.fold]
-		if !ok {
-			continue
-		}
-		typ, err := column.ParseType(c.Type)
-		if err != nil {
-			return nil, fmt.Errorf("column %s in the state: %w", c.Name, err)
-		}
-		out[i] = conversion{from: &column.Column{Name: c.Name, Type: typ}, cast: typ != p.typ}
-		if string(p.mask) != c.Mask {
-			out[i].void = p.mask == definition.MaskNull
-			if p.mask == definition.MaskHMAC {
-				out[i].hmac = p.key
-			}
-		}
-	}
-	out[n] = conversion{from: &column.Column{Name: feed.RescuedData}}
-	return out, nil
-}
 
 // stateRows feeds the rows that a table has, published and shadow, to the
 // ingest as rows of its schema. Rows of void dumps are left out.
 func (g *ingest) stateRows(ctx context.Context, r *tableRun) error {
-	conv, err := g.schema.conversions(r.old.Columns)
-	if err != nil {
-		return err
-	}
+	conv := g.schema.Conversions(r.oldColumns)
 	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, c := range conv {
-		if c.from != nil {
-			want = append(want, *c.from)
+		if c.From != nil {
+			want = append(want, *c.From)
 		}
 	}
 	var b *builder
@@ -196,7 +154,7 @@ type builder struct {
 }
 
 func newBuilder(s *schema) *builder {
-	return &builder{schema: s, cols: s.emptyPayload(), items: map[int][]column.Rescued{}}
+	return &builder{schema: s, cols: s.EmptyPayload(), items: map[int][]column.Rescued{}}
 }
 
 // memory estimates the bytes that the builder holds.
@@ -210,7 +168,7 @@ func (b *builder) seal() *rows.Segment {
 }
 
 // addState appends rows that a table has, of the dumps that takes names.
-func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank map[int64]int, takes func(dump int64) bool) error {
+func (b *builder) addState(in *column.Batch, key string, conv []rules.Conversion, rank map[int64]int, takes func(dump int64) bool) error {
 	keys, raws, dumps := in.Col(key), in.Col(feed.RawUserID), in.Col(feed.DumpID)
 	picks := make([]column.Pick, 0, in.N)
 	for i := range in.N {
@@ -233,10 +191,10 @@ func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank
 			return err
 		}
 		r := rows.Row{Raw: raws.Ints[p.Row], Key: keys.Ints[p.Row], Ver: ver, At: uint32(b.n + i)}
-		if b.schema.part.Unit != definition.UnitNone {
+		if b.schema.Partition.Unit != definition.UnitNone {
 			r.Part = rows.NullPart
-			if b.schema.partCol >= 0 {
-				r.Part = partOf(b.schema.part.Unit, &b.cols[b.schema.partCol], b.n+i)
+			if b.schema.PartitionColumn >= 0 {
+				r.Part = rules.PartitionOf(b.schema.Partition.Unit, &b.cols[b.schema.PartitionColumn], b.n+i)
 			}
 		}
 		b.rows = append(b.rows, r)
@@ -247,22 +205,22 @@ func (b *builder) addState(in *column.Batch, key string, conv []conversion, rank
 
 // convert returns column i of the new schema for all rows of in, nil for null.
 // Values that do not cast are left in items, by row of in.
-func (b *builder) convert(in *column.Batch, c conversion, i int) *column.Column {
-	if c.from == nil || c.void {
+func (b *builder) convert(in *column.Batch, c rules.Conversion, i int) *column.Column {
+	if c.From == nil || c.Void {
 		return nil
 	}
-	src := in.Col(c.from.Name)
-	p := b.schema.payload[i]
-	if c.from.Type == typeString && (c.hmac != nil || c.cast) {
+	src := in.Col(c.From.Name)
+	p := b.schema.Payload[i]
+	if c.From.Type == typeString && (c.HMAC || c.Cast) {
 		b.schema.restoreOriginals(src, in.Col(feed.RescuedData), i)
 	}
 	switch {
-	case c.hmac != nil:
-		column.MaskColumn(src, c.hmac)
-	case c.cast:
-		dst := &column.Column{Name: p.Name, Type: p.typ}
+	case c.HMAC:
+		column.MaskColumn(src, b.schema.keys[i])
+	case c.Cast:
+		dst := &column.Column{Name: p.Name, Type: p.Type}
 		dst.Reset()
-		res := p.rule.Cast(src, dst)
+		res := p.Rule.Cast(src, dst)
 		b.rounded += res.Rounded
 		for _, f := range res.Fails {
 			b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: p.Delivered, Value: append([]byte(nil), f.Text...)})
@@ -284,7 +242,7 @@ func (s *schema) restoreOriginals(c, rescued *column.Column, i int) {
 			continue // carryRescued says so
 		}
 		for _, it := range items {
-			if targets, _ := s.feeds(it.Name); !slices.Contains(targets, i) {
+			if targets, _ := s.Feeds(it.Name); !slices.Contains(targets, i) {
 				continue
 			}
 			original, err := base64.StdEncoding.DecodeString(string(it.Value))
@@ -317,11 +275,11 @@ func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
 		}
 		keep := all[:0]
 		for _, it := range all {
-			if b.schema.rescues(it.Name) {
+			if b.schema.Rescues(it.Name) {
 				keep = append(keep, it)
 			}
 		}
-		keep = b.schema.addRescued(keep, items)
+		keep = b.schema.AddRescued(keep, items)
 		if len(keep) == 0 {
 			dst.AppendNulls(1)
 			continue
@@ -329,33 +287,4 @@ func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
 		dst.AppendBytes(column.AppendRescue(nil, keep))
 	}
 	return nil
-}
-
-// rescues reports whether a rescued value of that name belongs to the rows.
-func (s *schema) rescues(name string) bool {
-	targets, dropped := s.feeds(name)
-	masked := slices.ContainsFunc(targets, func(t int) bool { return t >= 0 && s.payload[t].mask != definition.MaskNone })
-	return len(targets) > 0 && !dropped && !masked
-}
-
-// addRescued adds values that did not cast, unless the row holds one of that
-// column already.
-func (s *schema) addRescued(keep, items []column.Rescued) []column.Rescued {
-	for _, it := range items {
-		known := false
-		for _, k := range keep {
-			known = known || k.Name == it.Name || s.sameColumn(k.Name, it.Name)
-		}
-		if !known {
-			keep = append(keep, it)
-		}
-	}
-	return keep
-}
-
-// sameColumn reports whether two delivered names feed one column.
-func (s *schema) sameColumn(a, b string) bool {
-	x, _ := s.feeds(a)
-	y, _ := s.feeds(b)
-	return slices.ContainsFunc(x, func(t int) bool { return slices.Contains(y, t) })
 }

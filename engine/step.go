@@ -47,7 +47,7 @@ type tableStep struct {
 	fresh      bool              // no stored row is used
 	compared   map[int64]bool    // dumps of which the record goes on knowing what was read
 	claims     map[int64]claims  // by pending dump: what names mean that Avro does not allow
-	brought    []delivered       // what the pending dumps bring
+	brought    []rules.Delivered // what the pending dumps bring
 	schema     *schema
 	keys       func(verifier string) config.Secret // of masks
 	badHeader  *fileError                          // a file whose header cannot be read
@@ -74,8 +74,8 @@ func (s *tableStep) findFloor() {
 // delivered lists the columns that the pending dumps bring. Of void dumps only
 // what the manifest says counts; without a list of columns a live dump brings
 // the fields of its files.
-func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]delivered, error) {
-	var out []delivered
+func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered, error) {
+	var out []rules.Delivered
 	for _, d := range s.pending {
 		if d.skipped {
 			continue
@@ -94,7 +94,7 @@ func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]delivered, erro
 			}
 		}
 		for _, n := range names {
-			out = append(out, delivered{n, d.dump, d.entry.HasColumns})
+			out = append(out, rules.Delivered{Name: n, Dump: d.dump, Listed: d.entry.HasColumns})
 		}
 	}
 	return out, nil
@@ -128,11 +128,11 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 			return res, err
 		}
 		for _, c := range res.Late {
-			s.brought = append(s.brought, delivered{c.Name, c.Dump, c.Listed})
+			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})
 		}
 		s.settleSchema()
 		for _, c := range res.Late {
-			if _, ok := s.schema.target(c.Name); !ok { // it would come again and again
+			if _, ok := s.schema.Target(c.Name); !ok { // it would come again and again
 				return nil, fmt.Errorf("dump %d has columns that were not expected, as %s", c.Dump, c.Name)
 			}
 		}
@@ -141,12 +141,16 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 
 // settleSchema resolves the columns that the table has and those that are brought.
 func (s *tableStep) settleSchema() {
-	var have []state.Column
+	var have []rules.Column
 	legacy := false
 	if s.old != nil {
-		have, legacy = s.old.Columns, !s.old.ExactNames
+		legacy = !s.old.ExactNames
+		for _, c := range s.old.Columns {
+			known, _ := columnOf(exec.Column(c)) // the configuration says of what type it is
+			have = append(have, known)
+		}
 	}
-	s.schema = newSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy, s.keys)
+	s.schema = newSchema(rules.NewSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy), func(verifier string) []byte { return s.keys(verifier) })
 }
 
 // resyncs reports whether a pending dump makes stored rows void.

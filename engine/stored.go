@@ -46,9 +46,9 @@ func (d *deltaRun) shadowCursor(p *exec.Partition, marks *storedMarks) *storedCu
 
 // storedColumns are the columns of a data file that a merge needs.
 func (d *deltaRun) storedColumns() []column.Column {
-	want := []column.Column{{Name: d.schema.keyName, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
-	for _, p := range d.schema.payload {
-		want = append(want, column.Column{Name: p.Name, Type: p.typ})
+	want := []column.Column{{Name: d.schema.KeyName, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
+	for _, p := range d.schema.Payload {
+		want = append(want, column.Column{Name: p.Name, Type: p.Type})
 	}
 	return want
 }

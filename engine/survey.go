@@ -30,20 +30,20 @@ func surveyOf(f *shape, s *schema) *survey {
 			continue
 		}
 		exact := feed.IsExact(name)
-		target, known := s.target(name)
+		target, known := s.Target(name)
 		switch {
 		case known && target < 0:
 			continue
-		case !s.table.Takes(name):
-			if exact && f.hasColumns && !f.lists(name) && s.table.OnSchemaChange == definition.Freeze {
+		case !s.Table.Takes(name):
+			if exact && f.hasColumns && !f.lists(name) && s.Table.OnSchemaChange == definition.Freeze {
 				out.refused = name
 			}
 			continue
 		case known:
-			if s.payload[target].Delivered != field.Name {
-				out.spelled = append(out.spelled, [2]string{s.payload[target].fold, field.Name})
+			if s.Payload[target].Delivered != field.Name {
+				out.spelled = append(out.spelled, [2]string{s.Payload[target].ID, field.Name})
 			}
-		case !s.drops(name):
+		case !s.Drops(name):
 			out.late = append(out.late, name)
 		}
 		if exact && f.hasColumns && !f.lists(name) {
@@ -55,9 +55,6 @@ func surveyOf(f *shape, s *schema) *survey {
 
 // lists reports whether the manifest's list has a name in this very spelling.
 func (f *shape) lists(name string) bool { return f.listing(name) == name }
-
-// drops reports whether a mask leaves a delivered column out.
-func (s *schema) drops(name string) bool { return s.table.Column(name).Mask == definition.MaskDrop }
 
 // lateColumns says that a file has columns of the table that nothing told of before.
 type lateColumns struct{ columns []exec.LateColumn }

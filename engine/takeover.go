@@ -118,7 +118,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 			err = errors.Join(err, h.close())
 		}
 	}()
-	cols := r.schema.published()
+	cols := r.schema.FileColumns()
 	for i, f := range published {
 		if i > 0 && filename.Number(f.path) == filename.Number(published[i-1].path) {
 			return nil, nil

@@ -3,37 +3,28 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
-	"slices"
-	"strings"
 
 	"reconcile/engine/exec"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
 
 // keptUsers opens the rows that a run of the kept users holds, as the new schema
 // has them: all of them, or those of some raw users, who are sorted.
 func (r *tableRun) keptUsers(ctx context.Context, s *schema, run exec.Ref, only []int64) (rows.Cursor, error) {
-	have := map[string]exec.Column{}
-	for _, c := range r.old.Columns {
-		if c.Mask != string(definition.MaskDrop) {
-			have[s.table.ID(askedName(s.table, s.legacy, state.Column(c)))] = c
-		}
-	}
-	want := s.storedColumns()[:2]
+	have, l := s.Known(r.oldColumns), s.Kept()
+	want := l.Only(l.User, l.Dump)
 	keys := map[string][]byte{}
-	for _, p := range s.payload {
-		c, ok := have[p.fold]
-		if p.fold != feed.RescuedData && (!ok || p.mask == definition.MaskNull) {
+	for i, p := range s.Payload {
+		c, ok := have[p.ID]
+		if p.ID != feed.RescuedData && (!ok || p.Mask == definition.MaskNull) {
 			continue
 		}
-		if p.mask == definition.MaskHMAC && c.Mask == "" {
-			keys[p.Name] = p.key
+		if p.Mask == definition.MaskHMAC && c.Mask == definition.MaskNone {
+			keys[p.Name] = s.keys[i]
 		}
 		want = append(want, column.Column{Name: p.Name})
 	}
@@ -85,11 +76,11 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	for name, key := range c.masks {
 		column.MaskColumn(b.Col(name), key)
 	}
-	if err := c.s.maskNotes(b.Col(storedNotes)); err != nil {
+	if err := c.s.MaskNotes(b.Col(rules.KeptNotes)); err != nil {
 		return nil, err
 	}
 	b.Own = true
-	modified := b.Col(storedPrefix + feed.LastModified)
+	modified := b.Col(rules.KeptName(feed.LastModified))
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
 	for i, raw := range b.Cols[0].Ints {
 		id := b.Cols[1].Ints[i]
@@ -100,7 +91,7 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 		if err != nil {
 			return nil, err
 		}
-		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: c.s.modifiedMillis(modified, i), Ver: ver, At: uint32(i)})
+		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: c.s.ModifiedMillis(modified, i), Ver: ver, At: uint32(i)})
 	}
 	return ch, nil
 }
@@ -134,43 +125,4 @@ func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 	return nil, nil
 }
 
-// maskNotes takes out of the notes what the schema masks.
-func (s *schema) maskNotes(notes *column.Column) error {
-	clean := column.NewDict()
-	for i, code := range notes.Codes {
-		if code == 0 {
-			continue
-		}
-		items, err := column.SplitRescue(notes.Dict.Value(code))
-		if err != nil {
-			return fmt.Errorf("notes of a kept user: %w", err)
-		}
-		items = slices.DeleteFunc(items, func(it column.Rescued) bool {
-			if id, name, ok := cutLoser(it.Name); ok {
-				i, known := s.byFold[id]
-				return !known || s.payload[i].mask != definition.MaskNone || !s.rescues(name)
-			}
-			return !strings.HasPrefix(it.Name, spellingKey) && !s.rescues(it.Name)
-		})
-		notes.Codes[i] = 0
-		if len(items) > 0 {
-			notes.Codes[i] = clean.Add(column.AppendRescue(nil, items))
-		}
-	}
-	notes.Dict = clean
-	return nil
-}
-
 func (c *keptCursor) Close() error { return c.rd.Close() }
-
-// modifiedMillis orders last_modified texts: the least int64 stands for null.
-func (s *schema) modifiedMillis(c *column.Column, i int) int64 {
-	if c == nil || c.IsNull(i) {
-		return math.MinInt64
-	}
-	ms, st := s.payload[s.byFold[feed.LastModified]].rule.ParseTimestamp(c.Bytes(i))
-	if st != column.TimeOK {
-		return math.MinInt64
-	}
-	return ms
-}

@@ -9,43 +9,9 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/merge"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
-	"reconcile/internal/definition"
 )
-
-// The latest row of every raw user is kept beside the state as delivered (after
-// masks), un-cast: which member of a group supplies a value depends on what
-// casts, and that on the configuration. Its columns carry a prefix, so that no
-// delivered name meets ours.
-const (
-	storedPrefix = "c:"
-	storedUser   = "user"
-	storedDump   = "dump"
-	storedNotes  = "notes" // spellings and losers of spelling, as a rescue object
-)
-
-// uncast returns the schema under which users are read and kept.
-func (s *schema) uncast() *schema {
-	u := *s
-	u.payload = make([]payload, len(s.payload))
-	for i, p := range s.payload {
-		p.typ = typeString
-		p.Name = storedPrefix + p.fold
-		u.payload[i] = p
-	}
-	u.payload[len(u.payload)-1].Name = storedNotes
-	u.part, u.partCol = definition.Partition{}, -1
-	return &u
-}
-
-// storedColumns returns the columns of the users object.
-func (s *schema) storedColumns() []column.Column {
-	out := []column.Column{{Name: storedUser, Type: typeInt64}, {Name: storedDump, Type: typeInt64}}
-	for _, p := range s.payload {
-		out = append(out, column.Column{Name: p.Name})
-	}
-	return out
-}
 
 // users brings the users table to its new state: the latest row per raw user,
 // then one row per canonical user. Its cost is that of the whole table.
@@ -75,7 +41,7 @@ func (r *tableRun) users(ctx context.Context) (_ *outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := openObject(ctx, r.env.Objects, stored.storedColumns(), r.attempt.parallel)
+	w, err := openObject(ctx, r.env.Objects, stored.Kept().Columns, r.attempt.parallel)
 	if err != nil {
 		return nil, errors.Join(err, closeAll(kept))
 	}
@@ -197,22 +163,10 @@ func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 			return err
 		}
 	}
-	if k.chunk == nil || laterUser(row, k.best) {
+	if k.chunk == nil || rules.LaterUser(row, k.best) {
 		k.best, k.chunk, k.at = row, ch, i
 	}
 	return nil
-}
-
-// laterUser compares by (dump, last_modified with null lowest, version). Key
-// holds last_modified.
-func laterUser(a, b rows.Row) bool {
-	if da, db := rows.DumpRank(a.Ver), rows.DumpRank(b.Ver); da != db {
-		return da > db
-	}
-	if a.Key != b.Key {
-		return a.Key > b.Key
-	}
-	return a.Ver > b.Ver
 }
 
 func (k *userKeeper) take(ctx context.Context) error {
@@ -241,7 +195,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	if err := k.settle(); err != nil {
 		return err
 	}
-	out := &column.Batch{N: len(k.picks), Cols: k.s.storedColumns()}
+	out := &column.Batch{N: len(k.picks), Cols: k.s.Kept().NewColumns()}
 	for _, m := range k.meta {
 		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)
 		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.task.Dumps[rows.DumpRank(m.Ver)])
@@ -254,7 +208,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		if k.flow != nil {
 			into = -1 // who reads the rows meanwhile must not meet additions
 		}
-		for i, p := range k.s.payload {
+		for i, p := range k.s.Payload {
 			k.g.ColumnInto(&out.Cols[2+i], k.columns(p.Name), k.picks, into)
 		}
 	}
@@ -305,7 +259,7 @@ func (r *tableRun) writeUsers(ctx context.Context, groups *ingest, more ...rows.
 // mergeUsers groups rows by canonical user and writes one row for each, in the
 // order of their ids.
 func (r *tableRun) mergeUsers(ctx context.Context, groups *ingest, write func(*column.Batch) error, more ...rows.Cursor) error {
-	m := &userMerger{r: r, write: write}
+	m := &userMerger{r: r, layout: r.schema.Published(), write: write}
 	cursors := more
 	for _, s := range groups.segments {
 		if c := s.Open(0); c != nil {

@@ -77,7 +77,7 @@ func (r *tableRun) openUsersFile(ctx context.Context) (sinks.GroupReader, error)
 	if len(files) != 1 {
 		return nil, nil
 	}
-	rd, err := r.openData(ctx, files[0], r.schema.published())
+	rd, err := r.openData(ctx, files[0], r.schema.FileColumns())
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (d *usersDelta) keep(ctx context.Context) (runs []exec.Ref, added []*exec.O
 	}
 	k := &userKeeper{r: d.tableRun, s: d.stored, groups: d.groups, members: &ascending{d.members}}
 	if d.ing.read > 0 {
-		if k.w, err = openObject(ctx, d.env.Objects, d.stored.storedColumns(), d.attempt.parallel); err != nil {
+		if k.w, err = openObject(ctx, d.env.Objects, d.stored.Kept().Columns, d.attempt.parallel); err != nil {
 			return nil, nil, errors.Join(err, closeAll(cursors), closeAll(whole))
 		}
 	}

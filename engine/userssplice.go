@@ -101,7 +101,7 @@ func (s *usersSplice) read(ctx context.Context) error {
 	if s.users != nil {
 		return nil
 	}
-	if err := s.file.Group(ctx, s.at, s.schema.published()[:1], &s.ids); err != nil {
+	if err := s.file.Group(ctx, s.at, s.schema.FileColumns()[:1], &s.ids); err != nil {
 		return err
 	}
 	s.users, s.dirty = s.ids.Cols[0].Ints, false
@@ -192,7 +192,7 @@ func (s *usersSplice) flush(ctx context.Context) error {
 		return err
 	}
 	err := error(nil)
-	all := s.schema.published()
+	all := s.schema.FileColumns()
 	s.out.N = len(s.rows)
 	if s.to.data.copies() && s.to.a.parallel <= 1 {
 		err = s.to.data.writeColumns(ctx, len(s.rows), func(i int) (*column.Column, error) {

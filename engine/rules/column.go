@@ -40,11 +40,13 @@ func (c *Column) isAvroForm(field string) bool {
 	return is(c.Delivered) || slices.ContainsFunc(c.Spellings, is)
 }
 
-// spell notes a spelling under which the column was delivered.
-func (c *Column) spell(name string) {
-	if c.Delivered != name && !slices.Contains(c.Spellings, name) {
-		c.Spellings = append(c.Spellings, name)
+// Spell notes a name under which the column was delivered, and reports whether it is new.
+func (c *Column) Spell(name string) bool {
+	if c.Delivered == name || slices.Contains(c.Spellings, name) {
+		return false
 	}
+	c.Spellings = append(c.Spellings, name)
+	return true
 }
 
 // Delivered is a name of a column and the dump that brought it.

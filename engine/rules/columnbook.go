@@ -7,9 +7,9 @@ import (
 	"reconcile/internal/feed"
 )
 
-// columnBook collects what is known of a table's columns, by what tells them apart,
+// ColumnBook collects what is known of a table's columns, by what tells them apart,
 // in the order in which they came.
-type columnBook struct {
+type ColumnBook struct {
 	table  *definition.Table
 	legacy bool
 	byID   map[string]*Column
@@ -17,12 +17,14 @@ type columnBook struct {
 	taken  map[string]string // in a legacy table: ID by published name, folded
 }
 
-func newColumnBook(t *definition.Table, legacy bool) *columnBook {
-	return &columnBook{table: t, legacy: legacy, byID: map[string]*Column{}, taken: map[string]string{}}
+// NewColumnBook begins a book of a table; legacy says that an older program named the
+// columns that it has.
+func NewColumnBook(t *definition.Table, legacy bool) *ColumnBook {
+	return &ColumnBook{table: t, legacy: legacy, byID: map[string]*Column{}, taken: map[string]string{}}
 }
 
-// has notes a column that the table has.
-func (b *columnBook) has(c Column) {
+// Has notes a column that the table has.
+func (b *ColumnBook) Has(c Column) {
 	id := b.table.ID(AskedName(b.table, b.legacy, c.Delivered, c.Name))
 	if b.legacy {
 		b.taken[feed.Fold(c.Name)] = id
@@ -31,9 +33,9 @@ func (b *columnBook) has(c Column) {
 }
 
 // note notes a column that is delivered or wanted.
-func (b *columnBook) note(c Column) { b.add(b.table.ID(c.Delivered), c) }
+func (b *ColumnBook) note(c Column) { b.add(b.table.ID(c.Delivered), c) }
 
-func (b *columnBook) add(id string, c Column) {
+func (b *ColumnBook) add(id string, c Column) {
 	k := b.byID[id]
 	if k == nil {
 		c.Spellings = slices.Clone(c.Spellings)
@@ -44,14 +46,14 @@ func (b *columnBook) add(id string, c Column) {
 	k.Listed = k.Listed || c.Listed
 	k.Seen = max(k.Seen, c.Seen)
 	for _, name := range c.Names() {
-		k.spell(name)
+		k.Spell(name)
 	}
 }
 
 // publishedName is the name of a column that the configuration would publish as
 // as. A legacy table keeps the names that it has, so that a new column may have to
 // give way to one of them.
-func (b *columnBook) publishedName(id, as string) string {
+func (b *ColumnBook) publishedName(id, as string) string {
 	if !b.legacy {
 		return as
 	}
@@ -66,6 +68,33 @@ func (b *columnBook) publishedName(id, as string) string {
 		}
 		as += "_"
 	}
+}
+
+// Meeting is what is to be said of a delivered name when it first arrives.
+type Meeting struct {
+	YieldsAs string // it is a property of its own and gets this name, as the table uses its own otherwise
+	Spells   string // it is another spelling of this name
+}
+
+// Meet notes a delivered name.
+func (b *ColumnBook) Meet(name string) (m Meeting) {
+	if feed.IsExact(name) || !b.table.Takes(name) {
+		return m
+	}
+	id := b.table.ID(name)
+	k := b.byID[id]
+	if k == nil {
+		b.note(Column{Delivered: name})
+		as := b.publishedName(id, b.table.Column(name).As)
+		if b.table.Yields(name) {
+			m.YieldsAs = as
+		}
+		return m
+	}
+	if k.Spell(name) {
+		m.Spells = k.Delivered
+	}
+	return m
 }
 
 // AskedName is the delivered name that the configuration is to be asked about for a

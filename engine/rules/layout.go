@@ -102,7 +102,7 @@ func (s *Schema) Stored() *Layout {
 // Kept is the layout of the kept rows of users; s is un-cast.
 func (s *Schema) Kept() *Layout {
 	l := noColumns()
-	l.User, l.Dump = l.add(keptUser, typeInt64), l.add(keptDump, typeInt64)
+	l.User, l.Dump = l.add(keptUser, typeInt64), l.add(KeptDump, typeInt64)
 	l.addPayload(s)
 	l.Rescued = l.add(s.Payload[s.Rescued()].Name, typeString)
 	return l

@@ -18,7 +18,8 @@ import (
 const (
 	keptPrefix = "c:"
 	keptUser   = "user"
-	keptDump   = "dump"
+	// KeptDump is the column of the dump of a row.
+	KeptDump = "dump"
 	// KeptNotes holds spellings and losers of spelling, as a rescue object.
 	KeptNotes = "notes"
 )

@@ -37,9 +37,9 @@ type Schema struct {
 // brought is no column. legacy says that an older program named those it has.
 func NewSchema(t *definition.Table, kind, key string, have []Column, delivered []Delivered, live func(int64) bool, legacy bool) *Schema {
 	s := &Schema{Kind: kind, Key: key, KeyName: key, UserName: feed.UserID, Table: t, Legacy: legacy, Partition: t.Partition, PartitionColumn: -1}
-	known := newColumnBook(t, legacy)
+	known := NewColumnBook(t, legacy)
 	for _, c := range have {
-		known.has(c)
+		known.Has(c)
 	}
 	wanted := map[string]bool{} // the configuration lists it, delivered or not
 	for _, name := range t.Columns {
@@ -63,11 +63,11 @@ func NewSchema(t *definition.Table, kind, key string, have []Column, delivered [
 		}
 		s.add(known, id, t.Column(name))
 	}
+	s.Payload = append(s.Payload, Column{Name: feed.RescuedData, ID: feed.RescuedData})
+	s.Prepare()
 	if t.Partition.Unit != definition.UnitNone {
 		s.PartitionColumn = s.ByID(t.ID(t.Partition.Column))
 	}
-	s.Payload = append(s.Payload, Column{Name: feed.RescuedData, ID: feed.RescuedData})
-	s.Prepare()
 	return s
 }
 
@@ -80,7 +80,7 @@ func (s *Schema) Prepare() {
 }
 
 // add adds a column as the configuration has it.
-func (s *Schema) add(known *columnBook, id string, c definition.Column) {
+func (s *Schema) add(known *ColumnBook, id string, c definition.Column) {
 	k := known.byID[id]
 	out := Column{Delivered: k.Delivered, ID: id, Spellings: k.Spellings, Since: k.Since, Mask: c.Mask, Listed: k.Listed, Seen: k.Seen}
 	if c.Mask == definition.MaskDrop {

@@ -1,4 +1,4 @@
-package engine
+package rules
 
 import (
 	"fmt"
@@ -9,13 +9,13 @@ import (
 	"reconcile/internal/definition"
 )
 
-// hiveNull is the directory value of rows without a partition time.
-const hiveNull = "__HIVE_DEFAULT_PARTITION__"
+// HiveNull is the directory value of rows without a partition time.
+const HiveNull = "__HIVE_DEFAULT_PARTITION__"
 
 const msPerDay = 24 * 60 * 60 * 1000
 
-// partOf returns the partition of row i: the time in units of the partitioning.
-func partOf(u definition.Unit, c *column.Column, i int) int64 {
+// PartitionOf returns the partition of row i: the time in units of the partitioning.
+func PartitionOf(u definition.Unit, c *column.Column, i int) int64 {
 	if u == definition.UnitNone {
 		return 0
 	}
@@ -47,9 +47,9 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// partDir returns the Hive directories of a partition below its table's
+// PartitionFolder returns the Hive directories of a partition below its table's
 // folder, empty for a table that is not partitioned.
-func partDir(u definition.Unit, part int64) string {
+func PartitionFolder(u definition.Unit, part int64) string {
 	if part == rows.NullPart {
 		return nullDir(u)
 	}
@@ -74,7 +74,7 @@ func nullDir(u definition.Unit) string {
 		if dir != "" {
 			dir += "/"
 		}
-		dir += l + "=" + hiveNull
+		dir += l + "=" + HiveNull
 	}
 	return dir
 }
