@@ -73,7 +73,7 @@ func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *Ta
 // for the table's turn.
 func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan) *ahead {
 	if t.Action == plan.Destroy || t.Action == plan.Forget || t.old != nil && t.Change.Class != plan.ClassNone || len(t.pending) == 0 && !t.remap ||
-		e.unreachable(t) != nil {
+		unreachable(p, t) != nil {
 		return nil
 	}
 	s, err := e.newStep(ctx, l, p, t, false)

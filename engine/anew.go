@@ -158,7 +158,7 @@ func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, 
 			return s, c, err
 		}
 		bad := r.Held
-		if !e.acceptsLoss(rt.Name) {
+		if !e.ask.AcceptsLoss(rt.Name) {
 			return nil, nil, fmt.Errorf("dump %d, file %s: %s; -accept-loss=%s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, rt.Name)
 		}
 		rt.Lost = append(rt.Lost, LostDump{bad.Dump, bad.File + ": " + bad.Reason})
@@ -207,7 +207,7 @@ func (e *Engine) anewStep(p *Plan, t *TablePlan, s *tableStep) {
 		s.newMapping, s.mapping, s.full = at.closure, at.standing, at.read.mapping
 	}
 	if s.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.listing, dump, t.Name) })
 		s.old.Columns = t.old.Columns
 		for i := range s.old.Applied {
 			if a := &s.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {

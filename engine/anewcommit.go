@@ -21,7 +21,7 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 	if err != nil {
 		return 0, err
 	}
-	_, judged := e.cfg.CheckNames(e.everDelivered(sr.plan)) // the lake was made with these masks
+	_, judged := e.cfg.CheckNames(everDelivered(sr.plan)) // the lake was made with these masks
 	err = l.Replace(ctx, sr.Lineage, sr.above, func(tx *state.Tx) error {
 		serial = tx.Serial()
 		errs := []error{tx.PutObject(manifests), tx.SetManifests(manifests.Ref), sr.putMappings(tx)}

@@ -64,11 +64,11 @@ func (e *Engine) Refusal(p *Plan) error {
 		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
 			errs = append(errs, t.refusesDestroy())
 		}
-		if len(t.Lost) > 0 && !e.acceptsLoss(t.Name) {
+		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
-	if len(p.Mapping.Gone) > 0 && !e.acceptsLoss(feed.TableMapping) {
+	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
 		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.goneMappingsText(), feed.TableMapping))
 	}
 	return errors.Join(errs...)
@@ -81,7 +81,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	}
 	res := &Result{Holds: slices.Clone(p.Holds)}
 	defer func() {
-		e.namesWayPast(res.Holds)
+		namesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
 	waiting, err := e.letGo(ctx, l, p, res)
@@ -147,7 +147,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 	for i, t := range todo {
 		mine := begun[t]
 		delete(begun, t)
-		if held := e.unreachable(t); held != nil {
+		if held := unreachable(p, t); held != nil {
 			res.Holds = append(res.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 			if err := e.drop(ctx, l, mine); err != nil {
 				return err
@@ -278,7 +278,7 @@ func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *Plan, t *Tab
 	if err := e.sweep(ctx, l, s.task); err != nil {
 		return false, err
 	}
-	if s.ofConfig && e.newAgain(t, bad.Dump) {
+	if s.ofConfig && newAgain(p, t, bad.Dump) {
 		t.heldFrom = &bad.Dump
 	} else if s.ofConfig {
 		return true, e.holdRebuild(ctx, l, t, bad, res)

@@ -43,7 +43,10 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 	if err != nil {
 		return nil, 0, err
 	}
-	p := &Plan{snap: snap, blind: blind || e.opts.NoRefresh, inexact: blind}
+	p := &Plan{Planner: e.planner(), snap: snap, blind: blind || e.opts.NoRefresh}
+	if blind {
+		p.measure = nil
+	}
 	e.declared.ResolveRoots(snap)
 	from := snap.Serial
 	switch {
@@ -52,7 +55,7 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 	case e.opts.NoRefresh:
 		p.Notices = append(p.Notices, "-refresh=false: whether the sinks hold what the state says, or a newer state wrote them, was not checked")
 	}
-	p, err = e.plan(ctx, p)
+	p, err = makePlan(ctx, p)
 	return p, from, err
 }
 

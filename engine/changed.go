@@ -37,7 +37,7 @@ const (
 // rebuilt. While one cannot be read as a whole, or the rebuild cannot be made, the
 // table is held from its dump on. What a resync makes void is not looked at, nor
 // anything where all is read anyway.
-func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync int64, sizes map[int64]int64) error {
+func compareRead(ctx context.Context, p *Plan, t *TablePlan, resync int64, sizes map[int64]int64) error {
 	if t.old == nil {
 		return nil
 	}
@@ -53,22 +53,22 @@ func (e *Engine) compareRead(ctx context.Context, p *Plan, t *TablePlan, resync 
 			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
 		}
 	}
-	return e.compareFiles(ctx, p, t, list, sizes)
+	return compareFiles(ctx, p, t, list, sizes)
 }
 
 // compareFiles compares the files of dumps, which are in their order.
-func (e *Engine) compareFiles(ctx context.Context, p *Plan, t *TablePlan, list []readDelivery, sizes map[int64]int64) error {
-	if err := e.lookAgain(ctx, p, list); err != nil {
+func compareFiles(ctx context.Context, p *Plan, t *TablePlan, list []readDelivery, sizes map[int64]int64) error {
+	if err := lookAgain(ctx, p, list); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	var others []otherFile
 	for _, rd := range list {
-		c, files, h, err := e.changeOf(ctx, p, t, rd)
+		c, files, h, err := changeOf(ctx, p, t, rd)
 		if err != nil {
 			return fmt.Errorf("table %s, dump %d: %w", t.Name, rd.dump, err)
 		}
 		if c == grown && h == nil {
-			if h, sizes[rd.dump], err = e.checkGrown(ctx, p, t, rd.delivery); err != nil {
+			if h, sizes[rd.dump], err = checkGrown(ctx, p, t, rd.delivery); err != nil {
 				return err
 			}
 		}
@@ -79,13 +79,13 @@ func (e *Engine) compareFiles(ctx context.Context, p *Plan, t *TablePlan, list [
 		t.compared[rd.dump] = c > rewritten
 		others = append(others, files...)
 	}
-	return e.checkReplaced(ctx, p, t, others)
+	return checkReplaced(ctx, p, t, others)
 }
 
 // checkGrown has a dump read again, of which a file has grown, or returns why that
 // cannot be.
-func (e *Engine) checkGrown(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
-	h, size, err := e.checkFiles(ctx, p, t, d)
+func checkGrown(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
+	h, size, err := checkFiles(ctx, p, t, d)
 	if h != nil {
 		h.Reason = fmt.Sprintf("%s; another file of the dump has grown since it was read, and only all of them together tell which rows are new: "+
 			"the table keeps what it has, and later dumps wait; put the file back, or leave the dump out by skip_dump", h.Reason)
@@ -118,10 +118,10 @@ func (t *TablePlan) stillListed(was state.ReadDump) *delivery {
 }
 
 // listRead lists, all at once, the folders of the dumps whose files are compared.
-func (e *Engine) listRead(ctx context.Context, p *Plan) error {
+func listRead(ctx context.Context, p *Plan) error {
 	var list []delivery
 	add := func(table string, dump int64) {
-		if d := p.listing.Dump(dump); d != nil && d.Entry(table) != nil && !e.leftOut(dump, table) {
+		if d := p.listing.Dump(dump); d != nil && d.Entry(table) != nil && !p.ask.LeftOut(dump, table) {
 			list = append(list, delivery{dump: dump, entry: d.Entry(table)})
 		}
 	}
@@ -134,20 +134,20 @@ func (e *Engine) listRead(ctx context.Context, p *Plan) error {
 		add(feed.TableMapping, m.Dump)
 	}
 	p.seen.begin()
-	if !e.tagged() {
+	if !p.tagged() {
 		return nil
 	}
-	return e.listDumps(ctx, &p.seen, list)
+	return listDumps(ctx, p, &p.seen, list)
 }
 
 // lookAgain finds out which files of applied dumps are there, and as what. On S3
 // listRead has listed the folder of each dump: what is gone from it is not asked for.
-func (e *Engine) lookAgain(ctx context.Context, p *Plan, list []readDelivery) error {
-	todo, err := e.notAsRead(ctx, list)
+func lookAgain(ctx context.Context, p *Plan, list []readDelivery) error {
+	todo, err := notAsRead(ctx, p, list)
 	if err != nil {
 		return err
 	}
-	if err := e.statFiles(ctx, &p.seen, todo); err != nil {
+	if err := statFiles(ctx, p, &p.seen, todo); err != nil {
 		return err
 	}
 	for _, rd := range list {
@@ -167,8 +167,8 @@ func (e *Engine) lookAgain(ctx context.Context, p *Plan, list []readDelivery) er
 
 // notAsRead returns the files that have to be asked for one by one: on S3 those that
 // no listing of their dump's folder would show, in folders those of another size.
-func (e *Engine) notAsRead(ctx context.Context, list []readDelivery) (todo []delivery, _ error) {
-	if e.tagged() {
+func notAsRead(ctx context.Context, p *Plan, list []readDelivery) (todo []delivery, _ error) {
+	if p.tagged() {
 		for _, rd := range list {
 			folder := fmt.Sprintf("sync_%d/", rd.dump)
 			todo = append(todo, rd.only(func(i int) bool { return !strings.HasPrefix(rd.entry.Files[i].Key, folder) }))
@@ -181,7 +181,7 @@ func (e *Engine) notAsRead(ctx context.Context, list []readDelivery) (todo []del
 			keys = append(keys, f.Key)
 		}
 	}
-	sizes, err := e.source.Sizes(ctx, keys)
+	sizes, err := p.source.Sizes(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -214,15 +214,15 @@ type otherFile struct {
 // changeOf says what became of a dump's files: the most that any of them did and
 // which are others now, or why one of them cannot be read as a whole. A file that is
 // gone is as it was.
-func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, others []otherFile, _ *plan.Hold, _ error) {
+func changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most fileChange, others []otherFile, _ *plan.Hold, _ error) {
 	renewed := state.ReadDump{Dump: rd.dump, Files: slices.Clone(rd.was.Files)}
 	for i, f := range rd.entry.Files {
 		was := &renewed.Files[i]
 		now, there := rd.now[f.Key]
-		if !there || sameFile(*was, now, e.tagged()) {
+		if !there || sameFile(*was, now, p.tagged()) {
 			continue
 		}
-		c, err := e.changeOfFile(ctx, p, t, rd.dump, *was, now)
+		c, err := changeOfFile(ctx, p, t, rd.dump, *was, now)
 		if dump.Unavailable(err) {
 			return 0, nil, nil, err
 		}
@@ -232,7 +232,7 @@ func (e *Engine) changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDel
 		if c == replaced {
 			others = append(others, otherFile{rd.dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.dump, now.Size, was.Size)})
 		}
-		was.Tag = tagOf(now, e.tagged())
+		was.Tag = tagOf(now, p.tagged())
 		most = max(most, c)
 	}
 	if most == rewritten {
@@ -254,13 +254,13 @@ func changedReason(was, now int64, err error) string {
 
 // changeOfFile reads a file that is not as it was. It fails if the file cannot be
 // read to its end.
-func (e *Engine) changeOfFile(ctx context.Context, p *Plan, t *TablePlan, id int64, was state.ReadFile, now blob.Object) (fileChange, error) {
+func changeOfFile(ctx context.Context, p *Plan, t *TablePlan, id int64, was state.ReadFile, now blob.Object) (fileChange, error) {
 	for _, h := range p.snap.Holds {
 		if h.Table == t.Name && h.Dump == id && h.File == now.Key && t.stillBad(h.Pin, now.Pin) {
 			return 0, errors.New(h.Reason)
 		}
 	}
-	begins, err := beginsWith(ctx, e.source, now, was)
+	begins, err := beginsWith(ctx, p.source, now, was)
 	switch {
 	case err != nil:
 		return 0, err
@@ -315,11 +315,11 @@ func (p *prefixSum) Write(b []byte) (int, error) {
 
 // checkReplaced plans the rebuild that other files ask for. If it would lose rows
 // and nobody accepted that, the table is held from the first of their dumps on.
-func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, others []otherFile) error {
+func checkReplaced(ctx context.Context, p *Plan, t *TablePlan, others []otherFile) error {
 	if len(others) == 0 {
 		return nil
 	}
-	missing, err := e.missingOf(ctx, p, t)
+	missing, err := missingOf(ctx, p, t)
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, other
 	for _, o := range others {
 		texts = append(texts, o.text)
 	}
-	if len(missing) > 0 && !e.acceptsLoss(t.Name) {
+	if len(missing) > 0 && !p.ask.AcceptsLoss(t.Name) {
 		first := others[0].dump
 		t.bad[first] = plan.Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
 			"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; -accept-loss=%s rebuilds it without the rows of what is missing",
@@ -344,9 +344,9 @@ func (e *Engine) checkReplaced(ctx context.Context, p *Plan, t *TablePlan, other
 }
 
 // missingOf names what a rebuild of the table would need and cannot read.
-func (e *Engine) missingOf(ctx context.Context, p *Plan, t *TablePlan) (missing []string, _ error) {
-	for _, id := range e.rebuiltFrom(p, t) {
-		h, _, err := e.checkRebuild(ctx, p, t, id)
+func missingOf(ctx context.Context, p *Plan, t *TablePlan) (missing []string, _ error) {
+	for _, id := range rebuiltFrom(p, t) {
+		h, _, err := checkRebuild(ctx, p, t, id)
 		switch {
 		case err != nil:
 			return nil, err

@@ -16,19 +16,19 @@ import (
 
 // broughtIn reports whether mistakes are there only because of what was delivered:
 // of a table that is new, or because of columns that the table does not have yet.
-func (e *Engine) broughtIn(t *TablePlan, diags hcl.Diagnostics) bool {
+func broughtIn(p *Plan, t *TablePlan, diags hcl.Diagnostics) bool {
 	if !config.BroughtIn(diags) {
 		return false
 	}
 	if t.old == nil {
 		return true
 	}
-	_, without := e.cfg.Table(t.Name, stateNames(t.old))
+	_, without := p.ask.Config.Table(t.Name, stateNames(t.old))
 	return !without.HasErrors()
 }
 
 // waits makes the plan of a table that such mistakes hold.
-func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan {
+func (t *TablePlan) waits(p *Plan, diags hcl.Diagnostics) *TablePlan {
 	for _, d := range diags {
 		if d.Severity == hcl.DiagError {
 			t.clash = d.Detail
@@ -38,7 +38,7 @@ func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan 
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: t.clash})
 		return nil
 	}
-	t.cfg, _ = e.cfg.Table(t.Name, stateNames(t.old))
+	t.cfg, _ = p.ask.Config.Table(t.Name, stateNames(t.old))
 	return t
 }
 
@@ -46,7 +46,7 @@ func (t *TablePlan) waits(p *Plan, e *Engine, diags hcl.Diagnostics) *TablePlan 
 // some file systems could not tell them apart. What is published stays; of new
 // tables alone only one stays that has a block of its own. Published tables that
 // clash do so by the configuration, which is a mistake of it.
-func (e *Engine) holdClashes(p *Plan, tables []*TablePlan) {
+func holdClashes(p *Plan, tables []*TablePlan) {
 	byFolder := map[string][]*TablePlan{}
 	for _, t := range tables {
 		if t.cfg != nil {
@@ -73,7 +73,7 @@ func (e *Engine) holdClashes(p *Plan, tables []*TablePlan) {
 				published = append(published, t.cfg)
 			}
 		}
-		p.diags = append(p.diags, e.cfg.CheckFolders(published)...)
+		p.diags = append(p.diags, p.ask.Config.CheckFolders(published)...)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // planChange finds what there is to change about what the table has, and why: damage
 // first, then what the configuration says.
-func (e *Engine) planChange(p *Plan, t *TablePlan) {
+func planChange(p *Plan, t *TablePlan) {
 	var damage plan.ConfigDiff
 	if t.repair != "" {
 		damage.Add(plan.ClassRebuild, "-repair: %s", t.repair)
@@ -25,7 +25,7 @@ func (e *Engine) planChange(p *Plan, t *TablePlan) {
 	}
 	t.diffDrift(&damage)
 	if p.snap.Tables[t.Name] != nil {
-		t.diffConfig(e, p)
+		t.diffConfig(p)
 	}
 	t.mends = t.repair != "" || damage.Class == plan.ClassRebuild && t.Change.Class != plan.ClassRebuild
 	t.Change.Class = max(t.Change.Class, damage.Class)
@@ -33,32 +33,32 @@ func (e *Engine) planChange(p *Plan, t *TablePlan) {
 }
 
 // diffConfig compares the table's record with its configuration.
-func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
+func (t *TablePlan) diffConfig(p *Plan) {
 	d, old, cfg := &t.Change, t.old, t.cfg
 	if old.Key != t.key {
 		d.Add(plan.ClassRebuild, "the key is %s now, it was %s", t.key, old.Key)
 	}
-	if back := e.goesBack(old); len(back) > 0 {
-		d.Add(plan.ClassRebuild, "until_dump is %d: %s", *e.cfg.Source.UntilDump, takenBack(back))
+	if back := p.ask.GoesBack(old); len(back) > 0 {
+		d.Add(plan.ClassRebuild, "until_dump is %d: %s", *p.ask.Config.Source.UntilDump, takenBack(back))
 	}
 	find := t.finder()
 	for _, a := range old.Applied {
 		i := find(a.Dump)
 		switch {
-		case e.later(a.Dump):
+		case p.ask.Later(a.Dump):
 		case i >= 0 && (a.Lost || a.StoodIn || t.kind == feed.KindMapping || t.all[i].entry.Digest == a.Digest):
 		case i >= 0:
 			d.Add(plan.ClassRebuild, "the manifest of dump %d lists other files or columns than were applied", a.Dump)
-		case e.skipped(a.Dump, t.Name):
+		case p.ask.Skipped(a.Dump, t.Name):
 			d.Add(plan.ClassRebuild, "dump %d was applied and is skipped now", a.Dump)
-		case e.withdrawn(p, a.Dump, t.Name):
+		case p.ask.Withdrawn(p.listing, a.Dump, t.Name):
 			d.Add(plan.ClassRebuild, "the manifest of dump %d no longer lists the table", a.Dump)
 		}
 	}
 	if now := cfg.PartitionBy; now != old.PartitionBy {
 		d.Add(plan.ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
 	}
-	t.diffSinks(e, d)
+	t.diffSinks(p, d)
 	t.diffSchemaPolicy(d)
 	if t.kind != feed.KindMapping {
 		t.diffRenamed(d)
@@ -66,7 +66,7 @@ func (t *TablePlan) diffConfig(e *Engine, p *Plan) {
 	}
 }
 
-func (t *TablePlan) diffSinks(e *Engine, d *plan.ConfigDiff) {
+func (t *TablePlan) diffSinks(p *Plan, d *plan.ConfigDiff) {
 	if t.kind == feed.KindEvents && len(t.old.Sinks) == 0 && len(t.parts) > 0 {
 		d.Add(plan.ClassRebuild, "the only sink that held its rows is forgotten")
 	}
@@ -87,7 +87,7 @@ func (t *TablePlan) diffSinks(e *Engine, d *plan.ConfigDiff) {
 	for _, o := range t.old.Sinks {
 		if !slices.ContainsFunc(t.cfg.Sinks, func(s definition.Sink) bool { return s.Path == o.Root }) {
 			d.Add(plan.ClassRewrite, "the sink at %s is no longer a sink of the table", o.Root)
-			t.destroys("the files", o, e.keepSink(o.Root))
+			t.destroys("the files", o, keepSink(p, o.Root))
 		}
 	}
 }

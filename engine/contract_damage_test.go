@@ -296,7 +296,7 @@ func TestDamagedManifests(t *testing.T) {
 		b.held(b.run())
 		b.check()
 		b.checkIdle()
-		if err := b.engine().verifyObject(t.Context(), b.snapshot().Manifests); err != nil {
+		if err := verifyObject(t.Context(), &Plan{Planner: b.engine().planner()}, b.snapshot().Manifests); err != nil {
 			t.Error(err)
 		}
 	}

@@ -71,18 +71,18 @@ func useOf(t *state.Table, parts []*state.Partition, digest string) (objectUse, 
 
 // knownDamage lists the damaged objects of a table: those that an earlier apply met
 // and that are as they were, and for a repair all of them, which takes reading all.
-func (e *Engine) knownDamage(ctx context.Context, p *Plan, t *TablePlan) ([]*state.ObjectError, error) {
+func knownDamage(ctx context.Context, p *Plan, t *TablePlan) ([]*state.ObjectError, error) {
 	if t.old == nil {
 		return nil, nil
 	}
 	var out []*state.ObjectError
 	for _, h := range p.snap.Holds {
-		if h.Table == t.Name && e.stillDamaged(p, h) {
+		if h.Table == t.Name && stillDamaged(p, h) {
 			_, ref := useOf(t.old, t.parts, h.Object)
-			out = append(out, &state.ObjectError{Ref: ref, State: e.store.Place(), Missing: h.Missing, Err: errors.New(h.Reason)})
+			out = append(out, &state.ObjectError{Ref: ref, State: p.objects.Place(), Missing: h.Missing, Err: errors.New(h.Reason)})
 		}
 	}
-	if !e.repairs(t.Name) {
+	if !p.ask.Repairs(t.Name) {
 		return out, nil
 	}
 	for use, ref := range eachObject(t.old, t.parts) {
@@ -90,7 +90,7 @@ func (e *Engine) knownDamage(ctx context.Context, p *Plan, t *TablePlan) ([]*sta
 		if known || use == useMapping && p.closures[ref.Digest] != nil {
 			continue
 		}
-		err := e.verifyObject(ctx, ref)
+		err := verifyObject(ctx, p, ref)
 		if bad := damagedObject(err); bad != nil {
 			out = append(out, bad)
 		} else if err != nil {
@@ -100,8 +100,8 @@ func (e *Engine) knownDamage(ctx context.Context, p *Plan, t *TablePlan) ([]*sta
 	return out, nil
 }
 
-func (e *Engine) verifyObject(ctx context.Context, ref state.Ref) (err error) {
-	o, err := e.store.OpenObject(ctx, ref)
+func verifyObject(ctx context.Context, p *Plan, ref state.Ref) (err error) {
+	o, err := p.objects.OpenObject(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -111,24 +111,24 @@ func (e *Engine) verifyObject(ctx context.Context, ref state.Ref) (err error) {
 
 // stillDamaged reports whether what is remembered of a damaged object still holds its
 // table: not after the table does without it, or its file became another.
-func (e *Engine) stillDamaged(p *Plan, h state.Hold) bool {
+func stillDamaged(p *Plan, h state.Hold) bool {
 	if h.Object == "" {
 		return false
 	}
 	use, ref := useOf(p.snap.Tables[h.Table], p.snap.Partitions[h.Table], h.Object)
-	return use != "" && e.store.ObjectPin(ref) == h.Pin
+	return use != "" && p.objects.ObjectPin(ref) == h.Pin
 }
 
 // planDamaged plans a table of which objects are damaged: it is held, or with -repair
 // written anew.
-func (e *Engine) planDamaged(ctx context.Context, p *Plan, t *TablePlan, damage []*state.ObjectError) error {
-	if !e.repairs(t.Name) {
-		h, err := e.damageHold(ctx, p, t, damage[0])
+func planDamaged(ctx context.Context, p *Plan, t *TablePlan, damage []*state.ObjectError) error {
+	if !p.ask.Repairs(t.Name) {
+		h, err := damageHold(ctx, p, t, damage[0])
 		t.keep()
 		p.Holds = append(p.Holds, h)
 		return err
 	}
-	lost, err := e.unreadableDumps(ctx, p, t)
+	lost, err := unreadableDumps(ctx, p, t)
 	if err != nil {
 		return err
 	}
@@ -139,9 +139,9 @@ func (e *Engine) planDamaged(ctx context.Context, p *Plan, t *TablePlan, damage 
 		why = append(why, fmt.Sprintf("%s cannot be read: %v", use, bad))
 	}
 	if rebuild {
-		return e.planDistrusted(ctx, p, t, strings.Join(why, "; "))
+		return planDistrusted(ctx, p, t, strings.Join(why, "; "))
 	}
-	if h := e.quarantineLoss(t, damage, lost); h != nil {
+	if h := quarantineLoss(p, t, damage, lost); h != nil {
 		t.keep()
 		p.Holds = append(p.Holds, *h)
 		return nil
@@ -152,15 +152,15 @@ func (e *Engine) planDamaged(ctx context.Context, p *Plan, t *TablePlan, damage 
 	for _, bad := range damage {
 		t.dropped = append(t.dropped, bad.Ref.Digest)
 	}
-	return e.planContent(ctx, p, t)
+	return planContent(ctx, p, t)
 }
 
 // quarantineLoss is the hold of a table whose quarantined rows a repair would lose, as
 // the source no longer has them; nil if it would not, or that is accepted.
-func (e *Engine) quarantineLoss(t *TablePlan, damage []*state.ObjectError, lost []int64) *plan.Hold {
+func quarantineLoss(p *Plan, t *TablePlan, damage []*state.ObjectError, lost []int64) *plan.Hold {
 	for _, bad := range damage {
 		use, _ := useOf(t.old, t.parts, bad.Ref.Digest)
-		if use != useQuarantine || e.acceptsLoss(t.Name) {
+		if use != useQuarantine || p.ask.AcceptsLoss(t.Name) {
 			continue
 		}
 		return &plan.Hold{Table: t.Name, Object: bad.Ref.Digest, Reason: fmt.Sprintf(
@@ -172,9 +172,9 @@ func (e *Engine) quarantineLoss(t *TablePlan, damage []*state.ObjectError, lost 
 
 // damageHold is the hold of a table that needs an object that is damaged: it names the
 // way out, and what that costs.
-func (e *Engine) damageHold(ctx context.Context, p *Plan, t *TablePlan, bad *state.ObjectError) (plan.Hold, error) {
+func damageHold(ctx context.Context, p *Plan, t *TablePlan, bad *state.ObjectError) (plan.Hold, error) {
 	h := plan.Hold{Table: t.Name, Object: bad.Ref.Digest}
-	lost, err := e.unreadableDumps(ctx, p, t)
+	lost, err := unreadableDumps(ctx, p, t)
 	if err != nil {
 		return h, err
 	}
@@ -207,10 +207,10 @@ func dumpsAre(ids []int64) string {
 
 // unreadableDumps lists the dumps that a rebuild of the table would need, and that the
 // source no longer has whole.
-func (e *Engine) unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
+func unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
 	var out []int64
-	for _, id := range e.rebuiltFrom(p, t) {
-		h, _, err := e.checkRebuild(ctx, p, t, id)
+	for _, id := range rebuiltFrom(p, t) {
+		h, _, err := checkRebuild(ctx, p, t, id)
 		if err != nil {
 			return nil, err
 		}
@@ -221,32 +221,15 @@ func (e *Engine) unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]
 	return out, nil
 }
 
-// holdDamaged gives up a step of a table that met a damaged object. That is remembered,
-// so that it is not taken in vain again until the object is another.
-func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, bad *state.ObjectError, res *Result) error {
-	if s != nil {
-		if err := e.sweep(ctx, l, s.task); err != nil {
-			return err
-		}
-	}
-	h, err := e.damageHold(ctx, p, t, bad)
-	if err != nil {
-		return err
-	}
-	res.Holds = append(res.Holds, h)
-	record := state.Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
-	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
-}
-
 // rewriteStep makes a step one that writes the table anew from the rows that it has,
 // without the objects that are damaged, and at the mapping in force.
-func (e *Engine) rewriteStep(p *Plan, t *TablePlan, s *tableStep) {
+func rewriteStep(p *Plan, t *TablePlan, s *tableStep) {
 	s.readFrom = t.readFrom
 	old := *s.old
 	old.Index = nil
 	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.dropped, q.Ref.Digest) })
 	s.old = &old
 	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return p.ask.Withdrawn(p.listing, dump, t.Name) })
 	}
 }

@@ -16,13 +16,13 @@ import (
 // foreign data file is an error: it would be counted by every reader. A file
 // that is missing, or whose digest is another, has the table written anew.
 // With must, -refresh=false does not keep it from looking.
-func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool) (err error) {
+func planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool) (err error) {
 	t.lost = p.snap.Lost[t.Name]
 	// After a lost commit the state does not know what the sink holds.
 	if t.lost == nil && p.blind && !must {
 		return nil
 	}
-	have, err := e.listFolders(ctx, t)
+	have, err := listFolders(ctx, p, t)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (e *Engine) planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool
 			}
 		}
 	}
-	return foreignFiles(t.Name, e.store.Place(), have)
+	return foreignFiles(t.Name, p.objects.Place(), have)
 }
 
 // filesUnderWay are those that a commit which is being made visible moves or removes:
@@ -89,11 +89,11 @@ type listing struct {
 }
 
 // listFolders lists where a table is and where it is to be, by root.
-func (e *Engine) listFolders(ctx context.Context, t *TablePlan) (map[string]*listing, error) {
+func listFolders(ctx context.Context, p *Plan, t *TablePlan) (map[string]*listing, error) {
 	out := map[string]*listing{}
 	t.marked = true
 	for _, at := range foldersOf(t) {
-		sk, err := e.lake.Open(ctx, at.root, "")
+		sk, err := p.lake.Open(ctx, at.root, "")
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/index"
 	"reconcile/engine/lake"
+	"reconcile/engine/planner"
 	"reconcile/engine/stores"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
@@ -23,25 +24,13 @@ import (
 
 // Options are what a command asks of the engine, beyond the configuration.
 type Options struct {
-	Program   string   // version of the program, for files and the state
-	Targets   []string // addresses, as "table.checkout"; empty for all
-	NoRefresh bool     // do not compare the sinks with the state
-	Exact     bool     // plan: decode rows instead of estimating
-	Inputs    bool     // plan: take the inputs of each table, which its digest needs
-	// OnlyDumps are those that count, as if no other had arrived; nil for all. A plan is
-	// derived again with those that it had.
-	OnlyDumps      map[int64]bool
-	AcceptManifest []int64  // changed manifests to take
-	Accept         []string // what guards hold and is to be let through, as holds name it
-	AcceptLoss     []string // tables that may lose rows whose dumps are gone
-	ForgetSinks    []string // paths of sinks that the state is to forget
-	SinksLost      []string // paths of sinks that are not there and are to be written anew
-	StatesLost     []string // places of states that sinks name and that are gone for good
-	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere now
-	Repair         bool     // rebuild tables of which nothing can be trusted
-	AllowDestroy   bool
-	LockTimeout    time.Duration
-	Parallelism    int // 0: as many as there are processors
+	planner.Options
+	Program      string   // version of the program, for files and the state
+	Exact        bool     // plan: decode rows instead of estimating
+	StatesLost   []string // places of states that sinks name and that are gone for good
+	AllowDestroy bool
+	LockTimeout  time.Duration
+	Parallelism  int // 0: as many as there are processors
 	// Progress is told of rows and bytes as they are read; it may be called by
 	// several goroutines at once.
 	Progress func(table string, rows, bytes int64)
@@ -96,6 +85,7 @@ const (
 type Engine struct {
 	cfg        *config.Config
 	opts       Options
+	ask        *planner.Request
 	store      *state.Store
 	source     *dump.Source
 	stores     *stores.Opener
@@ -121,6 +111,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	}
 	e.home.Place = e.store.Place()
 	e.limits, e.sizes, e.markFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.MarkFrom, defaultMarkFrom)
+	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}
 	return e, nil
 }
 

@@ -26,8 +26,8 @@ type fileFacts struct {
 
 // factsOf reads what a data file says of itself. A file that is gone, or is no file
 // that a reader could read, says nothing. Rows are only read with dumps.
-func (e *Engine) factsOf(ctx context.Context, at place, dumps bool) (out fileFacts, err error) {
-	sk, err := e.lake.Open(ctx, at.root, "")
+func factsOf(ctx context.Context, p *Plan, at place, dumps bool) (out fileFacts, err error) {
+	sk, err := p.lake.Open(ctx, at.root, "")
 	if err != nil {
 		return out, err
 	}
@@ -78,18 +78,18 @@ func dumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
 // writtenLater says that files which are not those that the state knows were written
 // by a later commit than the state has of the table: then the state is the older one.
 // It is empty if none was.
-func (e *Engine) writtenLater(ctx context.Context, t *TablePlan) (string, error) {
+func writtenLater(ctx context.Context, p *Plan, t *TablePlan) (string, error) {
 	for _, x := range t.touched {
 		if x.digest == x.file.Digest {
 			continue
 		}
 		at := place{t.old.Sinks[x.file.Sink].Root, x.file.Path}
-		facts, err := e.factsOf(ctx, at, false)
+		facts, err := factsOf(ctx, p, at, false)
 		if err != nil {
 			return "", err
 		}
 		if facts.commit > t.old.Commit {
-			return fmt.Sprintf("%s; %s/%s was written by commit %d", e.home.OlderText(at.root, facts.commit, t.old.Commit), at.root, at.path, facts.commit), nil
+			return fmt.Sprintf("%s; %s/%s was written by commit %d", p.home.OlderText(at.root, facts.commit, t.old.Commit), at.root, at.path, facts.commit), nil
 		}
 	}
 	return "", nil
@@ -97,13 +97,13 @@ func (e *Engine) writtenLater(ctx context.Context, t *TablePlan) (string, error)
 
 // dumpsInFiles lists the dumps that a repair cannot know of otherwise: rows of the
 // files that it replaces are of them, and neither the state nor current.json has them.
-func (e *Engine) dumpsInFiles(ctx context.Context, t *TablePlan) ([]state.Applied, error) {
+func dumpsInFiles(ctx context.Context, p *Plan, t *TablePlan) ([]state.Applied, error) {
 	var out []state.Applied
 	for _, s := range t.left {
 		if s.Before != "" {
 			continue // as the state knows it
 		}
-		facts, err := e.factsOf(ctx, place{s.Sink, s.Path}, true)
+		facts, err := factsOf(ctx, p, place{s.Sink, s.Path}, true)
 		if err != nil {
 			return nil, err
 		}

@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"reconcile/engine/dump"
@@ -75,42 +72,4 @@ func (p *Plan) mappingAccepted(d mappingEntry) bool {
 func (p *Plan) mappingAcceptedBelow(dump int64) bool {
 	all := p.acceptedDumps(feed.TableMapping)
 	return len(all) > 0 && all[0] < dump
-}
-
-// acceptMappings notes which mappings are not judged again: what this command
-// accepts, what it applies, and what was applied until now.
-func (p *Plan) acceptMappings(tx *state.Tx) error {
-	var errs []error
-	put := func(dump int64, digest string) {
-		errs = append(errs, tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: dump}, digest))
-	}
-	if have := p.snap.Mapping; have != nil {
-		put(have.Dump, have.Digest)
-	}
-	for _, d := range p.acceptedMappings {
-		put(d.dump, d.entry.Digest)
-	}
-	if p.standing != nil {
-		put(p.standing.Dump, p.standing.Digest)
-	}
-	return errors.Join(errs...)
-}
-
-// rememberGuards keeps what guards hold, to be shown until a plan no longer says so.
-func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
-	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h plan.Hold) bool {
-		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x state.Hold) bool {
-			return x.Guard == h.Guard && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
-		})
-	})
-	if len(fresh) == 0 {
-		return nil
-	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		var errs []error
-		for _, h := range fresh {
-			errs = append(errs, tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason}))
-		}
-		return errors.Join(errs...)
-	})
 }

@@ -9,32 +9,32 @@ import (
 
 // noteIneffective says in a plan which options have no effect: most likely they are
 // misspelt. The names in the configuration are for checkNames.
-func (e *Engine) noteIneffective(p *Plan) {
+func noteIneffective(p *Plan) {
 	note := func(format string, args ...any) { p.Notices = append(p.Notices, fmt.Sprintf(format, args...)) }
-	for _, id := range e.opts.AcceptManifest {
+	for _, id := range p.ask.AcceptManifest {
 		if !slices.Contains(p.Accepted, id) {
 			note("-accept-manifest=%d has no effect: no manifest of that dump has changed since it was applied", id)
 		}
 	}
-	for _, name := range e.opts.Accept {
+	for _, name := range p.ask.Accept {
 		if !slices.Contains(p.AcceptedNow, name) {
 			note("-accept=%s has no effect: no guard holds that", name)
 		}
 	}
-	if e.opts.Repair && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.repair != "" || t.rewrite != "" }) && p.newMapping == nil && len(p.Holds) == 0 {
+	if p.ask.Repair && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.repair != "" || t.rewrite != "" }) && p.newMapping == nil && len(p.Holds) == 0 {
 		note("-repair has no effect: no table is held for it")
 	}
-	for _, name := range e.opts.SinksLost {
-		root := e.declared.RootOf(name)
+	for _, name := range p.ask.SinksLost {
+		root := p.declared.RootOf(name)
 		switch {
-		case e.lake.Lost(root):
-		case !e.declared.Has(root):
+		case p.lake.Lost(root):
+		case !p.declared.Has(root):
 			note("-sink-lost=%s has no effect: the configuration has no sink at %s", name, root)
 		default:
 			note("-sink-lost=%s has no effect: the sink is there, or the state lists nothing in it", name)
 		}
 	}
-	for _, name := range e.opts.AcceptLoss {
+	for _, name := range p.ask.AcceptLoss {
 		if name != feed.TableMapping && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool { return t.Name == name }) {
 			note("-accept-loss=%s has no effect: there is no such table", name)
 		}

@@ -42,9 +42,9 @@ func keepFolder(table, folder string) string {
 }
 
 // keepSink keeps the files of a table in a sink that is none of its sinks any more.
-func (e *Engine) keepSink(root string) string {
-	if e.declared.Has(root) {
-		return fmt.Sprintf("keep %s among its sinks", e.declared.Address(root))
+func keepSink(p *Plan, root string) string {
+	if p.declared.Has(root) {
+		return fmt.Sprintf("keep %s among its sinks", p.declared.Address(root))
 	}
 	return fmt.Sprintf("forget that sink, which keeps its files, with -forget-sink=%s", root)
 }

@@ -14,9 +14,9 @@ import (
 // waitsForColumns reports whether what is known of a table's columns does not yet
 // tell how it would be taken, and says so in the plan. Only the columns tell which
 // globs match it, so that its blocks cannot be judged before.
-func (e *Engine) waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
-	exact := slices.Contains(e.cfg.ExactTables(), t.Name)
-	if t.classify(columns) || !exact && !e.takesEvents(t.Name) {
+func waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
+	exact := slices.Contains(p.ask.Config.ExactTables(), t.Name)
+	if t.classify(columns) || !exact && !p.ask.TakesEvents(t.Name) {
 		return false
 	}
 	malformed := slices.IndexFunc(t.all, func(d delivery) bool { return d.entry.Problem != "" })
@@ -47,15 +47,6 @@ func unidentified(table string, columns []string) plan.Hold {
 	return plan.Hold{Table: table, Reason: reason}
 }
 
-// takesEvents reports whether a table would be taken if it delivered events.
-func (e *Engine) takesEvents(name string) bool {
-	if name == feed.TableUsers || name == feed.TableMapping || e.cfg.Ignored(name) {
-		return false
-	}
-	cfg, _ := e.cfg.Table(name, []string{feed.UserID, feed.EventID})
-	return cfg != nil
-}
-
 // classify finds the table's kind and key.
 func (t *TablePlan) classify(columns []string) (ok bool) {
 	t.kind, t.key, ok = feed.Identify(t.Name, columns)
@@ -66,9 +57,9 @@ func (t *TablePlan) classify(columns []string) (ok bool) {
 // the table goes back to earlier dumps, and what the manifests say. What is not applied
 // yet is looked up in the headers of its files where its manifest has no list, or where
 // no list has the keys and the time, which need not be in it.
-func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, error) {
+func knownColumns(ctx context.Context, p *Plan, t *TablePlan) ([]string, error) {
 	out := stateNames(t.old)
-	if len(t.all) > 0 && len(e.goesBack(t.old)) > 0 {
+	if len(t.all) > 0 && len(p.ask.GoesBack(t.old)) > 0 {
 		out = nil // it has columns that only later dumps brought
 	}
 	var bare, lists []delivery
@@ -85,7 +76,7 @@ func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, erro
 		}
 	}
 	for _, d := range bare {
-		names, err := e.unappliedFields(ctx, t, d)
+		names, err := unappliedFields(ctx, p, t, d)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +90,7 @@ func (e *Engine) knownColumns(ctx context.Context, t *TablePlan) ([]string, erro
 		return unique(out), nil
 	}
 	for _, d := range lists {
-		names, err := e.unappliedFields(ctx, t, d)
+		names, err := unappliedFields(ctx, p, t, d)
 		if err != nil {
 			return nil, err
 		}
@@ -148,13 +139,13 @@ func (t *TablePlan) lacksExact(columns []string) bool {
 // unappliedFields reads the names of the fields of a delivery's files, unless it is
 // applied. A file that cannot be read holds the table where the files are read, or
 // here if nothing else says what the table is like.
-func (e *Engine) unappliedFields(ctx context.Context, t *TablePlan, d delivery) ([]string, error) {
-	if t.old != nil && len(e.goesBack(t.old)) == 0 && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
+func unappliedFields(ctx context.Context, p *Plan, t *TablePlan, d delivery) ([]string, error) {
+	if t.old != nil && len(p.ask.GoesBack(t.old)) == 0 && slices.ContainsFunc(t.old.Applied, func(a state.Applied) bool { return a.Digest == d.entry.Digest }) {
 		return nil, nil
 	}
 	var out []string
 	for _, f := range d.entry.Files {
-		h, err := readHeader(ctx, e.source, f.Key)
+		h, err := readHeader(ctx, p.source, f.Key)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -204,7 +204,7 @@ func (e *Engine) columnsIn(ctx context.Context, files []publishedFile) ([]column
 // checkUntil refuses a table that has dumps above until_dump: what the lake has is what
 // is rebuilt, and going back is an apply of its own.
 func (e *Engine) checkUntil(l *lakeTable) error {
-	later := slices.IndexFunc(l.entry.Dumps, e.later)
+	later := slices.IndexFunc(l.entry.Dumps, e.ask.Later)
 	if later < 0 {
 		return nil
 	}

@@ -16,20 +16,20 @@ import (
 
 // listSource lists the source. What the state keeps of the manifests is only to spare
 // reading them: where it is damaged they are read, and the next apply keeps them anew.
-func (e *Engine) listSource(ctx context.Context, p *Plan) (err error) {
+func listSource(ctx context.Context, p *Plan) (err error) {
 	var known []byte
 	if !p.snap.Manifests.IsZero() {
-		known, err = loadManifests(ctx, e.store, p.snap.Manifests)
+		known, err = loadManifests(ctx, p.objects, p.snap.Manifests)
 		p.manifestsBad = damagedObject(err) != nil
 		if err != nil && !p.manifestsBad {
 			return err
 		}
 	}
-	if p.listing, err = e.source.ListKnown(ctx, known); err != nil {
+	if p.listing, err = p.source.ListKnown(ctx, known); err != nil {
 		return err
 	}
-	if e.opts.OnlyDumps != nil {
-		p.dropOthers(e.opts.OnlyDumps)
+	if p.ask.OnlyDumps != nil {
+		p.dropOthers(p.ask.OnlyDumps)
 	}
 	for _, d := range p.listing.Dumps {
 		p.Dumps = append(p.Dumps, d.ID)
@@ -50,45 +50,7 @@ func (p *Plan) dropOthers(only map[int64]bool) {
 	p.listing.Problems = slices.DeleteFunc(p.listing.Problems, func(pr dump.Problem) bool { return !pr.HasDump || !only[pr.Dump] })
 }
 
-// mendManifests keeps the manifests anew where what the state kept is damaged.
-func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *Plan) error {
-	if !p.manifestsBad {
-		return nil
-	}
-	o, err := storeManifests(ctx, e.store, p.listing.Known())
-	if err != nil {
-		return err
-	}
-	return l.Update(ctx, func(tx *state.Tx) error { return p.putManifests(tx, o) })
-}
-
-// manifestsObject makes the object of the manifests that the plan saw, nil if
-// the state has them.
-func (e *Engine) manifestsObject(ctx context.Context, p *Plan) (*state.Sealed, error) {
-	if p.manifestsKept || p.listing.Fresh == 0 {
-		return nil, nil
-	}
-	return storeManifests(ctx, e.store, p.listing.Known())
-}
-
-// putManifests makes it what the state knows.
-func (p *Plan) putManifests(tx *state.Tx, o *state.Sealed) error {
-	if o == nil {
-		return nil
-	}
-	p.manifestsKept = true // if the transaction fails, so does the apply
-	return errors.Join(tx.PutObject(o), tx.SetManifests(o.Ref))
-}
-
-func storeManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
-	o := store.NewObject(ctx)
-	if _, err := o.Write(known); err != nil {
-		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
-	}
-	return o.Close(ctx)
-}
-
-func loadManifests(ctx context.Context, store *state.Store, ref state.Ref) (known []byte, err error) {
+func loadManifests(ctx context.Context, store Objects, ref state.Ref) (known []byte, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("the manifests that the state keeps: %w", err)

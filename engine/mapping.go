@@ -242,7 +242,7 @@ func (m *mappingRead) store(ctx context.Context, store *state.Store, record *sta
 
 // loadMapping reads a mapping that the state keeps; the zero Ref is the empty
 // mapping.
-func loadMapping(ctx context.Context, store *state.Store, ref state.Ref) (_ *identity.Mapping, err error) {
+func loadMapping(ctx context.Context, store Objects, ref state.Ref) (_ *identity.Mapping, err error) {
 	if ref.IsZero() {
 		m, _ := identity.NewBuilder().Build()
 		return m, nil

@@ -20,7 +20,7 @@ import (
 // what was read of them. If one is another file now, the mapping is read again, and
 // the newer reading counts for all tables; while it cannot be read, the mapping
 // stays and is held.
-func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mapping) (*mappingRead, *plan.Hold, error) {
+func compareMapping(ctx context.Context, p *Plan, have *state.Mapping) (*mappingRead, *plan.Hold, error) {
 	d := p.listing.Dump(have.Dump)
 	if d == nil {
 		return nil, nil, nil
@@ -29,21 +29,21 @@ func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mappin
 	if en == nil || en.Digest != have.Digest {
 		return nil, nil, nil
 	}
-	if why := e.readsMappingAnew(have); why != "" {
-		return e.readMappingAnew(ctx, d.ID, en, why)
+	if why := readsMappingAnew(p, have); why != "" {
+		return readMappingAnew(ctx, p, d.ID, en, why)
 	}
 	if have.Read == nil || len(en.Files) != len(have.Read.Files) {
 		return nil, nil, nil
 	}
 	rd := readDelivery{&delivery{dump: d.ID, entry: en}, *have.Read, map[string]blob.Object{}}
-	if err := e.lookAgain(ctx, p, []readDelivery{rd}); err != nil {
+	if err := lookAgain(ctx, p, []readDelivery{rd}); err != nil {
 		return nil, nil, fmt.Errorf("the user mapping, dump %d: %w", d.ID, err)
 	}
-	changed := rd.changed(e.tagged())
+	changed := rd.changed(p.tagged())
 	if changed < 0 {
 		return nil, nil, nil
 	}
-	read, err := e.readMappingOf(ctx, d.ID, en)
+	read, err := readMappingOf(ctx, p, d.ID, en)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
 		key := en.Files[changed].Key
 		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.file.key, Reason: fmt.Sprintf(
@@ -64,18 +64,18 @@ func (e *Engine) compareMapping(ctx context.Context, p *Plan, have *state.Mappin
 
 // readsMappingAnew says why the mapping in force is read again although its files are
 // the same; empty if it is not.
-func (e *Engine) readsMappingAnew(have *state.Mapping) string {
-	switch now := unitText(e.cfg.Source.TimeUnit); {
+func readsMappingAnew(p *Plan, have *state.Mapping) string {
+	switch now := unitText(p.ask.Config.Source.TimeUnit); {
 	case now != have.TimeUnit:
 		return fmt.Sprintf("time_unit is %q, it was %q", cmp.Or(now, column.UnitAuto.String()), cmp.Or(have.TimeUnit, column.UnitAuto.String()))
-	case have.Rules < contentRules && e.opts.Repair && slices.Contains(e.opts.Targets, "table."+feed.TableMapping):
+	case have.Rules < contentRules && p.ask.Repair && slices.Contains(p.ask.Targets, "table."+feed.TableMapping):
 		return "-repair: an earlier version read it by its own rules"
 	}
 	return ""
 }
 
-func (e *Engine) readMappingAnew(ctx context.Context, id int64, en *dump.Entry, why string) (*mappingRead, *plan.Hold, error) {
-	read, err := e.readMappingOf(ctx, id, en)
+func readMappingAnew(ctx context.Context, p *Plan, id int64, en *dump.Entry, why string) (*mappingRead, *plan.Hold, error) {
+	read, err := readMappingOf(ctx, p, id, en)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil // expired: it stays, and the plan says so
 	}

@@ -27,15 +27,15 @@ func (u *unreadable) hold(table string) plan.Hold {
 
 // mappingToKeep is the mapping of the state, nil if there is none any more. With -repair
 // it is none either if it cannot be read: that is then read from the source.
-func (e *Engine) mappingToKeep(ctx context.Context, p *Plan) (*state.Mapping, *unreadable, error) {
+func mappingToKeep(ctx context.Context, p *Plan) (*state.Mapping, *unreadable, error) {
 	have := p.snap.Mapping
-	if have == nil || e.withdrawn(p, have.Dump, feed.TableMapping) {
+	if have == nil || p.ask.Withdrawn(p.listing, have.Dump, feed.TableMapping) {
 		return nil, nil, nil
 	}
-	if !e.opts.Repair {
+	if !p.ask.Repair {
 		return have, nil, nil
 	}
-	err := e.verifyObject(ctx, have.Ref)
+	err := verifyObject(ctx, p, have.Ref)
 	if bad := damagedObject(err); bad != nil {
 		return nil, &unreadable{mapping: have, bad: bad}, nil
 	}
@@ -43,13 +43,13 @@ func (e *Engine) mappingToKeep(ctx context.Context, p *Plan) (*state.Mapping, *u
 }
 
 // wayToMapping says how a mapping that cannot be read comes back.
-func (e *Engine) wayToMapping(p *Plan, id int64) string {
+func wayToMapping(p *Plan, id int64) string {
 	if d := p.listing.Dump(id); d != nil && d.Entry(feed.TableMapping) != nil {
 		return fmt.Sprintf("-repair reads it again from dump %d, and writes no table anew for that", id)
 	}
 	instead := "without any"
 	for _, d := range p.listing.Dumps {
-		if d.Entry(feed.TableMapping) != nil && d.ID < id && !e.leftOut(d.ID, feed.TableMapping) {
+		if d.Entry(feed.TableMapping) != nil && d.ID < id && !p.ask.LeftOut(d.ID, feed.TableMapping) {
 			instead = fmt.Sprintf("with that of dump %d", d.ID)
 		}
 	}
@@ -59,7 +59,7 @@ func (e *Engine) wayToMapping(p *Plan, id int64) string {
 // replaceMapping goes on with what the source has instead of a mapping that cannot be
 // read: the same one, whose object is then written again, or a newer one. An older one
 // would part users, which has to be accepted.
-func (e *Engine) replaceMapping(p *Plan, lost *unreadable) error {
+func replaceMapping(p *Plan, lost *unreadable) error {
 	switch {
 	case p.standing != nil && p.standing.Dump >= lost.mapping.Dump:
 		sum := sha256.New()
@@ -69,8 +69,8 @@ func (e *Engine) replaceMapping(p *Plan, lost *unreadable) error {
 		if digest := hex.EncodeToString(sum.Sum(nil)); digest == lost.bad.Ref.Digest {
 			p.closures[digest] = p.mapping.Closure()
 		}
-	case !e.acceptsLoss(feed.TableMapping):
-		lost.way = e.wayToMapping(p, lost.mapping.Dump)
+	case !p.ask.AcceptsLoss(feed.TableMapping):
+		lost.way = wayToMapping(p, lost.mapping.Dump)
 		p.newMapping, p.mapping, p.standing, p.unreadable = nil, nil, lost.mapping, lost
 	}
 	return nil

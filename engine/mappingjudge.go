@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -14,7 +15,6 @@ import (
 // find the newest that counts and those that are held. It has two in memory at a
 // time.
 type mappingJudge struct {
-	e     *Engine
 	p     *Plan
 	guard mappingGuard
 	have  *state.Mapping // that of the state; nil if there is none, or it is withdrawn
@@ -42,11 +42,11 @@ type trippedMapping struct {
 
 // judgeMappings judges what was delivered beyond have, the mapping of the state. What
 // -accept names counts only where it would be held else.
-func (e *Engine) judgeMappings(ctx context.Context, p *Plan, have *state.Mapping) (*mappingJudge, error) {
-	j := &mappingJudge{e: e, p: p, have: have,
-		guard: mappingGuard{from: orDefault(e.opts.Tuning.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
+func judgeMappings(ctx context.Context, p *Plan, have *state.Mapping) (*mappingJudge, error) {
+	j := &mappingJudge{p: p, have: have,
+		guard: mappingGuard{from: cmp.Or(p.ask.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
 	for _, d := range p.listing.Dumps {
-		if en := d.Entry(feed.TableMapping); en != nil && !e.leftOut(d.ID, feed.TableMapping) {
+		if en := d.Entry(feed.TableMapping); en != nil && !p.ask.LeftOut(d.ID, feed.TableMapping) {
 			j.dumps = append(j.dumps, mappingEntry{d.ID, en})
 			j.corrected = j.corrected || j.corrects(mappingEntry{d.ID, en})
 		}
@@ -55,7 +55,7 @@ func (e *Engine) judgeMappings(ctx context.Context, p *Plan, have *state.Mapping
 		return nil, err
 	}
 	for _, t := range j.tripped {
-		if slices.Contains(e.opts.Accept, t.hold.Accept) {
+		if slices.Contains(p.ask.Accept, t.hold.Accept) {
 			j.now = append(j.now, t.dump)
 			p.AcceptedNow = append(p.AcceptedNow, t.hold.Accept)
 			p.acceptedMappings = append(p.acceptedMappings, t.mappingEntry)
@@ -141,7 +141,7 @@ func (j *mappingJudge) trips(ctx context.Context, d mappingEntry, read *mappingR
 	base := j.counts
 	if base == nil && j.corrects(d) && j.p.mappingAcceptedBelow(d.dump) {
 		// What was below is gone from the source: what it was itself has to do.
-		m, err := loadMapping(ctx, j.e.store, j.have.Ref)
+		m, err := loadMapping(ctx, j.p.objects, j.have.Ref)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +171,7 @@ func (j *mappingJudge) corrects(d mappingEntry) bool {
 
 // read reads what one dump brings, or returns why it cannot be read.
 func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*mappingRead, *plan.Hold, error) {
-	read, err := j.e.readMappingOf(ctx, d.dump, d.entry)
+	read, err := readMappingOf(ctx, j.p, d.dump, d.entry)
 	if bad := holding(err); bad != nil && ctx.Err() == nil {
 		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
 	}
@@ -188,7 +188,7 @@ func (j *mappingJudge) count(read *mappingRead) {
 
 // stay makes the mapping of the state count, as its files are now.
 func (j *mappingJudge) stay(ctx context.Context) error {
-	again, held, err := j.e.compareMapping(ctx, j.p, j.have)
+	again, held, err := compareMapping(ctx, j.p, j.have)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (j *mappingJudge) stay(ctx context.Context) error {
 	if again != nil {
 		return nil
 	}
-	m, err := loadMapping(ctx, j.e.store, j.have.Ref)
+	m, err := loadMapping(ctx, j.p.objects, j.have.Ref)
 	if err != nil {
 		return err
 	}

@@ -34,32 +34,32 @@ func (m movedSink) told() string {
 // sinksToMove lists the sinks that -moved-sink and the moved blocks name: those that the
 // state has at their old place, and those of flags that it has at the new one already.
 // A block says nothing of a sink that the state does not have at its old place.
-func (e *Engine) sinksToMove(snap *state.Snapshot) (now, before []movedSink, err error) {
-	if len(e.opts.MovedSinks)+len(e.cfg.Moves) == 0 {
+func sinksToMove(p *Plan, snap *state.Snapshot) (now, before []movedSink, err error) {
+	if len(p.ask.MovedSinks)+len(p.ask.Config.Moves) == 0 {
 		return nil, nil, nil
 	}
 	known := lake.Tables(snap)
-	for _, arg := range e.opts.MovedSinks {
-		m, err := e.parseMoved(arg, known)
+	for _, arg := range p.ask.MovedSinks {
+		m, err := parseMoved(p, arg, known)
 		if err != nil {
 			return nil, nil, err
 		}
 		m.Tables = known[m.From]
 		forgotten := snap.Forgotten[m.From]
 		switch {
-		case e.declared.Has(m.From):
-			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, e.declared.Address(m.From))
+		case p.declared.Has(m.From):
+			return nil, nil, fmt.Errorf("%s: the configuration still has a sink at %s, as %s; let it name the new place first", m.flag(), m.From, p.declared.Address(m.From))
 		case m.Tables == nil && forgotten && known[m.To] != nil:
 			before = append(before, m)
 			continue
 		case m.Tables == nil:
-			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, e.departedSinks(m.From, known))
+			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, departedSinks(p, m.From, known))
 		}
 		if now, err = addMove(now, m, known); err != nil {
 			return nil, nil, err
 		}
 	}
-	for _, b := range e.cfg.Moves {
+	for _, b := range p.ask.Config.Moves {
 		m := movedSink{plan.MovedSink{From: b.From, To: b.To, Tables: known[b.From]}, b.Block}
 		if m.Tables == nil || slices.ContainsFunc(now, func(x movedSink) bool { return x.From == m.From && x.To == m.To }) {
 			continue
@@ -86,20 +86,20 @@ func addMove(now []movedSink, m movedSink, known map[string][]string) ([]movedSi
 }
 
 // parseMoved takes OLD=NEW apart, of which each may hold a "=".
-func (e *Engine) parseMoved(arg string, known map[string][]string) (movedSink, error) {
+func parseMoved(p *Plan, arg string, known map[string][]string) (movedSink, error) {
 	var best *movedSink
 	for i := range len(arg) {
 		if arg[i] != '=' || i == 0 || i == len(arg)-1 {
 			continue
 		}
-		m := movedSink{MovedSink: plan.MovedSink{From: e.declared.RootOf(arg[:i]), To: e.declared.RootOf(arg[i+1:])}}
-		if e.declared.Has(m.To) && (best == nil || known[m.From] != nil) {
+		m := movedSink{MovedSink: plan.MovedSink{From: p.declared.RootOf(arg[:i]), To: p.declared.RootOf(arg[i+1:])}}
+		if p.declared.Has(m.To) && (best == nil || known[m.From] != nil) {
 			best = &m
 		}
 	}
 	if best == nil {
 		var have []string
-		for _, s := range e.cfg.Sinks {
+		for _, s := range p.ask.Config.Sinks {
 			have = append(have, s.Path)
 		}
 		return movedSink{}, fmt.Errorf("-moved-sink=%s: it is written OLD=NEW, and NEW has to be the path of a sink of the configuration: %s", arg, strings.Join(have, ", "))
@@ -109,8 +109,8 @@ func (e *Engine) parseMoved(arg string, known map[string][]string) (movedSink, e
 
 // moveSinks gives the plan's view of the state the new places of sinks. What is known
 // of their files, as their times, is of the old ones: each is compared by its content.
-func (e *Engine) moveSinks(ctx context.Context, p *Plan) error {
-	now, before, err := e.sinksToMove(p.snap)
+func moveSinks(ctx context.Context, p *Plan) error {
+	now, before, err := sinksToMove(p, p.snap)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (e *Engine) moveSinks(ctx context.Context, p *Plan) error {
 		for _, name := range m.Tables {
 			unpin(p.snap, name, m.To)
 		}
-		if gone, err := e.lake.IsGone(ctx, p.snap, m.To); err == nil && gone {
+		if gone, err := p.lake.IsGone(ctx, p.snap, m.To); err == nil && gone {
 			return fmt.Errorf("%s: nothing of the sink is at %s, neither its current.json nor any of its files: is it the right path, and mounted? Nothing was changed", m.flag(), m.To)
 		}
 	}
@@ -163,11 +163,11 @@ func unpin(snap *state.Snapshot, table, root string) {
 
 // checkMoved refuses to go on where a declared sink was written from this state, which
 // knows it at another place that is no longer declared.
-func (e *Engine) checkMoved(snap *state.Snapshot, says lake.Heads, but map[string]bool) error {
+func checkMoved(p *Plan, snap *state.Snapshot, says lake.Heads, but map[string]bool) error {
 	known := lake.Tables(snap)
-	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || e.declared.Has(root) })
+	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || p.declared.Has(root) })
 	var moved []movedSink
-	for _, s := range e.cfg.Sinks {
+	for _, s := range p.ask.Config.Sinks {
 		cur := says[s.Path].Current
 		if but[s.Path] || cur == nil || cur.Lineage != snap.Lineage {
 			continue
@@ -225,21 +225,21 @@ func likest(path string, paths []string) string {
 
 // checkMovedLists is checkMoved for one who is about to finish commits: it asks only if
 // one of them lies where no sink is declared. but are roots of which a flag speaks.
-func (e *Engine) checkMovedLists(ctx context.Context, snap *state.Snapshot, but map[string]bool) error {
-	astray := func(p *state.Publish) bool {
-		return slices.ContainsFunc(commit.Roots(p, snap.Tables[p.Table]), func(root string) bool { return !but[root] && !e.declared.Has(root) })
+func checkMovedLists(ctx context.Context, p *Plan, snap *state.Snapshot, but map[string]bool) error {
+	astray := func(x *state.Publish) bool {
+		return slices.ContainsFunc(commit.Roots(x, snap.Tables[x.Table]), func(root string) bool { return !but[root] && !p.declared.Has(root) })
 	}
 	if !slices.ContainsFunc(snap.Publishes, astray) {
 		return nil
 	}
 	says := lake.Heads{}
-	for _, s := range e.cfg.Sinks {
-		got, err := e.lake.Head(ctx, s.Path)
+	for _, s := range p.ask.Config.Sinks {
+		got, err := p.lake.Head(ctx, s.Path)
 		var down *sinks.UnavailableError
 		if err != nil && !errors.As(err, &down) {
 			return err
 		}
 		says[s.Path] = got
 	}
-	return e.checkMoved(snap, says, but)
+	return checkMoved(p, snap, says, but)
 }

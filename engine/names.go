@@ -2,14 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"maps"
 	"slices"
 
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
 
 // named is what a plan found out about the names in the configuration.
@@ -34,16 +31,16 @@ func (n *named) note(t *TablePlan) *config.DeliveredTable {
 // checkNames judges the names in the configuration against all that was ever
 // delivered. Headers of files that are applied are read only where that could save a
 // new mask from being an error.
-func (e *Engine) checkNames(ctx context.Context, p *Plan) error {
-	d := e.everDelivered(p)
-	diags, judged := e.cfg.CheckNames(d)
+func checkNames(ctx context.Context, p *Plan) error {
+	d := everDelivered(p)
+	diags, judged := p.ask.Config.CheckNames(d)
 	if diags.HasErrors() {
-		more, err := e.readBare(ctx, p, d.Tables)
+		more, err := readBare(ctx, p, d.Tables)
 		if err != nil {
 			return err
 		}
 		if more {
-			diags, judged = e.cfg.CheckNames(d)
+			diags, judged = p.ask.Config.CheckNames(d)
 		}
 	}
 	p.diags, p.names.judged = append(p.diags, diags...), judged
@@ -52,18 +49,18 @@ func (e *Engine) checkNames(ctx context.Context, p *Plan) error {
 
 // everDelivered gathers what was delivered: by manifests that are there, held and
 // left out ones too, and by what the state has.
-func (e *Engine) everDelivered(p *Plan) config.Delivered {
+func everDelivered(p *Plan) config.Delivered {
 	d := config.Delivered{Tables: p.names.tables, InState: sortedKeys(p.snap.Tables), Judged: p.snap.JudgedMasks,
 		Removed: sortedKeys(p.snap.RemovedTables)}
-	if len(e.cfg.Skips) > 0 {
+	if len(p.ask.Config.Skips) > 0 {
 		d.Dumps = p.deliveredDumps()
 	}
 	for _, at := range p.listing.Dumps {
-		if !e.later(at.ID) && !slices.ContainsFunc(e.cfg.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
+		if !p.ask.Later(at.ID) && !slices.ContainsFunc(p.ask.Config.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
 			continue
 		}
 		for _, en := range at.Entries {
-			if e.leftOut(at.ID, en.Name) {
+			if p.ask.LeftOut(at.ID, en.Name) {
 				d.Tables = addEntry(d.Tables, en)
 			}
 		}
@@ -121,7 +118,7 @@ func (p *Plan) deliveredDumps() []config.DeliveredDump {
 
 // readBare adds the fields of all files whose manifests list no columns, and reports
 // whether there are any. A file that is gone or bad adds nothing.
-func (e *Engine) readBare(ctx context.Context, p *Plan, tables []config.DeliveredTable) (more bool, err error) {
+func readBare(ctx context.Context, p *Plan, tables []config.DeliveredTable) (more bool, err error) {
 	for _, at := range slices.Concat(p.listing.Dumps, p.names.held) {
 		for _, en := range at.Entries {
 			i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
@@ -129,7 +126,7 @@ func (e *Engine) readBare(ctx context.Context, p *Plan, tables []config.Delivere
 				continue
 			}
 			for _, f := range en.Files {
-				h, err := readHeader(ctx, e.source, f.Key)
+				h, err := readHeader(ctx, p.source, f.Key)
 				if dump.Unavailable(err) {
 					return false, err
 				}
@@ -145,41 +142,4 @@ func (e *Engine) readBare(ctx context.Context, p *Plan, tables []config.Delivere
 		}
 	}
 	return more, nil
-}
-
-// rememberNames brings what the state remembers of the names up to date: which masks were
-// judged, so that what is delivered later cannot make the same configuration an error,
-// and which tables removed blocks took out of it. Where it is, nothing is written.
-func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *Plan) error {
-	masks, removed := map[string]bool{}, map[string]bool{}
-	for _, digest := range p.names.judged {
-		masks[digest] = true
-	}
-	for _, r := range e.cfg.Removed {
-		if p.snap.RemovedTables[r.Table] || p.snap.Tables[r.Table] != nil {
-			removed[r.Table] = true
-		}
-	}
-	if maps.Equal(masks, p.snap.JudgedMasks) && maps.Equal(removed, p.snap.RemovedTables) {
-		return nil
-	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(remember(p.snap.JudgedMasks, masks, tx.SetJudgedMask), remember(p.snap.RemovedTables, removed, tx.SetRemovedTable))
-	})
-}
-
-// remember makes a set in the state another one.
-func remember(have, want map[string]bool, set func(name string, in bool) error) error {
-	var errs []error
-	for _, name := range sortedKeys(want) {
-		if !have[name] {
-			errs = append(errs, set(name, true))
-		}
-	}
-	for _, name := range sortedKeys(have) {
-		if !want[name] {
-			errs = append(errs, set(name, false))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -23,16 +23,16 @@ type doubt struct {
 
 // judgeNewer judges for each sink of a table whether the state or the sink is newer.
 // An older state is a lake.DistrustError; doubts are for the files to settle.
-func (e *Engine) judgeNewer(ctx context.Context, p *Plan, t *TablePlan) ([]doubt, error) {
+func judgeNewer(ctx context.Context, p *Plan, t *TablePlan) ([]doubt, error) {
 	if p.blind && !p.locked {
 		return nil, nil
 	}
 	var doubts []doubt
 	for _, root := range rootsOf(t) {
-		if err := p.says.ReadDeparted(ctx, e.lake, root, p.Lineage); err != nil {
+		if err := p.says.ReadDeparted(ctx, p.lake, root, p.Lineage); err != nil {
 			return nil, err
 		}
-		if why := e.stateOlder(p, t, root); why != "" {
+		if why := stateOlder(p, t, root); why != "" {
 			return nil, lake.FoundNewer(ctx, p.lock, why)
 		}
 		if d := t.doubtIn(p, root); d != nil {
@@ -54,14 +54,14 @@ func rootsOf(t *TablePlan) []string {
 }
 
 // stateOlder says why a sink is newer than the state; empty if it is not.
-func (e *Engine) stateOlder(p *Plan, t *TablePlan, root string) string {
+func stateOlder(p *Plan, t *TablePlan, root string) string {
 	cur, ok := p.says.Table(root, t.Name)
 	have := p.commitOf(t.Name)
 	if !ok || cur.Commit < have {
 		return ""
 	}
 	if cur.Commit > have {
-		return e.home.OlderText(root, cur.Commit, have)
+		return p.home.OlderText(root, cur.Commit, have)
 	}
 	if t.old == nil {
 		return ""
@@ -70,7 +70,7 @@ func (e *Engine) stateOlder(p *Plan, t *TablePlan, root string) string {
 	if !ok || lake.SameContent(known, cur) {
 		return ""
 	}
-	return e.home.OtherText(root, have)
+	return p.home.OtherText(root, have)
 }
 
 // doubtIn is what the files of a sink have to settle, nil if its current.json says what
@@ -108,12 +108,12 @@ func (p *Plan) publishing(table string) bool {
 
 // planStanding compares what the state says of a table with what its sinks say and
 // hold.
-func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error {
-	doubts, err := e.judgeNewer(ctx, p, t)
+func planStanding(ctx context.Context, p *Plan, t *TablePlan) error {
+	doubts, err := judgeNewer(ctx, p, t)
 	if err != nil {
 		return err
 	}
-	err = e.planDrift(ctx, p, t, len(doubts) > 0 || p.locked && len(p.Moved) > 0)
+	err = planDrift(ctx, p, t, len(doubts) > 0 || p.locked && len(p.Moved) > 0)
 	var foreign *foreignError
 	if err != nil && !errors.As(err, &foreign) {
 		return err
@@ -123,8 +123,8 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 		switch {
 		case !differs:
 			p.restate(d.root, t)
-		case d.why == "" || !foreign.in(d.root) && e.isLost(p, t, d.root, d.sink):
-		case t.allGone(d.sink) && e.declared.Has(d.root):
+		case d.why == "" || !foreign.in(d.root) && isLost(p, t, d.root, d.sink):
+		case t.allGone(d.sink) && p.declared.Has(d.root):
 			return &lake.DistrustError{Why: fmt.Sprintf("%s, and none of its files is there (if the sink is lost, -sink-lost=%s writes it anew)", d.why, d.root)}
 		default:
 			return &lake.DistrustError{Why: d.why + ", and its files are not those that the state knows"}
@@ -133,7 +133,7 @@ func (e *Engine) planStanding(ctx context.Context, p *Plan, t *TablePlan) error 
 	if err != nil || len(t.Drift) == 0 || p.publishing(t.Name) {
 		return err
 	}
-	why, err := e.writtenLater(ctx, t)
+	why, err := writtenLater(ctx, p, t)
 	if why != "" {
 		return &lake.DistrustError{Why: why}
 	}

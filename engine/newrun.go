@@ -46,11 +46,11 @@ func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snap
 	case p.anew:
 		e.anewStep(p, t, s)
 	case ofConfig && t.repair != "":
-		e.repairStep(p, t, s)
-	case ofConfig && len(e.goesBack(t.old)) > 0:
-		e.backStep(p, t, s)
+		repairStep(p, t, s)
+	case ofConfig && len(e.ask.GoesBack(t.old)) > 0:
+		backStep(p, t, s)
 	case ofConfig && t.rewrite != "":
-		e.rewriteStep(p, t, s)
+		rewriteStep(p, t, s)
 	case ofConfig:
 		err = e.configStep(ctx, p, t, s)
 	case s.kind == feed.KindMapping: // written as a whole
@@ -89,7 +89,7 @@ func (e *Engine) configStep(ctx context.Context, p *Plan, t *TablePlan, s *table
 		}
 	}
 	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.listing, dump, t.Name) })
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (e *Engine) configStep(ctx context.Context, p *Plan, t *TablePlan, s *table
 // oldClosure finds the mapping that the table stands at.
 func (e *Engine) oldClosure(ctx context.Context, p *Plan, s *tableStep) (err error) {
 	if s.old != nil {
-		s.oldMapping, err = e.closureOf(ctx, p, s.old.Mapping)
+		s.oldMapping, err = p.closureOf(ctx, s.old.Mapping)
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 
 // noteNames says in the plan what comes of names that are hard to tell when they
 // first arrive: those that give way to another, and spellings of one column.
-func (e *Engine) noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
+func noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
 	if len(t.pending) == 0 {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (e *Engine) noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
 				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
 			}
 		}
-		if err := e.noteRivals(ctx, p, t, d); err != nil {
+		if err := noteRivals(ctx, p, t, d); err != nil {
 			return err
 		}
 	}
@@ -55,11 +55,11 @@ func meetingText(name string, m rules.Meeting) string {
 }
 
 // noteRivals names listed names of a delivery that claim one field.
-func (e *Engine) noteRivals(ctx context.Context, p *Plan, t *TablePlan, d delivery) error {
+func noteRivals(ctx context.Context, p *Plan, t *TablePlan, d delivery) error {
 	if !mayRival(d.entry.Columns) {
 		return nil
 	}
-	_, rivals, err := claimsOf(ctx, e.source, d.dump, d.entry)
+	_, rivals, err := claimsOf(ctx, p.source, d.dump, d.entry)
 	if holding(err) != nil {
 		return nil // the file holds the table where it is read
 	}

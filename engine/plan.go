@@ -68,6 +68,7 @@ type TablePlan struct {
 
 // Plan is a plan in the making, and what it is made of.
 type Plan struct {
+	*Planner
 	plan.Plan
 
 	tables     []*TablePlan // those of Plan.Tables
@@ -96,7 +97,6 @@ type Plan struct {
 	lock     *state.Lock // that it was made under; nil if none
 	anew     bool        // it is of a state that is lost, see StateRebuild
 	blind    bool        // what the sinks hold is not looked at
-	inexact  bool        // no rows are decoded, whatever was asked for
 	says     lake.Heads  // what the sinks of this state say, by root
 	restated []restated
 	names    named
@@ -111,24 +111,7 @@ type DiagnosticsError struct{ Diags hcl.Diagnostics }
 
 func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
 
-// PlanLocked is Plan for the holder of the lock, who is going to apply.
-func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
-	snap := e.loaded
-	e.loaded = nil
-	if snap == nil {
-		var err error
-		if snap, err = e.declared.Load(ctx, l); err != nil {
-			return nil, err
-		}
-	}
-	p, err := e.plan(ctx, &Plan{snap: snap, locked: true, lock: l, blind: e.opts.NoRefresh})
-	if err == nil {
-		l.Exceed(p.says.TopCommit())
-	}
-	return p, err
-}
-
-func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
+func makePlan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 	snap := p.snap
 	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.blind
 	p.closures, p.says = map[string]*identity.Closure{}, lake.Heads{}
@@ -137,48 +120,48 @@ func (e *Engine) plan(ctx context.Context, p *Plan) (_ *Plan, err error) {
 			err = errors.Join(err, snap.Close())
 		}
 	}()
-	if err := errors.Join(e.store.CheckObjects(snap), e.moveSinks(ctx, p)); err != nil {
+	if err := errors.Join(p.objects.CheckObjects(snap), moveSinks(ctx, p)); err != nil {
 		return nil, err
 	}
-	if err := e.forgetSinks(p); err != nil {
+	if err := forgetSinks(p); err != nil {
 		return nil, err
 	}
-	if err := e.listSource(ctx, p); err != nil {
+	if err := listSource(ctx, p); err != nil {
 		return nil, err
 	}
 	p.Notices = append(p.Notices, p.listing.Notices...)
-	e.noteLater(p)
+	noteLater(p)
 	for _, pub := range snap.Publishes {
 		p.Recover = append(p.Recover, pub.Table)
 	}
-	if err := e.checkSinks(ctx, p); err != nil {
+	if err := checkSinks(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := e.findGone(ctx, p); err != nil {
+	if err := findGone(ctx, p); err != nil {
 		return nil, err
 	}
-	e.holdManifests(p)
-	if err := e.listRead(ctx, p); err != nil {
+	holdManifests(p)
+	if err := listRead(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := e.planMapping(ctx, p); err != nil {
+	if err := planMapping(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := e.planTables(ctx, p); err != nil {
+	if err := planTables(ctx, p); err != nil {
 		return nil, err
 	}
 	p.listRestated()
-	if err := e.checkNames(ctx, p); err != nil {
+	if err := checkNames(ctx, p); err != nil {
 		return nil, err
 	}
-	e.noteIneffective(p)
+	noteIneffective(p)
 	p.noteOlderRules()
-	e.namesWayPast(p.Holds)
+	namesWayPast(p.ask.Config, p.Holds)
 	if p.diags.HasErrors() {
 		return nil, &DiagnosticsError{config.Join(p.diags)}
 	}
-	if e.opts.Inputs {
-		if err := e.describeInputs(ctx, p); err != nil {
+	if p.ask.Inputs {
+		if err := describeInputs(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -218,14 +201,14 @@ func (t *TablePlan) steps() []plan.Step {
 }
 
 // closureOf returns the closure of a mapping that the state keeps.
-func (e *Engine) closureOf(ctx context.Context, p *Plan, ref state.Ref) (*identity.Closure, error) {
+func (p *Plan) closureOf(ctx context.Context, ref state.Ref) (*identity.Closure, error) {
 	if ref.IsZero() {
 		return nil, nil
 	}
 	if c, ok := p.closures[ref.Digest]; ok {
 		return c, nil
 	}
-	m, err := loadMapping(ctx, e.store, ref)
+	m, err := loadMapping(ctx, p.objects, ref)
 	if err != nil {
 		return nil, err
 	}

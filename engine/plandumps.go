@@ -14,12 +14,12 @@ import (
 )
 
 // planDumps finds the dumps that the table takes now, and where it is held.
-func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
-	applied, err := e.appliedDumps(ctx, p, t)
+func planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
+	applied, err := appliedDumps(ctx, p, t)
 	if err != nil {
 		return err
 	}
-	dumps := e.keptDumps(p, t)
+	dumps := keptDumps(p, t)
 	t.resync = rules.Live(dumps)
 	bad := map[int64]plan.Hold{}
 	sizes := map[int64]int64{}
@@ -29,7 +29,7 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 			fresh = append(fresh, d)
 		}
 	}
-	if err := e.lookAt(ctx, p, fresh); err != nil {
+	if err := lookAt(ctx, p, fresh); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	for i := range t.all {
@@ -38,7 +38,7 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 			dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Held: d.entry.Problem != ""})
 			continue
 		}
-		h, size, err := e.checkDelivery(ctx, p, t, d)
+		h, size, err := checkDelivery(ctx, p, t, d)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	t.bad = bad
 	resync := rules.Live(dumps)
-	if err := e.compareRead(ctx, p, t, resync, sizes); err != nil {
+	if err := compareRead(ctx, p, t, resync, sizes); err != nil {
 		return err
 	}
 	t.takeDumps(p, applied, sizes, resync)
@@ -58,13 +58,13 @@ func (e *Engine) planDumps(ctx context.Context, p *Plan, t *TablePlan) error {
 }
 
 // keptDumps lists the dumps that the table has.
-func (e *Engine) keptDumps(p *Plan, t *TablePlan) []rules.Dump {
+func keptDumps(p *Plan, t *TablePlan) []rules.Dump {
 	if t.old == nil {
 		return nil
 	}
 	out := make([]rules.Dump, len(t.old.Applied), len(t.old.Applied)+len(t.all))
 	for i, a := range t.old.Applied {
-		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Withdrawn: e.withdrawn(p, a.Dump, t.Name), Lost: a.Lost}
+		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Withdrawn: p.ask.Withdrawn(p.listing, a.Dump, t.Name), Lost: a.Lost}
 	}
 	return out
 }
@@ -72,7 +72,7 @@ func (e *Engine) keptDumps(p *Plan, t *TablePlan) []rules.Dump {
 // appliedDumps tells of each of all deliveries whether the table has its dump. One
 // that was lost, or that published rows stand in for, it has no longer once the source has it
 // again: it then comes as a late one.
-func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]bool, error) {
+func appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]bool, error) {
 	applied := make([]bool, len(t.all))
 	if t.old == nil {
 		return applied, nil
@@ -87,7 +87,7 @@ func (e *Engine) appliedDumps(ctx context.Context, p *Plan, t *TablePlan) ([]boo
 		if !a.Lost && !a.StoodIn {
 			continue
 		}
-		h, _, err := e.checkFiles(ctx, p, t, &t.all[i])
+		h, _, err := checkFiles(ctx, p, t, &t.all[i])
 		if err != nil {
 			return nil, err
 		}
@@ -142,25 +142,25 @@ func (t *TablePlan) cut(from int64) *plan.Hold {
 
 // checkDelivery returns why a delivery holds its table, if it does, and the
 // bytes of its files.
-func (e *Engine) checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
+func checkDelivery(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
 	if t.cfg.OnSchemaChange == definition.Freeze && d.entry.Problem == "" {
-		if h, err := e.checkFrozen(ctx, t, *d); h != nil || err != nil {
+		if h, err := checkFrozen(ctx, p, t, *d); h != nil || err != nil {
 			return h, 0, err
 		}
 	}
-	return e.checkFiles(ctx, p, t, d)
+	return checkFiles(ctx, p, t, d)
 }
 
 // checkFiles is checkDelivery without what is only asked of dumps that are not
 // yet applied.
-func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
+func checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, int64, error) {
 	hold := func(file, reason string) *plan.Hold {
 		return &plan.Hold{Table: t.Name, Dump: d.dump, File: file, Reason: reason}
 	}
 	if d.entry.Problem != "" {
 		return hold("", d.entry.Problem), 0, nil
 	}
-	if err := e.lookAt(ctx, p, []delivery{*d}); err != nil {
+	if err := lookAt(ctx, p, []delivery{*d}); err != nil {
 		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.dump, err)
 	}
 	size := int64(0)
@@ -192,7 +192,7 @@ func (e *Engine) checkFiles(ctx context.Context, p *Plan, t *TablePlan, d *deliv
 
 // checkFrozen returns the hold of a table that takes only certain columns, if a
 // delivery brings others: by its manifest or, without columns there, in its files.
-func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*plan.Hold, error) {
+func checkFrozen(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*plan.Hold, error) {
 	frozen := func(file string, columns []string) *plan.Hold {
 		i := slices.IndexFunc(columns, func(c string) bool { return !t.cfg.Takes(c) })
 		if i < 0 {
@@ -205,7 +205,7 @@ func (e *Engine) checkFrozen(ctx context.Context, t *TablePlan, d delivery) (*pl
 		return frozen("", d.entry.Columns), nil
 	}
 	for _, f := range d.entry.Files {
-		h, err := readHeader(ctx, e.source, f.Key)
+		h, err := readHeader(ctx, p.source, f.Key)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

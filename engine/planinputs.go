@@ -19,7 +19,7 @@ import (
 // only where they are asked for.
 
 // describeInputs notes what the steps of each table were planned from.
-func (e *Engine) describeInputs(ctx context.Context, p *Plan) error {
+func describeInputs(ctx context.Context, p *Plan) error {
 	m, err := p.mappingInput()
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (e *Engine) describeInputs(ctx context.Context, p *Plan) error {
 		if err := t.describeRecord(in); err != nil {
 			return err
 		}
-		if err := e.describeDeliveries(ctx, p, t, in, contents); err != nil {
+		if err := describeDeliveries(ctx, p, t, in, contents); err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 		if err := p.describeSinks(t, in); err != nil {
@@ -75,15 +75,15 @@ func (t *TablePlan) describeRecord(in *plan.Inputs) (err error) {
 }
 
 // describeDeliveries notes the dumps that the steps read.
-func (e *Engine) describeDeliveries(ctx context.Context, p *Plan, t *TablePlan, in *plan.Inputs, contents map[string]string) error {
-	for _, d := range e.deliveriesRead(p, t) {
+func describeDeliveries(ctx context.Context, p *Plan, t *TablePlan, in *plan.Inputs, contents map[string]string) error {
+	for _, d := range deliveriesRead(p, t) {
 		out := plan.Delivery{Dump: d.dump, Manifest: d.entry.Digest}
 		if !t.isVoid(d.dump) {
-			if err := e.lookAt(ctx, p, []delivery{d}); err != nil {
+			if err := lookAt(ctx, p, []delivery{d}); err != nil {
 				return err
 			}
 			for _, f := range d.entry.Files {
-				pin, err := e.pinOf(ctx, p, f.Key, contents)
+				pin, err := pinOf(ctx, p, f.Key, contents)
 				if err != nil {
 					return err
 				}
@@ -97,12 +97,12 @@ func (e *Engine) describeDeliveries(ctx context.Context, p *Plan, t *TablePlan, 
 
 // deliveriesRead lists what the steps take and, of applied dumps, what a rebuild reads
 // again, by dump.
-func (e *Engine) deliveriesRead(p *Plan, t *TablePlan) []delivery {
+func deliveriesRead(p *Plan, t *TablePlan) []delivery {
 	out := slices.Clone(t.pending)
 	if t.Action == plan.None || t.Change.Class != plan.ClassRebuild {
 		return out
 	}
-	for _, id := range e.rebuiltFrom(p, t) {
+	for _, id := range rebuiltFrom(p, t) {
 		i := t.deliveryOf(id)
 		if i >= 0 && !slices.Contains(t.Lost, id) && !slices.ContainsFunc(out, func(d delivery) bool { return d.dump == id }) {
 			out = append(out, t.all[i])
@@ -118,17 +118,17 @@ func (t *TablePlan) isVoid(dump int64) bool {
 }
 
 // pinOf tells a part file from another one of the same name, on every machine.
-func (e *Engine) pinOf(ctx context.Context, p *Plan, key string, contents map[string]string) (plan.Pin, error) {
+func pinOf(ctx context.Context, p *Plan, key string, contents map[string]string) (plan.Pin, error) {
 	seen := p.seen.files[key]
 	if seen.err != nil {
 		return plan.Pin{}, fmt.Errorf("%s: %w", key, seen.err)
 	}
-	pin := plan.Pin{File: key, Size: seen.obj.Size, Version: seen.obj.Pin, Portable: e.tagged()}
+	pin := plan.Pin{File: key, Size: seen.obj.Size, Version: seen.obj.Pin, Portable: p.tagged()}
 	if pin.Portable {
 		return pin, nil
 	}
 	if contents[key] == "" {
-		sum, err := e.contentOf(ctx, key)
+		sum, err := contentOf(ctx, p, key)
 		if err != nil {
 			return pin, fmt.Errorf("%s: %w", key, err)
 		}
@@ -139,8 +139,8 @@ func (e *Engine) pinOf(ctx context.Context, p *Plan, key string, contents map[st
 }
 
 // contentOf is the digest of a part file.
-func (e *Engine) contentOf(ctx context.Context, key string) (_ string, err error) {
-	h, err := e.source.Open(ctx, key)
+func contentOf(ctx context.Context, p *Plan, key string) (_ string, err error) {
+	h, err := p.source.Open(ctx, key)
 	if err != nil {
 		return "", err
 	}

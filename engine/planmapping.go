@@ -18,15 +18,15 @@ import (
 
 // planMapping finds the mapping that counts: that of the state unless a newer dump,
 // or a corrected one, has another that no guard holds.
-func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
-	have, lost, err := e.mappingToKeep(ctx, p)
+func planMapping(ctx context.Context, p *Plan) error {
+	have, lost, err := mappingToKeep(ctx, p)
 	if err != nil {
 		return err
 	}
-	j, err := e.judgeMappings(ctx, p, have)
+	j, err := judgeMappings(ctx, p, have)
 	if bad := damagedObject(err); bad != nil {
-		p.standing, p.unreadable = have, &unreadable{mapping: have, bad: bad, way: e.wayToMapping(p, have.Dump)}
-		return e.describeMapping(ctx, p)
+		p.standing, p.unreadable = have, &unreadable{mapping: have, bad: bad, way: wayToMapping(p, have.Dump)}
+		return describeMapping(ctx, p)
 	}
 	if err != nil {
 		return err
@@ -41,17 +41,17 @@ func (e *Engine) planMapping(ctx context.Context, p *Plan) error {
 			p.takeMapping(j.counts.read)
 		}
 	}
-	p.noteUnit(have, unitText(e.cfg.Source.TimeUnit))
+	p.noteUnit(have, unitText(p.ask.Config.Source.TimeUnit))
 	if lost != nil {
-		if err := e.replaceMapping(p, lost); err != nil {
+		if err := replaceMapping(p, lost); err != nil {
 			return err
 		}
 	}
 	p.Mapping.Withdrawn = p.standing == nil && p.snap.Mapping != nil
-	if p.Mapping.Gone = e.goneMappings(p); len(p.Mapping.Gone) > 0 {
+	if p.Mapping.Gone = goneMappings(p); len(p.Mapping.Gone) > 0 {
 		p.Notices = append(p.Notices, p.goneMappingsText()+"; apply needs -accept-loss="+feed.TableMapping)
 	}
-	return e.describeMapping(ctx, p)
+	return describeMapping(ctx, p)
 }
 
 // noteUnit says what becomes of a mapping whose times were read in another unit.
@@ -68,11 +68,11 @@ func (p *Plan) noteUnit(have *state.Mapping, unit string) {
 	}
 }
 
-func (e *Engine) readMappingOf(ctx context.Context, id int64, en *dump.Entry) (*mappingRead, error) {
+func readMappingOf(ctx context.Context, p *Plan, id int64, en *dump.Entry) (*mappingRead, error) {
 	if en.Problem != "" {
 		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
 	}
-	return readMapping(ctx, e.source, id, en, e.cfg.Source.TimeUnit, e.tagged())
+	return readMapping(ctx, p.source, id, en, p.ask.Config.Source.TimeUnit, p.tagged())
 }
 
 // takeMapping has the tables follow a mapping. Its objects are written by apply.
@@ -82,7 +82,7 @@ func (p *Plan) takeMapping(read *mappingRead) {
 		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read, TimeUnit: unitText(read.unit)}
 }
 
-func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
+func describeMapping(ctx context.Context, p *Plan) error {
 	p.Mapping.Taken = p.newMapping != nil
 	if p.snap.Mapping != nil {
 		p.Mapping.From = &p.snap.Mapping.Dump
@@ -95,7 +95,7 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 		p.closure = p.mapping.Closure()
 		p.Mapping.Notes = p.standing.Warnings
 	}
-	if len(p.Mapping.Notes) > 0 && e.cfg.OnConflict == "fail" {
+	if len(p.Mapping.Notes) > 0 && p.ask.Config.OnConflict == "fail" {
 		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
 			p.standing.Dump, strings.Join(p.Mapping.Notes, "; "))
 	}
@@ -108,7 +108,7 @@ func (e *Engine) describeMapping(ctx context.Context, p *Plan) error {
 	var old *identity.Closure
 	if p.snap.Mapping != nil {
 		var err error
-		old, err = e.closureOf(ctx, p, p.snap.Mapping.Ref)
+		old, err = p.closureOf(ctx, p.snap.Mapping.Ref)
 		if damagedObject(err) != nil {
 			p.Mapping.Notes = append(slices.Clip(p.Mapping.Notes), "how many users it merges or parts is not known, as the mapping before it cannot be read")
 			return nil
@@ -142,8 +142,8 @@ func describeReport(r *identity.Report) []string {
 }
 
 // planMappingTable plans user_migrations as a table: it follows the mapping.
-func (e *Engine) planMappingTable(p *Plan, t *TablePlan) {
-	if t.repair != "" || len(e.goesBack(t.old)) > 0 {
+func planMappingTable(p *Plan, t *TablePlan) {
+	if t.repair != "" || len(p.ask.GoesBack(t.old)) > 0 {
 		return // the rebuild itself goes by the mapping in force
 	}
 	if p.standing == nil {
@@ -171,11 +171,11 @@ func (t *TablePlan) standsAt(m *state.Mapping) bool {
 }
 
 // planRemap finds out whether the mapping that the table stands at differs.
-func (e *Engine) planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.old == nil || t.kind == feed.KindMapping || t.repair+t.rewrite != "" || len(e.goesBack(t.old)) > 0 {
+func planRemap(ctx context.Context, p *Plan, t *TablePlan) (err error) {
+	if t.old == nil || t.kind == feed.KindMapping || t.repair+t.rewrite != "" || len(p.ask.GoesBack(t.old)) > 0 {
 		return nil
 	}
-	if t.oldMapping, err = e.closureOf(ctx, p, t.old.Mapping); err != nil {
+	if t.oldMapping, err = p.closureOf(ctx, t.old.Mapping); err != nil {
 		return err
 	}
 	if t.oldMapping == p.closure {

@@ -12,16 +12,6 @@ import (
 // A commit is made visible by renames, which end at a mount. So it is found out before
 // the commit whether they will do: after it there is no way back.
 
-// canPublish fails if the folder of a table cannot be published to.
-func (e *Engine) canPublish(ctx context.Context, t *TablePlan) error {
-	for _, s := range t.cfg.Sinks {
-		if err := e.lake.CanPublish(ctx, s.Path, []string{t.cfg.Folder}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // holdUnpublishable gives up a step whose files cannot be moved to where they are to
 // be. What was staged is removed, if not here then by the next apply.
 func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, s *tableStep, why error, res *Result) (waits bool, err error) {

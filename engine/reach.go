@@ -4,12 +4,12 @@ import "reconcile/engine/lake"
 
 // unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
-func (e *Engine) unreachable(t *TablePlan) error {
-	if err := e.unfinished.Why(t.Name); err != nil && (t.repair == "" || lake.Distrusted(err) == nil) {
+func unreachable(p *Plan, t *TablePlan) error {
+	if err := p.unfinished.Why(t.Name); err != nil && (t.repair == "" || lake.Distrusted(err) == nil) {
 		return err
 	}
 	for _, at := range foldersOf(t) {
-		if err := e.lake.Unusable(at.root); err != nil {
+		if err := p.lake.Unusable(at.root); err != nil {
 			return err
 		}
 	}

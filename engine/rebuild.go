@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"reconcile/engine/dump"
-	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
@@ -18,42 +17,42 @@ import (
 // planRebuild finds out whether the source still has what a rebuild reads. Dumps
 // that are gone are named in Lost. One that is there and cannot be read holds the
 // table as it is, unless the loss of its rows is accepted. It returns what is held.
-func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) (out []plan.Hold, err error) {
+func planRebuild(ctx context.Context, p *Plan, t *TablePlan) (out []plan.Hold, err error) {
 	if t.Change.Class != plan.ClassRebuild {
 		return nil, nil
 	}
 	var holds []plan.Hold
-	for _, id := range e.rebuiltFrom(p, t) {
+	for _, id := range rebuiltFrom(p, t) {
 		if t.heldFrom != nil {
 			break
 		}
-		h, size, err := e.checkRebuild(ctx, p, t, id)
+		h, size, err := checkRebuild(ctx, p, t, id)
 		t.rereads += size
 		switch {
 		case err != nil:
 			return nil, err
 		case h == nil:
-		case h.Reason == "" || e.acceptsLoss(t.Name):
+		case h.Reason == "" || p.ask.AcceptsLoss(t.Name):
 			t.Lost = append(t.Lost, id)
 			if h.Reason != "" {
 				t.Change.Add(plan.ClassRebuild, "dump %d is left out: %s", id, strings.TrimPrefix(h.File+": "+h.Reason, ": "))
 			}
-		case e.newAgain(t, id):
+		case newAgain(p, t, id):
 			out = append(out, t.holdFrom(*h)...)
 		default:
 			holds = append(holds, t.waitingRebuild(*h))
 		}
 	}
-	later, err := e.goneLater(ctx, p, t)
+	later, err := goneLater(ctx, p, t)
 	if err != nil {
 		return nil, err
 	}
 	t.Lost = append(t.Lost, later...)
-	t.LostMapping = e.lostMapping(p, t)
-	if h := t.lossHold(); h != nil && !e.acceptsLoss(t.Name) {
+	t.LostMapping = lostMapping(p, t)
+	if h := t.lossHold(); h != nil && !p.ask.AcceptsLoss(t.Name) {
 		holds = append(holds, *h)
 	}
-	if len(holds) > 0 && e.targeted(t.Name) {
+	if len(holds) > 0 && p.ask.Targeted(t.Name) {
 		out = append(out, holds...)
 		t.keep()
 	}
@@ -62,7 +61,7 @@ func (e *Engine) planRebuild(ctx context.Context, p *Plan, t *TablePlan) (out []
 
 // lostMapping is the mapping that a repair cannot bring back, nil if there is none: a
 // sink stands at it, and the source lacks it. One that was withdrawn is no loss.
-func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
+func lostMapping(p *Plan, t *TablePlan) *int64 {
 	if t.repair == "" {
 		return nil
 	}
@@ -70,7 +69,7 @@ func (e *Engine) lostMapping(p *Plan, t *TablePlan) *int64 {
 	if f := t.mappingInFiles; f != nil && (m == nil || *f > *m) {
 		m = f
 	}
-	if m == nil || p.standing != nil && *m <= p.standing.Dump || e.withdrawn(p, *m, feed.TableMapping) {
+	if m == nil || p.standing != nil && *m <= p.standing.Dump || p.ask.Withdrawn(p.listing, *m, feed.TableMapping) {
 		return nil
 	}
 	return m
@@ -94,12 +93,12 @@ func (t *TablePlan) lossHold() *plan.Hold {
 }
 
 // rebuiltFrom lists the applied dumps that a rebuild of the table reads again.
-func (e *Engine) rebuiltFrom(p *Plan, t *TablePlan) []int64 {
+func rebuiltFrom(p *Plan, t *TablePlan) []int64 {
 	if t.old == nil || t.kind == feed.KindMapping {
 		return nil
 	}
 	var out []int64
-	dumps := e.keptDumps(p, t)
+	dumps := keptDumps(p, t)
 	for i := range dumps { // what the source says of a dump counts in a rebuild
 		if at := t.deliveryOf(dumps[i].ID); at >= 0 && !dumps[i].Lost {
 			dumps[i].Full = !t.all[at].entry.Incremental && t.all[at].entry.Problem == ""
@@ -144,11 +143,11 @@ func (t *TablePlan) finder() func(dump int64) int {
 // checkRebuild returns why an applied dump cannot be read again, nil if it seems
 // that it can, and the bytes of its files. A hold without a reason is a dump that
 // is gone.
-func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int64) (*plan.Hold, int64, error) {
+func checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int64) (*plan.Hold, int64, error) {
 	if i := t.deliveryOf(id); i >= 0 {
-		h, size, err := e.checkFiles(ctx, p, t, &t.all[i])
-		if h == nil && err == nil && e.acceptsLoss(t.Name) {
-			h, err = e.checkGiven(ctx, t, &t.all[i])
+		h, size, err := checkFiles(ctx, p, t, &t.all[i])
+		if h == nil && err == nil && p.ask.AcceptsLoss(t.Name) {
+			h, err = checkGiven(ctx, p, t, &t.all[i])
 		}
 		return h, size, err
 	}
@@ -160,9 +159,9 @@ func (e *Engine) checkRebuild(ctx context.Context, p *Plan, t *TablePlan, id int
 
 // checkGiven returns why a delivery cannot be read whose files are there: a store
 // may refuse them, and says so when they are asked for.
-func (e *Engine) checkGiven(ctx context.Context, t *TablePlan, d *delivery) (*plan.Hold, error) {
+func checkGiven(ctx context.Context, p *Plan, t *TablePlan, d *delivery) (*plan.Hold, error) {
 	for _, f := range d.entry.Files {
-		h, err := e.source.Open(ctx, f.Key)
+		h, err := p.source.Open(ctx, f.Key)
 		switch {
 		case err == nil:
 			err = h.Close()
@@ -193,16 +192,6 @@ func (t *TablePlan) lossFlags() string {
 		flags += "-sink-lost=" + root + " "
 	}
 	return flags + "-accept-loss=" + t.Name
-}
-
-func (e *Engine) acceptsLoss(table string) bool { return slices.Contains(e.opts.AcceptLoss, table) }
-
-// holdRebuild gives up a rebuild for a file. What is remembered of the file lets
-// the next plan name it, and let its loss be accepted.
-func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *exec.Held, res *Result) error {
-	h := holdOf(t.Name, bad)
-	res.Holds = append(res.Holds, t.waitingRebuild(h))
-	return e.rememberHold(ctx, l, h, bad)
 }
 
 // rebuild turns a step into one that takes all applied dumps anew. Of those that

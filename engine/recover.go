@@ -43,11 +43,12 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 // sinksLeaving tells of which tables a sink is to be forgotten, or known at another
 // place.
 func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[string]bool, error) {
-	moving, _, err := e.sinksToMove(snap)
+	p := &Plan{Planner: e.planner()}
+	moving, _, err := sinksToMove(p, snap)
 	if err != nil {
 		return nil, err
 	}
-	forgetting, _, err := e.sinksToForget(snap)
+	forgetting, _, err := sinksToForget(p, snap)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[st
 	for _, f := range forgetting {
 		leave(f.Tables, f.Root)
 	}
-	return out, e.checkMovedLists(ctx, snap, roots)
+	return out, checkMovedLists(ctx, p, snap, roots)
 }
 
 // scratchPrefix begins the names of this state's folders in scratch_dir, which

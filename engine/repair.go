@@ -18,13 +18,10 @@ import (
 // damaged object. Such a table is held as it is until -repair rebuilds it from the
 // source, without trusting any file or object of its old content.
 
-// repairs reports whether this run rebuilds a table that is held for -repair.
-func (e *Engine) repairs(table string) bool { return e.opts.Repair && e.targeted(table) }
-
 // repairsOutdated reports whether this run rebuilds a table that is not held and was
 // written under older rules: only if -target names it.
-func (e *Engine) repairsOutdated(t *TablePlan) bool {
-	return t.outdated != "" && e.opts.Repair && slices.Contains(e.opts.Targets, "table."+t.Name)
+func repairsOutdated(p *Plan, t *TablePlan) bool {
+	return t.outdated != "" && p.ask.Repair && slices.Contains(p.ask.Targets, "table."+t.Name)
 }
 
 // repairHold is the hold of a table that waits for -repair.
@@ -34,27 +31,27 @@ func repairHold(table, why string) plan.Hold {
 
 // planDistrusted plans a table of which nothing can be trusted: it is held, or with
 // -repair rebuilt.
-func (e *Engine) planDistrusted(ctx context.Context, p *Plan, t *TablePlan, why string) error {
+func planDistrusted(ctx context.Context, p *Plan, t *TablePlan, why string) error {
 	all := t.all
 	t.keep()
-	if !e.repairs(t.Name) {
+	if !p.ask.Repairs(t.Name) {
 		p.Holds = append(p.Holds, repairHold(t.Name, why))
 		return nil
 	}
 	t.all, t.repair = all, why
-	return e.planContent(ctx, p, t)
+	return planContent(ctx, p, t)
 }
 
 // planRepair begins the plan of a repair: the dumps of the table are those that the
 // state or a sink has applied, and every data file in its folders is replaced.
-func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
+func planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
 	if lost := p.snap.Lost[t.Name]; lost != nil {
 		t.left = lost.Left
 	}
-	if err := e.findFiles(ctx, p, t); err != nil {
+	if err := findFiles(ctx, p, t); err != nil {
 		return err
 	}
-	inFiles, err := e.dumpsInFiles(ctx, t)
+	inFiles, err := dumpsInFiles(ctx, p, t)
 	if err != nil {
 		return err
 	}
@@ -63,14 +60,14 @@ func (e *Engine) planRepair(ctx context.Context, p *Plan, t *TablePlan) error {
 			t.mappingInFiles = &a.Dump
 		}
 	}
-	t.old = e.recordWithSinks(p, t, inFiles)
+	t.old = recordWithSinks(p, t, inFiles)
 	return nil
 }
 
 // recordWithSinks is the table's record, with what its sinks name as applied beyond
 // it, and what the files that go hold beyond that. A table that only sinks know gets a
 // record that has nothing else.
-func (e *Engine) recordWithSinks(p *Plan, t *TablePlan, inFiles []state.Applied) *state.Table {
+func recordWithSinks(p *Plan, t *TablePlan, inFiles []state.Applied) *state.Table {
 	record := state.Table{Name: t.Name, Kind: t.kind, Key: t.key, ExactNames: true}
 	if t.old != nil {
 		record = *t.old
@@ -98,7 +95,7 @@ func mappingDelivery(p *Plan) delivery {
 
 // findFiles lists the data files that a repair replaces: all in the folders where the
 // table is, is to be, or is by what a sink says.
-func (e *Engine) findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
+func findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
 	known := map[place]state.File{}
 	for _, part := range t.parts {
 		for _, f := range part.Files {
@@ -110,7 +107,7 @@ func (e *Engine) findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	t.left, t.Removes = nil, nil
 	for _, at := range p.repairFolders(t) {
-		sk, err := e.lake.Open(ctx, at.root, "")
+		sk, err := p.lake.Open(ctx, at.root, "")
 		if err != nil {
 			return err
 		}
@@ -165,15 +162,15 @@ func (p *Plan) repairFolders(t *TablePlan) []place {
 
 // repairStep makes a step one that takes nothing from the table's old content, and goes
 // straight to the mapping in force.
-func (e *Engine) repairStep(p *Plan, t *TablePlan, s *tableStep) {
+func repairStep(p *Plan, t *TablePlan, s *tableStep) {
 	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
-	e.backStep(p, t, s)
+	backStep(p, t, s)
 }
 
 // backStep makes a step one that rebuilds the table at the mapping in force.
-func (e *Engine) backStep(p *Plan, t *TablePlan, s *tableStep) {
+func backStep(p *Plan, t *TablePlan, s *tableStep) {
 	if t.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return e.withdrawn(p, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return p.ask.Withdrawn(p.listing, dump, t.Name) })
 		return
 	}
 	record := *s.old

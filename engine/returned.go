@@ -9,7 +9,7 @@ import (
 
 // planReturned has users rebuilt when the source has all dumps again for which published
 // rows stand in: these are not told from rows of the raw users that they are named after.
-func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
+func planReturned(ctx context.Context, p *Plan, t *TablePlan) error {
 	if t.kind != feed.KindUsers || t.repair+t.rewrite != "" {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (e *Engine) planReturned(ctx context.Context, p *Plan, t *TablePlan) error 
 		if i < 0 {
 			return nil
 		}
-		if h, _, err := e.checkFiles(ctx, p, t, &t.all[i]); h != nil || err != nil {
+		if h, _, err := checkFiles(ctx, p, t, &t.all[i]); h != nil || err != nil {
 			return err
 		}
 		back++

@@ -91,7 +91,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		}
 		s.Holds = append(s.Holds, shownHold(h))
 	}
-	e.namesWayPast(s.Holds)
+	namesWayPast(e.cfg, s.Holds)
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}

@@ -55,7 +55,7 @@ func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, er
 			d.Holds = append(d.Holds, shownHold(h))
 		}
 	}
-	e.namesWayPast(d.Holds)
+	namesWayPast(e.cfg, d.Holds)
 	for _, p := range snap.Publishes {
 		d.Unfinished = d.Unfinished || p.Table == name
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	"reconcile/config"
 	"reconcile/engine/plan"
 )
 
@@ -16,14 +17,14 @@ import (
 
 // namesWayPast gives each hold that a skip_dump block would release the tables of the
 // block: its own, and those that the configuration skips of that dump already.
-func (e *Engine) namesWayPast(holds []plan.Hold) {
+func namesWayPast(cfg *config.Config, holds []plan.Hold) {
 	for i := range holds {
 		h := &holds[i]
 		if h.Table == "" || h.Object != "" || h.File == "" && h.Dump == 0 {
 			continue
 		}
 		h.SkipTables = []string{h.Table}
-		for _, s := range e.cfg.Skips {
+		for _, s := range cfg.Skips {
 			if s.Dump == h.Dump {
 				h.SkipTables = append(slices.Clone(s.Tables), h.Table)
 			}

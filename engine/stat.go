@@ -33,15 +33,15 @@ type seenFiles struct {
 // lookAt finds out about the files of deliveries. On S3 the folder of a dump is
 // listed, at the price of one request for all its tables; what a listing does
 // not show is asked for by itself, as files may come later than their manifest.
-func (e *Engine) lookAt(ctx context.Context, p *Plan, list []delivery) error {
+func lookAt(ctx context.Context, p *Plan, list []delivery) error {
 	s := &p.seen
 	s.begin()
-	if e.tagged() {
-		if err := e.listDumps(ctx, s, list); err != nil {
+	if p.tagged() {
+		if err := listDumps(ctx, p, s, list); err != nil {
 			return err
 		}
 	}
-	return e.statFiles(ctx, s, list)
+	return statFiles(ctx, p, s, list)
 }
 
 func (s *seenFiles) begin() {
@@ -51,7 +51,7 @@ func (s *seenFiles) begin() {
 }
 
 // statFiles asks for the files of deliveries that were not seen yet.
-func (e *Engine) statFiles(ctx context.Context, s *seenFiles, list []delivery) error {
+func statFiles(ctx context.Context, p *Plan, s *seenFiles, list []delivery) error {
 	g := errgroup.Group{}
 	g.SetLimit(statsAtOnce)
 	asked := map[string]bool{}
@@ -65,7 +65,7 @@ func (e *Engine) statFiles(ctx context.Context, s *seenFiles, list []delivery) e
 	}
 	for key := range asked {
 		g.Go(func() error {
-			obj, err := e.source.Stat(ctx, key)
+			obj, err := p.source.Stat(ctx, key)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.files[key] = seenFile{obj, err}
@@ -76,7 +76,7 @@ func (e *Engine) statFiles(ctx context.Context, s *seenFiles, list []delivery) e
 }
 
 // listDumps lists the folders of dumps that were not listed before.
-func (e *Engine) listDumps(ctx context.Context, s *seenFiles, list []delivery) error {
+func listDumps(ctx context.Context, p *Plan, s *seenFiles, list []delivery) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(statsAtOnce)
 	for _, d := range list {
@@ -86,7 +86,7 @@ func (e *Engine) listDumps(ctx context.Context, s *seenFiles, list []delivery) e
 		}
 		s.listed[folder] = true
 		g.Go(func() error {
-			objects, err := e.source.ListFolder(gctx, folder)
+			objects, err := p.source.ListFolder(gctx, folder)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("list the files of dump %d: %w", d.dump, err)
 			}

@@ -92,7 +92,7 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	if err := e.checkLost(ctx, sr); err != nil {
 		return nil, err
 	}
-	p := &Plan{locked: true, anew: true, closures: map[string]*identity.Closure{}, says: lake.Heads{}}
+	p := &Plan{Planner: e.planner(), locked: true, anew: true, closures: map[string]*identity.Closure{}, says: lake.Heads{}}
 	content, err := e.readLake(ctx, p)
 	if err != nil {
 		return nil, err
@@ -104,14 +104,14 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	p.snap = &state.Snapshot{Lineage: content.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
 		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
 	p.Lineage, p.Serial = p.snap.Lineage, p.snap.Serial
-	if err := e.listSource(ctx, p); err != nil {
+	if err := listSource(ctx, p); err != nil {
 		return nil, err
 	}
-	e.holdManifests(p)
-	if err := e.listRead(ctx, p); err != nil {
+	holdManifests(p)
+	if err := listRead(ctx, p); err != nil {
 		return nil, err
 	}
-	all := e.deliveries(p)
+	all := deliveries(p)
 	for _, name := range sortedKeys(content.tables) {
 		if err := e.planRebuilt(ctx, sr, content.tables[name], all[name]); err != nil {
 			return nil, err
@@ -166,7 +166,7 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 		return err
 	}
 	sr.Tables = append(sr.Tables, out)
-	return e.canPublish(ctx, t)
+	return canPublish(ctx, p, t)
 }
 
 // resolveAnew finds out what the configuration says of a table, nil if no block takes it.
@@ -174,14 +174,14 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 func (e *Engine) resolveAnew(ctx context.Context, p *Plan, l *lakeTable, all []delivery, columns []column.Column) (*TablePlan, error) {
 	holds := len(p.Holds)
 	if len(all) == len(l.entry.Dumps) {
-		t, err := e.resolveTable(ctx, p, l.name, all)
+		t, err := resolveTable(ctx, p, l.name, all)
 		if err != nil || t != nil || len(p.Holds) == holds {
 			return t, err
 		}
 		p.Holds = p.Holds[:holds]
 	}
 	p.snap.Tables[l.name] = l.seen(columns)
-	t, err := e.resolveTable(ctx, p, l.name, all)
+	t, err := resolveTable(ctx, p, l.name, all)
 	if err == nil && t == nil && len(p.Holds) > holds {
 		err = fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
 	}
@@ -191,8 +191,8 @@ func (e *Engine) resolveAnew(ctx context.Context, p *Plan, l *lakeTable, all []d
 // findLost finds out what of a table the source does not have any more.
 func (e *Engine) findLost(ctx context.Context, sr *StateRebuild, out *RebuiltTable) error {
 	p, t := sr.plan, out.plan
-	for _, id := range e.rebuiltFrom(p, t) {
-		h, size, err := e.checkRebuild(ctx, p, t, id)
+	for _, id := range rebuiltFrom(p, t) {
+		h, size, err := checkRebuild(ctx, p, t, id)
 		if err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mapp
 	if d == nil || d.Entry(feed.TableMapping) == nil {
 		return nil, nil
 	}
-	read, err := e.readMappingOf(ctx, id, d.Entry(feed.TableMapping))
+	read, err := readMappingOf(ctx, sr.plan, id, d.Entry(feed.TableMapping))
 	if holding(err) != nil && ctx.Err() == nil {
 		return nil, nil
 	}
@@ -240,7 +240,7 @@ func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mapp
 func (e *Engine) RebuildRefusal(sr *StateRebuild) error {
 	var errs []error
 	for _, t := range sr.Tables {
-		if len(t.Lost) == 0 && t.LostMapping == nil || e.acceptsLoss(t.Name) {
+		if len(t.Lost) == 0 && t.LostMapping == nil || e.ask.AcceptsLoss(t.Name) {
 			continue
 		}
 		errs = append(errs, fmt.Errorf("%w: of table %s the source no longer has %s: -accept-loss=%s lets the published rows stand in for what is gone; nothing was done",

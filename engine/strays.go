@@ -10,19 +10,19 @@ import (
 
 // leavingOlder holds a table that leaves the configuration, if the state is older than
 // one of its sinks. With -repair it goes, and all files in its folders with it.
-func (e *Engine) leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held bool, err error) {
-	_, err = e.judgeNewer(ctx, p, t)
+func leavingOlder(ctx context.Context, p *Plan, t *TablePlan) (held bool, err error) {
+	_, err = judgeNewer(ctx, p, t)
 	d := lake.Distrusted(err)
 	switch {
 	case d == nil:
-		if e.lake.StopsTable(ctx, err) {
+		if p.lake.StopsTable(ctx, err) {
 			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 			return true, nil
 		}
 		return false, err
-	case e.repairs(t.Name):
+	case p.ask.Repairs(t.Name):
 		t.repair = d.Why
-		return false, e.findFiles(ctx, p, t)
+		return false, findFiles(ctx, p, t)
 	}
 	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: d.Why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
 	return true, nil
@@ -49,13 +49,13 @@ func (p *Plan) strays() []string {
 
 // planStrays plans the tables that only sinks know: neither the state nor, by what
 // is delivered, the source.
-func (e *Engine) planStrays(ctx context.Context, p *Plan, delivered map[string][]delivery) error {
+func planStrays(ctx context.Context, p *Plan, delivered map[string][]delivery) error {
 	for _, name := range p.strays() {
 		if _, ok := delivered[name]; ok {
 			continue
 		}
 		t := &TablePlan{Table: plan.Table{Name: name}}
-		if err := e.planStray(ctx, p, t); err != nil {
+		if err := planStray(ctx, p, t); err != nil {
 			return err
 		}
 		p.tables = append(p.tables, t)
@@ -65,22 +65,22 @@ func (e *Engine) planStrays(ctx context.Context, p *Plan, delivered map[string][
 
 // planStray holds a table that only sinks know and that no block takes, or whose
 // columns nothing tells. With -repair it goes, if the loss of its rows is accepted.
-func (e *Engine) planStray(ctx context.Context, p *Plan, t *TablePlan) error {
+func planStray(ctx context.Context, p *Plan, t *TablePlan) error {
 	why, record := "", &state.Table{Name: t.Name}
 	for _, root := range sortedKeys(p.says) {
 		if cur, ok := p.says.Table(root, t.Name); ok {
 			record.Sinks = append(record.Sinks, state.SinkTable{Root: root, Folder: cur.Folder})
-			why = e.home.OlderText(root, cur.Commit, 0)
+			why = p.home.OlderText(root, cur.Commit, 0)
 		}
 	}
 	switch {
-	case !e.repairs(t.Name):
+	case !p.ask.Repairs(t.Name):
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
 		return nil
-	case !e.acceptsLoss(t.Name):
+	case !p.ask.AcceptsLoss(t.Name):
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; -accept-loss=" + t.Name + " removes it"})
 		return nil
 	}
 	t.old, t.repair, t.Action = record, why, plan.Destroy
-	return e.findFiles(ctx, p, t)
+	return findFiles(ctx, p, t)
 }

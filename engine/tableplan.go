@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/definition"
@@ -16,8 +15,8 @@ import (
 
 // planTables plans every table that the export delivers, the state knows or
 // the configuration names.
-func (e *Engine) planTables(ctx context.Context, p *Plan) error {
-	tables := e.deliveries(p)
+func planTables(ctx context.Context, p *Plan) error {
+	tables := deliveries(p)
 	for name := range p.snap.Tables {
 		if _, ok := tables[name]; !ok {
 			tables[name] = nil
@@ -25,7 +24,7 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 	}
 	var resolved []*TablePlan
 	for _, name := range sortedKeys(tables) {
-		t, err := e.resolveTable(ctx, p, name, tables[name])
+		t, err := resolveTable(ctx, p, name, tables[name])
 		if err != nil {
 			return err
 		}
@@ -33,10 +32,10 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 			resolved = append(resolved, t)
 		}
 	}
-	e.holdClashes(p, resolved)
+	holdClashes(p, resolved)
 	var foreign []error // of all tables: they are named at once
 	for _, t := range resolved {
-		t, err := e.planTable(ctx, p, t)
+		t, err := planTable(ctx, p, t)
 		if errors.As(err, new(*foreignError)) {
 			foreign = append(foreign, err)
 			continue
@@ -51,19 +50,19 @@ func (e *Engine) planTables(ctx context.Context, p *Plan) error {
 	if len(foreign) > 0 {
 		return errors.Join(foreign...)
 	}
-	if err := e.planStrays(ctx, p, tables); err != nil {
+	if err := planStrays(ctx, p, tables); err != nil {
 		return err
 	}
-	return e.checkTargets(p)
+	return checkTargets(p)
 }
 
 // deliveries lists what the dumps list of each table, in their order, without what
 // is left out.
-func (e *Engine) deliveries(p *Plan) map[string][]delivery {
+func deliveries(p *Plan) map[string][]delivery {
 	all := map[string][]delivery{}
 	for i, d := range p.listing.Dumps {
 		for _, en := range d.Entries {
-			if e.leftOut(d.ID, en.Name) {
+			if p.ask.LeftOut(d.ID, en.Name) {
 				continue
 			}
 			list, ok := all[en.Name]
@@ -77,9 +76,9 @@ func (e *Engine) deliveries(p *Plan) map[string][]delivery {
 }
 
 // checkTargets refuses a -target that names no table.
-func (e *Engine) checkTargets(p *Plan) error {
-	for _, t := range e.opts.Targets {
-		if e.opts.Repair && t == "table."+feed.TableMapping {
+func checkTargets(p *Plan) error {
+	for _, t := range p.ask.Targets {
+		if p.ask.Repair && t == "table."+feed.TableMapping {
 			continue // the mapping is there without a table of its own
 		}
 		if !slices.ContainsFunc(p.tables, func(tp *TablePlan) bool { return "table."+tp.Name == t }) {
@@ -89,25 +88,21 @@ func (e *Engine) checkTargets(p *Plan) error {
 	return nil
 }
 
-func (e *Engine) targeted(name string) bool {
-	return len(e.opts.Targets) == 0 || slices.Contains(e.opts.Targets, "table."+name)
-}
-
 // resolveTable finds out what the configuration says of a table, of which all is
 // delivered. It returns nil if nothing is to be planned for it.
-func (e *Engine) resolveTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, error) {
+func resolveTable(ctx context.Context, p *Plan, name string, all []delivery) (*TablePlan, error) {
 	t := &TablePlan{Table: plan.Table{Name: name}, old: p.snap.Tables[name], parts: p.snap.Partitions[name], all: all, outdated: outdatedBy(p.snap.Tables[name])}
 	var err error
-	if t.known, err = e.knownColumns(ctx, t); err != nil {
+	if t.known, err = knownColumns(ctx, p, t); err != nil {
 		return nil, err
 	}
 	delivered := p.names.note(t)
-	if e.waitsForColumns(p, t, t.known) {
+	if waitsForColumns(p, t, t.known) {
 		return nil, nil
 	}
-	cfg, diags := e.cfg.Table(name, t.known)
-	if e.broughtIn(t, diags) {
-		return t.waits(p, e, diags), nil
+	cfg, diags := p.ask.Config.Table(name, t.known)
+	if broughtIn(p, t, diags) {
+		return t.waits(p, diags), nil
 	}
 	p.diags = append(p.diags, diags...)
 	if diags.HasErrors() {
@@ -118,13 +113,13 @@ func (e *Engine) resolveTable(ctx context.Context, p *Plan, name string, all []d
 }
 
 // planTable plans one table. It returns no plan for a table that no block takes.
-func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
+func planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
 	if t.clash != "" {
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: t.clash})
 		t.keep()
 		return t.ifPublished(), nil
 	}
-	if held := e.unreachable(t); held != nil && lake.Distrusted(held) == nil {
+	if held := unreachable(p, t); held != nil && lake.Distrusted(held) == nil {
 		if !lake.Gone(held) {
 			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 		}
@@ -132,7 +127,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		return t, nil
 	}
 	if t.cfg == nil {
-		return e.planLeaving(ctx, p, t)
+		return planLeaving(ctx, p, t)
 	}
 	if !t.classify(t.known) {
 		p.Holds = append(p.Holds, unidentified(t.Name, t.known))
@@ -146,7 +141,7 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 	if t.old != nil {
 		t.RowsNow, t.PartitionsNow = t.old.Rows, len(t.parts)
 	}
-	if e.repairsOutdated(t) {
+	if repairsOutdated(p, t) {
 		t.repair = t.outdated
 	}
 	if p.unreadable != nil {
@@ -154,8 +149,8 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 		t.keep()
 		return t, nil
 	}
-	err := e.planSound(ctx, p, t)
-	if e.lake.StopsTable(ctx, err) {
+	err := planSound(ctx, p, t)
+	if p.lake.StopsTable(ctx, err) {
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 		t.keep()
 		err = nil
@@ -165,11 +160,11 @@ func (e *Engine) planTable(ctx context.Context, p *Plan, t *TablePlan) (*TablePl
 
 // planSound plans the content of a table, or what becomes of it where the state or its
 // objects cannot be trusted: what was found until then does not count.
-func (e *Engine) planSound(ctx context.Context, p *Plan, t *TablePlan) error {
+func planSound(ctx context.Context, p *Plan, t *TablePlan) error {
 	holds, notices, restated := len(p.Holds), len(p.Notices), len(p.restated)
-	damage, err := e.knownDamage(ctx, p, t)
+	damage, err := knownDamage(ctx, p, t)
 	if err == nil && len(damage) == 0 {
-		err = e.planContent(ctx, p, t)
+		err = planContent(ctx, p, t)
 	}
 	if bad := damagedObject(err); bad != nil {
 		damage = append(damage, bad)
@@ -180,9 +175,9 @@ func (e *Engine) planSound(ctx context.Context, p *Plan, t *TablePlan) error {
 	}
 	p.Holds, p.Notices, p.restated = p.Holds[:holds], p.Notices[:notices], p.restated[:restated]
 	if d != nil {
-		return e.planDistrusted(ctx, p, t, d.Why)
+		return planDistrusted(ctx, p, t, d.Why)
 	}
-	return e.planDamaged(ctx, p, t, damage)
+	return planDamaged(ctx, p, t, damage)
 }
 
 // takenBy names the other table whose data lies where a table is to be, in one of
@@ -211,22 +206,22 @@ func (t *TablePlan) keep() {
 }
 
 // planLeaving plans a table that no block takes (any more).
-func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
+func planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*TablePlan, error) {
 	if t.old == nil && slices.Contains(p.strays(), t.Name) {
-		return t, e.planStray(ctx, p, t)
+		return t, planStray(ctx, p, t)
 	}
 	if t.old == nil {
-		if !e.cfg.Ignored(t.Name) {
+		if !p.ask.Config.Ignored(t.Name) {
 			p.Unclaimed = append(p.Unclaimed, t.Name)
 		}
 		return nil, nil
 	}
-	if held, err := e.leavingOlder(ctx, p, t); held || err != nil {
+	if held, err := leavingOlder(ctx, p, t); held || err != nil {
 		return t, err
 	}
 	t.kind, t.RowsNow, t.PartitionsNow = t.old.Kind, t.old.Rows, len(t.parts)
 	t.Action = plan.Destroy
-	for _, r := range e.cfg.Removed {
+	for _, r := range p.ask.Config.Removed {
 		if r.Table == t.Name && !r.Destroy {
 			t.Action, t.Removes = plan.Forget, nil
 		}
@@ -236,59 +231,59 @@ func (e *Engine) planLeaving(ctx context.Context, p *Plan, t *TablePlan) (*Table
 			t.destroys("its files", s, keepForgotten(t.Name))
 		}
 	}
-	if !e.targeted(t.Name) {
+	if !p.ask.Targeted(t.Name) {
 		t.Action, t.Destroys, t.Behind = plan.None, nil, true
 	}
 	return t, nil
 }
 
 // planContent plans what happens to the content of a table.
-func (e *Engine) planContent(ctx context.Context, p *Plan, t *TablePlan) error {
-	begin := e.planStanding
+func planContent(ctx context.Context, p *Plan, t *TablePlan) error {
+	begin := planStanding
 	if t.repair != "" {
-		begin = e.planRepair
+		begin = planRepair
 	}
 	if err := begin(ctx, p, t); err != nil {
 		return err
 	}
 	if t.old != nil {
-		e.planChange(p, t)
-		if err := e.planReturned(ctx, p, t); err != nil {
+		planChange(p, t)
+		if err := planReturned(ctx, p, t); err != nil {
 			return err
 		}
 	}
 	if t.kind == feed.KindMapping {
-		e.planMappingTable(p, t)
-	} else if err := e.planDumps(ctx, p, t); err != nil {
+		planMappingTable(p, t)
+	} else if err := planDumps(ctx, p, t); err != nil {
 		return err
-	} else if err := e.noteNames(ctx, p, t); err != nil {
+	} else if err := noteNames(ctx, p, t); err != nil {
 		return err
 	}
-	if err := e.planRemap(ctx, p, t); err != nil {
+	if err := planRemap(ctx, p, t); err != nil {
 		return err
 	}
 	if t.old != nil {
-		holds, err := e.planRebuild(ctx, p, t)
+		holds, err := planRebuild(ctx, p, t)
 		if err != nil {
 			return err
 		}
 		p.Holds = append(p.Holds, holds...)
 	}
 	t.settle()
-	if !e.targeted(t.Name) && t.Action != plan.None {
+	if !p.ask.Targeted(t.Name) && t.Action != plan.None {
 		t.Behind, t.Action = true, plan.None
 	}
 	if t.Action == plan.None {
 		return nil
 	}
-	if err := e.canPublish(ctx, t); err != nil {
+	if err := canPublish(ctx, p, t); err != nil {
 		return err
 	}
-	t.estimate(e.limits.Budget)
-	if e.opts.Exact && !p.inexact {
-		return e.measure(ctx, p, t)
+	t.estimate(p.budget)
+	if p.measure == nil {
+		return nil
 	}
-	return nil
+	return p.measure(ctx, p, t)
 }
 
 // settle names the action.
@@ -308,18 +303,6 @@ func (t *TablePlan) settle() {
 // holdOfKey marks the pin of a file that lacks a key of the table.
 const holdOfKey = "key "
 
-// holdPin identifies why a file holds a table: its content, and for a value that
-// does not cast also what the column is, for a key that it lacks which.
-func holdPin(pin string, c exec.Cause) string {
-	switch {
-	case c.Key != "":
-		return pin + "\n" + holdOfKey + c.Key
-	case c.Column != "":
-		return pin + "\n" + c.Rule + "\n" + c.Column
-	}
-	return pin
-}
-
 // stillBad reports whether what holdPin gave still holds the table: not after
 // the file changed, nor after the configuration of its column did.
 func (t *TablePlan) stillBad(held, pin string) bool {
@@ -333,4 +316,14 @@ func (t *TablePlan) stillBad(held, pin string) bool {
 	rule, name, _ := strings.Cut(cast, "\n")
 	c := t.cfg.Column(name)
 	return t.cfg.OnCastError == "fail" && t.cfg.Takes(name) && c.Mask == definition.MaskNone && ruleText(c.Rule) == rule
+}
+
+// canPublish fails if the folder of a table cannot be published to.
+func canPublish(ctx context.Context, p *Plan, t *TablePlan) error {
+	for _, s := range t.cfg.Sinks {
+		if err := p.lake.CanPublish(ctx, s.Path, []string{t.cfg.Folder}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -16,42 +15,22 @@ import (
 // hold nothing and no table takes them; a table that has some is rebuilt without them.
 // What was delivered at all, by which names and masks are judged, they still tell.
 
-// later reports whether a dump is above until_dump.
-func (e *Engine) later(id int64) bool {
-	until := e.cfg.Source.UntilDump
-	return until != nil && id > *until
-}
-
 // noteLater says how many dumps of the source do not count.
-func (e *Engine) noteLater(p *Plan) {
+func noteLater(p *Plan) {
 	n := 0
 	for _, d := range p.listing.Dumps {
-		if e.later(d.ID) {
+		if p.ask.Later(d.ID) {
 			n++
 		}
 	}
 	for _, pr := range p.listing.Problems {
-		if pr.HasDump && e.later(pr.Dump) {
+		if pr.HasDump && p.ask.Later(pr.Dump) {
 			n++
 		}
 	}
 	if n > 0 {
-		p.Notices = append(p.Notices, fmt.Sprintf("dumps above until_dump = %d are left out: %d", *e.cfg.Source.UntilDump, n))
+		p.Notices = append(p.Notices, fmt.Sprintf("dumps above until_dump = %d are left out: %d", *p.ask.Config.Source.UntilDump, n))
 	}
-}
-
-// goesBack lists the applied dumps of a table that are above until_dump.
-func (e *Engine) goesBack(old *state.Table) []int64 {
-	if old == nil || e.cfg.Source.UntilDump == nil {
-		return nil
-	}
-	var out []int64
-	for _, a := range old.Applied {
-		if e.later(a.Dump) {
-			out = append(out, a.Dump)
-		}
-	}
-	return out
 }
 
 // takenBack says which dumps a table loses by until_dump.
@@ -64,13 +43,13 @@ func takenBack(ids []int64) string {
 
 // goneLater lists the dumps above until_dump whose rows a table has and that the source
 // lacks: a rebuild takes them out, and they could not come back.
-func (e *Engine) goneLater(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
+func goneLater(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error) {
 	if t.old == nil || t.kind == feed.KindMapping {
 		return nil, nil
 	}
 	var out []int64
 	for _, a := range t.old.Applied {
-		if a.Lost || !e.later(a.Dump) || isVoid(t.old, a.Dump) {
+		if a.Lost || !p.ask.Later(a.Dump) || isVoid(t.old, a.Dump) {
 			continue
 		}
 		d := p.listing.Dump(a.Dump)
@@ -82,7 +61,7 @@ func (e *Engine) goneLater(ctx context.Context, p *Plan, t *TablePlan) ([]int64,
 			out = append(out, a.Dump)
 			continue
 		}
-		h, _, err := e.checkFiles(ctx, p, t, &delivery{dump: a.Dump, entry: en})
+		h, _, err := checkFiles(ctx, p, t, &delivery{dump: a.Dump, entry: en})
 		if err != nil {
 			return nil, err
 		}
@@ -100,8 +79,8 @@ func isVoid(old *state.Table, dump int64) bool {
 
 // newAgain reports whether a dump that a table has is void, and may count where the table
 // goes back: its files are judged as those of a dump that comes for the first time.
-func (e *Engine) newAgain(t *TablePlan, dump int64) bool {
-	return len(e.goesBack(t.old)) > 0 && isVoid(t.old, dump)
+func newAgain(p *Plan, t *TablePlan, dump int64) bool {
+	return len(p.ask.GoesBack(t.old)) > 0 && isVoid(t.old, dump)
 }
 
 // holdFrom holds a table that goes back from a dump on: it is rebuilt from those below.
@@ -119,14 +98,14 @@ func (t *TablePlan) holdFrom(h plan.Hold) []plan.Hold {
 // goneMappings lists the mappings that going back loses: that of the state, if it is
 // taken back and the source lacks it, and what counted before it, if that is not there
 // any more to follow back to.
-func (e *Engine) goneMappings(p *Plan) []int64 {
+func goneMappings(p *Plan) []int64 {
 	have := p.snap.Mapping
-	if have == nil || !e.later(have.Dump) {
+	if have == nil || !p.ask.Later(have.Dump) {
 		return nil
 	}
 	var out []int64
 	for _, id := range p.acceptedDumps(feed.TableMapping) {
-		if !e.later(id) && (p.standing == nil || id > p.standing.Dump) && !e.skipped(id, feed.TableMapping) && !e.bringsOther(p, id) {
+		if !p.ask.Later(id) && (p.standing == nil || id > p.standing.Dump) && !p.ask.Skipped(id, feed.TableMapping) && !bringsOther(p, id) {
 			out = append(out, id)
 		}
 	}
@@ -142,7 +121,7 @@ func (p *Plan) goneMappingsText() string {
 }
 
 // bringsOther reports whether a dump has another mapping now than was accepted.
-func (e *Engine) bringsOther(p *Plan, id int64) bool {
+func bringsOther(p *Plan, id int64) bool {
 	d := p.listing.Dump(id)
 	return d != nil && (d.Entry(feed.TableMapping) == nil || d.Entry(feed.TableMapping).Digest != p.snap.Accepted[state.Delivery{Table: feed.TableMapping, Dump: id}])
 }
@@ -157,38 +136,4 @@ func (p *Plan) acceptedDumps(table string) []int64 {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// forgetLater drops what the state knows of the manifests of dumps above until_dump that
-// nothing has any more: when they count again they come as new ones.
-func (e *Engine) forgetLater(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
-	var gone []int64
-	for _, id := range sortedKeys(snap.Dumps) {
-		if e.later(id) && !isApplied(snap, id) {
-			gone = append(gone, id)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		var errs []error
-		for _, id := range gone {
-			errs = append(errs, tx.DeleteDump(id))
-		}
-		return errors.Join(errs...)
-	})
-}
-
-// isApplied reports whether a table or the mapping in force is of a dump.
-func isApplied(snap *state.Snapshot, id int64) bool {
-	if snap.Mapping != nil && snap.Mapping.Dump == id {
-		return true
-	}
-	for _, t := range snap.Tables {
-		if slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == id }) {
-			return true
-		}
-	}
-	return false
 }

@@ -13,6 +13,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/planner"
 )
 
 // session is one run of a command.
@@ -162,8 +163,9 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 		return nil, nil, err
 	}
 	opts := engine.Options{
-		Program: programVersion(), Targets: o.targets, NoRefresh: !o.refresh, Exact: o.exact,
-		AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks, MovedSinks: o.movedSinks, SinksLost: o.sinksLost, StatesLost: o.statesLost, Repair: o.repair, AllowDestroy: o.allowDestroy,
+		Options: planner.Options{Targets: o.targets, NoRefresh: !o.refresh, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
+			MovedSinks: o.movedSinks, SinksLost: o.sinksLost, Repair: o.repair},
+		Program: programVersion(), Exact: o.exact, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {
 			if s.meter != nil {

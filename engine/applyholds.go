@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"reconcile/engine/avro"
+	"reconcile/engine/exec"
+	"reconcile/engine/plan"
+	"reconcile/internal/blob"
+	"reconcile/state"
+	"slices"
+)
+
+// hold takes the dumps from a file on out of the plan. That the file is bad is
+// remembered with its pin, so that it is not read again until it, or what makes
+// it bad, changes; a file that could not be read at all is tried again next time.
+func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, bad *exec.Held, res *Result) error {
+	h := holdOf(t.Name, bad)
+	res.Holds = append(res.Holds, h)
+	from, floor := h.Dump, t.floor
+	if before := t.cut(from); before != nil {
+		res.Holds = append(res.Holds, *before)
+		from = before.Dump
+	}
+	if err := e.rememberHold(ctx, l, h, bad); err != nil {
+		return err
+	}
+	return e.lookBack(ctx, l, p, t, from, floor, res)
+}
+
+func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, bad *exec.Held) error {
+	if !bad.Lasting {
+		return nil
+	}
+	pin := ""
+	if obj, err := e.source.Stat(ctx, h.File); err == nil {
+		pin = obj.Pin
+	}
+	record := state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad.Cause), Reason: h.Reason}
+	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
+}
+
+// forgetHolds drops what is remembered of files that nobody delivers any more,
+// that are left out now, or that only a rebuild needed that is not planned any more.
+func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
+	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
+		if h.Object != "" {
+			return stillDamaged(p, h)
+		}
+		d := p.listing.Dump(h.Dump)
+		return d != nil && d.Entry(h.Table) != nil && !e.ask.LeftOut(h.Dump, h.Table) && p.needsHold(h)
+	})
+	if len(gone) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, h := range gone {
+			errs = append(errs, tx.DeleteHold(h))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// lasting reports whether a file is bad by its content.
+func lasting(err error) bool {
+	var damage *avro.DamageError
+	var cast *castError
+	var key *keyError
+	return errors.As(err, &damage) || errors.As(err, &cast) || errors.As(err, &key)
+}
+
+// holdDamaged gives up a step of a table that met a damaged object. That is remembered,
+// so that it is not taken in vain again until the object is another.
+func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, bad *state.ObjectError, res *Result) error {
+	if s != nil {
+		if err := e.sweep(ctx, l, s.task); err != nil {
+			return err
+		}
+	}
+	h, err := damageHold(ctx, p, t, bad)
+	if err != nil {
+		return err
+	}
+	res.Holds = append(res.Holds, h)
+	record := state.Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
+	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
+}
+
+// holdRebuild gives up a rebuild for a file. What is remembered of the file lets
+// the next plan name it, and let its loss be accepted.
+func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *exec.Held, res *Result) error {
+	h := holdOf(t.Name, bad)
+	res.Holds = append(res.Holds, t.waitingRebuild(h))
+	return e.rememberHold(ctx, l, h, bad)
+}
+
+// lookBack compares the files of the dumps that a resync was to make void, when the
+// resync turned out to be bad while it was read: the plan did not look at them. What has
+// changed is taken by the same apply, or holds the table, as if the plan had known of the
+// bad file. from is the dump from which on the table is held already.
+func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, from, resync int64, res *Result) error {
+	if t.old == nil || t.floor >= resync || t.Change.Class == plan.ClassRebuild {
+		return nil
+	}
+	var list []readDelivery
+	for _, was := range t.old.Read {
+		if d := t.stillListed(was); d != nil && was.Dump >= t.floor && was.Dump < resync {
+			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
+		}
+	}
+	if err := compareFiles(ctx, p, t, list, map[int64]int64{}); err != nil {
+		return err
+	}
+	for _, rd := range list {
+		if rd.dump >= from {
+			break
+		}
+		if h, ok := t.bad[rd.dump]; ok {
+			res.Holds = append(res.Holds, h)
+			t.cut(rd.dump)
+			break
+		}
+		if rd.again {
+			t.pending = append(t.pending, *rd.delivery)
+		}
+	}
+	slices.SortFunc(t.pending, func(a, b delivery) int { return cmp.Compare(a.dump, b.dump) })
+	if err := e.renewReadOf(ctx, l, t); err != nil {
+		return err
+	}
+	holds, err := planRebuild(ctx, p, t)
+	res.Holds = append(res.Holds, holds...)
+	return err
+}
+
+// holdPin identifies why a file holds a table: its content, and for a value that
+// does not cast also what the column is, for a key that it lacks which.
+func holdPin(pin string, c exec.Cause) string {
+	switch {
+	case c.Key != "":
+		return pin + "\n" + holdOfKey + c.Key
+	case c.Column != "":
+		return pin + "\n" + c.Rule + "\n" + c.Column
+	}
+	return pin
+}
+
+// rememberGuards keeps what guards hold, to be shown until a plan no longer says so.
+func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
+	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h plan.Hold) bool {
+		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x state.Hold) bool {
+			return x.Guard == h.Guard && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
+		})
+	})
+	if len(fresh) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, h := range fresh {
+			errs = append(errs, tx.PutHold(state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason}))
+		}
+		return errors.Join(errs...)
+	})
+}

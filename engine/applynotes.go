@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reconcile/internal/feed"
+	"reconcile/state"
+	"slices"
+)
+
+// rememberNames brings what the state remembers of the names up to date: which masks were
+// judged, so that what is delivered later cannot make the same configuration an error,
+// and which tables removed blocks took out of it. Where it is, nothing is written.
+func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *Plan) error {
+	masks, removed := map[string]bool{}, map[string]bool{}
+	for _, digest := range p.names.judged {
+		masks[digest] = true
+	}
+	for _, r := range e.cfg.Removed {
+		if p.snap.RemovedTables[r.Table] || p.snap.Tables[r.Table] != nil {
+			removed[r.Table] = true
+		}
+	}
+	if maps.Equal(masks, p.snap.JudgedMasks) && maps.Equal(removed, p.snap.RemovedTables) {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(remember(p.snap.JudgedMasks, masks, tx.SetJudgedMask), remember(p.snap.RemovedTables, removed, tx.SetRemovedTable))
+	})
+}
+
+// remember makes a set in the state another one.
+func remember(have, want map[string]bool, set func(name string, in bool) error) error {
+	var errs []error
+	for _, name := range sortedKeys(want) {
+		if !have[name] {
+			errs = append(errs, set(name, true))
+		}
+	}
+	for _, name := range sortedKeys(have) {
+		if !want[name] {
+			errs = append(errs, set(name, false))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forgetLater drops what the state knows of the manifests of dumps above until_dump that
+// nothing has any more: when they count again they come as new ones.
+func (e *Engine) forgetLater(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+	var gone []int64
+	for _, id := range sortedKeys(snap.Dumps) {
+		if e.ask.Later(id) && !isApplied(snap, id) {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, id := range gone {
+			errs = append(errs, tx.DeleteDump(id))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// isApplied reports whether a table or the mapping in force is of a dump.
+func isApplied(snap *state.Snapshot, id int64) bool {
+	if snap.Mapping != nil && snap.Mapping.Dump == id {
+		return true
+	}
+	for _, t := range snap.Tables {
+		if slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == id }) {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptManifests notes that the manifests that the plan accepted are the ones
+// to go by. What they change of a table shows by what the table has applied, so
+// that it is planned also if this apply does not come to it.
+func acceptManifests(ctx context.Context, l *state.Lock, p *Plan) error {
+	if len(p.Accepted) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, id := range p.Accepted {
+			errs = append(errs, putDump(tx, p.listing.Dump(id)))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// acceptMappings notes which mappings are not judged again: what this command
+// accepts, what it applies, and what was applied until now.
+func (p *Plan) acceptMappings(tx *state.Tx) error {
+	var errs []error
+	put := func(dump int64, digest string) {
+		errs = append(errs, tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: dump}, digest))
+	}
+	if have := p.snap.Mapping; have != nil {
+		put(have.Dump, have.Digest)
+	}
+	for _, d := range p.acceptedMappings {
+		put(d.dump, d.entry.Digest)
+	}
+	if p.standing != nil {
+		put(p.standing.Dump, p.standing.Digest)
+	}
+	return errors.Join(errs...)
+}
+
+// mendManifests keeps the manifests anew where what the state kept is damaged.
+func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *Plan) error {
+	if !p.manifestsBad {
+		return nil
+	}
+	o, err := storeManifests(ctx, e.store, p.listing.Known())
+	if err != nil {
+		return err
+	}
+	return l.Update(ctx, func(tx *state.Tx) error { return p.putManifests(tx, o) })
+}
+
+// manifestsObject makes the object of the manifests that the plan saw, nil if
+// the state has them.
+func (e *Engine) manifestsObject(ctx context.Context, p *Plan) (*state.Sealed, error) {
+	if p.manifestsKept || p.listing.Fresh == 0 {
+		return nil, nil
+	}
+	return storeManifests(ctx, e.store, p.listing.Known())
+}
+
+// putManifests makes it what the state knows.
+func (p *Plan) putManifests(tx *state.Tx, o *state.Sealed) error {
+	if o == nil {
+		return nil
+	}
+	p.manifestsKept = true // if the transaction fails, so does the apply
+	return errors.Join(tx.PutObject(o), tx.SetManifests(o.Ref))
+}
+
+func storeManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
+	o := store.NewObject(ctx)
+	if _, err := o.Write(known); err != nil {
+		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
+	}
+	return o.Close(ctx)
+}
