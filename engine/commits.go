@@ -51,7 +51,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, s *tableSte
 
 // commits is a staged change as it is committed.
 func (s *tableStep) commits(c *change) *commit.Change {
-	out := &commit.Change{Attempt: s.task.Attempt, Table: c.table, Removed: c.removed, Whole: c.all, Objects: c.objects,
+	out := &commit.Change{Attempt: s.task.Attempt, Base: s.task.Base, Table: c.table, Removed: c.removed, Whole: c.all, Objects: c.objects,
 		Old: s.old, OldParts: s.oldParts, Left: s.left, Masks: s.masks}
 	for _, p := range c.parts {
 		out.Parts = append(out.Parts, commit.Part{Record: &p.record, Staged: p.staged})

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
@@ -32,6 +33,7 @@ func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePl
 // generation.
 func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableStep, err error) {
 	s := &tableStep{cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey}
+	base := commit.BaseOf(s.old, s.oldParts)
 	s.masks = ofConfig && t.Change.Masks
 	if t.lost != nil {
 		s.left = t.lost.Left
@@ -66,7 +68,11 @@ func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snap
 	if err := e.newSchemaOf(ctx, s); err != nil {
 		return nil, err
 	}
-	return s, e.makeTask(p, t, s, sinks.AttemptName(generation), max(snap.Serial, p.says.TopCommit()))
+	if err := e.makeTask(p, t, s, sinks.AttemptName(generation), max(snap.Serial, p.says.TopCommit())); err != nil {
+		return nil, err
+	}
+	s.task.Base = base
+	return s, nil
 }
 
 // configStep makes a step one that changes the table as its configuration changed, and

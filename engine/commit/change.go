@@ -3,6 +3,7 @@ package commit
 import (
 	"path"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/filename"
 	"reconcile/state"
 )
@@ -22,6 +23,9 @@ type Change struct {
 	// Objects are those that are new.
 	Objects []*state.Sealed
 
+	// Base is what the content was computed from. The zero Base is that of a table that
+	// the state does not have.
+	Base exec.Base
 	// Old is the record before the change, nil of a new table, and OldParts what it
 	// consisted of.
 	Old      *state.Table

@@ -8,11 +8,33 @@ import (
 	"reconcile/state"
 )
 
-// Prepare readies a table for the commit of a change: what its earlier commits staged is
-// gone from its sinks (C16), and of each file that goes the digest is known (C7).
+// Prepare readies a table for the commit of a change: it was computed from what the state
+// has, what earlier commits of the table staged is gone from its sinks (C16), and of each
+// file that goes the digest is known (C7). It fails with a BaseError where the state moved
+// on.
 func (c *Committer) Prepare(ctx context.Context, ch *Change) error {
-	if err := errors.Join(FillDigests(ctx, c.lake, ch.Left), c.sweeper.Before(ctx, ch.Old, ch.Attempt)); err != nil {
+	err := c.checkBase(ctx, ch)
+	if err == nil {
+		err = errors.Join(FillDigests(ctx, c.lake, ch.Left), c.sweeper.Before(ctx, ch.Old, ch.Attempt))
+	}
+	if err != nil {
 		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
+	}
+	return nil
+}
+
+// checkBase refuses a change that was computed from another content than the state has.
+func (c *Committer) checkBase(ctx context.Context, ch *Change) error {
+	snap, err := c.declared.Load(ctx, c.lock)
+	if err != nil {
+		return err
+	}
+	now := BaseOf(snap.Tables[ch.Table.Name], snap.Partitions[ch.Table.Name])
+	if err := snap.Close(); err != nil {
+		return err
+	}
+	if now != ch.Base {
+		return &BaseError{ch.Table.Name, ch.Base, now}
 	}
 	return nil
 }
