@@ -154,7 +154,7 @@ func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, 
 			return nil, nil, err
 		}
 		if r.Held == nil {
-			c, err := s.changeOf(r.Done)
+			c, err := s.changeOf(ctx, e.store, r.Done)
 			return s, c, err
 		}
 		bad := r.Held

@@ -260,7 +260,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 
 // commitStep commits what a step staged.
 func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
-	c, err := s.changeOf(d)
+	c, err := s.changeOf(ctx, e.store, d)
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/rows"
@@ -228,11 +229,11 @@ func (m *mappingRead) store(ctx context.Context, store *state.Store, record *sta
 	if len(m.bad) == 0 {
 		return []*state.Sealed{obj}, nil
 	}
-	rejected, err := writeQuarantine(ctx, objects{store}, m.bad)
+	rejected, err := writeQuarantine(ctx, objects{store: store}, m.bad)
 	if err != nil {
 		return nil, err
 	}
-	q, err := seal(rejected)
+	q, err := commit.Adopt(ctx, store, rejected, true)
 	if err != nil {
 		return nil, err
 	}

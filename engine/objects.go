@@ -3,15 +3,18 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
+	"sync"
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/state"
 )
 
-// objects gives executors the objects of a state.
-type objects struct{ store *state.Store }
+// objects gives executors the objects of a state, and notes which are made.
+type objects struct {
+	store *state.Store
+	made  *madeObjects // nil: nobody asks
+}
 
 // Open implements exec.Objects.
 func (o objects) Open(ctx context.Context, ref exec.Ref) (exec.OpenObject, error) {
@@ -24,7 +27,7 @@ func (o objects) Open(ctx context.Context, ref exec.Ref) (exec.OpenObject, error
 
 // Create implements exec.Objects.
 func (o objects) Create(ctx context.Context) exec.ObjectWriter {
-	return keptObjectWriter{o.store.NewObject(ctx)}
+	return keptObjectWriter{o.store.NewObject(ctx), o.made}
 }
 
 // keptObject gives damage its class.
@@ -44,7 +47,10 @@ func classed(err error) error {
 	return err
 }
 
-type keptObjectWriter struct{ *state.ObjectWriter }
+type keptObjectWriter struct {
+	*state.ObjectWriter
+	made *madeObjects
+}
 
 // Close implements exec.ObjectWriter.
 func (w keptObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
@@ -52,16 +58,33 @@ func (w keptObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.made.note(exec.Ref(s.Ref))
 	return &exec.Object{Ref: exec.Ref(s.Ref), Bytes: s.Payload()}, nil
 }
 
-// seal makes an object of a result one that a transaction can store.
-func seal(o *exec.Object) (*state.Sealed, error) {
-	s, err := state.Seal(state.Ref(o.Ref), o.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("adopt an object: %w", err)
+// madeObjects are those that this process wrote, whose content it knows. It can be used
+// by several goroutines at once; nil notes nothing.
+type madeObjects struct {
+	mu      sync.Mutex
+	digests map[string]bool
+}
+
+func (m *madeObjects) note(ref exec.Ref) {
+	if m == nil {
+		return
 	}
-	return s, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.digests == nil {
+		m.digests = map[string]bool{}
+	}
+	m.digests[ref.Digest] = true
+}
+
+func (m *madeObjects) has(ref exec.Ref) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.digests[ref.Digest]
 }
 
 // knownMappings gives executors the user mappings of one task.

@@ -56,7 +56,7 @@ func (e *Engine) Quarantine(ctx context.Context, table string, use func(Quaranti
 
 // readQuarantine hands on the quarantined rows of one dump.
 func (e *Engine) readQuarantine(ctx context.Context, table string, q state.DumpRef, use func(QuarantineRow) error) error {
-	return eachQuarantined(ctx, objects{e.store}, exec.DumpRef{Dump: q.Dump, Ref: exec.Ref(q.Ref)}, func(b badRow) error {
+	return eachQuarantined(ctx, objects{store: e.store}, exec.DumpRef{Dump: q.Dump, Ref: exec.Ref(q.Ref)}, func(b badRow) error {
 		row := QuarantineRow{Table: table, Dump: b.Dump, File: b.File, Row: b.Row, Reason: b.Reason, Data: json.RawMessage("{}")}
 		if b.Data != "" {
 			row.Data = json.RawMessage(b.Data)

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"slices"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
@@ -29,13 +31,13 @@ type change struct {
 }
 
 // changeOf makes what is committed of a step and its result.
-func (s *tableStep) changeOf(d *exec.Done) (*change, error) {
+func (s *tableStep) changeOf(ctx context.Context, store *state.Store, d *exec.Done) (*change, error) {
 	c := &change{table: s.record(d), removed: d.Removed, all: d.All, counts: d.Counts, unlisted: d.Unlisted}
 	for i := range d.Partitions {
 		c.parts = append(c.parts, recordedPart(&d.Partitions[i]))
 	}
 	for _, o := range d.Objects {
-		sealed, err := seal(o)
+		sealed, err := commit.Adopt(ctx, store, o, s.made.has(o.Ref))
 		if err != nil {
 			return nil, err
 		}

@@ -51,6 +51,7 @@ type tableStep struct {
 	schema     *schema
 	keys       func(verifier string) config.Secret // of masks
 	badHeader  *fileError                          // a file whose header cannot be read
+	made       madeObjects                         // by the executor in this process
 	floor      int64                               // everything of smaller dumps is void
 }
 

@@ -171,7 +171,7 @@ func redelivery(t *TablePlan, task *exec.Task) *exec.Redelivery {
 
 // envOf returns what a task's executor is given beside it.
 func (e *Engine) envOf(s *tableStep, t *exec.Task) *exec.Env {
-	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects{e.store}, Limits: e.limits, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
+	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects{e.store, &s.made}, Limits: e.limits, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
 		Events: exec.Events{Progress: func(rows, bytes int64) { e.opts.Progress(t.Table, rows, bytes) }}}
 	if t.Stored != nil {
 		for _, root := range t.Stored.Sinks {
