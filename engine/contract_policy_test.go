@@ -107,7 +107,7 @@ func (w *wild) partition(typed map[string]string, masked map[string]bool) {
 		typed["born"] = "date"
 		fmt.Fprintf(&w.b, "  partition_by = %s\n", w.one("[date(born)]", "[year(born), month(born)]"))
 	default:
-		fmt.Fprintf(&w.b, "  partition_by = %s\n", w.one(partitionings...))
+		fmt.Fprintf(&w.b, "  partition_by = %s\n", w.one(model.Partitionings...))
 	}
 }
 
@@ -147,7 +147,7 @@ func TestContractPolicies(t *testing.T) {
 			world := model.Random(r, model.GenOptions{Tame: seed%5 == 0})
 			w := &wild{r: r}
 			h := newHarness(t, w.config(true))
-			h.unit = randomUnit(r)
+			h.unit = model.RandomUnit(r)
 			order := slices.Clone(world.Dumps)
 			slices.SortFunc(order, func(a, b *model.Dump) int { return cmp.Compare(a.ID, b.ID) })
 			for len(order) > 0 {
@@ -179,10 +179,10 @@ func TestContractConfigurations(t *testing.T) {
 				order = order[n:]
 				h.must()
 				if r.Intn(2) == 0 {
-					h.hcl, h.unit = w.config(false), randomUnit(r)
+					h.hcl, h.unit = w.config(false), model.RandomUnit(r)
 				}
 			}
-			h.hcl, h.unit = w.config(false), randomUnit(r)
+			h.hcl, h.unit = w.config(false), model.RandomUnit(r)
 			h.must()
 		})
 	}

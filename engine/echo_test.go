@@ -56,7 +56,7 @@ func echoWorld(t *testing.T, seed int64) map[string]int {
 	for i, d := range w.Dumps { // room for echoes, and for what comes late between them
 		d.ID = 1000 * int64(i+1)
 	}
-	h := newHarness(t, randomConfig(r))
+	h := newHarness(t, model.RandomConfig(r))
 	rest, again := slices.Clone(w.Dumps), 0
 	for len(rest) > 0 || again > 0 {
 		h.tuning = tiny(r)
@@ -80,7 +80,7 @@ func echoWorld(t *testing.T, seed int64) map[string]int {
 		h.must()
 		if r.Intn(8) == 0 {
 			h.exact = false
-			h.hcl = randomConfig(r)
+			h.hcl = model.RandomConfig(r)
 			h.must()
 		}
 	}

@@ -33,7 +33,7 @@ func TestGuardProperty(t *testing.T) {
 func guardWorld(t *testing.T, seed int64) *harness {
 	r := rand.New(rand.NewSource(seed))
 	w := model.Random(r, model.GenOptions{Dumps: 7, Events: 1, Rows: 6, Users: 110 + r.Intn(60), Shrinks: 0.5, Tame: seed%2 == 0})
-	h := newHarness(t, randomConfig(r))
+	h := newHarness(t, model.RandomConfig(r))
 	if seed%3 == 0 {
 		r.Shuffle(len(w.Dumps), func(i, j int) { w.Dumps[i], w.Dumps[j] = w.Dumps[j], w.Dumps[i] })
 	}

@@ -106,8 +106,8 @@ func TestLaterDumpsLeaveDigests(t *testing.T) {
 				opt.Faults = 0.1
 			}
 			w := model.Random(r, opt)
-			h := newHarness(t, randomConfig(r))
-			h.unit, h.tuning = randomUnit(r), tiny(r)
+			h := newHarness(t, model.RandomConfig(r))
+			h.unit, h.tuning = model.RandomUnit(r), tiny(r)
 			r.Shuffle(len(w.Dumps), func(i, j int) { w.Dumps[i], w.Dumps[j] = w.Dumps[j], w.Dumps[i] })
 			w.Dumps = withOwnFiles(w.Dumps)
 			a, b := r.Intn(len(w.Dumps)+1), r.Intn(len(w.Dumps)+1)
@@ -117,7 +117,7 @@ func TestLaterDumpsLeaveDigests(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Intn(2) == 0 {
-				h.hcl = randomConfig(r)
+				h.hcl = model.RandomConfig(r)
 			}
 			h.opts.NoRefresh = r.Intn(4) == 0
 			h.arrive(w.Dumps[a:b]...)

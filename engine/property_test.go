@@ -8,7 +8,6 @@ import (
 	"math/rand"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"reconcile/engine/model"
@@ -93,54 +92,6 @@ func tiny(r *rand.Rand) Tuning {
 	return t
 }
 
-var partitionings = []string{`[]`, `[year(time)]`, `[year(time), month(time)]`, `[year(time), month(time), day(time)]`,
-	`[year(time), month(time), day(time), hour(time)]`, `[date(time)]`}
-
-func randomConfig(r *rand.Rand) string {
-	one := func(list ...string) string { return list[r.Intn(len(list))] }
-	var b strings.Builder
-	fmt.Fprintf(&b, "table \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", one(partitionings...))
-	if r.Intn(2) == 0 {
-		fmt.Fprintf(&b, "  column \"revenue\" {\n    type = %s\n  }\n", one(`"decimal(12,2)"`, `"decimal(24,3)"`, "\"decimal(12,2)\"\n    round = \"half_even\"",
-			"\"decimal(24,3)\"\n    round = \"half_even\"", `"double"`, `"string"`))
-		fmt.Fprintf(&b, "  column \"qty\" { type = %q }\n", one("int64", "double"))
-		b.WriteString("  column \"ok\" { type = \"boolean\" }\n  column \"payload\" { type = \"json\" }\n  column \"born\" { type = \"date\" }\n  column \"seen\" {\n    type = \"timestamp\"\n")
-		if unit := one("", "auto", "s", "ms", "ns"); unit != "" {
-			fmt.Fprintf(&b, "    time_unit = %q\n", unit)
-		}
-		b.WriteString("  }\n")
-	}
-	if r.Intn(3) == 0 {
-		b.WriteString("  column \"path\" { as = \"route\" }\n")
-	}
-	if r.Intn(4) == 0 {
-		b.WriteString("  column \"PATH\" { as = \"shout\" }\n")
-	}
-	masked := ""
-	switch r.Intn(5) {
-	case 0:
-		fmt.Fprintf(&b, "  column \"Order_Total\" { as = %q }\n", one("total", "sum"))
-	case 1:
-		b.WriteString("  column \"order_total\" { type = \"decimal(12,2)\" }\n  column \"Time\" { type = \"timestamp\" }\n")
-	case 2:
-		masked = `, "Order_Total", "Time_", "User_ID"`
-	}
-	b.WriteString("}\ntable \"users\" {\n  sinks = [sink.parquet.lake]\n")
-	if r.Intn(2) == 0 {
-		fmt.Fprintf(&b, "  column \"count\" { \n type = \"int64\" \n merge = %q \n }\n  column \"plan\" { merge = %q }\n", one("min", "max", "latest"), one("min", "max"))
-	}
-	b.WriteString("}\n")
-	if r.Intn(2) == 0 {
-		b.WriteString("table \"user_migrations\" { sinks = [sink.parquet.lake] }\n")
-	}
-	if r.Intn(3) == 0 {
-		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  optional = true\n  method = %q\n}\n", masked, one("null", "drop"))
-	} else if r.Intn(3) == 0 {
-		fmt.Fprintf(&b, "mask \"pii\" {\n  columns = [\"email\", \"br*\"%s]\n  optional = true\n  method = \"hmac-sha256\"\n  key = \"k1\"\n}\n", masked)
-	}
-	return b.String()
-}
-
 // TestMasterProperty applies random exports in random order and grouping, with
 // changes of the configuration in between, and compares with the model after
 // every apply.
@@ -189,8 +140,8 @@ func randomWorld(t *testing.T, seed int64, place func(*harness), after func(h *h
 		opt.Growing = 0.25
 	}
 	w := model.Random(r, opt)
-	h := newHarness(t, randomConfig(r))
-	h.unit = randomUnit(r)
+	h := newHarness(t, model.RandomConfig(r))
+	h.unit = model.RandomUnit(r)
 	place(h)
 	var back *rand.Rand // decides on until_dump: nil for none
 	if seed%3 == 1 {
@@ -240,7 +191,7 @@ func randomWorld(t *testing.T, seed int64, place func(*harness), after func(h *h
 		h.must()
 	}
 	for range r.Intn(3) {
-		h.hcl, h.unit = randomConfig(r), randomUnit(r)
+		h.hcl, h.unit = model.RandomConfig(r), model.RandomUnit(r)
 		h.goBack(back, w)
 		h.tuning = tiny(r)
 		h.tuning.GuardFrom = guardFrom
@@ -286,9 +237,4 @@ func (h *harness) goBack(r *rand.Rand, w *model.World) {
 		id := w.Dumps[r.Intn(len(w.Dumps))].ID - int64(r.Intn(2))
 		h.until = &id
 	}
-}
-
-// randomUnit is mostly one by which most times of a world are what they are without.
-func randomUnit(r *rand.Rand) string {
-	return []string{"", "", "auto", "ms", "ms", "us"}[r.Intn(6)]
 }
