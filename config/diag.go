@@ -7,10 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 
-	"reconcile/internal/feed"
+	"reconcile/internal/near"
 	"reconcile/internal/plain"
 )
 
@@ -164,24 +163,10 @@ func sortDiagnostics(diags hcl.Diagnostics) hcl.Diagnostics {
 	})
 }
 
-// Nearest returns the known name most like the given one, "" when none is near.
-func Nearest(given string, known []string) string {
-	best, found := 3, ""
-	if n := len(given); n <= 3 {
-		best = 2
-	}
-	for _, k := range known {
-		if d := levenshtein.Distance(feed.Fold(given), feed.Fold(k), nil); d < best && k != given {
-			best, found = d, k
-		}
-	}
-	return found
-}
-
 // didYouMean is a sentence with the nearest known name, preceded by a blank, or
 // nothing.
 func didYouMean(given string, known []string) string {
-	if n := Nearest(given, known); n != "" {
+	if n := near.Name(given, known); n != "" {
 		return fmt.Sprintf(" Did you mean %q?", n)
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/internal/near"
 )
 
 const partitionForms = "partition_by is [], [date(c)], or a nesting that begins with the year: [year(c)], [year(c), month(c)], " +
@@ -65,8 +66,8 @@ func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
 		return partitionCall{}, false, nil
 	}
 	if !slices.Contains(levels, call.Name) {
-		if near := Nearest(call.Name, levels); near != "" {
-			return partitionCall{}, true, fmt.Errorf("there is no level %q. Did you mean %q?", call.Name, near)
+		if name := near.Name(call.Name, levels); name != "" {
+			return partitionCall{}, true, fmt.Errorf("there is no level %q. Did you mean %q?", call.Name, name)
 		}
 		return partitionCall{}, false, nil
 	}

@@ -79,15 +79,6 @@ func TestPartitionText(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"checkout", "pageviews", "lake", "a"}
-	for given, want := range map[string]string{"chekout": "checkout", "Lake": "lake", "pageview": "pageviews", "zzz": "", "b": "a", "xy": ""} {
-		if got := Nearest(given, known); got != want {
-			t.Errorf("nearest to %q is %q, want %q", given, got, want)
-		}
-	}
-}
-
 func TestNaturalType(t *testing.T) {
 	for name, want := range map[string]column.TypeID{"user_id": column.Int64, "USER_ID": column.String, "time": column.Timestamp, "Time": column.String, "session_time": column.String} {
 		if got := definition.NaturalType(name).ID; got != want {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -20,7 +21,7 @@ type sourceFile struct {
 	again      bool     // of a dump that the table has: its values were judged
 	columns    []string // of the manifest
 	hasColumns bool
-	claims     claims // of its entry
+	claims     partfile.Claims // of its entry
 }
 
 // use is one field of a file that feeds a column. col is scratch space for a

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
+	"reconcile/engine/partfile"
 	"reconcile/internal/blob"
 )
 
@@ -72,10 +73,10 @@ func (b *blocks) begin(ctx context.Context) error {
 	}
 	b.open = h
 	if f.pin != "" && h.Object().Pin != f.pin {
-		return &fileError{f, errChangedSince}
+		return &fileError{f, partfile.ErrChanged}
 	}
 	size := h.Object().Size
-	if b.scan, err = scanReader(b.g.sums.begin(io.NewSectionReader(h, 0, size)), size); err != nil {
+	if b.scan, err = partfile.NewScanner(b.g.sums.begin(io.NewSectionReader(h, 0, size)), size); err != nil {
 		return &fileError{f, err}
 	}
 	b.first, b.shape = 0, b.g.shapes.of(&f, b.scan.Header())
@@ -93,7 +94,7 @@ func (b *blocks) survey(f sourceFile) error {
 		b.surveys[b.shape] = s
 	}
 	if s.refused != "" && b.g.frozen {
-		return &fileError{f, errors.New(frozenReason(s.refused))}
+		return &fileError{f, errors.New(partfile.FrozenReason(s.refused))}
 	}
 	if err := s.lateIn(f); err != nil {
 		return err

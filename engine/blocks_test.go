@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
+	"reconcile/engine/partfile"
 	"reconcile/internal/blob"
 )
 
@@ -89,7 +90,7 @@ func TestBlocks(t *testing.T) {
 	b.close()
 
 	files[1].pin = "another"
-	if err := lastError(t, g.blocks(src, files)); !errors.Is(err, errChangedSince) {
+	if err := lastError(t, g.blocks(src, files)); !errors.Is(err, partfile.ErrChanged) {
 		t.Errorf("of a changed file: %v", err)
 	}
 	files[1].pin = ""

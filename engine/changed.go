@@ -15,6 +15,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
 	"reconcile/internal/feed"
@@ -281,10 +282,10 @@ func beginsWith(ctx context.Context, src *dump.Source, now blob.Object, was stat
 	}
 	defer h.Close()
 	if h.Object().Pin != now.Pin {
-		return false, errChangedSince
+		return false, partfile.ErrChanged
 	}
 	sum := &prefixSum{hash: xxh3.New128(), left: was.Size}
-	sc, err := scanReader(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size)
+	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size)
 	var b avro.Block
 	for ok := true; ok && err == nil; {
 		if err = ctx.Err(); err == nil {

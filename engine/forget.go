@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/config"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/internal/near"
 	"reconcile/state"
 )
 
@@ -47,8 +47,8 @@ func departedSinks(p *Plan, like string, known map[string][]string) string {
 	if len(roots) == 0 {
 		return ", and none that has left the configuration"
 	}
-	if near := config.Nearest(like, roots); near != "" {
-		roots = append([]string{near}, slices.DeleteFunc(roots, func(r string) bool { return r == near })...)
+	if nearest := near.Name(like, roots); nearest != "" {
+		roots = append([]string{nearest}, slices.DeleteFunc(roots, func(r string) bool { return r == nearest })...)
 	}
 	return "; those that have left the configuration: " + strings.Join(roots, ", ")
 }

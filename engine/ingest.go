@@ -1,18 +1,16 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
+	"reconcile/engine/partfile"
 	"reconcile/engine/rows"
-	"reconcile/internal/blob"
 )
 
 // fileError is a file that holds its table.
@@ -89,22 +87,6 @@ func (g *ingest) avroFiles(ctx context.Context, src exec.Source, files []sourceF
 	return eg.Wait()
 }
 
-// errChangedSince holds a table until the next plan.
-var errChangedSince = errors.New("the file has changed since the plan was made")
-
-// readAhead is how much of a part file is read at once.
-const readAhead = 1 << 20
-
-// scanHandle starts reading an Avro file.
-func scanHandle(h blob.Handle) (*avro.Scanner, error) {
-	size := h.Object().Size
-	return scanReader(io.NewSectionReader(h, 0, size), size)
-}
-
-func scanReader(r io.Reader, size int64) (*avro.Scanner, error) {
-	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size)
-}
-
 // locate takes in one block.
 func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 	p, err := l.plans.of(j.shape)
@@ -112,7 +94,7 @@ func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 		return &fileError{j.file, err}
 	}
 	if p.lacks != "" && j.block.Count > 0 {
-		return &fileError{j.file, newKeyError(p.lacks, fieldNames(l.plans.shapes.at(j.shape).head))}
+		return &fileError{j.file, newKeyError(p.lacks, partfile.FieldNames(l.plans.shapes.at(j.shape).head))}
 	}
 	if err := l.add(p, j.shape, j); err != nil {
 		return &fileError{j.file, err}

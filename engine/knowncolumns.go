@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
+	"reconcile/internal/near"
 	"reconcile/state"
 )
 
@@ -40,8 +42,8 @@ func waitsForColumns(p *Plan, t *TablePlan, columns []string) bool {
 func unidentified(table string, columns []string) plan.Hold {
 	reason := "it delivers neither event_id nor session_id beside user_id: nothing identifies its rows; remove its block, and say ignore " + quoted(table) + " {} instead"
 	for _, key := range []string{feed.UserID, feed.EventID, feed.SessionID} {
-		if near := newKeyError(key, columns).near; near != "" && !slices.Contains(columns, key) && !feed.IsExact(near) {
-			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", near, key)
+		if field := near.Key(key, columns); field != "" && !slices.Contains(columns, key) && !feed.IsExact(field) {
+			reason += fmt.Sprintf(" (%q is not %s: names of keys are exact)", field, key)
 		}
 	}
 	return plan.Hold{Table: table, Reason: reason}
@@ -145,7 +147,7 @@ func unappliedFields(ctx context.Context, p *Plan, t *TablePlan, d delivery) ([]
 	}
 	var out []string
 	for _, f := range d.entry.Files {
-		h, err := readHeader(ctx, p.source, f.Key)
+		h, err := partfile.Header(ctx, p.source, f.Key)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -156,7 +158,7 @@ func unappliedFields(ctx context.Context, p *Plan, t *TablePlan, d delivery) ([]
 			t.unread = &plan.Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}
 			continue
 		}
-		out = append(out, fieldNames(h)...)
+		out = append(out, partfile.FieldNames(h)...)
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/partfile"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
@@ -28,20 +29,6 @@ type mappingRead struct {
 	bad     []badRow
 	sums    *fileSums
 	read    *state.ReadDump // its files; nil if there are none
-}
-
-// readHeader reads the header of a part file.
-func readHeader(ctx context.Context, src *dump.Source, key string) (*avro.Header, error) {
-	h, err := src.Open(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer h.Close()
-	sc, err := scanHandle(h)
-	if err != nil {
-		return nil, err
-	}
-	return sc.Header(), nil
 }
 
 // readMapping reads the complete mapping of one dump, whose plain numbers count a
@@ -67,7 +54,7 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := scanReader(m.sums.begin(io.NewSectionReader(h, 0, size)), size)
+	sc, err := partfile.NewScanner(m.sums.begin(io.NewSectionReader(h, 0, size)), size)
 	if err != nil {
 		return err
 	}
@@ -92,7 +79,7 @@ func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFi
 			return nil
 		}
 		if key := mf.lacks(); key != "" && blk.Count > 0 {
-			return newKeyError(key, fieldNames(sc.Header()))
+			return newKeyError(key, partfile.FieldNames(sc.Header()))
 		}
 		mf.reset()
 		if err := dec.Decode(&blk, mf.dst); err != nil {

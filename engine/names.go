@@ -6,6 +6,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
 	"reconcile/internal/feed"
 )
 
@@ -126,7 +127,7 @@ func readBare(ctx context.Context, p *Plan, tables []config.DeliveredTable) (mor
 				continue
 			}
 			for _, f := range en.Files {
-				h, err := readHeader(ctx, p.source, f.Key)
+				h, err := partfile.Header(ctx, p.source, f.Key)
 				if dump.Unavailable(err) {
 					return false, err
 				}

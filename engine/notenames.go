@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"reconcile/engine/dump"
 	"reconcile/engine/exec"
+	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
 )
 
@@ -56,15 +58,15 @@ func meetingText(name string, m rules.Meeting) string {
 
 // noteRivals names listed names of a delivery that claim one field.
 func noteRivals(ctx context.Context, p *Plan, t *TablePlan, d delivery) error {
-	if !mayRival(d.entry.Columns) {
+	if !d.entry.HasColumns || !partfile.MayRival(d.entry.Columns) {
 		return nil
 	}
-	_, rivals, err := claimsOf(ctx, p.source, d.dump, d.entry)
-	if holding(err) != nil {
+	_, rivals, err := partfile.ClaimsOf(ctx, p.source, d.entry.Columns, d.entry.Keys())
+	if err != nil && !dump.Unavailable(err) {
 		return nil // the file holds the table where it is read
 	}
 	for _, r := range rivals {
-		p.Notices = append(p.Notices, fmt.Sprintf("table %s: the manifest of dump %d lists %q and %q, which are both the field %q: the first has it, the other is null", t.Name, d.dump, r.owner, r.name, r.field))
+		p.Notices = append(p.Notices, fmt.Sprintf("table %s: the manifest of dump %d lists %q and %q, which are both the field %q: the first has it, the other is null", t.Name, d.dump, r.Owner, r.Name, r.Field))
 	}
 	return err
 }

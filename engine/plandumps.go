@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
@@ -199,13 +200,13 @@ func checkFrozen(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*plan.
 			return nil
 		}
 		return &plan.Hold{Table: t.Name, Dump: d.dump, File: file,
-			Reason: frozenReason(columns[i])}
+			Reason: partfile.FrozenReason(columns[i])}
 	}
 	if d.entry.HasColumns {
 		return frozen("", d.entry.Columns), nil
 	}
 	for _, f := range d.entry.Files {
-		h, err := readHeader(ctx, p.source, f.Key)
+		h, err := partfile.Header(ctx, p.source, f.Key)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -214,7 +215,7 @@ func checkFrozen(ctx context.Context, p *Plan, t *TablePlan, d delivery) (*plan.
 		case err != nil:
 			return &plan.Hold{Table: t.Name, Dump: d.dump, File: f.Key, Reason: err.Error()}, nil
 		}
-		if h := frozen(f.Key, fieldNames(h)); h != nil {
+		if h := frozen(f.Key, partfile.FieldNames(h)); h != nil {
 			return h, nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/partfile"
 )
 
 // shape is what records must share to be decoded alike: how they were written,
@@ -13,7 +14,7 @@ type shape struct {
 	head       *avro.Header
 	columns    []string
 	hasColumns bool
-	claims     claims
+	claims     partfile.Claims
 
 	pool *avro.Pool
 	once sync.Once
@@ -37,7 +38,7 @@ type shapes struct {
 
 // of returns the number of a file's shape.
 func (s *shapes) of(f *sourceFile, h *avro.Header) int {
-	key := strings.Join(append([]string{h.Codec(), h.Schema(), f.claims.text()}, f.columns...), "\x00")
+	key := strings.Join(append([]string{h.Codec(), h.Schema(), f.claims.Text()}, f.columns...), "\x00")
 	if f.hasColumns {
 		key += "\x00\x00"
 	}

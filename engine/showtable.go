@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/internal/near"
 	"reconcile/state"
 )
 
@@ -68,7 +68,7 @@ func (e *Engine) noTable(snap *state.Snapshot, name string) error {
 		return fmt.Errorf("nothing was ever applied: there is no state at %s", e.store.Place())
 	}
 	hint := ""
-	if n := config.Nearest(name, sortedKeys(snap.Tables)); n != "" {
+	if n := near.Name(name, sortedKeys(snap.Tables)); n != "" {
 		hint = fmt.Sprintf(" Did you mean table.%s?", n)
 	}
 	return fmt.Errorf("the state has no table.%s.%s `reconcile state list` lists all", name, hint)

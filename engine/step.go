@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/state"
@@ -36,18 +38,18 @@ type tableStep struct {
 	ofConfig   bool         // it carries out a change of the configuration
 	old        *state.Table // what the new record begins with; nil for a new table
 	oldParts   []*state.Partition
-	readFrom   int               // index into old.Sinks
-	pending    []delivery        // sorted by dump
-	oldMapping *identity.Closure // at which the stored rows stand
-	newMapping *identity.Closure // at which the table will stand
-	mapping    *state.Mapping    // that it is of; nil without any
-	full       *identity.Mapping // likewise
-	left       []state.Step      // removals of files that the state does not list
-	masks      bool              // the step masks what was plain
-	fresh      bool              // no stored row is used
-	compared   map[int64]bool    // dumps of which the record goes on knowing what was read
-	claims     map[int64]claims  // by pending dump: what names mean that Avro does not allow
-	brought    []rules.Delivered // what the pending dumps bring
+	readFrom   int                       // index into old.Sinks
+	pending    []delivery                // sorted by dump
+	oldMapping *identity.Closure         // at which the stored rows stand
+	newMapping *identity.Closure         // at which the table will stand
+	mapping    *state.Mapping            // that it is of; nil without any
+	full       *identity.Mapping         // likewise
+	left       []state.Step              // removals of files that the state does not list
+	masks      bool                      // the step masks what was plain
+	fresh      bool                      // no stored row is used
+	compared   map[int64]bool            // dumps of which the record goes on knowing what was read
+	claims     map[int64]partfile.Claims // by pending dump: what names mean that Avro does not allow
+	brought    []rules.Delivered         // what the pending dumps bring
 	schema     *schema
 	keys       func(verifier string) config.Secret // of masks
 	badHeader  *fileError                          // a file whose header cannot be read
@@ -87,11 +89,11 @@ func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered
 		names := d.entry.Columns
 		if !d.entry.HasColumns && s.live(d.dump) {
 			for i, f := range d.entry.Files {
-				h, err := readHeader(ctx, e.source, f.Key)
+				h, err := partfile.Header(ctx, e.source, f.Key)
 				if err != nil {
 					return nil, &fileError{sourceFile{dump: d.dump, index: i, key: f.Key}, err}
 				}
-				names = append(slices.Clip(names), fieldNames(h)...)
+				names = append(slices.Clip(names), partfile.FieldNames(h)...)
 			}
 		}
 		for _, n := range names {
@@ -106,12 +108,19 @@ func (e *Engine) claim(ctx context.Context, s *tableStep, d delivery) error {
 	if !s.live(d.dump) {
 		return nil
 	}
-	c, _, err := claimsOf(ctx, e.source, d.dump, d.entry)
+	if !d.entry.HasColumns {
+		return nil
+	}
+	c, _, err := partfile.ClaimsOf(ctx, e.source, d.entry.Columns, d.entry.Keys())
+	var bad *partfile.FileError
+	if errors.As(err, &bad) {
+		return &fileError{sourceFile{dump: d.dump, index: bad.Index, key: bad.Key}, bad.Err}
+	}
 	if err != nil || c == nil {
 		return err
 	}
 	if s.claims == nil {
-		s.claims = map[int64]claims{}
+		s.claims = map[int64]partfile.Claims{}
 	}
 	s.claims[d.dump] = c
 	return nil

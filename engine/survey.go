@@ -3,13 +3,11 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"reconcile/config"
-	"reconcile/engine/avro"
 	"reconcile/engine/exec"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/internal/near"
 )
 
 // survey is what the header of a file says that only the file tells: its manifest
@@ -76,11 +74,6 @@ func (s *survey) lateIn(f sourceFile) error {
 	return e
 }
 
-// frozenReason says why a column holds a table that is frozen.
-func frozenReason(column string) string {
-	return fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", column)
-}
-
 // keyError is a part file with rows that lacks a key of its table.
 type keyError struct{ key, near string }
 
@@ -93,28 +86,4 @@ func (e *keyError) Error() string {
 }
 
 // newKeyError describes fields that lack a key.
-func newKeyError(key string, fields []string) *keyError {
-	e := &keyError{key: key}
-	for _, f := range fields {
-		if lettersOf(f) == lettersOf(key) {
-			e.near = f
-			return e
-		}
-	}
-	e.near = config.Nearest(key, fields)
-	return e
-}
-
-// lettersOf is a name without case and without what separates words.
-func lettersOf(name string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(feed.Fold(name))
-}
-
-// fieldNames lists the fields of a file.
-func fieldNames(h *avro.Header) []string {
-	var out []string
-	for _, f := range h.Fields() {
-		out = append(out, f.Name)
-	}
-	return out
-}
+func newKeyError(key string, fields []string) *keyError { return &keyError{key, near.Key(key, fields)} }

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
@@ -51,7 +52,7 @@ func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, s
 }
 
 // data describes a delivery as a task has it.
-func (d *delivery) data(p *Plan, c claims) exec.Delivery {
+func (d *delivery) data(p *Plan, c partfile.Claims) exec.Delivery {
 	out := exec.Delivery{Dump: d.dump, Digest: d.entry.Digest, Incremental: d.entry.Incremental, Skipped: d.skipped, Again: d.again,
 		Columns: d.entry.Columns, HasColumns: d.entry.HasColumns, Claims: c}
 	for _, f := range d.entry.Files {

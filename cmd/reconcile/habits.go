@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
+	"reconcile/internal/near"
 	"slices"
 	"strings"
-
-	"reconcile/config"
 )
 
 // later says that a command of the contract is not in this version.
@@ -68,7 +67,7 @@ func (p *program) answer(name string, args []string) int {
 		known = append(known, c.name)
 	}
 	hint := ""
-	if n := config.Nearest(name, known); n != "" {
+	if n := near.Name(name, known); n != "" {
 		hint = fmt.Sprintf(" Did you mean %q?", n)
 	}
 	return p.reject(fmt.Errorf("there is no command %q.%s Run `reconcile -help` for all of them", name, hint))

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reconcile/internal/near"
 	"slices"
 	"strings"
-
-	"reconcile/config"
 )
 
 // program is what a run of the command line works with.
@@ -202,7 +201,7 @@ func parseFlags(f *flag.FlagSet, args []string) error {
 	hint := ""
 	if text := flagHabits()[given]; text != "" {
 		hint = " (" + text + ")"
-	} else if n := config.Nearest(given, known); n != "" {
+	} else if n := near.Name(given, known); n != "" {
 		hint = fmt.Sprintf(" (did you mean -%s?)", n)
 	}
 	return fmt.Errorf("there is no flag -%s%s", given, hint)

@@ -109,6 +109,15 @@ func (l *Listing) Dump(id int64) *Dump {
 	return l.Dumps[i]
 }
 
+// Keys lists the part files, in the manifest's order.
+func (e *Entry) Keys() []string {
+	out := make([]string, len(e.Files))
+	for i, f := range e.Files {
+		out[i] = f.Key
+	}
+	return out
+}
+
 // Problem is a dump that is held, and why. Nothing of it may be applied.
 type Problem struct {
 	Manifests []string // keys, sorted; several when they contradict each other

@@ -1,0 +1,71 @@
+// Package partfile reads what the part files of a source say of themselves: their
+// headers, and what the names in a manifest mean in them. It never decodes a row.
+package partfile
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"reconcile/engine/avro"
+	"reconcile/internal/blob"
+)
+
+// Opener opens part files by their keys. The caller closes them.
+type Opener interface {
+	Open(ctx context.Context, key string) (blob.Handle, error)
+}
+
+// ErrChanged holds a table until the next plan.
+var ErrChanged = errors.New("the file has changed since the plan was made")
+
+// FileError says which file of a delivery cannot be used.
+type FileError struct {
+	Index int // in the manifest's list
+	Key   string
+	Err   error
+}
+
+func (e *FileError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// readAhead is how much of a part file is read at once.
+const readAhead = 1 << 20
+
+// NewScanner reads an Avro file of a size.
+func NewScanner(r io.Reader, size int64) (*avro.Scanner, error) {
+	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size)
+}
+
+// Header reads the header of a part file.
+func Header(ctx context.Context, src Opener, key string) (*avro.Header, error) {
+	h, err := src.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	size := h.Object().Size
+	sc, err := NewScanner(io.NewSectionReader(h, 0, size), size)
+	if err != nil {
+		return nil, err
+	}
+	return sc.Header(), nil
+}
+
+// FieldNames lists the fields of a file.
+func FieldNames(h *avro.Header) []string {
+	var out []string
+	for _, f := range h.Fields() {
+		out = append(out, f.Name)
+	}
+	return out
+}
+
+// FrozenReason says why a column holds a table that is frozen to its columns.
+func FrozenReason(column string) string {
+	return fmt.Sprintf("column %s is delivered, but the table is frozen to its columns = [...]; add it there, or set on_schema_change", column)
+}
