@@ -97,7 +97,7 @@ func (e *Engine) sweepAnew(ctx context.Context, l *state.Lock, sr *StateRebuild)
 	folders := map[string][]string{}
 	for _, rt := range sr.Tables {
 		for _, at := range foldersOf(rt.plan) {
-			folders[at.root] = append(folders[at.root], at.path)
+			folders[at.Root] = append(folders[at.Root], at.Path)
 		}
 	}
 	return commit.NewSweeper(l, e.commits()).Folders(ctx, folders)
@@ -192,8 +192,8 @@ func (e *Engine) standIn(ctx context.Context, s *tableStep, rt *RebuiltTable) er
 func (rt *RebuiltTable) publishedIn(root string) []exec.File {
 	var out []exec.File
 	for _, f := range rt.published {
-		if f.root == root {
-			out = append(out, exec.File{Path: f.path, Size: f.object.Size, Pin: f.object.Pin})
+		if f.Root == root {
+			out = append(out, exec.File{Path: f.Path, Size: f.object.Size, Pin: f.object.Pin})
 		}
 	}
 	return out

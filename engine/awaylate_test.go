@@ -22,6 +22,7 @@ import (
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
+	"reconcile/sinks"
 	"reconcile/state"
 	"reconcile/state/remote"
 )
@@ -158,7 +159,7 @@ func (b *lateBed) restore() {
 	if err := os.MkdirAll(filepath.Join(b.dir, "dumps", "manifests"), 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	b.arrived, b.named = nil, map[place]bool{}
+	b.arrived, b.named = nil, map[sinks.Place]bool{}
 	b.arrive(b.base...)
 	b.next()
 	b.gate.Rule(nil)

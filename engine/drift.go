@@ -28,12 +28,12 @@ func planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool) (err error
 	}
 	underWay := p.filesUnderWay(t.Name)
 	for at := range underWay {
-		have[at.root].pass(at.path)
+		have[at.Root].pass(at.Path)
 	}
 	for _, part := range t.parts {
 		for i := range part.Files {
 			f := &part.Files[i]
-			if underWay[place{t.old.Sinks[f.Sink].Root, f.Path}] {
+			if underWay[sinks.Place{Root: t.old.Sinks[f.Sink].Root, Path: f.Path}] {
 				continue
 			}
 			if err := t.compare(ctx, have[t.old.Sinks[f.Sink].Root], f); err != nil {
@@ -55,15 +55,15 @@ func planDrift(ctx context.Context, p *Plan, t *TablePlan, must bool) (err error
 
 // filesUnderWay are those that a commit which is being made visible moves or removes:
 // they count as they were and as they will be, or not there.
-func (p *Plan) filesUnderWay(table string) map[place]bool {
-	var out map[place]bool
+func (p *Plan) filesUnderWay(table string) map[sinks.Place]bool {
+	var out map[sinks.Place]bool
 	for _, pub := range p.snap.Publishes {
 		if pub.Table != table {
 			continue
 		}
-		out = map[place]bool{}
+		out = map[sinks.Place]bool{}
 		for _, s := range pub.Steps {
-			out[place{s.Sink, s.Path}] = true
+			out[sinks.Place{Root: s.Sink, Path: s.Path}] = true
 		}
 	}
 	return out
@@ -93,18 +93,18 @@ func listFolders(ctx context.Context, p *Plan, t *TablePlan) (map[string]*listin
 	out := map[string]*listing{}
 	t.marked = true
 	for _, at := range foldersOf(t) {
-		sk, err := p.lake.Open(ctx, at.root, "")
+		sk, err := p.lake.Open(ctx, at.Root, "")
 		if err != nil {
 			return nil, err
 		}
 		objs, same, err := t.list(ctx, sk, at)
 		if err != nil {
-			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
+			return nil, fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.Path, at.Root, err)
 		}
-		if l := out[at.root]; l != nil {
+		if l := out[at.Root]; l != nil {
 			l.files, l.same = append(l.files, objs...), l.same || same
 		} else {
-			out[at.root] = &listing{sink: sk, files: objs, same: same}
+			out[at.Root] = &listing{sink: sk, files: objs, same: same}
 		}
 	}
 	for _, l := range out {
@@ -122,14 +122,14 @@ func listFolders(ctx context.Context, p *Plan, t *TablePlan) (map[string]*listin
 type foreignError struct {
 	table string
 	state string
-	files []place
+	files []sinks.Place
 }
 
 func (f *foreignError) Error() string {
 	const most = 20
 	var names []string
 	for _, at := range f.files[:min(len(f.files), most)] {
-		names = append(names, at.root+"/"+at.path)
+		names = append(names, at.Root+"/"+at.Path)
 	}
 	if more := len(f.files) - most; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
@@ -140,38 +140,38 @@ func (f *foreignError) Error() string {
 
 // in reports whether a sink has such files.
 func (f *foreignError) in(root string) bool {
-	return f != nil && slices.ContainsFunc(f.files, func(at place) bool { return at.root == root })
+	return f != nil && slices.ContainsFunc(f.files, func(at sinks.Place) bool { return at.Root == root })
 }
 
 func foreignFiles(table, state string, have map[string]*listing) error {
-	var foreign []place
+	var foreign []sinks.Place
 	for root, l := range have {
 		for i, o := range l.files {
 			if !l.taken[i] && strings.HasSuffix(o.Path, ".parquet") {
-				foreign = append(foreign, place{root, o.Path})
+				foreign = append(foreign, sinks.Place{Root: root, Path: o.Path})
 			}
 		}
 	}
 	if len(foreign) == 0 {
 		return nil
 	}
-	slices.SortFunc(foreign, place.compare)
+	slices.SortFunc(foreign, sinks.Place.Compare)
 	return &foreignError{table, state, foreign}
 }
 
 // foldersOf lists where a table is and where it is to be.
-func foldersOf(t *TablePlan) []place {
-	var out []place
+func foldersOf(t *TablePlan) []sinks.Place {
+	var out []sinks.Place
 	if t.old != nil {
 		for _, s := range t.old.Sinks {
-			out = append(out, place{s.Root, s.Folder})
+			out = append(out, sinks.Place{Root: s.Root, Path: s.Folder})
 		}
 	}
 	if t.cfg == nil {
 		return out
 	}
 	for _, s := range t.cfg.Sinks {
-		at := place{s.Path, t.cfg.Folder}
+		at := sinks.Place{Root: s.Path, Path: t.cfg.Folder}
 		if !slices.Contains(out, at) {
 			out = append(out, at)
 		}

@@ -26,12 +26,12 @@ type fileFacts struct {
 
 // factsOf reads what a data file says of itself. A file that is gone, or is no file
 // that a reader could read, says nothing. Rows are only read with dumps.
-func factsOf(ctx context.Context, p *Plan, at place, dumps bool) (out fileFacts, err error) {
-	sk, err := p.lake.Open(ctx, at.root, "")
+func factsOf(ctx context.Context, p *Plan, at sinks.Place, dumps bool) (out fileFacts, err error) {
+	sk, err := p.lake.Open(ctx, at.Root, "")
 	if err != nil {
 		return out, err
 	}
-	r, err := sk.Open(ctx, at.path, "", []column.Column{{Name: feed.DumpID, Type: typeInt64}})
+	r, err := sk.Open(ctx, at.Path, "", []column.Column{{Name: feed.DumpID, Type: typeInt64}})
 	var down *sinks.UnavailableError
 	switch {
 	case err == nil:
@@ -83,13 +83,13 @@ func writtenLater(ctx context.Context, p *Plan, t *TablePlan) (string, error) {
 		if x.digest == x.file.Digest {
 			continue
 		}
-		at := place{t.old.Sinks[x.file.Sink].Root, x.file.Path}
+		at := sinks.Place{Root: t.old.Sinks[x.file.Sink].Root, Path: x.file.Path}
 		facts, err := factsOf(ctx, p, at, false)
 		if err != nil {
 			return "", err
 		}
 		if facts.commit > t.old.Commit {
-			return fmt.Sprintf("%s; %s/%s was written by commit %d", p.home.OlderText(at.root, facts.commit, t.old.Commit), at.root, at.path, facts.commit), nil
+			return fmt.Sprintf("%s; %s/%s was written by commit %d", p.home.OlderText(at.Root, facts.commit, t.old.Commit), at.Root, at.Path, facts.commit), nil
 		}
 	}
 	return "", nil
@@ -103,7 +103,7 @@ func dumpsInFiles(ctx context.Context, p *Plan, t *TablePlan) ([]state.Applied, 
 		if s.Before != "" {
 			continue // as the state knows it
 		}
-		facts, err := factsOf(ctx, p, place{s.Sink, s.Path}, true)
+		facts, err := factsOf(ctx, p, sinks.Place{Root: s.Sink, Path: s.Path}, true)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/filename"
 	"reconcile/engine/model"
+	"reconcile/sinks"
 )
 
 func TestFileNumber(t *testing.T) {
@@ -30,18 +31,18 @@ func onlyFile(t testing.TB, folder string) string {
 }
 
 // names are the data files that the state lists.
-func (h *harness) names() map[place]bool {
+func (h *harness) names() map[sinks.Place]bool {
 	h.t.Helper()
 	snap, err := h.engine().store.Load(context.Background())
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer snap.Close()
-	out := map[place]bool{}
+	out := map[sinks.Place]bool{}
 	for name, parts := range snap.Partitions {
 		for _, p := range parts {
 			for _, f := range p.Files {
-				out[place{snap.Tables[name].Sinks[f.Sink].Root, f.Path}] = true
+				out[sinks.Place{Root: snap.Tables[name].Sinks[f.Sink].Root, Path: f.Path}] = true
 			}
 		}
 	}
@@ -50,11 +51,11 @@ func (h *harness) names() map[place]bool {
 
 // checkNames sees that no name comes back that the state did not list: before is what
 // it listed before the apply.
-func (h *harness) checkNames(before map[place]bool) {
+func (h *harness) checkNames(before map[sinks.Place]bool) {
 	h.t.Helper()
 	for at := range h.names() {
 		if !before[at] && h.named[at] {
-			h.t.Errorf("%s in %s came back", at.path, at.root)
+			h.t.Errorf("%s in %s came back", at.Path, at.Root)
 		}
 		h.named[at] = true
 	}

@@ -107,7 +107,7 @@ func sameLake(a, b sinks.CurrentTable) bool {
 
 // publishedFile is a data file of a table in a sink.
 type publishedFile struct {
-	place
+	sinks.Place
 	object sinks.Object
 }
 
@@ -137,7 +137,7 @@ func (e *Engine) listData(ctx context.Context, table, root, folder string) ([]pu
 	var out []publishedFile
 	for _, o := range files {
 		if strings.HasSuffix(o.Path, ".parquet") {
-			out = append(out, publishedFile{place{root, o.Path}, o})
+			out = append(out, publishedFile{sinks.Place{Root: root, Path: o.Path}, o})
 		}
 	}
 	return out, nil
@@ -156,7 +156,7 @@ func (e *Engine) checkUnnamed(ctx context.Context, t *TablePlan, l *lakeTable) e
 		}
 		if len(files) > 0 {
 			return fmt.Errorf("table %s: %s holds data files in %s, as %s, but its _reconcile/current.json does not name the table: move them away",
-				t.Name, s.Address(), t.cfg.Folder, files[0].path)
+				t.Name, s.Address(), t.cfg.Folder, files[0].Path)
 		}
 	}
 	return nil
@@ -172,12 +172,12 @@ func (e *Engine) columnsIn(ctx context.Context, files []publishedFile) ([]column
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(filesAtOnce)
 	for i, f := range files {
-		sk, err := e.lake.Open(ctx, f.root, "")
+		sk, err := e.lake.Open(ctx, f.Root, "")
 		if err != nil {
 			return nil, errors.Join(err, g.Wait())
 		}
 		g.Go(func() error {
-			rd, err := sk.Open(gctx, f.path, f.object.Pin, nil)
+			rd, err := sk.Open(gctx, f.Path, f.object.Pin, nil)
 			if err != nil {
 				return unlessDamaged(gctx, err)
 			}
@@ -216,7 +216,7 @@ func (e *Engine) checkUntil(l *lakeTable) error {
 // rebuilt state would not know the files there.
 func (l *lakeTable) checkPlaces(t *TablePlan) error {
 	for _, root := range sortedKeys(l.folders) {
-		configured := slices.ContainsFunc(foldersOf(t), func(at place) bool { return at.root == root })
+		configured := slices.ContainsFunc(foldersOf(t), func(at sinks.Place) bool { return at.Root == root })
 		switch {
 		case !configured:
 			return fmt.Errorf("table %s lies in the sink at %s, which the configuration does not give it: rebuild the state with the configuration that wrote it, and change it then", t.Name, root)

@@ -10,19 +10,19 @@ import (
 
 // list lists one of the places where a table is or is to be. same says instead that
 // the files of the table are all there is, and as the state knows them.
-func (t *TablePlan) list(ctx context.Context, sk sinks.Sink, at place) (objs []sinks.Object, same bool, err error) {
+func (t *TablePlan) list(ctx context.Context, sk sinks.Sink, at sinks.Place) (objs []sinks.Object, same bool, err error) {
 	m, ok := sk.(sinks.Marker)
 	if !ok || t.old == nil {
-		objs, err = sk.List(ctx, at.path)
+		objs, err = sk.List(ctx, at.Path)
 		return objs, false, err
 	}
-	i := slices.IndexFunc(t.old.Sinks, func(s state.SinkTable) bool { return s.Root == at.root && s.Folder == at.path })
+	i := slices.IndexFunc(t.old.Sinks, func(s state.SinkTable) bool { return s.Root == at.Root && s.Folder == at.Path })
 	if i < 0 || t.old.Sinks[i].Mark == "" || t.lost != nil {
 		t.marked = false
-		objs, err = sk.List(ctx, at.path)
+		objs, err = sk.List(ctx, at.Path)
 		return objs, false, err
 	}
-	objs, whole, err := m.ListMarked(ctx, at.path, t.old.Sinks[i].Mark, pinnedIn(i, t.parts))
+	objs, whole, err := m.ListMarked(ctx, at.Path, t.old.Sinks[i].Mark, pinnedIn(i, t.parts))
 	t.marked = t.marked && whole
 	return objs, whole && objs == nil, err
 }

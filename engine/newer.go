@@ -46,8 +46,8 @@ func judgeNewer(ctx context.Context, p *Plan, t *TablePlan) ([]doubt, error) {
 func rootsOf(t *TablePlan) []string {
 	var out []string
 	for _, at := range foldersOf(t) {
-		if !slices.Contains(out, at.root) {
-			out = append(out, at.root)
+		if !slices.Contains(out, at.Root) {
+			out = append(out, at.Root)
 		}
 	}
 	return out

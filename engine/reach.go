@@ -9,7 +9,7 @@ func unreachable(p *Plan, t *TablePlan) error {
 		return err
 	}
 	for _, at := range foldersOf(t) {
-		if err := p.lake.Unusable(at.root); err != nil {
+		if err := p.lake.Unusable(at.Root); err != nil {
 			return err
 		}
 	}

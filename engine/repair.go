@@ -96,27 +96,27 @@ func mappingDelivery(p *Plan) delivery {
 // findFiles lists the data files that a repair replaces: all in the folders where the
 // table is, is to be, or is by what a sink says.
 func findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
-	known := map[place]state.File{}
+	known := map[sinks.Place]state.File{}
 	for _, part := range t.parts {
 		for _, f := range part.Files {
-			known[place{t.old.Sinks[f.Sink].Root, f.Path}] = f
+			known[sinks.Place{Root: t.old.Sinks[f.Sink].Root, Path: f.Path}] = f
 		}
 	}
 	for _, s := range t.left {
-		known[place{s.Sink, s.Path}] = state.File{Digest: s.Before, Pin: s.BeforePin}
+		known[sinks.Place{Root: s.Sink, Path: s.Path}] = state.File{Digest: s.Before, Pin: s.BeforePin}
 	}
 	t.left, t.Removes = nil, nil
 	for _, at := range p.repairFolders(t) {
-		sk, err := p.lake.Open(ctx, at.root, "")
+		sk, err := p.lake.Open(ctx, at.Root, "")
 		if err != nil {
 			return err
 		}
-		files, err := sk.List(ctx, at.path)
+		files, err := sk.List(ctx, at.Path)
 		if err != nil {
-			return fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.path, at.root, err)
+			return fmt.Errorf("table %s: listing %s in %s: %w", t.Name, at.Path, at.Root, err)
 		}
 		for _, o := range files {
-			t.replaceFile(at.root, o, known)
+			t.replaceFile(at.Root, o, known)
 		}
 	}
 	slices.Sort(t.Removes)
@@ -125,11 +125,11 @@ func findFiles(ctx context.Context, p *Plan, t *TablePlan) error {
 
 // replaceFile notes a file that a repair replaces. Its digest is left open if only its
 // content tells: that is read when the repair is carried out.
-func (t *TablePlan) replaceFile(root string, o sinks.Object, known map[place]state.File) {
+func (t *TablePlan) replaceFile(root string, o sinks.Object, known map[sinks.Place]state.File) {
 	if !strings.HasSuffix(o.Path, ".parquet") {
 		return
 	}
-	f, ok := known[place{root, o.Path}]
+	f, ok := known[sinks.Place{Root: root, Path: o.Path}]
 	if !ok {
 		t.Removes = append(t.Removes, root+"/"+o.Path)
 	}
@@ -141,20 +141,20 @@ func (t *TablePlan) replaceFile(root string, o sinks.Object, known map[place]sta
 }
 
 // repairFolders lists every folder that may hold data files of the table.
-func (p *Plan) repairFolders(t *TablePlan) []place {
+func (p *Plan) repairFolders(t *TablePlan) []sinks.Place {
 	out := foldersOf(t)
-	add := func(at place) {
-		if at.path != "" && !slices.Contains(out, at) {
+	add := func(at sinks.Place) {
+		if at.Path != "" && !slices.Contains(out, at) {
 			out = append(out, at)
 		}
 	}
 	for _, s := range t.left {
 		folder, _, _ := strings.Cut(s.Path, "/")
-		add(place{s.Sink, folder})
+		add(sinks.Place{Root: s.Sink, Path: folder})
 	}
 	for _, at := range slices.Clone(out) {
-		if cur, ok := p.says.Table(at.root, t.Name); ok {
-			add(place{at.root, cur.Folder})
+		if cur, ok := p.says.Table(at.Root, t.Name); ok {
+			add(sinks.Place{Root: at.Root, Path: cur.Folder})
 		}
 	}
 	return out

@@ -157,7 +157,7 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 		return err
 	}
 	for _, f := range out.published {
-		t.left = append(t.left, state.Step{Sink: f.root, Path: f.path, BeforePin: f.object.Pin})
+		t.left = append(t.left, state.Step{Sink: f.Root, Path: f.Path, BeforePin: f.object.Pin})
 	}
 	t.repair, t.Action = "its state is lost", plan.Rebuild
 	t.Change.Add(plan.ClassRebuild, "%s", t.repair)

@@ -23,13 +23,13 @@ import (
 // takeOver replaces what a change staged by published files of the same rows. A
 // partition is taken over as a whole, in each sink.
 func (r *tableStep) takeOver(ctx context.Context, c *change, published []publishedFile) error {
-	known := map[place]string{} // digests
+	known := map[sinks.Place]string{} // digests
 	for _, s := range r.left {
-		known[place{s.Sink, s.Path}] = s.Before
+		known[sinks.Place{Root: s.Sink, Path: s.Path}] = s.Before
 	}
-	in := map[place][]publishedFile{} // by folder
+	in := map[sinks.Place][]publishedFile{} // by folder
 	for _, f := range published {
-		at := place{f.root, path.Dir(f.path)}
+		at := sinks.Place{Root: f.Root, Path: path.Dir(f.Path)}
 		in[at] = append(in[at], f)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -41,7 +41,7 @@ func (r *tableStep) takeOver(ctx context.Context, c *change, published []publish
 }
 
 // takeOverPart does so for one partition.
-func (r *tableStep) takeOverPart(ctx context.Context, c *change, p *part, in map[place][]publishedFile, known map[place]string) error {
+func (r *tableStep) takeOverPart(ctx context.Context, c *change, p *part, in map[sinks.Place][]publishedFile, known map[sinks.Place]string) error {
 	files := p.record.Files
 	bySink := make([]sinkFiles, len(c.table.Sinks))
 	for i, f := range files {
@@ -52,13 +52,13 @@ func (r *tableStep) takeOverPart(ctx context.Context, c *change, p *part, in map
 		if len(bySink[i].staged) == 0 {
 			continue
 		}
-		at := place{s.Root, path.Dir(bySink[i].staged[0].Path)}
+		at := sinks.Place{Root: s.Root, Path: path.Dir(bySink[i].staged[0].Path)}
 		kept, err := r.sameFiles(ctx, i, in[at], bySink[i].paths)
 		if err != nil {
 			return err
 		}
 		for k := range kept {
-			kept[k].Digest = known[place{s.Root, kept[k].Path}]
+			kept[k].Digest = known[sinks.Place{Root: s.Root, Path: kept[k].Path}]
 		}
 		bySink[i].kept = kept
 	}
@@ -106,11 +106,11 @@ func (p *part) useKept(bySink []sinkFiles) {
 // sameFiles returns the records of the published files of a partition in a sink, if
 // together they hold exactly the rows of the staged ones; nil if they do not.
 func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publishedFile, staged []string) (_ []state.File, err error) {
-	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return filename.Number(f.path) < 0 }) {
+	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return filename.Number(f.Path) < 0 }) {
 		return nil, nil
 	}
 	published = slices.Clone(published)
-	slices.SortFunc(published, func(a, b publishedFile) int { return filename.Number(a.path) - filename.Number(b.path) })
+	slices.SortFunc(published, func(a, b publishedFile) int { return filename.Number(a.Path) - filename.Number(b.Path) })
 	sk := r.env.Sinks[r.task.Sinks[sink].Root]
 	have := make([]*rowReader, len(published))
 	defer func() {
@@ -120,7 +120,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 	}()
 	cols := r.schema.FileColumns()
 	for i, f := range published {
-		if i > 0 && filename.Number(f.path) == filename.Number(published[i-1].path) {
+		if i > 0 && filename.Number(f.Path) == filename.Number(published[i-1].Path) {
 			return nil, nil
 		}
 		rd, ok, err := openKnown(ctx, sk, f, cols)
@@ -135,7 +135,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 	}
 	out := make([]state.File, len(published))
 	for i, f := range published {
-		out[i] = state.File{Sink: sink, Path: f.path, Size: f.object.Size, Rows: have[i].rows, Pin: f.object.Pin}
+		out[i] = state.File{Sink: sink, Path: f.Path, Size: f.object.Size, Rows: have[i].rows, Pin: f.object.Pin}
 		out[i].Appended = i > 0 && have[i].first.compare(have[0].last) < 0 || i > 0 && out[i-1].Appended
 	}
 	return out, nil
@@ -144,7 +144,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 // openKnown opens a published file; ok is false if it is not one that the table could
 // have: it cannot be read, or its columns are others.
 func openKnown(ctx context.Context, sk exec.Sink, f publishedFile, cols []column.Column) (_ sinks.Reader, ok bool, err error) {
-	rd, err := sk.Open(ctx, f.path, f.object.Pin, cols)
+	rd, err := sk.Open(ctx, f.Path, f.object.Pin, cols)
 	if err != nil {
 		return nil, false, unlessDamaged(ctx, err)
 	}

@@ -25,10 +25,3 @@ func sortUnique(ids []int64) []int64 {
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
-
-// place is a file of a sink, or a folder.
-type place struct{ root, path string }
-
-func (p place) compare(q place) int {
-	return cmp.Or(cmp.Compare(p.root, q.root), cmp.Compare(p.path, q.path))
-}
