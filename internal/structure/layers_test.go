@@ -16,6 +16,7 @@ var layers = strings.Fields(`
 	internal/glob
 	internal/column
 	internal/feed
+	internal/near
 	internal/structure
 	internal/parquet
 	internal/blob
@@ -45,6 +46,7 @@ var layers = strings.Fields(`
 
 	engine/dump
 	engine/avro
+	engine/partfile
 	engine/identity
 	engine/rows
 	engine/merge
@@ -57,6 +59,7 @@ var layers = strings.Fields(`
 	engine/stores
 	engine/lake
 	engine/commit
+	engine/planner
 	engine
 
 	engine/model
@@ -98,7 +101,7 @@ var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine", "
 
 // notYet are packages that do not meet the measure, with their figures.
 var notYet = map[string]measure{
-	"engine": {files: 102, lines: 17608, methods: 275},
+	"engine": {files: 103, lines: 17608, methods: 275},
 }
 
 // notYetImports are imports, "a -> b", that break a rule.
