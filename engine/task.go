@@ -44,6 +44,7 @@ func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, s
 		task.Redelivery = redelivery(t, task)
 	}
 	task.Footer = map[string]string{"version": e.opts.Program, "table": s.cfg.Name, "commit": fmt.Sprint(serial + 1)}
+	task.Source = e.source.Root()
 	if n := len(task.Dumps); n > 0 {
 		task.Footer["dump"] = fmt.Sprint(task.Dumps[n-1])
 	}

@@ -3,6 +3,7 @@ package commit
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // An object is adopted if its size and digest are what the result says, whether the
-// result brings it along or it is where the state keeps its objects.
+// result brings it along, it lies elsewhere, or it is where the state keeps its objects.
 func TestAdopt(t *testing.T) {
 	store := local.Open(filepath.Join(t.TempDir(), "state.db"), local.Options{InlineLimit: -1})
 	w := store.NewObject(t.Context())
@@ -27,6 +28,13 @@ func TestAdopt(t *testing.T) {
 	right := exec.Ref{Digest: hex.EncodeToString(sum[:]), Size: 7}
 	other := exec.Ref{Digest: hex.EncodeToString(make([]byte, 32)), Size: 7}
 	long := exec.Ref{Digest: right.Digest, Size: 8}
+	at := func(name, text string) string {
+		p := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
 	for what, c := range map[string]struct {
 		o    exec.Object
 		made bool
@@ -38,6 +46,11 @@ func TestAdopt(t *testing.T) {
 		"kept":                     {exec.Object{Ref: exec.Ref(kept.Ref)}, false, true},
 		"kept, of another size":    {exec.Object{Ref: long}, false, false},
 		"not there":                {exec.Object{Ref: other}, false, false},
+		"elsewhere":                {exec.Object{Ref: right, Location: at("a", "content")}, false, true},
+		"elsewhere, another text":  {exec.Object{Ref: right, Location: at("b", "CONTENT")}, false, false},
+		"elsewhere, another size":  {exec.Object{Ref: long, Location: at("c", "content")}, false, false},
+		"elsewhere, cut":           {exec.Object{Ref: right, Location: at("d", "conten")}, false, false},
+		"elsewhere, not there":     {exec.Object{Ref: right, Location: at("e", "") + "x"}, false, false},
 		"written by this process":  {exec.Object{Ref: exec.Ref(kept.Ref)}, true, true},
 	} {
 		s, err := Adopt(t.Context(), store, &c.o, c.made)

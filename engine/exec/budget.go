@@ -47,6 +47,9 @@ func NewBudget(memoryLimit int64, workers int) Budget {
 // RowBudget is a budget of so many bytes for rows alone.
 func RowBudget(bytes, workers int) Budget { return Budget{bytes, workers} }
 
+// Rows is how many bytes rows may take in all.
+func (b Budget) Rows() int { return b.rows }
+
 // Workers is how many goroutines work on rows side by side.
 func (b Budget) Workers() int { return b.workers }
 

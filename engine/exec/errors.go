@@ -48,11 +48,14 @@ func (e *Error) ErrorClass() Class { return e.Class }
 // ClassOf returns the class of an error, Unclassed if it has none or is nil.
 func ClassOf(err error) Class {
 	var c Classed
+	var down *sinks.UnavailableError
 	switch {
 	case err == nil:
 		return Unclassed
 	case errors.As(err, &c):
 		return c.ErrorClass()
+	case errors.As(err, &down):
+		return SinkUnavailable
 	case errors.Is(err, sinks.ErrStagedLost):
 		return StagedLost
 	case errors.Is(err, sinks.ErrDrift):

@@ -20,6 +20,7 @@ func TestClassOf(t *testing.T) {
 		{errors.New("other"), exec.Unclassed},
 		{fmt.Errorf("table a: %w", down), exec.SinkUnavailable},
 		{errors.Join(errors.New("other"), down), exec.SinkUnavailable},
+		{fmt.Errorf("stage: %w", &sinks.UnavailableError{Root: "/lake", Err: errors.New("no route")}), exec.SinkUnavailable},
 		{fmt.Errorf("read: %w", sinks.ErrDrift), exec.Changed},
 		{fmt.Errorf("move: %w", sinks.ErrStagedLost), exec.StagedLost},
 		{fmt.Errorf("read: %w", context.Canceled), exec.Cancelled},

@@ -48,11 +48,13 @@ type Done struct {
 	Counts   plan.Counts      `cbor:"18,keyasint"`
 }
 
-// Object is a new object. One that has Bytes is stored with the record that names it,
-// any other one is durable already.
+// Object is a new object, durable where it has neither Bytes nor a Location.
 type Object struct {
-	Ref   Ref    `cbor:"1,keyasint"`
+	Ref Ref `cbor:"1,keyasint"`
+	// Bytes are its content, to be stored with the record that names it.
 	Bytes []byte `cbor:"2,keyasint,omitempty"`
+	// Location is a file of its content, which stays there until a commit adopted it.
+	Location string `cbor:"3,keyasint,omitempty"`
 }
 
 // Spelling is another way in which a file spells the name of a column.

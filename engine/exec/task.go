@@ -59,6 +59,9 @@ type Task struct {
 	Sinks []Target `cbor:"25,keyasint,omitempty"`
 	// ETags says that the pins of part files are ETags, which tell their content.
 	ETags bool `cbor:"26,keyasint,omitempty"`
+	// Source is the location below which the keys of part files are: a folder, or one in
+	// a bucket.
+	Source string `cbor:"28,keyasint,omitempty"`
 }
 
 // Step says what a task carries out.
