@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
-	"reconcile/internal/feed"
 )
 
 // batchWriter takes the rows of one file in their order, a row group a call.
@@ -28,7 +28,8 @@ type assembler struct {
 
 	w      batchWriter
 	rows   int64
-	newest int          // rank of the greatest dump of a row, -1 without rows
+	newest int // rank of the greatest dump of a row, -1 without rows
+	layout *rules.Layout
 	own    column.Batch // gathered columns
 	lent   bool         // own has dictionaries of sources
 	view   column.Batch // those of the only source, with ours
@@ -65,7 +66,11 @@ func (a *assembler) flush(ctx context.Context) error {
 	if err := a.settle(); err != nil {
 		return err
 	}
-	if err := a.w.Write(ctx, a.fill()); err != nil {
+	b, err := a.fill()
+	if err != nil {
+		return err
+	}
+	if err := a.w.Write(ctx, b); err != nil {
 		return err
 	}
 	a.rows += int64(len(a.picks))
@@ -74,27 +79,25 @@ func (a *assembler) flush(ctx context.Context) error {
 }
 
 // fill builds the published columns of the gathered rows.
-func (a *assembler) fill() *column.Batch {
-	if a.own.Cols == nil {
-		a.own.Cols, a.view.Cols = a.schema.FileColumns(), a.schema.FileColumns()
+func (a *assembler) fill() (*column.Batch, error) {
+	if a.layout == nil {
+		a.layout = a.schema.Published()
+		a.own.Cols, a.view.Cols = a.layout.NewColumns(), a.layout.NewColumns()
 	}
-	n, last := len(a.own.Cols), len(a.schema.Payload)-1
-	out := &a.own
+	l, out := a.layout, &a.own
 	if b := a.straight(); b != nil {
 		out = &a.view
-		copy(out.Cols[2:], b.Cols[:last])
-		out.Cols[n-1] = b.Cols[last]
+		l.SetPayload(out.Cols, b.Cols)
 	} else {
 		into := a.picker.own()
-		for i := range a.schema.Payload[:last] {
-			a.gather(&out.Cols[2+i], a.schema.Payload[i].Name, into)
+		for i := range a.schema.Payload {
+			a.gather(&out.Cols[l.PayloadAt(i)], a.schema.Payload[i].Name, into)
 		}
-		a.gather(&out.Cols[n-1], feed.RescuedData, into)
 		a.lent = into >= 0
 	}
 	out.N = len(a.picks)
-	a.ids(&out.Cols[0], &out.Cols[1], &out.Cols[n-3], &out.Cols[n-2])
-	return out
+	a.ids(&out.Cols[l.User], &out.Cols[l.Key], &out.Cols[l.RawUser], &out.Cols[l.Dump])
+	return out, a.schema.compute.Fill(out, &a.schema.Schema, l)
 }
 
 func (a *assembler) gather(dst *column.Column, name string, into int) {

@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/merge"
 	"reconcile/engine/plan"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
@@ -29,6 +30,7 @@ const (
 // deltaRun is the state of one pass of the delta path.
 type deltaRun struct {
 	*tableRun
+	layout  *rules.Layout // of stored rows
 	ing     *ingest
 	byOrd   map[uint32]*exec.Partition
 	byValue map[int64]*exec.Partition
@@ -51,7 +53,7 @@ type storedMarks struct {
 // the mapping can touch, found through the index. Its invariants are I1 to I5
 // of docs/architecture.md. What does not fit in memory is for the bulk path.
 func (r *tableRun) delta(ctx context.Context) (_ *outcome, fits bool, err error) {
-	d := &deltaRun{tableRun: r, byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
+	d := &deltaRun{tableRun: r, layout: r.schema.Stored(), byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
 		next: r.old.NextOrdinal, stored: map[uint32]*storedMarks{}, touched: map[int64]bool{}}
 	for _, p := range r.oldParts {
 		d.byOrd[p.Ordinal], d.byValue[partValue(p)] = p, p
@@ -186,7 +188,7 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]mer
 		}
 		pos := map[bool]int{}
 		err := d.eachStateBatch(ctx, p, want, func(b *column.Batch, shadow bool) error {
-			keys, raws, dumps := b.Cols[0].Ints, b.Cols[1].Ints, b.Cols[2].Ints
+			keys, raws, dumps := b.Col(d.old.Key).Ints, b.Col(feed.RawUserID).Ints, b.Col(feed.DumpID).Ints
 			for i := range b.N {
 				if _, ok := slices.BinarySearchFunc(contested, hashed{raws[i], d.hash(keys[i])}, compareHashed); !ok {
 					continue

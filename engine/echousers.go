@@ -83,7 +83,7 @@ func (r *tableRun) countKept(ctx context.Context) error {
 			return err
 		}
 		err = eachBatch(ctx, rd, func(b *column.Batch) error {
-			r.echo.count(b.Cols[0].Ints, &b.Cols[1])
+			r.echo.count(b.Col(rules.KeptDump).Ints, b.Col(rules.KeptNotes))
 			return nil
 		})
 		if err != nil {

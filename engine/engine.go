@@ -15,6 +15,7 @@ import (
 	"reconcile/engine/index"
 	"reconcile/engine/lake"
 	"reconcile/engine/planner"
+	"reconcile/engine/rules"
 	"reconcile/engine/stores"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
@@ -60,6 +61,8 @@ type Tuning struct {
 	Lease Lease
 	// State holds the state in place of where the configuration says, as if on S3.
 	State blob.Store `json:"-"`
+	// Computed are computed columns, by table.
+	Computed map[string][]rules.Computed `json:"-"`
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
 }

@@ -66,7 +66,7 @@ func dumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
 		case b == nil || err != nil:
 			return sortedKeys(seen), nil
 		}
-		c := &b.Cols[0]
+		c := b.Col(feed.DumpID)
 		for i := range b.N {
 			if !c.IsNull(i) {
 				seen[c.Ints[i]] = true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/identity"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
@@ -53,11 +54,12 @@ func (e *Engine) lakeRows(ctx context.Context, rt *RebuiltTable, want []column.C
 
 // mappingRows adds the entries of the published user_migrations.
 func (e *Engine) mappingRows(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
-	want := []column.Column{{Name: feed.FromUserID, Type: typeInt64}, {Name: feed.ToUserID, Type: typeInt64}, {Name: feed.Time, Type: typeTimestamp}}
-	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
+	l := rules.PublishedMapping()
+	return e.lakeRows(ctx, rt, l.Columns[:l.Canonical], func(in *column.Batch) error {
+		from, to, t := in.Cols[l.From].Ints, in.Cols[l.To].Ints, &in.Cols[l.Time]
 		for i := range in.N {
-			entry := identity.Entry{From: in.Cols[0].Ints[i], To: in.Cols[1].Ints[i]}
-			if t := &in.Cols[2]; !t.IsNull(i) {
+			entry := identity.Entry{From: from[i], To: to[i]}
+			if !t.IsNull(i) {
 				entry.Time, entry.HasTime = t.Ints[i], true
 			}
 			b.Add(entry)
@@ -71,8 +73,9 @@ func (e *Engine) mappingPairs(ctx context.Context, rt *RebuiltTable, b *identity
 	want := []column.Column{{Name: feed.RawUserID, Type: typeInt64}, {Name: feed.UserID, Type: typeInt64}}
 	seen := map[int64]bool{}
 	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
-		for i := range in.N {
-			raw, user := in.Cols[0].Ints[i], in.Cols[1].Ints[i]
+		raws, users := in.Col(feed.RawUserID).Ints, in.Col(feed.UserID).Ints
+		for i, raw := range raws {
+			user := users[i]
 			if raw != user && !seen[raw] {
 				seen[raw] = true
 				b.Add(identity.Entry{From: raw, To: user})

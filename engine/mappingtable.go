@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 )
 
@@ -45,18 +46,19 @@ func (r *tableRun) mappingTable(ctx context.Context) (_ *outcome, err error) {
 }
 
 func (r *tableRun) mappingBatch(m *identity.Mapping, lo, hi int) *column.Batch {
-	b := &column.Batch{N: hi - lo, Cols: r.schema.FileColumns()}
+	l := rules.PublishedMapping()
+	b := &column.Batch{N: hi - lo, Cols: l.Columns}
 	for i := lo; i < hi; i++ {
 		from := m.From(i)
-		b.Cols[0].AppendInt(from)
-		b.Cols[1].AppendInt(m.To(i))
+		b.Cols[l.From].AppendInt(from)
+		b.Cols[l.To].AppendInt(m.To(i))
 		if t, ok := m.Time(i); ok {
-			b.Cols[2].AppendInt(t)
+			b.Cols[l.Time].AppendInt(t)
 		} else {
-			b.Cols[2].AppendNulls(1)
+			b.Cols[l.Time].AppendNulls(1)
 		}
-		b.Cols[3].AppendInt(r.canon(from))
-		b.Cols[4].AppendInt(r.task.NewMapping.Dump)
+		b.Cols[l.Canonical].AppendInt(r.canon(from))
+		b.Cols[l.Dump].AppendInt(r.task.NewMapping.Dump)
 	}
 	return b
 }

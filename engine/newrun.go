@@ -32,7 +32,8 @@ func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePl
 // stepOn prepares a step of a table from a view of the state, under a lease of a
 // generation.
 func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableStep, err error) {
-	s := &tableStep{cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey}
+	s := &tableStep{cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey,
+		computed: e.opts.Tuning.Computed[t.Name]}
 	base := commit.BaseOf(s.old, s.oldParts)
 	s.masks = ofConfig && t.Change.Masks
 	if t.lost != nil {

@@ -34,22 +34,22 @@ func (e *echo) holds(ctx context.Context, f sinks.GroupReader, g int, c dumpColu
 	if err := f.Group(ctx, g, []column.Column{{Name: c.dump, Type: typeInt64}}, &b); err != nil {
 		return false, err
 	}
-	return slices.Contains(b.Cols[0].Ints, e.of), nil
+	return slices.Contains(b.Col(c.dump).Ints, e.of), nil
 }
 
 // move returns the new column of dumps of a row group, nil if it stays.
 func (e *echo) move(ctx context.Context, f sinks.GroupReader, g int, c dumpColumns) (*column.Column, error) {
 	var b, r column.Batch
-	if err := f.Group(ctx, g, []column.Column{{Name: c.dump, Type: typeInt64}}, &b); err != nil || !slices.Contains(b.Cols[0].Ints, e.of) {
+	if err := f.Group(ctx, g, []column.Column{{Name: c.dump, Type: typeInt64}}, &b); err != nil || !slices.Contains(b.Col(c.dump).Ints, e.of) {
 		return nil, err
 	}
 	if c.rescued != "" {
 		if err := f.Group(ctx, g, []column.Column{{Name: c.rescued, Type: typeString}}, &r); err != nil {
 			return nil, err
 		}
-		e.count(b.Cols[0].Ints, &r.Cols[0])
+		e.count(b.Col(c.dump).Ints, r.Col(c.rescued))
 	}
-	out := &b.Cols[0]
+	out := b.Col(c.dump)
 	for i, id := range out.Ints {
 		if id == e.of {
 			out.Ints[i] = e.dump

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -32,8 +31,8 @@ type rowReader struct {
 func newRowReader(s *schema, rd sinks.Reader) *rowReader {
 	out := &rowReader{rd: rd}
 	if s.Kind == feed.KindEvents {
-		out.key = 1
-		out.user = slices.IndexFunc(s.FileColumns(), func(c column.Column) bool { return c.Name == feed.RawUserID })
+		l := s.Published()
+		out.user, out.key = l.RawUser, l.Key
 	}
 	return out
 }

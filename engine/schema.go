@@ -19,12 +19,13 @@ var (
 // schema is the schema of a pass with what its data must not hold.
 type schema struct {
 	rules.Schema
-	keys [][]byte // of masks, by index of the payload
+	keys    [][]byte // of masks, by index of the payload
+	compute rules.Computations
 }
 
-// newSchema adds the keys of its masks to a schema.
-func newSchema(s *rules.Schema, key func(verifier string) []byte) *schema {
-	out := &schema{Schema: *s, keys: make([][]byte, len(s.Payload))}
+// newSchema adds to a schema the keys of its masks and what computes its computed columns.
+func newSchema(s *rules.Schema, key func(verifier string) []byte, compute rules.Computations) *schema {
+	out := &schema{Schema: *s, keys: make([][]byte, len(s.Payload)), compute: compute}
 	for i, c := range s.Payload {
 		if c.Mask == definition.MaskHMAC {
 			out.keys[i] = key(c.Verifier)

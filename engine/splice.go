@@ -295,7 +295,7 @@ func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, er
 func (s *splice) merge(ctx context.Context, g int) error {
 	p := &s.groups[g]
 	b := &column.Batch{Own: true}
-	if err := p.file.rd.Group(ctx, p.at, s.d.storedColumns(), b); err != nil {
+	if err := p.file.rd.Group(ctx, p.at, s.d.layout.Columns, b); err != nil {
 		return err
 	}
 	s.d.echo.countRows(b)
@@ -337,7 +337,7 @@ func (s *splice) emit(ctx context.Context, ch *rows.Chunk, i int) error {
 // verdicts: those of marks, by position from base on, or else otherwise.
 func (d *deltaRun) storedChunk(b *column.Batch, part int64, marks map[int]rows.Verdict, base int, otherwise rows.Verdict) (*rows.Chunk, error) {
 	ch := &rows.Chunk{Batch: b, Rows: make([]rows.Row, b.N), Verdicts: rows.NewVerdicts(b.N)}
-	keys, raws, dumps := b.Cols[0].Ints, b.Cols[1].Ints, b.Cols[2].Ints
+	keys, raws, dumps := b.Cols[d.layout.Key].Ints, b.Cols[d.layout.RawUser].Ints, b.Cols[d.layout.Dump].Ints
 	for i := range b.N {
 		ver, err := rows.Version(d.rank[dumps[i]], 0, 0)
 		if err != nil {

@@ -51,7 +51,7 @@ func (d *deltaRun) filesOf(p *exec.Partition) []*spliceFile {
 func (s *splice) openFiles(ctx context.Context) (bool, error) {
 	for _, f := range s.files {
 		i := slices.IndexFunc(f.entries, func(e exec.File) bool { return e.Sink == s.d.old.ReadFrom })
-		rd, err := s.d.openData(ctx, f.entries[i], s.d.storedColumns())
+		rd, err := s.d.openData(ctx, f.entries[i], s.d.layout.Columns)
 		if err != nil {
 			return false, err
 		}
@@ -127,18 +127,20 @@ func (s *splice) lost(ctx context.Context) (map[winner]*spliceFile, error) {
 	out := map[winner]*spliceFile{}
 	base, marked := 0, s.marks.positions()
 	var b column.Batch
+	l := s.d.layout
+	want := l.Only(l.Key, l.RawUser)
 	for _, f := range s.files {
 		for g, n := range f.rd.Groups() {
 			base += n
 			if len(marked) == 0 || marked[0] >= base {
 				continue
 			}
-			if err := f.rd.Group(ctx, g, s.d.storedColumns()[:2], &b); err != nil {
+			if err := f.rd.Group(ctx, g, want, &b); err != nil {
 				return nil, err
 			}
 			for ; len(marked) > 0 && marked[0] < base; marked = marked[1:] {
 				at := marked[0] - (base - n)
-				out[winner{b.Cols[0].Ints[at], s.d.canon(b.Cols[1].Ints[at])}] = f
+				out[winner{b.Col(want[0].Name).Ints[at], s.d.canon(b.Col(want[1].Name).Ints[at])}] = f
 			}
 		}
 	}

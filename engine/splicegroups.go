@@ -73,9 +73,10 @@ func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err e
 	if !places && len(s.d.changed) == 0 {
 		return nil, nil
 	}
-	want := s.d.storedColumns()[:2]
-	if !places {
-		want = want[1:]
+	l := s.d.layout
+	want := l.Only(l.RawUser)
+	if places {
+		want = l.Only(l.Key, l.RawUser)
 	}
 	b := s.looked
 	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
@@ -86,7 +87,7 @@ func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err e
 	if !places || b.N == 0 {
 		return nil, nil
 	}
-	return &rows.Row{Raw: raws[0], Key: b.Cols[0].Ints[0]}, nil
+	return &rows.Row{Raw: raws[0], Key: b.Col(s.d.schema.KeyName).Ints[0]}, nil
 }
 
 // rekeys reports whether the canonical user of any of the raw users, who are

@@ -124,7 +124,7 @@ func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) e
 	if modified != nil && !modified.IsNull(i) {
 		key = modified.Ints[i]
 	}
-	b.rows = append(b.rows, rows.Row{Raw: in.Cols[0].Ints[i], Key: key, Ver: ver, At: uint32(len(b.rows))})
+	b.rows = append(b.rows, rows.Row{Raw: in.Col(b.s.UserName).Ints[i], Key: key, Ver: ver, At: uint32(len(b.rows))})
 	return nil
 }
 

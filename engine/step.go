@@ -50,6 +50,7 @@ type tableStep struct {
 	compared   map[int64]bool            // dumps of which the record goes on knowing what was read
 	claims     map[int64]partfile.Claims // by pending dump: what names mean that Avro does not allow
 	brought    []rules.Delivered         // what the pending dumps bring
+	computed   []rules.Computed          // columns of the table
 	schema     *schema
 	keys       func(verifier string) config.Secret // of masks
 	badHeader  *fileError                          // a file whose header cannot be read
@@ -160,7 +161,9 @@ func (s *tableStep) settleSchema() {
 			have = append(have, known)
 		}
 	}
-	s.schema = newSchema(rules.NewSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy), func(verifier string) []byte { return s.keys(verifier) })
+	schema := rules.NewSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy)
+	compute := schema.Compute(s.computed)
+	s.schema = newSchema(schema, func(verifier string) []byte { return s.keys(verifier) }, compute)
 }
 
 // resyncs reports whether a pending dump makes stored rows void.

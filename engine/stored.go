@@ -6,8 +6,6 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/rows"
-	"reconcile/internal/column"
-	"reconcile/internal/feed"
 	"reconcile/sinks"
 )
 
@@ -21,7 +19,7 @@ func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 	if marks == nil {
 		marks = &storedMarks{}
 	}
-	want := d.storedColumns()
+	want := d.layout.Columns
 	var out []rows.Cursor
 	base := 0
 	for _, f := range p.Files {
@@ -41,16 +39,7 @@ func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 // shadowCursor reads the shadow rows that a partition has.
 func (d *deltaRun) shadowCursor(p *exec.Partition, marks *storedMarks) *storedCursor {
 	return &storedCursor{d: d, name: "shadow rows", part: partValue(p), marks: marks.shadow, otherwise: rows.Shadow,
-		open: func(ctx context.Context) (sinks.Reader, error) { return d.openObject(ctx, p.Shadow, d.storedColumns()) }}
-}
-
-// storedColumns are the columns of a data file that a merge needs.
-func (d *deltaRun) storedColumns() []column.Column {
-	want := []column.Column{{Name: d.schema.KeyName, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
-	for _, p := range d.schema.Payload {
-		want = append(want, column.Column{Name: p.Name, Type: p.Type})
-	}
-	return want
+		open: func(ctx context.Context) (sinks.Reader, error) { return d.openObject(ctx, p.Shadow, d.layout.Columns) }}
 }
 
 // storedCursor reads one file of stored rows.

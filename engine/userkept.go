@@ -32,7 +32,7 @@ func (r *tableRun) keptUsers(ctx context.Context, s *schema, run exec.Ref, only 
 	if err != nil {
 		return nil, err
 	}
-	c := &keptCursor{r: r, s: s, rd: rd, masks: keys}
+	c := &keptCursor{r: r, s: s, layout: l, rd: rd, masks: keys}
 	if only != nil {
 		c.only = &ascending{only}
 	}
@@ -58,11 +58,12 @@ func (r *tableRun) keptRuns(ctx context.Context, s *schema, runs []exec.Ref, onl
 
 // keptCursor reads kept users in the order of their raw ids.
 type keptCursor struct {
-	r     *tableRun
-	s     *schema
-	rd    *objectReader
-	masks map[string][]byte // new masks, by column
-	only  *ascending        // raw users whose rows alone are wanted; nil for all
+	r      *tableRun
+	s      *schema
+	layout *rules.Layout // user and dump come first; columns that an object lacks are left out
+	rd     *objectReader
+	masks  map[string][]byte // new masks, by column
+	only   *ascending        // raw users whose rows alone are wanted; nil for all
 
 	users column.Batch // of a row group of which some rows are wanted
 	rows  []uint32     // these
@@ -82,8 +83,9 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	b.Own = true
 	modified := b.Col(rules.KeptName(feed.LastModified))
 	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
-	for i, raw := range b.Cols[0].Ints {
-		id := b.Cols[1].Ints[i]
+	dumps := b.Cols[c.layout.Dump].Ints
+	for i, raw := range b.Cols[c.layout.User].Ints {
+		id := dumps[i]
 		if !c.r.task.Live(id) {
 			continue
 		}
@@ -104,11 +106,11 @@ func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 	for o := c.rd; o.group < o.pq.RowGroups(); {
 		group := o.group
 		o.group++
-		if err := o.pq.ReadRowGroup(group, o.want[:1], &c.users); err != nil {
+		if err := o.pq.ReadRowGroup(group, c.layout.Only(c.layout.User), &c.users); err != nil {
 			return nil, o.broken(err)
 		}
 		c.rows = c.rows[:0]
-		for i, raw := range c.users.Cols[0].Ints {
+		for i, raw := range c.users.Col(c.layout.Columns[c.layout.User].Name).Ints {
 			if c.only.has(raw) {
 				c.rows = append(c.rows, uint32(i))
 			}

@@ -51,6 +51,9 @@ func (m *userMerger) flush() error {
 		m.g.ColumnInto(&payload[i], []*column.Column{values}, picks, 0)
 	}
 	users.Rescued(&out.Cols[l.Rescued])
+	if err := m.r.schema.compute.Fill(out, &m.r.schema.Schema, l); err != nil {
+		return err
+	}
 	m.reset()
 	return m.write(out)
 }

@@ -140,6 +140,7 @@ type userKeeper struct {
 	picker
 	r       *tableRun
 	s       *schema
+	layout  *rules.Layout // of kept rows
 	w       *shadowWriter // takes the rows to be kept; nil if none are
 	out     overlap       // writes to w
 	groups  *ingest       // takes the rows to be grouped, if there is no flow
@@ -195,21 +196,26 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	if err := k.settle(); err != nil {
 		return err
 	}
-	out := &column.Batch{N: len(k.picks), Cols: k.s.Kept().NewColumns()}
+	if k.layout == nil {
+		k.layout = k.s.Kept()
+	}
+	l := k.layout
+	out := &column.Batch{N: len(k.picks), Cols: l.NewColumns()}
+	user, dump := &out.Cols[l.User], &out.Cols[l.Dump]
 	for _, m := range k.meta {
-		out.Cols[0].Ints = append(out.Cols[0].Ints, m.Raw)
-		out.Cols[1].Ints = append(out.Cols[1].Ints, k.r.task.Dumps[rows.DumpRank(m.Ver)])
+		user.Ints = append(user.Ints, m.Raw)
+		dump.Ints = append(dump.Ints, k.r.task.Dumps[rows.DumpRank(m.Ver)])
 	}
 	own := k.straight() != nil
 	if own {
-		copy(out.Cols[2:], k.takeStraight())
+		l.SetPayload(out.Cols, k.takeStraight())
 	} else {
 		into := k.own()
 		if k.flow != nil {
 			into = -1 // who reads the rows meanwhile must not meet additions
 		}
 		for i, p := range k.s.Payload {
-			k.g.ColumnInto(&out.Cols[2+i], k.columns(p.Name), k.picks, into)
+			k.g.ColumnInto(&out.Cols[l.PayloadAt(i)], k.columns(p.Name), k.picks, into)
 		}
 	}
 	if k.w != nil {
@@ -241,7 +247,7 @@ func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
 		}
 		rs = append(rs, rows.Row{Raw: to, Key: m.Raw, Ver: m.Ver, At: uint32(i)})
 	}
-	b := &column.Batch{N: out.N, Cols: out.Cols[2:], Own: true}
+	b := &column.Batch{N: out.N, Cols: k.layout.PayloadBatch(out.Cols), Own: true}
 	if k.flow != nil {
 		return k.flow.send(ctx, &rows.Chunk{Rows: rs, Batch: b, Verdicts: rows.NewVerdicts(len(rs))})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )
@@ -15,8 +16,9 @@ type usersSplice struct {
 	file   sinks.GroupReader
 	to     *partWriter
 	schema *schema
-	group  int       // rows of a row group
-	gone   ascending // canonical users whose published row does not stay
+	layout *rules.Layout // of published rows
+	group  int           // rows of a row group
+	gone   ascending     // canonical users whose published row does not stay
 
 	counts []int        // rows of the row groups of the file
 	at     int          // the row group that is next
@@ -49,12 +51,12 @@ type userRow struct {
 }
 
 func newUsersSplice(r *tableRun, file sinks.GroupReader, to *partWriter, gone []int64) *usersSplice {
-	return &usersSplice{file: file, to: to, schema: r.schema, group: r.task.Thresholds.GroupRows, gone: ascending{gone}, counts: file.Groups()}
+	return &usersSplice{file: file, to: to, schema: r.schema, layout: r.schema.Published(), group: r.task.Thresholds.GroupRows, gone: ascending{gone}, counts: file.Groups()}
 }
 
 // take adds new rows. b is given away.
 func (s *usersSplice) take(ctx context.Context, b *column.Batch) error {
-	for i, user := range b.Cols[0].Ints {
+	for i, user := range b.Cols[s.layout.User].Ints {
 		if err := s.advance(ctx, user); err != nil {
 			return err
 		}
@@ -101,10 +103,10 @@ func (s *usersSplice) read(ctx context.Context) error {
 	if s.users != nil {
 		return nil
 	}
-	if err := s.file.Group(ctx, s.at, s.schema.FileColumns()[:1], &s.ids); err != nil {
+	if err := s.file.Group(ctx, s.at, s.layout.Only(s.layout.User), &s.ids); err != nil {
 		return err
 	}
-	s.users, s.dirty = s.ids.Cols[0].Ints, false
+	s.users, s.dirty = s.ids.Col(s.schema.UserName).Ints, false
 	s.stay = slices.Grow(s.stay[:0], s.ids.N)
 	for _, user := range s.users {
 		gone := s.gone.has(user)
@@ -137,7 +139,7 @@ func (s *usersSplice) write(ctx context.Context) error {
 func (s *usersSplice) merge(ctx context.Context) error {
 	extra := s.extra
 	for i, user := range s.users {
-		for len(extra) > 0 && extra[0].from.Cols[0].Ints[extra[0].at] <= user {
+		for len(extra) > 0 && extra[0].from.Cols[s.layout.User].Ints[extra[0].at] <= user {
 			if err := s.add(ctx, extra[0].from, -1, extra[0].at); err != nil {
 				return err
 			}
@@ -192,7 +194,7 @@ func (s *usersSplice) flush(ctx context.Context) error {
 		return err
 	}
 	err := error(nil)
-	all := s.schema.FileColumns()
+	all := s.layout.Columns
 	s.out.N = len(s.rows)
 	if s.to.data.copies() && s.to.a.parallel <= 1 {
 		err = s.to.data.writeColumns(ctx, len(s.rows), func(i int) (*column.Column, error) {

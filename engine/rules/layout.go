@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
@@ -40,6 +42,18 @@ func (l *Layout) PayloadAt(i int) int {
 	return l.payload.at + i
 }
 
+// SetPayload puts the columns of a payload batch, which has Schema.Payload and nothing
+// else, into those of another batch.
+func (l *Layout) SetPayload(cols, payload []column.Column) {
+	copy(l.Payload(cols), payload)
+	cols[l.Rescued] = payload[l.payload.n]
+}
+
+// PayloadBatch returns the columns of a payload batch out of those of another batch.
+func (l *Layout) PayloadBatch(cols []column.Column) []column.Column {
+	return append(slices.Clone(l.Payload(cols)), cols[l.Rescued])
+}
+
 // Computed returns the computed columns of a batch.
 func (l *Layout) Computed(cols []column.Column) []column.Column { return l.computed.of(cols) }
 
@@ -53,7 +67,7 @@ func (l *Layout) Only(at ...int) []column.Column {
 }
 
 // NewColumns returns columns for a new batch.
-func (l *Layout) NewColumns() []column.Column { return append([]column.Column(nil), l.Columns...) }
+func (l *Layout) NewColumns() []column.Column { return slices.Clone(l.Columns) }
 
 func (l *Layout) add(name string, t column.Type) int {
 	l.Columns = append(l.Columns, column.Column{Name: name, Type: t})
