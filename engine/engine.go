@@ -16,11 +16,11 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
+	"reconcile/engine/states"
 	"reconcile/engine/stores"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/state"
-	"reconcile/state/remote"
 )
 
 // Options are what a command asks of the engine, beyond the configuration.
@@ -58,21 +58,13 @@ type Tuning struct {
 	// GuardFrom is how many ids a mapping must have for the guard to judge others by it.
 	GuardFrom int
 	// Lease changes how long leases last, and what a state on S3 keeps, is kept.
-	Lease Lease
+	Lease states.Lease
 	// State holds the state in place of where the configuration says, as if on S3.
 	State blob.Store `json:"-"`
 	// Computed are computed columns, by table.
 	Computed map[string][]rules.Computed `json:"-"`
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
-}
-
-// Lease is about the lease of a state on S3. Zero values stand for the defaults.
-type Lease struct {
-	TTL    time.Duration // how long it lasts without renewal
-	Margin time.Duration // what a waiter adds
-	Day    time.Duration // how long what readers may still need stays
-	Clock  remote.Clock  `json:"-"` // of the holder
 }
 
 const (
@@ -90,6 +82,7 @@ type Engine struct {
 	opts       Options
 	ask        *planner.Request
 	store      *state.Store
+	keeper     *states.Keeper
 	source     *dump.Source
 	stores     *stores.Opener
 	home       *lake.Home
@@ -109,10 +102,10 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 		o.Progress = func(string, int64, int64) {}
 	}
 	e := &Engine{cfg: cfg, opts: o, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}}
-	if err := errors.Join(e.openStores(ctx), e.openState(ctx)); err != nil {
+	opener := e.newPlaces()
+	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {
 		return nil, err
 	}
-	e.home.Place = e.store.Place()
 	e.limits, e.sizes, e.markFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.MarkFrom, defaultMarkFrom)
 	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}
 	return e, nil

@@ -12,7 +12,7 @@ import (
 func (w *backupWorld) saved() (restore func()) {
 	w.t.Helper()
 	place := w.t.TempDir()
-	if _, err := w.engine().Backup(w.t.Context(), place); err != nil {
+	if _, err := w.engine().States().Backup(w.t.Context(), place); err != nil {
 		w.t.Fatal(err)
 	}
 	return func() {
@@ -30,7 +30,7 @@ func (w *backupWorld) saved() (restore func()) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		res, err := w.engine().Restore(w.t.Context(), place)
+		res, err := w.engine().States().Restore(w.t.Context(), place)
 		if err != nil {
 			w.t.Fatal(err)
 		}

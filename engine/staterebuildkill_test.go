@@ -62,7 +62,7 @@ func (a *bed) rebuildOn() error {
 		return err
 	}
 	e := a.engine()
-	l, err := e.LockOver(context.Background(), "test")
+	l, err := e.States().LockOver(context.Background(), "test")
 	if err != nil {
 		return err
 	}

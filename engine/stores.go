@@ -9,14 +9,25 @@ import (
 	"reconcile/config"
 	"reconcile/engine/dump"
 	"reconcile/engine/lake"
+	"reconcile/engine/states"
 	"reconcile/internal/blob"
-	"reconcile/state"
-	"reconcile/state/local"
-	"reconcile/state/remote"
 )
 
 // sourceGrace is how long a listed file on S3 may take to appear.
 const sourceGrace = 3 * time.Second
+
+// newPlaces says where the state and the sinks are, and opens none of them.
+func (e *Engine) newPlaces() *states.Opener {
+	e.declared = &lake.Declared{Sinks: e.cfg.Sinks, Dir: e.cfg.Dir, Lost: e.opts.SinksLost}
+	opener := &states.Opener{Config: e.cfg, Declared: e.declared, Stores: e.stores, Program: e.opts.Program, Inline: e.opts.Tuning.Inline, Lease: e.opts.Tuning.Lease}
+	e.home = &lake.Home{Dir: e.cfg.Dir, Lost: e.opts.StatesLost, Open: opener.At}
+	e.lake = lake.New(lake.Options{Declared: e.declared, Home: e.home,
+		Store: func(ctx context.Context, root string, c *config.S3) (blob.Store, error) {
+			return e.stores.Open(ctx, root, c, 0)
+		},
+		CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
+	return opener
+}
 
 // openStores opens the source and the declared sinks.
 func (e *Engine) openStores(ctx context.Context) error {
@@ -31,42 +42,20 @@ func (e *Engine) openStores(ctx context.Context) error {
 		o.Prefix = src.S3.Prefix
 	}
 	e.source = dump.Open(st, o)
-	e.home = &lake.Home{Dir: e.cfg.Dir, Lost: e.opts.StatesLost, Open: e.stateAt}
-	e.declared = &lake.Declared{Sinks: e.cfg.Sinks, Dir: e.cfg.Dir, Lost: e.opts.SinksLost}
-	e.lake = lake.New(lake.Options{Declared: e.declared, Home: e.home,
-		Store: func(ctx context.Context, root string, c *config.S3) (blob.Store, error) {
-			return e.stores.Open(ctx, root, c, 0)
-		},
-		CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
 	return e.lake.OpenDeclared(ctx)
 }
 
 // openState opens the state, which is looked at later.
-func (e *Engine) openState(ctx context.Context) (err error) {
-	t := e.opts.Tuning
-	switch {
-	case t.State != nil:
-		e.store = e.remoteState(t.State)
-	case e.cfg.StateS3 == nil:
-		e.store = local.Open(e.cfg.StatePath, local.Options{Program: e.opts.Program, InlineLimit: t.Inline})
-	default:
-		e.store, err = e.openRemoteState(ctx, e.cfg.StatePath, e.cfg.StateS3)
+func (e *Engine) openState(ctx context.Context, o *states.Opener) (err error) {
+	if in := e.opts.Tuning.State; in != nil {
+		e.store = o.In(in)
+	} else if e.store, err = o.Open(ctx); err != nil {
+		return err
 	}
-	return err
+	e.home.Place = e.store.Place()
+	e.keeper = &states.Keeper{Config: e.cfg, Store: e.store, Opener: o, Home: e.home, Lake: e.lake, Wait: e.opts.LockTimeout}
+	return nil
 }
 
-// openRemoteState opens the state in a folder of a bucket.
-func (e *Engine) openRemoteState(ctx context.Context, place string, c *config.S3) (*state.Store, error) {
-	st, err := e.stores.Open(ctx, place, c, 0)
-	if err != nil {
-		return nil, fmt.Errorf("state %s: %w", place, err)
-	}
-	return e.remoteState(st), nil
-}
-
-// remoteState is the state in an object store.
-func (e *Engine) remoteState(st blob.Store) *state.Store {
-	t := e.opts.Tuning
-	return remote.Open(st, remote.Options{Program: e.opts.Program, InlineLimit: t.Inline, Cache: e.cfg.CacheDir,
-		TTL: t.Lease.TTL, Margin: t.Lease.Margin, Day: t.Lease.Day, Clock: t.Lease.Clock})
-}
+// States carries out what commands do with the state as a whole.
+func (e *Engine) States() *states.Keeper { return e.keeper }

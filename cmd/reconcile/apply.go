@@ -129,7 +129,7 @@ func (s *session) backUpAfter(ctx context.Context, e *engine.Engine, lock *state
 	if err != nil || now.Serial == before.Serial || ctx.Err() != nil {
 		return
 	}
-	res, err := e.BackupConfigured(ctx)
+	res, err := e.States().BackupConfigured(ctx)
 	switch {
 	case err != nil:
 		s.warnings([]string{fmt.Sprintf("the tables are as they should be, but the backup was not made, and the next apply that changes something tries again: %v", err)})

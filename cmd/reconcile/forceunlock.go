@@ -40,12 +40,12 @@ func runForceUnlock(ctx context.Context, s *session, o *configFlags, id string, 
 	if err != nil {
 		return err
 	}
-	st, err := e.LockStatus(ctx)
+	st, err := e.States().LockStatus(ctx)
 	if err != nil {
 		return err
 	}
 	if !st.Lease || st.State == state.LockFree || st.ID != id {
-		return e.ForceUnlock(ctx, id) // which says why not
+		return e.States().ForceUnlock(ctx, id) // which says why not
 	}
 	if !force {
 		if !isTerminal(s.stdin) {
@@ -56,10 +56,10 @@ func runForceUnlock(ctx context.Context, s *session, o *configFlags, id string, 
 			return err
 		}
 	}
-	if err := e.ForceUnlock(ctx, id); err != nil {
+	if err := e.States().ForceUnlock(ctx, id); err != nil {
 		return err
 	}
-	if st, err = e.LockStatus(ctx); err != nil {
+	if st, err = e.States().LockStatus(ctx); err != nil {
 		return err
 	}
 	say(s.out, "The lock of state %s is not renewed any more. It is free %s after its last renewal: in %s.\n",

@@ -57,7 +57,7 @@ from then on where it went, and opens the new one. If it is stopped, run it agai
 
 // tryState says what init finds.
 func (s *session) tryState(ctx context.Context, e *engine.Engine) error {
-	in, err := e.Init(ctx)
+	in, err := e.States().Init(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *session) tryState(ctx context.Context, e *engine.Engine) error {
 
 // migrateState says what the move of the state did.
 func (s *session) migrateState(ctx context.Context, e *engine.Engine, from string) error {
-	m, err := e.MigrateState(ctx, from)
+	m, err := e.States().MigrateState(ctx, from)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ renewal. The lock of a state on this machine ends with its process.`,
 		if err != nil {
 			return 0, err
 		}
-		st, err := e.LockStatus(ctx)
+		st, err := e.States().LockStatus(ctx)
 		if err != nil {
 			return 0, err
 		}

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"reconcile/engine"
+	"reconcile/engine/states"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/plain"
 )
@@ -32,7 +32,7 @@ const failpointEnv = "RECONCILE_FAILPOINT"
 // hooks change the program for tests.
 type hooks struct {
 	tap   func(table string, rows, bytes int64) // is told of all progress
-	lease engine.Lease                          // of a state on S3
+	lease states.Lease                          // of a state on S3
 }
 
 // start runs the program over the process's own arguments and streams.

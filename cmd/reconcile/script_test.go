@@ -20,7 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"reconcile/engine"
+	"reconcile/engine/states"
 )
 
 // TestMain makes the test binary be the program, too, and the program with
@@ -47,10 +47,10 @@ func TestMain(m *testing.M) {
 			time.Sleep(time.Minute)
 		}),
 		"reconcile-waiting":     tapped(waitToGoOn),
-		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: engine.Lease{TTL: briefTTL}})) },
-		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: engine.Lease{Day: time.Millisecond}})) },
+		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: states.Lease{TTL: briefTTL}})) },
+		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: states.Lease{Day: time.Millisecond}})) },
 		"reconcile-waiting-brief-lease": func() {
-			os.Exit(start(hooks{tap: func(string, int64, int64) { waitToGoOn() }, lease: engine.Lease{TTL: briefTTL}}))
+			os.Exit(start(hooks{tap: func(string, int64, int64) { waitToGoOn() }, lease: states.Lease{TTL: briefTTL}}))
 		},
 		"reconcile-panicking": tapped(func() { panic("in a worker") }),
 		"reconcile-panicking-in-main": func() {

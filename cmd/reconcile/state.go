@@ -93,7 +93,7 @@ func (s *session) stateBackup(ctx context.Context, o *stateOptions) error {
 	if err != nil {
 		return err
 	}
-	res, err := e.Backup(ctx, o.args[0])
+	res, err := e.States().Backup(ctx, o.args[0])
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *session) stateRestore(ctx context.Context, o *stateOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := e.Restore(ctx, o.args[0])
+	r, err := e.States().Restore(ctx, o.args[0])
 	if r != nil && r.Before != nil {
 		s.keptBefore(r.Before)
 	}

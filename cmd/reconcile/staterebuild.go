@@ -20,7 +20,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 	if err != nil {
 		return err
 	}
-	lock, err := e.LockOver(ctx, "state rebuild")
+	lock, err := e.States().LockOver(ctx, "state rebuild")
 	if err != nil {
 		return err
 	}

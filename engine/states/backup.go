@@ -1,4 +1,4 @@
-package engine
+package states
 
 import (
 	"context"
@@ -11,76 +11,49 @@ import (
 	"strings"
 
 	"reconcile/config"
-	"reconcile/internal/blob"
 	"reconcile/state"
 	"reconcile/state/backup"
 )
 
 // Backup backs the state up to a place: a folder, or "s3://bucket/prefix". It takes no
 // lock and waits for no apply.
-func (e *Engine) Backup(ctx context.Context, to string) (*backup.Result, error) {
-	p, err := e.cfg.BackupPlace(to)
+func (k *Keeper) Backup(ctx context.Context, to string) (*backup.Result, error) {
+	p, err := k.Config.BackupPlace(to)
 	if err != nil {
 		return nil, err
 	}
-	return e.backUpTo(ctx, p, false)
+	return k.backUpTo(ctx, p, false)
 }
 
 // BackupConfigured backs the state up to where the configuration says. The result is nil
 // if it does not say.
-func (e *Engine) BackupConfigured(ctx context.Context) (*backup.Result, error) {
-	if e.cfg.Backup == nil {
+func (k *Keeper) BackupConfigured(ctx context.Context) (*backup.Result, error) {
+	if k.Config.Backup == nil {
 		return nil, nil
 	}
-	return e.backUpTo(ctx, *e.cfg.Backup, true)
+	return k.backUpTo(ctx, *k.Config.Backup, true)
 }
 
-func (e *Engine) backUpTo(ctx context.Context, p config.Place, trust bool) (*backup.Result, error) {
+func (k *Keeper) backUpTo(ctx context.Context, p config.Place, trust bool) (*backup.Result, error) {
 	if p.S3 == nil { // what a state holds is nobody else's to read
 		if err := os.MkdirAll(p.Path, 0o700); err != nil {
 			return nil, fmt.Errorf("back up the state: %w", err)
 		}
 	}
-	st, err := e.backupStore(ctx, p)
+	st, err := k.Opener.backups(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return backup.Make(ctx, e.store, backup.Place{Store: st}, trust)
-}
-
-// backupStore opens a place for backups. A bucket is reached as the state's own is, else
-// as a sink in it, else as the SDK finds.
-func (e *Engine) backupStore(ctx context.Context, p config.Place) (blob.Store, error) {
-	c := p.S3
-	if c != nil {
-		like := config.S3{}
-		if own := e.cfg.StateS3; own != nil {
-			like = *own
-		} else {
-			for _, s := range e.cfg.Sinks {
-				if s.S3 != nil && s.S3.Bucket == c.Bucket {
-					like = *s.S3
-					break
-				}
-			}
-		}
-		like.Bucket, like.Prefix = c.Bucket, c.Prefix
-		c = &like
-	}
-	st, err := e.stores.Open(ctx, p.Path, c, 0)
-	if err != nil {
-		return nil, fmt.Errorf("backup %s: %w", p.Path, err)
-	}
-	return st, nil
+	return backup.Make(ctx, k.Store, backup.Place{Store: st}, trust)
 }
 
 // openBackup finds the backup at a place, and proves it.
-func (e *Engine) openBackup(ctx context.Context, from string) (*backup.Backup, error) {
-	p, err := e.cfg.ParsePlace(from)
+func (k *Keeper) openBackup(ctx context.Context, from string) (*backup.Backup, error) {
+	p, err := k.Config.ParsePlace(from)
 	if err != nil {
 		return nil, err
 	}
-	st, err := e.backupStore(ctx, p)
+	st, err := k.Opener.backups(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +66,15 @@ func (e *Engine) openBackup(ctx context.Context, from string) (*backup.Backup, e
 		return nil, err
 	}
 	if m.InShared() {
-		if at, err = e.sharedBackup(ctx, p); err != nil {
+		if at, err = k.sharedBackup(ctx, p); err != nil {
 			return nil, err
 		}
 	}
-	return backup.Open(ctx, at, e.opts.Program)
+	return backup.Open(ctx, at, k.Opener.Program)
 }
 
 // sharedBackup is the place of a backup whose objects lie in the folder beside it.
-func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (backup.Place, error) {
+func (k *Keeper) sharedBackup(ctx context.Context, p config.Place) (backup.Place, error) {
 	name := path.Base(p.Path)
 	if p.S3 == nil {
 		p.Path = filepath.Dir(p.Path)
@@ -110,7 +83,7 @@ func (e *Engine) sharedBackup(ctx context.Context, p config.Place) (backup.Place
 		c.Prefix = strings.TrimSuffix(strings.TrimSuffix(c.Prefix, name), "/")
 		p = config.Place{Path: c.URL(), S3: &c}
 	}
-	st, err := e.backupStore(ctx, p)
+	st, err := k.Opener.backups(ctx, p)
 	return backup.Place{Store: st, Folder: name, Shared: true}, err
 }
 
@@ -126,24 +99,24 @@ type Restored struct {
 
 // Restore puts a backup in the place of the state, which is backed up before, in one
 // transaction. The backup is proved first. A state of another lineage is refused.
-func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err error) {
-	b, err := e.openBackup(ctx, from)
+func (k *Keeper) Restore(ctx context.Context, from string) (_ *Restored, err error) {
+	b, err := k.openBackup(ctx, from)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	out := &Restored{State: e.store.Place(), From: from, Backup: b.Manifest}
-	top, err := e.topInSinks(ctx, b.Manifest.Lineage)
+	out := &Restored{State: k.Store.Place(), From: from, Backup: b.Manifest}
+	top, err := k.topInSinks(ctx, b.Manifest.Lineage)
 	if err != nil {
-		if serial, serr := e.store.Serial(ctx); serr != nil || serial == 0 {
-			return nil, fmt.Errorf("restore state %s: nothing but the sinks says which commits there were, and one cannot be read: %w; nothing was changed", e.store.Place(), err)
+		if serial, serr := k.Store.Serial(ctx); serr != nil || serial == 0 {
+			return nil, fmt.Errorf("restore state %s: nothing but the sinks says which commits there were, and one cannot be read: %w; nothing was changed", k.Store.Place(), err)
 		}
 		out.Notices = append(out.Notices, err.Error())
 	}
-	if err := e.checkOpen(ctx); err != nil {
+	if err := k.checkOpen(ctx); err != nil {
 		return nil, err
 	}
-	lock, err := e.LockOver(ctx, "state restore")
+	lock, err := k.LockOver(ctx, "state restore")
 	if err != nil {
 		return nil, err
 	}
@@ -152,10 +125,10 @@ func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err err
 	if _, err := lock.Over(ctx, b.Manifest.Lineage); err != nil {
 		return nil, err
 	}
-	if out.Before, err = backup.BeforeChange(ctx, e.store); err != nil {
+	if out.Before, err = backup.BeforeChange(ctx, k.Store); err != nil {
 		return nil, fmt.Errorf("%w; nothing was changed", err)
 	}
-	if out.Serial, err = backup.Restore(ctx, e.store, lock, b, top); err != nil {
+	if out.Serial, err = backup.Restore(ctx, k.Store, lock, b, top); err != nil {
 		return out, err
 	}
 	out.Notices = append(out.Notices, lock.Warnings()...)
@@ -163,8 +136,8 @@ func (e *Engine) Restore(ctx context.Context, from string) (_ *Restored, err err
 }
 
 // checkOpen fails if the state is closed, as it was moved: there would be two.
-func (e *Engine) checkOpen(ctx context.Context) error {
-	snap, err := e.store.Load(ctx)
+func (k *Keeper) checkOpen(ctx context.Context) error {
+	snap, err := k.Store.Load(ctx)
 	var moved *state.MovedError
 	if errors.As(err, &moved) && moved.To != "" {
 		return fmt.Errorf("%w; if that place is gone for good, restore at a new one, and give -state-lost=%s", err, moved.To)
@@ -175,16 +148,11 @@ func (e *Engine) checkOpen(ctx context.Context) error {
 	return snap.Close()
 }
 
-// LockOver takes the state for replacing it, damaged or not. The caller unlocks it.
-func (e *Engine) LockOver(ctx context.Context, command string) (*state.Lock, error) {
-	return e.store.LockOver(ctx, state.NewHolder(command), e.opts.LockTimeout)
-}
-
 // topInSinks is the greatest commit of a lineage that the configured sinks name.
-func (e *Engine) topInSinks(ctx context.Context, lineage string) (uint64, error) {
+func (k *Keeper) topInSinks(ctx context.Context, lineage string) (uint64, error) {
 	top := uint64(0)
-	for _, s := range e.cfg.Sinks {
-		says, err := e.lake.Head(ctx, s.Path)
+	for _, s := range k.Config.Sinks {
+		says, err := k.Lake.Head(ctx, s.Path)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", s.Address(), err)
 		}

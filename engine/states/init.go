@@ -1,4 +1,4 @@
-package engine
+package states
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"reconcile/config"
-	"reconcile/engine/commit"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -26,21 +25,21 @@ type Inited struct {
 
 // Init looks whether the state can be read, is where the sinks say, and can be written.
 // It leaves nothing behind.
-func (e *Engine) Init(ctx context.Context) (_ *Inited, err error) {
-	snap, err := e.store.Load(ctx)
+func (k *Keeper) Init(ctx context.Context) (_ *Inited, err error) {
+	snap, err := k.Store.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	if err := e.lake.CheckHome(ctx, snap); err != nil {
+	if err := k.Lake.CheckHome(ctx, snap); err != nil {
 		return nil, err
 	}
-	out := &Inited{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial}
-	if out.Local = e.cfg.StateS3 == nil; out.Local {
+	out := &Inited{State: k.Store.Place(), Lineage: snap.Lineage, Serial: snap.Serial}
+	if out.Local = k.Config.StateS3 == nil; out.Local {
 		out.NotTried = "a state in a file needs no preparation"
 		return out, nil
 	}
-	err = e.store.Try(ctx)
+	err = k.Store.Try(ctx)
 	if errors.Is(err, fs.ErrPermission) {
 		out.NotTried = err.Error()
 		return out, nil
@@ -64,23 +63,23 @@ type StateMoved struct {
 // MigrateState moves the state to where the configuration says: from a place, or from
 // where the sinks say that it is. Whatever was done when it was killed, to begin anew
 // finishes it.
-func (e *Engine) MigrateState(ctx context.Context, from string) (_ *StateMoved, err error) {
-	out := &StateMoved{To: e.store.Place()}
+func (k *Keeper) MigrateState(ctx context.Context, from string) (_ *StateMoved, err error) {
+	out := &StateMoved{To: k.Store.Place()}
 	if from == "" {
-		if from, err = e.recordedPlace(ctx); err != nil || from == "" {
+		if from, err = k.recordedPlace(ctx); err != nil || from == "" {
 			return out, err
 		}
 	}
-	if from = e.home.Resolve(from); from == e.home.Resolve(e.store.Place()) {
-		return nil, fmt.Errorf("the state is to be moved from %s to %s, which is the same place: let the state block name the new one, or give the old one with -from=PLACE", from, e.store.Place())
+	if from = k.Home.Resolve(from); from == k.Home.Resolve(k.Store.Place()) {
+		return nil, fmt.Errorf("the state is to be moved from %s to %s, which is the same place: let the state block name the new one, or give the old one with -from=PLACE", from, k.Store.Place())
 	}
-	src, err := e.stateAt(ctx, from)
+	src, err := k.Opener.At(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	a, b, err := state.LockBoth(ctx, src, e.store, state.NewHolder("init"), e.opts.LockTimeout)
+	a, b, err := state.LockBoth(ctx, src, k.Store, state.NewHolder("init"), k.Wait)
 	if err != nil {
-		return nil, e.withoutConnection(from, err)
+		return nil, k.withoutConnection(from, err)
 	}
 	ctx = b.Context(a.Context(ctx))
 	defer func() {
@@ -89,19 +88,19 @@ func (e *Engine) MigrateState(ctx context.Context, from string) (_ *StateMoved, 
 			err = lost
 		}
 	}()
-	m, err := state.Migrate(ctx, state.Side{Store: src, Lock: a}, state.Side{Store: e.store, Lock: b})
+	m, err := state.Migrate(ctx, state.Side{Store: src, Lock: a}, state.Side{Store: k.Store, Lock: b})
 	if err != nil {
 		return nil, err
 	}
 	out.From, out.Lineage, out.Serial, out.Objects, out.Bytes = from, m.Lineage, m.Serial, m.Objects, m.Bytes
-	return out, e.recordPlace(ctx, b, out)
+	return out, k.recordPlace(ctx, b, out)
 }
 
 // withoutConnection says of a place on S3 that could not be used if the configuration has
 // nothing by which to reach it.
-func (e *Engine) withoutConnection(place string, err error) error {
+func (k *Keeper) withoutConnection(place string, err error) error {
 	onS3 := func(s *config.Sink) bool { return s.S3 != nil }
-	if errors.Is(err, state.ErrLocked) || !strings.HasPrefix(place, "s3://") || e.cfg.StateS3 != nil || slices.ContainsFunc(e.cfg.Sinks, onS3) {
+	if errors.Is(err, state.ErrLocked) || !strings.HasPrefix(place, "s3://") || k.Config.StateS3 != nil || slices.ContainsFunc(k.Config.Sinks, onS3) {
 		return err
 	}
 	return fmt.Errorf("%w. Nothing in the configuration says how %s is reached, so that it is as the AWS SDK finds by itself: set AWS_REGION, AWS_PROFILE or AWS_ENDPOINT_URL_S3 for this command", err, place)
@@ -109,18 +108,18 @@ func (e *Engine) withoutConnection(place string, err error) error {
 
 // recordedPlace returns the one other place at which sinks say that their state is, empty
 // if they say that it is where the configuration does, or nothing was ever applied.
-func (e *Engine) recordedPlace(ctx context.Context) (string, error) {
+func (k *Keeper) recordedPlace(ctx context.Context) (string, error) {
 	var places, silent []string
-	for _, s := range e.cfg.Sinks {
-		says, err := e.lake.Head(ctx, s.Path)
+	for _, s := range k.Config.Sinks {
+		says, err := k.Lake.Head(ctx, s.Path)
 		if err = errors.Join(err, says.Damage); err != nil {
 			return "", fmt.Errorf("%s: %w; -from=PLACE says where the state is", s.Address(), err)
 		}
 		switch cur := says.Current; {
 		case cur != nil && cur.State == "":
 			silent = append(silent, s.Address())
-		case e.home.Elsewhere(cur):
-			places = append(places, e.home.Resolve(cur.State))
+		case k.Home.Elsewhere(cur):
+			places = append(places, k.Home.Resolve(cur.State))
 		}
 	}
 	slices.Sort(places)
@@ -136,19 +135,19 @@ func (e *Engine) recordedPlace(ctx context.Context) (string, error) {
 }
 
 // recordPlace has the sinks of the state say where it is.
-func (e *Engine) recordPlace(ctx context.Context, l *state.Lock, m *StateMoved) error {
-	for _, s := range e.cfg.Sinks {
-		says, err := e.lake.Head(ctx, s.Path)
+func (k *Keeper) recordPlace(ctx context.Context, l *state.Lock, m *StateMoved) error {
+	for _, s := range k.Config.Sinks {
+		says, err := k.Lake.Head(ctx, s.Path)
 		if err == nil && (says.Current == nil || says.Current.Lineage != m.Lineage) {
 			continue
 		}
 		if err == nil {
-			err = commit.NewAnnouncer(l, e.commits()).Edit(ctx, s.Path, m.Lineage, func(cur *sinks.Current) (bool, error) {
-				return cur.State == "" || e.home.Elsewhere(cur), nil
+			err = k.announcer(l).Edit(ctx, s.Path, m.Lineage, func(cur *sinks.Current) (bool, error) {
+				return cur.State == "" || k.Home.Elsewhere(cur), nil
 			})
 		}
 		switch {
-		case e.lake.StopsTable(ctx, err):
+		case k.Lake.StopsTable(ctx, err):
 			m.Unrecorded = append(m.Unrecorded, s.Address())
 		case err != nil:
 			return err
