@@ -65,14 +65,14 @@ const stepsAtOnce = 8
 // those under way are not interrupted, as what a store was asked for it may still do,
 // when nobody looks for it any more. In sinks that are done nothing is changed: it is
 // only looked at what stands there.
-func (c *Committer) carryOut(ctx context.Context, steps []state.Step, done map[string]bool) (map[location]string, error) {
+func (c *Committer) carryOut(ctx context.Context, steps []state.Step, done map[string]bool) (map[sinks.Place]string, error) {
 	for _, s := range steps {
 		if _, err := c.lake.Open(ctx, s.Sink, ""); err != nil {
 			return nil, err
 		}
 	}
 	var mu sync.Mutex
-	pins := map[location]string{}
+	pins := map[sinks.Place]string{}
 	for _, removals := range []bool{false, true} {
 		var g errgroup.Group
 		var failed atomic.Bool
@@ -93,7 +93,7 @@ func (c *Committer) carryOut(ctx context.Context, steps []state.Step, done map[s
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				pins[location{s.Sink, s.Path}] = pin
+				pins[sinks.Place{Root: s.Sink, Path: s.Path}] = pin
 				return nil
 			})
 		}
@@ -132,7 +132,7 @@ func Roots(p *state.Publish, t *state.Table) []string {
 // clear ends a commit: the publish list goes, the files' pins are recorded (C8), and small
 // objects that nothing names any more are removed (C9). It returns the staging folders
 // that other commits need.
-func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table, live []*state.Partition, pins map[location]string) (keep []string, err error) {
+func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table, live []*state.Partition, pins map[sinks.Place]string) (keep []string, err error) {
 	snap, err := c.lock.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -158,12 +158,12 @@ func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table,
 }
 
 // putPins records the pins that the files of a table have.
-func putPins(tx *state.Tx, t *state.Table, live []*state.Partition, pins map[location]string) (errs []error) {
+func putPins(tx *state.Tx, t *state.Table, live []*state.Partition, pins map[sinks.Place]string) (errs []error) {
 	for _, part := range live {
 		dirty := false
 		for i := range part.Files {
 			f := &part.Files[i]
-			if pin, ok := pins[location{t.Sinks[f.Sink].Root, f.Path}]; ok && pin != "" && pin != f.Pin {
+			if pin, ok := pins[sinks.Place{Root: t.Sinks[f.Sink].Root, Path: f.Path}]; ok && pin != "" && pin != f.Pin {
 				f.Pin, dirty = pin, true
 			}
 		}

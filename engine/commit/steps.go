@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -11,15 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/lake"
+	"reconcile/sinks"
 	"reconcile/state"
 )
-
-// location is a file of a sink, or a folder.
-type location struct{ root, path string }
-
-func (l location) compare(m location) int {
-	return cmp.Or(cmp.Compare(l.root, m.root), cmp.Compare(l.path, m.path))
-}
 
 // Steps lists what makes the change visible: moves first, then removals of what no
 // longer belongs to the table (C6), each with the digests before and after (C3).
@@ -28,12 +21,12 @@ func (c *Change) Steps() []state.Step {
 	var steps []state.Step
 	for _, p := range c.Parts {
 		for i, f := range p.Record.Files {
-			at := location{c.Table.Sinks[f.Sink].Root, f.Path}
+			at := sinks.Place{Root: c.Table.Sinks[f.Sink].Root, Path: f.Path}
 			if p.Staged[i] == "" {
 				delete(before, at)
 				continue
 			}
-			s := state.Step{Sink: at.root, Staged: p.Staged[i], Path: f.Path, After: f.Digest, Size: f.Size}
+			s := state.Step{Sink: at.Root, Staged: p.Staged[i], Path: f.Path, After: f.Digest, Size: f.Size}
 			if b, ok := before[at]; ok {
 				s.Before, s.BeforePin = b.Digest, b.Pin
 				delete(before, at)
@@ -44,18 +37,18 @@ func (c *Change) Steps() []state.Step {
 	if c.keepsFiles() {
 		return steps
 	}
-	for _, at := range slices.SortedFunc(maps.Keys(before), location.compare) {
+	for _, at := range slices.SortedFunc(maps.Keys(before), sinks.Place.Compare) {
 		b := before[at]
-		steps = append(steps, state.Step{Sink: at.root, Path: b.Path, Before: b.Digest, BeforePin: b.Pin})
+		steps = append(steps, state.Step{Sink: at.Root, Path: b.Path, Before: b.Digest, BeforePin: b.Pin})
 	}
 	return steps
 }
 
 // replaced are the files that the change may replace or remove, as they are before.
-func (c *Change) replaced() map[location]state.File {
-	before := map[location]state.File{}
+func (c *Change) replaced() map[sinks.Place]state.File {
+	before := map[sinks.Place]state.File{}
 	for _, s := range c.Left {
-		before[location{s.Sink, s.Path}] = state.File{Path: s.Path, Digest: s.Before, Pin: s.BeforePin}
+		before[sinks.Place{Root: s.Sink, Path: s.Path}] = state.File{Path: s.Path, Digest: s.Before, Pin: s.BeforePin}
 	}
 	rewritten := c.rewritten()
 	for _, p := range c.OldParts {
@@ -63,7 +56,7 @@ func (c *Change) replaced() map[location]state.File {
 			continue
 		}
 		for _, f := range p.Files {
-			before[location{c.Old.Sinks[f.Sink].Root, f.Path}] = f
+			before[sinks.Place{Root: c.Old.Sinks[f.Sink].Root, Path: f.Path}] = f
 		}
 	}
 	return before
@@ -77,11 +70,11 @@ func (c *Change) keepsFiles() bool { return !c.Whole && len(c.Parts) == 0 && len
 // there is no way back.
 func CanCarryOut(ctx context.Context, k *lake.Lake, steps []state.Step) error {
 	to := map[string][]string{} // folders, by root
-	seen := map[location]bool{}
+	seen := map[sinks.Place]bool{}
 	for _, s := range steps {
-		at := location{s.Sink, path.Dir(s.Path)}
+		at := sinks.Place{Root: s.Sink, Path: path.Dir(s.Path)}
 		if s.Staged != "" && !seen[at] {
-			seen[at], to[s.Sink] = true, append(to[s.Sink], at.path)
+			seen[at], to[s.Sink] = true, append(to[s.Sink], at.Path)
 		}
 	}
 	for _, root := range slices.Sorted(maps.Keys(to)) {
