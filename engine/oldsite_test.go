@@ -172,6 +172,36 @@ func TestOldSiteResynced(t *testing.T) {
 	}
 }
 
+// TestSiteBeforeTasks goes on with the site of a version that read all names, ids and
+// times as today: its state, its objects and its files are those of today's version.
+func TestSiteBeforeTasks(t *testing.T) {
+	a := newBed(t, oldSiteConfig)
+	if err := unpackFolder(filepath.Join("testdata", "sites", "before-tasks.tar.gz"), a.dir); err != nil {
+		t.Fatal(err)
+	}
+	a.arrived = oldSiteDumps()
+	before := a.allRows()
+	a.opts.MovedSinks = []string{oldSiteRoot + "/lake=" + filepath.Join(a.dir, "lake")}
+	a.held(a.run())
+	a.opts.MovedSinks = nil
+	a.checkIdle()
+	if diff := diffLines(before, a.allRows()); diff != "" {
+		t.Fatalf("the first apply changed rows:\n%s", diff)
+	}
+	if said := a.notices(); said != "" {
+		t.Errorf("the plan says: %s", said)
+	}
+	a.check()
+	a.run(oldSiteNight())
+	a.check()
+	a.checkIdle()
+	again := oldSiteNight()
+	again.ID = 4
+	a.run(again)
+	a.check()
+	a.checkIdle()
+}
+
 // checkTables compares some tables with the model.
 func (a *bed) checkTables(names ...string) {
 	a.t.Helper()
