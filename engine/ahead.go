@@ -54,9 +54,9 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 // are workers, while all of them are small. begun has those that have not had their
 // turn.
 func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *TablePlan, coming []*TablePlan, begun map[*TablePlan]*ahead) {
-	weight := now.weight()
+	weight := weightOf(now)
 	for i, t := range coming {
-		weight += t.weight()
+		weight += weightOf(t)
 		if i == e.limits.Budget.Workers() || !e.limits.Budget.Prefetches(weight) {
 			return
 		}
@@ -92,8 +92,8 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 	return a
 }
 
-// weight is about how many bytes of files a table's step reads and writes.
-func (t *TablePlan) weight() int64 {
+// weightOf is about how many bytes of files a table's step reads and writes.
+func weightOf(t *TablePlan) int64 {
 	n := t.BytesToWrite
 	for _, d := range t.Dumps {
 		n += d.Bytes

@@ -116,8 +116,8 @@ func (e *Engine) storeStand(ctx context.Context, s *mappingStand) error {
 // tableAnew computes one table at the mapping where the lake has it, and takes over the
 // files that hold the right rows.
 func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableAnew, error) {
-	if rt.Mapping != nil {
-		rt.plan.stand = sr.stands[*rt.Mapping]
+	if rt.Mapping != nil && sr.stands[*rt.Mapping] != nil {
+		rt.plan.stand = &sr.stands[*rt.Mapping].mappingAt
 	}
 	s, c, err := e.readAnew(ctx, l, sr, rt)
 	if err != nil {
@@ -204,7 +204,7 @@ func (rt *RebuiltTable) publishedIn(root string) []exec.File {
 func (e *Engine) anewStep(p *Plan, t *TablePlan, s *tableStep) {
 	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
 	if at := t.stand; at != nil {
-		s.newMapping, s.mapping, s.full = at.closure, at.standing, at.read.mapping
+		s.newMapping, s.mapping, s.full = at.closure, at.standing, at.mapping
 	}
 	if s.kind != feed.KindMapping {
 		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.listing, dump, t.Name) })

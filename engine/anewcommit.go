@@ -61,7 +61,7 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 // where no file changes: current.json has to name the new commit.
 func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
 	ch := t.step.commits(t.change)
-	ch.Dumps = p.recordsOf(t.step.pending)
+	ch.Dumps = recordsOf(p, t.step.pending)
 	var err error
 	t.pub, err = ch.PutNew(tx)
 	return err

@@ -62,7 +62,7 @@ func (e *Engine) Refusal(p *Plan) error {
 			continue
 		}
 		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
-			errs = append(errs, t.refusesDestroy())
+			errs = append(errs, refusesDestroy(&t.Table))
 		}
 		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
@@ -113,7 +113,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 		return nil, err
 	}
 	if p.newMapping != nil {
-		res.BadMappings = int64(len(p.newMapping.bad))
+		res.BadMappings = int64(p.newMapping.bad)
 	}
 	if err := e.applyTables(ctx, l, p, waiting, res); err != nil {
 		return res, err
@@ -171,12 +171,12 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 // Tables follow one by one.
 func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
 	if p.Mapping.Withdrawn {
-		return l.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), p.acceptMappings(tx)) })
+		return l.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), acceptMappings(p, tx)) })
 	}
 	if p.newMapping == nil {
 		return nil
 	}
-	objects, err := p.newMapping.store(ctx, e.store, p.standing)
+	objects, err := deliveredOf(p.newMapping).store(ctx, e.store, p.standing)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(p.standing), p.acceptMappings(tx), putDump(tx, d), p.putManifests(tx, manifests))
+		return errors.Join(tx.SetMapping(p.standing), acceptMappings(p, tx), putDump(tx, d), putManifests(p, tx, manifests))
 	})
 }
 

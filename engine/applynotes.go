@@ -99,7 +99,7 @@ func acceptManifests(ctx context.Context, l *state.Lock, p *Plan) error {
 
 // acceptMappings notes which mappings are not judged again: what this command
 // accepts, what it applies, and what was applied until now.
-func (p *Plan) acceptMappings(tx *state.Tx) error {
+func acceptMappings(p *Plan, tx *state.Tx) error {
 	var errs []error
 	put := func(dump int64, digest string) {
 		errs = append(errs, tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: dump}, digest))
@@ -125,7 +125,7 @@ func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *Plan) erro
 	if err != nil {
 		return err
 	}
-	return l.Update(ctx, func(tx *state.Tx) error { return p.putManifests(tx, o) })
+	return l.Update(ctx, func(tx *state.Tx) error { return putManifests(p, tx, o) })
 }
 
 // manifestsObject makes the object of the manifests that the plan saw, nil if
@@ -138,7 +138,7 @@ func (e *Engine) manifestsObject(ctx context.Context, p *Plan) (*state.Sealed, e
 }
 
 // putManifests makes it what the state knows.
-func (p *Plan) putManifests(tx *state.Tx, o *state.Sealed) error {
+func putManifests(p *Plan, tx *state.Tx, o *state.Sealed) error {
 	if o == nil {
 		return nil
 	}

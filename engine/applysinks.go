@@ -20,13 +20,13 @@ func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result)
 		for _, m := range p.Moved {
 			errs = append(errs, tx.SetForgotten(m.From))
 			for _, name := range m.Tables {
-				errs = append(errs, p.putTable(tx, name))
+				errs = append(errs, putTable(p, tx, name))
 			}
 		}
 		for _, f := range p.Forgotten {
 			errs = append(errs, tx.SetForgotten(f.Root))
 			for _, name := range f.Tables {
-				errs = append(errs, p.putTable(tx, name))
+				errs = append(errs, putTable(p, tx, name))
 			}
 		}
 		return errors.Join(errs...)
@@ -45,7 +45,7 @@ func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result)
 }
 
 // putTable stores all that the plan's view of the state has of a table.
-func (p *Plan) putTable(tx *state.Tx, name string) error {
+func putTable(p *Plan, tx *state.Tx, name string) error {
 	var errs []error
 	if t := p.snap.Tables[name]; t != nil {
 		errs = append(errs, tx.PutTable(t))

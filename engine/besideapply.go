@@ -2,9 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
-
-	"reconcile/engine/plan"
 )
 
 // plansBesideApply is how often a plan is made before one goes without a look at the
@@ -57,12 +54,4 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 	}
 	p, err = makePlan(ctx, p)
 	return p, from, err
-}
-
-// asTheStateSays reports whether a plan met nothing that a commit beside it could be the
-// reason of.
-func (p *Plan) asTheStateSays() bool {
-	return len(p.Holds)+len(p.Restated)+len(p.Recover) == 0 && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool {
-		return len(t.Drift) > 0 || len(t.Removes) > 0 || len(t.touched) > 0 || t.lost != nil || t.Action == plan.Rebuild
-	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -126,7 +127,7 @@ func listRead(ctx context.Context, p *Plan) error {
 			list = append(list, delivery{dump: dump, entry: d.Entry(table)})
 		}
 	}
-	for _, name := range sortedKeys(p.snap.Tables) {
+	for _, name := range slices.Sorted(maps.Keys(p.snap.Tables)) {
 		for _, was := range p.snap.Tables[name].Read {
 			add(name, was.Dump)
 		}
@@ -233,7 +234,9 @@ func changeOf(ctx context.Context, p *Plan, t *TablePlan, rd readDelivery) (most
 		if c == replaced {
 			others = append(others, otherFile{rd.dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.dump, now.Size, was.Size)})
 		}
-		was.Tag = tagOf(now, p.tagged())
+		if was.Tag = ""; p.tagged() {
+			was.Tag = now.Pin
+		}
 		most = max(most, c)
 	}
 	if most == rewritten {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func holdClashes(p *Plan, tables []*TablePlan) {
 			byFolder[f] = append(byFolder[f], t)
 		}
 	}
-	for _, f := range sortedKeys(byFolder) {
+	for _, f := range slices.Sorted(maps.Keys(byFolder)) {
 		group := byFolder[f]
 		if len(group) == 1 {
 			continue

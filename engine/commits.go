@@ -40,7 +40,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, s *tableSte
 	if ch.Manifests != nil {
 		p.manifestsKept = true // if the transaction fails, so does the apply
 	}
-	ch.Dumps = p.recordsOf(s.pending)
+	ch.Dumps = recordsOf(p, s.pending)
 	for _, h := range p.snap.Holds {
 		if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d delivery) bool { return d.dump == h.Dump })) {
 			ch.Holds = append(ch.Holds, h)
@@ -60,7 +60,7 @@ func (s *tableStep) commits(c *change) *commit.Change {
 }
 
 // recordsOf are the records of the dumps of deliveries.
-func (p *Plan) recordsOf(pending []delivery) []*state.Dump {
+func recordsOf(p *Plan, pending []delivery) []*state.Dump {
 	var out []*state.Dump
 	for _, d := range pending {
 		if x := dumpRecord(p.listing.Dump(d.dump)); x != nil {

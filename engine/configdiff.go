@@ -240,7 +240,7 @@ func (t *TablePlan) diffMask(d *plan.ConfigDiff, c state.Column, now definition.
 		d.Add(plan.ClassRebuild, "the key of the mask of column %s changed", c.Name)
 	case now.Mask == definition.MaskNull || now.Mask == definition.MaskDrop:
 		d.Add(plan.ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
-	case was == definition.MaskNone && (c.Type == typeString.String() || t.kind == feed.KindUsers):
+	case was == definition.MaskNone && (c.Type == (column.Type{}).String() || t.kind == feed.KindUsers):
 		d.Add(plan.ClassRewrite, "column %s is masked (%s)", c.Name, now.Mask)
 	default:
 		d.Add(plan.ClassRebuild, "the mask of column %s was %q, it is %q", c.Name, was, now.Mask)
@@ -266,7 +266,7 @@ func (t *TablePlan) diffType(d *plan.ConfigDiff, c state.Column, now definition.
 		return
 	}
 	class := plan.ClassRebuild
-	if c.Type == typeString.String() && c.Mask == "" || t.kind == feed.KindUsers {
+	if c.Type == (column.Type{}).String() && c.Mask == "" || t.kind == feed.KindUsers {
 		class = plan.ClassRewrite
 	}
 	if now.Mask == definition.MaskNull || now.Mask == definition.MaskDrop {

@@ -5,19 +5,14 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
-// contentRules numbers the rules by which delivered names, ids and times become
-// content. It is raised when a version reads the same bytes as other rows. What
-// older rules wrote stays until its table is rebuilt: dumps that come meanwhile
-// are read by the rules of today.
-const contentRules = 1
-
 // outdatedBy says of a table that older rules wrote it; empty if they did not.
 func outdatedBy(old *state.Table) string {
-	if old == nil || old.Kind == feed.KindMapping || old.Rules >= contentRules {
+	if old == nil || old.Kind == feed.KindMapping || old.Rules >= rules.ContentVersion {
 		return ""
 	}
 	return "an earlier version wrote it by its own rules for names, ids and times"
@@ -31,7 +26,7 @@ func (p *Plan) noteOlderRules() {
 			older = append(older, t.Name)
 		}
 	}
-	if p.standing != nil && p.standing.Rules < contentRules {
+	if p.standing != nil && p.standing.Rules < rules.ContentVersion {
 		older = append(older, feed.TableMapping)
 	}
 	if len(older) == 0 {

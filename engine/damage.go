@@ -220,16 +220,3 @@ func unreadableDumps(ctx context.Context, p *Plan, t *TablePlan) ([]int64, error
 	}
 	return out, nil
 }
-
-// rewriteStep makes a step one that writes the table anew from the rows that it has,
-// without the objects that are damaged, and at the mapping in force.
-func rewriteStep(p *Plan, t *TablePlan, s *tableStep) {
-	s.readFrom = t.readFrom
-	old := *s.old
-	old.Index = nil
-	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.dropped, q.Ref.Digest) })
-	s.old = &old
-	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return p.ask.Withdrawn(p.listing, dump, t.Name) })
-	}
-}

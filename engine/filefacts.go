@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -31,7 +32,7 @@ func factsOf(ctx context.Context, p *Plan, at sinks.Place, dumps bool) (out file
 	if err != nil {
 		return out, err
 	}
-	r, err := sk.Open(ctx, at.Path, "", []column.Column{{Name: feed.DumpID, Type: typeInt64}})
+	r, err := sk.Open(ctx, at.Path, "", []column.Column{{Name: feed.DumpID, Type: column.Type{ID: column.Int64}}})
 	var down *sinks.UnavailableError
 	switch {
 	case err == nil:
@@ -64,7 +65,7 @@ func dumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
 		case errors.As(err, &down):
 			return nil, err
 		case b == nil || err != nil:
-			return sortedKeys(seen), nil
+			return slices.Sorted(maps.Keys(seen)), nil
 		}
 		c := b.Col(feed.DumpID)
 		for i := range b.N {

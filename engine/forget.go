@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,7 +44,7 @@ func sinksToForget(p *Plan, snap *state.Snapshot) (now []plan.ForgottenSink, bef
 // departedSinks says which sinks can be forgotten, the one first that is most
 // like the one that was asked for.
 func departedSinks(p *Plan, like string, known map[string][]string) string {
-	roots := slices.DeleteFunc(sortedKeys(known), p.declared.Has)
+	roots := slices.DeleteFunc(slices.Sorted(maps.Keys(known)), p.declared.Has)
 	if len(roots) == 0 {
 		return ", and none that has left the configuration"
 	}

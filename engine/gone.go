@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
@@ -14,7 +16,7 @@ func findGone(ctx context.Context, p *Plan) error {
 		return nil
 	}
 	known := lake.Tables(p.snap)
-	for _, root := range sortedKeys(known) {
+	for _, root := range slices.Sorted(maps.Keys(known)) {
 		if p.lake.Down(root) != nil {
 			continue
 		}

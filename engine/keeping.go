@@ -53,9 +53,3 @@ func keepSink(p *Plan, root string) string {
 func quoted(text string) string {
 	return string(hclwrite.TokensForValue(cty.StringVal(text)).Bytes())
 }
-
-// refusesDestroy says why a table's step is refused without -allow-destroy.
-func (t *TablePlan) refusesDestroy() error {
-	return fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or %s",
-		ErrRefused, t.Name, t.Destroys, strings.Join(t.Keeping, ", and "))
-}

@@ -33,11 +33,11 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 			}
 		}
 	}
-	read := &mappingRead{dump: id, unit: e.cfg.Source.TimeUnit}
+	read := &deliveredMapping{mappingRead: mappingRead{dump: id, unit: e.cfg.Source.TimeUnit}}
 	read.mapping, read.report = b.Build()
 	at := &Plan{}
-	at.takeMapping(read)
-	return &mappingStand{read: read, closure: read.mapping.Closure(), standing: at.standing}, nil
+	at.takeMapping(&read.mappingRead)
+	return &mappingStand{read: read, mappingAt: mappingAt{read.mapping, read.mapping.Closure(), at.standing}}, nil
 }
 
 // lakeRows reads columns of the published rows of a table, in one sink.

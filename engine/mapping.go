@@ -19,22 +19,39 @@ import (
 	"reconcile/state"
 )
 
-// mappingRead is a user mapping as one dump delivered it.
-type mappingRead struct {
-	dump    int64
-	digest  string          // of the manifest's entry
-	unit    column.TimeUnit // of plain numbers that are times
-	mapping *identity.Mapping
-	report  *identity.Report
-	bad     []badRow
-	sums    *fileSums
-	read    *state.ReadDump // its files; nil if there are none
+// deliveredMapping is a user mapping that was read, with the rows that it lacks.
+type deliveredMapping struct {
+	mappingRead
+	bad  []badRow
+	sums *fileSums
+}
+
+// deliveredOf is what was read for a mapping.
+func deliveredOf(m *mappingRead) *deliveredMapping { return m.kept.(*deliveredMapping) }
+
+// mappingReader reads the user mappings of a source.
+type mappingReader struct {
+	source *dump.Source
+	unit   column.TimeUnit // of plain numbers that are times
+	tagged bool            // the pins of the source are ETags
+}
+
+// ReadMapping implements MappingReader.
+func (r mappingReader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*mappingRead, error) {
+	m, err := readMapping(ctx, r.source, id, e, r.unit, r.tagged)
+	if bad := holding(err); bad != nil {
+		return nil, &BadFileError{File: bad.file.key, Err: bad.err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &m.mappingRead, nil
 }
 
 // readMapping reads the complete mapping of one dump, whose plain numbers count a
 // unit of time. A file that cannot be used is a *fileError.
-func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit, tagged bool) (*mappingRead, error) {
-	m := &mappingRead{dump: id, digest: e.Digest, sums: newFileSums(tagged), unit: unit}
+func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit, tagged bool) (*deliveredMapping, error) {
+	m := &deliveredMapping{mappingRead: mappingRead{dump: id, digest: e.Digest, unit: unit}, sums: newFileSums(tagged)}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
 		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
@@ -43,11 +60,12 @@ func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry,
 		}
 	}
 	m.mapping, m.report = b.Build()
+	m.mappingRead.bad, m.kept = len(m.bad), m
 	m.read = recordedRead(m.sums.readOf(id, len(e.Files)))
 	return m, nil
 }
 
-func (m *mappingRead) readFile(ctx context.Context, src *dump.Source, f sourceFile, b *identity.Builder) error {
+func (m *deliveredMapping) readFile(ctx context.Context, src *dump.Source, f sourceFile, b *identity.Builder) error {
 	h, err := src.Open(ctx, f.key)
 	if err != nil {
 		return err
@@ -159,7 +177,7 @@ func (mf *mappingFile) cast(n int) {
 }
 
 // take adds the rows of one block; those without both ids go to the quarantine.
-func (m *mappingRead) take(mf *mappingFile, b *identity.Builder, n, first int) error {
+func (m *deliveredMapping) take(mf *mappingFile, b *identity.Builder, n, first int) error {
 	mf.cast(n)
 	out := &mf.out
 	for i := range n {
@@ -202,7 +220,7 @@ func (mf *mappingFile) badRow(i, first int) badRow {
 
 // store writes the mapping, and the rows without both ids, as objects of the state, and
 // gives the record of the mapping their names.
-func (m *mappingRead) store(ctx context.Context, store *state.Store, record *state.Mapping) ([]*state.Sealed, error) {
+func (m *deliveredMapping) store(ctx context.Context, store *state.Store, record *state.Mapping) ([]*state.Sealed, error) {
 	o := store.NewObject(ctx)
 	if err := m.mapping.Encode(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the user mapping: %w", err), o.Abort())
@@ -226,23 +244,4 @@ func (m *mappingRead) store(ctx context.Context, store *state.Store, record *sta
 	}
 	record.Quarantine = q.Ref
 	return []*state.Sealed{obj, q}, nil
-}
-
-// loadMapping reads a mapping that the state keeps; the zero Ref is the empty
-// mapping.
-func loadMapping(ctx context.Context, store Objects, ref state.Ref) (_ *identity.Mapping, err error) {
-	if ref.IsZero() {
-		m, _ := identity.NewBuilder().Build()
-		return m, nil
-	}
-	obj, err := store.OpenObject(ctx, ref)
-	if err != nil {
-		return nil, fmt.Errorf("the user mapping: %w", err)
-	}
-	defer func() { err = errors.Join(err, obj.Close()) }()
-	m, err := identity.Decode(io.NewSectionReader(obj, 0, obj.Size()), obj.Size())
-	if err != nil {
-		return nil, fmt.Errorf("the user mapping: %w", obj.Damaged(err))
-	}
-	return m, nil
 }

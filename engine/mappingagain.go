@@ -10,6 +10,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -44,11 +45,11 @@ func compareMapping(ctx context.Context, p *Plan, have *state.Mapping) (*mapping
 		return nil, nil, nil
 	}
 	read, err := readMappingOf(ctx, p, d.ID, en)
-	if bad := holding(err); bad != nil && ctx.Err() == nil {
+	if bad := badFile(err); bad != nil && ctx.Err() == nil {
 		key := en.Files[changed].Key
-		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.file.key, Reason: fmt.Sprintf(
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.File, Reason: fmt.Sprintf(
 			"%v; the mapping is read again, as %s is not the file that was read: it has %d bytes now, it had %d; tables follow what was read before until all its files are complete; "+
-				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.err, key, rd.now[key].Size, have.Read.Files[changed].Size)}, nil
+				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.Err, key, rd.now[key].Size, have.Read.Files[changed].Size)}, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -68,7 +69,7 @@ func readsMappingAnew(p *Plan, have *state.Mapping) string {
 	switch now := unitText(p.ask.Config.Source.TimeUnit); {
 	case now != have.TimeUnit:
 		return fmt.Sprintf("time_unit is %q, it was %q", cmp.Or(now, column.UnitAuto.String()), cmp.Or(have.TimeUnit, column.UnitAuto.String()))
-	case have.Rules < contentRules && p.ask.Repair && slices.Contains(p.ask.Targets, "table."+feed.TableMapping):
+	case have.Rules < rules.ContentVersion && p.ask.Repair && slices.Contains(p.ask.Targets, "table."+feed.TableMapping):
 		return "-repair: an earlier version read it by its own rules"
 	}
 	return ""
@@ -79,9 +80,9 @@ func readMappingAnew(ctx context.Context, p *Plan, id int64, en *dump.Entry, why
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil // expired: it stays, and the plan says so
 	}
-	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		return nil, &plan.Hold{Table: feed.TableMapping, Dump: id, File: bad.file.key,
-			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.err, why)}, nil
+	if bad := badFile(err); bad != nil && ctx.Err() == nil {
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: id, File: bad.File,
+			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.Err, why)}, nil
 	}
 	return read, nil, err
 }

@@ -172,8 +172,8 @@ func (j *mappingJudge) corrects(d mappingEntry) bool {
 // read reads what one dump brings, or returns why it cannot be read.
 func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*mappingRead, *plan.Hold, error) {
 	read, err := readMappingOf(ctx, j.p, d.dump, d.entry)
-	if bad := holding(err); bad != nil && ctx.Err() == nil {
-		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.dump, File: bad.file.key, Reason: bad.err.Error()}, nil
+	if bad := badFile(err); bad != nil && ctx.Err() == nil {
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.dump, File: bad.File, Reason: bad.Err.Error()}, nil
 	}
 	return read, nil, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -165,7 +166,7 @@ func unpin(snap *state.Snapshot, table, root string) {
 // knows it at another place that is no longer declared.
 func checkMoved(p *Plan, snap *state.Snapshot, says lake.Heads, but map[string]bool) error {
 	known := lake.Tables(snap)
-	gone := slices.DeleteFunc(sortedKeys(known), func(root string) bool { return but[root] || p.declared.Has(root) })
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(known)), func(root string) bool { return but[root] || p.declared.Has(root) })
 	var moved []movedSink
 	for _, s := range p.ask.Config.Sinks {
 		cur := says[s.Path].Current

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"reconcile/config"
@@ -51,8 +52,8 @@ func checkNames(ctx context.Context, p *Plan) error {
 // everDelivered gathers what was delivered: by manifests that are there, held and
 // left out ones too, and by what the state has.
 func everDelivered(p *Plan) config.Delivered {
-	d := config.Delivered{Tables: p.names.tables, InState: sortedKeys(p.snap.Tables), Judged: p.snap.JudgedMasks,
-		Removed: sortedKeys(p.snap.RemovedTables)}
+	d := config.Delivered{Tables: p.names.tables, InState: slices.Sorted(maps.Keys(p.snap.Tables)), Judged: p.snap.JudgedMasks,
+		Removed: slices.Sorted(maps.Keys(p.snap.RemovedTables))}
 	if len(p.ask.Config.Skips) > 0 {
 		d.Dumps = p.deliveredDumps()
 	}
@@ -111,7 +112,7 @@ func (p *Plan) deliveredDumps() []config.DeliveredDump {
 		all[d.ID] = tables
 	}
 	out := make([]config.DeliveredDump, 0, len(all))
-	for _, id := range sortedKeys(all) {
+	for _, id := range slices.Sorted(maps.Keys(all)) {
 		out = append(out, config.DeliveredDump{ID: id, Tables: all[id]})
 	}
 	return out

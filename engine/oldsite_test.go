@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/rules"
 )
 
 // flagRecord makes TestOldSite write the site that a later version is to
@@ -141,7 +142,7 @@ func (a *bed) goOnFromOldSite() {
 		a.t.Errorf("after all repairs the plan still says: %s", left)
 	}
 	for name, table := range a.snapshot().Tables {
-		if table.Rules != contentRules || !table.ExactNames {
+		if table.Rules != rules.ContentVersion || !table.ExactNames {
 			a.t.Errorf("table %s is still as an earlier version wrote it: rules %d, exact names %v", name, table.Rules, table.ExactNames)
 		}
 	}

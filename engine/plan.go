@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -43,8 +44,8 @@ type TablePlan struct {
 	// sinks name, too, and left the files to replace.
 	repair         string
 	left           []state.Step
-	stand          *mappingStand // of a state that is made anew: the mapping where the lake has the table
-	mappingInFiles *int64        // of user_migrations: the newest mapping that the files to replace show
+	stand          *mappingAt // of a state that is made anew: the mapping where the lake has the table
+	mappingInFiles *int64     // of user_migrations: the newest mapping that the files to replace show
 	// rewrite says why -repair writes the table anew from the rows that it has, empty
 	// if it does not; dropped are the objects that it does without.
 	rewrite string
@@ -214,4 +215,16 @@ func (p *Plan) closureOf(ctx context.Context, ref state.Ref) (*identity.Closure,
 	}
 	p.closures[ref.Digest] = m.Closure()
 	return p.closures[ref.Digest], nil
+}
+
+// Warnings are the diagnostics that only the real tables show and that do not
+// keep the plan from being applied.
+func (p *Plan) Warnings() hcl.Diagnostics { return config.Join(p.diags) }
+
+// asTheStateSays reports whether a plan met nothing that a commit beside it could be the
+// reason of.
+func (p *Plan) asTheStateSays() bool {
+	return len(p.Holds)+len(p.Restated)+len(p.Recover) == 0 && !slices.ContainsFunc(p.tables, func(t *TablePlan) bool {
+		return len(t.Drift) > 0 || len(t.Removes) > 0 || len(t.touched) > 0 || t.lost != nil || t.Action == plan.Rebuild
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -70,16 +71,16 @@ func (p *Plan) noteUnit(have *state.Mapping, unit string) {
 
 func readMappingOf(ctx context.Context, p *Plan, id int64, en *dump.Entry) (*mappingRead, error) {
 	if en.Problem != "" {
-		return nil, &fileError{sourceFile{dump: id}, errors.New(en.Problem)}
+		return nil, &BadFileError{Err: errors.New(en.Problem)}
 	}
-	return readMapping(ctx, p.source, id, en, p.ask.Config.Source.TimeUnit, p.tagged())
+	return p.mappings.ReadMapping(ctx, id, en)
 }
 
 // takeMapping has the tables follow a mapping. Its objects are written by apply.
 func (p *Plan) takeMapping(read *mappingRead) {
 	p.newMapping, p.mapping = read, read.mapping
-	p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: contentRules, Warnings: describeReport(read.report),
-		Quarantine: state.Ref{Rows: int64(len(read.bad))}, Read: read.read, TimeUnit: unitText(read.unit)}
+	p.standing = &state.Mapping{Dump: read.dump, Digest: read.digest, Rules: rules.ContentVersion, Warnings: describeReport(read.report),
+		Quarantine: state.Ref{Rows: int64(read.bad)}, Read: read.read, TimeUnit: unitText(read.unit)}
 }
 
 func describeMapping(ctx context.Context, p *Plan) error {

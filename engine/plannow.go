@@ -24,7 +24,8 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 
 // planner is what the plans of the engine are made from.
 func (e *Engine) planner() *Planner {
-	r := &Planner{ask: e.ask, source: e.source, objects: e.store, lake: e.lake, home: e.home, declared: e.declared, unfinished: &e.unfinished, budget: e.limits.Budget}
+	r := &Planner{ask: e.ask, source: e.source, objects: e.store, lake: e.lake, home: e.home, declared: e.declared, unfinished: &e.unfinished, budget: e.limits.Budget,
+		mappings: mappingReader{e.source, e.cfg.Source.TimeUnit, e.tagged()}}
 	if e.opts.Exact {
 		r.measure = e.measure
 	}

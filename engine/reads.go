@@ -31,6 +31,7 @@ type Planner struct {
 	home       *lake.Home
 	declared   *lake.Declared
 	unfinished *commit.Unfinished
+	mappings   MappingReader
 	budget     exec.Budget // of the apply, for estimates
 	// measure computes what the steps of a table come to, where exact figures are asked
 	// for; nil where they are not.

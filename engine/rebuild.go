@@ -194,32 +194,6 @@ func (t *TablePlan) lossFlags() string {
 	return flags + "-accept-loss=" + t.Name
 }
 
-// rebuild turns a step into one that takes all applied dumps anew. Of those that
-// are lost the record stays: their rows do not come back unasked, and what they
-// made void stays void.
-func (s *tableStep) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
-	s.fresh = true
-	old := *s.old
-	old.Applied, old.Quarantine, old.Users, old.UserRuns, old.Read = nil, nil, state.Ref{}, nil, nil
-	lost := false
-	for _, a := range s.old.Applied {
-		i := t.deliveryOf(a.Dump)
-		switch {
-		case withdrawn(a.Dump):
-		case a.Lost || slices.Contains(t.Lost, a.Dump):
-			a.Lost, lost = true, true
-			old.Applied = append(old.Applied, a)
-		case t.heldFrom != nil && a.Dump >= *t.heldFrom:
-		case i >= 0:
-			s.pending = append(s.pending, t.all[i])
-		}
-	}
-	if !lost {
-		old.Columns, old.ExactNames = nil, true
-	}
-	s.old = &old
-}
-
 // needsHold reports whether what is remembered of a file still matters: of a dump
 // that is applied only a rebuild asks.
 func (p *Plan) needsHold(h state.Hold) bool {

@@ -148,7 +148,7 @@ func (s *tableStep) rules() int {
 	case s.kind == feed.KindMapping && s.task.NewMapping != nil:
 		return s.task.NewMapping.Rules
 	case s.old == nil || s.task.Fresh || s.allVoid():
-		return contentRules
+		return rules.ContentVersion
 	}
 	return s.old.Rules
 }

@@ -159,24 +159,3 @@ func (p *Plan) repairFolders(t *TablePlan) []sinks.Place {
 	}
 	return out
 }
-
-// repairStep makes a step one that takes nothing from the table's old content, and goes
-// straight to the mapping in force.
-func repairStep(p *Plan, t *TablePlan, s *tableStep) {
-	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
-	backStep(p, t, s)
-}
-
-// backStep makes a step one that rebuilds the table at the mapping in force.
-func backStep(p *Plan, t *TablePlan, s *tableStep) {
-	if t.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return p.ask.Withdrawn(p.listing, dump, t.Name) })
-		return
-	}
-	record := *s.old
-	record.Applied, record.Quarantine = nil, nil
-	s.old, s.fresh = &record, true
-	if p.standing != nil {
-		s.pending = []delivery{mappingDelivery(p)}
-	}
-}

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/hashicorp/hcl/v2"
-
-	"reconcile/config"
 	"reconcile/engine/plan"
 	"reconcile/state"
 )
@@ -151,7 +148,3 @@ func showTable(t *state.Table, parts []*state.Partition) ShownTable {
 	}
 	return out
 }
-
-// Warnings are the diagnostics that only the real tables show and that do not
-// keep the plan from being applied.
-func (p *Plan) Warnings() hcl.Diagnostics { return config.Join(p.diags) }

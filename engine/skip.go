@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func SkipBlocks(holds []plan.Hold) []string {
 		}
 	}
 	var out []string
-	for _, id := range sortedKeys(tables) {
+	for _, id := range slices.Sorted(maps.Keys(tables)) {
 		out = append(out, skipBlock(id, tables[id]))
 	}
 	return out

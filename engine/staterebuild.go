@@ -71,10 +71,9 @@ type LostDump struct {
 
 // mappingStand is a mapping that tables stand at.
 type mappingStand struct {
-	read     *mappingRead
-	closure  *identity.Closure
-	standing *state.Mapping
-	objects  []*state.Sealed // written, and not yet committed
+	mappingAt
+	read    *deliveredMapping
+	objects []*state.Sealed // written, and not yet committed
 }
 
 var (
@@ -223,7 +222,7 @@ func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mapp
 		return nil, nil
 	}
 	read, err := readMappingOf(ctx, sr.plan, id, d.Entry(feed.TableMapping))
-	if holding(err) != nil && ctx.Err() == nil {
+	if badFile(err) != nil && ctx.Err() == nil {
 		return nil, nil
 	}
 	if err != nil {
@@ -231,7 +230,7 @@ func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mapp
 	}
 	at := &Plan{}
 	at.takeMapping(read)
-	sr.stands[id] = &mappingStand{read: read, closure: read.mapping.Closure(), standing: at.standing}
+	sr.stands[id] = &mappingStand{read: deliveredOf(read), mappingAt: mappingAt{read.mapping, read.mapping.Closure(), at.standing}}
 	return sr.stands[id], nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"reconcile/config"
-	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
@@ -15,17 +14,6 @@ import (
 	"reconcile/internal/definition"
 	"reconcile/state"
 )
-
-// delivery is what one dump lists of a table.
-type delivery struct {
-	dump    int64
-	entry   *dump.Entry
-	skipped bool
-	// again says that the table has the dump, and that a file of it has grown since.
-	again bool
-	// pins are those of its files, by key, as the plan saw them; nil if it did not look.
-	pins map[string]string
-}
 
 // tableStep is one step of a table between its plan and its commit: the task, and what
 // beside it the commit goes by.

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
@@ -44,7 +46,7 @@ func (p *Plan) strays() []string {
 			}
 		}
 	}
-	return sortedKeys(out)
+	return slices.Sorted(maps.Keys(out))
 }
 
 // planStrays plans the tables that only sinks know: neither the state nor, by what
@@ -67,7 +69,7 @@ func planStrays(ctx context.Context, p *Plan, delivered map[string][]delivery) e
 // columns nothing tells. With -repair it goes, if the loss of its rows is accepted.
 func planStray(ctx context.Context, p *Plan, t *TablePlan) error {
 	why, record := "", &state.Table{Name: t.Name}
-	for _, root := range sortedKeys(p.says) {
+	for _, root := range slices.Sorted(maps.Keys(p.says)) {
 		if cur, ok := p.says.Table(root, t.Name); ok {
 			record.Sinks = append(record.Sinks, state.SinkTable{Root: root, Folder: cur.Folder})
 			why = p.home.OlderText(root, cur.Commit, 0)

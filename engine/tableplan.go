@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func planTables(ctx context.Context, p *Plan) error {
 		}
 	}
 	var resolved []*TablePlan
-	for _, name := range sortedKeys(tables) {
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
 		t, err := resolveTable(ctx, p, name, tables[name])
 		if err != nil {
 			return err
@@ -183,7 +184,7 @@ func planSound(ctx context.Context, p *Plan, t *TablePlan) error {
 // takenBy names the other table whose data lies where a table is to be, in one of
 // its sinks; empty if there is none.
 func (p *Plan) takenBy(cfg *definition.Table) string {
-	for _, name := range sortedKeys(p.snap.Tables) {
+	for _, name := range slices.Sorted(maps.Keys(p.snap.Tables)) {
 		if name == cfg.Name || len(p.snap.Partitions[name]) == 0 {
 			continue
 		}

@@ -27,7 +27,7 @@ func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, s
 		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.cfg.Folder, Compression: sk.Compression, Encodings: encodingsOf(s.old, sk)})
 	}
 	for _, d := range s.pending {
-		task.Deliveries = append(task.Deliveries, d.data(p, s.claims[d.dump]))
+		task.Deliveries = append(task.Deliveries, deliveryData(&d, p, s.claims[d.dump]))
 	}
 	for _, id := range sortedKeys(s.compared) {
 		if s.compared[id] {
@@ -53,7 +53,7 @@ func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, s
 }
 
 // data describes a delivery as a task has it.
-func (d *delivery) data(p *Plan, c partfile.Claims) exec.Delivery {
+func deliveryData(d *delivery, p *Plan, c partfile.Claims) exec.Delivery {
 	out := exec.Delivery{Dump: d.dump, Digest: d.entry.Digest, Incremental: d.entry.Incremental, Skipped: d.skipped, Again: d.again,
 		Columns: d.entry.Columns, HasColumns: d.entry.HasColumns, Claims: c}
 	for _, f := range d.entry.Files {

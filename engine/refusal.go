@@ -1,0 +1,13 @@
+package engine
+
+import (
+	"fmt"
+	"reconcile/engine/plan"
+	"strings"
+)
+
+// refusesDestroy says why a table's step is refused without -allow-destroy.
+func refusesDestroy(t *plan.Table) error {
+	return fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or %s",
+		ErrRefused, t.Name, t.Destroys, strings.Join(t.Keeping, ", and "))
+}
