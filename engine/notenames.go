@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"reconcile/engine/dump"
-	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
+	"reconcile/internal/definition"
 )
 
 // noteNames says in the plan what comes of names that are hard to tell when they
@@ -19,8 +19,9 @@ func noteNames(ctx context.Context, p *Plan, t *TablePlan) error {
 	book := rules.NewColumnBook(t.cfg, t.old != nil && !t.old.ExactNames)
 	if t.old != nil {
 		for _, c := range t.old.Columns {
-			known, _ := columnOf(exec.Column(c)) // its type does not matter
-			book.Has(known)
+			// Its type does not matter.
+			book.Has(rules.Column{Name: c.Name, Delivered: c.Delivered, Since: c.Since, Mask: definition.MaskMethod(c.Mask), Verifier: c.Verifier,
+				Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings})
 		}
 	}
 	var last []string
