@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -53,7 +54,7 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 // beginAhead starts the first steps of the tables that come next, as many as there
 // are workers, while all of them are small. begun has those that have not had their
 // turn.
-func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *TablePlan, coming []*TablePlan, begun map[*TablePlan]*ahead) {
+func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *planner.Session, now *planner.Table, coming []*planner.Table, begun map[*planner.Table]*ahead) {
 	weight := weightOf(now)
 	for i, t := range coming {
 		weight += weightOf(t)
@@ -71,9 +72,9 @@ func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *Plan, now *Ta
 
 // computeAhead starts the first step of a table. It returns nil if that must wait
 // for the table's turn.
-func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan) *ahead {
-	if t.Action == plan.Destroy || t.Action == plan.Forget || t.old != nil && t.Change.Class != plan.ClassNone || len(t.pending) == 0 && !t.remap ||
-		unreachable(p, t) != nil {
+func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table) *ahead {
+	if t.Action == plan.Destroy || t.Action == plan.Forget || t.Old != nil && t.Change.Class != plan.ClassNone || len(t.Pending) == 0 && !t.Remap ||
+		planner.Unreachable(p, t) != nil {
 		return nil
 	}
 	s, err := e.newStep(ctx, l, p, t, false)
@@ -93,7 +94,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *Plan, t *Ta
 }
 
 // weightOf is about how many bytes of files a table's step reads and writes.
-func weightOf(t *TablePlan) int64 {
+func weightOf(t *planner.Table) int64 {
 	n := t.BytesToWrite
 	for _, d := range t.Dumps {
 		n += d.Bytes

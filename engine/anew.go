@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 	"reconcile/state"
 	"reconcile/state/backup"
@@ -96,7 +97,7 @@ func (e *Engine) computeAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 func (e *Engine) sweepAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) error {
 	folders := map[string][]string{}
 	for _, rt := range sr.Tables {
-		for _, at := range foldersOf(rt.plan) {
+		for _, at := range planner.FoldersOf(rt.plan) {
 			folders[at.Root] = append(folders[at.Root], at.Path)
 		}
 	}
@@ -109,7 +110,7 @@ func (e *Engine) storeStand(ctx context.Context, s *mappingStand) error {
 		return nil
 	}
 	var err error
-	s.objects, err = s.read.store(ctx, e.store, s.standing)
+	s.objects, err = s.read.store(ctx, e.store, s.Standing)
 	return err
 }
 
@@ -117,7 +118,7 @@ func (e *Engine) storeStand(ctx context.Context, s *mappingStand) error {
 // files that hold the right rows.
 func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableAnew, error) {
 	if rt.Mapping != nil && sr.stands[*rt.Mapping] != nil {
-		rt.plan.stand = &sr.stands[*rt.Mapping].mappingAt
+		rt.plan.Stand = &sr.stands[*rt.Mapping].MappingAt
 	}
 	s, c, err := e.readAnew(ctx, l, sr, rt)
 	if err != nil {
@@ -141,7 +142,7 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 // one that is lost.
 func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableStep, *change, error) {
 	for {
-		s, err := e.stepOn(ctx, l.Generation(), sr.plan.snap, sr.plan, rt.plan, true)
+		s, err := e.stepOn(ctx, l.Generation(), sr.plan.Snap, sr.plan, rt.plan, true)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -201,14 +202,14 @@ func (rt *RebuiltTable) publishedIn(root string) []exec.File {
 
 // anewStep makes a step one that takes nothing but the dumps that the lake has, and what
 // stands in for those that are lost.
-func (e *Engine) anewStep(p *Plan, t *TablePlan, s *tableStep) {
-	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
-	if at := t.stand; at != nil {
-		s.newMapping, s.mapping, s.full = at.closure, at.standing, at.mapping
+func (e *Engine) anewStep(p *planner.Session, t *planner.Table, s *tableStep) {
+	s.old, s.oldParts, s.left = t.Old, nil, slices.Clone(t.Left)
+	if at := t.Stand; at != nil {
+		s.newMapping, s.mapping, s.full = at.Closure, at.Standing, at.Mapping
 	}
 	if s.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.listing, dump, t.Name) })
-		s.old.Columns = t.old.Columns
+		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.Listing, dump, t.Name) })
+		s.old.Columns = t.Old.Columns
 		for i := range s.old.Applied {
 			if a := &s.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {
 				a.Lost, a.StoodIn = false, true
@@ -218,7 +219,7 @@ func (e *Engine) anewStep(p *Plan, t *TablePlan, s *tableStep) {
 	}
 	s.fresh = true
 	if s.mapping != nil {
-		s.pending = []delivery{{dump: s.mapping.Dump, entry: &dump.Entry{Name: feed.TableMapping, Digest: s.mapping.Digest}}}
+		s.pending = []planner.Delivery{{Dump: s.mapping.Dump, Entry: &dump.Entry{Name: feed.TableMapping, Digest: s.mapping.Digest}}}
 	}
 }
 

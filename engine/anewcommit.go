@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/commit"
+	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -17,11 +18,11 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 			return 0, fmt.Errorf("table %s: %w", t.change.table.Name, err)
 		}
 	}
-	manifests, err := storeManifests(ctx, e.store, sr.plan.listing.Known())
+	manifests, err := storeManifests(ctx, e.store, sr.plan.Listing.Known())
 	if err != nil {
 		return 0, err
 	}
-	_, judged := e.cfg.CheckNames(everDelivered(sr.plan)) // the lake was made with these masks
+	_, judged := e.cfg.CheckNames(planner.EverDelivered(sr.plan)) // the lake was made with these masks
 	err = l.Replace(ctx, sr.Lineage, sr.above, func(tx *state.Tx) error {
 		serial = tx.Serial()
 		errs := []error{tx.PutObject(manifests), tx.SetManifests(manifests.Ref), sr.putMappings(tx)}
@@ -51,15 +52,15 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 		for _, o := range s.objects {
 			errs = append(errs, tx.PutObject(o))
 		}
-		errs = append(errs, tx.SetMapping(s.standing), tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: id}, s.standing.Digest),
-			putDump(tx, sr.plan.listing.Dump(id)))
+		errs = append(errs, tx.SetMapping(s.Standing), tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: id}, s.Standing.Digest),
+			putDump(tx, sr.plan.Listing.Dump(id)))
 	}
 	return errors.Join(errs...)
 }
 
 // put stores a table, with the list of what makes it visible. The list is there also
 // where no file changes: current.json has to name the new commit.
-func (t *tableAnew) put(tx *state.Tx, p *Plan) error {
+func (t *tableAnew) put(tx *state.Tx, p *planner.Session) error {
 	ch := t.step.commits(t.change)
 	ch.Dumps = recordsOf(p, t.step.pending)
 	var err error
@@ -100,8 +101,8 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 		return err
 	}
 	for _, rt := range sr.Tables {
-		rt.plan.committed = true
-		sr.plan.tables = append(sr.plan.tables, rt.plan)
+		rt.plan.Committed = true
+		sr.plan.Drafts = append(sr.plan.Drafts, rt.plan)
 	}
 	return errors.Join(e.tidy(ctx, l, snap), e.renewFingerprints(ctx, l, sr.plan, snap))
 }

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/engine/stores"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -55,9 +56,9 @@ var ErrStale = errors.New("the plan is stale: the state has changed since; plan 
 var ErrRefused = errors.New("refused")
 
 // Refusal says why a plan may not be applied as it is, nil if it may.
-func (e *Engine) Refusal(p *Plan) error {
+func (e *Engine) Refusal(p *planner.Session) error {
 	var errs []error
-	for _, t := range p.tables {
+	for _, t := range p.Drafts {
 		if t.Action == plan.None {
 			continue
 		}
@@ -69,19 +70,19 @@ func (e *Engine) Refusal(p *Plan) error {
 		}
 	}
 	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
-		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.goneMappingsText(), feed.TableMapping))
+		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.GoneMappingsText(), feed.TableMapping))
 	}
 	return errors.Join(errs...)
 }
 
 // Apply carries out a plan that was made under the same lock.
-func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, err error) {
+func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (_ *Result, err error) {
 	if err := e.Refusal(p); err != nil {
 		return nil, err
 	}
 	res := &Result{Holds: slices.Clone(p.Holds)}
 	defer func() {
-		namesWayPast(e.cfg, res.Holds)
+		planner.NamesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
 	waiting, err := e.letGo(ctx, l, p, res)
@@ -112,8 +113,8 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 	if err := errors.Join(acceptManifests(ctx, l, p), e.commitMapping(ctx, l, p)); err != nil {
 		return nil, err
 	}
-	if p.newMapping != nil {
-		res.BadMappings = int64(p.newMapping.bad)
+	if p.NewMapping != nil {
+		res.BadMappings = int64(p.NewMapping.Bad)
 	}
 	if err := e.applyTables(ctx, l, p, waiting, res); err != nil {
 		return res, err
@@ -126,9 +127,9 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *Plan) (_ *Result, 
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
-func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Snapshot, error) {
+func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *planner.Session) (*state.Snapshot, error) {
 	if len(p.Forgotten)+len(p.Moved) == 0 {
-		return p.snap, nil
+		return p.Snap, nil
 	}
 	e.loaded = nil
 	return e.declared.Load(ctx, l)
@@ -136,9 +137,9 @@ func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *Plan) (*state.Sn
 
 // applyTables applies the tables in the order of the plan, without those that wait for
 // the next apply.
-func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waiting map[string]bool, res *Result) (err error) {
-	todo := slices.DeleteFunc(slices.Clone(p.tables), func(t *TablePlan) bool { return t.Action == plan.None || waiting[t.Name] })
-	begun := map[*TablePlan]*ahead{}
+func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *planner.Session, waiting map[string]bool, res *Result) (err error) {
+	todo := slices.DeleteFunc(slices.Clone(p.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
+	begun := map[*planner.Table]*ahead{}
 	defer func() {
 		for _, a := range begun {
 			err = errors.Join(err, e.drop(ctx, l, a))
@@ -147,7 +148,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 	for i, t := range todo {
 		mine := begun[t]
 		delete(begun, t)
-		if held := unreachable(p, t); held != nil {
+		if held := planner.Unreachable(p, t); held != nil {
 			res.Holds = append(res.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 			if err := e.drop(ctx, l, mine); err != nil {
 				return err
@@ -156,7 +157,7 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 		}
 		e.beginAhead(ctx, l, p, t, todo[i+1:], begun)
 		r, waits := e.applyTable(ctx, l, p, t, mine, res)
-		if waits && r.Err == nil && !t.committed {
+		if waits && r.Err == nil && !t.Committed {
 			continue // what was committed counts; the rest is held
 		}
 		res.Tables = append(res.Tables, r)
@@ -169,14 +170,14 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *Plan, waitin
 
 // commitMapping stores a newly read mapping, or that there is none any more.
 // Tables follow one by one.
-func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) error {
+func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *planner.Session) error {
 	if p.Mapping.Withdrawn {
 		return l.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), acceptMappings(p, tx)) })
 	}
-	if p.newMapping == nil {
+	if p.NewMapping == nil {
 		return nil
 	}
-	objects, err := deliveredOf(p.newMapping).store(ctx, e.store, p.standing)
+	objects, err := deliveredOf(p.NewMapping).store(ctx, e.store, p.Standing)
 	if err != nil {
 		return err
 	}
@@ -184,14 +185,14 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *Plan) erro
 	if err != nil {
 		return err
 	}
-	d := p.listing.Dump(p.newMapping.dump)
+	d := p.Listing.Dump(p.NewMapping.Dump)
 	return l.Update(ctx, func(tx *state.Tx) error {
 		for _, o := range objects {
 			if err := tx.PutObject(o); err != nil {
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(p.standing), acceptMappings(p, tx), putDump(tx, d), putManifests(p, tx, manifests))
+		return errors.Join(tx.SetMapping(p.Standing), acceptMappings(p, tx), putDump(tx, d), putManifests(p, tx, manifests))
 	})
 }
 
@@ -208,19 +209,19 @@ func putDump(tx *state.Tx, d *dump.Dump) error {
 //
 // What was computed ahead, if anything, is the content after its only step. waits says
 // that a step was not taken, and the result has a hold that says why.
-func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, first *ahead, res *Result) (out TableResult, waits bool) {
+func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, first *ahead, res *Result) (out TableResult, waits bool) {
 	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	switch t.Action {
 	case plan.Destroy, plan.Forget:
 		out.Err = e.removeTable(ctx, l, t)
 		return out, false
 	}
-	if t.old != nil && t.Change.Class != plan.ClassNone {
+	if t.Old != nil && t.Change.Class != plan.ClassNone {
 		if waits, out.Err = e.step(ctx, l, p, t, true, nil, &out, res); waits || out.Err != nil {
 			return out, waits
 		}
 	}
-	if len(t.pending) > 0 || t.remap || t.old == nil {
+	if len(t.Pending) > 0 || t.Remap || t.Old == nil {
 		waits, out.Err = e.step(ctx, l, p, t, false, first, &out, res)
 	}
 	return out, waits
@@ -229,10 +230,10 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *Plan, t *Tabl
 // step makes one commit of a table. A part file that turns out to be bad holds
 // the table from its dump on; the step is then taken without that. waits says that
 // something keeps the step from being taken: the result names it as a hold.
-func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead, out *TableResult, res *Result) (waits bool, err error) {
+func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *ahead, out *TableResult, res *Result) (waits bool, err error) {
 	for {
 		s, r, err := e.content(ctx, l, p, t, ofConfig, first)
-		damage := damagedObject(err)
+		damage := planner.DamagedObject(err)
 		if s == nil && damage == nil {
 			return false, err
 		}
@@ -241,7 +242,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 			return true, e.holdDamaged(ctx, l, p, t, s, damage, res)
 		}
 		if d := lake.Distrusted(err); d != nil {
-			res.Holds = append(res.Holds, repairHold(t.Name, d.Why))
+			res.Holds = append(res.Holds, planner.RepairHold(t.Name, d.Why))
 			_ = e.sweep(ctx, l, s.task) // what stays the next apply removes
 			return true, nil
 		}
@@ -259,7 +260,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan,
 }
 
 // commitStep commits what a step staged.
-func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
+func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
 	c, err := s.changeOf(ctx, e.store, d)
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
@@ -268,18 +269,18 @@ func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *Plan, t *Tabl
 		return e.holdUnpublishable(ctx, l, s, err, res)
 	}
 	out.add(s.task, d)
-	t.committed, t.lost = true, nil
+	t.Committed, t.LostCommit = true, nil
 	return false, e.commit(ctx, l, p, s, c)
 }
 
 // stepWithout makes a step one without a bad file: the table is held from its dump on.
 // Without a resync the table may have to be rebuilt before the step.
-func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
+func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
 	if err := e.sweep(ctx, l, s.task); err != nil {
 		return false, err
 	}
-	if s.ofConfig && newAgain(p, t, bad.Dump) {
-		t.heldFrom = &bad.Dump
+	if s.ofConfig && planner.NewAgain(p, t, bad.Dump) {
+		t.HeldFrom = &bad.Dump
 	} else if s.ofConfig {
 		return true, e.holdRebuild(ctx, l, t, bad, res)
 	}
@@ -317,12 +318,12 @@ func (out *TableResult) add(t *exec.Task, d *exec.Done) {
 
 // content computes what a step of a table makes of it, or takes what was computed
 // ahead. Without a step there is nothing to do, or err says why there is none.
-func (e *Engine) content(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool, first *ahead) (*tableStep, *exec.Result, error) {
+func (e *Engine) content(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *ahead) (*tableStep, *exec.Result, error) {
 	if first != nil {
 		return e.take(first)
 	}
 	s, err := e.newStep(ctx, l, p, t, ofConfig)
-	if err != nil || !ofConfig && len(s.pending) == 0 && !t.remap {
+	if err != nil || !ofConfig && len(s.pending) == 0 && !t.Remap {
 		return nil, nil, err
 	}
 	res, err := s.execute(ctx)

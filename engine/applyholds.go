@@ -4,22 +4,24 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
+
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/blob"
 	"reconcile/state"
-	"slices"
 )
 
 // hold takes the dumps from a file on out of the plan. That the file is bad is
 // remembered with its pin, so that it is not read again until it, or what makes
 // it bad, changes; a file that could not be read at all is tried again next time.
-func (e *Engine) hold(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, bad *exec.Held, res *Result) error {
+func (e *Engine) hold(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, bad *exec.Held, res *Result) error {
 	h := holdOf(t.Name, bad)
 	res.Holds = append(res.Holds, h)
-	from, floor := h.Dump, t.floor
-	if before := t.cut(from); before != nil {
+	from, floor := h.Dump, t.Floor
+	if before := t.Cut(from); before != nil {
 		res.Holds = append(res.Holds, *before)
 		from = before.Dump
 	}
@@ -43,13 +45,13 @@ func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, b
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
 // that are left out now, or that only a rebuild needed that is not planned any more.
-func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *Plan) error {
-	gone := slices.DeleteFunc(slices.Clone(p.snap.Holds), func(h state.Hold) bool {
+func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *planner.Session) error {
+	gone := slices.DeleteFunc(slices.Clone(p.Snap.Holds), func(h state.Hold) bool {
 		if h.Object != "" {
-			return stillDamaged(p, h)
+			return planner.StillDamaged(p, h)
 		}
-		d := p.listing.Dump(h.Dump)
-		return d != nil && d.Entry(h.Table) != nil && !e.ask.LeftOut(h.Dump, h.Table) && p.needsHold(h)
+		d := p.Listing.Dump(h.Dump)
+		return d != nil && d.Entry(h.Table) != nil && !e.ask.LeftOut(h.Dump, h.Table) && p.NeedsHold(h)
 	})
 	if len(gone) == 0 {
 		return nil
@@ -73,13 +75,13 @@ func lasting(err error) bool {
 
 // holdDamaged gives up a step of a table that met a damaged object. That is remembered,
 // so that it is not taken in vain again until the object is another.
-func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, s *tableStep, bad *state.ObjectError, res *Result) error {
+func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, bad *state.ObjectError, res *Result) error {
 	if s != nil {
 		if err := e.sweep(ctx, l, s.task); err != nil {
 			return err
 		}
 	}
-	h, err := damageHold(ctx, p, t, bad)
+	h, err := planner.DamageHold(ctx, p, t, bad)
 	if err != nil {
 		return err
 	}
@@ -90,9 +92,9 @@ func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *Plan, t *Tab
 
 // holdRebuild gives up a rebuild for a file. What is remembered of the file lets
 // the next plan name it, and let its loss be accepted.
-func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, bad *exec.Held, res *Result) error {
+func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *planner.Table, bad *exec.Held, res *Result) error {
 	h := holdOf(t.Name, bad)
-	res.Holds = append(res.Holds, t.waitingRebuild(h))
+	res.Holds = append(res.Holds, t.WaitingRebuild(h))
 	return e.rememberHold(ctx, l, h, bad)
 }
 
@@ -100,37 +102,37 @@ func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *TablePlan, b
 // resync turned out to be bad while it was read: the plan did not look at them. What has
 // changed is taken by the same apply, or holds the table, as if the plan had known of the
 // bad file. from is the dump from which on the table is held already.
-func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, from, resync int64, res *Result) error {
-	if t.old == nil || t.floor >= resync || t.Change.Class == plan.ClassRebuild {
+func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, from, resync int64, res *Result) error {
+	if t.Old == nil || t.Floor >= resync || t.Change.Class == plan.ClassRebuild {
 		return nil
 	}
-	var list []readDelivery
-	for _, was := range t.old.Read {
-		if d := t.stillListed(was); d != nil && was.Dump >= t.floor && was.Dump < resync {
-			list = append(list, readDelivery{d, was, map[string]blob.Object{}})
+	var list []planner.ReadDelivery
+	for _, was := range t.Old.Read {
+		if d := t.StillListed(was); d != nil && was.Dump >= t.Floor && was.Dump < resync {
+			list = append(list, planner.ReadDelivery{Delivery: d, Was: was, Now: map[string]blob.Object{}})
 		}
 	}
-	if err := compareFiles(ctx, p, t, list, map[int64]int64{}); err != nil {
+	if err := planner.CompareFiles(ctx, p, t, list, map[int64]int64{}); err != nil {
 		return err
 	}
 	for _, rd := range list {
-		if rd.dump >= from {
+		if rd.Dump >= from {
 			break
 		}
-		if h, ok := t.bad[rd.dump]; ok {
+		if h, ok := t.Bad[rd.Dump]; ok {
 			res.Holds = append(res.Holds, h)
-			t.cut(rd.dump)
+			t.Cut(rd.Dump)
 			break
 		}
-		if rd.again {
-			t.pending = append(t.pending, *rd.delivery)
+		if rd.Again {
+			t.Pending = append(t.Pending, *rd.Delivery)
 		}
 	}
-	slices.SortFunc(t.pending, func(a, b delivery) int { return cmp.Compare(a.dump, b.dump) })
+	slices.SortFunc(t.Pending, func(a, b planner.Delivery) int { return cmp.Compare(a.Dump, b.Dump) })
 	if err := e.renewReadOf(ctx, l, t); err != nil {
 		return err
 	}
-	holds, err := planRebuild(ctx, p, t)
+	holds, err := planner.PlanRebuild(ctx, p, t)
 	res.Holds = append(res.Holds, holds...)
 	return err
 }
@@ -140,7 +142,7 @@ func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *Plan, t *TableP
 func holdPin(pin string, c exec.Cause) string {
 	switch {
 	case c.Key != "":
-		return pin + "\n" + holdOfKey + c.Key
+		return pin + "\n" + planner.HoldOfKey + c.Key
 	case c.Column != "":
 		return pin + "\n" + c.Rule + "\n" + c.Column
 	}
@@ -148,9 +150,9 @@ func holdPin(pin string, c exec.Cause) string {
 }
 
 // rememberGuards keeps what guards hold, to be shown until a plan no longer says so.
-func rememberGuards(ctx context.Context, l *state.Lock, p *Plan) error {
+func rememberGuards(ctx context.Context, l *state.Lock, p *planner.Session) error {
 	fresh := slices.DeleteFunc(slices.Clone(p.Holds), func(h plan.Hold) bool {
-		return h.Guard == "" || slices.ContainsFunc(p.snap.Holds, func(x state.Hold) bool {
+		return h.Guard == "" || slices.ContainsFunc(p.Snap.Holds, func(x state.Hold) bool {
 			return x.Guard == h.Guard && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
 		})
 	})

@@ -5,29 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+
+	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 	"reconcile/state"
-	"slices"
 )
 
 // rememberNames brings what the state remembers of the names up to date: which masks were
 // judged, so that what is delivered later cannot make the same configuration an error,
 // and which tables removed blocks took out of it. Where it is, nothing is written.
-func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *Plan) error {
+func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *planner.Session) error {
 	masks, removed := map[string]bool{}, map[string]bool{}
-	for _, digest := range p.names.judged {
+	for _, digest := range p.Names.Judged {
 		masks[digest] = true
 	}
 	for _, r := range e.cfg.Removed {
-		if p.snap.RemovedTables[r.Table] || p.snap.Tables[r.Table] != nil {
+		if p.Snap.RemovedTables[r.Table] || p.Snap.Tables[r.Table] != nil {
 			removed[r.Table] = true
 		}
 	}
-	if maps.Equal(masks, p.snap.JudgedMasks) && maps.Equal(removed, p.snap.RemovedTables) {
+	if maps.Equal(masks, p.Snap.JudgedMasks) && maps.Equal(removed, p.Snap.RemovedTables) {
 		return nil
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(remember(p.snap.JudgedMasks, masks, tx.SetJudgedMask), remember(p.snap.RemovedTables, removed, tx.SetRemovedTable))
+		return errors.Join(remember(p.Snap.JudgedMasks, masks, tx.SetJudgedMask), remember(p.Snap.RemovedTables, removed, tx.SetRemovedTable))
 	})
 }
 
@@ -84,14 +86,14 @@ func isApplied(snap *state.Snapshot, id int64) bool {
 // acceptManifests notes that the manifests that the plan accepted are the ones
 // to go by. What they change of a table shows by what the table has applied, so
 // that it is planned also if this apply does not come to it.
-func acceptManifests(ctx context.Context, l *state.Lock, p *Plan) error {
+func acceptManifests(ctx context.Context, l *state.Lock, p *planner.Session) error {
 	if len(p.Accepted) == 0 {
 		return nil
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, id := range p.Accepted {
-			errs = append(errs, putDump(tx, p.listing.Dump(id)))
+			errs = append(errs, putDump(tx, p.Listing.Dump(id)))
 		}
 		return errors.Join(errs...)
 	})
@@ -99,29 +101,29 @@ func acceptManifests(ctx context.Context, l *state.Lock, p *Plan) error {
 
 // acceptMappings notes which mappings are not judged again: what this command
 // accepts, what it applies, and what was applied until now.
-func acceptMappings(p *Plan, tx *state.Tx) error {
+func acceptMappings(p *planner.Session, tx *state.Tx) error {
 	var errs []error
 	put := func(dump int64, digest string) {
 		errs = append(errs, tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: dump}, digest))
 	}
-	if have := p.snap.Mapping; have != nil {
+	if have := p.Snap.Mapping; have != nil {
 		put(have.Dump, have.Digest)
 	}
-	for _, d := range p.acceptedMappings {
-		put(d.dump, d.entry.Digest)
+	for _, d := range p.AcceptedMappings {
+		put(d.Dump, d.Entry.Digest)
 	}
-	if p.standing != nil {
-		put(p.standing.Dump, p.standing.Digest)
+	if p.Standing != nil {
+		put(p.Standing.Dump, p.Standing.Digest)
 	}
 	return errors.Join(errs...)
 }
 
 // mendManifests keeps the manifests anew where what the state kept is damaged.
-func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *Plan) error {
-	if !p.manifestsBad {
+func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *planner.Session) error {
+	if !p.ManifestsBad {
 		return nil
 	}
-	o, err := storeManifests(ctx, e.store, p.listing.Known())
+	o, err := storeManifests(ctx, e.store, p.Listing.Known())
 	if err != nil {
 		return err
 	}
@@ -130,19 +132,19 @@ func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *Plan) erro
 
 // manifestsObject makes the object of the manifests that the plan saw, nil if
 // the state has them.
-func (e *Engine) manifestsObject(ctx context.Context, p *Plan) (*state.Sealed, error) {
-	if p.manifestsKept || p.listing.Fresh == 0 {
+func (e *Engine) manifestsObject(ctx context.Context, p *planner.Session) (*state.Sealed, error) {
+	if p.ManifestsKept || p.Listing.Fresh == 0 {
 		return nil, nil
 	}
-	return storeManifests(ctx, e.store, p.listing.Known())
+	return storeManifests(ctx, e.store, p.Listing.Known())
 }
 
 // putManifests makes it what the state knows.
-func putManifests(p *Plan, tx *state.Tx, o *state.Sealed) error {
+func putManifests(p *planner.Session, tx *state.Tx, o *state.Sealed) error {
 	if o == nil {
 		return nil
 	}
-	p.manifestsKept = true // if the transaction fails, so does the apply
+	p.ManifestsKept = true // if the transaction fails, so does the apply
 	return errors.Join(tx.PutObject(o), tx.SetManifests(o.Ref))
 }
 

@@ -3,15 +3,17 @@ package engine
 import (
 	"context"
 	"errors"
-	"reconcile/engine/plan"
-	"reconcile/state"
 	"slices"
+
+	"reconcile/engine/plan"
+	"reconcile/engine/planner"
+	"reconcile/state"
 )
 
 // letGo makes the state forget sinks, and know others at their new places, as the plan
 // did, in one transaction, and finishes the commits that could not be finished because
 // of them. It returns the tables that have to wait for the next plan.
-func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result) (waiting map[string]bool, err error) {
+func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *planner.Session, res *Result) (waiting map[string]bool, err error) {
 	if len(p.Forgotten)+len(p.Moved) == 0 {
 		return nil, nil
 	}
@@ -45,20 +47,20 @@ func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *Plan, res *Result)
 }
 
 // putTable stores all that the plan's view of the state has of a table.
-func putTable(p *Plan, tx *state.Tx, name string) error {
+func putTable(p *planner.Session, tx *state.Tx, name string) error {
 	var errs []error
-	if t := p.snap.Tables[name]; t != nil {
+	if t := p.Snap.Tables[name]; t != nil {
 		errs = append(errs, tx.PutTable(t))
 	}
-	for _, part := range p.snap.Partitions[name] {
+	for _, part := range p.Snap.Partitions[name] {
 		errs = append(errs, tx.PutPartition(name, part))
 	}
-	for _, pub := range p.snap.Publishes {
+	for _, pub := range p.Snap.Publishes {
 		if pub.Table == name {
 			errs = append(errs, tx.PutPublish(pub))
 		}
 	}
-	if lost := p.snap.Lost[name]; lost != nil {
+	if lost := p.Snap.Lost[name]; lost != nil {
 		errs = append(errs, tx.SetLost(name, lost))
 	}
 	return errors.Join(errs...)
@@ -66,14 +68,14 @@ func putTable(p *Plan, tx *state.Tx, name string) error {
 
 // waitAfter holds the tables that were planned before their last commit was
 // finished, as far as there is more to do: the next apply plans that anew.
-func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *Plan, res *Result) (waiting map[string]bool, err error) {
+func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *planner.Session, res *Result) (waiting map[string]bool, err error) {
 	snap, err := l.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
 	waiting = map[string]bool{}
-	for _, t := range p.tables {
+	for _, t := range p.Drafts {
 		if !slices.Contains(p.Recover, t.Name) || slices.ContainsFunc(p.Holds, func(h plan.Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
 			continue
 		}

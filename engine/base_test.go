@@ -28,7 +28,7 @@ func TestMovedBaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	moved := *p.snap.Tables["e"]
+	moved := *p.Snap.Tables["e"]
 	moved.Rows++
 	if err := l.Update(t.Context(), func(tx *state.Tx) error { return tx.PutTable(&moved) }); err != nil {
 		t.Fatal(err)

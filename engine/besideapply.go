@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+
+	"reconcile/engine/planner"
 )
 
 // plansBesideApply is how often a plan is made before one goes without a look at the
@@ -13,12 +15,12 @@ const plansBesideApply = 10
 // not be what the state said, and the plan is made again. Only a plan that met something
 // of the kind asks for that: where the sinks are as the state said, it is right for the
 // moment at which that was read.
-func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
+func (e *Engine) Plan(ctx context.Context) (*planner.Session, error) {
 	for try := 1; ; try++ {
 		e.lake.LookAgain()
 		e.unfinished.Clear()
 		p, from, err := e.planNow(ctx, try > plansBesideApply)
-		if err == nil && p.asTheStateSays() {
+		if err == nil && p.AsTheStateSays() {
 			return p, nil
 		}
 		now, serialErr := e.store.Serial(ctx)
@@ -35,14 +37,14 @@ func (e *Engine) Plan(ctx context.Context) (*Plan, error) {
 
 // planNow makes a plan of the state as it is now, and says of which serial. A blind one
 // does not look at what the sinks hold.
-func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error) {
+func (e *Engine) planNow(ctx context.Context, blind bool) (*planner.Session, uint64, error) {
 	snap, err := e.store.Load(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	p := &Plan{Planner: e.planner(), snap: snap, blind: blind || e.opts.NoRefresh}
+	p := &planner.Session{Planner: e.planner(), Snap: snap, Blind: blind || e.opts.NoRefresh}
 	if blind {
-		p.measure = nil
+		p.Measure = nil
 	}
 	e.declared.ResolveRoots(snap)
 	from := snap.Serial
@@ -52,6 +54,6 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*Plan, uint64, error)
 	case e.opts.NoRefresh:
 		p.Notices = append(p.Notices, "-refresh=false: whether the sinks hold what the state says, or a newer state wrote them, was not checked")
 	}
-	p, err = makePlan(ctx, p)
+	p, err = planner.MakePlan(ctx, p)
 	return p, from, err
 }

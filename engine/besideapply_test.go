@@ -87,7 +87,7 @@ func plansBesideApplies(t *testing.T, a *bed, plans int) {
 			t.Errorf("plan %d: %v", i, err)
 			break
 		}
-		if p.blind {
+		if p.Blind {
 			blind++
 		}
 		for _, h := range p.Holds {

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -57,10 +58,10 @@ func TestLegacyColumns(t *testing.T) {
 			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.Type, want)
 		}
 	}
-	step := &TablePlan{Table: plan.Table{Name: "e"}, kind: feed.KindEvents, cfg: table, old: &state.Table{Columns: stateColumns(s)}}
+	step := &planner.Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: stateColumns(s)}}
 	var d plan.ConfigDiff
-	step.diffRenamed(&d)
-	step.diffColumns(&d)
+	step.DiffRenamed(&d)
+	step.DiffColumns(&d)
 	if d.Class != plan.ClassNone {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}

@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -28,7 +29,7 @@ func (e *Engine) sweep(ctx context.Context, l *state.Lock, t *exec.Task) error {
 }
 
 // commit makes a staged change the table's state, and makes it visible.
-func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, s *tableStep, c *change) error {
+func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, s *tableStep, c *change) error {
 	committer, ch := commit.New(l, e.commits()), s.commits(c)
 	if err := committer.Prepare(ctx, ch); err != nil {
 		return err
@@ -38,11 +39,11 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *Plan, s *tableSte
 		return err
 	}
 	if ch.Manifests != nil {
-		p.manifestsKept = true // if the transaction fails, so does the apply
+		p.ManifestsKept = true // if the transaction fails, so does the apply
 	}
 	ch.Dumps = recordsOf(p, s.pending)
-	for _, h := range p.snap.Holds {
-		if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d delivery) bool { return d.dump == h.Dump })) {
+	for _, h := range p.Snap.Holds {
+		if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d planner.Delivery) bool { return d.Dump == h.Dump })) {
 			ch.Holds = append(ch.Holds, h)
 		}
 	}
@@ -60,10 +61,10 @@ func (s *tableStep) commits(c *change) *commit.Change {
 }
 
 // recordsOf are the records of the dumps of deliveries.
-func recordsOf(p *Plan, pending []delivery) []*state.Dump {
+func recordsOf(p *planner.Session, pending []planner.Delivery) []*state.Dump {
 	var out []*state.Dump
 	for _, d := range pending {
-		if x := dumpRecord(p.listing.Dump(d.dump)); x != nil {
+		if x := dumpRecord(p.Listing.Dump(d.Dump)); x != nil {
 			out = append(out, x)
 		}
 	}
@@ -80,29 +81,29 @@ func dumpRecord(d *dump.Dump) *state.Dump {
 
 // removeTable takes a table out of the state and, unless it is only forgotten,
 // out of its sinks.
-func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *TablePlan) error {
+func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *planner.Table) error {
 	var steps []state.Step
 	switch {
-	case t.Action == plan.Destroy && t.repair != "":
-		steps = t.left
+	case t.Action == plan.Destroy && t.Repair != "":
+		steps = t.Left
 	case t.Action == plan.Destroy:
-		for _, p := range t.parts {
+		for _, p := range t.Parts {
 			for _, f := range p.Files {
-				steps = append(steps, state.Step{Sink: t.old.Sinks[f.Sink].Root, Path: f.Path, Before: f.Digest, BeforePin: f.Pin})
+				steps = append(steps, state.Step{Sink: t.Old.Sinks[f.Sink].Root, Path: f.Path, Before: f.Digest, BeforePin: f.Pin})
 			}
 		}
 	}
-	return commit.New(l, e.commits()).Remove(ctx, t.Name, t.old, steps)
+	return commit.New(l, e.commits()).Remove(ctx, t.Name, t.Old, steps)
 }
 
 // restateSinks writes current.json again where only that was wrong.
-func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *Plan) error {
+func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *planner.Session) error {
 	announcer := commit.NewAnnouncer(l, e.commits())
 	for _, root := range p.Restated {
 		var tables []*state.Table
-		for _, r := range p.restated {
-			if r.root == root {
-				tables = append(tables, r.table)
+		for _, r := range p.ToRestate {
+			if r.Root == root {
+				tables = append(tables, r.Table)
 			}
 		}
 		err := announcer.Restate(ctx, root, p.Lineage, tables)
@@ -115,12 +116,12 @@ func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *Plan) error
 
 // renewFingerprints makes the fingerprints of the folders of what this apply changed, and
 // of what had none that were good.
-func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, p *Plan, snap *state.Snapshot) error {
+func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error {
 	var tables []commit.Content
-	for _, t := range p.tables {
+	for _, t := range p.Drafts {
 		now := snap.Tables[t.Name]
 		under := slices.ContainsFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == t.Name })
-		if now != nil && !under && (!t.marked || t.committed) {
+		if now != nil && !under && (!t.Marked || t.Committed) {
 			tables = append(tables, commit.Content{Table: now, Parts: snap.Partitions[t.Name]})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -25,7 +26,7 @@ type damageBed struct {
 // stateObject is an object of the state, and who has it for what.
 type stateObject struct {
 	ref  state.Ref
-	uses map[string]objectUse // by table
+	uses map[string]planner.ObjectUse // by table
 }
 
 func newDamageBed(t *testing.T) *damageBed {
@@ -35,11 +36,11 @@ func newDamageBed(t *testing.T) *damageBed {
 	}
 	snap := b.snapshot()
 	for _, name := range sortedKeys(snap.Tables) {
-		for use, ref := range eachObject(snap.Tables[name], snap.Partitions[name]) {
+		for use, ref := range planner.EachObject(snap.Tables[name], snap.Partitions[name]) {
 			i := slices.IndexFunc(b.objects, func(o stateObject) bool { return o.ref.Digest == ref.Digest })
 			if i < 0 {
 				i = len(b.objects)
-				b.objects = append(b.objects, stateObject{ref, map[string]objectUse{}})
+				b.objects = append(b.objects, stateObject{ref, map[string]planner.ObjectUse{}})
 			}
 			b.objects[i].uses[name] = use
 		}
@@ -120,7 +121,7 @@ func (b *damageBed) holdsOf(res *Result, ref state.Ref, way string) []string {
 // others go on, and -repair makes everything right, without a loss.
 func TestDamagedObjects(t *testing.T) {
 	b := newDamageBed(t)
-	kinds := map[objectUse]int{}
+	kinds := map[planner.ObjectUse]int{}
 	for i, o := range b.objects {
 		b.restore()
 		b.damage(o.ref, i%3)
@@ -147,7 +148,7 @@ func TestDamagedObjects(t *testing.T) {
 		b.held(b.run())
 		b.checkIdle()
 	}
-	for _, use := range []objectUse{useMapping, useIndex, useShadow, useUsers} {
+	for _, use := range []planner.ObjectUse{planner.UseMapping, planner.UseIndex, planner.UseShadow, planner.UseUsers} {
 		if kinds[use] == 0 {
 			t.Errorf("nothing was held for %s: %v", use, kinds)
 		}
@@ -223,7 +224,7 @@ func TestLostMappingInForce(t *testing.T) {
 // waits until its loss is accepted; one that does not loses nothing.
 func TestDamagedObjectsAndExpiredDumps(t *testing.T) {
 	b := newDamageBed(t)
-	needs := []objectUse{useShadow, useUsers}
+	needs := []planner.ObjectUse{planner.UseShadow, planner.UseUsers}
 	for i, o := range b.objects {
 		if i%2 > 0 && !slices.Contains(needs, firstUse(o)) {
 			continue
@@ -247,7 +248,7 @@ func TestDamagedObjectsAndExpiredDumps(t *testing.T) {
 				t.Fatalf("%s of %v: held %+v", use, o.uses, res.Holds)
 			}
 			b.held(b.run())
-		case use == useQuarantine:
+		case use == planner.UseQuarantine:
 			for name := range o.uses {
 				b.opts.AcceptLoss = append(b.opts.AcceptLoss, name)
 			}
@@ -266,7 +267,7 @@ func TestDamagedObjectsAndExpiredDumps(t *testing.T) {
 	}
 }
 
-func firstUse(o stateObject) objectUse { return o.uses[sortedKeys(o.uses)[0]] }
+func firstUse(o stateObject) planner.ObjectUse { return o.uses[sortedKeys(o.uses)[0]] }
 
 // holdsOfLoss lists the tables that are held because of the loss of the first dumps.
 func (b *damageBed) holdsOfLoss(res *Result) []string {
@@ -296,7 +297,7 @@ func TestDamagedManifests(t *testing.T) {
 		b.held(b.run())
 		b.check()
 		b.checkIdle()
-		if err := verifyObject(t.Context(), &Plan{Planner: b.engine().planner()}, b.snapshot().Manifests); err != nil {
+		if err := planner.VerifyObject(t.Context(), &planner.Session{Planner: b.engine().planner()}, b.snapshot().Manifests); err != nil {
 			t.Error(err)
 		}
 	}
@@ -306,7 +307,7 @@ func TestDamagedManifests(t *testing.T) {
 func TestObjectsComeBack(t *testing.T) {
 	b := newDamageBed(t)
 	for _, o := range b.objects {
-		if firstUse(o) != useShadow && firstUse(o) != useIndex {
+		if firstUse(o) != planner.UseShadow && firstUse(o) != planner.UseIndex {
 			continue
 		}
 		b.restore()

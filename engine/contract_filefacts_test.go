@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
@@ -150,11 +151,11 @@ func (r *failingReader) Close() error { return nil }
 // TestDumpsInFailingFile: a damaged page hides what is behind it, a sink that fails is
 // an error, so that no repair takes it for a file without rows.
 func TestDumpsInFailingFile(t *testing.T) {
-	got, err := dumpsIn(t.Context(), &failingReader{err: errors.New("a damaged page")})
+	got, err := planner.DumpsIn(t.Context(), &failingReader{err: errors.New("a damaged page")})
 	if err != nil || len(got) != 1 || got[0] != 7 {
 		t.Errorf("damaged: %v, %v", got, err)
 	}
-	if got, err := dumpsIn(t.Context(), &failingReader{err: &sinks.UnavailableError{Root: "s3://lake", Err: errors.New("silent")}}); err == nil {
+	if got, err := planner.DumpsIn(t.Context(), &failingReader{err: &sinks.UnavailableError{Root: "s3://lake", Err: errors.New("silent")}}); err == nil {
 		t.Errorf("a sink that fails: %v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/engine/model"
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -25,7 +26,7 @@ func (a *bed) refused(want string) {
 	a.t.Helper()
 	before := strings.Join(a.tree(), "\n")
 	_, err := a.apply()
-	var bad *DiagnosticsError
+	var bad *planner.DiagnosticsError
 	if !errors.As(err, &bad) || !strings.Contains(bad.Error(), want) {
 		a.t.Fatalf("the apply ended with %v, want %q", err, want)
 	}

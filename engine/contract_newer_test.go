@@ -144,7 +144,7 @@ func TestContractOlderStateRepaired(t *testing.T) {
 	restore()
 	a.arrive(dumpOf(3, more("e", avroPart("event_id user_id time", row(3, 11, "2026-01-07")))))
 	p, err := a.engine().Plan(t.Context())
-	if err != nil || len(p.Holds) != 3 || p.Changes() && p.newMapping == nil {
+	if err != nil || len(p.Holds) != 3 || p.Changes() && p.NewMapping == nil {
 		t.Fatal(p, err)
 	}
 	_ = p.Close()

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 )
 
 // planned returns the plan of what is there.
-func planned(a *bed) *Plan {
+func planned(a *bed) *planner.Session {
 	a.t.Helper()
 	p, err := a.engine().Plan(a.t.Context())
 	if err != nil {
@@ -22,7 +23,7 @@ func planned(a *bed) *Plan {
 	return p
 }
 
-func stepOf(t *testing.T, p *Plan, table string) *plan.Table {
+func stepOf(t *testing.T, p *planner.Session, table string) *plan.Table {
 	t.Helper()
 	i := slices.IndexFunc(p.Tables, func(x *plan.Table) bool { return x.Name == table })
 	if i < 0 {

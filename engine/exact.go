@@ -14,13 +14,14 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/blob"
 )
 
 // measure replaces a table's estimates by exact figures: it computes the new
 // content as an apply would, into the scratch folder, and throws it away.
-func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error) {
-	if t.Action == plan.Destroy || t.Action == plan.Forget || p.publishing(t.Name) { // its files are on their way
+func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Table) (err error) {
+	if t.Action == plan.Destroy || t.Action == plan.Forget || p.Publishing(t.Name) { // its files are on their way
 		return nil
 	}
 	made := missingFolders(e.cfg.ScratchDir)
@@ -35,8 +36,8 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	}
 	defer cleanup()
 	dir := e.limits.Scratch
-	ofConfig := t.old != nil && t.Change.Class != plan.ClassNone
-	s, err := e.stepOn(ctx, 0, p.snap, p, t, ofConfig)
+	ofConfig := t.Old != nil && t.Change.Class != plan.ClassNone
+	s, err := e.stepOn(ctx, 0, p.Snap, p, t, ofConfig)
 	if err != nil {
 		return err
 	}
@@ -50,8 +51,8 @@ func (e *Engine) measure(ctx context.Context, p *Plan, t *TablePlan) (err error)
 	if r.Held != nil {
 		h := holdOf(t.Name, r.Held)
 		if ofConfig {
-			h = t.waitingRebuild(h)
-			t.keep()
+			h = t.WaitingRebuild(h)
+			t.Keep()
 		}
 		p.Holds = append(p.Holds, h)
 		return nil

@@ -16,6 +16,7 @@ import (
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -374,5 +375,5 @@ func (h *harness) delivered(name string) []string {
 			}
 		}
 	}
-	return unique(out)
+	return planner.Unique(out)
 }

@@ -6,6 +6,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 )
 
 // holding returns the file for which an error holds a table, nil if there is
@@ -31,7 +32,7 @@ func heldBy(bad *fileError) *exec.Held {
 	if errors.As(bad, &key) {
 		h.Cause.Key = key.key
 	} else if errors.As(bad, &cast) {
-		h.Cause.Column, h.Cause.Rule = cast.column, ruleText(cast.rule)
+		h.Cause.Column, h.Cause.Rule = cast.column, planner.RuleText(cast.rule)
 	}
 	return h
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/lake"
+	"reconcile/engine/planner"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )
@@ -41,7 +42,7 @@ var errNoLake = errors.New("no configured sink has a _reconcile/current.json, wh
 
 // readLake reads what the configured sinks say. It fails where they contradict each
 // other, naming them.
-func (e *Engine) readLake(ctx context.Context, p *Plan) (*lakeContent, error) {
+func (e *Engine) readLake(ctx context.Context, p *planner.Session) (*lakeContent, error) {
 	out := &lakeContent{states: map[string]string{}, tables: map[string]*lakeTable{}}
 	first := ""
 	for _, s := range e.cfg.Sinks {
@@ -52,7 +53,7 @@ func (e *Engine) readLake(ctx context.Context, p *Plan) (*lakeContent, error) {
 		case says.Damage != nil:
 			return nil, fmt.Errorf("%s: %w; bring it back from a backup, or move the sink's folder aside: then its tables are written there anew", s.Address(), says.Damage)
 		}
-		p.says[s.Path] = says
+		p.Heads[s.Path] = says
 		if says.Current == nil {
 			continue
 		}
@@ -73,7 +74,7 @@ func (e *Engine) readLake(ctx context.Context, p *Plan) (*lakeContent, error) {
 	if out.lineage == "" {
 		return nil, errNoLake
 	}
-	for root := range p.says {
+	for root := range p.Heads {
 		e.lake.NoteLineage(root, out.lineage)
 	}
 	return out, nil
@@ -145,18 +146,18 @@ func (e *Engine) listData(ctx context.Context, table, root, folder string) ([]pu
 
 // checkUnnamed refuses data files in the folder of a table in a sink whose current.json
 // does not name the table: nothing says that they are ours.
-func (e *Engine) checkUnnamed(ctx context.Context, t *TablePlan, l *lakeTable) error {
-	for _, s := range t.cfg.Sinks {
+func (e *Engine) checkUnnamed(ctx context.Context, t *planner.Table, l *lakeTable) error {
+	for _, s := range t.Definition.Sinks {
 		if _, named := l.folders[s.Path]; named {
 			continue
 		}
-		files, err := e.listData(ctx, t.Name, s.Path, t.cfg.Folder)
+		files, err := e.listData(ctx, t.Name, s.Path, t.Definition.Folder)
 		if err != nil {
 			return err
 		}
 		if len(files) > 0 {
 			return fmt.Errorf("table %s: %s holds data files in %s, as %s, but its _reconcile/current.json does not name the table: move them away",
-				t.Name, s.Address(), t.cfg.Folder, files[0].Path)
+				t.Name, s.Address(), t.Definition.Folder, files[0].Path)
 		}
 	}
 	return nil
@@ -214,15 +215,15 @@ func (e *Engine) checkUntil(l *lakeTable) error {
 
 // checkPlaces refuses a table whose configuration leads elsewhere than the lake: a
 // rebuilt state would not know the files there.
-func (l *lakeTable) checkPlaces(t *TablePlan) error {
+func (l *lakeTable) checkPlaces(t *planner.Table) error {
 	for _, root := range sortedKeys(l.folders) {
-		configured := slices.ContainsFunc(foldersOf(t), func(at sinks.Place) bool { return at.Root == root })
+		configured := slices.ContainsFunc(planner.FoldersOf(t), func(at sinks.Place) bool { return at.Root == root })
 		switch {
 		case !configured:
 			return fmt.Errorf("table %s lies in the sink at %s, which the configuration does not give it: rebuild the state with the configuration that wrote it, and change it then", t.Name, root)
-		case l.folders[root] != t.cfg.Folder:
+		case l.folders[root] != t.Definition.Folder:
 			return fmt.Errorf("table %s lies in the folder %s of the sink at %s, but by the configuration in %s: rebuild the state with the configuration that wrote it, and change it then",
-				t.Name, l.folders[root], root, t.cfg.Folder)
+				t.Name, l.folders[root], root, t.Definition.Folder)
 		}
 	}
 	return nil

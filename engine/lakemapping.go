@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/identity"
+	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -19,7 +20,7 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 	b := identity.NewBuilder()
 	whole := false
 	for _, rt := range sr.Tables {
-		if rt.plan.kind == feed.KindMapping && rt.Mapping != nil && *rt.Mapping == id {
+		if rt.plan.Kind == feed.KindMapping && rt.Mapping != nil && *rt.Mapping == id {
 			whole = true
 			if err := e.mappingRows(ctx, rt, b); err != nil {
 				return nil, err
@@ -27,17 +28,17 @@ func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) 
 		}
 	}
 	for _, rt := range sr.Tables {
-		if !whole && rt.plan.kind == feed.KindEvents && rt.Mapping != nil && *rt.Mapping == id {
+		if !whole && rt.plan.Kind == feed.KindEvents && rt.Mapping != nil && *rt.Mapping == id {
 			if err := e.mappingPairs(ctx, rt, b); err != nil {
 				return nil, err
 			}
 		}
 	}
-	read := &deliveredMapping{mappingRead: mappingRead{dump: id, unit: e.cfg.Source.TimeUnit}}
-	read.mapping, read.report = b.Build()
-	at := &Plan{}
-	at.takeMapping(&read.mappingRead)
-	return &mappingStand{read: read, mappingAt: mappingAt{read.mapping, read.mapping.Closure(), at.standing}}, nil
+	read := &deliveredMapping{MappingRead: planner.MappingRead{Dump: id, Unit: e.cfg.Source.TimeUnit}}
+	read.Mapping, read.Report = b.Build()
+	at := &planner.Session{}
+	at.TakeMapping(&read.MappingRead)
+	return &mappingStand{read: read, MappingAt: planner.MappingAt{Mapping: read.Mapping, Closure: read.Mapping.Closure(), Standing: at.Standing}}, nil
 }
 
 // lakeRows reads columns of the published rows of a table, in one sink.

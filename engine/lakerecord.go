@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/planner"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -32,13 +33,13 @@ func (l *lakeTable) seen(columns []column.Column) *state.Table {
 // record is the table's record as far as the lake tells it. Its columns keep the spelling
 // that they have there. Where dumps are gone, so are the manifests that list them: then
 // what the files have is what was delivered.
-func (l *lakeTable) record(t *TablePlan, columns []column.Column) *state.Table {
+func (l *lakeTable) record(t *planner.Table, columns []column.Column) *state.Table {
 	out := l.seen(columns)
-	out.Kind, out.Key = t.kind, t.key
+	out.Kind, out.Key = t.Kind, t.Key
 	for i := range out.Columns {
 		c := &out.Columns[i]
-		c.Delivered = deliveredAs(t.cfg, c.Name)
-		c.Listed, c.Mask = len(t.all) < len(l.entry.Dumps), string(t.cfg.Column(c.Delivered).Mask)
+		c.Delivered = deliveredAs(t.Definition, c.Name)
+		c.Listed, c.Mask = len(t.All) < len(l.entry.Dumps), string(t.Definition.Column(c.Delivered).Mask)
 	}
 	dumps := slices.Clone(l.entry.Dumps)
 	lost := l.entry.Resync != nil && !slices.Contains(dumps, *l.entry.Resync)
@@ -49,8 +50,8 @@ func (l *lakeTable) record(t *TablePlan, columns []column.Column) *state.Table {
 	for _, d := range dumps {
 		resync := l.entry.Resync != nil && d == *l.entry.Resync
 		a := state.Applied{Dump: d, Incremental: !resync, Lost: resync && lost}
-		if i := t.deliveryOf(d); i >= 0 {
-			a.Digest, a.Incremental = t.all[i].entry.Digest, t.all[i].entry.Incremental
+		if i := t.DeliveryOf(d); i >= 0 {
+			a.Digest, a.Incremental = t.All[i].Entry.Digest, t.All[i].Entry.Incremental
 		}
 		out.Applied = append(out.Applied, a)
 	}

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
+	"reconcile/engine/planner"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
@@ -21,13 +22,13 @@ import (
 
 // deliveredMapping is a user mapping that was read, with the rows that it lacks.
 type deliveredMapping struct {
-	mappingRead
+	planner.MappingRead
 	bad  []badRow
 	sums *fileSums
 }
 
 // deliveredOf is what was read for a mapping.
-func deliveredOf(m *mappingRead) *deliveredMapping { return m.kept.(*deliveredMapping) }
+func deliveredOf(m *planner.MappingRead) *deliveredMapping { return m.Kept.(*deliveredMapping) }
 
 // mappingReader reads the user mappings of a source.
 type mappingReader struct {
@@ -37,21 +38,21 @@ type mappingReader struct {
 }
 
 // ReadMapping implements MappingReader.
-func (r mappingReader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*mappingRead, error) {
+func (r mappingReader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*planner.MappingRead, error) {
 	m, err := readMapping(ctx, r.source, id, e, r.unit, r.tagged)
 	if bad := holding(err); bad != nil {
-		return nil, &BadFileError{File: bad.file.key, Err: bad.err}
+		return nil, &planner.BadFileError{File: bad.file.key, Err: bad.err}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &m.mappingRead, nil
+	return &m.MappingRead, nil
 }
 
 // readMapping reads the complete mapping of one dump, whose plain numbers count a
 // unit of time. A file that cannot be used is a *fileError.
 func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit, tagged bool) (*deliveredMapping, error) {
-	m := &deliveredMapping{mappingRead: mappingRead{dump: id, digest: e.Digest, unit: unit}, sums: newFileSums(tagged)}
+	m := &deliveredMapping{MappingRead: planner.MappingRead{Dump: id, Digest: e.Digest, Unit: unit}, sums: newFileSums(tagged)}
 	b := identity.NewBuilder()
 	for i, f := range e.Files {
 		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
@@ -59,9 +60,9 @@ func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry,
 			return nil, &fileError{sf, err}
 		}
 	}
-	m.mapping, m.report = b.Build()
-	m.mappingRead.bad, m.kept = len(m.bad), m
-	m.read = recordedRead(m.sums.readOf(id, len(e.Files)))
+	m.Mapping, m.Report = b.Build()
+	m.MappingRead.Bad, m.Kept = len(m.bad), m
+	m.Read = recordedRead(m.sums.readOf(id, len(e.Files)))
 	return m, nil
 }
 
@@ -80,7 +81,7 @@ func (m *deliveredMapping) readFile(ctx context.Context, src *dump.Source, f sou
 	if err != nil {
 		return err
 	}
-	mf := newMappingFile(f, m.unit)
+	mf := newMappingFile(f, m.Unit)
 	mf.bind(dec, sc.Header().Fields())
 	first := 0
 	for {
@@ -222,14 +223,14 @@ func (mf *mappingFile) badRow(i, first int) badRow {
 // gives the record of the mapping their names.
 func (m *deliveredMapping) store(ctx context.Context, store *state.Store, record *state.Mapping) ([]*state.Sealed, error) {
 	o := store.NewObject(ctx)
-	if err := m.mapping.Encode(o); err != nil {
+	if err := m.Mapping.Encode(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the user mapping: %w", err), o.Abort())
 	}
 	obj, err := o.Close(ctx)
 	if err != nil {
 		return nil, err
 	}
-	obj.Ref.Rows = int64(m.mapping.Len())
+	obj.Ref.Rows = int64(m.Mapping.Len())
 	record.Ref = obj.Ref
 	if len(m.bad) == 0 {
 		return []*state.Sealed{obj}, nil

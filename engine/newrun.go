@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -17,9 +18,9 @@ import (
 
 // newStep prepares a step of a table from the state as it is now: until the table's own
 // first commit that is what the plan saw of it.
-func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePlan, ofConfig bool) (*tableStep, error) {
-	if !t.committed {
-		return e.stepOn(ctx, l.Generation(), p.snap, p, t, ofConfig)
+func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool) (*tableStep, error) {
+	if !t.Committed {
+		return e.stepOn(ctx, l.Generation(), p.Snap, p, t, ofConfig)
 	}
 	snap, err := e.declared.Load(ctx, l)
 	if err != nil {
@@ -31,35 +32,35 @@ func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *Plan, t *TablePl
 
 // stepOn prepares a step of a table from a view of the state, under a lease of a
 // generation.
-func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *Plan, t *TablePlan, ofConfig bool) (_ *tableStep, err error) {
-	s := &tableStep{cfg: t.cfg, kind: t.kind, key: t.key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey,
+func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *planner.Session, t *planner.Table, ofConfig bool) (_ *tableStep, err error) {
+	s := &tableStep{cfg: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey,
 		computed: e.opts.Tuning.Computed[t.Name]}
 	base := commit.BaseOf(s.old, s.oldParts)
 	s.masks = ofConfig && t.Change.Masks
-	if t.lost != nil {
-		s.left = t.lost.Left
+	if t.LostCommit != nil {
+		s.left = t.LostCommit.Left
 	}
-	s.compared = t.compared
-	t.repin(s.oldParts)
+	s.compared = t.Compared
+	t.Repin(s.oldParts)
 	if err := e.openOld(ctx, s.old); err != nil {
 		return nil, err
 	}
-	s.newMapping, s.mapping, s.full = p.closure, p.standing, p.mapping
+	s.newMapping, s.mapping, s.full = p.Closure, p.Standing, p.StandingMapping
 	switch {
-	case p.anew:
+	case p.Anew:
 		e.anewStep(p, t, s)
-	case ofConfig && t.repair != "":
+	case ofConfig && t.Repair != "":
 		repairStep(p, t, s)
-	case ofConfig && len(e.ask.GoesBack(t.old)) > 0:
+	case ofConfig && len(e.ask.GoesBack(t.Old)) > 0:
 		backStep(p, t, s)
-	case ofConfig && t.rewrite != "":
+	case ofConfig && t.Rewrite != "":
 		rewriteStep(p, t, s)
 	case ofConfig:
 		err = e.configStep(ctx, p, t, s)
 	case s.kind == feed.KindMapping: // written as a whole
-		s.pending = t.pending
+		s.pending = t.Pending
 	default:
-		s.pending = t.pending
+		s.pending = t.Pending
 		err = e.oldClosure(ctx, p, s)
 	}
 	if err != nil {
@@ -69,7 +70,7 @@ func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snap
 	if err := e.newSchemaOf(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := e.makeTask(p, t, s, sinks.AttemptName(generation), max(snap.Serial, p.says.TopCommit())); err != nil {
+	if err := e.makeTask(p, t, s, sinks.AttemptName(generation), max(snap.Serial, p.Heads.TopCommit())); err != nil {
 		return nil, err
 	}
 	s.task.Base = base
@@ -78,11 +79,11 @@ func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snap
 
 // configStep makes a step one that changes the table as its configuration changed, and
 // leaves it at the mapping where it stands.
-func (e *Engine) configStep(ctx context.Context, p *Plan, t *TablePlan, s *tableStep) (err error) {
+func (e *Engine) configStep(ctx context.Context, p *planner.Session, t *planner.Table, s *tableStep) (err error) {
 	if err := e.oldClosure(ctx, p, s); err != nil {
 		return err
 	}
-	s.readFrom = t.readFrom
+	s.readFrom = t.ReadFrom
 	s.newMapping, s.mapping, s.full = s.oldMapping, nil, nil
 	if s.old.HasMapping {
 		s.mapping = &state.Mapping{Dump: s.old.MappingDump, Ref: s.old.Mapping, Rules: s.old.Rules}
@@ -91,20 +92,20 @@ func (e *Engine) configStep(ctx context.Context, p *Plan, t *TablePlan, s *table
 		for _, q := range s.old.Quarantine {
 			s.mapping.Quarantine = q.Ref
 		}
-		if s.full, err = loadMapping(ctx, e.store, s.old.Mapping); err != nil {
+		if s.full, err = planner.LoadMapping(ctx, e.store, s.old.Mapping); err != nil {
 			return err
 		}
 	}
 	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.listing, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.Listing, dump, t.Name) })
 	}
 	return nil
 }
 
 // oldClosure finds the mapping that the table stands at.
-func (e *Engine) oldClosure(ctx context.Context, p *Plan, s *tableStep) (err error) {
+func (e *Engine) oldClosure(ctx context.Context, p *planner.Session, s *tableStep) (err error) {
 	if s.old != nil {
-		s.oldMapping, err = p.closureOf(ctx, s.old.Mapping)
+		s.oldMapping, err = p.ClosureOf(ctx, s.old.Mapping)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -41,7 +42,7 @@ func (o keptObject) Damaged(err error) error { return classed(o.Object.Damaged(e
 
 // classed gives the error of a damaged object its class.
 func classed(err error) error {
-	if bad := damagedObject(err); bad != nil {
+	if bad := planner.DamagedObject(err); bad != nil {
 		return &exec.Error{Class: exec.Damaged, Ref: exec.Ref(bad.Ref), Err: err}
 	}
 	return err

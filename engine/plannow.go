@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
-func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
+func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*planner.Session, error) {
 	snap := e.loaded
 	e.loaded = nil
 	if snap == nil {
@@ -15,19 +17,19 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p, err := makePlan(ctx, &Plan{Planner: e.planner(), snap: snap, locked: true, lock: l, blind: e.opts.NoRefresh})
+	p, err := planner.MakePlan(ctx, &planner.Session{Planner: e.planner(), Snap: snap, Locked: true, Lock: l, Blind: e.opts.NoRefresh})
 	if err == nil {
-		l.Exceed(p.says.TopCommit())
+		l.Exceed(p.Heads.TopCommit())
 	}
 	return p, err
 }
 
 // planner is what the plans of the engine are made from.
-func (e *Engine) planner() *Planner {
-	r := &Planner{ask: e.ask, source: e.source, objects: e.store, lake: e.lake, home: e.home, declared: e.declared, unfinished: &e.unfinished, budget: e.limits.Budget,
-		mappings: mappingReader{e.source, e.cfg.Source.TimeUnit, e.tagged()}}
+func (e *Engine) planner() *planner.Planner {
+	r := &planner.Planner{Ask: e.ask, Source: e.source, Objects: e.store, Lake: e.lake, Home: e.home, Declared: e.declared, Unfinished: &e.unfinished, Budget: e.limits.Budget,
+		Mappings: mappingReader{e.source, e.cfg.Source.TimeUnit, e.tagged()}}
 	if e.opts.Exact {
-		r.measure = e.measure
+		r.Measure = e.measure
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"reconcile/engine/planner"
 	"reconcile/internal/blob"
 	"reconcile/state"
 )
@@ -27,16 +28,16 @@ func tagOf(o blob.Object, tagged bool) string {
 
 // renewRead records the ETags of files that were written again unchanged. now is the
 // state as it is, which is not what the plan was made of where a sink was forgotten.
-func (e *Engine) renewRead(ctx context.Context, l *state.Lock, p *Plan, now *state.Snapshot) error {
+func (e *Engine) renewRead(ctx context.Context, l *state.Lock, p *planner.Session, now *state.Snapshot) error {
 	var tables []*state.Table
-	for _, t := range p.tables {
-		if rec := now.Tables[t.Name]; rec != nil && len(t.renewed) > 0 {
-			rec.Read = renewed(rec.Read, t.renewed)
-			t.old.Read = rec.Read
+	for _, t := range p.Drafts {
+		if rec := now.Tables[t.Name]; rec != nil && len(t.Renewed) > 0 {
+			rec.Read = renewed(rec.Read, t.Renewed)
+			t.Old.Read = rec.Read
 			tables = append(tables, rec)
 		}
 	}
-	if len(tables) == 0 && p.sameMapping == nil {
+	if len(tables) == 0 && p.SameMapping == nil {
 		return nil
 	}
 	return l.Update(ctx, func(tx *state.Tx) error {
@@ -44,16 +45,16 @@ func (e *Engine) renewRead(ctx context.Context, l *state.Lock, p *Plan, now *sta
 		for _, rec := range tables {
 			errs = append(errs, tx.PutTable(rec))
 		}
-		if p.sameMapping != nil {
-			errs = append(errs, tx.SetMapping(p.sameMapping))
+		if p.SameMapping != nil {
+			errs = append(errs, tx.SetMapping(p.SameMapping))
 		}
 		return errors.Join(errs...)
 	})
 }
 
 // renewReadOf does the same for one table, in the middle of an apply.
-func (e *Engine) renewReadOf(ctx context.Context, l *state.Lock, t *TablePlan) error {
-	if len(t.renewed) == 0 {
+func (e *Engine) renewReadOf(ctx context.Context, l *state.Lock, t *planner.Table) error {
+	if len(t.Renewed) == 0 {
 		return nil
 	}
 	snap, err := e.declared.Load(ctx, l)
@@ -61,8 +62,8 @@ func (e *Engine) renewReadOf(ctx context.Context, l *state.Lock, t *TablePlan) e
 		return err
 	}
 	rec := snap.Tables[t.Name]
-	rec.Read = renewed(rec.Read, t.renewed)
-	t.old.Read = rec.Read
+	rec.Read = renewed(rec.Read, t.Renewed)
+	t.Old.Read = rec.Read
 	return errors.Join(l.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
 }
 

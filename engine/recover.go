@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"reconcile/engine/commit"
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -43,12 +44,12 @@ func (e *Engine) Recover(ctx context.Context, l *state.Lock) (tables []string, e
 // sinksLeaving tells of which tables a sink is to be forgotten, or known at another
 // place.
 func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[string]bool, error) {
-	p := &Plan{Planner: e.planner()}
-	moving, _, err := sinksToMove(p, snap)
+	p := &planner.Session{Planner: e.planner()}
+	moving, _, err := planner.SinksToMove(p, snap)
 	if err != nil {
 		return nil, err
 	}
-	forgetting, _, err := sinksToForget(p, snap)
+	forgetting, _, err := planner.SinksToForget(p, snap)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[st
 	for _, f := range forgetting {
 		leave(f.Tables, f.Root)
 	}
-	return out, checkMovedLists(ctx, p, snap, roots)
+	return out, planner.CheckMovedLists(ctx, p, snap, roots)
 }
 
 // scratchPrefix begins the names of this state's folders in scratch_dir, which

@@ -1,30 +1,32 @@
 package engine
 
 import (
+	"slices"
+
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 	"reconcile/state"
-	"slices"
 )
 
 // rebuild turns a step into one that takes all applied dumps anew. Of those that
 // are lost the record stays: their rows do not come back unasked, and what they
 // made void stays void.
-func (s *tableStep) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
+func (s *tableStep) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
 	s.fresh = true
 	old := *s.old
 	old.Applied, old.Quarantine, old.Users, old.UserRuns, old.Read = nil, nil, state.Ref{}, nil, nil
 	lost := false
 	for _, a := range s.old.Applied {
-		i := t.deliveryOf(a.Dump)
+		i := t.DeliveryOf(a.Dump)
 		switch {
 		case withdrawn(a.Dump):
 		case a.Lost || slices.Contains(t.Lost, a.Dump):
 			a.Lost, lost = true, true
 			old.Applied = append(old.Applied, a)
-		case t.heldFrom != nil && a.Dump >= *t.heldFrom:
+		case t.HeldFrom != nil && a.Dump >= *t.HeldFrom:
 		case i >= 0:
-			s.pending = append(s.pending, t.all[i])
+			s.pending = append(s.pending, t.All[i])
 		}
 	}
 	if !lost {
@@ -35,34 +37,34 @@ func (s *tableStep) rebuild(t *TablePlan, withdrawn func(dump int64) bool) {
 
 // repairStep makes a step one that takes nothing from the table's old content, and goes
 // straight to the mapping in force.
-func repairStep(p *Plan, t *TablePlan, s *tableStep) {
-	s.old, s.oldParts, s.left = t.old, nil, slices.Clone(t.left)
+func repairStep(p *planner.Session, t *planner.Table, s *tableStep) {
+	s.old, s.oldParts, s.left = t.Old, nil, slices.Clone(t.Left)
 	backStep(p, t, s)
 }
 
 // backStep makes a step one that rebuilds the table at the mapping in force.
-func backStep(p *Plan, t *TablePlan, s *tableStep) {
-	if t.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return p.ask.Withdrawn(p.listing, dump, t.Name) })
+func backStep(p *planner.Session, t *planner.Table, s *tableStep) {
+	if t.Kind != feed.KindMapping {
+		s.rebuild(t, func(dump int64) bool { return p.Ask.Withdrawn(p.Listing, dump, t.Name) })
 		return
 	}
 	record := *s.old
 	record.Applied, record.Quarantine = nil, nil
 	s.old, s.fresh = &record, true
-	if p.standing != nil {
-		s.pending = []delivery{mappingDelivery(p)}
+	if p.Standing != nil {
+		s.pending = []planner.Delivery{planner.MappingDelivery(p)}
 	}
 }
 
 // rewriteStep makes a step one that writes the table anew from the rows that it has,
 // without the objects that are damaged, and at the mapping in force.
-func rewriteStep(p *Plan, t *TablePlan, s *tableStep) {
-	s.readFrom = t.readFrom
+func rewriteStep(p *planner.Session, t *planner.Table, s *tableStep) {
+	s.readFrom = t.ReadFrom
 	old := *s.old
 	old.Index = nil
-	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.dropped, q.Ref.Digest) })
+	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.Dropped, q.Ref.Digest) })
 	s.old = &old
 	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return p.ask.Withdrawn(p.listing, dump, t.Name) })
+		s.rebuild(t, func(dump int64) bool { return p.Ask.Withdrawn(p.Listing, dump, t.Name) })
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -61,7 +62,7 @@ func stateColumns(s *rules.Schema) []state.Column {
 // stateColumn returns a column as the state keeps it.
 func stateColumn(c rules.Column) state.Column {
 	return state.Column{Name: c.Name, Delivered: c.Delivered, Type: c.Type.String(), Since: c.Since, Mask: string(c.Mask), Verifier: c.Verifier,
-		Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings, TimeUnit: unitText(c.Rule.Unit), Round: roundText(c.Rule)}
+		Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings, TimeUnit: planner.UnitText(c.Rule.Unit), Round: planner.RoundText(c.Rule)}
 }
 
 // columnOf returns a column of the state as the rules know it. One whose type is not

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -88,7 +89,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		}
 		s.Holds = append(s.Holds, shownHold(h))
 	}
-	namesWayPast(e.cfg, s.Holds)
+	planner.NamesWayPast(e.cfg, s.Holds)
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}
@@ -102,7 +103,7 @@ func shownHold(h state.Hold) plan.Hold {
 	}
 	out := plan.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason}
 	if h.Guard != "" {
-		out.Accept = acceptName(h.Table, h.Dump)
+		out.Accept = planner.AcceptName(h.Table, h.Dump)
 	}
 	return out
 }

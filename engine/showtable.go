@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/near"
 	"reconcile/state"
 )
@@ -55,7 +56,7 @@ func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, er
 			d.Holds = append(d.Holds, shownHold(h))
 		}
 	}
-	namesWayPast(e.cfg, d.Holds)
+	planner.NamesWayPast(e.cfg, d.Holds)
 	for _, p := range snap.Publishes {
 		d.Unfinished = d.Unfinished || p.Table == name
 	}

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -37,7 +38,7 @@ type StateRebuild struct {
 	// Left are tables that the lake has and no block of the configuration takes.
 	Left []string
 
-	plan   *Plan
+	plan   *planner.Session
 	above  uint64 // what serials have to exceed
 	stands map[int64]*mappingStand
 	empty  []*lakeTable // that hold nothing, and of which nothing tells what they are
@@ -57,7 +58,7 @@ type RebuiltTable struct {
 	Lost        []LostDump
 	LostMapping *int64
 
-	plan      *TablePlan
+	plan      *planner.Table
 	published []publishedFile
 	from      string          // the sink whose rows stand in for what is gone
 	columns   []column.Column // of the published files
@@ -71,7 +72,7 @@ type LostDump struct {
 
 // mappingStand is a mapping that tables stand at.
 type mappingStand struct {
-	mappingAt
+	planner.MappingAt
 	read    *deliveredMapping
 	objects []*state.Sealed // written, and not yet committed
 }
@@ -91,7 +92,7 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	if err := e.checkLost(ctx, sr); err != nil {
 		return nil, err
 	}
-	p := &Plan{Planner: e.planner(), locked: true, anew: true, closures: map[string]*identity.Closure{}, says: lake.Heads{}}
+	p := &planner.Session{Planner: e.planner(), Locked: true, Anew: true, Closures: map[string]*identity.Closure{}, Heads: lake.Heads{}}
 	content, err := e.readLake(ctx, p)
 	if err != nil {
 		return nil, err
@@ -99,31 +100,31 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 	if err := e.checkElsewhere(ctx, content); err != nil {
 		return nil, err
 	}
-	sr.plan, sr.Lineage, sr.above = p, content.lineage, p.says.TopCommit()
-	p.snap = &state.Snapshot{Lineage: content.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
+	sr.plan, sr.Lineage, sr.above = p, content.lineage, p.Heads.TopCommit()
+	p.Snap = &state.Snapshot{Lineage: content.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
 		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
-	p.Lineage, p.Serial = p.snap.Lineage, p.snap.Serial
-	if err := listSource(ctx, p); err != nil {
+	p.Lineage, p.Serial = p.Snap.Lineage, p.Snap.Serial
+	if err := planner.ListSource(ctx, p); err != nil {
 		return nil, err
 	}
-	holdManifests(p)
-	if err := listRead(ctx, p); err != nil {
+	planner.HoldManifests(p)
+	if err := planner.ListRead(ctx, p); err != nil {
 		return nil, err
 	}
-	all := deliveries(p)
+	all := planner.Deliveries(p)
 	for _, name := range sortedKeys(content.tables) {
 		if err := e.planRebuilt(ctx, sr, content.tables[name], all[name]); err != nil {
 			return nil, err
 		}
 	}
-	if p.diags.HasErrors() {
-		return nil, &DiagnosticsError{config.Join(p.diags)}
+	if p.Diags.HasErrors() {
+		return nil, &planner.DiagnosticsError{Diags: config.Join(p.Diags)}
 	}
 	return sr, nil
 }
 
 // planRebuilt finds out what becomes of one table, of which all is delivered.
-func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable, all []delivery) error {
+func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable, all []planner.Delivery) error {
 	p := sr.plan
 	out := &RebuiltTable{Name: l.name, Commit: l.entry.Commit, Dumps: l.entry.Dumps, Mapping: l.entry.Mapping, Incomplete: l.incomplete}
 	var err error
@@ -137,50 +138,50 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 	if err != nil {
 		return fmt.Errorf("table %s: %w", l.name, err)
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(d delivery) bool { return !slices.Contains(l.entry.Dumps, d.dump) })
+	all = slices.DeleteFunc(slices.Clone(all), func(d planner.Delivery) bool { return !slices.Contains(l.entry.Dumps, d.Dump) })
 	t, err := e.resolveAnew(ctx, p, l, all, columns)
 	switch {
 	case err != nil:
 		return err
-	case (t == nil || t.cfg == nil) && len(l.entry.Dumps)+len(out.published) == 0:
+	case (t == nil || t.Definition == nil) && len(l.entry.Dumps)+len(out.published) == 0:
 		sr.empty = append(sr.empty, l)
 		return nil
-	case t == nil || t.cfg == nil:
+	case t == nil || t.Definition == nil:
 		sr.Left = append(sr.Left, l.name)
 		return nil
-	case !t.classify(t.known):
-		return fmt.Errorf("table %s: %s", t.Name, unidentified(t.Name, t.known).Reason)
+	case !t.Classify(t.Known):
+		return fmt.Errorf("table %s: %s", t.Name, planner.Unidentified(t.Name, t.Known).Reason)
 	}
 	out.plan, out.Files, out.from, out.columns = t, len(out.published), l.from, columns
 	if err := errors.Join(l.checkPlaces(t), e.checkUnnamed(ctx, t, l)); err != nil {
 		return err
 	}
 	for _, f := range out.published {
-		t.left = append(t.left, state.Step{Sink: f.Root, Path: f.Path, BeforePin: f.object.Pin})
+		t.Left = append(t.Left, state.Step{Sink: f.Root, Path: f.Path, BeforePin: f.object.Pin})
 	}
-	t.repair, t.Action = "its state is lost", plan.Rebuild
-	t.Change.Add(plan.ClassRebuild, "%s", t.repair)
-	t.old = l.record(t, columns)
+	t.Repair, t.Action = "its state is lost", plan.Rebuild
+	t.Change.Add(plan.ClassRebuild, "%s", t.Repair)
+	t.Old = l.record(t, columns)
 	if err := e.findLost(ctx, sr, out); err != nil {
 		return err
 	}
 	sr.Tables = append(sr.Tables, out)
-	return canPublish(ctx, p, t)
+	return planner.CanPublish(ctx, p, t)
 }
 
 // resolveAnew finds out what the configuration says of a table, nil if no block takes it.
 // Where dumps are gone, or files that would tell their columns, the lake tells them.
-func (e *Engine) resolveAnew(ctx context.Context, p *Plan, l *lakeTable, all []delivery, columns []column.Column) (*TablePlan, error) {
+func (e *Engine) resolveAnew(ctx context.Context, p *planner.Session, l *lakeTable, all []planner.Delivery, columns []column.Column) (*planner.Table, error) {
 	holds := len(p.Holds)
 	if len(all) == len(l.entry.Dumps) {
-		t, err := resolveTable(ctx, p, l.name, all)
+		t, err := planner.ResolveTable(ctx, p, l.name, all)
 		if err != nil || t != nil || len(p.Holds) == holds {
 			return t, err
 		}
 		p.Holds = p.Holds[:holds]
 	}
-	p.snap.Tables[l.name] = l.seen(columns)
-	t, err := resolveTable(ctx, p, l.name, all)
+	p.Snap.Tables[l.name] = l.seen(columns)
+	t, err := planner.ResolveTable(ctx, p, l.name, all)
 	if err == nil && t == nil && len(p.Holds) > holds {
 		err = fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
 	}
@@ -190,8 +191,8 @@ func (e *Engine) resolveAnew(ctx context.Context, p *Plan, l *lakeTable, all []d
 // findLost finds out what of a table the source does not have any more.
 func (e *Engine) findLost(ctx context.Context, sr *StateRebuild, out *RebuiltTable) error {
 	p, t := sr.plan, out.plan
-	for _, id := range rebuiltFrom(p, t) {
-		h, size, err := checkRebuild(ctx, p, t, id)
+	for _, id := range planner.RebuiltFrom(p, t) {
+		h, size, err := planner.CheckRebuild(ctx, p, t, id)
 		if err != nil {
 			return err
 		}
@@ -217,20 +218,20 @@ func (e *Engine) standAt(ctx context.Context, sr *StateRebuild, id int64) (*mapp
 		return s, nil
 	}
 	sr.stands[id] = nil
-	d := sr.plan.listing.Dump(id)
+	d := sr.plan.Listing.Dump(id)
 	if d == nil || d.Entry(feed.TableMapping) == nil {
 		return nil, nil
 	}
-	read, err := readMappingOf(ctx, sr.plan, id, d.Entry(feed.TableMapping))
-	if badFile(err) != nil && ctx.Err() == nil {
+	read, err := planner.ReadMappingOf(ctx, sr.plan, id, d.Entry(feed.TableMapping))
+	if planner.BadFile(err) != nil && ctx.Err() == nil {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	at := &Plan{}
-	at.takeMapping(read)
-	sr.stands[id] = &mappingStand{read: deliveredOf(read), mappingAt: mappingAt{read.mapping, read.mapping.Closure(), at.standing}}
+	at := &planner.Session{}
+	at.TakeMapping(read)
+	sr.stands[id] = &mappingStand{read: deliveredOf(read), MappingAt: planner.MappingAt{Mapping: read.Mapping, Closure: read.Mapping.Closure(), Standing: at.Standing}}
 	return sr.stands[id], nil
 }
 
@@ -271,7 +272,7 @@ func (t *RebuiltTable) Losses() []string {
 	}
 	out := []string{"the source no longer has " + t.lostText()}
 	switch {
-	case t.LostMapping != nil && t.plan.kind == feed.KindMapping:
+	case t.LostMapping != nil && t.plan.Kind == feed.KindMapping:
 		out = append(out, "the published rows stand in for it; what does not come back: its quarantine")
 	case t.LostMapping != nil:
 		out = append(out, "published rows tell whom users stand for; what does not come back: that of users without rows, unless user_migrations are published")
@@ -279,7 +280,7 @@ func (t *RebuiltTable) Losses() []string {
 	if len(t.Lost) == 0 {
 		return out
 	}
-	switch t.plan.kind {
+	switch t.plan.Kind {
 	case feed.KindEvents:
 		out = append(out, "published rows stand in for theirs; what does not come back: rows that merged users hide, and the quarantine of these dumps")
 	case feed.KindUsers:
@@ -302,7 +303,7 @@ func (sr *StateRebuild) MappingEntries() int {
 	n := 0
 	for _, s := range sr.stands {
 		if s != nil {
-			n += s.read.mapping.Len()
+			n += s.read.Mapping.Len()
 		}
 	}
 	return n

@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
+	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/state"
@@ -27,7 +28,7 @@ type tableStep struct {
 	old        *state.Table // what the new record begins with; nil for a new table
 	oldParts   []*state.Partition
 	readFrom   int                       // index into old.Sinks
-	pending    []delivery                // sorted by dump
+	pending    []planner.Delivery        // sorted by dump
 	oldMapping *identity.Closure         // at which the stored rows stand
 	newMapping *identity.Closure         // at which the table will stand
 	mapping    *state.Mapping            // that it is of; nil without any
@@ -58,7 +59,7 @@ func (s *tableStep) findFloor() {
 		}
 	}
 	for _, d := range s.pending {
-		dumps = append(dumps, rules.Dump{ID: d.dump, Full: !d.entry.Incremental, Skipped: d.skipped})
+		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Skipped: d.Skipped})
 	}
 	s.floor = rules.Live(dumps)
 }
@@ -69,41 +70,41 @@ func (s *tableStep) findFloor() {
 func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered, error) {
 	var out []rules.Delivered
 	for _, d := range s.pending {
-		if d.skipped {
+		if d.Skipped {
 			continue
 		}
 		if err := e.claim(ctx, s, d); err != nil {
 			return nil, err
 		}
-		names := d.entry.Columns
-		if !d.entry.HasColumns && s.live(d.dump) {
-			for i, f := range d.entry.Files {
+		names := d.Entry.Columns
+		if !d.Entry.HasColumns && s.live(d.Dump) {
+			for i, f := range d.Entry.Files {
 				h, err := partfile.Header(ctx, e.source, f.Key)
 				if err != nil {
-					return nil, &fileError{sourceFile{dump: d.dump, index: i, key: f.Key}, err}
+					return nil, &fileError{sourceFile{dump: d.Dump, index: i, key: f.Key}, err}
 				}
 				names = append(slices.Clip(names), partfile.FieldNames(h)...)
 			}
 		}
 		for _, n := range names {
-			out = append(out, rules.Delivered{Name: n, Dump: d.dump, Listed: d.entry.HasColumns})
+			out = append(out, rules.Delivered{Name: n, Dump: d.Dump, Listed: d.Entry.HasColumns})
 		}
 	}
 	return out, nil
 }
 
 // claim finds out what the names of a delivery mean that Avro does not allow.
-func (e *Engine) claim(ctx context.Context, s *tableStep, d delivery) error {
-	if !s.live(d.dump) {
+func (e *Engine) claim(ctx context.Context, s *tableStep, d planner.Delivery) error {
+	if !s.live(d.Dump) {
 		return nil
 	}
-	if !d.entry.HasColumns {
+	if !d.Entry.HasColumns {
 		return nil
 	}
-	c, _, err := partfile.ClaimsOf(ctx, e.source, d.entry.Columns, d.entry.Keys())
+	c, _, err := partfile.ClaimsOf(ctx, e.source, d.Entry.Columns, d.Entry.Keys())
 	var bad *partfile.FileError
 	if errors.As(err, &bad) {
-		return &fileError{sourceFile{dump: d.dump, index: bad.Index, key: bad.Key}, bad.Err}
+		return &fileError{sourceFile{dump: d.Dump, index: bad.Index, key: bad.Key}, bad.Err}
 	}
 	if err != nil || c == nil {
 		return err
@@ -111,7 +112,7 @@ func (e *Engine) claim(ctx context.Context, s *tableStep, d delivery) error {
 	if s.claims == nil {
 		s.claims = map[int64]partfile.Claims{}
 	}
-	s.claims[d.dump] = c
+	s.claims[d.Dump] = c
 	return nil
 }
 
@@ -156,7 +157,7 @@ func (s *tableStep) settleSchema() {
 
 // resyncs reports whether a pending dump makes stored rows void.
 func (s *tableStep) resyncs() bool {
-	return slices.ContainsFunc(s.pending, func(d delivery) bool { return !d.entry.Incremental && !d.again })
+	return slices.ContainsFunc(s.pending, func(d planner.Delivery) bool { return !d.Entry.Incremental && !d.Again })
 }
 
 // allVoid reports whether a resync leaves none of the rows that the table had.

@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -17,17 +18,17 @@ import (
 
 // makeTask makes the task of a step, under the name of an attempt. serial is that of
 // the commit that it will probably become.
-func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, serial uint64) (err error) {
+func (e *Engine) makeTask(p *planner.Session, t *planner.Table, s *tableStep, attempt string, serial uint64) (err error) {
 	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.cfg.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps,
 		Floor: s.floor, FailCasts: !s.ofConfig && s.cfg.OnCastError == "fail", Frozen: !s.ofConfig, ETags: e.tagged(), Thresholds: e.sizes}
 	if s.ofConfig {
 		task.Step = exec.StepConfig
 	}
 	for _, sk := range s.sinksInOrder() {
-		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.cfg.Folder, Compression: sk.Compression, Encodings: encodingsOf(s.old, sk)})
+		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.cfg.Folder, Compression: sk.Compression, Encodings: planner.EncodingsOf(s.old, sk)})
 	}
 	for _, d := range s.pending {
-		task.Deliveries = append(task.Deliveries, deliveryData(&d, p, s.claims[d.dump]))
+		task.Deliveries = append(task.Deliveries, deliveryData(&d, p, s.claims[d.Dump]))
 	}
 	for _, id := range sortedKeys(s.compared) {
 		if s.compared[id] {
@@ -53,11 +54,11 @@ func (e *Engine) makeTask(p *Plan, t *TablePlan, s *tableStep, attempt string, s
 }
 
 // data describes a delivery as a task has it.
-func deliveryData(d *delivery, p *Plan, c partfile.Claims) exec.Delivery {
-	out := exec.Delivery{Dump: d.dump, Digest: d.entry.Digest, Incremental: d.entry.Incremental, Skipped: d.skipped, Again: d.again,
-		Columns: d.entry.Columns, HasColumns: d.entry.HasColumns, Claims: c}
-	for _, f := range d.entry.Files {
-		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: p.seen.files[f.Key].obj.Size, Pin: d.pins[f.Key]})
+func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) exec.Delivery {
+	out := exec.Delivery{Dump: d.Dump, Digest: d.Entry.Digest, Incremental: d.Entry.Incremental, Skipped: d.Skipped, Again: d.Again,
+		Columns: d.Entry.Columns, HasColumns: d.Entry.HasColumns, Claims: c}
+	for _, f := range d.Entry.Files {
+		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: p.Seen.Files[f.Key].Obj.Size, Pin: d.Pins[f.Key]})
 	}
 	return out
 }
@@ -142,7 +143,7 @@ func (s *tableStep) permit(t *exec.Task, class plan.Class, noDelta bool) {
 
 // redelivery returns what the only delivery may repeat, judged by what is known without
 // reading: nil for most, as their files have other sizes.
-func redelivery(t *TablePlan, task *exec.Task) *exec.Redelivery {
+func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 	if task.Kind == feed.KindMapping || task.Stored == nil || len(task.Deliveries) != 1 {
 		return nil
 	}
@@ -162,9 +163,9 @@ func redelivery(t *TablePlan, task *exec.Task) *exec.Redelivery {
 	}
 	out := &exec.Redelivery{Of: c.Dump, Dump: d.Dump, Content: *c}
 	last := task.Applied[len(task.Applied)-1]
-	if i := t.deliveryOf(c.Dump); i >= 0 && t.all[i].entry.Digest == last.Digest {
+	if i := t.DeliveryOf(c.Dump); i >= 0 && t.All[i].Entry.Digest == last.Digest {
 		out.Known = true
-		for _, f := range t.all[i].entry.Files {
+		for _, f := range t.All[i].Entry.Files {
 			out.Files = append(out.Files, f.Key)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"reconcile/engine"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -147,7 +148,7 @@ func (s *session) recovered(tables []string) {
 }
 
 // carryOut applies a plan and shows what came of it.
-func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lock, p *engine.Plan) (int, error) {
+func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lock, p *planner.Session) (int, error) {
 	pr := s.view.progress(bytesToRead(&p.Plan))
 	s.meter = pr.add
 	res, err := e.Apply(ctx, lock, p)

@@ -196,7 +196,7 @@ func (s *session) reader(ctx context.Context, c *configFlags) (*engine.Engine, e
 // fail shows why a command failed.
 func (s *session) fail(err error, code int) {
 	var ofConfig *configError
-	var ofTables *engine.DiagnosticsError
+	var ofTables *planner.DiagnosticsError
 	switch {
 	case errors.As(err, &ofConfig):
 		s.view.diagnostics(s.sources, ofConfig.diags)

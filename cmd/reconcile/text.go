@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
-	"reconcile/engine"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 )
 
 // textView is for people: what a command finds goes to standard output, what
@@ -74,7 +74,7 @@ func (v *textView) holds(holds []plan.Hold) {
 		}
 		v.printf("  %s\n      %s\n", strings.Join(where, ", "), h.Reason)
 	}
-	v.wayPast(engine.SkipBlocks(holds))
+	v.wayPast(planner.SkipBlocks(holds))
 }
 
 // wayPast shows the blocks that leave deliveries out.

@@ -1,0 +1,147 @@
+package planner
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
+	"reconcile/internal/feed"
+)
+
+// named is what a plan found out about the names in the configuration.
+type named struct {
+	tables []config.DeliveredTable
+	held   []*dump.Dump // whose manifests changed after they were applied
+	Judged []string     // digests of masks
+}
+
+// note keeps what is delivered of a table. What it returns holds until the next one.
+func (n *named) note(t *Table) *config.DeliveredTable {
+	listed, unknown := len(t.Known) > 0, false
+	for _, d := range t.All {
+		listed = listed || d.Entry.HasColumns
+		unknown = unknown || !d.Entry.HasColumns && (t.unread != nil || d.Entry.Problem != "")
+	}
+	unknown = unknown || !listed
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: Unique(append(stateNames(t.Old), t.Known...)), Unknown: unknown && t.Name != feed.TableMapping})
+	return &n.tables[len(n.tables)-1]
+}
+
+// checkNames judges the names in the configuration against all that was ever
+// delivered. Headers of files that are applied are read only where that could save a
+// new mask from being an error.
+func checkNames(ctx context.Context, p *Session) error {
+	d := EverDelivered(p)
+	diags, judged := p.Ask.Config.CheckNames(d)
+	if diags.HasErrors() {
+		more, err := readBare(ctx, p, d.Tables)
+		if err != nil {
+			return err
+		}
+		if more {
+			diags, judged = p.Ask.Config.CheckNames(d)
+		}
+	}
+	p.Diags, p.Names.Judged = append(p.Diags, diags...), judged
+	return nil
+}
+
+// EverDelivered gathers what was delivered: by manifests that are there, held and
+// left out ones too, and by what the state has.
+func EverDelivered(p *Session) config.Delivered {
+	d := config.Delivered{Tables: p.Names.tables, InState: slices.Sorted(maps.Keys(p.Snap.Tables)), Judged: p.Snap.JudgedMasks,
+		Removed: slices.Sorted(maps.Keys(p.Snap.RemovedTables))}
+	if len(p.Ask.Config.Skips) > 0 {
+		d.Dumps = p.deliveredDumps()
+	}
+	for _, at := range p.Listing.Dumps {
+		if !p.Ask.Later(at.ID) && !slices.ContainsFunc(p.Ask.Config.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
+			continue
+		}
+		for _, en := range at.Entries {
+			if p.Ask.LeftOut(at.ID, en.Name) {
+				d.Tables = addEntry(d.Tables, en)
+			}
+		}
+	}
+	for _, at := range p.Names.held {
+		for _, en := range at.Entries {
+			d.Tables = addEntry(d.Tables, en)
+		}
+	}
+	return d
+}
+
+// addEntry adds what one manifest says of a table.
+func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.DeliveredTable {
+	i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
+	if i < 0 {
+		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: !en.HasColumns && en.Name != feed.TableMapping})
+	}
+	if len(en.Columns) > 0 {
+		tables[i].Columns = Unique(slices.Concat(tables[i].Columns, en.Columns))
+	}
+	return tables
+}
+
+// deliveredDumps lists all dumps that are known, with their tables where the
+// manifests are there.
+func (p *Session) deliveredDumps() []config.DeliveredDump {
+	all := map[int64][]string{}
+	for id := range p.Snap.Dumps {
+		all[id] = nil
+	}
+	for _, t := range p.Snap.Tables {
+		for _, a := range t.Applied {
+			all[a.Dump] = nil
+		}
+	}
+	for _, pr := range p.Listing.Problems {
+		if pr.HasDump {
+			all[pr.Dump] = nil
+		}
+	}
+	for _, d := range slices.Concat(p.Listing.Dumps, p.Names.held) {
+		tables := make([]string, len(d.Entries))
+		for i, en := range d.Entries {
+			tables[i] = en.Name
+		}
+		all[d.ID] = tables
+	}
+	out := make([]config.DeliveredDump, 0, len(all))
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, config.DeliveredDump{ID: id, Tables: all[id]})
+	}
+	return out
+}
+
+// readBare adds the fields of all files whose manifests list no columns, and reports
+// whether there are any. A file that is gone or bad adds nothing.
+func readBare(ctx context.Context, p *Session, tables []config.DeliveredTable) (more bool, err error) {
+	for _, at := range slices.Concat(p.Listing.Dumps, p.Names.held) {
+		for _, en := range at.Entries {
+			i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
+			if en.HasColumns || i < 0 {
+				continue
+			}
+			for _, f := range en.Files {
+				h, err := partfile.Header(ctx, p.Source, f.Key)
+				if dump.Unavailable(err) {
+					return false, err
+				}
+				if err != nil {
+					continue
+				}
+				for _, fl := range h.Fields() {
+					tables[i].Columns = append(tables[i].Columns, fl.Name)
+				}
+				more = true
+			}
+			tables[i].Columns = Unique(tables[i].Columns)
+		}
+	}
+	return more, nil
+}

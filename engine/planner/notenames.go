@@ -1,0 +1,73 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+
+	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
+	"reconcile/internal/definition"
+)
+
+// noteNames says in the plan what comes of names that are hard to tell when they
+// first arrive: those that give way to another, and spellings of one column.
+func noteNames(ctx context.Context, p *Session, t *Table) error {
+	if len(t.Pending) == 0 {
+		return nil
+	}
+	book := rules.NewColumnBook(t.Definition, t.Old != nil && !t.Old.ExactNames)
+	if t.Old != nil {
+		for _, c := range t.Old.Columns {
+			// Its type does not matter.
+			book.Has(rules.Column{Name: c.Name, Delivered: c.Delivered, Since: c.Since, Mask: definition.MaskMethod(c.Mask), Verifier: c.Verifier,
+				Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings})
+		}
+	}
+	var last []string
+	for _, d := range t.Pending {
+		names := d.Entry.Columns
+		if !d.Entry.HasColumns {
+			names = t.fields[d.Dump]
+		}
+		if sameList(names, last) {
+			continue
+		}
+		last = names
+		for _, n := range names {
+			if note := meetingText(n, book.Meet(n)); note != "" {
+				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
+			}
+		}
+		if err := noteRivals(ctx, p, t, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meetingText is what is to be said of a name that arrives.
+func meetingText(name string, m rules.Meeting) string {
+	switch {
+	case m.YieldsAs != "":
+		return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, m.YieldsAs)
+	case m.Spells != "":
+		return fmt.Sprintf("%q and %q are two spellings of one column: of a row that has both, the last in the manifest's columns that has a value counts; column %q { as = \"...\" } parts them", m.Spells, name, name)
+	}
+	return ""
+}
+
+// noteRivals names listed names of a delivery that claim one field.
+func noteRivals(ctx context.Context, p *Session, t *Table, d Delivery) error {
+	if !d.Entry.HasColumns || !partfile.MayRival(d.Entry.Columns) {
+		return nil
+	}
+	_, rivals, err := partfile.ClaimsOf(ctx, p.Source, d.Entry.Columns, d.Entry.Keys())
+	if err != nil && !dump.Unavailable(err) {
+		return nil // the file holds the table where it is read
+	}
+	for _, r := range rivals {
+		p.Notices = append(p.Notices, fmt.Sprintf("table %s: the manifest of dump %d lists %q and %q, which are both the field %q: the first has it, the other is null", t.Name, d.Dump, r.Owner, r.Name, r.Field))
+	}
+	return err
+}

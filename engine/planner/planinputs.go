@@ -1,0 +1,207 @@
+package planner
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"reconcile/engine/plan"
+	"reconcile/state"
+)
+
+// The inputs of a plan cost more than the plan: where the pins of the source hold on one
+// machine only, the files that the steps read are read to their end. So they are taken
+// only where they are asked for.
+
+// describeInputs notes what the steps of each table were planned from.
+func describeInputs(ctx context.Context, p *Session) error {
+	m, err := p.mappingInput()
+	if err != nil {
+		return err
+	}
+	contents := map[string]string{} // of files that several tables list
+	for _, t := range p.Drafts {
+		in := &plan.Inputs{Mapping: m}
+		if err := t.describeRecord(in); err != nil {
+			return err
+		}
+		if err := describeDeliveries(ctx, p, t, in, contents); err != nil {
+			return fmt.Errorf("table %s: %w", t.Name, err)
+		}
+		if err := p.describeSinks(t, in); err != nil {
+			return err
+		}
+		t.Inputs = in
+	}
+	return nil
+}
+
+// mappingInput is the mapping that tables are to stand at.
+func (p *Session) mappingInput() (*plan.MappingInput, error) {
+	if p.Standing == nil {
+		return nil, nil
+	}
+	out := &plan.MappingInput{Dump: p.Standing.Dump, Digest: p.Standing.Ref.Digest}
+	var err error
+	if out.Read, err = plan.DigestValue([]any{p.Standing.Digest, p.Standing.TimeUnit, p.Standing.Rules}); err != nil || p.NewMapping == nil {
+		return out, err
+	}
+	sum := sha256.New()
+	if err := p.StandingMapping.Encode(sum); err != nil {
+		return nil, fmt.Errorf("the user mapping of dump %d: %w", out.Dump, err)
+	}
+	out.Digest = hex.EncodeToString(sum.Sum(nil))
+	return out, nil
+}
+
+// describeRecord notes the configuration of a table, and what the state has of it.
+func (t *Table) describeRecord(in *plan.Inputs) (err error) {
+	if t.Definition != nil {
+		if in.Definition, err = plan.DigestValue(t.Definition); err != nil {
+			return err
+		}
+	}
+	if t.Old == nil {
+		return nil
+	}
+	in.Commit = t.Old.Commit
+	in.Applied, err = plan.DigestValue(t.Old.Applied)
+	return err
+}
+
+// describeDeliveries notes the dumps that the steps read.
+func describeDeliveries(ctx context.Context, p *Session, t *Table, in *plan.Inputs, contents map[string]string) error {
+	for _, d := range deliveriesRead(p, t) {
+		out := plan.Delivery{Dump: d.Dump, Manifest: d.Entry.Digest}
+		if !t.isVoid(d.Dump) {
+			if err := lookAt(ctx, p, []Delivery{d}); err != nil {
+				return err
+			}
+			for _, f := range d.Entry.Files {
+				pin, err := pinOf(ctx, p, f.Key, contents)
+				if err != nil {
+					return err
+				}
+				out.Files = append(out.Files, pin)
+			}
+		}
+		in.Pending = append(in.Pending, out)
+	}
+	return nil
+}
+
+// deliveriesRead lists what the steps take and, of applied dumps, what a rebuild reads
+// again, by dump.
+func deliveriesRead(p *Session, t *Table) []Delivery {
+	out := slices.Clone(t.Pending)
+	if t.Action == plan.None || t.Change.Class != plan.ClassRebuild {
+		return out
+	}
+	for _, id := range RebuiltFrom(p, t) {
+		i := t.DeliveryOf(id)
+		if i >= 0 && !slices.Contains(t.Lost, id) && !slices.ContainsFunc(out, func(d Delivery) bool { return d.Dump == id }) {
+			out = append(out, t.All[i])
+		}
+	}
+	slices.SortFunc(out, func(a, b Delivery) int { return cmp.Compare(a.Dump, b.Dump) })
+	return out
+}
+
+// isVoid reports whether a later resync makes a dump that is taken void: it is not read.
+func (t *Table) isVoid(dump int64) bool {
+	return slices.ContainsFunc(t.Dumps, func(d plan.DumpStep) bool { return d.Dump == dump && d.Void })
+}
+
+// pinOf tells a part file from another one of the same name, on every machine.
+func pinOf(ctx context.Context, p *Session, key string, contents map[string]string) (plan.Pin, error) {
+	seen := p.Seen.Files[key]
+	if seen.err != nil {
+		return plan.Pin{}, fmt.Errorf("%s: %w", key, seen.err)
+	}
+	pin := plan.Pin{File: key, Size: seen.Obj.Size, Version: seen.Obj.Pin, Portable: p.tagged()}
+	if pin.Portable {
+		return pin, nil
+	}
+	if contents[key] == "" {
+		sum, err := contentOf(ctx, p, key)
+		if err != nil {
+			return pin, fmt.Errorf("%s: %w", key, err)
+		}
+		contents[key] = sum
+	}
+	pin.Content = contents[key]
+	return pin, nil
+}
+
+// contentOf is the digest of a part file.
+func contentOf(ctx context.Context, p *Session, key string) (_ string, err error) {
+	h, err := p.Source.Open(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(h, 0, h.Object().Size)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), ctx.Err()
+}
+
+// describeSinks notes what the sinks say of a table, and hold of it. Without a look at
+// the sinks that is nothing but where the table is.
+func (p *Session) describeSinks(t *Table, in *plan.Inputs) error {
+	roots := rootsOf(t)
+	slices.Sort(roots)
+	for _, root := range roots {
+		s := plan.SinkInput{Root: root, Checked: !p.Blind}
+		if s.Checked {
+			var err error
+			if entry, ok := p.Heads.Table(root, t.Name); ok {
+				if s.Entry, err = plan.DigestValue(entry); err != nil {
+					return err
+				}
+			}
+			if s.Listing, err = plan.DigestValue(t.filesIn(root)); err != nil {
+				return err
+			}
+		}
+		in.Sinks = append(in.Sinks, s)
+	}
+	return nil
+}
+
+// heldFile is a data file as a sink holds it.
+type heldFile struct{ Path, Digest string }
+
+// filesIn lists the data files that a sink holds of a table, as the plan found them.
+// Where that did not read a file, it is as the state knows it.
+func (t *Table) filesIn(root string) []heldFile {
+	var out []heldFile
+	for _, s := range t.Left {
+		if s.Sink == root {
+			out = append(out, heldFile{s.Path, s.Before})
+		}
+	}
+	if t.Old == nil || t.Repair != "" {
+		return out
+	}
+	same := func(a, b state.File) bool { return a.Sink == b.Sink && a.Path == b.Path }
+	for _, part := range t.Parts {
+		for _, f := range part.Files {
+			if t.Old.Sinks[f.Sink].Root != root || slices.ContainsFunc(t.missing, func(x state.File) bool { return same(x, f) }) {
+				continue
+			}
+			held := heldFile{f.Path, f.Digest}
+			if i := slices.IndexFunc(t.touched, func(x touchedFile) bool { return same(x.file, f) }); i >= 0 {
+				held.Digest = t.touched[i].digest
+			}
+			out = append(out, held)
+		}
+	}
+	return out
+}

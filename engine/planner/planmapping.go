@@ -1,0 +1,188 @@
+package planner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconcile/engine/dump"
+	"reconcile/engine/identity"
+	"reconcile/engine/plan"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+	"reconcile/internal/feed"
+	"reconcile/state"
+)
+
+// planMapping finds the mapping that counts: that of the state unless a newer dump,
+// or a corrected one, has another that no guard holds.
+func planMapping(ctx context.Context, p *Session) error {
+	have, lost, err := mappingToKeep(ctx, p)
+	if err != nil {
+		return err
+	}
+	j, err := judgeMappings(ctx, p, have)
+	if bad := DamagedObject(err); bad != nil {
+		p.Standing, p.unreadable = have, &unreadable{mapping: have, bad: bad, way: wayToMapping(p, have.Dump)}
+		return describeMapping(ctx, p)
+	}
+	if err != nil {
+		return err
+	}
+	p.Holds = append(p.Holds, j.bad...)
+	if n := len(j.tripped); n > 0 {
+		p.Holds = append(p.Holds, j.tripped[n-1].hold)
+	}
+	if j.counts != nil {
+		p.StandingMapping, p.Standing = j.counts.mapping, p.Snap.Mapping
+		if j.counts.read != nil {
+			p.TakeMapping(j.counts.read)
+		}
+	}
+	p.noteUnit(have, UnitText(p.Ask.Config.Source.TimeUnit))
+	if lost != nil {
+		if err := replaceMapping(p, lost); err != nil {
+			return err
+		}
+	}
+	p.Mapping.Withdrawn = p.Standing == nil && p.Snap.Mapping != nil
+	if p.Mapping.Gone = goneMappings(p); len(p.Mapping.Gone) > 0 {
+		p.Notices = append(p.Notices, p.GoneMappingsText()+"; apply needs -accept-loss="+feed.TableMapping)
+	}
+	return describeMapping(ctx, p)
+}
+
+// noteUnit says what becomes of a mapping whose times were read in another unit.
+func (p *Session) noteUnit(have *state.Mapping, unit string) {
+	if have == nil || have.TimeUnit == unit {
+		return
+	}
+	was, now := cmp.Or(have.TimeUnit, column.UnitAuto.String()), cmp.Or(unit, column.UnitAuto.String())
+	switch {
+	case p.Standing == have:
+		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d was read with time_unit %q and stays so: it cannot be read again with %q", have.Dump, was, now))
+	case p.Standing.Dump == have.Dump:
+		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d is read again: time_unit is %q, it was %q", have.Dump, now, was))
+	}
+}
+
+func ReadMappingOf(ctx context.Context, p *Session, id int64, en *dump.Entry) (*MappingRead, error) {
+	if en.Problem != "" {
+		return nil, &BadFileError{Err: errors.New(en.Problem)}
+	}
+	return p.Mappings.ReadMapping(ctx, id, en)
+}
+
+// TakeMapping has the tables follow a mapping. Its objects are written by apply.
+func (p *Session) TakeMapping(read *MappingRead) {
+	p.NewMapping, p.StandingMapping = read, read.Mapping
+	p.Standing = &state.Mapping{Dump: read.Dump, Digest: read.Digest, Rules: rules.ContentVersion, Warnings: describeReport(read.Report),
+		Quarantine: state.Ref{Rows: int64(read.Bad)}, Read: read.Read, TimeUnit: UnitText(read.Unit)}
+}
+
+func describeMapping(ctx context.Context, p *Session) error {
+	p.Mapping.Taken = p.NewMapping != nil
+	if p.Snap.Mapping != nil {
+		p.Mapping.From = &p.Snap.Mapping.Dump
+	}
+	if p.Standing != nil {
+		p.Mapping.To, p.Mapping.Entries = &p.Standing.Dump, int(p.Standing.Ref.Rows)
+	}
+	if p.Standing != nil && p.unreadable == nil {
+		p.Mapping.Entries = p.StandingMapping.Len()
+		p.Closure = p.StandingMapping.Closure()
+		p.Mapping.Notes = p.Standing.Warnings
+	}
+	if len(p.Mapping.Notes) > 0 && p.Ask.Config.OnConflict == "fail" {
+		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
+			p.Standing.Dump, strings.Join(p.Mapping.Notes, "; "))
+	}
+	if p.NewMapping == nil && !p.Mapping.Withdrawn {
+		if p.Closure != nil {
+			p.Closures[p.Standing.Ref.Digest] = p.Closure
+		}
+		return nil
+	}
+	var old *identity.Closure
+	if p.Snap.Mapping != nil {
+		var err error
+		old, err = p.ClosureOf(ctx, p.Snap.Mapping.Ref)
+		if DamagedObject(err) != nil {
+			p.Mapping.Notes = append(slices.Clip(p.Mapping.Notes), "how many users it merges or parts is not known, as the mapping before it cannot be read")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, raw := range identity.Diff(old, p.Closure) {
+		if p.Closure.Canon(raw) == raw {
+			p.Mapping.Parted++
+		} else {
+			p.Mapping.Merged++
+		}
+	}
+	return nil
+}
+
+// describeReport names conflicts and cycles.
+func describeReport(r *identity.Report) []string {
+	var out []string
+	if r.Conflicts > 0 {
+		c := r.FirstConflicts[0]
+		out = append(out, fmt.Sprintf("%d users have more than one target, as %d: %d and %d (the newest counts)", r.Conflicts, c.From, c.Chosen, c.Other))
+	}
+	if r.Cycles > 0 {
+		c := r.FirstCycles[0]
+		out = append(out, fmt.Sprintf("%d cycles of users, as %v (their smallest id counts)", r.Cycles, c.Members))
+	}
+	return out
+}
+
+// planMappingTable plans user_migrations as a table: it follows the mapping.
+func planMappingTable(p *Session, t *Table) {
+	if t.Repair != "" || len(p.Ask.GoesBack(t.Old)) > 0 {
+		return // the rebuild itself goes by the mapping in force
+	}
+	if p.Standing == nil {
+		t.Remap = t.Old != nil && t.Old.HasMapping // it is withdrawn
+		return
+	}
+	if !t.standsAt(p.Standing) {
+		t.Pending = []Delivery{MappingDelivery(p)}
+		t.Dumps = []plan.DumpStep{{Dump: p.Standing.Dump}}
+	}
+}
+
+// standsAt reports whether user_migrations shows a mapping. One dump can have had
+// two: its manifest or its files may have changed. Masks rewrite quarantined rows,
+// but not their number.
+func (t *Table) standsAt(m *state.Mapping) bool {
+	if t.Old == nil || m.Ref.IsZero() {
+		return false
+	}
+	bad := int64(0)
+	for _, q := range t.Old.Quarantine {
+		bad += q.Ref.Rows
+	}
+	return t.Old.MappingDump == m.Dump && t.Old.Mapping.Digest == m.Ref.Digest && bad == m.Quarantine.Rows
+}
+
+// planRemap finds out whether the mapping that the table stands at differs.
+func planRemap(ctx context.Context, p *Session, t *Table) (err error) {
+	if t.Old == nil || t.Kind == feed.KindMapping || t.Repair+t.Rewrite != "" || len(p.Ask.GoesBack(t.Old)) > 0 {
+		return nil
+	}
+	if t.oldMapping, err = p.ClosureOf(ctx, t.Old.Mapping); err != nil {
+		return err
+	}
+	if t.oldMapping == p.Closure {
+		return nil
+	}
+	t.Rekeyed = len(identity.Diff(t.oldMapping, p.Closure))
+	t.Remap = t.Rekeyed > 0
+	return nil
+}

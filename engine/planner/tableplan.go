@@ -1,0 +1,330 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"reconcile/engine/lake"
+	"reconcile/engine/plan"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+)
+
+// planTables plans every table that the export delivers, the state knows or
+// the configuration names.
+func planTables(ctx context.Context, p *Session) error {
+	tables := Deliveries(p)
+	for name := range p.Snap.Tables {
+		if _, ok := tables[name]; !ok {
+			tables[name] = nil
+		}
+	}
+	var resolved []*Table
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		t, err := ResolveTable(ctx, p, name, tables[name])
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			resolved = append(resolved, t)
+		}
+	}
+	holdClashes(p, resolved)
+	var foreign []error // of all tables: they are named at once
+	for _, t := range resolved {
+		t, err := planTable(ctx, p, t)
+		if errors.As(err, new(*foreignError)) {
+			foreign = append(foreign, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			p.Drafts = append(p.Drafts, t)
+		}
+	}
+	if len(foreign) > 0 {
+		return errors.Join(foreign...)
+	}
+	if err := planStrays(ctx, p, tables); err != nil {
+		return err
+	}
+	return checkTargets(p)
+}
+
+// Deliveries lists what the dumps list of each table, in their order, without what
+// is left out.
+func Deliveries(p *Session) map[string][]Delivery {
+	all := map[string][]Delivery{}
+	for i, d := range p.Listing.Dumps {
+		for _, en := range d.Entries {
+			if p.Ask.LeftOut(d.ID, en.Name) {
+				continue
+			}
+			list, ok := all[en.Name]
+			if !ok { // most tables are in most dumps
+				list = make([]Delivery, 0, len(p.Listing.Dumps)-i)
+			}
+			all[en.Name] = append(list, Delivery{Dump: d.ID, Entry: en})
+		}
+	}
+	return all
+}
+
+// checkTargets refuses a -target that names no table.
+func checkTargets(p *Session) error {
+	for _, t := range p.Ask.Targets {
+		if p.Ask.Repair && t == "table."+feed.TableMapping {
+			continue // the mapping is there without a table of its own
+		}
+		if !slices.ContainsFunc(p.Drafts, func(tp *Table) bool { return "table."+tp.Name == t }) {
+			return fmt.Errorf("-target=%s: no such table; targets are written table.NAME with the name of a real table", t)
+		}
+	}
+	return nil
+}
+
+// ResolveTable finds out what the configuration says of a table, of which all is
+// delivered. It returns nil if nothing is to be planned for it.
+func ResolveTable(ctx context.Context, p *Session, name string, all []Delivery) (*Table, error) {
+	t := &Table{Table: plan.Table{Name: name}, Old: p.Snap.Tables[name], Parts: p.Snap.Partitions[name], All: all, outdated: outdatedBy(p.Snap.Tables[name])}
+	var err error
+	if t.Known, err = knownColumns(ctx, p, t); err != nil {
+		return nil, err
+	}
+	delivered := p.Names.note(t)
+	if waitsForColumns(p, t, t.Known) {
+		return nil, nil
+	}
+	cfg, diags := p.Ask.Config.Table(name, t.Known)
+	if broughtIn(p, t, diags) {
+		return t.waits(p, diags), nil
+	}
+	p.Diags = append(p.Diags, diags...)
+	if diags.HasErrors() {
+		return nil, nil
+	}
+	t.Definition, delivered.Table = cfg, cfg
+	return t, nil
+}
+
+// planTable plans one table. It returns no plan for a table that no block takes.
+func planTable(ctx context.Context, p *Session, t *Table) (*Table, error) {
+	if t.clash != "" {
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: t.clash})
+		t.Keep()
+		return t.ifPublished(), nil
+	}
+	if held := Unreachable(p, t); held != nil && lake.Distrusted(held) == nil {
+		if !lake.Gone(held) {
+			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
+		}
+		t.Keep()
+		return t, nil
+	}
+	if t.Definition == nil {
+		return planLeaving(ctx, p, t)
+	}
+	if !t.Classify(t.Known) {
+		p.Holds = append(p.Holds, Unidentified(t.Name, t.Known))
+		return nil, nil
+	}
+	if other := p.takenBy(t.Definition); other != "" {
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: fmt.Sprintf("its folder %s still holds the data of table %s, which has to leave it first; to swap two folders, move one table elsewhere by an apply of its own", t.Definition.Folder, other)})
+		t.Keep()
+		return t, nil
+	}
+	if t.Old != nil {
+		t.RowsNow, t.PartitionsNow = t.Old.Rows, len(t.Parts)
+	}
+	if repairsOutdated(p, t) {
+		t.Repair = t.outdated
+	}
+	if p.unreadable != nil {
+		p.Holds = append(p.Holds, p.unreadable.hold(t.Name))
+		t.Keep()
+		return t, nil
+	}
+	err := planSound(ctx, p, t)
+	if p.Lake.StopsTable(ctx, err) {
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
+		t.Keep()
+		err = nil
+	}
+	return t, err
+}
+
+// planSound plans the content of a table, or what becomes of it where the state or its
+// objects cannot be trusted: what was found until then does not count.
+func planSound(ctx context.Context, p *Session, t *Table) error {
+	holds, notices, restated := len(p.Holds), len(p.Notices), len(p.ToRestate)
+	damage, err := knownDamage(ctx, p, t)
+	if err == nil && len(damage) == 0 {
+		err = planContent(ctx, p, t)
+	}
+	if bad := DamagedObject(err); bad != nil {
+		damage = append(damage, bad)
+	}
+	d := lake.Distrusted(err)
+	if d == nil && len(damage) == 0 {
+		return err
+	}
+	p.Holds, p.Notices, p.ToRestate = p.Holds[:holds], p.Notices[:notices], p.ToRestate[:restated]
+	if d != nil {
+		return planDistrusted(ctx, p, t, d.Why)
+	}
+	return planDamaged(ctx, p, t, damage)
+}
+
+// takenBy names the other table whose data lies where a table is to be, in one of
+// its sinks; empty if there is none.
+func (p *Session) takenBy(cfg *definition.Table) string {
+	for _, name := range slices.Sorted(maps.Keys(p.Snap.Tables)) {
+		if name == cfg.Name || len(p.Snap.Partitions[name]) == 0 {
+			continue
+		}
+		for _, at := range p.Snap.Tables[name].Sinks {
+			if strings.EqualFold(at.Folder, cfg.Folder) && slices.ContainsFunc(cfg.Sinks, func(s definition.Sink) bool { return s.Path == at.Root }) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// Keep makes the plan of a table one that leaves it as it is.
+func (t *Table) Keep() {
+	kept := Table{Table: plan.Table{Name: t.Name}, Definition: t.Definition, Kind: t.Kind, Key: t.Key, Old: t.Old, Parts: t.Parts, outdated: t.outdated}
+	if t.Old != nil {
+		kept.RowsNow, kept.PartitionsNow = t.Old.Rows, len(t.Parts)
+	}
+	*t = kept
+}
+
+// planLeaving plans a table that no block takes (any more).
+func planLeaving(ctx context.Context, p *Session, t *Table) (*Table, error) {
+	if t.Old == nil && slices.Contains(p.strays(), t.Name) {
+		return t, planStray(ctx, p, t)
+	}
+	if t.Old == nil {
+		if !p.Ask.Config.Ignored(t.Name) {
+			p.Unclaimed = append(p.Unclaimed, t.Name)
+		}
+		return nil, nil
+	}
+	if held, err := leavingOlder(ctx, p, t); held || err != nil {
+		return t, err
+	}
+	t.Kind, t.RowsNow, t.PartitionsNow = t.Old.Kind, t.Old.Rows, len(t.Parts)
+	t.Action = plan.Destroy
+	for _, r := range p.Ask.Config.Removed {
+		if r.Table == t.Name && !r.Destroy {
+			t.Action, t.Removes = plan.Forget, nil
+		}
+	}
+	if t.Action == plan.Destroy {
+		for _, s := range t.Old.Sinks {
+			t.destroys("its files", s, keepForgotten(t.Name))
+		}
+	}
+	if !p.Ask.Targeted(t.Name) {
+		t.Action, t.Destroys, t.Behind = plan.None, nil, true
+	}
+	return t, nil
+}
+
+// planContent plans what happens to the content of a table.
+func planContent(ctx context.Context, p *Session, t *Table) error {
+	begin := planStanding
+	if t.Repair != "" {
+		begin = planRepair
+	}
+	if err := begin(ctx, p, t); err != nil {
+		return err
+	}
+	if t.Old != nil {
+		planChange(p, t)
+		if err := planReturned(ctx, p, t); err != nil {
+			return err
+		}
+	}
+	if t.Kind == feed.KindMapping {
+		planMappingTable(p, t)
+	} else if err := planDumps(ctx, p, t); err != nil {
+		return err
+	} else if err := noteNames(ctx, p, t); err != nil {
+		return err
+	}
+	if err := planRemap(ctx, p, t); err != nil {
+		return err
+	}
+	if t.Old != nil {
+		holds, err := PlanRebuild(ctx, p, t)
+		if err != nil {
+			return err
+		}
+		p.Holds = append(p.Holds, holds...)
+	}
+	t.settle()
+	if !p.Ask.Targeted(t.Name) && t.Action != plan.None {
+		t.Behind, t.Action = true, plan.None
+	}
+	if t.Action == plan.None {
+		return nil
+	}
+	if err := CanPublish(ctx, p, t); err != nil {
+		return err
+	}
+	t.estimate(p.Budget)
+	if p.Measure == nil {
+		return nil
+	}
+	return p.Measure(ctx, p, t)
+}
+
+// settle names the action.
+func (t *Table) settle() {
+	switch {
+	case t.Old == nil && len(t.Pending) > 0:
+		t.Action = plan.Create
+	case t.Old == nil:
+		t.Action = plan.None
+	case t.Change.Class == plan.ClassRebuild:
+		t.Action = plan.Rebuild
+	case len(t.Pending) > 0 || t.Remap || t.Change.Class != plan.ClassNone:
+		t.Action = plan.Update
+	}
+}
+
+// HoldOfKey marks the pin of a file that lacks a key of the table.
+const HoldOfKey = "key "
+
+// stillBad reports whether what holdPin gave still holds the table: not after
+// the file changed, nor after the configuration of its column did.
+func (t *Table) stillBad(held, pin string) bool {
+	was, cast, ok := strings.Cut(held, "\n")
+	if was != pin || !ok {
+		return was == pin
+	}
+	if key, ok := strings.CutPrefix(cast, HoldOfKey); ok {
+		return key == feed.UserID || key == t.Key
+	}
+	rule, name, _ := strings.Cut(cast, "\n")
+	c := t.Definition.Column(name)
+	return t.Definition.OnCastError == "fail" && t.Definition.Takes(name) && c.Mask == definition.MaskNone && RuleText(c.Rule) == rule
+}
+
+// CanPublish fails if the folder of a table cannot be published to.
+func CanPublish(ctx context.Context, p *Session, t *Table) error {
+	for _, s := range t.Definition.Sinks {
+		if err := p.Lake.CanPublish(ctx, s.Path, []string{t.Definition.Folder}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
