@@ -1,6 +1,9 @@
 package identity
 
-import "slices"
+import (
+	"reconcile/internal/heaps"
+	"reconcile/internal/radix"
+)
 
 // Entry is one delivered row of user_migrations. Time is in any unit, the same
 // for all entries; math.MinInt64 is not a time. Version grows with the order of
@@ -60,7 +63,7 @@ const chunkLen = 1 << 18
 // takes about 32 bytes per entry and is for one goroutine.
 type Builder struct {
 	buf    []rec
-	items  []item // scratch of the sort, twice as long as buf
+	items  []radix.Item // scratch of the sort, twice as long as buf
 	chunks []*chunk
 	free   []*block
 }
@@ -95,16 +98,22 @@ func (b *Builder) Build() (*Mapping, *Report) {
 	b.flush()
 	b.buf, b.items = nil, nil
 	m, rep := &Mapping{}, &Report{}
-	h := newHeads(b.chunks)
+	h := make([]heaps.Item, len(b.chunks))
+	for i, c := range b.chunks {
+		h[i] = heaps.Item{High: c.head.from, Of: i}
+	}
+	heaps.Make(h)
 	for len(h) > 0 {
 		var c choice
-		for from := h[0].head.from; len(h) > 0 && h[0].head.from == from; {
-			c.add(h[0].head)
-			if !h[0].next(&b.free) {
-				h[0] = h[len(h)-1]
-				h = h[:len(h)-1]
+		for from := h[0].High; len(h) > 0 && h[0].High == from; {
+			first := b.chunks[h[0].Of]
+			c.add(first.head)
+			if !first.next(&b.free) {
+				h = heaps.Pop(h)
+				continue
 			}
-			h.down(0)
+			h[0].High = first.head.from
+			heaps.Fix(h)
 		}
 		m.push(c.best, b.block)
 		if c.hasRival {
@@ -124,18 +133,20 @@ func (b *Builder) flush() {
 		return
 	}
 	if len(b.items) < 2*len(b.buf) {
-		b.items = make([]item, 2*len(b.buf))
+		b.items = make([]radix.Item, 2*len(b.buf))
 	}
 	a, tmp := b.items[:len(b.buf)], b.items[len(b.buf):2*len(b.buf)]
+	differ := uint64(0)
 	for i, r := range b.buf {
-		a[i] = item{ordered(r.from), uint32(i)}
+		a[i] = radix.Item{Key: ordered(r.from), At: uint32(i)}
+		differ |= a[i].Key ^ a[0].Key
 	}
-	a = sortItems(a, tmp)
+	a = radix.Sort(a, tmp, differ)
 	c := &chunk{}
 	for i := 0; i < len(a); {
 		var ch choice
-		for key := a[i].key; i < len(a) && a[i].key == key; i++ {
-			ch.add(b.buf[a[i].idx])
+		for key := a[i].Key; i < len(a) && a[i].Key == key; i++ {
+			ch.add(b.buf[a[i].At])
 		}
 		c.push(ch.best)
 		if ch.hasRival {
@@ -188,32 +199,4 @@ func (c *chunk) next(free *[]*block) bool {
 	}
 	c.load()
 	return true
-}
-
-// heads is a heap of chunks by the source at their head.
-type heads []*chunk
-
-func newHeads(chunks []*chunk) heads {
-	h := heads(slices.Clone(chunks))
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		h.down(i)
-	}
-	return h
-}
-
-func (h heads) down(i int) {
-	for {
-		k := 2*i + 1
-		if k >= len(h) {
-			return
-		}
-		if k+1 < len(h) && h[k+1].head.from < h[k].head.from {
-			k++
-		}
-		if h[i].head.from <= h[k].head.from {
-			return
-		}
-		h[i], h[k] = h[k], h[i]
-		i = k
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"sync"
+
+	"reconcile/internal/radix"
 )
 
 // Pair is a raw id and the canonical id that it stands for.
@@ -182,13 +184,15 @@ func orderByCanon(pairs []Pair) []uint32 {
 
 // sortPlaces sorts places, which are ascending, by Canon.
 func sortPlaces(places []uint32, pairs []Pair) {
-	both := make([]item, 2*len(places))
+	both := make([]radix.Item, 2*len(places))
 	a, tmp := both[:len(places)], both[len(places):]
+	differ := uint64(0)
 	for i, at := range places {
-		a[i] = item{ordered(pairs[at].Canon), at}
+		a[i] = radix.Item{Key: ordered(pairs[at].Canon), At: at}
+		differ |= a[i].Key ^ a[0].Key
 	}
-	for i, it := range sortItems(a, tmp) {
-		places[i] = it.idx
+	for i, it := range radix.Sort(a, tmp, differ) {
+		places[i] = it.At
 	}
 }
 

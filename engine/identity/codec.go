@@ -9,6 +9,8 @@ import (
 	"math"
 
 	"github.com/klauspost/compress/zstd"
+
+	"reconcile/internal/wire"
 )
 
 // The stored form of a mapping, integers little-endian:
@@ -230,12 +232,12 @@ func (f *frameReader) next() ([]byte, error) {
 
 // decodeBlock appends the n entries of a block.
 func (m *Mapping) decodeBlock(raw []byte, n int) error {
-	d := varints{b: raw}
+	d := wire.Reader{Rest: raw}
 	recs := [3]*block{new(block), new(block), new(block)}
 	from, to, time := recs[0], recs[1], recs[2]
-	from[0] = d.signed()
+	from[0] = d.Varint()
 	for i := 1; i < n; i++ {
-		from[i] = from[i-1] + int64(d.unsigned())
+		from[i] = from[i-1] + int64(d.Uvarint())
 		if from[i] <= from[i-1] {
 			return damaged("sources out of order")
 		}
@@ -245,11 +247,11 @@ func (m *Mapping) decodeBlock(raw []byte, n int) error {
 	}
 	prev := int64(0)
 	for i := range n {
-		prev += d.signed()
+		prev += d.Varint()
 		to[i] = prev
 	}
 	decodeTimes(&d, time[:n])
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return damaged("content of a block")
 	}
 	m.from, m.to, m.time = append(m.from, from), append(m.to, to), append(m.time, time)
@@ -257,58 +259,27 @@ func (m *Mapping) decodeBlock(raw []byte, n int) error {
 	return nil
 }
 
-func decodeTimes(d *varints, time []int64) {
-	kind, bits := d.take(1), []byte(nil)
-	if d.bad {
+func decodeTimes(d *wire.Reader, time []int64) {
+	kind, bits := d.Take(1), []byte(nil)
+	if d.Bad {
 		return
 	}
 	switch kind[0] {
 	case noneTimed, allTimed:
 	case someTimed:
-		bits = d.take((len(time) + 7) / 8)
+		bits = d.Take((len(time) + 7) / 8)
 	default:
-		d.bad = true
+		d.Bad = true
 	}
 	prev := int64(0)
 	for i := range time {
-		if d.bad {
+		if d.Bad {
 			return
 		}
 		time[i] = noTime
 		if kind[0] == allTimed || kind[0] == someTimed && bits[i/8]>>(i%8)&1 == 1 {
-			prev += d.signed()
+			prev += d.Varint()
 			time[i] = prev
 		}
 	}
-}
-
-// varints takes numbers off a slice and remembers that one was not there.
-type varints struct {
-	b   []byte
-	bad bool
-}
-
-func (d *varints) unsigned() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *varints) signed() int64 {
-	u := d.unsigned()
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-func (d *varints) take(n int) []byte {
-	if len(d.b) < n {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	p := d.b[:n]
-	d.b = d.b[n:]
-	return p
 }

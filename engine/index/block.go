@@ -3,6 +3,8 @@ package index
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"reconcile/internal/wire"
 )
 
 // A block is, column by column: the bytes of a hash, as one byte; the number of
@@ -90,7 +92,7 @@ func (b *blockDecoder) decode(data []byte, k blockInfo, version byte, only []int
 		return nil, damaged("content of a block")
 	}
 	at := len(data) - width*n
-	d, hashes := decoder{b: data[:at]}, hashes{data[at:], width}
+	d, hashes := wire.Reader{Rest: data[:at]}, hashes{data[at:], width}
 	if err := b.users(&d, k); err != nil {
 		return nil, err
 	}
@@ -98,7 +100,7 @@ func (b *blockDecoder) decode(data []byte, k blockInfo, version byte, only []int
 		b.entries = make([]Entry, n, max(n, 4096))
 	}
 	entries, ok := decodePlaces(b.entries[:0], n, b.raws, only, &d, hashes)
-	if !ok || d.bad || len(d.b) > 0 {
+	if !ok || d.Bad || len(d.Rest) > 0 {
 		return nil, damaged("content of a block")
 	}
 	if version == 1 { // hashes had 32 bits
@@ -124,15 +126,15 @@ func (h hashes) at(i int) uint32 {
 }
 
 // users reads the raw ids of a block.
-func (b *blockDecoder) users(d *decoder, k blockInfo) error {
-	users := d.uvarint()
+func (b *blockDecoder) users(d *wire.Reader, k blockInfo) error {
+	users := d.Uvarint()
 	if users == 0 || users > uint64(k.entries) {
 		return damaged("users of a block")
 	}
 	raw := k.first
 	b.raws = append(b.raws[:0], raw)
 	for range users - 1 {
-		next := raw + int64(d.uvarint())
+		next := raw + int64(d.Uvarint())
 		if next <= raw {
 			return damaged("users of a block are out of order")
 		}
@@ -148,12 +150,12 @@ func (b *blockDecoder) users(d *decoder, k blockInfo) error {
 // decodePlaces appends to dst the entries that n counts, partitions and hashes of a
 // block make, and reports whether these are an ascending list. Those of users who are
 // not wanted are passed over.
-func decodePlaces(dst []Entry, n int, raws []int64, only []int64, counts *decoder, h hashes) ([]Entry, bool) {
+func decodePlaces(dst []Entry, n int, raws []int64, only []int64, counts *wire.Reader, h hashes) ([]Entry, bool) {
 	parts := *counts
-	parts.skip(len(raws))
+	parts.Skip(len(raws))
 	all, i := only == nil, 0
 	for _, raw := range raws {
-		mine := counts.uvarint()
+		mine := counts.Uvarint()
 		if mine == 0 || mine > uint64(n-i) {
 			return nil, false
 		}
@@ -161,13 +163,13 @@ func decodePlaces(dst []Entry, n int, raws []int64, only []int64, counts *decode
 			only = only[1:]
 		}
 		if !all && (len(only) == 0 || only[0] != raw) {
-			parts.skip(int(mine))
+			parts.Skip(int(mine))
 			i += int(mine)
 			continue
 		}
 		part, place := uint64(0), uint64(0)
 		for k := range mine {
-			part += parts.uvarint()
+			part += parts.Uvarint()
 			e := Entry{Raw: raw, Part: uint32(part), Hash: h.at(i)}
 			if part>>32 != 0 || k > 0 && e.place() <= place {
 				return nil, false

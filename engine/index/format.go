@@ -7,7 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
-	"math/bits"
+
+	"reconcile/internal/wire"
 )
 
 // The stored form of a run, integers little-endian:
@@ -127,8 +128,8 @@ func appendDirectory(b []byte, segs []segment) []byte {
 // parseDirectory reads what appendDirectory wrote and checks it against the
 // footer.
 func parseDirectory(b []byte, f footer) ([]segment, error) {
-	p := dirParser{d: decoder{b: b}, off: int64(len(magic)), prev: math.MinInt64}
-	n := p.d.uvarint()
+	p := dirParser{d: wire.Reader{Rest: b}, off: int64(len(magic)), prev: math.MinInt64}
+	n := p.d.Uvarint()
 	if n > uint64(len(b)) {
 		return nil, damaged("number of segments")
 	}
@@ -140,24 +141,24 @@ func parseDirectory(b []byte, f footer) ([]segment, error) {
 		}
 		segs = append(segs, s)
 	}
-	if p.d.bad || len(p.d.b) > 0 || p.off != int64(f.dirOff) || p.entries != f.entries || p.users != f.users {
+	if p.d.Bad || len(p.d.Rest) > 0 || p.off != int64(f.dirOff) || p.entries != f.entries || p.users != f.users {
 		return nil, damaged("directory and footer disagree")
 	}
 	return segs, nil
 }
 
 type dirParser struct {
-	d              decoder
+	d              wire.Reader
 	off, prev      int64
 	blocks         int
 	entries, users uint64
 }
 
 func (p *dirParser) segment() (s segment, err error) {
-	n := p.d.uvarint()
-	s.users, s.filterLen = p.d.uvarint(), p.d.uvarint32()
-	s.filterSum = p.d.fixed32()
-	if n == 0 || n > uint64(len(p.d.b)) {
+	n := p.d.Uvarint()
+	s.users, s.filterLen = p.d.Uvarint(), p.d.Uvarint32()
+	s.filterSum = p.d.Fixed32()
+	if n == 0 || n > uint64(len(p.d.Rest)) {
 		return s, damaged("number of blocks")
 	}
 	s.blocks = make([]blockInfo, 0, n)
@@ -181,16 +182,16 @@ func (p *dirParser) segment() (s segment, err error) {
 // block reads one block's part. The first block of a segment begins with a new
 // user; another one may go on with the last user of the block before.
 func (p *dirParser) block(opens bool) (k blockInfo, err error) {
-	gap := p.d.uvarint()
+	gap := p.d.Uvarint()
 	k.first = p.prev + int64(gap)
-	width := p.d.uvarint()
+	width := p.d.Uvarint()
 	k.last = k.first + int64(width)
-	k.size, k.entries = p.d.uvarint32(), p.d.uvarint32()
-	k.sum = p.d.fixed32()
+	k.size, k.entries = p.d.Uvarint32(), p.d.Uvarint32()
+	k.sum = p.d.Fixed32()
 	k.off = p.off
 	follows := k.first > p.prev || k.first == p.prev && (!opens || p.blocks == 0)
 	switch {
-	case p.d.bad:
+	case p.d.Bad:
 		return k, damaged("directory ends early")
 	case !follows || k.last < k.first:
 		return k, damaged("blocks out of order")
@@ -202,59 +203,6 @@ func (p *dirParser) block(opens bool) (k blockInfo, err error) {
 	p.prev = k.last
 	p.entries += uint64(k.entries)
 	return k, nil
-}
-
-// decoder takes numbers off a slice and remembers that one was not there.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) uvarint() uint64 {
-	if len(d.b) > 0 && d.b[0] < 0x80 {
-		v := d.b[0]
-		d.b = d.b[1:]
-		return uint64(v)
-	}
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-// skip passes over n uvarints.
-func (d *decoder) skip(n int) {
-	const ends = 0x8080808080808080 // the bits that all bytes of a number but the last have
-	for ; n >= 8 && len(d.b) >= 8; d.b = d.b[8:] {
-		n -= bits.OnesCount64(^binary.LittleEndian.Uint64(d.b) & ends)
-	}
-	for ; n > 0 && len(d.b) > 0; d.b = d.b[1:] {
-		n -= int(^d.b[0] >> 7)
-	}
-	if n > 0 {
-		d.bad = true
-	}
-}
-
-func (d *decoder) uvarint32() uint32 {
-	v := d.uvarint()
-	if v > math.MaxUint32 {
-		d.bad, d.b = true, nil
-	}
-	return uint32(v)
-}
-
-func (d *decoder) fixed32() uint32 {
-	if len(d.b) < 4 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	v := binary.LittleEndian.Uint32(d.b)
-	d.b = d.b[4:]
-	return v
 }
 
 // readAt fills p from off; an end before that is damage.

@@ -4,29 +4,37 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"reconcile/internal/heaps"
 )
 
 // Merge adds the entries of all runs to w in order, without duplicates. keep,
 // unless nil, tells which of them stay; leaving out an entry that B still needs
 // is corruption. It does not close w.
 func Merge(ctx context.Context, w *Writer, runs []*Run, keep func(Entry) bool) error {
-	h, err := newHeads(ctx, runs)
+	cursors, h, err := newCursors(ctx, runs)
 	if err != nil {
 		return err
 	}
 	for len(h) > 0 {
-		c := h[0]
+		c := &cursors[h[0].Of]
 		if e := c.entries[0]; keep == nil || keep(e) {
 			if err := w.Add(e); err != nil {
 				return err
 			}
 		}
 		if c.entries = c.entries[1:]; len(c.entries) == 0 {
-			if h, err = h.refill(ctx); err != nil {
+			c.entries, err = c.scan.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				h = heaps.Pop(h)
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
-		h.down(0)
+		h[0] = c.item(h[0].Of)
+		heaps.Fix(h)
 	}
 	return nil
 }
@@ -37,11 +45,14 @@ type cursor struct {
 	entries []Entry
 }
 
-// heads is a heap of cursors by their first entry.
-type heads []*cursor
+// item is cursor i in a heap: ordered by its first entry, as Compare does.
+func (c *cursor) item(i int) heaps.Item {
+	e := c.entries[0]
+	return heaps.Item{High: e.Raw, Low: int64(e.place() ^ 1<<63), Of: i}
+}
 
-func newHeads(ctx context.Context, runs []*Run) (heads, error) {
-	var h heads
+// newCursors returns cursors of the runs that are not empty, and a heap of them.
+func newCursors(ctx context.Context, runs []*Run) (cursors []cursor, h []heaps.Item, err error) {
 	for _, r := range runs {
 		s := r.Scan()
 		e, err := s.Next(ctx)
@@ -49,40 +60,11 @@ func newHeads(ctx context.Context, runs []*Run) (heads, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		h = append(h, &cursor{s, e})
+		cursors = append(cursors, cursor{s, e})
+		h = append(h, cursors[len(cursors)-1].item(len(cursors)-1))
 	}
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		h.down(i)
-	}
-	return h, nil
-}
-
-// refill gives the first cursor its next block, or removes it at its end.
-func (h heads) refill(ctx context.Context) (heads, error) {
-	e, err := h[0].scan.Next(ctx)
-	if errors.Is(err, io.EOF) {
-		h[0] = h[len(h)-1]
-		return h[:len(h)-1], nil
-	}
-	h[0].entries = e
-	return h, err
-}
-
-func (h heads) down(i int) {
-	for {
-		k := 2*i + 1
-		if k >= len(h) {
-			return
-		}
-		if k+1 < len(h) && Compare(h[k+1].entries[0], h[k].entries[0]) < 0 {
-			k++
-		}
-		if Compare(h[i].entries[0], h[k].entries[0]) <= 0 {
-			return
-		}
-		h[i], h[k] = h[k], h[i]
-		i = k
-	}
+	heaps.Make(h)
+	return cursors, h, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"reconcile/engine/rows"
+	"reconcile/internal/heaps"
 )
 
 // Partition reads the rows of one partition from all cursors in the order of
@@ -27,15 +28,13 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 			heads = append(heads, h)
 		}
 	}
-	order := make([]next, len(heads))
+	order := make([]heaps.Item, len(heads))
 	for i := range heads {
-		order[i] = heads[i].next()
+		order[i] = heads[i].item(i)
 	}
-	for i := len(order)/2 - 1; i >= 0; i-- {
-		sink(order, i)
-	}
+	heaps.Make(order)
 	for len(order) > 0 {
-		h := order[0].head
+		h := &heads[order[0].Of]
 		if h.chunk.Verdict(h.at) != rows.Drop {
 			if err := emit(h.chunk, h.at); err != nil {
 				return err
@@ -45,41 +44,14 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 		if err != nil {
 			return err
 		}
-		if ok {
-			order[0] = h.next()
-		} else {
-			order[0] = order[len(order)-1]
-			order = order[:len(order)-1]
+		if !ok {
+			order = heaps.Pop(order)
+			continue
 		}
-		sink(order, 0)
+		order[0] = h.item(order[0].Of)
+		heaps.Fix(order)
 	}
 	return nil
-}
-
-// next is what the order of heads depends on.
-type next struct {
-	raw, key int64 // of its next row
-	head     *head
-}
-
-func (n *next) less(o *next) bool { return n.raw < o.raw || n.raw == o.raw && n.key < o.key }
-
-// sink moves entry i of a heap down to where it belongs.
-func sink(heap []next, i int) {
-	for {
-		least := 2*i + 1
-		if least >= len(heap) {
-			return
-		}
-		if r := least + 1; r < len(heap) && heap[r].less(&heap[least]) {
-			least = r
-		}
-		if !heap[least].less(&heap[i]) {
-			return
-		}
-		heap[i], heap[least] = heap[least], heap[i]
-		i = least
-	}
 }
 
 // head is a cursor and its next row.
@@ -112,7 +84,8 @@ func (h *head) advance(ctx context.Context) (bool, error) {
 	return h.fill(ctx)
 }
 
-func (h *head) next() next {
+// item is head i in a heap: ordered by its next row.
+func (h *head) item(i int) heaps.Item {
 	r := &h.chunk.Rows[h.at]
-	return next{r.Raw, r.Key, h}
+	return heaps.Item{High: r.Raw, Low: r.Key, Of: i}
 }

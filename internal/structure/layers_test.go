@@ -14,6 +14,9 @@ var layers = strings.Fields(`
 	internal/failpoint
 	internal/plain
 	internal/glob
+	internal/heaps
+	internal/radix
+	internal/wire
 	internal/column
 	internal/feed
 	internal/near
