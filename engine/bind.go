@@ -76,9 +76,9 @@ func newFilePlan(f *shape, s *schema) (*filePlan, error) {
 	}
 	p := &filePlan{dec: dec, dst: make([]*column.Column, len(fields))}
 	byTarget := map[int]*binding{}
-	for _, fi := range f.order(fields) {
+	for _, fi := range f.names.Order() {
 		field := fields[fi]
-		name, listed := f.meant(field.Name, s)
+		name, listed := s.Meant(&f.names, field.Name)
 		if !listed {
 			p.unlisted = append(p.unlisted, field.Name)
 			continue
@@ -242,19 +242,4 @@ func nativeType(n avro.Native) column.Type {
 		return column.Type{ID: column.Double}
 	}
 	return typeString
-}
-
-// order returns the field numbers so that the field that counts most comes
-// last: in the order in which the manifest lists them by their exact name, before
-// that those that it lists in another spelling, in the order of the file.
-func (f *shape) order(fields []avro.Field) []int {
-	out := make([]int, len(fields))
-	place := make([]int, len(fields))
-	for i := range fields {
-		out[i] = i
-		name, _ := f.listedAs(fields[i].Name)
-		place[i] = slices.Index(f.columns, name)
-	}
-	slices.SortStableFunc(out, func(a, b int) int { return place[a] - place[b] })
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
 	"reconcile/internal/blob"
 )
 
@@ -28,11 +29,11 @@ type blocks struct {
 	first int64 // row of the next block
 	err   error
 
-	surveys map[int]*survey // by shape
+	surveys map[int]*rules.Survey // by shape
 }
 
 func (g *ingest) blocks(src exec.Source, files []sourceFile) *blocks {
-	return &blocks{g: g, src: src, files: files, surveys: map[int]*survey{}}
+	return &blocks{g: g, src: src, files: files, surveys: map[int]*rules.Survey{}}
 }
 
 // next reads a block into j. It returns false behind the last one.
@@ -90,13 +91,13 @@ func (b *blocks) survey(f sourceFile) error {
 	}
 	s := b.surveys[b.shape]
 	if s == nil {
-		s = surveyOf(b.g.shapes.at(b.shape), b.g.schema)
+		s = b.g.schema.Survey(&b.g.shapes.at(b.shape).names)
 		b.surveys[b.shape] = s
 	}
-	if s.refused != "" && b.g.frozen {
-		return &fileError{f, errors.New(partfile.FrozenReason(s.refused))}
+	if s.Refused != "" && b.g.frozen {
+		return &fileError{f, errors.New(partfile.FrozenReason(s.Refused))}
 	}
-	if err := s.lateIn(f); err != nil {
+	if err := lateIn(s, f); err != nil {
 		return err
 	}
 	b.g.noteSurvey(s, f.dump)

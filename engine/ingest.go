@@ -9,8 +9,8 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
-	"reconcile/engine/partfile"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // fileError is a file that holds its table.
@@ -94,7 +94,7 @@ func (g *ingest) locate(ctx context.Context, l *locator, j *job) error {
 		return &fileError{j.file, err}
 	}
 	if p.lacks != "" && j.block.Count > 0 {
-		return &fileError{j.file, newKeyError(p.lacks, partfile.FieldNames(l.plans.shapes.at(j.shape).head))}
+		return &fileError{j.file, newKeyError(p.lacks, l.plans.shapes.at(j.shape).names.Fields)}
 	}
 	if err := l.add(p, j.shape, j); err != nil {
 		return &fileError{j.file, err}
@@ -136,15 +136,15 @@ func (g *ingest) count(p *filePlan, rows, bytes int64) {
 }
 
 // noteSurvey notes what the header of a file of a dump tells.
-func (g *ingest) noteSurvey(s *survey, dump int64) {
+func (g *ingest) noteSurvey(s *rules.Survey, dump int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, name := range s.unlisted {
+	for _, name := range s.Unlisted {
 		if had, ok := g.carried[name]; !ok || dump > had {
 			g.carried[name] = dump
 		}
 	}
-	for _, pair := range s.spelled {
+	for _, pair := range s.Spelled {
 		g.spellings[pair] = true
 	}
 }

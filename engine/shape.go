@@ -6,15 +6,14 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
 )
 
 // shape is what records must share to be decoded alike: how they were written,
 // and the columns that their manifest lists.
 type shape struct {
-	head       *avro.Header
-	columns    []string
-	hasColumns bool
-	claims     partfile.Claims
+	head  *avro.Header
+	names rules.FileNames
 
 	pool *avro.Pool
 	once sync.Once
@@ -51,7 +50,8 @@ func (s *shapes) of(f *sourceFile, h *avro.Header) int {
 		s.byKey = map[string]int{}
 	}
 	s.byKey[key] = len(s.list)
-	s.list = append(s.list, &shape{head: h, columns: f.columns, hasColumns: f.hasColumns, claims: f.claims, pool: s.pool})
+	s.list = append(s.list, &shape{head: h, pool: s.pool,
+		names: rules.FileNames{Fields: partfile.FieldNames(h), Columns: f.columns, HasColumns: f.hasColumns, Claims: f.claims}})
 	return len(s.list) - 1
 }
 
