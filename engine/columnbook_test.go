@@ -60,8 +60,8 @@ func TestLegacyColumns(t *testing.T) {
 	}
 	step := &planner.Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: stateColumns(s)}}
 	var d plan.ConfigDiff
-	step.DiffRenamed(&d)
-	step.DiffColumns(&d)
+	planner.DiffRenamed(step, &d)
+	planner.DiffColumns(step, &d)
 	if d.Class != plan.ClassNone {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}

@@ -2,8 +2,9 @@ package engine
 
 import (
 	"fmt"
-	"reconcile/engine/plan"
 	"strings"
+
+	"reconcile/engine/plan"
 )
 
 // refusesDestroy says why a table's step is refused without -allow-destroy.

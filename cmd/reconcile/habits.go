@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"reconcile/internal/near"
 	"slices"
 	"strings"
+
+	"reconcile/internal/near"
 )
 
 // later says that a command of the contract is not in this version.

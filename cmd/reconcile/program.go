@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reconcile/internal/near"
 	"slices"
 	"strings"
+
+	"reconcile/internal/near"
 )
 
 // program is what a run of the command line works with.

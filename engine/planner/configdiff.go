@@ -2,8 +2,8 @@ package planner
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
-	"strings"
 
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
@@ -23,9 +23,9 @@ func planChange(p *Session, t *Table) {
 	if t.Rewrite != "" {
 		damage.Add(plan.ClassRewrite, "-repair: %s", t.Rewrite)
 	}
-	t.diffDrift(&damage)
+	diffDrift(t, &damage)
 	if p.Snap.Tables[t.Name] != nil {
-		t.diffConfig(p)
+		diffConfig(t, p)
 	}
 	t.mends = t.Repair != "" || damage.Class == plan.ClassRebuild && t.Change.Class != plan.ClassRebuild
 	t.Change.Class = max(t.Change.Class, damage.Class)
@@ -33,7 +33,7 @@ func planChange(p *Session, t *Table) {
 }
 
 // diffConfig compares the table's record with its configuration.
-func (t *Table) diffConfig(p *Session) {
+func diffConfig(t *Table, p *Session) {
 	d, old, cfg := &t.Change, t.Old, t.Definition
 	if old.Key != t.Key {
 		d.Add(plan.ClassRebuild, "the key is %s now, it was %s", t.Key, old.Key)
@@ -58,15 +58,15 @@ func (t *Table) diffConfig(p *Session) {
 	if now := cfg.PartitionBy; now != old.PartitionBy {
 		d.Add(plan.ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
 	}
-	t.diffSinks(p, d)
-	t.diffSchemaPolicy(d)
+	diffSinks(t, p, d)
+	diffSchemaPolicy(t, d)
 	if t.Kind != feed.KindMapping {
-		t.DiffRenamed(d)
-		t.DiffColumns(d)
+		DiffRenamed(t, d)
+		DiffColumns(t, d)
 	}
 }
 
-func (t *Table) diffSinks(p *Session, d *plan.ConfigDiff) {
+func diffSinks(t *Table, p *Session, d *plan.ConfigDiff) {
 	if t.Kind == feed.KindEvents && len(t.Old.Sinks) == 0 && len(t.Parts) > 0 {
 		d.Add(plan.ClassRebuild, "the only sink that held its rows is forgotten")
 	}
@@ -110,7 +110,7 @@ func EncodingsOf(old *state.Table, s definition.Sink) string {
 func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, definition.Compact) }
 
 // diffSchemaPolicy compares on_schema_change and columns = [...].
-func (t *Table) diffSchemaPolicy(d *plan.ConfigDiff) {
+func diffSchemaPolicy(t *Table, d *plan.ConfigDiff) {
 	old, cfg := t.Old, t.Definition
 	if old.OnCastError != cfg.OnCastError {
 		d.Add(plan.ClassMetadata, "on_cast_error is %q, it was %q", cfg.OnCastError, old.OnCastError)
@@ -137,7 +137,7 @@ func (t *Table) diffSchemaPolicy(d *plan.ConfigDiff) {
 
 // DiffRenamed compares which spellings blocks with "as" take alone: what they part
 // the source alone tells.
-func (t *Table) DiffRenamed(d *plan.ConfigDiff) {
+func DiffRenamed(t *Table, d *plan.ConfigDiff) {
 	now := t.Definition.Renamed()
 	delivered := func(label string, named string) bool {
 		return slices.ContainsFunc(t.Old.Columns, func(c state.Column) bool {
@@ -161,7 +161,7 @@ func (t *Table) DiffRenamed(d *plan.ConfigDiff) {
 }
 
 // DiffColumns compares each column that the table has.
-func (t *Table) DiffColumns(d *plan.ConfigDiff) {
+func DiffColumns(t *Table, d *plan.ConfigDiff) {
 	legacy := !t.Old.ExactNames
 	for _, c := range t.Old.Columns {
 		name := rules.AskedName(t.Definition, legacy, c.Delivered, c.Name)
@@ -174,7 +174,7 @@ func (t *Table) DiffColumns(d *plan.ConfigDiff) {
 			now.As = c.Name
 		}
 		if c.Mask == string(definition.MaskDrop) {
-			t.diffMask(d, c, now)
+			diffMask(t, d, c, now)
 			continue
 		}
 		if now.As != c.Name {
@@ -183,8 +183,8 @@ func (t *Table) DiffColumns(d *plan.ConfigDiff) {
 		if t.Kind == feed.KindUsers && now.Merge != c.Merge {
 			d.Add(plan.ClassRewrite, "column %s: merge is %q, it was %q", c.Name, now.Merge, c.Merge)
 		}
-		t.diffMask(d, c, now)
-		t.diffType(d, c, now)
+		diffMask(t, d, c, now)
+		diffType(t, d, c, now)
 		diffReading(d, c, now)
 	}
 }
@@ -208,33 +208,12 @@ func diffReading(d *plan.ConfigDiff, c state.Column, now definition.Column) {
 	}
 }
 
-// UnitText is a unit as the state keeps it.
-func UnitText(u column.TimeUnit) string {
-	if u == column.UnitAuto {
-		return ""
-	}
-	return u.String()
-}
-
-// RuleText tells rules of a column apart.
-func RuleText(r column.Rule) string {
-	return strings.Join(strings.Fields(r.Type.String()+" "+UnitText(r.Unit)+" "+RoundText(r)), " ")
-}
-
-// RoundText is how a rule rounds, as the state keeps it.
-func RoundText(r column.Rule) string {
-	if r.HalfEven {
-		return definition.HalfEven
-	}
-	return ""
-}
-
-func (t *Table) diffMask(d *plan.ConfigDiff, c state.Column, now definition.Column) {
+func diffMask(t *Table, d *plan.ConfigDiff, c state.Column, now definition.Column) {
 	was := definition.MaskMethod(c.Mask)
 	d.Masks = d.Masks || was == definition.MaskNone && now.Mask != was
 	switch {
 	case now.Mask == was && now.Verifier == c.Verifier:
-	case t.sharesField(c):
+	case sharesField(t, c):
 		d.Add(plan.ClassRebuild, "column %s is masked (%s), and what is rescued of it has a name that another column has, too", c.Name, now.Mask)
 	case now.Mask == was:
 		d.Add(plan.ClassRebuild, "the key of the mask of column %s changed", c.Name)
@@ -249,7 +228,7 @@ func (t *Table) diffMask(d *plan.ConfigDiff, c state.Column, now definition.Colu
 
 // sharesField reports whether a field of a column's Avro form was read, and may be
 // another column's.
-func (t *Table) sharesField(c state.Column) bool {
+func sharesField(t *Table, c state.Column) bool {
 	form := feed.AvroForm(c.Delivered)
 	return form != c.Delivered && slices.Contains(t.Old.Spelling, t.Definition.ID(c.Delivered)) &&
 		slices.ContainsFunc(t.Old.Columns, func(o state.Column) bool {
@@ -257,7 +236,7 @@ func (t *Table) sharesField(c state.Column) bool {
 		})
 }
 
-func (t *Table) diffType(d *plan.ConfigDiff, c state.Column, now definition.Column) {
+func diffType(t *Table, d *plan.ConfigDiff, c state.Column, now definition.Column) {
 	typ := now.Type
 	if now.Mask != definition.MaskNone {
 		typ = column.Type{}
@@ -276,4 +255,12 @@ func (t *Table) diffType(d *plan.ConfigDiff, c state.Column, now definition.Colu
 		class = plan.ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
 	d.Add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)
+}
+
+// takenBack says which dumps a table loses by until_dump.
+func takenBack(ids []int64) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("dump %d is taken back", ids[0])
+	}
+	return fmt.Sprintf("%d dumps are taken back, %d to %d", len(ids), ids[0], ids[len(ids)-1])
 }

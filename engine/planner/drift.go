@@ -159,26 +159,6 @@ func foreignFiles(table, state string, have map[string]*listing) error {
 	return &foreignError{table, state, foreign}
 }
 
-// FoldersOf lists where a table is and where it is to be.
-func FoldersOf(t *Table) []sinks.Place {
-	var out []sinks.Place
-	if t.Old != nil {
-		for _, s := range t.Old.Sinks {
-			out = append(out, sinks.Place{Root: s.Root, Path: s.Folder})
-		}
-	}
-	if t.Definition == nil {
-		return out
-	}
-	for _, s := range t.Definition.Sinks {
-		at := sinks.Place{Root: s.Path, Path: t.Definition.Folder}
-		if !slices.Contains(out, at) {
-			out = append(out, at)
-		}
-	}
-	return out
-}
-
 // take accounts for a file of which digest and pin are known. It returns those of what
 // is there if the pin is another one, and whether anything is there.
 func (l *listing) take(ctx context.Context, path, known, pin string) (digest, now string, there bool, err error) {
@@ -239,7 +219,7 @@ func (t *Table) drifted(f *state.File, how string) {
 
 // diffDrift plans how what a sink lost comes back: from another sink that holds
 // all of the table, or from what the state keeps of it, else from the source.
-func (t *Table) diffDrift(d *plan.ConfigDiff) {
+func diffDrift(t *Table, d *plan.ConfigDiff) {
 	if len(t.Drift) == 0 {
 		return
 	}
@@ -266,13 +246,6 @@ func (l *listing) repin(ctx context.Context, s *state.Step) error {
 		s.Before, s.BeforePin = digest, pin
 	}
 	return err
-}
-
-// touchedFile is a file whose pin is no longer that of the state, and what it
-// holds now.
-type touchedFile struct {
-	file        state.File
-	digest, pin string
 }
 
 // Repin gives files that were touched without being changed, and those that a

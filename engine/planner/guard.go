@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
@@ -38,12 +37,6 @@ func (g mappingGuard) trips(base, next *identity.Mapping) (removed int, trips bo
 	return removed, removed*100 > base.Len()*g.maxRemoved
 }
 
-// mappingEntry is what one dump says of the mapping.
-type mappingEntry struct {
-	Dump  int64
-	Entry *dump.Entry
-}
-
 // AcceptName is what -accept calls a dump of a table.
 func AcceptName(table string, dump int64) string { return table + "@" + strconv.FormatInt(dump, 10) }
 
@@ -72,4 +65,11 @@ func (p *Session) mappingAccepted(d mappingEntry) bool {
 func (p *Session) mappingAcceptedBelow(dump int64) bool {
 	all := p.acceptedDumps(feed.TableMapping)
 	return len(all) > 0 && all[0] < dump
+}
+
+// judgedMapping is a mapping that counts; read is nil if it is that of the state.
+type judgedMapping struct {
+	dump    int64
+	mapping *identity.Mapping
+	read    *MappingRead
 }

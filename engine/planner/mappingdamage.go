@@ -11,14 +11,6 @@ import (
 	"reconcile/state"
 )
 
-// unreadable is a mapping of the state that cannot be read. Nothing can be said of the
-// tables that are to stand at it.
-type unreadable struct {
-	mapping *state.Mapping
-	bad     *state.ObjectError
-	way     string // out of it
-}
-
 // hold is the hold of a table that waits for the mapping.
 func (u *unreadable) hold(table string) plan.Hold {
 	return plan.Hold{Table: table, Object: u.bad.Ref.Digest,

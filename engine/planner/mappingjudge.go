@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"reconcile/engine/identity"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -26,13 +25,6 @@ type mappingJudge struct {
 	counts  *judgedMapping // nil: none does
 	bad     []plan.Hold    // newer ones that cannot be read
 	tripped []trippedMapping
-}
-
-// judgedMapping is a mapping that counts; read is nil if it is that of the state.
-type judgedMapping struct {
-	dump    int64
-	mapping *identity.Mapping
-	read    *MappingRead
 }
 
 type trippedMapping struct {

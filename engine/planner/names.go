@@ -11,13 +11,6 @@ import (
 	"reconcile/internal/feed"
 )
 
-// named is what a plan found out about the names in the configuration.
-type named struct {
-	tables []config.DeliveredTable
-	held   []*dump.Dump // whose manifests changed after they were applied
-	Judged []string     // digests of masks
-}
-
 // note keeps what is delivered of a table. What it returns holds until the next one.
 func (n *named) note(t *Table) *config.DeliveredTable {
 	listed, unknown := len(t.Known) > 0, false

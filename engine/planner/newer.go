@@ -42,17 +42,6 @@ func judgeNewer(ctx context.Context, p *Session, t *Table) ([]doubt, error) {
 	return doubts, nil
 }
 
-// rootsOf lists the sinks where a table is and is to be.
-func rootsOf(t *Table) []string {
-	var out []string
-	for _, at := range FoldersOf(t) {
-		if !slices.Contains(out, at.Root) {
-			out = append(out, at.Root)
-		}
-	}
-	return out
-}
-
 // stateOlder says why a sink is newer than the state; empty if it is not.
 func stateOlder(p *Session, t *Table, root string) string {
 	cur, ok := p.Heads.Table(root, t.Name)
@@ -100,12 +89,6 @@ func (t *Table) doubtIn(p *Session, root string) *doubt {
 	return d
 }
 
-// Publishing reports whether a commit of a table is still being made visible, or was
-// given up for lost.
-func (p *Session) Publishing(table string) bool {
-	return p.Snap.Lost[table] != nil || slices.Contains(p.Recover, table)
-}
-
 // planStanding compares what the state says of a table with what its sinks say and
 // hold.
 func planStanding(ctx context.Context, p *Session, t *Table) error {
@@ -138,38 +121,4 @@ func planStanding(ctx context.Context, p *Session, t *Table) error {
 		return &lake.DistrustError{Why: why}
 	}
 	return err
-}
-
-// allGone reports whether a sink has none of the files of the table that the state
-// lists there.
-func (t *Table) allGone(sink int) bool {
-	listed := 0
-	for _, p := range t.Parts {
-		for _, f := range p.Files {
-			if f.Sink == sink {
-				listed++
-			}
-		}
-	}
-	for _, f := range t.missing {
-		if f.Sink == sink {
-			listed--
-		}
-	}
-	return listed == 0
-}
-
-// commitOf is the newest commit of a table that the state knows, that of a removal
-// under way included.
-func (p *Session) commitOf(table string) uint64 {
-	commit := uint64(0)
-	if t := p.Snap.Tables[table]; t != nil {
-		commit = t.Commit
-	}
-	for _, x := range p.Snap.Publishes {
-		if x.Table == table {
-			commit = max(commit, x.Commit)
-		}
-	}
-	return commit
 }

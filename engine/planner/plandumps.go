@@ -2,16 +2,11 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
-	"reconcile/engine/dump"
-	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
-	"reconcile/internal/definition"
 )
 
 // planDumps finds the dumps that the table takes now, and where it is held.
@@ -56,18 +51,6 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	}
 	t.takeDumps(p, applied, sizes, resync)
 	return nil
-}
-
-// keptDumps lists the dumps that the table has.
-func keptDumps(p *Session, t *Table) []rules.Dump {
-	if t.Old == nil {
-		return nil
-	}
-	out := make([]rules.Dump, len(t.Old.Applied), len(t.Old.Applied)+len(t.All))
-	for i, a := range t.Old.Applied {
-		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Withdrawn: p.Ask.Withdrawn(p.Listing, a.Dump, t.Name), Lost: a.Lost}
-	}
-	return out
 }
 
 // appliedDumps tells of each of all deliveries whether the table has its dump. One
@@ -139,85 +122,4 @@ func (t *Table) Cut(from int64) *plan.Hold {
 		}
 	}
 	return nil
-}
-
-// checkDelivery returns why a delivery holds its table, if it does, and the
-// bytes of its files.
-func checkDelivery(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.Hold, int64, error) {
-	if t.Definition.OnSchemaChange == definition.Freeze && d.Entry.Problem == "" {
-		if h, err := checkFrozen(ctx, p, t, *d); h != nil || err != nil {
-			return h, 0, err
-		}
-	}
-	return checkFiles(ctx, p, t, d)
-}
-
-// checkFiles is checkDelivery without what is only asked of dumps that are not
-// yet applied.
-func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.Hold, int64, error) {
-	hold := func(file, reason string) *plan.Hold {
-		return &plan.Hold{Table: t.Name, Dump: d.Dump, File: file, Reason: reason}
-	}
-	if d.Entry.Problem != "" {
-		return hold("", d.Entry.Problem), 0, nil
-	}
-	if err := lookAt(ctx, p, []Delivery{*d}); err != nil {
-		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
-	}
-	size := int64(0)
-	d.Pins = make(map[string]string, len(d.Entry.Files))
-	for _, f := range d.Entry.Files {
-		obj, err := p.Seen.Files[f.Key].Obj, p.Seen.Files[f.Key].err
-		if errors.Is(err, fs.ErrNotExist) {
-			return hold(f.Key, "the manifest lists this file, but it is not there"), 0, nil
-		}
-		if ctx.Err() != nil {
-			return nil, 0, ctx.Err()
-		}
-		if dump.Unavailable(err) {
-			return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
-		}
-		if err != nil {
-			return hold(f.Key, err.Error()), 0, nil
-		}
-		for _, h := range p.Snap.Holds {
-			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin) {
-				return hold(f.Key, h.Reason), 0, nil
-			}
-		}
-		size += obj.Size
-		d.Pins[f.Key] = obj.Pin
-	}
-	return nil, size, nil
-}
-
-// checkFrozen returns the hold of a table that takes only certain columns, if a
-// delivery brings others: by its manifest or, without columns there, in its files.
-func checkFrozen(ctx context.Context, p *Session, t *Table, d Delivery) (*plan.Hold, error) {
-	frozen := func(file string, columns []string) *plan.Hold {
-		i := slices.IndexFunc(columns, func(c string) bool { return !t.Definition.Takes(c) })
-		if i < 0 {
-			return nil
-		}
-		return &plan.Hold{Table: t.Name, Dump: d.Dump, File: file,
-			Reason: partfile.FrozenReason(columns[i])}
-	}
-	if d.Entry.HasColumns {
-		return frozen("", d.Entry.Columns), nil
-	}
-	for _, f := range d.Entry.Files {
-		h, err := partfile.Header(ctx, p.Source, f.Key)
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case dump.Unavailable(err):
-			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
-		case err != nil:
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: err.Error()}, nil
-		}
-		if h := frozen(f.Key, partfile.FieldNames(h)); h != nil {
-			return h, nil
-		}
-	}
-	return nil, nil
 }

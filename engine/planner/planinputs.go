@@ -27,7 +27,7 @@ func describeInputs(ctx context.Context, p *Session) error {
 	contents := map[string]string{} // of files that several tables list
 	for _, t := range p.Drafts {
 		in := &plan.Inputs{Mapping: m}
-		if err := t.describeRecord(in); err != nil {
+		if err := describeRecord(t, in); err != nil {
 			return err
 		}
 		if err := describeDeliveries(ctx, p, t, in, contents); err != nil {
@@ -60,7 +60,7 @@ func (p *Session) mappingInput() (*plan.MappingInput, error) {
 }
 
 // describeRecord notes the configuration of a table, and what the state has of it.
-func (t *Table) describeRecord(in *plan.Inputs) (err error) {
+func describeRecord(t *Table, in *plan.Inputs) (err error) {
 	if t.Definition != nil {
 		if in.Definition, err = plan.DigestValue(t.Definition); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (t *Table) describeRecord(in *plan.Inputs) (err error) {
 func describeDeliveries(ctx context.Context, p *Session, t *Table, in *plan.Inputs, contents map[string]string) error {
 	for _, d := range deliveriesRead(p, t) {
 		out := plan.Delivery{Dump: d.Dump, Manifest: d.Entry.Digest}
-		if !t.isVoid(d.Dump) {
+		if !readsNothing(t, d.Dump) {
 			if err := lookAt(ctx, p, []Delivery{d}); err != nil {
 				return err
 			}
@@ -112,8 +112,8 @@ func deliveriesRead(p *Session, t *Table) []Delivery {
 	return out
 }
 
-// isVoid reports whether a later resync makes a dump that is taken void: it is not read.
-func (t *Table) isVoid(dump int64) bool {
+// readsNothing reports whether a later resync makes a dump that is taken void: it is not read.
+func readsNothing(t *Table, dump int64) bool {
 	return slices.ContainsFunc(t.Dumps, func(d plan.DumpStep) bool { return d.Dump == dump && d.Void })
 }
 
@@ -166,7 +166,7 @@ func (p *Session) describeSinks(t *Table, in *plan.Inputs) error {
 					return err
 				}
 			}
-			if s.Listing, err = plan.DigestValue(t.filesIn(root)); err != nil {
+			if s.Listing, err = plan.DigestValue(filesIn(t, root)); err != nil {
 				return err
 			}
 		}
@@ -180,7 +180,7 @@ type heldFile struct{ Path, Digest string }
 
 // filesIn lists the data files that a sink holds of a table, as the plan found them.
 // Where that did not read a file, it is as the state knows it.
-func (t *Table) filesIn(root string) []heldFile {
+func filesIn(t *Table, root string) []heldFile {
 	var out []heldFile
 	for _, s := range t.Left {
 		if s.Sink == root {

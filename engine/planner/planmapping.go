@@ -3,14 +3,11 @@ package planner
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"reconcile/engine/dump"
 	"reconcile/engine/identity"
-	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -67,13 +64,6 @@ func (p *Session) noteUnit(have *state.Mapping, unit string) {
 	case p.Standing.Dump == have.Dump:
 		p.Notices = append(p.Notices, fmt.Sprintf("the user mapping of dump %d is read again: time_unit is %q, it was %q", have.Dump, now, was))
 	}
-}
-
-func ReadMappingOf(ctx context.Context, p *Session, id int64, en *dump.Entry) (*MappingRead, error) {
-	if en.Problem != "" {
-		return nil, &BadFileError{Err: errors.New(en.Problem)}
-	}
-	return p.Mappings.ReadMapping(ctx, id, en)
 }
 
 // TakeMapping has the tables follow a mapping. Its objects are written by apply.
@@ -140,49 +130,4 @@ func describeReport(r *identity.Report) []string {
 		out = append(out, fmt.Sprintf("%d cycles of users, as %v (their smallest id counts)", r.Cycles, c.Members))
 	}
 	return out
-}
-
-// planMappingTable plans user_migrations as a table: it follows the mapping.
-func planMappingTable(p *Session, t *Table) {
-	if t.Repair != "" || len(p.Ask.GoesBack(t.Old)) > 0 {
-		return // the rebuild itself goes by the mapping in force
-	}
-	if p.Standing == nil {
-		t.Remap = t.Old != nil && t.Old.HasMapping // it is withdrawn
-		return
-	}
-	if !t.standsAt(p.Standing) {
-		t.Pending = []Delivery{MappingDelivery(p)}
-		t.Dumps = []plan.DumpStep{{Dump: p.Standing.Dump}}
-	}
-}
-
-// standsAt reports whether user_migrations shows a mapping. One dump can have had
-// two: its manifest or its files may have changed. Masks rewrite quarantined rows,
-// but not their number.
-func (t *Table) standsAt(m *state.Mapping) bool {
-	if t.Old == nil || m.Ref.IsZero() {
-		return false
-	}
-	bad := int64(0)
-	for _, q := range t.Old.Quarantine {
-		bad += q.Ref.Rows
-	}
-	return t.Old.MappingDump == m.Dump && t.Old.Mapping.Digest == m.Ref.Digest && bad == m.Quarantine.Rows
-}
-
-// planRemap finds out whether the mapping that the table stands at differs.
-func planRemap(ctx context.Context, p *Session, t *Table) (err error) {
-	if t.Old == nil || t.Kind == feed.KindMapping || t.Repair+t.Rewrite != "" || len(p.Ask.GoesBack(t.Old)) > 0 {
-		return nil
-	}
-	if t.oldMapping, err = p.ClosureOf(ctx, t.Old.Mapping); err != nil {
-		return err
-	}
-	if t.oldMapping == p.Closure {
-		return nil
-	}
-	t.Rekeyed = len(identity.Diff(t.oldMapping, p.Closure))
-	t.Remap = t.Rekeyed > 0
-	return nil
 }

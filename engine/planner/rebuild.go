@@ -1,15 +1,12 @@
 package planner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"reconcile/engine/dump"
 	"reconcile/engine/plan"
-	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -90,89 +87,6 @@ func (t *Table) lossHold() *plan.Hold {
 	}
 	return &plan.Hold{Table: t.Name, Reason: fmt.Sprintf("%s: the table would be rebuilt without what is gone from the source, %s; it stays as it is; %s rebuilds it without that",
 		strings.Join(t.Change.Reasons, "; "), strings.Join(lost, ", "), t.lossFlags())}
-}
-
-// RebuiltFrom lists the applied dumps that a rebuild of the table reads again.
-func RebuiltFrom(p *Session, t *Table) []int64 {
-	if t.Old == nil || t.Kind == feed.KindMapping {
-		return nil
-	}
-	var out []int64
-	dumps := keptDumps(p, t)
-	for i := range dumps { // what the source says of a dump counts in a rebuild
-		if at := t.DeliveryOf(dumps[i].ID); at >= 0 && !dumps[i].Lost {
-			dumps[i].Full = !t.All[at].Entry.Incremental && t.All[at].Entry.Problem == ""
-		}
-	}
-	floor := rules.Live(dumps)
-	for _, d := range dumps {
-		if d.Brings(floor) {
-			out = append(out, d.ID)
-		}
-	}
-	return out
-}
-
-// DeliveryOf returns the index in all of what a dump delivers, -1 if the source
-// does not say.
-func (t *Table) DeliveryOf(dump int64) int {
-	i, ok := slices.BinarySearchFunc(t.All, dump, func(d Delivery, id int64) int { return cmp.Compare(d.Dump, id) })
-	if !ok {
-		return -1
-	}
-	return i
-}
-
-// finder returns DeliveryOf for dumps that are asked for in their order, and are
-// most of all.
-func (t *Table) finder() func(dump int64) int {
-	next := 0
-	return func(dump int64) int {
-		if next == len(t.All) || t.All[next].Dump != dump {
-			i := t.DeliveryOf(dump)
-			if i < 0 {
-				return i
-			}
-			next = i
-		}
-		next++
-		return next - 1
-	}
-}
-
-// CheckRebuild returns why an applied dump cannot be read again, nil if it seems
-// that it can, and the bytes of its files. A hold without a reason is a dump that
-// is gone.
-func CheckRebuild(ctx context.Context, p *Session, t *Table, id int64) (*plan.Hold, int64, error) {
-	if i := t.DeliveryOf(id); i >= 0 {
-		h, size, err := checkFiles(ctx, p, t, &t.All[i])
-		if h == nil && err == nil && p.Ask.AcceptsLoss(t.Name) {
-			h, err = checkGiven(ctx, p, t, &t.All[i])
-		}
-		return h, size, err
-	}
-	if slices.ContainsFunc(p.Holds, func(h plan.Hold) bool { return h.Table == "" && h.Dump == id }) {
-		return &plan.Hold{Table: t.Name, Dump: id, Reason: "the dump is held"}, 0, nil
-	}
-	return &plan.Hold{}, 0, nil
-}
-
-// checkGiven returns why a delivery cannot be read whose files are there: a store
-// may refuse them, and says so when they are asked for.
-func checkGiven(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.Hold, error) {
-	for _, f := range d.Entry.Files {
-		h, err := p.Source.Open(ctx, f.Key)
-		switch {
-		case err == nil:
-			err = h.Close()
-		case !dump.Unavailable(err):
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: err.Error()}, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
-		}
-	}
-	return nil, nil
 }
 
 // WaitingRebuild says of a hold that a rebuild waits for it.

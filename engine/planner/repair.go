@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/engine/dump"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -86,11 +85,6 @@ func recordWithSinks(p *Session, t *Table, inFiles []state.Applied) *state.Table
 		}
 	}
 	return &record
-}
-
-// MappingDelivery is the mapping in force as a delivery of its table.
-func MappingDelivery(p *Session) Delivery {
-	return Delivery{Dump: p.Standing.Dump, Entry: &dump.Entry{Name: feed.TableMapping, Digest: p.Standing.Digest}}
 }
 
 // findFiles lists the data files that a repair replaces: all in the folders where the

@@ -2,8 +2,6 @@ package planner
 
 import (
 	"slices"
-
-	"reconcile/state"
 )
 
 // restate notes that what a sink says of a table is to be written again.
@@ -19,10 +17,4 @@ func (p *Session) listRestated() {
 		}
 	}
 	slices.Sort(p.Restated)
-}
-
-// restated is a table of which a sink is to say again what the state does.
-type restated struct {
-	Root  string
-	Table *state.Table
 }

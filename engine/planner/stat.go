@@ -6,29 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
-
-	"reconcile/internal/blob"
 )
 
 // statsAtOnce hides the latency of a source behind a network.
 const statsAtOnce = 16
-
-// seenFile is what is known of a part file, or why nothing is.
-type seenFile struct {
-	Obj blob.Object
-	err error
-}
-
-// seenFiles are the part files that a plan has looked at, by key, and the
-// folders of dumps that it has listed.
-type seenFiles struct {
-	mu     sync.Mutex
-	Files  map[string]seenFile
-	listed map[string]bool
-}
 
 // lookAt finds out about the files of deliveries. On S3 the folder of a dump is
 // listed, at the price of one request for all its tables; what a listing does

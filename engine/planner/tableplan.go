@@ -197,15 +197,6 @@ func (p *Session) takenBy(cfg *definition.Table) string {
 	return ""
 }
 
-// Keep makes the plan of a table one that leaves it as it is.
-func (t *Table) Keep() {
-	kept := Table{Table: plan.Table{Name: t.Name}, Definition: t.Definition, Kind: t.Kind, Key: t.Key, Old: t.Old, Parts: t.Parts, outdated: t.outdated}
-	if t.Old != nil {
-		kept.RowsNow, kept.PartitionsNow = t.Old.Rows, len(t.Parts)
-	}
-	*t = kept
-}
-
 // planLeaving plans a table that no block takes (any more).
 func planLeaving(ctx context.Context, p *Session, t *Table) (*Table, error) {
 	if t.Old == nil && slices.Contains(p.strays(), t.Name) {
@@ -299,24 +290,6 @@ func (t *Table) settle() {
 	case len(t.Pending) > 0 || t.Remap || t.Change.Class != plan.ClassNone:
 		t.Action = plan.Update
 	}
-}
-
-// HoldOfKey marks the pin of a file that lacks a key of the table.
-const HoldOfKey = "key "
-
-// stillBad reports whether what holdPin gave still holds the table: not after
-// the file changed, nor after the configuration of its column did.
-func (t *Table) stillBad(held, pin string) bool {
-	was, cast, ok := strings.Cut(held, "\n")
-	if was != pin || !ok {
-		return was == pin
-	}
-	if key, ok := strings.CutPrefix(cast, HoldOfKey); ok {
-		return key == feed.UserID || key == t.Key
-	}
-	rule, name, _ := strings.Cut(cast, "\n")
-	c := t.Definition.Column(name)
-	return t.Definition.OnCastError == "fail" && t.Definition.Takes(name) && c.Mask == definition.MaskNone && RuleText(c.Rule) == rule
 }
 
 // CanPublish fails if the folder of a table cannot be published to.

@@ -33,14 +33,6 @@ func noteLater(p *Session) {
 	}
 }
 
-// takenBack says which dumps a table loses by until_dump.
-func takenBack(ids []int64) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("dump %d is taken back", ids[0])
-	}
-	return fmt.Sprintf("%d dumps are taken back, %d to %d", len(ids), ids[0], ids[len(ids)-1])
-}
-
 // goneLater lists the dumps above until_dump whose rows a table has and that the source
 // lacks: a rebuild takes them out, and they could not come back.
 func goneLater(ctx context.Context, p *Session, t *Table) ([]int64, error) {
@@ -93,47 +85,4 @@ func (t *Table) holdFrom(h plan.Hold) []plan.Hold {
 	}
 	t.Dumps = slices.DeleteFunc(t.Dumps, func(d plan.DumpStep) bool { return d.Dump >= h.Dump })
 	return holds
-}
-
-// goneMappings lists the mappings that going back loses: that of the state, if it is
-// taken back and the source lacks it, and what counted before it, if that is not there
-// any more to follow back to.
-func goneMappings(p *Session) []int64 {
-	have := p.Snap.Mapping
-	if have == nil || !p.Ask.Later(have.Dump) {
-		return nil
-	}
-	var out []int64
-	for _, id := range p.acceptedDumps(feed.TableMapping) {
-		if !p.Ask.Later(id) && (p.Standing == nil || id > p.Standing.Dump) && !p.Ask.Skipped(id, feed.TableMapping) && !bringsOther(p, id) {
-			out = append(out, id)
-		}
-	}
-	if d := p.Listing.Dump(have.Dump); d == nil || d.Entry(feed.TableMapping) == nil {
-		out = append(out, have.Dump)
-	}
-	return out
-}
-
-// GoneMappingsText says what going back loses of the mappings.
-func (p *Session) GoneMappingsText() string {
-	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", p.Snap.Mapping.Dump, p.Mapping.Gone)
-}
-
-// bringsOther reports whether a dump has another mapping now than was accepted.
-func bringsOther(p *Session, id int64) bool {
-	d := p.Listing.Dump(id)
-	return d != nil && (d.Entry(feed.TableMapping) == nil || d.Entry(feed.TableMapping).Digest != p.Snap.Accepted[state.Delivery{Table: feed.TableMapping, Dump: id}])
-}
-
-// acceptedDumps lists the dumps of a table that were applied or accepted before.
-func (p *Session) acceptedDumps(table string) []int64 {
-	var out []int64
-	for d := range p.Snap.Accepted {
-		if d.Table == table {
-			out = append(out, d.Dump)
-		}
-	}
-	slices.Sort(out)
-	return out
 }

@@ -106,7 +106,6 @@ var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine/sta
 // notYet are packages that do not meet the measure, with their figures.
 var notYet = map[string]measure{
 	"engine":         {files: 103, lines: 17608, methods: 275},
-	"engine/planner": {files: 39, lines: 5281, methods: 40},
 }
 
 // notYetImports are imports, "a -> b", that break a rule.

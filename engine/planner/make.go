@@ -1,0 +1,110 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"reconcile/config"
+	"reconcile/engine/identity"
+	"reconcile/engine/lake"
+	"reconcile/engine/plan"
+	"reconcile/internal/feed"
+)
+
+func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
+	snap := p.Snap
+	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.Blind
+	p.Closures, p.Heads = map[string]*identity.Closure{}, lake.Heads{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, snap.Close())
+		}
+	}()
+	if err := errors.Join(p.Objects.CheckObjects(snap), moveSinks(ctx, p)); err != nil {
+		return nil, err
+	}
+	if err := forgetSinks(p); err != nil {
+		return nil, err
+	}
+	if err := ListSource(ctx, p); err != nil {
+		return nil, err
+	}
+	p.Notices = append(p.Notices, p.Listing.Notices...)
+	noteLater(p)
+	for _, pub := range snap.Publishes {
+		p.Recover = append(p.Recover, pub.Table)
+	}
+	if err := checkSinks(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := findGone(ctx, p); err != nil {
+		return nil, err
+	}
+	HoldManifests(p)
+	if err := ListRead(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := planMapping(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := planTables(ctx, p); err != nil {
+		return nil, err
+	}
+	p.listRestated()
+	if err := checkNames(ctx, p); err != nil {
+		return nil, err
+	}
+	noteIneffective(p)
+	p.noteOlderRules()
+	NamesWayPast(p.Ask.Config, p.Holds)
+	if p.Diags.HasErrors() {
+		return nil, &DiagnosticsError{config.Join(p.Diags)}
+	}
+	if p.Ask.Inputs {
+		if err := describeInputs(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	p.describeTables()
+	return p, nil
+}
+
+// describeTables makes the plan's value of what was planned of each table. What an apply
+// does to its own view of a table leaves the value as it is.
+func (p *Session) describeTables() {
+	for _, t := range p.Drafts {
+		t.Steps = t.steps()
+		p.Tables = append(p.Tables, t.Clone())
+	}
+}
+
+// steps lists the commits that an apply makes of the table.
+func (t *Table) steps() []plan.Step {
+	var out []plan.Step
+	switch t.Action {
+	case plan.None:
+		return nil
+	case plan.Destroy, plan.Forget:
+		return []plan.Step{{Kind: plan.StepRemove}}
+	}
+	if t.Old != nil && t.Change.Class != plan.ClassNone {
+		s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.Repair != ""}
+		if s.Class == plan.ClassRewrite && t.Kind == feed.KindEvents {
+			s.ReadFrom = t.Old.Sinks[t.ReadFrom].Root
+		}
+		out = append(out, s)
+	}
+	if len(t.Pending) > 0 || t.Remap || t.Old == nil {
+		out = append(out, plan.Step{Kind: plan.StepTake})
+	}
+	return out
+}
+
+// AsTheStateSays reports whether a plan met nothing that a commit beside it could be the
+// reason of.
+func (p *Session) AsTheStateSays() bool {
+	return len(p.Holds)+len(p.Restated)+len(p.Recover) == 0 && !slices.ContainsFunc(p.Drafts, func(t *Table) bool {
+		return len(t.Drift) > 0 || len(t.Removes) > 0 || len(t.touched) > 0 || t.LostCommit != nil || t.Action == plan.Rebuild
+	})
+}
