@@ -115,7 +115,7 @@ func newLateBed(t *testing.T, s *s3test.Server, parts bool) *lateBed {
 	b := &lateBed{harness: newHarness(t, lateConfig), server: s, gate: s3test.NewGate(t, s.Endpoint), parts: parts}
 	newBucketPair(t, s).place(b.harness)
 	stateInBucket(t, b.harness, s, s.Endpoint)
-	b.tuning = Tuning{GroupRows: 4, Settle: 1, MarkFrom: 1, Inline: -1, Lease: states.Lease{Day: 1}}
+	b.tuning = Tuning{GroupRows: 4, Settle: 1, FingerprintFrom: 1, Inline: -1, Lease: states.Lease{Day: 1}}
 	b.tuning.S3 = func(o *s3blob.Options) {
 		o.Retry, o.Credentials = blob.Retry{Attempts: 4, Wait: time.Millisecond}, s.Credentials()
 		o.WrapTransport = func(next aws.HTTPClient) aws.HTTPClient { return forgetful{next, s} }

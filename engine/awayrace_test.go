@@ -48,7 +48,7 @@ func raceDump(n int64) *model.Dump {
 
 func (h *harness) race(rounds int) {
 	h.t.Helper()
-	h.tuning = Tuning{GroupRows: 4, Settle: 1, MarkFrom: 1, Inline: -1, Lease: states.Lease{Day: 1, TTL: 15 * time.Second}}
+	h.tuning = Tuning{GroupRows: 4, Settle: 1, FingerprintFrom: 1, Inline: -1, Lease: states.Lease{Day: 1, TTL: 15 * time.Second}}
 	won, locked, waited := 0, 0, 0
 	for n := range rounds {
 		h.arrive(raceDump(int64(n + 1)))

@@ -37,7 +37,7 @@ table "f" { partition_by = [] }
 table "users" { sinks = [sink.parquet.lake] }
 table "user_migrations" { sinks = [sink.parquet.lake] }
 `)
-	a.tuning = Tuning{GroupRows: 4, Settle: 1, MarkFrom: 1, AppendAt: 1, CutAt: 4 << 10}
+	a.tuning = Tuning{GroupRows: 4, Settle: 1, FingerprintFrom: 1, AppendAt: 1, CutAt: 4 << 10}
 	return a
 }
 

@@ -121,11 +121,11 @@ func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, p *planne
 	for _, t := range p.Drafts {
 		now := snap.Tables[t.Name]
 		under := slices.ContainsFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == t.Name })
-		if now != nil && !under && (!t.Marked || t.Committed) {
+		if now != nil && !under && (!t.Fingerprinted || t.Committed) {
 			tables = append(tables, commit.Content{Table: now, Parts: snap.Partitions[t.Name]})
 		}
 	}
-	return commit.RenewFingerprints(ctx, l, e.lake, tables, e.markFrom)
+	return commit.RenewFingerprints(ctx, l, e.lake, tables, e.fingerprintFrom)
 }
 
 // tidy removes what earlier commits and interrupted applies left: staged and

@@ -50,11 +50,11 @@ type Tuning struct {
 	Inline     int // bytes up to which objects stay inside the state
 	NoDelta    bool
 	IndexRuns  int // runs of an index before they are merged
-	// Settle is how long ago a folder must have changed to be marked, and a
+	// Settle is how long ago a folder must have changed for a fingerprint to count it, and a
 	// manifest to be known again.
 	Settle time.Duration
-	// MarkFrom is how many files a table must have in a sink to be marked.
-	MarkFrom int
+	// FingerprintFrom is how many files a table must have in a sink for its folder to get a fingerprint.
+	FingerprintFrom int
 	// GuardFrom is how many ids a mapping must have for the guard to judge others by it.
 	GuardFrom int
 	// Lease changes how long leases last, and what a state on S3 keeps, is kept.
@@ -68,32 +68,32 @@ type Tuning struct {
 }
 
 const (
-	defaultGroupRows = 128 << 10
-	defaultAppendAt  = 64 << 20
-	defaultCutAt     = 256 << 20
-	defaultHashBits  = index.HashBits
-	defaultIndexRuns = 8
-	defaultMarkFrom  = 64 // fewer are listed in no time
+	defaultGroupRows       = 128 << 10
+	defaultAppendAt        = 64 << 20
+	defaultCutAt           = 256 << 20
+	defaultHashBits        = index.HashBits
+	defaultIndexRuns       = 8
+	defaultFingerprintFrom = 64 // fewer are listed in no time
 )
 
 // Engine runs plans and applies of one configuration.
 type Engine struct {
-	cfg        *config.Config
-	opts       Options
-	ask        *planner.Request
-	store      *state.Store
-	keeper     *states.Keeper
-	source     *dump.Source
-	stores     *stores.Opener
-	home       *lake.Home
-	declared   *lake.Declared
-	lake       *lake.Lake
-	protected  commit.Protected // attempts that are computed ahead, or of which it is unknown whether they count
-	unfinished commit.Unfinished
-	loaded     *state.Snapshot // by Recover, for the plan that follows; nil if that changed something
-	limits     exec.Limits
-	sizes      exec.Thresholds
-	markFrom   int // files that a table must have in a sink to be marked
+	cfg             *config.Config
+	opts            Options
+	ask             *planner.Request
+	store           *state.Store
+	keeper          *states.Keeper
+	source          *dump.Source
+	stores          *stores.Opener
+	home            *lake.Home
+	declared        *lake.Declared
+	lake            *lake.Lake
+	protected       commit.Protected // attempts that are computed ahead, or of which it is unknown whether they count
+	unfinished      commit.Unfinished
+	loaded          *state.Snapshot // by Recover, for the plan that follows; nil if that changed something
+	limits          exec.Limits
+	sizes           exec.Thresholds
+	fingerprintFrom int // files that a table must have in a sink for its folder to get a fingerprint
 }
 
 // New returns an engine. It reads nothing of the source and the sinks yet.
@@ -106,7 +106,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {
 		return nil, err
 	}
-	e.limits, e.sizes, e.markFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.MarkFrom, defaultMarkFrom)
+	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}
 	return e, nil
 }

@@ -49,7 +49,7 @@ func newKillBed(t *testing.T, c killCase, remote *bucketPair, places ...func(*ha
 		place(b.harness)
 	}
 	b.tuning = c.tuning
-	b.tuning.Settle, b.tuning.MarkFrom = 1, 1 // so that every apply ends with marks
+	b.tuning.Settle, b.tuning.FingerprintFrom = 1, 1 // so that every apply ends with fingerprints
 	dumps := killDumps()
 	if c.third != nil {
 		dumps[2] = c.third

@@ -40,19 +40,19 @@ func (c *counting) ListDated(ctx context.Context, prefix string) ([]blob.Object,
 	return blob.ListDated(ctx, c.Store, prefix)
 }
 
-func (c *counting) ListMarked(ctx context.Context, prefix, mark string, files []blob.Pinned) ([]blob.Object, bool, error) {
-	list, whole, err := blob.ListMarked(ctx, c.Store, prefix, mark, files)
+func (c *counting) ListSince(ctx context.Context, prefix, fingerprint string, files []blob.Pinned) ([]blob.Object, bool, error) {
+	list, whole, err := blob.ListSince(ctx, c.Store, prefix, fingerprint, files)
 	if whole {
-		c.count("list by a mark")
+		c.count("list by a fingerprint")
 	} else {
 		c.count("list")
 	}
 	return list, whole, err
 }
 
-func (c *counting) Mark(ctx context.Context, prefix string, keys []string) (string, error) {
-	c.count("mark")
-	return blob.Mark(ctx, c.Store, prefix, keys)
+func (c *counting) Fingerprint(ctx context.Context, prefix string, keys []string) (string, error) {
+	c.count("fingerprint")
+	return blob.Fingerprint(ctx, c.Store, prefix, keys)
 }
 
 func (c *counting) Sizes(ctx context.Context, keys []string) ([]int64, error) {
@@ -112,9 +112,9 @@ func countNoop(t *testing.T, h *harness, apply bool) (source, sink map[string]in
 	return stores["dumps"].did, stores["lake"].did
 }
 
-// skipUnmarked skips the test where the file system is none whose folders are
-// marked.
-func skipUnmarked(t *testing.T, dir, folder string) {
+// skipUnfingerprinted skips the test where the file system is none whose folders
+// have fingerprints.
+func skipUnfingerprinted(t *testing.T, dir, folder string) {
 	t.Helper()
 	l, err := blob.NewLocal(dir)
 	if err != nil {
@@ -129,8 +129,8 @@ func skipUnmarked(t *testing.T, dir, folder string) {
 	for _, o := range list {
 		keys = append(keys, o.Key)
 	}
-	if mark, err := l.Mark(context.Background(), folder, keys); mark == "" {
-		t.Skip("folders are not marked here", err)
+	if fingerprint, err := l.Fingerprint(context.Background(), folder, keys); fingerprint == "" {
+		t.Skip("folders have no fingerprints here", err)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestNoopCosts(t *testing.T) {
   sinks = [sink.parquet.lake]
   partition_by = [date(time)]
 }`)
-	h.tuning.Settle, h.tuning.MarkFrom = time.Second, 1
+	h.tuning.Settle, h.tuning.FingerprintFrom = time.Second, 1
 	deliver := func(id int) {
 		var entries []model.Entry
 		for i := range tables {
@@ -161,16 +161,16 @@ func TestNoopCosts(t *testing.T) {
 	for id := range dumps {
 		deliver(id + 1)
 	}
-	skipUnmarked(t, filepath.Join(h.dir, "lake"), "t0")
+	skipUnfingerprinted(t, filepath.Join(h.dir, "lake"), "t0")
 	time.Sleep(2 * h.tuning.Settle)
 	h.arrive(dumpOf(99, more("another", avroPart("event_id user_id", row(1, 2)))))
-	h.must() // changes one table, and marks what has settled of the others
+	h.must() // changes one table, and takes the fingerprints of what has settled of the others
 	for _, apply := range []bool{false, true} {
 		source, sink := countNoop(t, h, apply)
 		if want := (map[string]int{"list": 1, "open": 1, "sizes": tables + 1}); !maps.Equal(source, want) {
 			t.Errorf("apply %v: of the source: %v, want %v", apply, source, want)
 		}
-		want := map[string]int{"open": 1, "list by a mark": tables, "list": 1} // the one that changed a moment ago
+		want := map[string]int{"open": 1, "list by a fingerprint": tables, "list": 1} // the one that changed a moment ago
 		if apply {
 			want["list"]++ // what is staged
 			want["tidy"]++
@@ -181,19 +181,19 @@ func TestNoopCosts(t *testing.T) {
 	}
 }
 
-// TestDriftBelowMarks: a mark keeps no change of a file from being seen.
-func TestDriftBelowMarks(t *testing.T) {
+// TestDriftBelowFingerprints: a fingerprint keeps no change of a file from being seen.
+func TestDriftBelowFingerprints(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, `table "*" {
   sinks = [sink.parquet.lake]
   partition_by = [date(time)]
 }`)
-	h.tuning.Settle, h.tuning.MarkFrom = 1, 1
+	h.tuning.Settle, h.tuning.FingerprintFrom = 1, 1
 	part := avroPart("event_id user_id time:long", row(1, 7, 86400*20000), row(2, 7, 86400*20001))
 	part.Key = "sync_1/0.avro"
 	h.arrive(dumpOf(1, more("t", part)))
 	h.must()
-	skipUnmarked(t, filepath.Join(h.dir, "lake"), "t")
+	skipUnfingerprinted(t, filepath.Join(h.dir, "lake"), "t")
 	name := onlyFile(t, filepath.Join(h.dir, "lake", "t", "date=2024-10-04"))
 	old, err := os.ReadFile(name)
 	if err != nil {

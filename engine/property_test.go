@@ -81,7 +81,7 @@ func (h *harness) checkGuard(res *Result) {
 
 // tiny makes little data take every path.
 func tiny(r *rand.Rand) Tuning {
-	t := Tuning{GroupRows: 1 + r.Intn(5), SpillGroup: 1 + r.Intn(4), HashBits: 8, Inline: []int{1, 1 << 10, 0}[r.Intn(3)], IndexRuns: 1 + r.Intn(3), Settle: 1, MarkFrom: 1}
+	t := Tuning{GroupRows: 1 + r.Intn(5), SpillGroup: 1 + r.Intn(4), HashBits: 8, Inline: []int{1, 1 << 10, 0}[r.Intn(3)], IndexRuns: 1 + r.Intn(3), Settle: 1, FingerprintFrom: 1}
 	if r.Intn(2) == 0 {
 		t.Memory = 1 + r.Intn(60_000)
 	}

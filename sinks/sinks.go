@@ -126,16 +126,16 @@ type Copier interface {
 	WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error
 }
 
-// Marker is what a Sink can do beyond its interface: list the folder of a table
+// Fingerprinter is what a Sink can do beyond its interface: list the folder of a table
 // without looking into folders in which no name came or went.
-type Marker interface {
-	// Mark returns what ListMarked takes for a folder that should hold the paths
+type Fingerprinter interface {
+	// Fingerprint returns what ListSince takes for a folder that should hold the paths
 	// and nothing else; empty if that would not help.
-	Mark(ctx context.Context, folder string, paths []string) (string, error)
-	// ListMarked is List, given a mark and, with their pins, the files that it was
-	// made with. whole says that a new mark would not be better. If in that case all
+	Fingerprint(ctx context.Context, folder string, paths []string) (string, error)
+	// ListSince is List, given a fingerprint and, with their pins, the files that it was
+	// made with. whole says that a new fingerprint would not be better. If in that case all
 	// have their pins, there is no list.
-	ListMarked(ctx context.Context, folder, mark string, files []Pinned) (list []Object, whole bool, err error)
+	ListSince(ctx context.Context, folder, fingerprint string, files []Pinned) (list []Object, whole bool, err error)
 }
 
 // Mover is what a Sink can do beyond its interface: tell, before anything is

@@ -39,7 +39,7 @@ func randomTable(r *rand.Rand) *Table {
 		t.PartitionBy, t.OnSchemaChange, t.OnCastError, t.Rows = "day(time)", "evolve", "rescue", r.Int64()
 	}
 	if yes() {
-		t.Columns, t.Sinks, t.Spelling = []Column{{Name: text()}}, []SinkTable{{Root: text(), Mark: text()}}, []string{text()}
+		t.Columns, t.Sinks, t.Spelling = []Column{{Name: text()}}, []SinkTable{{Root: text(), Fingerprint: text()}}, []string{text()}
 	}
 	return t
 }

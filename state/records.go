@@ -79,9 +79,9 @@ type SinkTable struct {
 	Root        string `cbor:"1,keyasint"`
 	Folder      string `cbor:"2,keyasint"`
 	Compression string `cbor:"3,keyasint,omitempty"`
-	// Mark is what the sink said of the folders of the table's files, to list them
+	// Fingerprint is what the sink said of the folders of the table's files, to list them
 	// by. A commit of the table takes it away.
-	Mark string `cbor:"4,keyasint,omitempty"`
+	Fingerprint string `cbor:"4,keyasint,omitempty"`
 	// Encodings is which ones its files have, "plain" or "compact"; empty, as earlier
 	// versions wrote it, is compact.
 	Encodings string `cbor:"10,keyasint,omitempty"`

@@ -39,7 +39,7 @@ func TestBaseOf(t *testing.T) {
 		}
 	}
 	x, parts := table()
-	x.Sinks[0].Mark, parts[0].Files[0].Pin = "m", "q"
+	x.Sinks[0].Fingerprint, parts[0].Files[0].Pin = "m", "q"
 	if BaseOf(x, parts) != was {
 		t.Error("a fingerprint and a pin: the base is another one")
 	}

@@ -11,7 +11,7 @@ import (
 
 // A plan lists the sinks, whose folders are as many as the partitions, and hardly any
 // changed since the plan before. Sinks that can tell by a fingerprint of a folder which
-// did not need not look into those (see sinks.Marker). It is made when an apply that
+// did not need not look into those (see sinks.Fingerprinter). It is made when an apply that
 // changed something ends, and is kept with the table.
 
 // Content is a table, with what it consists of.
@@ -48,18 +48,18 @@ func renewFingerprints(ctx context.Context, k *lake.Lake, t Content, least int) 
 	changed := false
 	for i := range t.Table.Sinks {
 		s := &t.Table.Sinks[i]
-		m, ok := k.Sink(s.Root).(sinks.Marker)
+		m, ok := k.Sink(s.Root).(sinks.Fingerprinter)
 		if !ok || k.Unusable(s.Root) != nil {
 			continue
 		}
-		mark := ""
+		fingerprint := ""
 		if paths := pathsIn(i, t.Parts); len(paths) >= least {
-			if got, err := m.Mark(ctx, s.Folder, paths); err == nil {
-				mark = got
+			if got, err := m.Fingerprint(ctx, s.Folder, paths); err == nil {
+				fingerprint = got
 			}
 		}
-		changed = changed || mark != s.Mark
-		s.Mark = mark
+		changed = changed || fingerprint != s.Fingerprint
+		s.Fingerprint = fingerprint
 	}
 	return changed
 }

@@ -91,7 +91,7 @@ type listing struct {
 // listFolders lists where a table is and where it is to be, by root.
 func listFolders(ctx context.Context, p *Session, t *Table) (map[string]*listing, error) {
 	out := map[string]*listing{}
-	t.Marked = true
+	t.Fingerprinted = true
 	for _, at := range FoldersOf(t) {
 		sk, err := p.Lake.Open(ctx, at.Root, "")
 		if err != nil {
@@ -266,19 +266,19 @@ func (t *Table) Repin(parts []*state.Partition) {
 // list lists one of the places where a table is or is to be. same says instead that
 // the files of the table are all there is, and as the state knows them.
 func (t *Table) list(ctx context.Context, sk sinks.Sink, at sinks.Place) (objs []sinks.Object, same bool, err error) {
-	m, ok := sk.(sinks.Marker)
+	m, ok := sk.(sinks.Fingerprinter)
 	if !ok || t.Old == nil {
 		objs, err = sk.List(ctx, at.Path)
 		return objs, false, err
 	}
 	i := slices.IndexFunc(t.Old.Sinks, func(s state.SinkTable) bool { return s.Root == at.Root && s.Folder == at.Path })
-	if i < 0 || t.Old.Sinks[i].Mark == "" || t.LostCommit != nil {
-		t.Marked = false
+	if i < 0 || t.Old.Sinks[i].Fingerprint == "" || t.LostCommit != nil {
+		t.Fingerprinted = false
 		objs, err = sk.List(ctx, at.Path)
 		return objs, false, err
 	}
-	objs, whole, err := m.ListMarked(ctx, at.Path, t.Old.Sinks[i].Mark, pinnedIn(i, t.Parts))
-	t.Marked = t.Marked && whole
+	objs, whole, err := m.ListSince(ctx, at.Path, t.Old.Sinks[i].Fingerprint, pinnedIn(i, t.Parts))
+	t.Fingerprinted = t.Fingerprinted && whole
 	return objs, whole && objs == nil, err
 }
 

@@ -152,7 +152,7 @@ func unpin(snap *state.Snapshot, table, root string) {
 		return
 	}
 	at := t.SinkAt(root)
-	t.Sinks[at].Mark = ""
+	t.Sinks[at].Fingerprint = ""
 	for _, p := range snap.Partitions[table] {
 		for i := range p.Files {
 			if p.Files[i].Sink == at {

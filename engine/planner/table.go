@@ -47,11 +47,11 @@ type Table struct {
 	Dropped []string
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
-	outdated   string
-	ReadFrom   int               // the sink, as in old.Sinks, that a rewrite reads
-	unread     *plan.Hold        // a file whose header would have told the columns
-	Marked     bool              // the marks of its folders are as good as new ones
-	LostCommit *state.LostCommit // that the table's next commit makes good
+	outdated      string
+	ReadFrom      int               // the sink, as in old.Sinks, that a rewrite reads
+	unread        *plan.Hold        // a file whose header would have told the columns
+	Fingerprinted bool              // the fingerprints of its folders are as good as new ones
+	LostCommit    *state.LostCommit // that the table's next commit makes good
 	// HeldFrom is the dump from which on a table that goes back is held, nil without
 	// one: a resync that is taken back made it void.
 	HeldFrom  *int64

@@ -20,7 +20,7 @@ import (
 // that leads out of it cannot be read. A folder behind a link is not listed:
 // the link is, as an object of its own.
 type Local struct {
-	// Settle is how long ago a folder must have changed to be marked; 0 means as
+	// Settle is how long ago a folder must have changed for a fingerprint to count it; 0 means as
 	// long as its times need to tell.
 	Settle time.Duration
 

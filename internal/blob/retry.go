@@ -104,19 +104,19 @@ func (s *retrying) ListDated(ctx context.Context, prefix string) (list []Object,
 	return list, changed, err
 }
 
-// Mark makes a mark of a store that can.
-func (s *retrying) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
+// Fingerprint makes a fingerprint of a store that can.
+func (s *retrying) Fingerprint(ctx context.Context, prefix string, keys []string) (fingerprint string, err error) {
 	err = s.r.Do(ctx, func() error {
-		mark, err = Mark(ctx, s.Store, prefix, keys)
+		fingerprint, err = Fingerprint(ctx, s.Store, prefix, keys)
 		return err
 	})
-	return mark, err
+	return fingerprint, err
 }
 
-// ListMarked lists with a mark of a store that can.
-func (s *retrying) ListMarked(ctx context.Context, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
+// ListSince lists with a fingerprint of a store that can.
+func (s *retrying) ListSince(ctx context.Context, prefix, fingerprint string, files []Pinned) (list []Object, whole bool, err error) {
 	err = s.r.Do(ctx, func() error {
-		list, whole, err = ListMarked(ctx, s.Store, prefix, mark, files)
+		list, whole, err = ListSince(ctx, s.Store, prefix, fingerprint, files)
 		return err
 	})
 	return list, whole, err

@@ -77,21 +77,21 @@ func (s *sink) Root() string { return s.store.Root() }
 
 // List returns all files below the folder of a table, foreign ones too.
 func (s *sink) List(ctx context.Context, folder string) ([]sinks.Object, error) {
-	list, _, err := s.ListMarked(ctx, folder, "", nil)
+	list, _, err := s.ListSince(ctx, folder, "", nil)
 	return list, err
 }
 
-// Mark makes a mark of the folder of a table, as its store does.
-func (s *sink) Mark(ctx context.Context, folder string, paths []string) (string, error) {
-	return blob.Mark(ctx, s.store, folder, paths)
+// Fingerprint makes a fingerprint of the folder of a table, as its store does.
+func (s *sink) Fingerprint(ctx context.Context, folder string, paths []string) (string, error) {
+	return blob.Fingerprint(ctx, s.store, folder, paths)
 }
 
-// ListMarked is List with a mark.
-func (s *sink) ListMarked(ctx context.Context, folder, mark string, files []sinks.Pinned) ([]sinks.Object, bool, error) {
+// ListSince is List with a fingerprint.
+func (s *sink) ListSince(ctx context.Context, folder, fingerprint string, files []sinks.Pinned) ([]sinks.Object, bool, error) {
 	if blob.Under(folder, private) && folder != "" {
 		return nil, false, fmt.Errorf("list %s: %s is not a table", folder, private)
 	}
-	list, whole, err := blob.ListMarked(ctx, s.store, folder, mark, files)
+	list, whole, err := blob.ListSince(ctx, s.store, folder, fingerprint, files)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}

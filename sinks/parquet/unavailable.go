@@ -35,13 +35,13 @@ func (s classed) List(ctx context.Context, prefix string) ([]blob.Object, error)
 	return out, s.class(err)
 }
 
-func (s classed) Mark(ctx context.Context, prefix string, keys []string) (string, error) {
-	mark, err := blob.Mark(ctx, s.Store, prefix, keys)
-	return mark, s.class(err)
+func (s classed) Fingerprint(ctx context.Context, prefix string, keys []string) (string, error) {
+	fingerprint, err := blob.Fingerprint(ctx, s.Store, prefix, keys)
+	return fingerprint, s.class(err)
 }
 
-func (s classed) ListMarked(ctx context.Context, prefix, mark string, files []blob.Pinned) ([]blob.Object, bool, error) {
-	out, whole, err := blob.ListMarked(ctx, s.Store, prefix, mark, files)
+func (s classed) ListSince(ctx context.Context, prefix, fingerprint string, files []blob.Pinned) ([]blob.Object, bool, error) {
+	out, whole, err := blob.ListSince(ctx, s.Store, prefix, fingerprint, files)
 	return out, whole, s.class(err)
 }
 

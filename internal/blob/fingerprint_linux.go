@@ -20,13 +20,13 @@ import (
 // inode are the same, its names are. That is no substitute for a look at each
 // file, but it is for reading the folder, which costs four times as much.
 
-// A mark is the digest of the folders that are known by their times, then the
-// others, with markSep, which no name has, between them.
-const markSep = "\x00"
+// A fingerprint is the digest of the folders that are known by their times, then the
+// others, with fingerprintSep, which no name has, between them.
+const fingerprintSep = "\x00"
 
-// markFolders makes a mark of what is below a prefix. A folder that has not settled
+// fingerprintFolders makes a fingerprint of what is below a prefix. A folder that has not settled
 // may change again without its times showing it.
-func markFolders(ctx context.Context, root *os.Root, prefix string, keys []string, settle time.Duration) (string, error) {
+func fingerprintFolders(ctx context.Context, root *os.Root, prefix string, keys []string, settle time.Duration) (string, error) {
 	c, err := newClock(settle)
 	if err != nil {
 		return "", err
@@ -46,7 +46,7 @@ func markFolders(ctx context.Context, root *os.Root, prefix string, keys []strin
 	if err != nil {
 		return "", err
 	}
-	return w.mark(prefix, keys, c), nil
+	return w.fingerprint(prefix, keys, c), nil
 }
 
 // clock is a time at which folders were looked at, and how long before it they must
@@ -77,12 +77,12 @@ func (c clock) settled(st *unix.Stat_t) bool {
 	return time.Unix(st.Ctim.Unix()).Before(before) && time.Unix(st.Mtim.Unix()).Before(before)
 }
 
-// mark makes a mark of what was listed.
-func (w *walker) mark(prefix string, keys []string, c clock) string {
+// fingerprint makes a fingerprint of what was listed.
+func (w *walker) fingerprint(prefix string, keys []string, c clock) string {
 	folders := foldersOf(prefix, keys)
 	listed := w.strangers(folders, keys)
 	sum := newFolderSum()
-	marked := 0
+	settled := 0
 	for _, f := range folders {
 		st := w.seen[f]
 		if st == nil {
@@ -93,10 +93,10 @@ func (w *walker) mark(prefix string, keys []string, c clock) string {
 		}
 		if !listed[f] {
 			sum.add(f, st)
-			marked++
+			settled++
 		}
 	}
-	if marked == 0 {
+	if settled == 0 {
 		return ""
 	}
 	parts := []string{sum.text()}
@@ -105,7 +105,7 @@ func (w *walker) mark(prefix string, keys []string, c clock) string {
 			parts = append(parts, f)
 		}
 	}
-	return strings.Join(parts, markSep)
+	return strings.Join(parts, fingerprintSep)
 }
 
 // strangers returns the folders with anything in them but keys and other folders
@@ -133,13 +133,13 @@ func setOf(names []string) map[string]bool {
 	return set
 }
 
-// listMarked lists by a mark, or everything if that does not hold.
-func listMarked(ctx context.Context, root *os.Root, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
+// listSince lists by a fingerprint, or everything if that does not hold.
+func listSince(ctx context.Context, root *os.Root, prefix, fingerprint string, files []Pinned) (list []Object, whole bool, err error) {
 	w := newWalker(ctx, root)
-	parts := strings.Split(mark, markSep)
+	parts := strings.Split(fingerprint, fingerprintSep)
 	ok := false
 	err = w.in(prefix, func(fd int) (err error) {
-		ok, err = w.marked(fd, prefix, parts[0], parts[1:], files)
+		ok, err = w.since(fd, prefix, parts[0], parts[1:], files)
 		return err
 	})
 	if err != nil || ok {
@@ -149,15 +149,15 @@ func listMarked(ctx context.Context, root *os.Root, prefix, mark string, files [
 	return list, false, err
 }
 
-// marked adds the files, and what is in the folders that are not marked; nothing
+// since adds the files, and what is in the folders that are not known by their times; nothing
 // if there are no such folders and the files have their pins. It returns false,
-// having added nothing of use, if the mark does not hold.
-func (w *walker) marked(fd int, prefix, digest string, unmarked []string, files []Pinned) (_ bool, err error) {
+// having added nothing of use, if the fingerprint does not hold.
+func (w *walker) since(fd int, prefix, digest string, unsettled []string, files []Pinned) (_ bool, err error) {
 	if w.brief, err = keepsTimes(fd); err != nil {
 		return false, err
 	}
-	c := &checker{w: w, fd: fd, prefix: prefix, listed: setOf(unmarked)}
-	if len(unmarked) == 0 {
+	c := &checker{w: w, fd: fd, prefix: prefix, listed: setOf(unsettled)}
+	if len(unsettled) == 0 {
 		ok, err := c.check(digest, files, c.same)
 		if ok || err != nil || !c.differs {
 			return ok, err
@@ -167,10 +167,10 @@ func (w *walker) marked(fd int, prefix, digest string, unmarked []string, files 
 	if ok, err := c.check(digest, files, c.add); err != nil || !ok {
 		return false, err
 	}
-	if len(unmarked) > 0 {
+	if len(unsettled) > 0 {
 		w.pass = setOf(foldersOf(prefix, keysOf(files)))
 	}
-	for _, f := range unmarked {
+	for _, f := range unsettled {
 		if err := w.enter(fd, inside(prefix, f), f); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, err
 		}
@@ -186,13 +186,13 @@ func keysOf(files []Pinned) []string {
 	return keys
 }
 
-// checker looks at the folders and the files that a mark was made with, each folder
+// checker looks at the folders and the files that a fingerprint was made with, each folder
 // right before its files, which are then found faster.
 type checker struct {
 	w       *walker
 	fd      int // of the folder prefix
 	prefix  string
-	listed  map[string]bool // folders that are not marked
+	listed  map[string]bool // folders that are not known by their times
 	sum     *folderSum
 	differs bool // a file is not as it was known
 }

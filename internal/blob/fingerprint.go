@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// Marker is what a Store can do beyond its interface: tell that no name came or
+// Fingerprinter is what a Store can do beyond its interface: tell that no name came or
 // went below a prefix since it was listed, without listing all of it again.
-type Marker interface {
-	// Mark lists what is below a prefix, which should be the keys and nothing
-	// else, and returns what ListMarked needs; empty if that would not help.
-	Mark(ctx context.Context, prefix string, keys []string) (string, error)
-	// ListMarked is List, given a mark and, with their pins, the files that it was
+type Fingerprinter interface {
+	// Fingerprint lists what is below a prefix, which should be the keys and nothing
+	// else, and returns what ListSince needs; empty if that would not help.
+	Fingerprint(ctx context.Context, prefix string, keys []string) (string, error)
+	// ListSince is List, given a fingerprint and, with their pins, the files that it was
 	// made with. Where no name came or went since, it looks at these only. whole says
-	// that this was so everywhere: a new mark would not be better. If all have their
+	// that this was so everywhere: a new fingerprint would not be better. If all have their
 	// pins as well, there is no list.
-	ListMarked(ctx context.Context, prefix, mark string, files []Pinned) (list []Object, whole bool, err error)
+	ListSince(ctx context.Context, prefix, fingerprint string, files []Pinned) (list []Object, whole bool, err error)
 }
 
 // Pinned is a file by its key, as it was known once.
 type Pinned struct{ Key, Pin string }
 
-// Mark makes a mark of a store that can, an empty one of any other.
-func Mark(ctx context.Context, s Store, prefix string, keys []string) (string, error) {
-	if m, ok := s.(Marker); ok {
-		return m.Mark(ctx, prefix, keys)
+// Fingerprint makes a fingerprint of a store that can, an empty one of any other.
+func Fingerprint(ctx context.Context, s Store, prefix string, keys []string) (string, error) {
+	if m, ok := s.(Fingerprinter); ok {
+		return m.Fingerprint(ctx, prefix, keys)
 	}
 	return "", nil
 }
 
-// ListMarked lists with a mark where there is one.
-func ListMarked(ctx context.Context, s Store, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
-	if m, ok := s.(Marker); ok && mark != "" {
-		return m.ListMarked(ctx, prefix, mark, files)
+// ListSince lists with a fingerprint where there is one.
+func ListSince(ctx context.Context, s Store, prefix, fingerprint string, files []Pinned) (list []Object, whole bool, err error) {
+	if m, ok := s.(Fingerprinter); ok && fingerprint != "" {
+		return m.ListSince(ctx, prefix, fingerprint, files)
 	}
 	list, err = s.List(ctx, prefix)
 	return list, false, err
@@ -50,26 +50,26 @@ const DefaultSettle = 2 * time.Second
 // ticks a hundred times in one, if what has passed is told by the same clock.
 const fineSettle = 50 * time.Millisecond
 
-// Mark is how a folder's names are known to be the same. It names folders whose
-// times cannot tell, which ListMarked therefore lists: those that changed a moment
+// Fingerprint is how a folder's names are known to be the same. It names folders whose
+// times cannot tell, which ListSince therefore lists: those that changed a moment
 // ago, those with anything in them that is none of the keys. Where file systems do
-// not keep such times reliably, or it is not known, there is no mark.
-func (l *Local) Mark(ctx context.Context, prefix string, keys []string) (mark string, err error) {
+// not keep such times reliably, or it is not known, there is no fingerprint.
+func (l *Local) Fingerprint(ctx context.Context, prefix string, keys []string) (fingerprint string, err error) {
 	if err = CheckPrefix(prefix); err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			mark, err = markFolders(ctx, root, prefix, sortedBy(keys, strings.Compare), l.Settle)
+			fingerprint, err = fingerprintFolders(ctx, root, prefix, sortedBy(keys, strings.Compare), l.Settle)
 			return err
 		})
 	}
-	return mark, wrap(err, "list", l.dir, prefix)
+	return fingerprint, wrap(err, "list", l.dir, prefix)
 }
 
-// ListMarked looks at the folders and at the files. If a folder is not as it was,
+// ListSince looks at the folders and at the files. If a folder is not as it was,
 // everything is listed.
-func (l *Local) ListMarked(ctx context.Context, prefix, mark string, files []Pinned) (list []Object, whole bool, err error) {
+func (l *Local) ListSince(ctx context.Context, prefix, fingerprint string, files []Pinned) (list []Object, whole bool, err error) {
 	if err = CheckPrefix(prefix); err == nil {
 		err = l.in(ctx, func(root *os.Root) error {
-			list, whole, err = listMarked(ctx, root, prefix, mark, sortedBy(files, byKey))
+			list, whole, err = listSince(ctx, root, prefix, fingerprint, sortedBy(files, byKey))
 			return explain(root, prefix, err)
 		})
 	}

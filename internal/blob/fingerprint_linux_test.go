@@ -21,7 +21,7 @@ type lake struct {
 	dir  string
 	l    *Local
 	keys []string
-	was  []Object // when it was marked
+	was  []Object // when the fingerprint was made
 }
 
 func newLake(t *testing.T) *lake {
@@ -56,8 +56,8 @@ func (k *lake) write(key, content string) {
 	}
 }
 
-// mark makes a mark once all folders have settled that will.
-func (k *lake) mark() string {
+// fingerprint makes a fingerprint once all folders have settled that will.
+func (k *lake) fingerprint() string {
 	k.t.Helper()
 	d, err := os.Open(k.dir)
 	if err != nil {
@@ -65,19 +65,19 @@ func (k *lake) mark() string {
 	}
 	defer d.Close()
 	if ok, err := keepsTimes(int(d.Fd())); !ok {
-		k.t.Skip("this file system is none that is marked", err)
+		k.t.Skip("this file system is none that has fingerprints", err)
 	}
 	time.Sleep(2 * k.l.Settle)
 	k.was, err = k.l.List(context.Background(), "t")
 	k.do(err)
-	m, err := k.l.Mark(context.Background(), "t", k.keys)
+	m, err := k.l.Fingerprint(context.Background(), "t", k.keys)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	return m
 }
 
-// files are those of the keys, with the pins that they had when marked.
+// files are those of the keys, with the pins that they had when the fingerprint was made.
 func (k *lake) files() []Pinned {
 	var out []Pinned
 	for _, key := range k.keys {
@@ -87,10 +87,10 @@ func (k *lake) files() []Pinned {
 	return out
 }
 
-// check lists with a mark, and sees that everything is found that is there.
-func (k *lake) check(mark string, wantWhole bool) {
+// check lists with a fingerprint, and sees that everything is found that is there.
+func (k *lake) check(fingerprint string, wantWhole bool) {
 	k.t.Helper()
-	got, whole, err := k.l.ListMarked(context.Background(), "t", mark, k.files())
+	got, whole, err := k.l.ListSince(context.Background(), "t", fingerprint, k.files())
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func (k *lake) check(mark string, wantWhole bool) {
 	}
 }
 
-func TestMark(t *testing.T) {
+func TestFingerprint(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(k *lake)
 		after  func(k *lake)
@@ -163,15 +163,15 @@ func TestMark(t *testing.T) {
 			if c.before != nil {
 				c.before(k)
 			}
-			mark := k.mark()
-			if open := strings.Count(mark, markSep); mark == "" || open != c.open {
-				t.Fatalf("the mark is %q", mark)
+			fingerprint := k.fingerprint()
+			if open := strings.Count(fingerprint, fingerprintSep); fingerprint == "" || open != c.open {
+				t.Fatalf("the fingerprint is %q", fingerprint)
 			}
-			k.check(mark, c.open == 0)
+			k.check(fingerprint, c.open == 0)
 			if c.after != nil {
 				c.after(k)
 			}
-			k.check(mark, c.whole)
+			k.check(fingerprint, c.whole)
 		})
 	}
 }
@@ -188,17 +188,17 @@ func (k *lake) do(err error) {
 // A folder that changed a moment ago may change again at the same time.
 func TestYoungFoldersAreListed(t *testing.T) {
 	k := newLake(t)
-	k.mark()
+	k.fingerprint()
 	k.l.Settle = time.Hour
-	if m, err := k.l.Mark(context.Background(), "t", k.keys); m != "" || err != nil {
+	if m, err := k.l.Fingerprint(context.Background(), "t", k.keys); m != "" || err != nil {
 		t.Fatalf("%q, %v", m, err)
 	}
 	k.l.Settle = time.Second
 	time.Sleep(1100 * time.Millisecond)
 	k.write("t/y=0/m=2/young", "x")
 	k.do(os.Remove(k.at("t/y=0/m=2/young")))
-	m, err := k.l.Mark(context.Background(), "t", k.keys)
-	if _, open, _ := strings.Cut(m, markSep); open != "t/y=0/m=2" || err != nil {
+	m, err := k.l.Fingerprint(context.Background(), "t", k.keys)
+	if _, open, _ := strings.Cut(m, fingerprintSep); open != "t/y=0/m=2" || err != nil {
 		t.Fatalf("%q, %v", m, err)
 	}
 	k.write("t/y=0/m=2/young", "x")
@@ -231,18 +231,18 @@ func TestSettled(t *testing.T) {
 	}
 }
 
-// An apply marks what it has just written, and so that changes from then on show.
-func TestMarkedSoon(t *testing.T) {
+// An apply takes the fingerprint of what it has just written, and so that changes from then on show.
+func TestFingerprintSoon(t *testing.T) {
 	k := newLake(t)
-	k.mark()
+	k.fingerprint()
 	k.l.Settle = 0
 	for i := range 5 {
 		k.write("t/y=1/part", "x")
 		k.do(os.Rename(k.at("t/y=1/part"), k.at("t/y=1/other")))
 		k.do(os.Rename(k.at("t/y=1/other"), k.at("t/y=1/part")))
 		time.Sleep(2 * fineSettle)
-		m, err := k.l.Mark(context.Background(), "t", k.keys)
-		if err != nil || m == "" || strings.Contains(m, markSep) {
+		m, err := k.l.Fingerprint(context.Background(), "t", k.keys)
+		if err != nil || m == "" || strings.Contains(m, fingerprintSep) {
 			t.Fatalf("%d: %q, %v", i, m, err)
 		}
 		k.write("t/y=1/foreign", "x")
@@ -251,22 +251,22 @@ func TestMarkedSoon(t *testing.T) {
 	}
 }
 
-func TestMarkOfNothing(t *testing.T) {
+func TestFingerprintOfNothing(t *testing.T) {
 	k := newLake(t)
-	mark := k.mark()
+	fingerprint := k.fingerprint()
 	for _, c := range []struct {
 		prefix string
 		keys   []string
 	}{{"no/such", nil}, {"t", []string{"t/no/such"}}, {"t", []string{"t/y=0/m=0/part", "t/y=0/m=7/part"}}} {
-		if m, err := k.l.Mark(context.Background(), c.prefix, c.keys); m != "" || err != nil {
+		if m, err := k.l.Fingerprint(context.Background(), c.prefix, c.keys); m != "" || err != nil {
 			t.Errorf("%s: %q, %v", c.prefix, m, err)
 		}
 	}
-	for _, m := range []string{"x", mark + markSep + "t/no/such", mark[1:], mark + markSep + "t/y=0"} {
+	for _, m := range []string{"x", fingerprint + fingerprintSep + "t/no/such", fingerprint[1:], fingerprint + fingerprintSep + "t/y=0"} {
 		k.check(m, false)
 	}
 	k.do(os.RemoveAll(k.at("t")))
-	if _, _, err := k.l.ListMarked(context.Background(), "t", mark, k.files()); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := k.l.ListSince(context.Background(), "t", fingerprint, k.files()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -274,7 +274,7 @@ func TestMarkOfNothing(t *testing.T) {
 // What a listing costs: these numbers are to be changed on purpose only.
 func TestListingCosts(t *testing.T) {
 	k := newLake(t)
-	mark := k.mark()
+	fingerprint := k.fingerprint()
 	root, err := os.OpenRoot(k.dir)
 	k.do(err)
 	defer root.Close()
@@ -285,14 +285,14 @@ func TestListingCosts(t *testing.T) {
 	}
 	w = newWalker(context.Background(), root)
 	k.do(w.in("t", func(fd int) error {
-		ok, err := w.marked(fd, "t", mark, nil, k.files())
+		ok, err := w.since(fd, "t", fingerprint, nil, k.files())
 		if !ok || w.list != nil {
-			t.Error("the mark does not hold, or files are listed")
+			t.Error("the fingerprint does not hold, or files are listed")
 		}
 		return err
 	}))
 	if w.looks != 7+9 || w.reads != 0 {
-		t.Errorf("with a mark: %d looks, %d reads", w.looks, w.reads)
+		t.Errorf("with a fingerprint: %d looks, %d reads", w.looks, w.reads)
 	}
 }
 
@@ -318,7 +318,7 @@ func TestLookBriefly(t *testing.T) {
 	}))
 }
 
-func TestNoMarkWithoutTimes(t *testing.T) {
+func TestNoFingerprintWithoutTimes(t *testing.T) {
 	fd, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		t.Skip(err)
