@@ -36,7 +36,8 @@ type TableAnew struct {
 // tableAnew is a table of which all is staged and durable.
 type tableAnew struct {
 	step   *tableStep
-	change *change
+	change *commit.Change
+	counts plan.Counts
 	pub    *state.Publish
 }
 
@@ -120,7 +121,11 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 	if rt.Mapping != nil && sr.stands[*rt.Mapping] != nil {
 		rt.plan.Stand = &sr.stands[*rt.Mapping].MappingAt
 	}
-	s, c, err := e.readAnew(ctx, l, sr, rt)
+	s, d, err := e.readAnew(ctx, l, sr, rt)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.changeOf(ctx, e.store, d)
 	if err != nil {
 		return nil, err
 	}
@@ -130,17 +135,17 @@ func (e *Engine) tableAnew(ctx context.Context, l *state.Lock, sr *StateRebuild,
 	if err := s.takeOver(ctx, c, rt.published); err != nil {
 		return nil, err
 	}
-	if c.stages() {
-		return &tableAnew{step: s, change: c}, nil
+	if stages(c) {
+		return &tableAnew{step: s, change: c, counts: d.Counts}, nil
 	}
 	// What was staged is of no use, and may be as much as the table.
 	e.protected.Remove(s.task.Attempt)
-	return &tableAnew{step: s, change: c}, e.sweepAnew(ctx, l, sr)
+	return &tableAnew{step: s, change: c, counts: d.Counts}, e.sweepAnew(ctx, l, sr)
 }
 
 // readAnew stages the content of a table. A part file that proves to be bad makes its dump
 // one that is lost.
-func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableStep, *change, error) {
+func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, rt *RebuiltTable) (*tableStep, *exec.Done, error) {
 	for {
 		s, err := e.stepOn(ctx, l.Generation(), sr.plan.Snap, sr.plan, rt.plan, true)
 		if err != nil {
@@ -155,8 +160,7 @@ func (e *Engine) readAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, 
 			return nil, nil, err
 		}
 		if r.Held == nil {
-			c, err := s.changeOf(ctx, e.store, r.Done)
-			return s, c, err
+			return s, r.Done, nil
 		}
 		bad := r.Held
 		if !e.ask.AcceptsLoss(rt.Name) {
@@ -224,6 +228,6 @@ func (e *Engine) anewStep(p *planner.Session, t *planner.Table, s *tableStep) {
 }
 
 // stages reports whether any file of the change is a staged one.
-func (c *change) stages() bool {
-	return slices.ContainsFunc(c.parts, func(p *part) bool { return slices.ContainsFunc(p.staged, func(s string) bool { return s != "" }) })
+func stages(c *commit.Change) bool {
+	return slices.ContainsFunc(c.Parts, func(p commit.Part) bool { return slices.ContainsFunc(p.Staged, func(s string) bool { return s != "" }) })
 }

@@ -14,8 +14,8 @@ import (
 // commitAnew makes the new state, in one transaction.
 func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) (serial uint64, err error) {
 	for _, t := range tables {
-		if err := commit.CanCarryOut(ctx, e.lake, t.step.commits(t.change).Steps()); err != nil {
-			return 0, fmt.Errorf("table %s: %w", t.change.table.Name, err)
+		if err := commit.CanCarryOut(ctx, e.lake, t.change.Steps()); err != nil {
+			return 0, fmt.Errorf("table %s: %w", t.change.Table.Name, err)
 		}
 	}
 	manifests, err := storeManifests(ctx, e.store, sr.plan.Listing.Known())
@@ -61,10 +61,9 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 // put stores a table, with the list of what makes it visible. The list is there also
 // where no file changes: current.json has to name the new commit.
 func (t *tableAnew) put(tx *state.Tx, p *planner.Session) error {
-	ch := t.step.commits(t.change)
-	ch.Dumps = recordsOf(p, t.step.pending)
+	t.change.Dumps = recordsOf(p, t.step.pending)
 	var err error
-	t.pub, err = ch.PutNew(tx)
+	t.pub, err = t.change.PutNew(tx)
 	return err
 }
 
@@ -82,10 +81,10 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 	e.protected.Clear()
 	committer := commit.New(l, e.commits())
 	for _, t := range tables {
-		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.table, t.step.commits(t.change).Partitions())
+		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.Table, t.change.Partitions())
 		var unswept *commit.UnsweptError
 		if err != nil && !errors.As(err, &unswept) {
-			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.table.Name, err)
+			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.Table.Name, err)
 		}
 		if err != nil {
 			return err
@@ -119,11 +118,11 @@ func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) 
 
 // describe counts what became of the files.
 func (t *tableAnew) describe() TableAnew {
-	out := TableAnew{Name: t.change.table.Name, Counts: t.change.counts}
+	out := TableAnew{Name: t.change.Table.Name, Counts: t.counts}
 	written := int64(0)
-	for _, p := range t.change.parts {
-		for i, f := range p.record.Files {
-			if p.staged[i] == "" {
+	for _, p := range t.change.Parts {
+		for i, f := range p.Record.Files {
+			if p.Staged[i] == "" {
 				out.Kept++
 				continue
 			}

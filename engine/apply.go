@@ -265,7 +265,7 @@ func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Sessi
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
 	}
-	if err := commit.CanCarryOut(ctx, e.lake, s.commits(c).Steps()); err != nil {
+	if err := commit.CanCarryOut(ctx, e.lake, c.Steps()); err != nil {
 		return e.holdUnpublishable(ctx, l, s, err, res)
 	}
 	out.add(s.task, d)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/config"
+	"reconcile/engine/commit"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
@@ -58,7 +59,7 @@ func TestLegacyColumns(t *testing.T) {
 			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.Type, want)
 		}
 	}
-	step := &planner.Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: stateColumns(s)}}
+	step := &planner.Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: commit.RecordColumns(s)}}
 	var d plan.ConfigDiff
 	planner.DiffRenamed(step, &d)
 	planner.DiffColumns(step, &d)

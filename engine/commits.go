@@ -29,8 +29,8 @@ func (e *Engine) sweep(ctx context.Context, l *state.Lock, t *exec.Task) error {
 }
 
 // commit makes a staged change the table's state, and makes it visible.
-func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, s *tableStep, c *change) error {
-	committer, ch := commit.New(l, e.commits()), s.commits(c)
+func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, s *tableStep, ch *commit.Change) error {
+	committer := commit.New(l, e.commits())
 	if err := committer.Prepare(ctx, ch); err != nil {
 		return err
 	}
@@ -43,21 +43,21 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, 
 	}
 	ch.Dumps = recordsOf(p, s.pending)
 	for _, h := range p.Snap.Holds {
-		if h.Table == c.table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d planner.Delivery) bool { return d.Dump == h.Dump })) {
+		if h.Table == ch.Table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d planner.Delivery) bool { return d.Dump == h.Dump })) {
 			ch.Holds = append(ch.Holds, h)
 		}
 	}
 	return committer.Commit(ctx, ch)
 }
 
-// commits is a staged change as it is committed.
-func (s *tableStep) commits(c *change) *commit.Change {
-	out := &commit.Change{Attempt: s.task.Attempt, Base: s.task.Base, Table: c.table, Removed: c.removed, Whole: c.all, Objects: c.objects,
-		Old: s.old, OldParts: s.oldParts, Left: s.left, Masks: s.masks}
-	for _, p := range c.parts {
-		out.Parts = append(out.Parts, commit.Part{Record: &p.record, Staged: p.staged})
+// changeOf is what is committed of a step.
+func (s *tableStep) changeOf(ctx context.Context, store *state.Store, d *exec.Done) (*commit.Change, error) {
+	c, err := commit.NewChange(ctx, store, s.task, d, s.made.has)
+	if err != nil {
+		return nil, err
 	}
-	return out
+	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.masks
+	return c, nil
 }
 
 // recordsOf are the records of the dumps of deliveries.

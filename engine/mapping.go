@@ -62,7 +62,7 @@ func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry,
 	}
 	m.Mapping, m.Report = b.Build()
 	m.MappingRead.Bad, m.Kept = len(m.bad), m
-	m.Read = recordedRead(m.sums.readOf(id, len(e.Files)))
+	m.Read = commit.ReadDump(m.sums.readOf(id, len(e.Files)))
 	return m, nil
 }
 

@@ -33,7 +33,7 @@ func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *planner.Session,
 // stepOn prepares a step of a table from a view of the state, under a lease of a
 // generation.
 func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *planner.Session, t *planner.Table, ofConfig bool) (_ *tableStep, err error) {
-	s := &tableStep{cfg: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig, keys: e.cfg.MaskKey,
+	s := &tableStep{cfg: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig,
 		computed: e.opts.Tuning.Computed[t.Name]}
 	base := commit.BaseOf(s.old, s.oldParts)
 	s.masks = ofConfig && t.Change.Masks
@@ -114,13 +114,13 @@ func (e *Engine) oldClosure(ctx context.Context, p *planner.Session, s *tableSte
 // noted: it holds the table when the step begins.
 func (e *Engine) newSchemaOf(ctx context.Context, s *tableStep) error {
 	if s.kind == feed.KindMapping {
-		s.schema = &schema{Schema: rules.Schema{Kind: feed.KindMapping, Key: feed.FromUserID, Payload: []rules.Column{{}}}}
+		s.schema = &rules.Schema{Kind: feed.KindMapping, Key: feed.FromUserID, Payload: []rules.Column{{}}, Table: s.cfg, PartitionColumn: -1}
 		return nil
 	}
 	var err error
 	s.brought, err = e.delivered(ctx, s)
 	if bad := holding(err); bad != nil {
-		s.schema = &schema{Schema: rules.Schema{Kind: s.kind}}
+		s.schema = &rules.Schema{Kind: s.kind, Table: s.cfg}
 		s.badHeader = bad
 		return nil
 	}

@@ -131,7 +131,7 @@ type remasking struct {
 func (r *tableRun) remasked() []remasking {
 	var out []remasking
 	cfg := r.schema.Table
-	for _, o := range r.oldColumns {
+	for _, o := range r.old.Columns {
 		name := rules.AskedName(cfg, !r.old.ExactNames, o.Delivered, o.Name)
 		now := cfg.Column(name)
 		o.Delivered = name

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -28,7 +29,7 @@ type rowReader struct {
 	last      rowAt
 }
 
-func newRowReader(s *schema, rd sinks.Reader) *rowReader {
+func newRowReader(s *rules.Schema, rd sinks.Reader) *rowReader {
 	out := &rowReader{rd: rd}
 	if s.Kind == feed.KindEvents {
 		l := s.Published()

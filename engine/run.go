@@ -7,7 +7,6 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
-	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 )
 
@@ -19,7 +18,6 @@ type tableRun struct {
 	schema     *schema
 	old        *exec.Stored      // nil for a new table
 	oldParts   []*exec.Partition // of it
-	oldColumns []rules.Column    // of it
 	oldSinks   []exec.Sink       // by index of old.Sinks
 	oldMapping *identity.Closure
 	newMapping *identity.Closure
@@ -35,16 +33,13 @@ type tableRun struct {
 }
 
 // newTableRun opens what a task names.
-func newTableRun(ctx context.Context, t *exec.Task, env *exec.Env, s *schema) (*tableRun, error) {
-	r := &tableRun{task: t, env: env, schema: s, old: t.Stored, rank: make(map[int64]int, len(t.Dumps))}
+func newTableRun(ctx context.Context, t *exec.Task, env *exec.Env) (*tableRun, error) {
+	r := &tableRun{task: t, env: env, schema: newSchema(t.Schema, env.Key, env.Compute), old: t.Stored, rank: make(map[int64]int, len(t.Dumps))}
 	for i, id := range t.Dumps {
 		r.rank[id] = i
 	}
 	var err error
 	if r.old != nil {
-		if r.oldColumns, err = columnsOf(r.old.Columns); err != nil {
-			return nil, err
-		}
 		for i := range r.old.Partitions {
 			r.oldParts = append(r.oldParts, &r.old.Partitions[i])
 		}
@@ -58,7 +53,7 @@ func newTableRun(ctx context.Context, t *exec.Task, env *exec.Env, s *schema) (*
 	if r.newMapping, err = closureOf(ctx, env, t.NewMapping); err != nil {
 		return nil, err
 	}
-	r.attempt = newAttempt(t, env, s)
+	r.attempt = newAttempt(t, env, r.schema)
 	r.stands, err = r.openStandIns()
 	return r, err
 }
@@ -89,9 +84,12 @@ func (r *tableRun) files() []sourceFile {
 // canon is the mapping that the table will stand at.
 func (r *tableRun) canon(raw int64) int64 { return r.newMapping.Canon(raw) }
 
-// execute carries out a task whose columns s resolves.
-func execute(ctx context.Context, t *exec.Task, env *exec.Env, s *schema) (*exec.Result, error) {
-	r, err := newTableRun(ctx, t, env, s)
+// executor carries out tasks in this process.
+type executor struct{}
+
+// Execute implements exec.Executor.
+func (executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
+	r, err := newTableRun(ctx, t, env)
 	if err != nil {
 		return nil, err
 	}

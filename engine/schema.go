@@ -3,8 +3,6 @@ package engine
 import (
 	"fmt"
 
-	"reconcile/engine/exec"
-	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -27,6 +25,7 @@ type schema struct {
 // newSchema adds to a schema the keys of its masks and what computes its computed columns.
 func newSchema(s *rules.Schema, key func(verifier string) []byte, compute rules.Computations) *schema {
 	out := &schema{Schema: *s, keys: make([][]byte, len(s.Payload)), compute: compute}
+	out.Prepare()
 	for i, c := range s.Payload {
 		if c.Mask == definition.MaskHMAC {
 			out.keys[i] = key(c.Verifier)
@@ -38,36 +37,9 @@ func newSchema(s *rules.Schema, key func(verifier string) []byte, compute rules.
 // uncast returns the schema under which users are read and kept.
 func (s *schema) uncast() *schema { return &schema{Schema: *s.Uncast(), keys: s.keys} }
 
-// columnsOf returns columns of the state as the rules know them.
-func columnsOf(cols []exec.Column) ([]rules.Column, error) {
-	out := make([]rules.Column, len(cols))
-	for i, c := range cols {
-		var err error
-		if out[i], err = columnOf(c); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// stateColumns returns the columns of a table as the state keeps them.
-func stateColumns(s *rules.Schema) []state.Column {
-	var out []state.Column
-	for _, c := range s.Columns() {
-		out = append(out, stateColumn(c))
-	}
-	return out
-}
-
-// stateColumn returns a column as the state keeps it.
-func stateColumn(c rules.Column) state.Column {
-	return state.Column{Name: c.Name, Delivered: c.Delivered, Type: c.Type.String(), Since: c.Since, Mask: string(c.Mask), Verifier: c.Verifier,
-		Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings, TimeUnit: planner.UnitText(c.Rule.Unit), Round: planner.RoundText(c.Rule)}
-}
-
 // columnOf returns a column of the state as the rules know it. One whose type is not
 // known comes with the error.
-func columnOf(c exec.Column) (rules.Column, error) {
+func columnOf(c state.Column) (rules.Column, error) {
 	typ, err := column.ParseType(c.Type)
 	if err != nil {
 		err = fmt.Errorf("column %s in the state: %w", c.Name, err)

@@ -134,7 +134,7 @@ func (r *tableRun) openStaged(ctx context.Context, sk exec.Sink, staged []string
 	if err != nil {
 		return nil, err
 	}
-	return newRowReader(r.schema, rd), nil
+	return newRowReader(&r.schema.Schema, rd), nil
 }
 
 // drops reports whether a row of users is left out: of a group for which a published row
@@ -165,7 +165,7 @@ func eachRow(ctx context.Context, sk exec.Sink, files []exec.File, want []column
 // standIn feeds published rows of dumps that are gone to the ingest, as rows of its
 // schema.
 func (g *ingest) standIn(ctx context.Context, r *tableRun) error {
-	conv := g.schema.Conversions(r.oldColumns)
+	conv := g.schema.Conversions(r.old.Columns)
 	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, c := range conv {
 		if c.From != nil {

@@ -21,7 +21,7 @@ import (
 // stateRows feeds the rows that a table has, published and shadow, to the
 // ingest as rows of its schema. Rows of void dumps are left out.
 func (g *ingest) stateRows(ctx context.Context, r *tableRun) error {
-	conv := g.schema.Conversions(r.oldColumns)
+	conv := g.schema.Conversions(r.old.Columns)
 	want := []column.Column{{Name: r.old.Key, Type: typeInt64}, {Name: feed.RawUserID, Type: typeInt64}, {Name: feed.DumpID, Type: typeInt64}}
 	for _, c := range conv {
 		if c.From != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"reconcile/config"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
@@ -40,11 +39,11 @@ type tableStep struct {
 	claims     map[int64]partfile.Claims // by pending dump: what names mean that Avro does not allow
 	brought    []rules.Delivered         // what the pending dumps bring
 	computed   []rules.Computed          // columns of the table
-	schema     *schema
-	keys       func(verifier string) config.Secret // of masks
-	badHeader  *fileError                          // a file whose header cannot be read
-	made       madeObjects                         // by the executor in this process
-	floor      int64                               // everything of smaller dumps is void
+	compute    rules.Computations        // of them
+	schema     *rules.Schema
+	badHeader  *fileError  // a file whose header cannot be read
+	made       madeObjects // by the executor in this process
+	floor      int64       // everything of smaller dumps is void
 }
 
 // live reports whether rows of a dump count.
@@ -123,7 +122,7 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 		return &exec.Result{Held: heldBy(s.badHeader)}, nil
 	}
 	for {
-		res, err := execute(ctx, s.task, s.env, s.schema)
+		res, err := executor{}.Execute(ctx, s.task, s.env)
 		if err != nil || res.Late == nil {
 			return res, err
 		}
@@ -131,6 +130,8 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})
 		}
 		s.settleSchema()
+		again := *s.task
+		again.Schema, s.task, s.env.Compute = s.schema, &again, s.compute
 		for _, c := range res.Late {
 			if _, ok := s.schema.Target(c.Name); !ok { // it would come again and again
 				return nil, fmt.Errorf("dump %d has columns that were not expected, as %s", c.Dump, c.Name)
@@ -146,13 +147,12 @@ func (s *tableStep) settleSchema() {
 	if s.old != nil {
 		legacy = !s.old.ExactNames
 		for _, c := range s.old.Columns {
-			known, _ := columnOf(exec.Column(c)) // the configuration says of what type it is
+			known, _ := columnOf(c) // the configuration says of what type it is
 			have = append(have, known)
 		}
 	}
-	schema := rules.NewSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy)
-	compute := schema.Compute(s.computed)
-	s.schema = newSchema(schema, func(verifier string) []byte { return s.keys(verifier) }, compute)
+	s.schema = rules.NewSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy)
+	s.compute = s.schema.Compute(s.computed)
 }
 
 // resyncs reports whether a pending dump makes stored rows void.

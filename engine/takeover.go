@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/filename"
 	"reconcile/internal/column"
@@ -22,7 +23,7 @@ import (
 
 // takeOver replaces what a change staged by published files of the same rows. A
 // partition is taken over as a whole, in each sink.
-func (r *tableStep) takeOver(ctx context.Context, c *change, published []publishedFile) error {
+func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, published []publishedFile) error {
 	known := map[sinks.Place]string{} // digests
 	for _, s := range r.left {
 		known[sinks.Place{Root: s.Sink, Path: s.Path}] = s.Before
@@ -34,21 +35,22 @@ func (r *tableStep) takeOver(ctx context.Context, c *change, published []publish
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.env.Limits.Budget.Workers())
-	for _, p := range c.parts {
+	for i := range c.Parts {
+		p := &c.Parts[i]
 		g.Go(func() error { return r.takeOverPart(ctx, c, p, in, known) })
 	}
 	return g.Wait()
 }
 
 // takeOverPart does so for one partition.
-func (r *tableStep) takeOverPart(ctx context.Context, c *change, p *part, in map[sinks.Place][]publishedFile, known map[sinks.Place]string) error {
-	files := p.record.Files
-	bySink := make([]sinkFiles, len(c.table.Sinks))
+func (r *tableStep) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]publishedFile, known map[sinks.Place]string) error {
+	files := p.Record.Files
+	bySink := make([]sinkFiles, len(c.Table.Sinks))
 	for i, f := range files {
 		s := &bySink[f.Sink]
-		s.staged, s.paths = append(s.staged, f), append(s.paths, p.staged[i])
+		s.staged, s.paths = append(s.staged, f), append(s.paths, p.Staged[i])
 	}
-	for i, s := range c.table.Sinks {
+	for i, s := range c.Table.Sinks {
 		if len(bySink[i].staged) == 0 {
 			continue
 		}
@@ -62,7 +64,7 @@ func (r *tableStep) takeOverPart(ctx context.Context, c *change, p *part, in map
 		}
 		bySink[i].kept = kept
 	}
-	p.useKept(bySink)
+	useKept(p, bySink)
 	return nil
 }
 
@@ -76,7 +78,7 @@ type sinkFiles struct {
 
 // useKept makes published files those of the partition. Sinks of which only some have
 // such must be cut alike, as a file of one number has the same rows in all sinks.
-func (p *part) useKept(bySink []sinkFiles) {
+func useKept(p *commit.Part, bySink []sinkFiles) {
 	have := slices.DeleteFunc(slices.Clone(bySink), func(s sinkFiles) bool { return len(s.staged) == 0 })
 	layout := func(s sinkFiles) []state.File {
 		if s.kept != nil {
@@ -91,14 +93,14 @@ func (p *part) useKept(bySink []sinkFiles) {
 			return
 		}
 	}
-	p.record.Files, p.staged = nil, nil
+	p.Record.Files, p.Staged = nil, nil
 	for _, s := range have {
 		for i, f := range layout(s) {
 			staged := ""
 			if s.kept == nil {
 				staged = s.paths[i]
 			}
-			p.record.Files, p.staged = append(p.record.Files, f), append(p.staged, staged)
+			p.Record.Files, p.Staged = append(p.Record.Files, f), append(p.Staged, staged)
 		}
 	}
 }
@@ -118,7 +120,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 			err = errors.Join(err, h.close())
 		}
 	}()
-	cols := r.schema.FileColumns()
+	cols := r.task.Schema.FileColumns()
 	for i, f := range published {
 		if i > 0 && filename.Number(f.Path) == filename.Number(published[i-1].Path) {
 			return nil, nil
@@ -127,7 +129,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 		if err != nil || !ok {
 			return nil, err
 		}
-		have[i] = newRowReader(r.schema, rd)
+		have[i] = newRowReader(r.task.Schema, rd)
 	}
 	same, err := r.sameRows(ctx, sk, have, staged, cols)
 	if err != nil || !same {
@@ -177,7 +179,7 @@ func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowReade
 		if err != nil {
 			return false, err
 		}
-		same, err := r.sameRowsIn(ctx, have, newRowReader(r.schema, rd))
+		same, err := r.sameRowsIn(ctx, have, newRowReader(r.task.Schema, rd))
 		if err != nil || !same {
 			return false, err
 		}

@@ -19,7 +19,7 @@ import (
 // makeTask makes the task of a step, under the name of an attempt. serial is that of
 // the commit that it will probably become.
 func (e *Engine) makeTask(p *planner.Session, t *planner.Table, s *tableStep, attempt string, serial uint64) (err error) {
-	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.cfg.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps,
+	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.cfg.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps, Schema: s.schema,
 		Floor: s.floor, FailCasts: !s.ofConfig && s.cfg.OnCastError == "fail", Frozen: !s.ofConfig, ETags: e.tagged(), Thresholds: e.sizes}
 	if s.ofConfig {
 		task.Step = exec.StepConfig
@@ -36,7 +36,9 @@ func (e *Engine) makeTask(p *planner.Session, t *planner.Table, s *tableStep, at
 		}
 	}
 	if s.old != nil {
-		s.store(task)
+		if err := s.store(task); err != nil {
+			return fmt.Errorf("table %s: %w", s.cfg.Name, err)
+		}
 	}
 	task.Dumps = dumpsOf(task)
 	s.permit(task, t.Change.Class, e.opts.Tuning.NoDelta)
@@ -64,7 +66,7 @@ func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) ex
 }
 
 // store gives a task what the table has.
-func (s *tableStep) store(task *exec.Task) {
+func (s *tableStep) store(task *exec.Task) error {
 	old := s.old
 	out := &exec.Stored{Key: old.Key, ExactNames: old.ExactNames, Rows: old.Rows, ReadFrom: s.readFrom, Generation: old.Generation,
 		NextOrdinal: old.NextOrdinal, Users: exec.Ref(old.Users), Spelled: old.Spelling, Rules: old.Rules}
@@ -72,7 +74,11 @@ func (s *tableStep) store(task *exec.Task) {
 		task.Applied = append(task.Applied, exec.Applied(a))
 	}
 	for _, c := range old.Columns {
-		out.Columns = append(out.Columns, exec.Column(c))
+		known, err := columnOf(c)
+		if err != nil {
+			return err
+		}
+		out.Columns = append(out.Columns, known)
 	}
 	for _, sk := range old.Sinks {
 		out.Sinks = append(out.Sinks, sk.Root)
@@ -99,6 +105,7 @@ func (s *tableStep) store(task *exec.Task) {
 	}
 	out.Partitions = partitionData(s.oldParts)
 	task.Stored = out
+	return nil
 }
 
 // partitionData describes partitions as a task has them.
@@ -174,7 +181,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 
 // envOf returns what a task's executor is given beside it.
 func (e *Engine) envOf(s *tableStep, t *exec.Task) *exec.Env {
-	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects{e.store, &s.made}, Limits: e.limits, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
+	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects{e.store, &s.made}, Limits: e.limits, Compute: s.compute, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
 		Events: exec.Events{Progress: func(rows, bytes int64) { e.opts.Progress(t.Table, rows, bytes) }}}
 	if t.Stored != nil {
 		for _, root := range t.Stored.Sinks {

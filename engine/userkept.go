@@ -15,7 +15,7 @@ import (
 // keptUsers opens the rows that a run of the kept users holds, as the new schema
 // has them: all of them, or those of some raw users, who are sorted.
 func (r *tableRun) keptUsers(ctx context.Context, s *schema, run exec.Ref, only []int64) (rows.Cursor, error) {
-	have, l := s.Known(r.oldColumns), s.Kept()
+	have, l := s.Known(r.old.Columns), s.Kept()
 	want := l.Only(l.User, l.Dump)
 	keys := map[string][]byte{}
 	for i, p := range s.Payload {

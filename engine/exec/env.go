@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"reconcile/engine/identity"
+	"reconcile/engine/rules"
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
 	"reconcile/sinks"
@@ -28,9 +29,11 @@ type Env struct {
 	Objects  Objects
 	Mappings Mappings
 	// Key returns the key of a mask by its verifier.
-	Key    func(verifier string) []byte
-	Limits Limits
-	Events Events
+	Key func(verifier string) []byte
+	// Compute are the functions of computed columns.
+	Compute rules.Computations
+	Limits  Limits
+	Events  Events
 }
 
 // Events are told while a task runs, by several goroutines at once. None may be nil.

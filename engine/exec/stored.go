@@ -1,5 +1,7 @@
 package exec
 
+import "reconcile/engine/rules"
+
 // Ref names an immutable object by the lower-case hex SHA-256 of its content. The zero
 // Ref names nothing.
 type Ref struct {
@@ -21,10 +23,10 @@ type DumpRef struct {
 
 // Stored is what a table has before a step.
 type Stored struct {
-	Key        string   `cbor:"1,keyasint,omitempty"` // name of the key column in its files
-	Columns    []Column `cbor:"2,keyasint,omitempty"` // of its files, and those that a mask leaves out
-	ExactNames bool     `cbor:"3,keyasint,omitempty"` // see state.Table
-	Rows       int64    `cbor:"4,keyasint,omitempty"` // published
+	Key        string         `cbor:"1,keyasint,omitempty"` // name of the key column in its files
+	Columns    []rules.Column `cbor:"2,keyasint,omitempty"` // of its files, and those that a mask leaves out
+	ExactNames bool           `cbor:"3,keyasint,omitempty"` // see state.Table
+	Rows       int64          `cbor:"4,keyasint,omitempty"` // published
 	// Sinks are the roots of the sinks that hold it. ReadFrom is the index of the one
 	// whose files are read.
 	Sinks      []string    `cbor:"5,keyasint,omitempty"`
@@ -51,27 +53,6 @@ func (s *Stored) KeptUsers() []Ref {
 		return nil
 	}
 	return append([]Ref{s.Users}, s.UserRuns...)
-}
-
-// Column is a column of a table as the state has it.
-type Column struct {
-	Name      string `cbor:"1,keyasint,omitempty"` // as published
-	Delivered string `cbor:"2,keyasint,omitempty"` // spelling at its creation
-	Type      string `cbor:"3,keyasint,omitempty"`
-	Since     int64  `cbor:"4,keyasint,omitempty"` // dump that brought it
-	Mask      string `cbor:"5,keyasint,omitempty"` // method
-	Verifier  string `cbor:"6,keyasint,omitempty"` // of the mask's key
-	Merge     string `cbor:"7,keyasint,omitempty"`
-	// Listed says that some manifest lists it; Seen is the greatest dump whose files
-	// alone brought it.
-	Listed bool  `cbor:"8,keyasint,omitempty"`
-	Seen   int64 `cbor:"9,keyasint,omitempty"`
-	// Spellings are the other names under which it was delivered.
-	Spellings []string `cbor:"10,keyasint,omitempty"`
-	// TimeUnit is what plain numbers counted as its values were read, Round how decimals
-	// were rounded; each is empty for the default.
-	TimeUnit string `cbor:"11,keyasint,omitempty"`
-	Round    string `cbor:"12,keyasint,omitempty"`
 }
 
 // Partition is the content of one partition of a table. Value is its time in units of

@@ -1,5 +1,7 @@
 package exec
 
+import "reconcile/engine/rules"
+
 // FormatVersion is that of Task and Result. An executor refuses a task of another one.
 const FormatVersion = 1
 
@@ -17,6 +19,9 @@ type Task struct {
 	Step  Step   `cbor:"6,keyasint"`
 	Plan  string `cbor:"7,keyasint,omitempty"` // digest of the table in the plan
 	Base  Base   `cbor:"8,keyasint"`
+	// Schema is what the rows become, with the definition of the table. It has no keys of
+	// masks, but the verifiers by which they are found.
+	Schema *rules.Schema `cbor:"27,keyasint,omitempty"`
 
 	// Applied are the dumps that the table is correct for before the step, and
 	// Deliveries those that the step takes, each sorted by dump. Dumps are the ids of

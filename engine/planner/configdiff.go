@@ -196,10 +196,10 @@ func diffReading(d *plan.ConfigDiff, c state.Column, now definition.Column) {
 		return
 	}
 	auto := column.UnitAuto.String()
-	if unit := UnitText(now.Rule.Unit); unit != c.TimeUnit && now.Type.String() == c.Type {
+	if unit := rules.UnitText(now.Rule.Unit); unit != c.TimeUnit && now.Type.String() == c.Type {
 		d.Add(plan.ClassRebuild, "column %s: time_unit is %q, it was %q", c.Name, cmp.Or(unit, auto), cmp.Or(c.TimeUnit, auto))
 	}
-	switch round := RoundText(now.Rule); {
+	switch round := rules.RoundText(now.Rule); {
 	case round == c.Round:
 	case round == "":
 		d.Add(plan.ClassRebuild, "column %s is not rounded, it was (%s)", c.Name, c.Round)

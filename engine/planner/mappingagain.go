@@ -66,7 +66,7 @@ func compareMapping(ctx context.Context, p *Session, have *state.Mapping) (*Mapp
 // readsMappingAnew says why the mapping in force is read again although its files are
 // the same; empty if it is not.
 func readsMappingAnew(p *Session, have *state.Mapping) string {
-	switch now := UnitText(p.Ask.Config.Source.TimeUnit); {
+	switch now := rules.UnitText(p.Ask.Config.Source.TimeUnit); {
 	case now != have.TimeUnit:
 		return fmt.Sprintf("time_unit is %q, it was %q", cmp.Or(now, column.UnitAuto.String()), cmp.Or(have.TimeUnit, column.UnitAuto.String()))
 	case have.Rules < rules.ContentVersion && p.Ask.Repair && slices.Contains(p.Ask.Targets, "table."+feed.TableMapping):

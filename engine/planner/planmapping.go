@@ -39,7 +39,7 @@ func planMapping(ctx context.Context, p *Session) error {
 			p.TakeMapping(j.counts.read)
 		}
 	}
-	p.noteUnit(have, UnitText(p.Ask.Config.Source.TimeUnit))
+	p.noteUnit(have, rules.UnitText(p.Ask.Config.Source.TimeUnit))
 	if lost != nil {
 		if err := replaceMapping(p, lost); err != nil {
 			return err
@@ -70,7 +70,7 @@ func (p *Session) noteUnit(have *state.Mapping, unit string) {
 func (p *Session) TakeMapping(read *MappingRead) {
 	p.NewMapping, p.StandingMapping = read, read.Mapping
 	p.Standing = &state.Mapping{Dump: read.Dump, Digest: read.Digest, Rules: rules.ContentVersion, Warnings: describeReport(read.Report),
-		Quarantine: state.Ref{Rows: int64(read.Bad)}, Read: read.Read, TimeUnit: UnitText(read.Unit)}
+		Quarantine: state.Ref{Rows: int64(read.Bad)}, Read: read.Read, TimeUnit: rules.UnitText(read.Unit)}
 }
 
 func describeMapping(ctx context.Context, p *Session) error {
