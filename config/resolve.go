@@ -175,6 +175,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 		OnSchemaChange: definition.Evolve, OnCastError: definition.Rescue, TimeUnit: c.Source.TimeUnit, Blocks: definedBlocks(m.columns),
 	}
 	t.Kind, t.Key = kindOf(name, delivered)
+	t.Renamed = renamedBy(t.Blocks)
 	if m.as != nil {
 		t.Folder = definition.EncodeFolder(m.as.value)
 	}
@@ -211,6 +212,18 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 		}
 	}
 	return t, k.all()
+}
+
+// renamedBy lists the names of blocks with a new name, each once, sorted.
+func renamedBy(blocks []definition.Block) []string {
+	var out []string
+	for _, b := range blocks {
+		if b.As != "" {
+			out = append(out, b.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // labels returns the labels of table blocks.

@@ -61,7 +61,7 @@ func (l *lakeTable) record(t *planner.Table, columns []column.Column) *state.Tab
 // deliveredAs is the delivered name of a column that is published under a name, as far as
 // the configuration tells it.
 func deliveredAs(t *definition.Table, published string) string {
-	for _, name := range append(t.Renamed(), published, strings.TrimSuffix(published, "_")) {
+	for _, name := range slices.Concat(t.Renamed, []string{published, strings.TrimSuffix(published, "_")}) {
 		if name != "" && t.Column(name).As == published {
 			return name
 		}

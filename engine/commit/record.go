@@ -45,7 +45,7 @@ func Record(task *exec.Task, d *exec.Done) *state.Table {
 		ExactNames: !task.Schema.Legacy, Generation: d.Generation, NextOrdinal: d.NextOrdinal, Users: state.Ref(d.Users),
 		Rows: d.Counts.Rows, LastDelivery: task.LastDelivery(), Rules: contentRules(task)}
 	if task.Kind != feed.KindMapping {
-		t.Renamed = table.Renamed()
+		t.Renamed = table.Renamed
 	}
 	if task.Stored != nil {
 		t.Spelling = slices.Clone(task.Stored.Spelled)

@@ -41,7 +41,7 @@ func (c configured) Column(delivered string) Column {
 
 func (c configured) Renames() map[string]string {
 	out := map[string]string{}
-	for _, label := range c.t.Renamed() {
+	for _, label := range c.t.Renamed {
 		out[label] = c.t.Column(label).As
 	}
 	return out

@@ -138,7 +138,7 @@ func diffSchemaPolicy(t *Table, d *plan.ConfigDiff) {
 // DiffRenamed compares which spellings blocks with "as" take alone: what they part
 // the source alone tells.
 func DiffRenamed(t *Table, d *plan.ConfigDiff) {
-	now := t.Definition.Renamed()
+	now := t.Definition.Renamed
 	delivered := func(label string, named string) bool {
 		return slices.ContainsFunc(t.Old.Columns, func(c state.Column) bool {
 			return (named == "" || c.Name == named) && slices.ContainsFunc(append([]string{c.Delivered}, c.Spellings...), func(n string) bool {

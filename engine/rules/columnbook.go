@@ -108,7 +108,7 @@ func AskedName(t *definition.Table, legacy bool, delivered, published string) st
 	if name := feed.Fold(published); feed.IsExact(name) {
 		return name
 	}
-	for _, label := range t.Renamed() {
+	for _, label := range t.Renamed {
 		if feed.Key(label) == feed.Key(delivered) && t.Column(label).As == published {
 			return label
 		}

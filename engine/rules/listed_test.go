@@ -12,7 +12,7 @@ import (
 // TestSurvey has what only the fields of a file tell of a table.
 func TestSurvey(t *testing.T) {
 	table := &definition.Table{Name: "e", Kind: feed.KindEvents, Key: feed.EventID, OnSchemaChange: definition.Evolve,
-		Blocks: []definition.Block{{Name: "Plan", As: "shop_plan"}}}
+		Renamed: []string{"Plan"}, Blocks: []definition.Block{{Name: "Plan", As: "shop_plan"}}}
 	s := NewSchema(table, feed.KindEvents, feed.EventID, nil, []Delivered{{Name: "page", Dump: 1, Listed: true}, {Name: "Plan", Dump: 1, Listed: true}, {Name: "order total", Dump: 1, Listed: true}}, all, false)
 	frozen := *table
 	frozen.OnSchemaChange, frozen.Columns = definition.Freeze, []string{"page"}

@@ -22,7 +22,8 @@ func events() *Schema {
 	table := &definition.Table{
 		Name: "checkout", Kind: feed.KindEvents, Key: feed.EventID, Folder: "checkout", TableBlocks: []string{"*"},
 		Partition: definition.Partition{Column: feed.Time, Unit: definition.UnitDay}, OnSchemaChange: definition.Evolve, OnCastError: definition.Rescue,
-		Blocks: []definition.Block{{Name: "Plan", As: "shop_plan"}, {Name: "revenue", Type: &decimal, Round: definition.HalfEven}},
+		Blocks:  []definition.Block{{Name: "Plan", As: "shop_plan"}, {Name: "revenue", Type: &decimal, Round: definition.HalfEven}},
+		Renamed: []string{"Plan"},
 		Masks: []definition.Mask{{Method: definition.MaskHMAC, Verifier: "ab", Columns: []glob.Pattern{"*mail"}},
 			{Method: definition.MaskDrop, Columns: []glob.Pattern{"phone"}}},
 	}

@@ -29,6 +29,7 @@ func full() *Table {
 			{Name: "mail", Level: 1, Mask: &BlockMask{Method: MaskHMAC, Verifier: "0123"}, Merge: "max"},
 			{Name: "joindate", Level: 1, Unit: &unit},
 		},
+		Renamed: []string{"Plan"},
 		Masks: []Mask{
 			{Method: MaskHMAC, Verifier: "4567", Columns: []glob.Pattern{"*mail", "[a-f]x"}},
 			{Method: MaskNull, Columns: []glob.Pattern{"secret*"}},

@@ -31,7 +31,7 @@ func (t *Table) ID(delivered string) string {
 
 // taker is the block with As that takes a delivered name, nil without one.
 func (t *Table) taker(delivered string) *Block {
-	if !t.hasRenames() || feed.IsExact(delivered) {
+	if len(t.Renamed) == 0 || feed.IsExact(delivered) {
 		return nil
 	}
 	for _, label := range []string{delivered, feed.AvroForm(delivered)} {
@@ -44,32 +44,15 @@ func (t *Table) taker(delivered string) *Block {
 	return nil
 }
 
-func (t *Table) hasRenames() bool {
-	return slices.ContainsFunc(t.Blocks, func(b Block) bool { return b.As != "" })
-}
-
 // takers counts the labels of blocks with As that have one key.
 func (t *Table) takers(key string) int {
 	n := 0
-	for i, b := range t.Blocks {
-		again := func(o Block) bool { return o.Name == b.Name }
-		if b.As != "" && feed.Key(b.Name) == key && !slices.ContainsFunc(t.Blocks[:i], again) {
+	for _, label := range t.Renamed {
+		if feed.Key(label) == key {
 			n++
 		}
 	}
 	return n
-}
-
-// Renamed returns the labels of the column blocks with As, sorted.
-func (t *Table) Renamed() []string {
-	var out []string
-	for _, b := range t.Blocks {
-		if b.As != "" {
-			out = append(out, b.Name)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // Renames reports whether a block with As takes a delivered name.
@@ -94,8 +77,15 @@ func (t *Table) ownName(delivered string) string {
 // uses reports whether the table has a column of that name, in lower case and
 // without trailing underscores, whatever is delivered.
 func (t *Table) uses(plain string) bool {
-	return feed.IsExact(plain) || feed.IsOurs(plain) || slices.Contains(t.Partition.Levels(), plain) ||
-		slices.ContainsFunc(t.Blocks, func(b Block) bool { return b.As != "" && feed.Fold(b.As) == plain })
+	if feed.IsExact(plain) || feed.IsOurs(plain) || slices.Contains(t.Partition.Levels(), plain) {
+		return true
+	}
+	for i := range t.Blocks {
+		if as := t.Blocks[i].As; as != "" && feed.Fold(as) == plain {
+			return true
+		}
+	}
+	return false
 }
 
 // Yields reports whether a delivered name gets one more "_" as the table uses it

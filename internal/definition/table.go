@@ -94,8 +94,9 @@ type Table struct {
 	Columns        []string // the explicit list of Freeze and Ignore, else nil
 	OnCastError    string   // Rescue or Fail
 	TimeUnit       column.TimeUnit
-	Blocks         []Block // the more specific first
-	Masks          []Mask  // those that match the table
+	Blocks         []Block  // the more specific first
+	Renamed        []string // the names of the blocks with As, each once, sorted
+	Masks          []Mask   // those that match the table
 }
 
 // Block is what one column block says; what is empty or nil it says nothing of.
