@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/index"
 	"reconcile/engine/merge"
+	"reconcile/engine/quarantine"
 	"reconcile/engine/rows"
 )
 
@@ -174,13 +175,13 @@ func (r *tableRun) finish(ctx context.Context, c *outcome, ing *ingest) error {
 			return err
 		}
 	}
-	byDump := map[int64][]badRow{}
+	byDump := map[int64][]quarantine.Row{}
 	for _, b := range ing.bad {
 		b.Table = r.task.Table
 		byDump[b.Dump] = append(byDump[b.Dump], b)
 	}
 	for _, id := range sortedKeys(byDump) {
-		obj, err := writeQuarantine(ctx, r.env.Objects, byDump[id])
+		obj, err := quarantine.Write(ctx, r.env.Objects, byDump[id])
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, 
 
 // changeOf is what is committed of a step.
 func (s *tableStep) changeOf(ctx context.Context, store *state.Store, d *exec.Done) (*commit.Change, error) {
-	c, err := commit.NewChange(ctx, store, s.task, d, s.made.has)
+	c, err := commit.NewChange(ctx, store, s.task, d, s.made.Has)
 	if err != nil {
 		return nil, err
 	}

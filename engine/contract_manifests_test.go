@@ -143,7 +143,7 @@ func TestContractWithdrawnMapping(t *testing.T) {
 				a.want(feed.TableMapping, "from_user_id")
 			}
 			a.wantBad(feed.TableMapping)
-			if shown, err := a.engine().Show(t.Context()); err != nil || (shown.Mapping != nil) != older {
+			if shown, err := a.engine().Inspect().Show(t.Context()); err != nil || (shown.Mapping != nil) != older {
 				t.Errorf("shown: %+v, %v", shown, err)
 			}
 		}

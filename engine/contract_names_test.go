@@ -91,7 +91,7 @@ func TestContractSpellingsAreNamed(t *testing.T) {
 	a.said(a.notices(), "table e", `"plan"`, `"Plan"`)
 	a.run()
 	a.want("e", "event_id plan _rescued_data", "1 free -", `2 GOLD {"plan":"free"}`)
-	shown, err := a.engine().Show(t.Context())
+	shown, err := a.engine().Inspect().Show(t.Context())
 	if err != nil || len(shown.Tables) != 1 || len(shown.Tables[0].Columns) != 1 || !slices.Equal(shown.Tables[0].Columns[0].Spellings, []string{"Plan"}) {
 		t.Errorf("shown are %+v, %v", shown.Tables, err)
 	}

@@ -1,6 +1,9 @@
 package engine
 
-import "testing"
+import (
+	"reconcile/engine/inspect"
+	"testing"
+)
 
 // TestContractQuarantineFollows: whatever the configuration was before, quarantined
 // rows are those of an apply from scratch under the one now.
@@ -21,7 +24,7 @@ func TestContractQuarantineFollows(t *testing.T) {
 	}
 	quarantined := func(a *bed) []string {
 		var out []string
-		if err := a.engine().Quarantine(t.Context(), "", func(q QuarantineRow) error {
+		if err := a.engine().Inspect().Quarantine(t.Context(), "", func(q inspect.Row) error {
 			out = append(out, q.Table+" "+string(q.Data))
 			return nil
 		}); err != nil {

@@ -158,7 +158,7 @@ func TestContractRebuildWaits(t *testing.T) {
 					a.checkIdle()
 					a.run(dumpOf(5, entry(more("e", e("", row(5, 10, "5"))))))
 					a.want("e", "event_id v _dump_id", "1 1 1", "3 4 3", "4 4 4", "5 5 5")
-					shown, err := a.engine().Show(t.Context())
+					shown, err := a.engine().Inspect().Show(t.Context())
 					if err != nil || !slices.Equal(shown.Tables[0].Lost, []int64{2}) || len(shown.Holds) > 0 {
 						t.Errorf("%+v, %v", shown, err)
 					}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/inspect"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
 	"reconcile/engine/plan"
@@ -249,7 +250,7 @@ func (a *bed) columns(folder string) string {
 func (a *bed) wantBad(table string, want ...string) {
 	a.t.Helper()
 	got := []string{}
-	err := a.engine().Quarantine(a.t.Context(), table, func(q QuarantineRow) error {
+	err := a.engine().Inspect().Quarantine(a.t.Context(), table, func(q inspect.Row) error {
 		got = append(got, fmt.Sprintf("%d %d %s", q.Dump, q.Row, q.Data))
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/quarantine"
 )
 
 // echo is a dump that delivers of a table what the greatest applied dump did,
@@ -71,16 +72,16 @@ func (g *ingest) weigh(ctx context.Context, src exec.Source, files []sourceFile)
 // quarantineAgain adds to g the rows that the first dump left in the quarantine, as
 // rows of the echo's files. It fails if it cannot tell which files these are.
 func (r *tableRun) quarantineAgain(ctx context.Context, of *exec.Redelivery, now *exec.Delivery, g *ingest) (ok bool, err error) {
-	byFile, n := map[string][]badRow{}, 0
+	byFile, n := map[string][]quarantine.Row{}, 0
 	for _, q := range r.old.Quarantine {
 		if q.Dump != of.Of {
 			continue
 		}
-		err := eachQuarantined(ctx, r.env.Objects, q, func(b badRow) error {
+		err := quarantine.Each(ctx, r.env.Objects, q, func(b quarantine.Row) error {
 			n++
 			rows := byFile[b.File]
 			// A file that was listed twice left its rows twice.
-			if !slices.ContainsFunc(rows, func(x badRow) bool { return x.Row == b.Row }) {
+			if !slices.ContainsFunc(rows, func(x quarantine.Row) bool { return x.Row == b.Row }) {
 				byFile[b.File] = append(rows, b)
 			}
 			return nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"reconcile/config"
+	"reconcile/engine/inspect"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
 	"reconcile/engine/plan"
@@ -337,12 +338,12 @@ func (h *harness) diffQuarantine(name string, want *model.Table) []string {
 	for _, q := range want.Quarantine {
 		expected = append(expected, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
 	}
-	shown, err := h.engine().Show(context.Background())
+	shown, err := h.engine().Inspect().Show(context.Background())
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if slices.ContainsFunc(shown.Tables, func(t ShownTable) bool { return t.Name == name }) {
-		err = h.engine().Quarantine(context.Background(), name, func(q QuarantineRow) error {
+	if slices.ContainsFunc(shown.Tables, func(t inspect.Table) bool { return t.Name == name }) {
+		err = h.engine().Inspect().Quarantine(context.Background(), name, func(q inspect.Row) error {
 			got = append(got, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
+	"reconcile/engine/quarantine"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 )
@@ -38,7 +39,7 @@ type ingest struct {
 	held     int // bytes of the segments in memory
 	// onSegment sees every segment while its rows are still in memory.
 	onSegment func(seg int, s *rows.Segment) error
-	bad       []badRow
+	bad       []quarantine.Row
 	unlisted  map[string]int64   // rows by name of a field that no manifest lists
 	spelled   map[string]bool    // columns that some file spells in another way
 	spellings map[[2]string]bool // columns and these spellings, by the headers of files

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/quarantine"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
@@ -21,7 +22,7 @@ type locator struct {
 	whole     *decoder // of rows for the quarantine; nil until there is one
 	plans     plans
 	pack      rows.Pack
-	bad       []badRow
+	bad       []quarantine.Row
 }
 
 func newLocator(g *ingest) *locator {

@@ -11,8 +11,10 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
+	"reconcile/engine/quarantine"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
@@ -23,7 +25,7 @@ import (
 // deliveredMapping is a user mapping that was read, with the rows that it lacks.
 type deliveredMapping struct {
 	planner.MappingRead
-	bad  []badRow
+	bad  []quarantine.Row
 	sums *fileSums
 }
 
@@ -199,9 +201,9 @@ func (m *deliveredMapping) take(mf *mappingFile, b *identity.Builder, n, first i
 	return nil
 }
 
-// badRow is row i of the current block, which lacks an id.
-func (mf *mappingFile) badRow(i, first int) badRow {
-	bad := badRow{Table: feed.TableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
+// quarantine.Row is row i of the current block, which lacks an id.
+func (mf *mappingFile) badRow(i, first int) quarantine.Row {
+	bad := quarantine.Row{Table: feed.TableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
 	var items []column.Rescued
 	for c := range mf.binds {
 		for u := range mf.binds[c].uses {
@@ -235,7 +237,7 @@ func (m *deliveredMapping) store(ctx context.Context, store *state.Store, record
 	if len(m.bad) == 0 {
 		return []*state.Sealed{obj}, nil
 	}
-	rejected, err := writeQuarantine(ctx, objects{store: store}, m.bad)
+	rejected, err := quarantine.Write(ctx, objects.Objects{State: store}, m.bad)
 	if err != nil {
 		return nil, err
 	}

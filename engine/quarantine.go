@@ -1,36 +1,20 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 
-	"github.com/klauspost/compress/zstd"
-
-	"reconcile/engine/exec"
+	"reconcile/engine/quarantine"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
 
-// badRow is a row that lacks its key columns.
-type badRow struct {
-	Table  string `json:"table"`
-	Dump   int64  `json:"dump"`
-	File   string `json:"file"`
-	Row    int64  `json:"row"`
-	Reason string `json:"reason"`
-	Data   string `json:"data"` // the row as JSON text, masks applied
-}
-
 // reject describes the only row that d decoded: it lacks the column of target.
-func (d *decoder) reject(p *filePlan, target int) badRow {
+func (d *decoder) reject(p *filePlan, target int) quarantine.Row {
 	name := feed.UserID
 	if target == rules.TargetKey {
 		name = d.schema.Key
@@ -54,70 +38,7 @@ func (d *decoder) reject(p *filePlan, target int) badRow {
 			}
 		}
 	}
-	return badRow{Reason: reason, Data: string(column.AppendRescue(nil, items))}
-}
-
-// writeQuarantine stores rows as an object of the state: compressed lines of JSON.
-func writeQuarantine(ctx context.Context, store exec.Objects, bad []badRow) (*exec.Object, error) {
-	o := store.Create(ctx)
-	z, err := zstd.NewWriter(o)
-	if err != nil {
-		return nil, errors.Join(err, o.Abort())
-	}
-	enc := json.NewEncoder(z)
-	enc.SetEscapeHTML(false)
-	slices.SortFunc(bad, func(a, b badRow) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row)) })
-	for _, b := range bad {
-		err = errors.Join(err, enc.Encode(b))
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing the quarantine: %w", err), o.Abort())
-	}
-	obj, err := o.Close(ctx)
-	if err != nil {
-		return nil, err
-	}
-	obj.Ref.Rows = int64(len(bad))
-	return obj, nil
-}
-
-// eachQuarantined reads what writeQuarantine wrote.
-func eachQuarantined(ctx context.Context, store exec.Objects, q exec.DumpRef, use func(badRow) error) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("quarantined rows of dump %d: %w", q.Dump, err)
-		}
-	}()
-	o, err := store.Open(ctx, q.Ref)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, o.Close()) }()
-	if err := o.Verify(ctx); err != nil {
-		return err
-	}
-	z, err := zstd.NewReader(io.NewSectionReader(o, 0, o.Size()), zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		return o.Damaged(err)
-	}
-	defer z.Close()
-	dec := json.NewDecoder(z)
-	for {
-		var b badRow
-		err := dec.Decode(&b)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return o.Damaged(err)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := use(b); err != nil {
-			return err
-		}
-	}
+	return quarantine.Row{Reason: reason, Data: string(column.AppendRescue(nil, items))}
 }
 
 // remasking is a column whose quarantined values are not what they were: the key of
@@ -155,8 +76,8 @@ func (r *tableRun) remask(ctx context.Context, c *outcome) error {
 		return nil
 	}
 	for i, q := range c.Quarantine {
-		var bad []badRow
-		err := eachQuarantined(ctx, r.env.Objects, q, func(b badRow) error {
+		var bad []quarantine.Row
+		err := quarantine.Each(ctx, r.env.Objects, q, func(b quarantine.Row) error {
 			var err error
 			b.Data, err = maskData(b.Data, added)
 			bad = append(bad, b)
@@ -165,7 +86,7 @@ func (r *tableRun) remask(ctx context.Context, c *outcome) error {
 		if err != nil {
 			return err
 		}
-		obj, err := writeQuarantine(ctx, r.env.Objects, bad)
+		obj, err := quarantine.Write(ctx, r.env.Objects, bad)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
@@ -41,9 +42,9 @@ type tableStep struct {
 	computed   []rules.Computed          // columns of the table
 	compute    rules.Computations        // of them
 	schema     *rules.Schema
-	badHeader  *fileError  // a file whose header cannot be read
-	made       madeObjects // by the executor in this process
-	floor      int64       // everything of smaller dumps is void
+	badHeader  *fileError   // a file whose header cannot be read
+	made       objects.Made // by the executor in this process
+	floor      int64        // everything of smaller dumps is void
 }
 
 // live reports whether rows of a dump count.

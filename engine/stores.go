@@ -8,6 +8,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/inspect"
 	"reconcile/engine/lake"
 	"reconcile/engine/states"
 	"reconcile/internal/blob"
@@ -55,6 +56,11 @@ func (e *Engine) openState(ctx context.Context, o *states.Opener) (err error) {
 	e.home.Place = e.store.Place()
 	e.keeper = &states.Keeper{Config: e.cfg, Store: e.store, Opener: o, Home: e.home, Lake: e.lake, Wait: e.opts.LockTimeout}
 	return nil
+}
+
+// Inspect shows what the state says.
+func (e *Engine) Inspect() *inspect.Reader {
+	return &inspect.Reader{Config: e.cfg, Store: e.store, Declared: e.declared}
 }
 
 // States carries out what commands do with the state as a whole.

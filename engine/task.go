@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -181,7 +182,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 
 // envOf returns what a task's executor is given beside it.
 func (e *Engine) envOf(s *tableStep, t *exec.Task) *exec.Env {
-	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects{e.store, &s.made}, Limits: e.limits, Compute: s.compute, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
+	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects.Objects{State: e.store, Made: &s.made}, Limits: e.limits, Compute: s.compute, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
 		Events: exec.Events{Progress: func(rows, bytes int64) { e.opts.Progress(t.Table, rows, bytes) }}}
 	if t.Stored != nil {
 		for _, root := range t.Stored.Sinks {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"reconcile/engine"
+	"reconcile/engine/inspect"
 )
 
 // The records of the state, of its rebuild and of the quarantine. Fields are only ever
@@ -166,16 +167,16 @@ func each[A, B any](list []A, convert func(A) B) []B {
 	return out
 }
 
-func newShownLine(t *engine.ShownTable) shownLine {
+func newShownLine(t *inspect.Table) shownLine {
 	return shownLine{
 		Address: "table." + t.Name, Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, Dumps: t.Dumps, Skipped: t.Skipped, Lost: t.Lost,
 		Mapping: t.Mapping, PartitionBy: t.PartitionBy, Partitions: t.Partitions, Rows: t.Rows, Hidden: t.Hidden, Quarantined: t.Quarantined,
-		Columns: each(t.Columns, func(c engine.ShownColumn) columnObject { return columnObject(c) }),
-		Sinks:   each(t.Sinks, func(s engine.ShownSink) sinkObject { return sinkObject(s) }),
+		Columns: each(t.Columns, func(c inspect.Column) columnObject { return columnObject(c) }),
+		Sinks:   each(t.Sinks, func(s inspect.Sink) sinkObject { return sinkObject(s) }),
 	}
 }
 
-func (v *jsonView) shown(s *engine.Shown) {
+func (v *jsonView) shown(s *inspect.State) {
 	v.record("state", stateLine{s.State, s.Lineage, s.Serial, s.Program, (*mapsObject)(s.Mapping), s.Unfinished}, "")
 	for i := range s.Tables {
 		v.record("state_table", newShownLine(&s.Tables[i]), "")
@@ -183,7 +184,7 @@ func (v *jsonView) shown(s *engine.Shown) {
 	v.holds(s.Holds)
 }
 
-func (v *jsonView) shownOne(d *engine.ShownDetail) {
+func (v *jsonView) shownOne(d *inspect.Detail) {
 	v.record("state_table", newShownLine(&d.Table), "")
 	for _, f := range d.Files {
 		v.record("state_file", fileLine(f), "")

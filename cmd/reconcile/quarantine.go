@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"reconcile/engine"
+	"reconcile/engine/inspect"
 )
 
 type quarantineOptions struct {
@@ -65,7 +66,7 @@ func listQuarantine(ctx context.Context, s *session, o *quarantineOptions) error
 		return err
 	}
 	var list []quarantined
-	err = e.Quarantine(ctx, o.table, func(r engine.QuarantineRow) error {
+	err = e.Inspect().Quarantine(ctx, o.table, func(r inspect.Row) error {
 		if n := len(list); n > 0 && list[n-1].Table == r.Table && list[n-1].Dump == r.Dump && list[n-1].File == r.File {
 			list[n-1].Rows++
 			return nil
@@ -134,7 +135,7 @@ func exportTo(ctx context.Context, e *engine.Engine, o *quarantineOptions) (rows
 }
 
 func writeRows(ctx context.Context, e *engine.Engine, table string, w io.Writer) (n int64, err error) {
-	err = e.Quarantine(ctx, table, func(r engine.QuarantineRow) error {
+	err = e.Inspect().Quarantine(ctx, table, func(r inspect.Row) error {
 		n++
 		line, err := jsonLine("quarantined_row", quarantinedRowLine(r))
 		if err == nil {

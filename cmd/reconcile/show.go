@@ -27,7 +27,7 @@ With a table, all that the state has of it. What is pending, ` + "`reconcile pla
 		if err != nil {
 			return 0, err
 		}
-		shown, err := e.Show(ctx)
+		shown, err := e.Inspect().Show(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -43,7 +43,7 @@ func (s *session) showTable(ctx context.Context, o *configFlags, address string)
 	if err != nil {
 		return err
 	}
-	shown, err := e.ShowTable(ctx, tableName(address))
+	shown, err := e.Inspect().ShowTable(ctx, tableName(address))
 	if err != nil {
 		return err
 	}

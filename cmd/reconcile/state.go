@@ -175,7 +175,7 @@ func (s *session) stateList(ctx context.Context, o *stateOptions) error {
 	if err != nil {
 		return err
 	}
-	shown, err := e.Show(ctx)
+	shown, err := e.Inspect().Show(ctx)
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"reconcile/engine"
+	"reconcile/engine/inspect"
 	"reconcile/internal/feed"
 )
 
-func (v *textView) shown(s *engine.Shown) {
+func (v *textView) shown(s *inspect.State) {
 	if s.Lineage == "" {
 		v.printf("Nothing was ever applied: there is no state at %s.\n", s.State)
 		return
@@ -27,7 +27,7 @@ func (v *textView) shown(s *engine.Shown) {
 }
 
 // shownOne shows a table with its key, columns and files.
-func (v *textView) shownOne(d *engine.ShownDetail) {
+func (v *textView) shownOne(d *inspect.Detail) {
 	t := &d.Table
 	v.shownTable(t, nil, false)
 	key := t.Key
@@ -58,7 +58,7 @@ func (v *textView) shownOne(d *engine.ShownDetail) {
 }
 
 // shownTable shows a table, its columns in one line if they are wanted.
-func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap, columns bool) {
+func (v *textView) shownTable(t *inspect.Table, newest *inspect.Mapping, columns bool) {
 	v.printf("\n%s\n", v.ink.bold("table."+t.Name))
 	line := func(name, format string, args ...any) { v.printf("  %-11s %s\n", name, fmt.Sprintf(format, args...)) }
 	extra := ""
@@ -96,7 +96,7 @@ func (v *textView) shownTable(t *engine.ShownTable, newest *engine.ShownMap, col
 	}
 }
 
-func columnsText(cols []engine.ShownColumn) string {
+func columnsText(cols []inspect.Column) string {
 	if len(cols) == 0 {
 		return "none beside the keys"
 	}

@@ -5,6 +5,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
 )
 
@@ -26,9 +27,9 @@ type view interface {
 	// result shows what an apply did. err is what ended it early, if anything.
 	result(r *engine.Result, err error)
 	// shown shows what is applied.
-	shown(s *engine.Shown)
+	shown(s *inspect.State)
 	// shownOne shows all that the state has of one table.
-	shownOne(d *engine.ShownDetail)
+	shownOne(d *inspect.Detail)
 }
 
 // progress shows how far an apply is. add may be called by several goroutines

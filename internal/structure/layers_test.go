@@ -58,12 +58,15 @@ var layers = strings.Fields(`
 
 	engine/plan
 	engine/exec
+	engine/quarantine
+	engine/objects
 	engine/filename
 	engine/stores
 	engine/lake
 	engine/commit
 	engine/states
 	engine/planner
+	engine/inspect
 	engine
 
 	engine/model
@@ -101,11 +104,11 @@ var rules = []rule{
 // readsConfig are the packages that may import config itself: the engine, who
 // plans, and commands. Below them a table is a definition.Table. Stores, lake and
 // states open the places that blocks name, and know no tables.
-var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine/states", "engine", "engine/planner", "cmd/reconcile", "bench/readercheck"}
+var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine/states", "engine/inspect", "engine", "engine/planner", "cmd/reconcile", "bench/readercheck"}
 
 // notYet are packages that do not meet the measure, with their figures.
 var notYet = map[string]measure{
-	"engine":         {files: 103, lines: 17608, methods: 275},
+	"engine": {files: 103, lines: 17608, methods: 275},
 }
 
 // notYetImports are imports, "a -> b", that break a rule.

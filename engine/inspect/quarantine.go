@@ -1,18 +1,22 @@
-package engine
+package inspect
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/objects"
+	"reconcile/engine/quarantine"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
-// QuarantineRow is a row that no table has, because it lacks its key columns.
-type QuarantineRow struct {
+// Row is a row that no table has, because it lacks its key columns.
+type Row struct {
 	Table  string
 	Dump   int64
 	File   string
@@ -25,8 +29,8 @@ type QuarantineRow struct {
 // when table is empty, by table, dump, file and row. It reads the state only. An
 // error of use ends it and is returned. A table that the state does not know is
 // an error.
-func (e *Engine) Quarantine(ctx context.Context, table string, use func(QuarantineRow) error) (err error) {
-	snap, err := e.store.Load(ctx)
+func (r *Reader) Quarantine(ctx context.Context, table string, use func(Row) error) (err error) {
+	snap, err := r.Store.Load(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,12 +45,12 @@ func (e *Engine) Quarantine(ctx context.Context, table string, use func(Quaranti
 	if table != "" && snap.Tables[table] == nil {
 		return fmt.Errorf("no table %q was ever applied; `reconcile show` lists those that were", table)
 	}
-	for _, name := range sortedKeys(snap.Tables) {
+	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {
 		if table != "" && name != table {
 			continue
 		}
 		for _, q := range snap.Tables[name].Quarantine {
-			if err := e.readQuarantine(ctx, name, q, use); err != nil {
+			if err := r.readQuarantine(ctx, name, q, use); err != nil {
 				return err
 			}
 		}
@@ -55,9 +59,9 @@ func (e *Engine) Quarantine(ctx context.Context, table string, use func(Quaranti
 }
 
 // readQuarantine hands on the quarantined rows of one dump.
-func (e *Engine) readQuarantine(ctx context.Context, table string, q state.DumpRef, use func(QuarantineRow) error) error {
-	return eachQuarantined(ctx, objects{store: e.store}, exec.DumpRef{Dump: q.Dump, Ref: exec.Ref(q.Ref)}, func(b badRow) error {
-		row := QuarantineRow{Table: table, Dump: b.Dump, File: b.File, Row: b.Row, Reason: b.Reason, Data: json.RawMessage("{}")}
+func (r *Reader) readQuarantine(ctx context.Context, table string, q state.DumpRef, use func(Row) error) error {
+	return quarantine.Each(ctx, objects.Objects{State: r.Store}, exec.DumpRef{Dump: q.Dump, Ref: exec.Ref(q.Ref)}, func(b quarantine.Row) error {
+		row := Row{Table: table, Dump: b.Dump, File: b.File, Row: b.Row, Reason: b.Reason, Data: json.RawMessage("{}")}
 		if b.Data != "" {
 			row.Data = json.RawMessage(b.Data)
 		}

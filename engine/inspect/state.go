@@ -1,36 +1,49 @@
-package engine
+// Package inspect shows what a state says: its tables, their files, what is held, and the
+// rows in the quarantine. It waits for no apply and writes nothing, and it reads neither
+// the source nor a sink.
+package inspect
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"reconcile/config"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
-// Shown is what the state says is applied, at one moment. It names no secret.
-type Shown struct {
+// Reader reads the state of a configuration.
+type Reader struct {
+	Config   *config.Config
+	Store    *state.Store
+	Declared *lake.Declared
+}
+
+// State is what the state says is applied, at one moment. It names no secret.
+type State struct {
 	State      string // path of the state file
 	Lineage    string // empty when nothing was ever applied
 	Serial     uint64
-	Program    string       // version that wrote last
-	Mapping    *ShownMap    // nil when no mapping was read yet
-	Tables     []ShownTable // by name
+	Program    string   // version that wrote last
+	Mapping    *Mapping // nil when no mapping was read yet
+	Tables     []Table  // by name
 	Holds      []plan.Hold
 	Unfinished []string // tables whose commit is not wholly visible yet
 }
 
-// ShownMap is the newest user mapping that was read.
-type ShownMap struct {
+// Mapping is the newest user mapping that was read.
+type Mapping struct {
 	Dump    int64
 	Entries int64
 }
 
-// ShownTable is one table as it stands.
-type ShownTable struct {
+// Table is one table as it stands.
+type Table struct {
 	Name        string
 	Kind        string // "events", "users" or "mapping"
 	Key         string
@@ -44,12 +57,12 @@ type ShownTable struct {
 	Rows        int64
 	Hidden      int64 // kept in the state only: another row of their key is published
 	Quarantined int64
-	Columns     []ShownColumn
-	Sinks       []ShownSink
+	Columns     []Column
+	Sinks       []Sink
 }
 
-// ShownColumn is one column beside the table's keys and ours.
-type ShownColumn struct {
+// Column is one column beside the table's keys and ours.
+type Column struct {
 	Name      string
 	Delivered string
 	Type      string
@@ -59,8 +72,8 @@ type ShownColumn struct {
 	Spellings []string
 }
 
-// ShownSink is where a sink holds a table.
-type ShownSink struct {
+// Sink is where a sink holds a table.
+type Sink struct {
 	Root   string
 	Folder string
 	Files  int
@@ -69,18 +82,18 @@ type ShownSink struct {
 
 // Show says what is applied. It reads the state only, neither the source nor a
 // sink, and waits for no apply.
-func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
-	snap, err := e.store.Load(ctx)
+func (r *Reader) Show(ctx context.Context) (_ *State, err error) {
+	snap, err := r.Store.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	e.declared.ResolveRoots(snap)
-	s := &Shown{State: e.store.Place(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []ShownTable{}}
+	r.Declared.ResolveRoots(snap)
+	s := &State{State: r.Store.Place(), Lineage: snap.Lineage, Serial: snap.Serial, Program: snap.Program, Tables: []Table{}}
 	if m := snap.Mapping; m != nil {
-		s.Mapping = &ShownMap{Dump: m.Dump, Entries: m.Ref.Rows}
+		s.Mapping = &Mapping{Dump: m.Dump, Entries: m.Ref.Rows}
 	}
-	for _, name := range sortedKeys(snap.Tables) {
+	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {
 		s.Tables = append(s.Tables, showTable(snap.Tables[name], snap.Partitions[name]))
 	}
 	for _, h := range snap.Holds {
@@ -89,7 +102,7 @@ func (e *Engine) Show(ctx context.Context) (_ *Shown, err error) {
 		}
 		s.Holds = append(s.Holds, shownHold(h))
 	}
-	planner.NamesWayPast(e.cfg, s.Holds)
+	planner.NamesWayPast(r.Config, s.Holds)
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}
@@ -113,9 +126,9 @@ func lost(t *state.Table, dump int64) bool {
 	return t != nil && slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Lost && a.Dump == dump })
 }
 
-func showTable(t *state.Table, parts []*state.Partition) ShownTable {
-	out := ShownTable{Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, PartitionBy: t.PartitionBy,
-		Partitions: len(parts), Rows: t.Rows, Dumps: []int64{}, Columns: []ShownColumn{}}
+func showTable(t *state.Table, parts []*state.Partition) Table {
+	out := Table{Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, PartitionBy: t.PartitionBy,
+		Partitions: len(parts), Rows: t.Rows, Dumps: []int64{}, Columns: []Column{}}
 	for _, a := range t.Applied {
 		switch {
 		case a.Lost:
@@ -133,10 +146,10 @@ func showTable(t *state.Table, parts []*state.Partition) ShownTable {
 		out.Quarantined += q.Ref.Rows
 	}
 	for _, c := range t.Columns {
-		out.Columns = append(out.Columns, ShownColumn{Name: c.Name, Delivered: c.Delivered, Type: c.Type, Since: c.Since, Mask: c.Mask, Spellings: c.Spellings})
+		out.Columns = append(out.Columns, Column{Name: c.Name, Delivered: c.Delivered, Type: c.Type, Since: c.Since, Mask: c.Mask, Spellings: c.Spellings})
 	}
 	for _, s := range t.Sinks {
-		out.Sinks = append(out.Sinks, ShownSink{Root: s.Root, Folder: s.Folder})
+		out.Sinks = append(out.Sinks, Sink{Root: s.Root, Folder: s.Folder})
 	}
 	for _, p := range parts {
 		out.Hidden += p.Shadow.Rows

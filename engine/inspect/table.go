@@ -1,9 +1,11 @@
-package engine
+package inspect
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -11,17 +13,17 @@ import (
 	"reconcile/state"
 )
 
-// ShownDetail is all that the state has of one table.
-type ShownDetail struct {
-	Table      ShownTable
+// Detail is all that the state has of one table.
+type Detail struct {
+	Table      Table
 	Lineage    string
-	Files      []ShownFile // by partition and sink
+	Files      []File      // by partition and sink
 	Holds      []plan.Hold // of this table
 	Unfinished bool        // its last commit is not wholly visible yet
 }
 
-// ShownFile is one live data file.
-type ShownFile struct {
+// File is one live data file.
+type File struct {
 	Root     string // of the sink
 	Path     string // below the root
 	Rows     int64
@@ -31,23 +33,23 @@ type ShownFile struct {
 }
 
 // ShowTable says what the state has of one table. Like Show it reads the state only.
-func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, err error) {
-	snap, err := e.store.Load(ctx)
+func (r *Reader) ShowTable(ctx context.Context, name string) (_ *Detail, err error) {
+	snap, err := r.Store.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	e.declared.ResolveRoots(snap)
+	r.Declared.ResolveRoots(snap)
 	t := snap.Tables[name]
 	if t == nil {
-		return nil, e.noTable(snap, name)
+		return nil, r.noTable(snap, name)
 	}
-	d := &ShownDetail{Table: showTable(t, snap.Partitions[name]), Lineage: snap.Lineage}
+	d := &Detail{Table: showTable(t, snap.Partitions[name]), Lineage: snap.Lineage}
 	for _, p := range snap.Partitions[name] {
 		for _, f := range p.Files {
 			if f.Sink < len(t.Sinks) {
 
-				d.Files = append(d.Files, ShownFile{Root: t.Sinks[f.Sink].Root, Path: f.Path, Rows: f.Rows, Bytes: f.Size, Digest: f.Digest, Appended: f.Appended})
+				d.Files = append(d.Files, File{Root: t.Sinks[f.Sink].Root, Path: f.Path, Rows: f.Rows, Bytes: f.Size, Digest: f.Digest, Appended: f.Appended})
 			}
 		}
 	}
@@ -56,7 +58,7 @@ func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, er
 			d.Holds = append(d.Holds, shownHold(h))
 		}
 	}
-	planner.NamesWayPast(e.cfg, d.Holds)
+	planner.NamesWayPast(r.Config, d.Holds)
 	for _, p := range snap.Publishes {
 		d.Unfinished = d.Unfinished || p.Table == name
 	}
@@ -64,12 +66,12 @@ func (e *Engine) ShowTable(ctx context.Context, name string) (_ *ShownDetail, er
 }
 
 // noTable says that the state does not have a table.
-func (e *Engine) noTable(snap *state.Snapshot, name string) error {
+func (r *Reader) noTable(snap *state.Snapshot, name string) error {
 	if snap.Lineage == "" {
-		return fmt.Errorf("nothing was ever applied: there is no state at %s", e.store.Place())
+		return fmt.Errorf("nothing was ever applied: there is no state at %s", r.Store.Place())
 	}
 	hint := ""
-	if n := near.Name(name, sortedKeys(snap.Tables)); n != "" {
+	if n := near.Name(name, slices.Sorted(maps.Keys(snap.Tables))); n != "" {
 		hint = fmt.Sprintf(" Did you mean table.%s?", n)
 	}
 	return fmt.Errorf("the state has no table.%s.%s `reconcile state list` lists all", name, hint)
