@@ -70,6 +70,20 @@ func (b *ColumnBook) publishedName(id, as string) string {
 	}
 }
 
+// resolve returns a column as the configuration has it.
+func (b *ColumnBook) resolve(id string, c definition.Column) Column {
+	k := b.byID[id]
+	out := Column{Delivered: k.Delivered, ID: id, Spellings: k.Spellings, Since: k.Since, Mask: c.Mask, Listed: k.Listed, Seen: k.Seen}
+	if c.Mask == definition.MaskDrop {
+		return out
+	}
+	if c.Mask == definition.MaskNone { // what a mask leaves is text or nothing
+		out.Type, out.Rule = c.Type, c.Rule
+	}
+	out.Name, out.Verifier, out.Merge = b.publishedName(id, c.As), c.Verifier, c.Merge
+	return out
+}
+
 // Meeting is what is to be said of a delivered name when it first arrives.
 type Meeting struct {
 	YieldsAs string // it is a property of its own and gets this name, as the table uses its own otherwise

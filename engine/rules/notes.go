@@ -91,7 +91,7 @@ func (s *Schema) MaskNotes(notes *column.Column) error {
 		if err != nil {
 			return fmt.Errorf("notes of a kept user: %w", err)
 		}
-		items = slices.DeleteFunc(items, func(it column.Rescued) bool { return !s.keepsNote(it.Name) })
+		items = slices.DeleteFunc(items, func(it column.Rescued) bool { return !keepsNote(s, it.Name) })
 		notes.Codes[i] = 0
 		if len(items) > 0 {
 			notes.Codes[i] = clean.Add(column.AppendRescue(nil, items))
@@ -101,7 +101,8 @@ func (s *Schema) MaskNotes(notes *column.Column) error {
 	return nil
 }
 
-func (s *Schema) keepsNote(note string) bool {
+// keepsNote reports whether a note of a kept row still belongs to it.
+func keepsNote(s *Schema, note string) bool {
 	if id, name, ok := cutLoser(note); ok {
 		i := s.ByID(id)
 		return i >= 0 && s.Payload[i].Mask == definition.MaskNone && s.Rescues(name)

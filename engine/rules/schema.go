@@ -61,7 +61,11 @@ func NewSchema(t *definition.Table, kind, key string, have []Column, delivered [
 		if id == feed.UserID || id == key && kind == feed.KindEvents || !t.Takes(name) || !wanted[id] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
 			continue
 		}
-		s.add(known, id, t.Column(name))
+		if c := known.resolve(id, t.Column(name)); c.Mask == definition.MaskDrop {
+			s.Dropped = append(s.Dropped, c)
+		} else {
+			s.Payload = append(s.Payload, c)
+		}
 	}
 	s.Payload = append(s.Payload, Column{Name: feed.RescuedData, ID: feed.RescuedData})
 	s.Prepare()
@@ -77,21 +81,6 @@ func (s *Schema) Prepare() {
 	for i, c := range s.Payload[:s.Rescued()] {
 		s.byID[c.ID] = i
 	}
-}
-
-// add adds a column as the configuration has it.
-func (s *Schema) add(known *ColumnBook, id string, c definition.Column) {
-	k := known.byID[id]
-	out := Column{Delivered: k.Delivered, ID: id, Spellings: k.Spellings, Since: k.Since, Mask: c.Mask, Listed: k.Listed, Seen: k.Seen}
-	if c.Mask == definition.MaskDrop {
-		s.Dropped = append(s.Dropped, out)
-		return
-	}
-	if c.Mask == definition.MaskNone { // what a mask leaves is text or nothing
-		out.Type, out.Rule = c.Type, c.Rule
-	}
-	out.Name, out.Verifier, out.Merge = known.publishedName(id, c.As), c.Verifier, c.Merge
-	s.Payload = append(s.Payload, out)
 }
 
 // ByID returns the index in Payload of the delivered column with an ID, -1 if there is
