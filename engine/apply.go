@@ -49,37 +49,35 @@ func (r *Result) Partial() bool {
 	return len(r.Holds) > 0 || slices.ContainsFunc(r.Tables, func(t TableResult) bool { return t.Err != nil })
 }
 
-// ErrStale says that the state moved on since the plan was made.
-var ErrStale = errors.New("the plan is stale: the state has changed since; plan again")
-
 // ErrRefused says that a plan needs a flag to be applied.
 var ErrRefused = errors.New("refused")
 
 // Refusal says why a plan may not be applied as it is, nil if it may.
-func (e *Engine) Refusal(p *planner.Session) error {
+func (e *Engine) Refusal(p *plan.Plan) error {
 	var errs []error
-	for _, t := range p.Drafts {
+	for _, t := range p.Tables {
 		if t.Action == plan.None {
 			continue
 		}
 		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
-			errs = append(errs, refusesDestroy(&t.Table))
+			errs = append(errs, refusesDestroy(t))
 		}
 		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
 			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
 	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
-		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, p.GoneMappingsText(), feed.TableMapping))
+		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, planner.GoneMappingsText(&p.Mapping), feed.TableMapping))
 	}
 	return errors.Join(errs...)
 }
 
-// Apply carries out a plan that was made under the same lock.
+// Apply carries out a plan that was made under the same lock. The session stays as it is.
 func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (_ *Result, err error) {
-	if err := e.Refusal(p); err != nil {
+	if err := e.Refusal(&p.Plan); err != nil {
 		return nil, err
 	}
+	p = p.ForApply()
 	res := &Result{Holds: slices.Clone(p.Holds)}
 	defer func() {
 		planner.NamesWayPast(e.cfg, res.Holds)

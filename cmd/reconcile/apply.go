@@ -90,7 +90,7 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	defer func() { err = errors.Join(err, p.Close()) }()
 	s.warn(p.Warnings())
 	s.view.plan(&p.Plan)
-	if err := e.Refusal(p); err != nil {
+	if err := e.Refusal(&p.Plan); err != nil {
 		return 0, err
 	}
 	if p.Changes() && !o.autoApprove {

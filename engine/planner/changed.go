@@ -135,11 +135,11 @@ func ListRead(ctx context.Context, p *Session) error {
 	if m := p.Snap.Mapping; m != nil && m.Read != nil {
 		add(feed.TableMapping, m.Dump)
 	}
-	p.Seen.begin()
+	p.lookedAt()
 	if !p.tagged() {
 		return nil
 	}
-	return listDumps(ctx, p, &p.Seen, list)
+	return listDumps(ctx, p, p.Seen, list)
 }
 
 // lookAgain finds out which files of applied dumps are there, and as what. On S3
@@ -149,7 +149,7 @@ func lookAgain(ctx context.Context, p *Session, list []ReadDelivery) error {
 	if err != nil {
 		return err
 	}
-	if err := statFiles(ctx, p, &p.Seen, todo); err != nil {
+	if err := statFiles(ctx, p, p.Seen, todo); err != nil {
 		return err
 	}
 	for _, rd := range list {

@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 
+	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -28,8 +29,8 @@ func goneMappings(p *Session) []int64 {
 }
 
 // GoneMappingsText says what going back loses of the mappings.
-func (p *Session) GoneMappingsText() string {
-	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", p.Snap.Mapping.Dump, p.Mapping.Gone)
+func GoneMappingsText(m *plan.Mapping) string {
+	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", *m.From, m.Gone)
 }
 
 // bringsOther reports whether a dump has another mapping now than was accepted.

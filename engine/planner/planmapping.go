@@ -17,6 +17,9 @@ import (
 // planMapping finds the mapping that counts: that of the state unless a newer dump,
 // or a corrected one, has another that no guard holds.
 func planMapping(ctx context.Context, p *Session) error {
+	if p.Snap.Mapping != nil {
+		p.Mapping.From = &p.Snap.Mapping.Dump
+	}
 	have, lost, err := mappingToKeep(ctx, p)
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func planMapping(ctx context.Context, p *Session) error {
 	}
 	p.Mapping.Withdrawn = p.Standing == nil && p.Snap.Mapping != nil
 	if p.Mapping.Gone = goneMappings(p); len(p.Mapping.Gone) > 0 {
-		p.Notices = append(p.Notices, p.GoneMappingsText()+"; apply needs -accept-loss="+feed.TableMapping)
+		p.Notices = append(p.Notices, GoneMappingsText(&p.Mapping)+"; apply needs -accept-loss="+feed.TableMapping)
 	}
 	return describeMapping(ctx, p)
 }
@@ -75,9 +78,6 @@ func (p *Session) TakeMapping(read *MappingRead) {
 
 func describeMapping(ctx context.Context, p *Session) error {
 	p.Mapping.Taken = p.NewMapping != nil
-	if p.Snap.Mapping != nil {
-		p.Mapping.From = &p.Snap.Mapping.Dump
-	}
 	if p.Standing != nil {
 		p.Mapping.To, p.Mapping.Entries = &p.Standing.Dump, int(p.Standing.Ref.Rows)
 	}

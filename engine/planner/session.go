@@ -48,7 +48,7 @@ type Session struct {
 	// ManifestsBad that what the state kept of it is damaged.
 	ManifestsKept, ManifestsBad bool
 
-	Seen      seenFiles
+	Seen      *seenFiles  // nil before the first look
 	Locked    bool        // the plan is for an apply
 	Lock      *state.Lock // that it was made under; nil if none
 	Anew      bool        // it is of a state that is lost, see StateRebuild
@@ -56,6 +56,21 @@ type Session struct {
 	Heads     lake.Heads  // what the sinks of this state say, by root
 	ToRestate []restated
 	Names     named
+}
+
+// ForApply returns the session that one apply works on. What becomes of tables and of the
+// mapping meanwhile, as where a file turns out to be bad, leaves p as it was planned.
+func (p *Session) ForApply() *Session {
+	out := *p
+	out.Drafts = make([]*Table, len(p.Drafts))
+	for i, t := range p.Drafts {
+		out.Drafts[i] = t.clone()
+	}
+	if p.Standing != nil {
+		standing := *p.Standing
+		out.Standing = &standing
+	}
+	return &out
 }
 
 // Close lets go of what the plan pins in the state.

@@ -17,8 +17,7 @@ const statsAtOnce = 16
 // listed, at the price of one request for all its tables; what a listing does
 // not show is asked for by itself, as files may come later than their manifest.
 func lookAt(ctx context.Context, p *Session, list []Delivery) error {
-	s := &p.Seen
-	s.begin()
+	s := p.lookedAt()
 	if p.tagged() {
 		if err := listDumps(ctx, p, s, list); err != nil {
 			return err
@@ -27,10 +26,12 @@ func lookAt(ctx context.Context, p *Session, list []Delivery) error {
 	return statFiles(ctx, p, s, list)
 }
 
-func (s *seenFiles) begin() {
-	if s.Files == nil {
-		s.Files, s.listed = map[string]seenFile{}, map[string]bool{}
+// lookedAt returns what was looked at so far.
+func (p *Session) lookedAt() *seenFiles {
+	if p.Seen == nil {
+		p.Seen = &seenFiles{Files: map[string]seenFile{}, listed: map[string]bool{}}
 	}
+	return p.Seen
 }
 
 // statFiles asks for the files of deliveries that were not seen yet.

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"reconcile/engine/dump"
@@ -136,6 +137,16 @@ func (t *Table) finder() func(dump int64) int {
 		next++
 		return next - 1
 	}
+}
+
+// clone returns a copy that an apply may change. Both have the same records.
+func (t *Table) clone() *Table {
+	out := *t
+	out.Table = *t.Table.Clone()
+	out.Pending, out.All = slices.Clone(t.Pending), slices.Clone(t.All)
+	out.Bad, out.Compared = maps.Clone(t.Bad), maps.Clone(t.Compared)
+	out.Renewed, out.Left, out.Dropped = slices.Clone(t.Renewed), slices.Clone(t.Left), slices.Clone(t.Dropped)
+	return &out
 }
 
 // Keep makes the plan of a table one that leaves it as it is.

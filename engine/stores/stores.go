@@ -54,11 +54,11 @@ func (o *Opener) Open(ctx context.Context, place string, c *config.S3, grace tim
 
 // Traffic is what a place on S3 was asked for.
 type Traffic struct {
-	Place    string           `json:"place"`
-	Total    int64            `json:"total"` // every attempt counts, as it does on the bill
-	Requests map[string]int64 `json:"by_operation"`
-	Received int64            `json:"bytes_received"` // of content
-	Sent     int64            `json:"bytes_sent"`
+	Place    string
+	Total    int64 // every attempt counts, as it does on the bill
+	Requests map[string]int64
+	Received int64 // of content
+	Sent     int64
 }
 
 // Traffic returns what the stores were asked for so far, in the order in which they were
