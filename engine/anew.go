@@ -198,7 +198,7 @@ func (rt *RebuiltTable) publishedIn(root string) []exec.File {
 	var out []exec.File
 	for _, f := range rt.published {
 		if f.Root == root {
-			out = append(out, exec.File{Path: f.Path, Size: f.object.Size, Pin: f.object.Pin})
+			out = append(out, exec.File{Path: f.Path, Size: f.Object.Size, Pin: f.Object.Pin})
 		}
 	}
 	return out

@@ -33,7 +33,7 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 			errs = append(errs, t.put(tx, sr.plan))
 		}
 		for _, t := range sr.empty {
-			errs = append(errs, commit.PutForgotten(tx, t.placed()))
+			errs = append(errs, commit.PutForgotten(tx, t.Placed()))
 		}
 		return errors.Join(errs...)
 	})
@@ -65,15 +65,6 @@ func (t *tableAnew) put(tx *state.Tx, p *planner.Session) error {
 	var err error
 	t.pub, err = t.change.PutNew(tx)
 	return err
-}
-
-// placed is a record of the table that says where it is and nothing else.
-func (l *lakeTable) placed() *state.Table {
-	t := &state.Table{Name: l.name}
-	for _, root := range sortedKeys(l.folders) {
-		t.Sinks = append(t.Sinks, state.SinkTable{Root: root, Folder: l.folders[root]})
-	}
-	return t
 }
 
 // publishAnew makes the tables visible, and tidies up.

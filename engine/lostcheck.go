@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"reconcile/engine/published"
 	"reconcile/state"
 )
 
@@ -26,8 +27,8 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 
 // checkElsewhere fails with ErrElsewhere if the state of a lake is at another place than the
 // configuration says, and reads whole there.
-func (e *Engine) checkElsewhere(ctx context.Context, l *lakeContent) error {
-	for _, at := range sortedKeys(l.states) {
+func (e *Engine) checkElsewhere(ctx context.Context, l *published.Lake) error {
+	for _, at := range sortedKeys(l.States) {
 		if e.home.Resolve(at) == e.home.Resolve(e.store.Place()) {
 			continue
 		}
@@ -39,8 +40,8 @@ func (e *Engine) checkElsewhere(ctx context.Context, l *lakeContent) error {
 		case err != nil && e.home.SaidLost(e.home.Resolve(at)):
 			continue
 		case err != nil:
-			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, -state-lost=%s goes on without it", l.states[at], at, err, at)
-		case snap.Serial > 0 && snap.Lineage == l.lineage:
+			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, -state-lost=%s goes on without it", l.States[at], at, err, at)
+		case snap.Serial > 0 && snap.Lineage == l.Lineage:
 			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
 				ErrElsewhere, at, snap.Serial, e.store.Place())
 		}

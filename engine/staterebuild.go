@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/published"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -41,7 +42,7 @@ type StateRebuild struct {
 	plan   *planner.Session
 	above  uint64 // what serials have to exceed
 	stands map[int64]*mappingStand
-	empty  []*lakeTable // that hold nothing, and of which nothing tells what they are
+	empty  []*published.Table // that hold nothing, and of which nothing tells what they are
 }
 
 // RebuiltTable is what becomes of one table.
@@ -59,7 +60,7 @@ type RebuiltTable struct {
 	LostMapping *int64
 
 	plan      *planner.Table
-	published []publishedFile
+	published []published.File
 	from      string          // the sink whose rows stand in for what is gone
 	columns   []column.Column // of the published files
 }
@@ -93,15 +94,15 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 		return nil, err
 	}
 	p := &planner.Session{Planner: e.planner(), Locked: true, Anew: true, Closures: map[string]*identity.Closure{}, Heads: lake.Heads{}}
-	content, err := e.readLake(ctx, p)
+	content, err := published.Read(ctx, e.lake, e.declared, p.Heads)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.checkElsewhere(ctx, content); err != nil {
 		return nil, err
 	}
-	sr.plan, sr.Lineage, sr.above = p, content.lineage, p.Heads.TopCommit()
-	p.Snap = &state.Snapshot{Lineage: content.lineage, Serial: sr.above, Tables: map[string]*state.Table{},
+	sr.plan, sr.Lineage, sr.above = p, content.Lineage, p.Heads.TopCommit()
+	p.Snap = &state.Snapshot{Lineage: content.Lineage, Serial: sr.above, Tables: map[string]*state.Table{},
 		Partitions: map[string][]*state.Partition{}, Dumps: map[int64]*state.Dump{}, Settings: map[string][]byte{}}
 	p.Lineage, p.Serial = p.Snap.Lineage, p.Snap.Serial
 	if err := planner.ListSource(ctx, p); err != nil {
@@ -112,8 +113,8 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 		return nil, err
 	}
 	all := planner.Deliveries(p)
-	for _, name := range sortedKeys(content.tables) {
-		if err := e.planRebuilt(ctx, sr, content.tables[name], all[name]); err != nil {
+	for _, name := range sortedKeys(content.Tables) {
+		if err := e.planRebuilt(ctx, sr, content.Tables[name], all[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -124,44 +125,44 @@ func (e *Engine) PlanRebuild(ctx context.Context, l *state.Lock) (*StateRebuild,
 }
 
 // planRebuilt finds out what becomes of one table, of which all is delivered.
-func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable, all []planner.Delivery) error {
+func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *published.Table, all []planner.Delivery) error {
 	p := sr.plan
-	out := &RebuiltTable{Name: l.name, Commit: l.entry.Commit, Dumps: l.entry.Dumps, Mapping: l.entry.Mapping, Incomplete: l.incomplete}
+	out := &RebuiltTable{Name: l.Name, Commit: l.Entry.Commit, Dumps: l.Entry.Dumps, Mapping: l.Entry.Mapping, Incomplete: l.Incomplete}
 	var err error
-	if err := e.checkUntil(l); err != nil {
+	if err := l.CheckUntil(e.ask); err != nil {
 		return err
 	}
-	if out.published, err = e.publishedFiles(ctx, l); err != nil {
+	if out.published, err = l.Files(ctx, e.lake); err != nil {
 		return err
 	}
-	columns, err := e.columnsIn(ctx, out.published)
+	columns, err := published.Columns(ctx, e.lake, out.published)
 	if err != nil {
-		return fmt.Errorf("table %s: %w", l.name, err)
+		return fmt.Errorf("table %s: %w", l.Name, err)
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(d planner.Delivery) bool { return !slices.Contains(l.entry.Dumps, d.Dump) })
+	all = slices.DeleteFunc(slices.Clone(all), func(d planner.Delivery) bool { return !slices.Contains(l.Entry.Dumps, d.Dump) })
 	t, err := e.resolveAnew(ctx, p, l, all, columns)
 	switch {
 	case err != nil:
 		return err
-	case (t == nil || t.Definition == nil) && len(l.entry.Dumps)+len(out.published) == 0:
+	case (t == nil || t.Definition == nil) && len(l.Entry.Dumps)+len(out.published) == 0:
 		sr.empty = append(sr.empty, l)
 		return nil
 	case t == nil || t.Definition == nil:
-		sr.Left = append(sr.Left, l.name)
+		sr.Left = append(sr.Left, l.Name)
 		return nil
 	case !t.Classify(t.Known):
 		return fmt.Errorf("table %s: %s", t.Name, planner.Unidentified(t.Name, t.Known).Reason)
 	}
-	out.plan, out.Files, out.from, out.columns = t, len(out.published), l.from, columns
-	if err := errors.Join(l.checkPlaces(t), e.checkUnnamed(ctx, t, l)); err != nil {
+	out.plan, out.Files, out.from, out.columns = t, len(out.published), l.From, columns
+	if err := errors.Join(l.CheckPlaces(t), l.CheckUnnamed(ctx, e.lake, t)); err != nil {
 		return err
 	}
 	for _, f := range out.published {
-		t.Left = append(t.Left, state.Step{Sink: f.Root, Path: f.Path, BeforePin: f.object.Pin})
+		t.Left = append(t.Left, state.Step{Sink: f.Root, Path: f.Path, BeforePin: f.Object.Pin})
 	}
 	t.Repair, t.Action = "its state is lost", plan.Rebuild
 	t.Change.Add(plan.ClassRebuild, "%s", t.Repair)
-	t.Old = l.record(t, columns)
+	t.Old = l.Record(t, columns)
 	if err := e.findLost(ctx, sr, out); err != nil {
 		return err
 	}
@@ -171,19 +172,19 @@ func (e *Engine) planRebuilt(ctx context.Context, sr *StateRebuild, l *lakeTable
 
 // resolveAnew finds out what the configuration says of a table, nil if no block takes it.
 // Where dumps are gone, or files that would tell their columns, the lake tells them.
-func (e *Engine) resolveAnew(ctx context.Context, p *planner.Session, l *lakeTable, all []planner.Delivery, columns []column.Column) (*planner.Table, error) {
+func (e *Engine) resolveAnew(ctx context.Context, p *planner.Session, l *published.Table, all []planner.Delivery, columns []column.Column) (*planner.Table, error) {
 	holds := len(p.Holds)
-	if len(all) == len(l.entry.Dumps) {
-		t, err := planner.ResolveTable(ctx, p, l.name, all)
+	if len(all) == len(l.Entry.Dumps) {
+		t, err := planner.ResolveTable(ctx, p, l.Name, all)
 		if err != nil || t != nil || len(p.Holds) == holds {
 			return t, err
 		}
 		p.Holds = p.Holds[:holds]
 	}
-	p.Snap.Tables[l.name] = l.seen(columns)
-	t, err := planner.ResolveTable(ctx, p, l.name, all)
+	p.Snap.Tables[l.Name] = l.Seen(columns)
+	t, err := planner.ResolveTable(ctx, p, l.Name, all)
 	if err == nil && t == nil && len(p.Holds) > holds {
-		err = fmt.Errorf("table %s: %s", l.name, p.Holds[holds].Reason)
+		err = fmt.Errorf("table %s: %s", l.Name, p.Holds[holds].Reason)
 	}
 	return t, err
 }

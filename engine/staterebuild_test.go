@@ -14,6 +14,7 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
+	"reconcile/engine/published"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 )
@@ -77,7 +78,7 @@ func (h *harness) rebuiltAsWas() {
 	before := h.lakeFiles()
 	h.loseState()
 	_, out, err := h.rebuild()
-	if errors.Is(err, errNoLake) {
+	if errors.Is(err, published.ErrNone) {
 		return
 	}
 	if err != nil {

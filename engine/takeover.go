@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/filename"
+	"reconcile/engine/published"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -23,13 +24,13 @@ import (
 
 // takeOver replaces what a change staged by published files of the same rows. A
 // partition is taken over as a whole, in each sink.
-func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, published []publishedFile) error {
+func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, found []published.File) error {
 	known := map[sinks.Place]string{} // digests
 	for _, s := range r.left {
 		known[sinks.Place{Root: s.Sink, Path: s.Path}] = s.Before
 	}
-	in := map[sinks.Place][]publishedFile{} // by folder
-	for _, f := range published {
+	in := map[sinks.Place][]published.File{} // by folder
+	for _, f := range found {
 		at := sinks.Place{Root: f.Root, Path: path.Dir(f.Path)}
 		in[at] = append(in[at], f)
 	}
@@ -43,7 +44,7 @@ func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, published []
 }
 
 // takeOverPart does so for one partition.
-func (r *tableStep) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]publishedFile, known map[sinks.Place]string) error {
+func (r *tableStep) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]published.File, known map[sinks.Place]string) error {
 	files := p.Record.Files
 	bySink := make([]sinkFiles, len(c.Table.Sinks))
 	for i, f := range files {
@@ -107,22 +108,22 @@ func useKept(p *commit.Part, bySink []sinkFiles) {
 
 // sameFiles returns the records of the published files of a partition in a sink, if
 // together they hold exactly the rows of the staged ones; nil if they do not.
-func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publishedFile, staged []string) (_ []state.File, err error) {
-	if len(published) == 0 || slices.ContainsFunc(published, func(f publishedFile) bool { return filename.Number(f.Path) < 0 }) {
+func (r *tableStep) sameFiles(ctx context.Context, sink int, found []published.File, staged []string) (_ []state.File, err error) {
+	if len(found) == 0 || slices.ContainsFunc(found, func(f published.File) bool { return filename.Number(f.Path) < 0 }) {
 		return nil, nil
 	}
-	published = slices.Clone(published)
-	slices.SortFunc(published, func(a, b publishedFile) int { return filename.Number(a.Path) - filename.Number(b.Path) })
+	found = slices.Clone(found)
+	slices.SortFunc(found, func(a, b published.File) int { return filename.Number(a.Path) - filename.Number(b.Path) })
 	sk := r.env.Sinks[r.task.Sinks[sink].Root]
-	have := make([]*rowReader, len(published))
+	have := make([]*rowReader, len(found))
 	defer func() {
 		for _, h := range have {
 			err = errors.Join(err, h.close())
 		}
 	}()
 	cols := r.task.Schema.FileColumns()
-	for i, f := range published {
-		if i > 0 && filename.Number(f.Path) == filename.Number(published[i-1].Path) {
+	for i, f := range found {
+		if i > 0 && filename.Number(f.Path) == filename.Number(found[i-1].Path) {
 			return nil, nil
 		}
 		rd, ok, err := openKnown(ctx, sk, f, cols)
@@ -135,9 +136,9 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 	if err != nil || !same {
 		return nil, err
 	}
-	out := make([]state.File, len(published))
-	for i, f := range published {
-		out[i] = state.File{Sink: sink, Path: f.Path, Size: f.object.Size, Rows: have[i].rows, Pin: f.object.Pin}
+	out := make([]state.File, len(found))
+	for i, f := range found {
+		out[i] = state.File{Sink: sink, Path: f.Path, Size: f.Object.Size, Rows: have[i].rows, Pin: f.Object.Pin}
 		out[i].Appended = i > 0 && have[i].first.compare(have[0].last) < 0 || i > 0 && out[i-1].Appended
 	}
 	return out, nil
@@ -145,10 +146,10 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, published []publish
 
 // openKnown opens a published file; ok is false if it is not one that the table could
 // have: it cannot be read, or its columns are others.
-func openKnown(ctx context.Context, sk exec.Sink, f publishedFile, cols []column.Column) (_ sinks.Reader, ok bool, err error) {
-	rd, err := sk.Open(ctx, f.Path, f.object.Pin, cols)
+func openKnown(ctx context.Context, sk exec.Sink, f published.File, cols []column.Column) (_ sinks.Reader, ok bool, err error) {
+	rd, err := sk.Open(ctx, f.Path, f.Object.Pin, cols)
 	if err != nil {
-		return nil, false, unlessDamaged(ctx, err)
+		return nil, false, published.UnlessDamaged(ctx, err)
 	}
 	d, ok := rd.(sinks.Described)
 	if ok {
@@ -160,15 +161,6 @@ func openKnown(ctx context.Context, sk exec.Sink, f publishedFile, cols []column
 		return nil, false, rd.Close()
 	}
 	return rd, true, nil
-}
-
-// unlessDamaged returns an error that is not about the content of a file.
-func unlessDamaged(ctx context.Context, err error) error {
-	var down *sinks.UnavailableError
-	if ctx.Err() != nil || errors.As(err, &down) {
-		return err
-	}
-	return nil
 }
 
 // sameRows compares the rows of published files, merged, with those of staged ones, one
@@ -187,7 +179,7 @@ func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowReade
 	for _, h := range have {
 		more, err := h.more(ctx)
 		if err != nil {
-			return false, unlessDamaged(ctx, err)
+			return false, published.UnlessDamaged(ctx, err)
 		}
 		if more {
 			return false, nil
@@ -210,7 +202,7 @@ func (r *tableStep) sameRowsIn(ctx context.Context, have []*rowReader, want *row
 			more, err := h.more(ctx)
 			switch {
 			case err != nil:
-				return false, unlessDamaged(ctx, err)
+				return false, published.UnlessDamaged(ctx, err)
 			case more && (least < 0 || h.at().compare(have[least].at()) < 0):
 				least = i
 			}

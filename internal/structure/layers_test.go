@@ -67,6 +67,7 @@ var layers = strings.Fields(`
 	engine/states
 	engine/planner
 	engine/inspect
+	engine/published
 	engine
 
 	engine/model

@@ -1,6 +1,7 @@
-package engine
+package published
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,14 +12,14 @@ import (
 	"reconcile/state"
 )
 
-// seen is the table's record as far as its files tell it.
-func (l *lakeTable) seen(columns []column.Column) *state.Table {
+// Seen is the table's record as far as its files tell it.
+func (l *Table) Seen(columns []column.Column) *state.Table {
 	var names []string
 	for _, c := range columns {
 		names = append(names, c.Name)
 	}
-	out := &state.Table{Name: l.name, ExactNames: true}
-	out.Kind, out.Key, _ = feed.Identify(l.name, names)
+	out := &state.Table{Name: l.Name, ExactNames: true}
+	out.Kind, out.Key, _ = feed.Identify(l.Name, names)
 	if out.Kind == feed.KindMapping {
 		return out
 	}
@@ -30,25 +31,25 @@ func (l *lakeTable) seen(columns []column.Column) *state.Table {
 	return out
 }
 
-// record is the table's record as far as the lake tells it. Its columns keep the spelling
+// Record is the table's record as far as the lake tells it. Its columns keep the spelling
 // that they have there. Where dumps are gone, so are the manifests that list them: then
 // what the files have is what was delivered.
-func (l *lakeTable) record(t *planner.Table, columns []column.Column) *state.Table {
-	out := l.seen(columns)
+func (l *Table) Record(t *planner.Table, columns []column.Column) *state.Table {
+	out := l.Seen(columns)
 	out.Kind, out.Key = t.Kind, t.Key
 	for i := range out.Columns {
 		c := &out.Columns[i]
 		c.Delivered = deliveredAs(t.Definition, c.Name)
-		c.Listed, c.Mask = len(t.All) < len(l.entry.Dumps), string(t.Definition.Column(c.Delivered).Mask)
+		c.Listed, c.Mask = len(t.All) < len(l.Entry.Dumps), string(t.Definition.Column(c.Delivered).Mask)
 	}
-	dumps := slices.Clone(l.entry.Dumps)
-	lost := l.entry.Resync != nil && !slices.Contains(dumps, *l.entry.Resync)
+	dumps := slices.Clone(l.Entry.Dumps)
+	lost := l.Entry.Resync != nil && !slices.Contains(dumps, *l.Entry.Resync)
 	if lost {
-		dumps = append(dumps, *l.entry.Resync)
+		dumps = append(dumps, *l.Entry.Resync)
 	}
 	slices.Sort(dumps)
 	for _, d := range dumps {
-		resync := l.entry.Resync != nil && d == *l.entry.Resync
+		resync := l.Entry.Resync != nil && d == *l.Entry.Resync
 		a := state.Applied{Dump: d, Incremental: !resync, Lost: resync && lost}
 		if i := t.DeliveryOf(d); i >= 0 {
 			a.Digest, a.Incremental = t.All[i].Entry.Digest, t.All[i].Entry.Incremental
@@ -67,4 +68,13 @@ func deliveredAs(t *definition.Table, published string) string {
 		}
 	}
 	return published
+}
+
+// Placed is a record of the table that says where it is and nothing else.
+func (l *Table) Placed() *state.Table {
+	t := &state.Table{Name: l.Name}
+	for _, root := range slices.Sorted(maps.Keys(l.Folders)) {
+		t.Sinks = append(t.Sinks, state.SinkTable{Root: root, Folder: l.Folders[root]})
+	}
+	return t
 }
