@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +155,15 @@ func applyAll(ctx context.Context, e *Engine) (_ *Result, err error) {
 		return nil, err
 	}
 	defer p.Close()
-	return e.Apply(ctx, l, p)
+	var before, after bytes.Buffer
+	if err := plan.Encode(&before, &p.Plan); err != nil {
+		return nil, err
+	}
+	res, err := e.Apply(ctx, l, p)
+	if eerr := plan.Encode(&after, &p.Plan); eerr != nil || !bytes.Equal(before.Bytes(), after.Bytes()) {
+		err = errors.Join(err, eerr, errors.New("the apply changed its plan"))
+	}
+	return res, err
 }
 
 // exactPlan returns what plan -exact says of each table, and sees that it leaves

@@ -12,6 +12,9 @@ import (
 	"reconcile/internal/feed"
 )
 
+// MakePlan makes the plan of a session that has what it may read and a view of the state.
+// If it fails, the view is closed. Diagnostics that keep the plan from being applied are a
+// DiagnosticsError.
 func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	snap := p.Snap
 	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.Blind

@@ -28,6 +28,8 @@ func BadFile(err error) *BadFileError {
 	return bad
 }
 
+// ReadMappingOf reads the mapping that a dump lists. It fails with a BadFileError where
+// that cannot be read.
 func ReadMappingOf(ctx context.Context, p *Session, id int64, en *dump.Entry) (*MappingRead, error) {
 	if en.Problem != "" {
 		return nil, &BadFileError{Err: errors.New(en.Problem)}

@@ -94,6 +94,8 @@ func knownDamage(ctx context.Context, p *Session, t *Table) ([]*state.ObjectErro
 	return out, nil
 }
 
+// VerifyObject reads all of an object of the state. It fails with a state.ObjectError if
+// the object is damaged.
 func VerifyObject(ctx context.Context, p *Session, ref state.Ref) (err error) {
 	o, err := p.Objects.OpenObject(ctx, ref)
 	if err != nil {

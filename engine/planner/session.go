@@ -27,35 +27,42 @@ type Session struct {
 	*Planner
 	plan.Plan
 
-	Drafts     []*Table // those of Plan.Tables
-	Snap       *state.Snapshot
-	Listing    *dump.Listing
-	NewMapping *MappingRead // nil: as it is
+	Drafts  []*Table        // those of Plan.Tables
+	Snap    *state.Snapshot // the view of the state, with the places that sinks have
+	Listing *dump.Listing   // of the source, without what does not count
+	// NewMapping is the mapping that an apply stores; nil if none.
+	NewMapping *MappingRead
 	// SameMapping is that of the state, where its files have other ETags now; nil
 	// without such.
-	SameMapping     *state.Mapping
+	SameMapping *state.Mapping
+	// Standing is the record of the mapping that tables are to stand at, nil for none, with
+	// its entries and their closure. Where it is new, the apply that stores it fills in Ref.
+	Standing        *state.Mapping
 	StandingMapping *identity.Mapping
 	Closure         *identity.Closure
-	Standing        *state.Mapping // what tables will stand at; its Ref is set by apply when new
 	// unreadable says why every table waits: the mapping that they are to stand at
 	// cannot be read.
 	unreadable *unreadable
-	Closures   map[string]*identity.Closure
-	Diags      hcl.Diagnostics
+	// Closures are those of mappings that the state keeps, by the digest of their object.
+	Closures map[string]*identity.Closure
+	// Diags are mistakes of the configuration that only the real tables show.
+	Diags hcl.Diagnostics
 	// AcceptedMappings are those that -accept lets through.
 	AcceptedMappings []mappingEntry
 	// ManifestsKept says that a commit of this plan has stored the listing, and
 	// ManifestsBad that what the state kept of it is damaged.
 	ManifestsKept, ManifestsBad bool
 
-	Seen      *seenFiles  // nil before the first look
-	Locked    bool        // the plan is for an apply
-	Lock      *state.Lock // that it was made under; nil if none
-	Anew      bool        // it is of a state that is lost, see StateRebuild
-	Blind     bool        // what the sinks hold is not looked at
-	Heads     lake.Heads  // what the sinks of this state say, by root
+	Seen   *seenFiles  // part files that were looked at; nil before the first look
+	Locked bool        // the plan is for an apply
+	Lock   *state.Lock // that it was made under; nil if none
+	Anew   bool        // it is of a state that is lost and made anew
+	Blind  bool        // what the sinks hold is not looked at
+	Heads  lake.Heads  // what the sinks of this state say, by root
+	// ToRestate are the tables of which sinks are to say again what the state does.
 	ToRestate []restated
-	Names     named
+	// Names is what was found out about the names in the configuration.
+	Names named
 }
 
 // ForApply returns the session that one apply works on. What becomes of tables and of the
@@ -119,9 +126,9 @@ type Planner struct {
 	Source     *dump.Source
 	Objects    Objects
 	Lake       *lake.Lake
-	Home       *lake.Home
-	Declared   *lake.Declared
-	Unfinished *commit.Unfinished
+	Home       *lake.Home         // where the state is
+	Declared   *lake.Declared     // the sinks of the configuration
+	Unfinished *commit.Unfinished // tables whose last commits cannot be finished
 	Mappings   MappingReader
 	Budget     exec.Budget // of the apply, for estimates
 	// Measure computes what the steps of a table come to, where exact figures are asked

@@ -17,11 +17,11 @@ import (
 type Table struct {
 	plan.Table
 
-	Definition *definition.Table
+	Definition *definition.Table // nil if no block takes the table
 	Kind, Key  string
-	Old        *state.Table
-	Parts      []*state.Partition
-	Pending    []Delivery
+	Old        *state.Table        // its record; nil for a new table
+	Parts      []*state.Partition  // likewise
+	Pending    []Delivery          // that it takes, by dump
 	All        []Delivery          // every delivery in the source, for a rebuild
 	Bad        map[int64]plan.Hold // deliveries that cannot be taken, void ones too
 	resync     int64               // the newest full resync among the dumps that it has and keeps
@@ -29,21 +29,21 @@ type Table struct {
 	Compared   map[int64]bool      // dumps of which the state is to go on knowing what was read
 	Renewed    []state.ReadDump    // the same content under another ETag
 	oldMapping *identity.Closure
-	Remap      bool
+	Remap      bool // users of stored rows get other persons
 	touched    []touchedFile
 	partial    []int        // sinks, as in old.Sinks, that no longer hold what was written
 	missing    []state.File // files that are gone from their sinks
 	lostIn     []string     // roots of sinks that are said to be lost, where it is written anew
 	mends      bool         // damage makes the table be rebuilt, not its configuration
 	// Repair says why -repair rebuilds the table without trusting anything of its old
-	// content; empty if that is not what is planned. old has then the dumps that the
-	// sinks name, too, and left the files to replace.
+	// content; empty if that is not what is planned. Old has then the dumps that the
+	// sinks name, too, and Left the files to replace.
 	Repair         string
 	Left           []state.Step
 	Stand          *MappingAt // of a state that is made anew: the mapping where the lake has the table
 	mappingInFiles *int64     // of user_migrations: the newest mapping that the files to replace show
 	// Rewrite says why -repair writes the table anew from the rows that it has, empty
-	// if it does not; dropped are the objects that it does without.
+	// if it does not; Dropped are the objects that it does without.
 	Rewrite string
 	Dropped []string
 	// outdated says that the table was written under older rules. It is not held for
@@ -67,7 +67,7 @@ type Table struct {
 type Delivery struct {
 	Dump    int64
 	Entry   *dump.Entry
-	Skipped bool
+	Skipped bool // it counts as taken, without its rows
 	// Again says that the table has the dump, and that a file of it has grown since.
 	Again bool
 	// Pins are those of its files, by key, as the plan saw them; nil if it did not look.
