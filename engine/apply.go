@@ -209,18 +209,21 @@ func putDump(tx *state.Tx, d *dump.Dump) error {
 // that a step was not taken, and the result has a hold that says why.
 func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, first *ahead, res *Result) (out TableResult, waits bool) {
 	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
-	switch t.Action {
-	case plan.Destroy, plan.Forget:
-		out.Err = e.removeTable(ctx, l, t)
-		return out, false
-	}
-	if t.Old != nil && t.Change.Class != plan.ClassNone {
-		if waits, out.Err = e.step(ctx, l, p, t, true, nil, &out, res); waits || out.Err != nil {
-			return out, waits
+	for _, kind := range []plan.StepKind{plan.StepChange, plan.StepTake, plan.StepRemove} {
+		if !slices.ContainsFunc(planner.StepsOf(t), func(s plan.Step) bool { return s.Kind == kind }) {
+			continue
 		}
-	}
-	if len(t.Pending) > 0 || t.Remap || t.Old == nil {
-		waits, out.Err = e.step(ctx, l, p, t, false, first, &out, res)
+		switch kind {
+		case plan.StepChange:
+			waits, out.Err = e.step(ctx, l, p, t, true, nil, &out, res)
+		case plan.StepTake:
+			waits, out.Err = e.step(ctx, l, p, t, false, first, &out, res)
+		case plan.StepRemove:
+			out.Err = e.removeTable(ctx, l, t)
+		}
+		if waits || out.Err != nil {
+			break
+		}
 	}
 	return out, waits
 }

@@ -59,7 +59,7 @@ func (s *tableStep) findFloor() {
 		}
 	}
 	for _, d := range s.pending {
-		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Skipped: d.Skipped})
+		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental})
 	}
 	s.floor = rules.Live(dumps)
 }
@@ -70,9 +70,6 @@ func (s *tableStep) findFloor() {
 func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered, error) {
 	var out []rules.Delivered
 	for _, d := range s.pending {
-		if d.Skipped {
-			continue
-		}
 		if err := e.claim(ctx, s, d); err != nil {
 			return nil, err
 		}

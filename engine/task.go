@@ -58,7 +58,7 @@ func (e *Engine) makeTask(p *planner.Session, t *planner.Table, s *tableStep, at
 
 // data describes a delivery as a task has it.
 func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) exec.Delivery {
-	out := exec.Delivery{Dump: d.Dump, Digest: d.Entry.Digest, Incremental: d.Entry.Incremental, Skipped: d.Skipped, Again: d.Again,
+	out := exec.Delivery{Dump: d.Dump, Digest: d.Entry.Digest, Incremental: d.Entry.Incremental, Again: d.Again,
 		Columns: d.Entry.Columns, HasColumns: d.Entry.HasColumns, Claims: c}
 	for _, f := range d.Entry.Files {
 		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: p.Seen.Files[f.Key].Obj.Size, Pin: d.Pins[f.Key]})

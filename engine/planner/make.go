@@ -77,13 +77,14 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 // does to its own view of a table leaves the value as it is.
 func (p *Session) describeTables() {
 	for _, t := range p.Drafts {
-		t.Steps = t.steps()
+		t.Steps = StepsOf(t)
 		p.Tables = append(p.Tables, t.Clone())
 	}
 }
 
-// steps lists the commits that an apply makes of the table.
-func (t *Table) steps() []plan.Step {
+// StepsOf lists the commits that an apply makes of a table as it is planned, in their
+// order. While an apply is at work, what a step met changes those behind it.
+func StepsOf(t *Table) []plan.Step {
 	var out []plan.Step
 	switch t.Action {
 	case plan.None:

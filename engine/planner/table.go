@@ -65,9 +65,8 @@ type Table struct {
 
 // Delivery is what one dump lists of a table.
 type Delivery struct {
-	Dump    int64
-	Entry   *dump.Entry
-	Skipped bool // it counts as taken, without its rows
+	Dump  int64
+	Entry *dump.Entry
 	// Again says that the table has the dump, and that a file of it has grown since.
 	Again bool
 	// Pins are those of its files, by key, as the plan saw them; nil if it did not look.
