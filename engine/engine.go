@@ -65,6 +65,8 @@ type Tuning struct {
 	Computed map[string][]rules.Computed `json:"-"`
 	// S3 changes how stores on S3 are reached.
 	S3 func(*s3blob.Options) `json:"-"`
+	// Executor carries out the tasks in place of the one in this process.
+	Executor exec.Executor `json:"-"`
 }
 
 const (
@@ -91,6 +93,7 @@ type Engine struct {
 	protected       commit.Protected // attempts that are computed ahead, or of which it is unknown whether they count
 	unfinished      commit.Unfinished
 	loaded          *state.Snapshot // by Recover, for the plan that follows; nil if that changed something
+	executor        exec.Executor
 	limits          exec.Limits
 	sizes           exec.Thresholds
 	fingerprintFrom int // files that a table must have in a sink for its folder to get a fingerprint
@@ -105,6 +108,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	opener := e.newPlaces()
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {
 		return nil, err
+	}
+	if e.executor = o.Tuning.Executor; e.executor == nil {
+		e.executor = InProcess()
 	}
 	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}

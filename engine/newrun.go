@@ -34,7 +34,7 @@ func (e *Engine) newStep(ctx context.Context, l *state.Lock, p *planner.Session,
 // generation.
 func (e *Engine) stepOn(ctx context.Context, generation uint64, snap *state.Snapshot, p *planner.Session, t *planner.Table, ofConfig bool) (_ *tableStep, err error) {
 	s := &tableStep{cfg: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], ofConfig: ofConfig,
-		computed: e.opts.Tuning.Computed[t.Name]}
+		computed: e.opts.Tuning.Computed[t.Name], executor: e.executor}
 	base := commit.BaseOf(s.old, s.oldParts)
 	s.masks = ofConfig && t.Change.Masks
 	if t.LostCommit != nil {

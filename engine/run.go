@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/internal/feed"
@@ -87,6 +88,9 @@ func (r *tableRun) canon(raw int64) int64 { return r.newMapping.Canon(raw) }
 // executor carries out tasks in this process.
 type executor struct{}
 
+// InProcess returns the executor in this process.
+func InProcess() exec.Executor { return executor{} }
+
 // Execute implements exec.Executor.
 func (executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
 	r, err := newTableRun(ctx, t, env)
@@ -105,11 +109,20 @@ func (executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec
 	case holding(err) != nil && ctx.Err() == nil:
 		out.Held = heldBy(holding(err))
 	case err != nil:
-		return nil, err
+		return nil, ofSource(err)
 	default:
 		out.Done = c.done()
 	}
 	return out, nil
+}
+
+// ofSource gives the error of a source that cannot be read its class.
+func ofSource(err error) error {
+	var file *fileError
+	if errors.As(err, &file) && dump.Unavailable(err) && exec.ClassOf(err) == exec.Unclassed {
+		return &exec.Error{Class: exec.SourceUnavailable, Err: err}
+	}
+	return err
 }
 
 // compute stages the new content of the table, in the way that fits.

@@ -19,8 +19,9 @@ import (
 // tableStep is one step of a table between its plan and its commit: the task, and what
 // beside it the commit goes by.
 type tableStep struct {
-	task *exec.Task
-	env  *exec.Env
+	task     *exec.Task
+	env      *exec.Env
+	executor exec.Executor
 
 	cfg        *definition.Table
 	kind, key  string
@@ -120,7 +121,7 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 		return &exec.Result{Held: heldBy(s.badHeader)}, nil
 	}
 	for {
-		res, err := executor{}.Execute(ctx, s.task, s.env)
+		res, err := s.executor.Execute(ctx, s.task, s.env)
 		if err != nil || res.Late == nil {
 			return res, err
 		}
