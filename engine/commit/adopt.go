@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,50 +15,55 @@ import (
 )
 
 // Adopt makes an object of a result one that a transaction can store, when its size and
-// digest are what the result says. One that the result brings along is checked here, one
-// that lies elsewhere is copied to where the state keeps its objects. Any other one has
-// to be there (C2), and is read, unless made says that this process wrote it and so knows
-// its content.
-func Adopt(ctx context.Context, store *state.Store, o *exec.Object, made bool) (*state.Sealed, error) {
-	if o.Location != "" {
-		s, err := bring(ctx, store, o)
-		if err != nil {
-			return nil, fmt.Errorf("adopt an object: %w", err)
+// digest are what the result says. One that this process wrote, as made says, is taken as
+// it is. Any other one goes to where the state keeps its objects if the result brings it
+// along or it lies elsewhere; else it has to be there (C2), and is read.
+func Adopt(ctx context.Context, store *state.Store, o *exec.Object, made bool) (s *state.Sealed, err error) {
+	switch {
+	case !made && o.Location != "":
+		s, err = copied(ctx, store, o)
+	case !made && o.Bytes != nil:
+		s, err = written(ctx, store, o.Ref, bytes.NewReader(o.Bytes))
+	case !made:
+		if err = verify(ctx, store, state.Ref(o.Ref)); err == nil {
+			s, err = state.Seal(state.Ref(o.Ref), nil)
 		}
-		return s, nil
+	default:
+		s, err = state.Seal(state.Ref(o.Ref), o.Bytes)
 	}
-	if o.Bytes == nil && !made {
-		if err := verify(ctx, store, state.Ref(o.Ref)); err != nil {
-			return nil, fmt.Errorf("adopt an object: %w", err)
-		}
-	}
-	s, err := state.Seal(state.Ref(o.Ref), o.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("adopt an object: %w", err)
 	}
 	return s, nil
 }
 
-// bring copies an object from its location. One of other content is not kept.
-func bring(ctx context.Context, store *state.Store, o *exec.Object) (*state.Sealed, error) {
+// copied takes an object over from its location.
+func copied(ctx context.Context, store *state.Store, o *exec.Object) (*state.Sealed, error) {
 	f, err := os.Open(o.Location)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
+	s, err := written(ctx, store, o.Ref, f)
+	return s, errors.Join(err, f.Close())
+}
+
+// written writes an object where the state keeps its own. One of other content than its
+// reference says is not kept.
+func written(ctx context.Context, store *state.Store, ref exec.Ref, from io.Reader) (*state.Sealed, error) {
 	sum, w := sha256.New(), store.NewObject(ctx)
-	n, err := io.Copy(io.MultiWriter(sum, w), f)
-	if got := hex.EncodeToString(sum.Sum(nil)); err == nil && (n != o.Ref.Size || got != o.Ref.Digest) {
-		err = fmt.Errorf("%s has %d bytes of the digest %s instead of %d of %s", o.Location, n, got, o.Ref.Size, o.Ref.Digest)
+	n, err := io.Copy(io.MultiWriter(sum, w), from)
+	if got := hex.EncodeToString(sum.Sum(nil)); err == nil && (n != ref.Size || got != ref.Digest) {
+		err = fmt.Errorf("it has %d bytes of the digest %s instead of %d of %s", n, got, ref.Size, ref.Digest)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	s, err := w.Close(ctx)
-	if err == nil {
-		s.Ref.Rows = o.Ref.Rows
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s.Ref.Rows = ref.Rows
+	return s, nil
 }
 
 // verify reads an object that the state keeps, whose size and digest its reference has.

@@ -13,18 +13,49 @@ import (
 // NewChange makes what is committed of a task and what became of it. made says of an
 // object that this process wrote it. Old, OldParts, Left and Masks are the caller's to set.
 func NewChange(ctx context.Context, store *state.Store, t *exec.Task, d *exec.Done, made func(exec.Ref) bool) (*Change, error) {
-	c := &Change{Attempt: t.Attempt, Base: t.Base, Table: Record(t, d), Removed: d.Removed, Whole: d.All}
-	for i := range d.Partitions {
-		c.Parts = append(c.Parts, newPart(&d.Partitions[i]))
-	}
+	c := &Change{Attempt: t.Attempt, Base: t.Base, Removed: d.Removed, Whole: d.All}
+	names := map[string]string{} // of objects, by digest
 	for _, o := range d.Objects {
 		sealed, err := Adopt(ctx, store, o, made(o.Ref))
 		if err != nil {
 			return nil, err
 		}
 		c.Objects = append(c.Objects, sealed)
+		names[sealed.Ref.Digest] = sealed.Ref.Name
+	}
+	d = withNames(d, names)
+	c.Table = Record(t, d)
+	for i := range d.Partitions {
+		c.Parts = append(c.Parts, newPart(&d.Partitions[i]))
 	}
 	return c, nil
+}
+
+// withNames gives new objects the names that they got when they were adopted.
+func withNames(d *exec.Done, names map[string]string) *exec.Done {
+	name := func(ref exec.Ref) exec.Ref {
+		if n, ok := names[ref.Digest]; ok {
+			ref.Name = n
+		}
+		return ref
+	}
+	all := func(refs []exec.Ref) []exec.Ref {
+		out := slices.Clone(refs)
+		for i, ref := range refs {
+			out[i] = name(ref)
+		}
+		return out
+	}
+	out := *d
+	out.Index, out.Users, out.UserRuns = all(d.Index), name(d.Users), all(d.UserRuns)
+	out.Quarantine, out.Partitions = slices.Clone(d.Quarantine), slices.Clone(d.Partitions)
+	for i := range out.Quarantine {
+		out.Quarantine[i].Ref = name(out.Quarantine[i].Ref)
+	}
+	for i := range out.Partitions {
+		out.Partitions[i].Shadow = name(out.Partitions[i].Shadow)
+	}
+	return &out
 }
 
 func newPart(p *exec.Partition) Part {
