@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"reconcile/config"
+	"reconcile/engine/exec"
 	"reconcile/engine/inspect"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
@@ -42,6 +43,7 @@ type harness struct {
 	tuning    Tuning
 	opts      Options
 	fails     *failpoint.Set
+	executor  exec.Executor        // nil: the one in this process
 	remote    *bucketPair          // where source and sink are on S3
 	away      *awayState           // where the state is in an object store
 	shortDay  bool                 // nothing stays there for readers
@@ -100,6 +102,7 @@ func (h *harness) engine() *Engine {
 	if h.shortDay {
 		o.Tuning.Lease.Day = 1
 	}
+	o.Tuning.Executor = h.executor
 	cfg := h.config()
 	h.away.machine(h.t, cfg, &o.Tuning)
 	e, err := New(context.Background(), cfg, o)

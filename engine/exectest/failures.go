@@ -1,0 +1,145 @@
+package exectest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"reconcile/engine/exec"
+	"reconcile/internal/blob"
+)
+
+// unreachable begins the location of a source that Openers of a suite cannot read.
+const unreachable = "unreachable:"
+
+// OpenSource opens the source of a task by its location. One that a suite made
+// unreachable is given out, and fails; open opens all others.
+func OpenSource(location string, open func(location string) (exec.Source, error)) (exec.Source, error) {
+	if strings.HasPrefix(location, unreachable) {
+		return downSource{}, nil
+	}
+	return open(location)
+}
+
+// downSource is a source that cannot be read.
+type downSource struct{}
+
+// Open implements exec.Source.
+func (downSource) Open(context.Context, string) (blob.Handle, error) {
+	return nil, &fs.PathError{Op: "open", Path: "part file", Err: syscall.EIO}
+}
+
+// failure is what is done to what a task needs, and the class of the error that it has
+// then.
+type failure struct {
+	class  exec.Class
+	damage func(b *bed, t *exec.Task, env *exec.Env)
+}
+
+var failures = map[string]failure{
+	"sink": {exec.SinkUnavailable, func(b *bed, t *exec.Task, _ *exec.Env) {
+		staging := b.path("lake", "_reconcile", "staging")
+		if err := errors.Join(os.RemoveAll(staging), os.WriteFile(staging, nil, 0o600)); err != nil {
+			b.t.Error(err)
+		}
+	}},
+	"source": {exec.SourceUnavailable, func(b *bed, t *exec.Task, env *exec.Env) {
+		t.Source, env.Source = unreachable+t.Source, downSource{}
+	}},
+	"index": {exec.Damaged, func(b *bed, t *exec.Task, _ *exec.Env) {
+		for _, ref := range t.Stored.Index {
+			b.overwrite("state", ref.Digest)
+		}
+	}},
+	"missing index": {exec.Damaged, func(b *bed, t *exec.Task, _ *exec.Env) {
+		for _, ref := range t.Stored.Index {
+			if err := os.Remove(b.find("state", ref.Digest)); err != nil {
+				b.t.Error(err)
+			}
+		}
+	}},
+	"data file": {exec.Changed, func(b *bed, t *exec.Task, _ *exec.Env) {
+		for _, p := range t.Stored.Partitions {
+			for _, f := range p.Files {
+				b.overwrite("lake", filepath.FromSlash(f.Path))
+			}
+		}
+	}},
+}
+
+// playFailures breaks what a task needs. It fails with an error of the class for that,
+// and changes nothing.
+func playFailures(t *testing.T, e exec.Executor, seen *coverage) {
+	for name, f := range failures {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, e, seen, tables)
+			b.tuning.HashBits, b.tuning.Inline = 8, -1
+			b.arrive(dumpOf(1, full("e", events(0, 100))))
+			b.must()
+			b.arrive(dumpOf(2, more("e", events(50, 100))))
+			tried := false
+			b.watch.between = func(ctx context.Context, task *exec.Task, env *exec.Env) (*exec.Result, error) {
+				tried = true
+				f.damage(b, task, env)
+				before := b.published()
+				r, err := e.Execute(ctx, task, env)
+				if class := exec.ClassOf(err); class != f.class {
+					t.Errorf("the error is of the class %q instead of %q: %v, %+v", class, f.class, err, r)
+				}
+				b.checkError(task, f.class, err)
+				if after := b.published(); strings.Join(before, "\n") != strings.Join(after, "\n") {
+					t.Errorf("a task that failed wrote:\nbefore %q\nafter  %q", before, after)
+				}
+				return r, err
+			}
+			_, err := b.apply(t.Context())
+			if !tried {
+				t.Fatalf("no task was carried out: %v", err)
+			}
+		})
+	}
+}
+
+// checkError sees that an error names the sink or the object that it is about.
+func (b *bed) checkError(t *exec.Task, class exec.Class, err error) {
+	var known *exec.Error
+	if class == exec.Damaged && (!errors.As(err, &known) || known.Ref.Digest != t.Stored.Index[0].Digest) {
+		b.t.Errorf("the error does not name the object: %v", err)
+	}
+	if class == exec.SinkUnavailable && !strings.Contains(err.Error(), t.Sinks[0].Root) {
+		b.t.Errorf("the error does not name the sink: %v", err)
+	}
+}
+
+// find returns the path of a file below a folder of the bed whose path ends with a name.
+func (b *bed) find(top, name string) string {
+	b.t.Helper()
+	found := ""
+	_ = filepath.WalkDir(b.path(top), func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(p, name) {
+			found = p
+		}
+		return nil
+	})
+	if found == "" {
+		b.t.Errorf("there is no %s below %s", name, top)
+	}
+	return found
+}
+
+// overwrite makes the content of a file another one of the same size.
+func (b *bed) overwrite(top, name string) {
+	p := b.find(top, name)
+	info, err := os.Stat(p)
+	if err == nil {
+		err = os.WriteFile(p, []byte(strings.Repeat("x", int(info.Size()))), 0o600)
+	}
+	if err != nil {
+		b.t.Error(err)
+	}
+}

@@ -1,0 +1,188 @@
+package exectest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"reconcile/engine/exec"
+	"reconcile/sinks"
+)
+
+// watch is an executor that gives another one what was encoded and decoded of a task,
+// and gives back what was encoded and decoded of its result. It sees that both are whole
+// then, that they hold nothing that they must not, and that what a result names is there.
+type watch struct {
+	t     *testing.T
+	inner exec.Executor
+	dir   string // of the bed
+	seen  *coverage
+	// between, if it is set, takes the place of the executor. It may call it.
+	between func(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error)
+	after   func() // is called when a result was checked; nil for nothing
+}
+
+// Execute implements exec.Executor.
+func (w *watch) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
+	execute := w.inner.Execute
+	if w.between != nil {
+		execute = w.between
+	}
+	sent := w.checkTask(t)
+	if sent == nil {
+		sent = t
+	}
+	r, err := execute(ctx, sent, env)
+	if err != nil {
+		if r != nil {
+			w.t.Errorf("table %s: a result comes with the error %v", t.Table, err)
+		}
+		return nil, err
+	}
+	got := w.checkResult(t, r)
+	if got == nil {
+		return r, nil
+	}
+	w.seen.add(t, got)
+	if w.after != nil {
+		w.after()
+	}
+	return got, nil
+}
+
+// checkTask returns the task as it is read back, nil if it cannot be.
+func (w *watch) checkTask(t *exec.Task) *exec.Task {
+	b, err := exec.EncodeTask(t)
+	if err != nil {
+		w.t.Errorf("table %s: %v", t.Table, err)
+		return nil
+	}
+	w.checkText("task", t.Table, b)
+	got, err := exec.DecodeTask(b)
+	if err != nil {
+		w.t.Errorf("table %s: %v", t.Table, err)
+		return nil
+	}
+	if at := difference(t, got); at != "" {
+		w.t.Errorf("table %s: the task is another one when it is read back, at %s", t.Table, at)
+	}
+	again := *got
+	again.Attempt = "another"
+	if a, b, c := digestOf(w.t, t), digestOf(w.t, got), digestOf(w.t, &again); a != b || a != c {
+		w.t.Errorf("table %s: the digest of the task is %s, %s when it is read back, %s in another attempt", t.Table, a, b, c)
+	}
+	return got
+}
+
+func digestOf(t *testing.T, task *exec.Task) string {
+	d, err := task.Digest()
+	if err != nil {
+		t.Error(err)
+	}
+	return d
+}
+
+// checkText sees that encoded bytes hold no key of a mask, and no path of this machine
+// but locations.
+func (w *watch) checkText(what, table string, b []byte) {
+	for _, secret := range [][]byte{[]byte(maskKey), []byte(hex.EncodeToString([]byte(maskKey))), []byte(base64.StdEncoding.EncodeToString([]byte(maskKey)))} {
+		if bytes.Contains(b, secret) {
+			w.t.Errorf("table %s: the %s holds the key of a mask", table, what)
+		}
+	}
+	for rest := string(b); ; {
+		_, after, found := strings.Cut(rest, w.dir)
+		if !found {
+			return
+		}
+		if rest = after; !w.location(rest) {
+			w.t.Errorf("table %s: the %s holds the path %.60q", table, what, w.dir+rest)
+		}
+	}
+}
+
+// location reports whether what follows the folder of the bed is one of the places where
+// the source, sinks and objects are.
+func (w *watch) location(rest string) bool {
+	for _, top := range []string{"/dumps", "/lake", "/scratch/", "/objects/"} {
+		if strings.HasPrefix(rest, top) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkResult returns the result as it is read back, nil if it cannot be.
+func (w *watch) checkResult(t *exec.Task, r *exec.Result) *exec.Result {
+	b, err := exec.EncodeResult(r)
+	if err != nil {
+		w.t.Errorf("table %s: %v", t.Table, err)
+		return nil
+	}
+	w.checkText("result", t.Table, b)
+	got, err := exec.DecodeResult(b)
+	if err != nil {
+		w.t.Errorf("table %s: %v", t.Table, err)
+		return nil
+	}
+	if at := difference(r, got); at != "" {
+		w.t.Errorf("table %s: the result is another one when it is read back, at %s", t.Table, at)
+	}
+	if want := digestOf(w.t, t); got.Task != want || got.Attempt != t.Attempt {
+		w.t.Errorf("table %s: the result is of task %s, attempt %q, instead of %s, %q", t.Table, got.Task, got.Attempt, want, t.Attempt)
+	}
+	n := 0
+	for _, is := range []bool{got.Done != nil, got.Held != nil, got.Late != nil} {
+		if is {
+			n++
+		}
+	}
+	if n > 1 {
+		w.t.Errorf("table %s: the result says several things: %+v", t.Table, got)
+	}
+	if got.Done != nil {
+		w.checkDone(t, got.Done)
+	}
+	return got
+}
+
+// checkDone sees that the staged files are there, and that rows add up.
+func (w *watch) checkDone(t *exec.Task, d *exec.Done) {
+	for _, p := range d.Partitions {
+		rows := map[int]int64{} // by sink
+		for _, f := range p.Files {
+			rows[f.Sink] += f.Rows
+			if f.Staged != "" {
+				w.checkStaged(t, f)
+			}
+		}
+		for i := range t.Sinks {
+			if rows[i] != p.Rows {
+				w.t.Errorf("table %s: sink %d has %d rows of partition %d, which has %d", t.Table, i, rows[i], p.Ordinal, p.Rows)
+			}
+		}
+	}
+}
+
+func (w *watch) checkStaged(t *exec.Task, f exec.File) {
+	if !strings.Contains(f.Staged, t.Attempt) {
+		w.t.Errorf("table %s: %s is not staged in the attempt's folder", t.Table, f.Staged)
+	}
+	file, err := os.Open(filepath.Join(t.Sinks[f.Sink].Root, filepath.FromSlash(f.Staged)))
+	if err != nil {
+		w.t.Errorf("table %s: %v", t.Table, err)
+		return
+	}
+	defer file.Close()
+	sum := sinks.NewDigestLike(f.Digest)
+	n, err := io.Copy(sum, file)
+	if err != nil || n != f.Size || sinks.DigestText(sum) != f.Digest {
+		w.t.Errorf("table %s: %s is not what the result says of it: %d bytes, %v", t.Table, f.Staged, n, err)
+	}
+}
