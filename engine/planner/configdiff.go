@@ -61,8 +61,8 @@ func diffConfig(t *Table, p *Session) {
 	diffSinks(t, p, d)
 	diffSchemaPolicy(t, d)
 	if t.Kind != feed.KindMapping {
-		DiffRenamed(t, d)
-		DiffColumns(t, d)
+		diffRenamed(t, d)
+		diffColumns(t, d)
 	}
 }
 
@@ -135,9 +135,9 @@ func diffSchemaPolicy(t *Table, d *plan.ConfigDiff) {
 	}
 }
 
-// DiffRenamed compares which spellings blocks with "as" take alone: what they part
+// diffRenamed compares which spellings blocks with "as" take alone: what they part
 // the source alone tells.
-func DiffRenamed(t *Table, d *plan.ConfigDiff) {
+func diffRenamed(t *Table, d *plan.ConfigDiff) {
 	now := t.Definition.Renamed
 	delivered := func(label string, named string) bool {
 		return slices.ContainsFunc(t.Old.Columns, func(c state.Column) bool {
@@ -160,8 +160,8 @@ func DiffRenamed(t *Table, d *plan.ConfigDiff) {
 	}
 }
 
-// DiffColumns compares each column that the table has.
-func DiffColumns(t *Table, d *plan.ConfigDiff) {
+// diffColumns compares each column that the table has.
+func diffColumns(t *Table, d *plan.ConfigDiff) {
 	legacy := !t.Old.ExactNames
 	for _, c := range t.Old.Columns {
 		name := rules.AskedName(t.Definition, legacy, c.Delivered, c.Name)

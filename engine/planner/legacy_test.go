@@ -1,4 +1,4 @@
-package engine
+package planner
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"reconcile/config"
 	"reconcile/engine/commit"
 	"reconcile/engine/plan"
-	"reconcile/engine/planner"
 	"reconcile/engine/rules"
+	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -44,7 +44,7 @@ func legacyTable(t *testing.T) *definition.Table {
 func TestLegacyColumns(t *testing.T) {
 	table := legacyTable(t)
 	have := []rules.Column{
-		{Name: "Time", Delivered: "Time", Type: typeTimestamp, Listed: true}, {Name: "Session_ID", Delivered: "Session_ID", Type: typeInt64, Listed: true},
+		{Name: "Time", Delivered: "Time", Type: column.Type{ID: column.Timestamp}, Listed: true}, {Name: "Session_ID", Delivered: "Session_ID", Type: column.Type{ID: column.Int64}, Listed: true},
 		{Name: "time_", Delivered: "time_", Listed: true}, {Name: "route", Delivered: "Path", Listed: true}}
 	var brought []rules.Delivered
 	for _, name := range []string{"time", "TIME", "session_id", "Session_ID", "Time_", "path", "Path", "route"} {
@@ -59,10 +59,10 @@ func TestLegacyColumns(t *testing.T) {
 			t.Errorf("%s feeds %s %s instead of %s", field, p.Name, p.Type, want)
 		}
 	}
-	step := &planner.Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: commit.RecordColumns(s)}}
+	step := &Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: commit.RecordColumns(s)}}
 	var d plan.ConfigDiff
-	planner.DiffRenamed(step, &d)
-	planner.DiffColumns(step, &d)
+	diffRenamed(step, &d)
+	diffColumns(step, &d)
 	if d.Class != plan.ClassNone {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}
