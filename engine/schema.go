@@ -10,9 +10,8 @@ import (
 )
 
 var (
-	typeInt64     = column.Type{ID: column.Int64}
-	typeTimestamp = column.Type{ID: column.Timestamp}
-	typeString    = column.Type{}
+	typeInt64  = column.Type{ID: column.Int64}
+	typeString = column.Type{}
 )
 
 // schema is the schema of a pass with what its data must not hold.

@@ -7,30 +7,21 @@ import (
 	"reconcile/state/internal/kv"
 )
 
-// Hold is something that waits, and why: a table at a dump for a file to be mended or for
-// somebody to accept what a guard stopped, a table as a whole for an object of the state,
-// or a whole dump. The state keeps those that lie in a file, an object or a guard; while
-// the pin stays, the file or object is not read again.
+// Hold is what the state keeps of something that waits in a file, an object of the state
+// or a guard: while the pin stays, the file or object is not read again.
 type Hold struct {
-	Table string `cbor:"1,keyasint" json:"table,omitempty"` // empty: a whole dump, or the tables of a sink
-	Sink  string `cbor:"-" json:"sink,omitempty"`           // root of a sink that is not there
-	Dump  int64  `cbor:"2,keyasint" json:"dump,omitempty"`
-	File  string `cbor:"3,keyasint,omitempty" json:"file,omitempty"`
-	// Guard is the guard that tripped, if one did, and Accept what -accept names to let
-	// the delivery through.
-	Guard  string `cbor:"-" json:"guard,omitempty"`
-	Accept string `cbor:"-" json:"accept,omitempty"`
+	Table string `cbor:"1,keyasint"`
+	Dump  int64  `cbor:"2,keyasint"`
+	File  string `cbor:"3,keyasint,omitempty"`
+	// Guard is the guard that tripped, if one did.
+	Guard string `cbor:"-"`
 	// Object is the digest of an object of the state that cannot be read; there is
 	// neither a dump nor a file then. Missing says that it was not there.
-	Object  string `cbor:"10,keyasint,omitempty" json:"object,omitempty"`
-	Missing bool   `cbor:"11,keyasint,omitempty" json:"-"`
+	Object  string `cbor:"10,keyasint,omitempty"`
+	Missing bool   `cbor:"11,keyasint,omitempty"`
 	// Pin is that of the file or the object as it was found.
-	Pin    string `cbor:"4,keyasint,omitempty" json:"-"`
-	Reason string `cbor:"5,keyasint" json:"reason"`
-	// Skip is the block of the source that leaves the delivery out, the reviewed way
-	// past it; empty if that is none. SkipTables are the tables of that block.
-	Skip       string   `cbor:"-" json:"skip_dump,omitempty"`
-	SkipTables []string `cbor:"-" json:"-"`
+	Pin    string `cbor:"4,keyasint,omitempty"`
+	Reason string `cbor:"5,keyasint"`
 }
 
 // In the file, a hold by an object stands at a dump that no delivery has, and one by a
