@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"reconcile/engine/commit"
-	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
@@ -49,9 +48,6 @@ func (r *Result) Partial() bool {
 	return len(r.Holds) > 0 || slices.ContainsFunc(r.Tables, func(t TableResult) bool { return t.Err != nil })
 }
 
-// ErrRefused says that a plan needs a flag to be applied.
-var ErrRefused = errors.New("refused")
-
 // Refusal says why a plan may not be applied as it is, nil if it may.
 func (e *Engine) Refusal(p *plan.Plan) error {
 	var errs []error
@@ -63,11 +59,11 @@ func (e *Engine) Refusal(p *plan.Plan) error {
 			errs = append(errs, refusesDestroy(t))
 		}
 		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
-			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", ErrRefused, t.Name, t.Lost, t.Name))
+			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", plan.ErrRefused, t.Name, t.Lost, t.Name))
 		}
 	}
 	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
-		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", ErrRefused, planner.GoneMappingsText(&p.Mapping), feed.TableMapping))
+		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", plan.ErrRefused, planner.GoneMappingsText(&p.Mapping), feed.TableMapping))
 	}
 	return errors.Join(errs...)
 }
@@ -190,16 +186,8 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *planner.Se
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(p.Standing), acceptMappings(p, tx), putDump(tx, d), putManifests(p, tx, manifests))
+		return errors.Join(tx.SetMapping(p.Standing), acceptMappings(p, tx), commit.PutDump(tx, d), putManifests(p, tx, manifests))
 	})
-}
-
-func putDump(tx *state.Tx, d *dump.Dump) error {
-	r := dumpRecord(d)
-	if r == nil {
-		return nil
-	}
-	return tx.PutDump(r)
 }
 
 // applyTable brings one table to its planned state: first a change of its

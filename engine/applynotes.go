@@ -3,10 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/planner"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -93,7 +93,7 @@ func acceptManifests(ctx context.Context, l *state.Lock, p *planner.Session) err
 	return l.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, id := range p.Accepted {
-			errs = append(errs, putDump(tx, p.Listing.Dump(id)))
+			errs = append(errs, commit.PutDump(tx, p.Listing.Dump(id)))
 		}
 		return errors.Join(errs...)
 	})
@@ -123,7 +123,7 @@ func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *planner.Se
 	if !p.ManifestsBad {
 		return nil
 	}
-	o, err := storeManifests(ctx, e.store, p.Listing.Known())
+	o, err := commit.StoreManifests(ctx, e.store, p.Listing.Known())
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (e *Engine) manifestsObject(ctx context.Context, p *planner.Session) (*stat
 	if p.ManifestsKept || p.Listing.Fresh == 0 {
 		return nil, nil
 	}
-	return storeManifests(ctx, e.store, p.Listing.Known())
+	return commit.StoreManifests(ctx, e.store, p.Listing.Known())
 }
 
 // putManifests makes it what the state knows.
@@ -146,12 +146,4 @@ func putManifests(p *planner.Session, tx *state.Tx, o *state.Sealed) error {
 	}
 	p.ManifestsKept = true // if the transaction fails, so does the apply
 	return errors.Join(tx.PutObject(o), tx.SetManifests(o.Ref))
-}
-
-func storeManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
-	o := store.NewObject(ctx)
-	if _, err := o.Write(known); err != nil {
-		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
-	}
-	return o.Close(ctx)
 }

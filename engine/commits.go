@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"reconcile/engine/commit"
-	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -64,19 +63,11 @@ func (s *tableStep) changeOf(ctx context.Context, store *state.Store, d *exec.Do
 func recordsOf(p *planner.Session, pending []planner.Delivery) []*state.Dump {
 	var out []*state.Dump
 	for _, d := range pending {
-		if x := dumpRecord(p.Listing.Dump(d.Dump)); x != nil {
+		if x := commit.DumpRecord(p.Listing.Dump(d.Dump)); x != nil {
 			out = append(out, x)
 		}
 	}
 	return out
-}
-
-// dumpRecord is the record of a dump, nil of none.
-func dumpRecord(d *dump.Dump) *state.Dump {
-	if d == nil {
-		return nil
-	}
-	return &state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest}
 }
 
 // removeTable takes a table out of the state and, unless it is only forgotten,

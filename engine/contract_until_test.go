@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 )
 
@@ -36,7 +37,7 @@ func (a *bed) refusedLoss(id int64, table string, words ...string) {
 	a.until = &id
 	before := a.tree()
 	_, err := a.apply()
-	if !errors.Is(err, ErrRefused) {
+	if !errors.Is(err, plan.ErrRefused) {
 		a.t.Fatalf("the apply ended with %v", err)
 	}
 	for _, w := range append(words, "-accept-loss="+table) {

@@ -201,7 +201,7 @@ func (m *deliveredMapping) take(mf *mappingFile, b *identity.Builder, n, first i
 	return nil
 }
 
-// quarantine.Row is row i of the current block, which lacks an id.
+// badRow is row i of the current block, which lacks an id.
 func (mf *mappingFile) badRow(i, first int) quarantine.Row {
 	bad := quarantine.Row{Table: feed.TableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
 	var items []column.Rescued

@@ -10,5 +10,5 @@ import (
 // refusesDestroy says why a table's step is refused without -allow-destroy.
 func refusesDestroy(t *plan.Table) error {
 	return fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or %s",
-		ErrRefused, t.Name, t.Destroys, strings.Join(t.Keeping, ", and "))
+		plan.ErrRefused, t.Name, t.Destroys, strings.Join(t.Keeping, ", and "))
 }

@@ -14,7 +14,9 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
+	"reconcile/engine/plan"
 	"reconcile/engine/published"
+	"reconcile/engine/rebuild"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 )
@@ -22,7 +24,7 @@ import (
 var flagRebuilds = flag.Int("rebuilds", 12, "random worlds that lose their state")
 
 // rebuild is what the command does: lock, plan, make the state anew.
-func (h *harness) rebuild() (*StateRebuild, *StateRebuilt, error) {
+func (h *harness) rebuild() (*rebuild.Plan, *rebuild.Rebuilt, error) {
 	ctx := context.Background()
 	if h.fails != nil {
 		ctx = failpoint.With(ctx, h.fails)
@@ -34,11 +36,12 @@ func (h *harness) rebuild() (*StateRebuild, *StateRebuilt, error) {
 		return nil, nil, err
 	}
 	defer l.Unlock()
-	sr, err := e.PlanRebuild(ctx, l)
+	r := e.Rebuilder()
+	sr, err := r.Plan(ctx, l)
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := e.RebuildState(ctx, l, sr)
+	out, err := r.Rebuild(ctx, l, sr)
 	return sr, out, err
 }
 
@@ -110,7 +113,7 @@ func TestContractStandIns(t *testing.T) {
 	before := a.lakeFiles()
 	a.forgetDump("1")
 	a.loseState()
-	if _, _, err := a.rebuild(); err == nil || !strings.Contains(err.Error(), "-accept-loss=e") || !strings.Contains(err.Error(), "dump 1") || !errors.Is(err, ErrRefused) {
+	if _, _, err := a.rebuild(); err == nil || !strings.Contains(err.Error(), "-accept-loss=e") || !strings.Contains(err.Error(), "dump 1") || !errors.Is(err, plan.ErrRefused) {
 		t.Fatal(err)
 	}
 	a.opts.AcceptLoss = []string{"e", "users", "user_migrations"}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/rebuild"
 	"reconcile/internal/failpoint"
 )
 
@@ -58,7 +59,7 @@ func (a *bed) wantLost() {
 // rebuildOn is a run of the command after one that was stopped.
 func (a *bed) rebuildOn() error {
 	_, _, err := a.rebuild()
-	if !errors.Is(err, ErrWhole) {
+	if !errors.Is(err, rebuild.ErrWhole) {
 		return err
 	}
 	e := a.engine()
@@ -99,7 +100,7 @@ func TestRebuildChangedFiles(t *testing.T) {
 		t.Errorf("the plan after it has changes: %+v", res)
 	}
 	a.wantLost()
-	if _, _, err := a.rebuild(); !errors.Is(err, ErrWhole) {
+	if _, _, err := a.rebuild(); !errors.Is(err, rebuild.ErrWhole) {
 		t.Errorf("a state that reads whole: %v", err)
 	}
 }
@@ -205,7 +206,7 @@ func TestRebuildElsewhere(t *testing.T) {
 	a := newBed(t, lakeTables)
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
 	a.prelude = strings.Replace(a.prelude, "../state/state.db", "../state/other.db", 1)
-	if _, _, err := a.rebuild(); !errors.Is(err, ErrElsewhere) || !strings.Contains(err.Error(), "state.db") || !strings.Contains(err.Error(), "init -migrate-state") {
+	if _, _, err := a.rebuild(); !errors.Is(err, rebuild.ErrElsewhere) || !strings.Contains(err.Error(), "state.db") || !strings.Contains(err.Error(), "init -migrate-state") {
 		t.Fatal(err)
 	}
 	a.damageState()

@@ -3,8 +3,8 @@ package main
 import (
 	"encoding/json"
 
-	"reconcile/engine"
 	"reconcile/engine/inspect"
+	"reconcile/engine/rebuild"
 )
 
 // The records of the state, of its rebuild and of the quarantine. Fields are only ever
@@ -192,13 +192,13 @@ func (v *jsonView) shownOne(d *inspect.Detail) {
 	v.holds(d.Holds)
 }
 
-func newRebuildTableLine(t *engine.RebuiltTable) rebuildTableLine {
+func newRebuildTableLine(t *rebuild.Table) rebuildTableLine {
 	return rebuildTableLine{t.Name, t.Commit, t.Dumps, t.Mapping, t.Incomplete, t.Files, t.Bytes,
-		each(t.Lost, func(d engine.LostDump) lostDumpObject { return lostDumpObject(d) }), t.LostMapping}
+		each(t.Lost, func(d rebuild.LostDump) lostDumpObject { return lostDumpObject(d) }), t.LostMapping}
 }
 
-func newRebuiltLine(r *engine.StateRebuilt) rebuiltLine {
-	return rebuiltLine{r.Commit, each(r.Tables, func(t engine.TableAnew) rebuiltObject {
+func newRebuiltLine(r *rebuild.Rebuilt) rebuiltLine {
+	return rebuiltLine{r.Commit, each(r.Tables, func(t rebuild.TableResult) rebuiltObject {
 		return rebuiltObject{t.Name, countsJSON(t.Counts), t.Kept, t.Written, t.Removed}
 	})}
 }

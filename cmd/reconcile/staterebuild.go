@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reconcile/engine/rebuild"
 	"runtime/debug"
 	"strings"
-
-	"reconcile/engine"
 )
 
 // stateRebuild makes a lost state anew. Where an earlier run had made it and was
@@ -26,8 +25,9 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 	}
 	ctx = lock.Context(ctx)
 	defer func() { err = s.unlock(ctx, lock, err) }()
-	sr, err := e.PlanRebuild(ctx, lock)
-	if errors.Is(err, engine.ErrWhole) {
+	r := e.Rebuilder()
+	sr, err := r.Plan(ctx, lock)
+	if errors.Is(err, rebuild.ErrWhole) {
 		tables, rerr := e.Recover(ctx, lock)
 		s.recovered(tables)
 		if rerr != nil || len(tables) > 0 {
@@ -38,7 +38,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 		return err
 	}
 	s.showRebuild(sr)
-	if err := e.RebuildRefusal(sr); err != nil {
+	if err := r.Refusal(sr); err != nil {
 		return err
 	}
 	if !o.autoApprove {
@@ -50,7 +50,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 	defer debug.SetGCPercent(debug.SetGCPercent(applyGC))
 	pr := s.view.progress(sr.Bytes())
 	s.meter = pr.add
-	out, err := e.RebuildState(ctx, lock, sr)
+	out, err := r.Rebuild(ctx, lock, sr)
 	pr.stop()
 	if out != nil {
 		s.showRebuilt(out)
@@ -59,7 +59,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 }
 
 // showRebuild says what is going to be done.
-func (s *session) showRebuild(sr *engine.StateRebuild) {
+func (s *session) showRebuild(sr *rebuild.Plan) {
 	why := "There is no state"
 	if sr.Damage != "" {
 		why = "The state cannot be read (" + sr.Damage + ")"
@@ -85,7 +85,7 @@ func (s *session) showRebuild(sr *engine.StateRebuild) {
 }
 
 // showRebuilt says what was done.
-func (s *session) showRebuilt(r *engine.StateRebuilt) {
+func (s *session) showRebuilt(r *rebuild.Rebuilt) {
 	if r.Before != nil {
 		s.keptBefore(r.Before)
 	}

@@ -221,9 +221,10 @@ func caseStandIns(b *bed) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	sr, err := e.PlanRebuild(b.t.Context(), l)
+	r := e.Rebuilder()
+	sr, err := r.Plan(b.t.Context(), l)
 	if err == nil {
-		_, err = e.RebuildState(b.t.Context(), l, sr)
+		_, err = r.Rebuild(b.t.Context(), l, sr)
 	}
 	if err := errors.Join(err, l.Unlock()); err != nil {
 		b.t.Fatal(err)

@@ -1,9 +1,11 @@
-package engine
+package rebuild
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"reconcile/engine/commit"
 	"reconcile/engine/planner"
@@ -11,18 +13,18 @@ import (
 	"reconcile/state"
 )
 
-// commitAnew makes the new state, in one transaction.
-func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) (serial uint64, err error) {
+// commit makes the new state, in one transaction.
+func (r *Rebuilder) commit(ctx context.Context, l *state.Lock, sr *Plan, tables []*staged) (serial uint64, err error) {
 	for _, t := range tables {
-		if err := commit.CanCarryOut(ctx, e.lake, t.change.Steps()); err != nil {
+		if err := commit.CanCarryOut(ctx, r.Planner.Lake, t.change.Steps()); err != nil {
 			return 0, fmt.Errorf("table %s: %w", t.change.Table.Name, err)
 		}
 	}
-	manifests, err := storeManifests(ctx, e.store, sr.plan.Listing.Known())
+	manifests, err := commit.StoreManifests(ctx, r.Store, sr.plan.Listing.Known())
 	if err != nil {
 		return 0, err
 	}
-	_, judged := e.cfg.CheckNames(planner.EverDelivered(sr.plan)) // the lake was made with these masks
+	_, judged := r.Planner.Ask.Config.CheckNames(planner.EverDelivered(sr.plan)) // the lake was made with these masks
 	err = l.Replace(ctx, sr.Lineage, sr.above, func(tx *state.Tx) error {
 		serial = tx.Serial()
 		errs := []error{tx.PutObject(manifests), tx.SetManifests(manifests.Ref), sr.putMappings(tx)}
@@ -42,9 +44,9 @@ func (e *Engine) commitAnew(ctx context.Context, l *state.Lock, sr *StateRebuild
 
 // putMappings stores the mappings that tables stand at; the newest is that of the state.
 // All of them were applied, so that no guard judges them again.
-func (sr *StateRebuild) putMappings(tx *state.Tx) error {
+func (sr *Plan) putMappings(tx *state.Tx) error {
 	var errs []error
-	for _, id := range sortedKeys(sr.stands) {
+	for _, id := range slices.Sorted(maps.Keys(sr.stands)) {
 		s := sr.stands[id]
 		if s == nil {
 			continue
@@ -53,24 +55,28 @@ func (sr *StateRebuild) putMappings(tx *state.Tx) error {
 			errs = append(errs, tx.PutObject(o))
 		}
 		errs = append(errs, tx.SetMapping(s.Standing), tx.SetAccepted(state.Delivery{Table: feed.TableMapping, Dump: id}, s.Standing.Digest),
-			putDump(tx, sr.plan.Listing.Dump(id)))
+			commit.PutDump(tx, sr.plan.Listing.Dump(id)))
 	}
 	return errors.Join(errs...)
 }
 
 // put stores a table, with the list of what makes it visible. The list is there also
 // where no file changes: current.json has to name the new commit.
-func (t *tableAnew) put(tx *state.Tx, p *planner.Session) error {
-	t.change.Dumps = recordsOf(p, t.step.pending)
+func (t *staged) put(tx *state.Tx, p *planner.Session) error {
+	for _, d := range t.task.Deliveries {
+		if x := commit.DumpRecord(p.Listing.Dump(d.Dump)); x != nil {
+			t.change.Dumps = append(t.change.Dumps, x)
+		}
+	}
 	var err error
 	t.pub, err = t.change.PutNew(tx)
 	return err
 }
 
-// publishAnew makes the tables visible, and tidies up.
-func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuild, tables []*tableAnew) error {
-	e.protected.Clear()
-	committer := commit.New(l, e.commits())
+// publish makes the tables visible, and tidies up.
+func (r *Rebuilder) publish(ctx context.Context, l *state.Lock, sr *Plan, tables []*staged) error {
+	r.Commits.Protected.Clear()
+	committer := commit.New(l, r.Commits)
 	for _, t := range tables {
 		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.Table, t.change.Partitions())
 		var unswept *commit.UnsweptError
@@ -82,11 +88,11 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 		}
 	}
 	if len(sr.empty) > 0 { // their lists are carried out as those of a run that was stopped
-		if _, err := e.Recover(ctx, l); err != nil {
+		if err := r.recover(ctx, l, committer); err != nil {
 			return err
 		}
 	}
-	snap, err := e.declared.Load(ctx, l)
+	snap, err := r.Planner.Declared.Load(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -94,22 +100,36 @@ func (e *Engine) publishAnew(ctx context.Context, l *state.Lock, sr *StateRebuil
 		rt.plan.Committed = true
 		sr.plan.Drafts = append(sr.plan.Drafts, rt.plan)
 	}
-	return errors.Join(e.tidy(ctx, l, snap), e.renewFingerprints(ctx, l, sr.plan, snap))
+	return r.Apply.Finish(ctx, l, sr.plan, snap)
 }
 
-// dropAnew removes what was staged for a state that was not made. Once a transaction was
+// recover finishes what the state lists and is not visible yet.
+func (r *Rebuilder) recover(ctx context.Context, l *state.Lock, c *commit.Committer) (err error) {
+	snap, err := r.Planner.Declared.Load(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	if err := r.Planner.Lake.CheckHome(ctx, snap); err != nil {
+		return err
+	}
+	_, err = c.Recover(ctx, snap, nil)
+	return err
+}
+
+// drop removes what was staged for a state that was not made. Once a transaction was
 // tried, it may have been: then what it lists has to stay.
-func (e *Engine) dropAnew(ctx context.Context, l *state.Lock, sr *StateRebuild) error {
-	e.protected.Clear()
+func (r *Rebuilder) drop(ctx context.Context, l *state.Lock, sr *Plan) error {
+	r.Commits.Protected.Clear()
 	if errors.Is(context.Cause(ctx), state.ErrLost) {
 		return nil
 	}
-	return e.sweepAnew(context.WithoutCancel(ctx), l, sr)
+	return r.sweep(context.WithoutCancel(ctx), l, sr)
 }
 
 // describe counts what became of the files.
-func (t *tableAnew) describe() TableAnew {
-	out := TableAnew{Name: t.change.Table.Name, Counts: t.counts}
+func (t *staged) describe() TableResult {
+	out := TableResult{Name: t.change.Table.Name, Counts: t.counts}
 	written := int64(0)
 	for _, p := range t.change.Parts {
 		for i, f := range p.Record.Files {

@@ -1,14 +1,19 @@
-package engine
+package rebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
+	"reconcile/sinks"
 )
 
 // A mapping that the source no longer has can be told from what it did: the published
@@ -16,47 +21,63 @@ import (
 // user, whom he stands for. The latter leaves out users without such rows.
 
 // standFromLake is a mapping of the lake, as far as the tables at it tell it.
-func (e *Engine) standFromLake(ctx context.Context, sr *StateRebuild, id int64) (*mappingStand, error) {
+func (r *Rebuilder) standFromLake(ctx context.Context, sr *Plan, id int64) (*stand, error) {
 	b := identity.NewBuilder()
 	whole := false
 	for _, rt := range sr.Tables {
 		if rt.plan.Kind == feed.KindMapping && rt.Mapping != nil && *rt.Mapping == id {
 			whole = true
-			if err := e.mappingRows(ctx, rt, b); err != nil {
+			if err := r.mappingRows(ctx, rt, b); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, rt := range sr.Tables {
 		if !whole && rt.plan.Kind == feed.KindEvents && rt.Mapping != nil && *rt.Mapping == id {
-			if err := e.mappingPairs(ctx, rt, b); err != nil {
+			if err := r.mappingPairs(ctx, rt, b); err != nil {
 				return nil, err
 			}
 		}
 	}
-	read := &deliveredMapping{MappingRead: planner.MappingRead{Dump: id, Unit: e.cfg.Source.TimeUnit}}
+	read := &planner.MappingRead{Dump: id, Unit: r.Planner.Ask.Config.Source.TimeUnit}
 	read.Mapping, read.Report = b.Build()
-	at := &planner.Session{}
-	at.TakeMapping(&read.MappingRead)
-	return &mappingStand{read: read, MappingAt: planner.MappingAt{Mapping: read.Mapping, Closure: read.Mapping.Closure(), Standing: at.Standing}}, nil
+	return standOf(read), nil
 }
 
 // lakeRows reads columns of the published rows of a table, in one sink.
-func (e *Engine) lakeRows(ctx context.Context, rt *RebuiltTable, want []column.Column, use func(*column.Batch) error) error {
-	sk, err := e.lake.Open(ctx, rt.from, "")
+func (r *Rebuilder) lakeRows(ctx context.Context, rt *Table, want []column.Column, use func(*column.Batch)) error {
+	sk, err := r.Planner.Lake.Open(ctx, rt.from, "")
 	if err != nil {
 		return err
 	}
-	if err := eachRow(ctx, sk, rt.publishedIn(rt.from), want, use); err != nil {
-		return fmt.Errorf("table %s: %w", rt.Name, err)
+	for _, f := range rt.publishedIn(rt.from) {
+		if err := fileRows(ctx, sk, f, want, use); err != nil {
+			return fmt.Errorf("table %s: reading %s, whose rows stand in for some that are gone (if it is damaged for good, move it away): %w", rt.Name, f.Path, err)
+		}
 	}
 	return nil
 }
 
+// fileRows reads columns of one file.
+func fileRows(ctx context.Context, sk sinks.Sink, f exec.File, want []column.Column, use func(*column.Batch)) (err error) {
+	rd, err := sk.Open(ctx, f.Path, f.Pin, want)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rd.Close()) }()
+	for {
+		b, err := rd.Next(ctx)
+		if err != nil || b == nil {
+			return err
+		}
+		use(b)
+	}
+}
+
 // mappingRows adds the entries of the published user_migrations.
-func (e *Engine) mappingRows(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
+func (r *Rebuilder) mappingRows(ctx context.Context, rt *Table, b *identity.Builder) error {
 	l := rules.PublishedMapping()
-	return e.lakeRows(ctx, rt, l.Columns[:l.Canonical], func(in *column.Batch) error {
+	return r.lakeRows(ctx, rt, l.Columns[:l.Canonical], func(in *column.Batch) {
 		from, to, t := in.Cols[l.From].Ints, in.Cols[l.To].Ints, &in.Cols[l.Time]
 		for i := range in.N {
 			entry := identity.Entry{From: from[i], To: to[i]}
@@ -65,15 +86,14 @@ func (e *Engine) mappingRows(ctx context.Context, rt *RebuiltTable, b *identity.
 			}
 			b.Add(entry)
 		}
-		return nil
 	})
 }
 
 // mappingPairs adds whom the raw users of published rows stand for.
-func (e *Engine) mappingPairs(ctx context.Context, rt *RebuiltTable, b *identity.Builder) error {
-	want := []column.Column{{Name: feed.RawUserID, Type: typeInt64}, {Name: feed.UserID, Type: typeInt64}}
+func (r *Rebuilder) mappingPairs(ctx context.Context, rt *Table, b *identity.Builder) error {
+	want := []column.Column{{Name: feed.RawUserID, Type: column.Type{ID: column.Int64}}, {Name: feed.UserID, Type: column.Type{ID: column.Int64}}}
 	seen := map[int64]bool{}
-	return e.lakeRows(ctx, rt, want, func(in *column.Batch) error {
+	return r.lakeRows(ctx, rt, want, func(in *column.Batch) {
 		raws, users := in.Col(feed.RawUserID).Ints, in.Col(feed.UserID).Ints
 		for i, raw := range raws {
 			user := users[i]
@@ -82,17 +102,16 @@ func (e *Engine) mappingPairs(ctx context.Context, rt *RebuiltTable, b *identity
 				b.Add(identity.Entry{From: raw, To: user})
 			}
 		}
-		return nil
 	})
 }
 
 // standsFromLake tells the mappings that are lost from the lake.
-func (e *Engine) standsFromLake(ctx context.Context, sr *StateRebuild) error {
-	for _, id := range sortedKeys(sr.stands) {
+func (r *Rebuilder) standsFromLake(ctx context.Context, sr *Plan) error {
+	for _, id := range slices.Sorted(maps.Keys(sr.stands)) {
 		if sr.stands[id] != nil {
 			continue
 		}
-		s, err := e.standFromLake(ctx, sr, id)
+		s, err := r.standFromLake(ctx, sr, id)
 		if err != nil {
 			return fmt.Errorf("the user mapping of dump %d: %w", id, err)
 		}

@@ -1,17 +1,19 @@
-package engine
+package rebuild
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"reconcile/engine/published"
 	"reconcile/state"
 )
 
 // checkLost fails with ErrWhole if there is a state, and notes what is wrong with it.
-func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
-	snap, err := e.store.Load(ctx)
+func (r *Rebuilder) checkLost(ctx context.Context, sr *Plan) error {
+	snap, err := r.Store.Load(ctx)
 	switch {
 	case errors.Is(err, state.ErrDamaged):
 		sr.Damage = err.Error()
@@ -27,23 +29,23 @@ func (e *Engine) checkLost(ctx context.Context, sr *StateRebuild) error {
 
 // checkElsewhere fails with ErrElsewhere if the state of a lake is at another place than the
 // configuration says, and reads whole there.
-func (e *Engine) checkElsewhere(ctx context.Context, l *published.Lake) error {
-	for _, at := range sortedKeys(l.States) {
-		if e.home.Resolve(at) == e.home.Resolve(e.store.Place()) {
+func (r *Rebuilder) checkElsewhere(ctx context.Context, l *published.Lake) error {
+	for _, at := range slices.Sorted(maps.Keys(l.States)) {
+		if r.Planner.Home.Resolve(at) == r.Planner.Home.Resolve(r.Store.Place()) {
 			continue
 		}
-		snap, err := e.home.Load(ctx, e.home.Resolve(at))
+		snap, err := r.Planner.Home.Load(ctx, r.Planner.Home.Resolve(at))
 		var moved *state.MovedError
 		switch {
-		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && e.home.Resolve(moved.To) == e.home.Resolve(e.store.Place()):
+		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && r.Planner.Home.Resolve(moved.To) == r.Planner.Home.Resolve(r.Store.Place()):
 			continue
-		case err != nil && e.home.SaidLost(e.home.Resolve(at)):
+		case err != nil && r.Planner.Home.SaidLost(r.Planner.Home.Resolve(at)):
 			continue
 		case err != nil:
 			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, -state-lost=%s goes on without it", l.States[at], at, err, at)
 		case snap.Serial > 0 && snap.Lineage == l.Lineage:
 			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
-				ErrElsewhere, at, snap.Serial, e.store.Place())
+				ErrElsewhere, at, snap.Serial, r.Store.Place())
 		}
 		if err = errors.Join(err, snap.Close()); err != nil {
 			return err

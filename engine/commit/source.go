@@ -1,0 +1,35 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/engine/dump"
+	"reconcile/state"
+)
+
+// DumpRecord is the record of a dump, nil of none.
+func DumpRecord(d *dump.Dump) *state.Dump {
+	if d == nil {
+		return nil
+	}
+	return &state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest}
+}
+
+// PutDump stores the record of a dump; of none it stores nothing.
+func PutDump(tx *state.Tx, d *dump.Dump) error {
+	if d == nil {
+		return nil
+	}
+	return tx.PutDump(DumpRecord(d))
+}
+
+// StoreManifests writes what the manifests of a source say as an object of the state.
+func StoreManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
+	o := store.NewObject(ctx)
+	if _, err := o.Write(known); err != nil {
+		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
+	}
+	return o.Close(ctx)
+}

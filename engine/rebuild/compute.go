@@ -1,0 +1,210 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"reconcile/engine/commit"
+	"reconcile/engine/exec"
+	"reconcile/engine/plan"
+	"reconcile/engine/planner"
+	"reconcile/internal/feed"
+	"reconcile/state"
+	"reconcile/state/backup"
+)
+
+// Rebuilt says what a rebuild of a state did.
+type Rebuilt struct {
+	// Before is the copy of the damaged state; nil if there is none.
+	Before *backup.Result
+	Commit uint64
+	Tables []TableResult
+}
+
+// TableResult says what became of one table.
+type TableResult struct {
+	Name    string
+	Counts  plan.Counts
+	Kept    int // their rows were right
+	Written int
+	Removed int
+}
+
+// staged is a table of which all is staged and durable.
+type staged struct {
+	task   *exec.Task
+	change *commit.Change
+	counts plan.Counts
+	pub    *state.Publish
+}
+
+// Rebuild makes the state anew, by a plan that was made under the same lock.
+func (r *Rebuilder) Rebuild(ctx context.Context, l *state.Lock, sr *Plan) (_ *Rebuilt, err error) {
+	if err := r.Refusal(sr); err != nil {
+		return nil, err
+	}
+	cleanup, err := r.Apply.Scratch()
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	out := &Rebuilt{}
+	if _, err := l.Over(ctx, sr.Lineage); err != nil {
+		return out, err
+	}
+	if out.Before, err = backup.BeforeChange(ctx, r.Store); err != nil {
+		return out, fmt.Errorf("%w; nothing was changed", err)
+	}
+	defer r.Commits.Protected.Clear()
+	tables, err := r.compute(ctx, l, sr)
+	if err != nil {
+		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), r.drop(ctx, l, sr))
+	}
+	if out.Commit, err = r.commit(ctx, l, sr, tables); err != nil {
+		return out, fmt.Errorf("rebuilding the state (run `reconcile state rebuild` again, which goes on from what was committed): %w", err)
+	}
+	for _, t := range tables {
+		out.Tables = append(out.Tables, t.describe())
+	}
+	return out, r.publish(ctx, l, sr, tables)
+}
+
+// compute stages the content of all tables.
+func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, sr *Plan) ([]*staged, error) {
+	if err := errors.Join(r.sweep(ctx, l, sr), r.standsFromLake(ctx, sr)); err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(sr.stands)) {
+		if err := r.storeStand(ctx, sr.stands[id]); err != nil {
+			return nil, err
+		}
+	}
+	var out []*staged
+	for _, rt := range sr.Tables {
+		t, err := r.stage(ctx, l, sr, rt)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", rt.Name, err)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// sweep removes what dead attempts staged in the sinks of the tables: nothing names
+// it any more.
+func (r *Rebuilder) sweep(ctx context.Context, l *state.Lock, sr *Plan) error {
+	folders := map[string][]string{}
+	for _, rt := range sr.Tables {
+		for _, at := range planner.FoldersOf(rt.plan) {
+			folders[at.Root] = append(folders[at.Root], at.Path)
+		}
+	}
+	return commit.NewSweeper(l, r.Commits).Folders(ctx, folders)
+}
+
+// storeStand writes the objects of a mapping.
+func (r *Rebuilder) storeStand(ctx context.Context, s *stand) error {
+	if s == nil {
+		return nil
+	}
+	var err error
+	s.objects, err = r.Apply.StoreMapping(ctx, s.read, s.Standing)
+	return err
+}
+
+// stage computes one table at the mapping where the lake has it, and takes over the
+// files that hold the right rows.
+func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, sr *Plan, rt *Table) (*staged, error) {
+	if rt.Mapping != nil && sr.stands[*rt.Mapping] != nil {
+		rt.plan.Stand = &sr.stands[*rt.Mapping].MappingAt
+	}
+	s, d, err := r.execute(ctx, l, sr, rt)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Change(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := commit.FillDigests(ctx, r.Planner.Lake, c.Left); err != nil {
+		return nil, err
+	}
+	if err := s.TakeOver(ctx, c, rt.published); err != nil {
+		return nil, err
+	}
+	if stages(c) {
+		return &staged{task: s.Task(), change: c, counts: d.Counts}, nil
+	}
+	// What was staged is of no use, and may be as much as the table.
+	r.Commits.Protected.Remove(s.Task().Attempt)
+	return &staged{task: s.Task(), change: c, counts: d.Counts}, r.sweep(ctx, l, sr)
+}
+
+// execute stages the content of a table. A part file that proves to be bad makes its dump
+// one that is lost.
+func (r *Rebuilder) execute(ctx context.Context, l *state.Lock, sr *Plan, rt *Table) (Step, *exec.Done, error) {
+	for {
+		s, err := r.Apply.Step(ctx, l, sr.plan, rt.plan)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := r.standIn(ctx, s, rt); err != nil {
+			return nil, nil, err
+		}
+		r.Commits.Protected.Add(s.Task().Attempt)
+		res, err := s.Execute(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		bad := res.Held
+		if bad == nil {
+			return s, res.Done, nil
+		}
+		if !r.Planner.Ask.AcceptsLoss(rt.Name) {
+			return nil, nil, fmt.Errorf("dump %d, file %s: %s; -accept-loss=%s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, rt.Name)
+		}
+		rt.Lost = append(rt.Lost, LostDump{bad.Dump, bad.File + ": " + bad.Reason})
+		rt.plan.Lost = append(rt.plan.Lost, bad.Dump)
+	}
+}
+
+// standIn has published rows stand in for the rows of a table that are gone, if any are.
+func (r *Rebuilder) standIn(ctx context.Context, s Step, rt *Table) error {
+	if len(rt.Lost) == 0 || rt.plan.Kind == feed.KindMapping {
+		return nil
+	}
+	sk, err := r.Planner.Lake.Open(ctx, rt.from, "")
+	if err != nil {
+		return err
+	}
+	in := &exec.StandIns{Root: rt.from}
+	for _, c := range rt.columns {
+		in.Types = append(in.Types, exec.ColumnType{Name: c.Name, Type: c.Type.String()})
+	}
+	in.Files = rt.publishedIn(rt.from)
+	for _, d := range rt.Lost {
+		in.Dumps = append(in.Dumps, d.Dump)
+	}
+	slices.Sort(in.Dumps)
+	s.Task().StandIns, s.Env().Sinks[rt.from] = in, sk
+	return nil
+}
+
+// publishedIn lists the published files of a table in a sink.
+func (rt *Table) publishedIn(root string) []exec.File {
+	var out []exec.File
+	for _, f := range rt.published {
+		if f.Root == root {
+			out = append(out, exec.File{Path: f.Path, Size: f.Object.Size, Pin: f.Object.Pin})
+		}
+	}
+	return out
+}
+
+// stages reports whether any file of the change is a staged one.
+func stages(c *commit.Change) bool {
+	return slices.ContainsFunc(c.Parts, func(p commit.Part) bool { return slices.ContainsFunc(p.Staged, func(s string) bool { return s != "" }) })
+}
