@@ -79,7 +79,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 		planner.NamesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
-	waiting, err := e.letGo(ctx, l, p, res)
+	waiting, err := e.detachSinks(ctx, l, p, res)
 	if err != nil {
 		return nil, err
 	}

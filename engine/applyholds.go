@@ -28,7 +28,7 @@ func (e *Engine) hold(ctx context.Context, l *state.Lock, p *planner.Session, t 
 	if err := e.rememberHold(ctx, l, h, bad); err != nil {
 		return err
 	}
-	return e.lookBack(ctx, l, p, t, from, floor, res)
+	return e.compareVoided(ctx, l, p, t, from, floor, res)
 }
 
 func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, bad *exec.Held) error {
@@ -98,11 +98,11 @@ func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *planner.Tabl
 	return e.rememberHold(ctx, l, h, bad)
 }
 
-// lookBack compares the files of the dumps that a resync was to make void, when the
+// compareVoided compares the files of the dumps that a resync was to make void, when the
 // resync turned out to be bad while it was read: the plan did not look at them. What has
 // changed is taken by the same apply, or holds the table, as if the plan had known of the
 // bad file. from is the dump from which on the table is held already.
-func (e *Engine) lookBack(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, from, resync int64, res *Result) error {
+func (e *Engine) compareVoided(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, from, resync int64, res *Result) error {
 	if t.Old == nil || t.Floor >= resync || t.Change.Class == plan.ClassRebuild {
 		return nil
 	}

@@ -10,10 +10,10 @@ import (
 	"reconcile/state"
 )
 
-// letGo makes the state forget sinks, and know others at their new places, as the plan
+// detachSinks makes the state forget sinks, and know others at their new places, as the plan
 // did, in one transaction, and finishes the commits that could not be finished because
 // of them. It returns the tables that have to wait for the next plan.
-func (e *Engine) letGo(ctx context.Context, l *state.Lock, p *planner.Session, res *Result) (waiting map[string]bool, err error) {
+func (e *Engine) detachSinks(ctx context.Context, l *state.Lock, p *planner.Session, res *Result) (waiting map[string]bool, err error) {
 	if len(p.Forgotten)+len(p.Moved) == 0 {
 		return nil, nil
 	}

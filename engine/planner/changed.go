@@ -60,7 +60,7 @@ func compareRead(ctx context.Context, p *Session, t *Table, resync int64, sizes 
 
 // CompareFiles compares the files of dumps, which are in their order.
 func CompareFiles(ctx context.Context, p *Session, t *Table, list []ReadDelivery, sizes map[int64]int64) error {
-	if err := lookAgain(ctx, p, list); err != nil {
+	if err := probeAgain(ctx, p, list); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	var others []otherFile
@@ -135,16 +135,16 @@ func ListRead(ctx context.Context, p *Session) error {
 	if m := p.Snap.Mapping; m != nil && m.Read != nil {
 		add(feed.TableMapping, m.Dump)
 	}
-	p.lookedAt()
+	p.probed()
 	if !p.tagged() {
 		return nil
 	}
 	return listDumps(ctx, p, p.Seen, list)
 }
 
-// lookAgain finds out which files of applied dumps are there, and as what. On S3
+// probeAgain finds out which files of applied dumps are there, and as what. On S3
 // ListRead has listed the folder of each dump: what is gone from it is not asked for.
-func lookAgain(ctx context.Context, p *Session, list []ReadDelivery) error {
+func probeAgain(ctx context.Context, p *Session, list []ReadDelivery) error {
 	todo, err := notAsRead(ctx, p, list)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 	if d.Entry.Problem != "" {
 		return hold("", d.Entry.Problem), 0, nil
 	}
-	if err := lookAt(ctx, p, []Delivery{*d}); err != nil {
+	if err := probeFiles(ctx, p, []Delivery{*d}); err != nil {
 		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 	}
 	size := int64(0)

@@ -25,7 +25,7 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 			fresh = append(fresh, d)
 		}
 	}
-	if err := lookAt(ctx, p, fresh); err != nil {
+	if err := probeFiles(ctx, p, fresh); err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	for i := range t.All {

@@ -79,7 +79,7 @@ func describeDeliveries(ctx context.Context, p *Session, t *Table, in *plan.Inpu
 	for _, d := range deliveriesRead(p, t) {
 		out := plan.Delivery{Dump: d.Dump, Manifest: d.Entry.Digest}
 		if !readsNothing(t, d.Dump) {
-			if err := lookAt(ctx, p, []Delivery{d}); err != nil {
+			if err := probeFiles(ctx, p, []Delivery{d}); err != nil {
 				return err
 			}
 			for _, f := range d.Entry.Files {

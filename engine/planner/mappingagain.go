@@ -37,7 +37,7 @@ func compareMapping(ctx context.Context, p *Session, have *state.Mapping) (*Mapp
 		return nil, nil, nil
 	}
 	rd := ReadDelivery{&Delivery{Dump: d.ID, Entry: en}, *have.Read, map[string]blob.Object{}}
-	if err := lookAgain(ctx, p, []ReadDelivery{rd}); err != nil {
+	if err := probeAgain(ctx, p, []ReadDelivery{rd}); err != nil {
 		return nil, nil, fmt.Errorf("the user mapping, dump %d: %w", d.ID, err)
 	}
 	changed := rd.changed(p.tagged())

@@ -22,7 +22,7 @@ type doubt struct {
 }
 
 // judgeNewer judges for each sink of a table whether the state or the sink is newer.
-// An older state is a lake.DistrustError; doubts are for the files to settle.
+// An older state is a lake.DistrustError; doubts are for the files to decide.
 func judgeNewer(ctx context.Context, p *Session, t *Table) ([]doubt, error) {
 	if p.Blind && !p.Locked {
 		return nil, nil
@@ -62,7 +62,7 @@ func stateOlder(p *Session, t *Table, root string) string {
 	return p.Home.OtherText(root, have)
 }
 
-// doubtIn is what the files of a sink have to settle, nil if its current.json says what
+// doubtIn is what the files of a sink have to decide, nil if its current.json says what
 // the state does. While a commit is being made visible it need not.
 func (t *Table) doubtIn(p *Session, root string) *doubt {
 	if t.Old == nil || p.Publishing(t.Name) {

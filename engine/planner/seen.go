@@ -13,11 +13,11 @@ import (
 // statsAtOnce hides the latency of a source behind a network.
 const statsAtOnce = 16
 
-// lookAt finds out about the files of deliveries. On S3 the folder of a dump is
+// probeFiles finds out about the files of deliveries. On S3 the folder of a dump is
 // listed, at the price of one request for all its tables; what a listing does
 // not show is asked for by itself, as files may come later than their manifest.
-func lookAt(ctx context.Context, p *Session, list []Delivery) error {
-	s := p.lookedAt()
+func probeFiles(ctx context.Context, p *Session, list []Delivery) error {
+	s := p.probed()
 	if p.tagged() {
 		if err := listDumps(ctx, p, s, list); err != nil {
 			return err
@@ -26,8 +26,8 @@ func lookAt(ctx context.Context, p *Session, list []Delivery) error {
 	return statFiles(ctx, p, s, list)
 }
 
-// lookedAt returns what was looked at so far.
-func (p *Session) lookedAt() *seenFiles {
+// probed returns what was looked at so far.
+func (p *Session) probed() *seenFiles {
 	if p.Seen == nil {
 		p.Seen = &seenFiles{Files: map[string]seenFile{}, listed: map[string]bool{}}
 	}

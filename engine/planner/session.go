@@ -80,7 +80,7 @@ func (p *Session) ForApply() *Session {
 	return &out
 }
 
-// Close lets go of what the plan pins in the state.
+// Close releases what the plan pins in the state.
 func (p *Session) Close() error { return p.Snap.Close() }
 
 // ClosureOf returns the closure of a mapping that the state keeps.

@@ -261,7 +261,7 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 		}
 		p.Holds = append(p.Holds, holds...)
 	}
-	t.settle()
+	t.nameAction()
 	if !p.Ask.Targeted(t.Name) && t.Action != plan.None {
 		t.Behind, t.Action = true, plan.None
 	}
@@ -278,8 +278,8 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 	return p.Measure(ctx, p, t)
 }
 
-// settle names the action.
-func (t *Table) settle() {
+// nameAction names the action.
+func (t *Table) nameAction() {
 	switch {
 	case t.Old == nil && len(t.Pending) > 0:
 		t.Action = plan.Create
