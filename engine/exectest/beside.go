@@ -115,7 +115,7 @@ func (b *bed) attempt(ctx context.Context, e exec.Executor, g given, name string
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Table, err)
 	}
-	if b.watch.checkResult(&t, r); r.Done == nil {
+	if b.watch.checkResult(ctx, &t, &env, r); r.Done == nil {
 		return nil, fmt.Errorf("table %s: %+v", t.Table, r)
 	}
 	return r, nil

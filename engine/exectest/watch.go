@@ -5,14 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"reconcile/engine/exec"
-	"reconcile/sinks"
 )
 
 // watch is an executor that gives another one what was encoded and decoded of a task,
@@ -38,22 +35,42 @@ func (w *watch) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec
 	if sent == nil {
 		sent = t
 	}
-	r, err := execute(ctx, sent, env)
+	told := &progress{pass: env.Events.Progress}
+	heard := *env
+	heard.Events.Progress = told.add
+	r, err := execute(ctx, sent, &heard)
 	if err != nil {
 		if r != nil {
 			w.t.Errorf("table %s: a result comes with the error %v", t.Table, err)
 		}
 		return nil, err
 	}
-	got := w.checkResult(t, r)
+	got := w.checkResult(ctx, t, env, r)
 	if got == nil {
 		return r, nil
+	}
+	if d := got.Done; d != nil && told.rows < d.Counts.Read {
+		w.t.Errorf("table %s: progress told of %d rows, and %d of its deliveries were read", t.Table, told.rows, d.Counts.Read)
 	}
 	w.seen.add(t, got)
 	if w.after != nil {
 		w.after()
 	}
 	return got, nil
+}
+
+// progress adds up what a task tells, and passes it on.
+type progress struct {
+	mu   sync.Mutex
+	rows int64
+	pass func(rows, bytes int64)
+}
+
+func (p *progress) add(rows, bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows += rows
+	p.pass(rows, bytes)
 }
 
 // checkTask returns the task as it is read back, nil if it cannot be.
@@ -119,7 +136,7 @@ func (w *watch) location(rest string) bool {
 }
 
 // checkResult returns the result as it is read back, nil if it cannot be.
-func (w *watch) checkResult(t *exec.Task, r *exec.Result) *exec.Result {
+func (w *watch) checkResult(ctx context.Context, t *exec.Task, env *exec.Env, r *exec.Result) *exec.Result {
 	b, err := exec.EncodeResult(r)
 	if err != nil {
 		w.t.Errorf("table %s: %v", t.Table, err)
@@ -148,41 +165,7 @@ func (w *watch) checkResult(t *exec.Task, r *exec.Result) *exec.Result {
 	}
 	if got.Done != nil {
 		w.checkDone(t, got.Done)
+		w.checkObjects(ctx, t, env, got.Done)
 	}
 	return got
-}
-
-// checkDone sees that the staged files are there, and that rows add up.
-func (w *watch) checkDone(t *exec.Task, d *exec.Done) {
-	for _, p := range d.Partitions {
-		rows := map[int]int64{} // by sink
-		for _, f := range p.Files {
-			rows[f.Sink] += f.Rows
-			if f.Staged != "" {
-				w.checkStaged(t, f)
-			}
-		}
-		for i := range t.Sinks {
-			if rows[i] != p.Rows {
-				w.t.Errorf("table %s: sink %d has %d rows of partition %d, which has %d", t.Table, i, rows[i], p.Ordinal, p.Rows)
-			}
-		}
-	}
-}
-
-func (w *watch) checkStaged(t *exec.Task, f exec.File) {
-	if !strings.Contains(f.Staged, t.Attempt) {
-		w.t.Errorf("table %s: %s is not staged in the attempt's folder", t.Table, f.Staged)
-	}
-	file, err := os.Open(filepath.Join(t.Sinks[f.Sink].Root, filepath.FromSlash(f.Staged)))
-	if err != nil {
-		w.t.Errorf("table %s: %v", t.Table, err)
-		return
-	}
-	defer file.Close()
-	sum := sinks.NewDigestLike(f.Digest)
-	n, err := io.Copy(sum, file)
-	if err != nil || n != f.Size || sinks.DigestText(sum) != f.Digest {
-		w.t.Errorf("table %s: %s is not what the result says of it: %d bytes, %v", t.Table, f.Staged, n, err)
-	}
 }
