@@ -28,13 +28,15 @@ func playCancels(t *testing.T, e exec.Executor, seen *coverage) {
 	b.must()
 }
 
-// cancelOne applies, and cancels the first task of the events several times.
+// cancelOne applies, and cancels the first task of the events several times, later and
+// later. One that was nearly done may end as if nothing had been.
 func (b *bed) cancelOne(r *rand.Rand) {
 	b.t.Helper()
 	var took time.Duration
-	b.measured(b.t.Context(), func() { took = 0 }, func(d time.Duration, err error) { took = d })
-	for range cancels {
-		wait := time.Duration(r.Int63n(int64(took)/2 + 1))
+	b.measured(b.t.Context(), func() {}, func(d time.Duration, _ error) { took = d })
+	ended := 0
+	for i := range cancels {
+		wait := time.Duration(r.Int63n(int64(took)*int64(i+1)/(2*cancels) + 1))
 		ctx, cancel := context.WithCancel(b.t.Context())
 		var at time.Time
 		b.measured(ctx, func() {
@@ -44,11 +46,17 @@ func (b *bed) cancelOne(r *rand.Rand) {
 			if late := time.Since(at); late > atOnce {
 				b.t.Errorf("the task ended %v after it was cancelled", late)
 			}
-			if exec.ClassOf(err) != exec.Cancelled {
-				b.t.Errorf("the task was cancelled after %v of %v, and gave %v", wait, took, err)
+			switch class := exec.ClassOf(err); {
+			case class == exec.Cancelled:
+				ended++
+			case err != nil:
+				b.t.Errorf("the task was cancelled after %v of %v, and failed with %v, of class %q", wait, took, err, class)
 			}
 		})
 		cancel()
+	}
+	if ended == 0 {
+		b.t.Errorf("the task, which takes %v, was cancelled %d times and went on each time", took, cancels)
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 
 // playWorlds applies random exports in random order and grouping, with changes of the
 // configuration in between, and compares with the model after every apply.
-func playWorlds(t *testing.T, e exec.Executor, seen *coverage, worlds int) {
-	for seed := range int64(worlds) {
+func playWorlds(t *testing.T, e exec.Executor, seen *coverage) {
+	for seed := range int64(*flagWorlds) {
 		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) { playWorld(t, e, seen, seed+1) })
 	}
 }
