@@ -3,8 +3,13 @@ package planner
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/identity"
+	"reconcile/internal/column"
+	"reconcile/state"
 )
 
 // BadFileError says which file holds what it is delivered for.
@@ -35,4 +40,50 @@ func ReadMappingOf(ctx context.Context, p *Session, id int64, en *dump.Entry) (*
 		return nil, &BadFileError{Err: errors.New(en.Problem)}
 	}
 	return p.Mappings.ReadMapping(ctx, id, en)
+}
+
+// MappingRead is a user mapping as one dump delivered it.
+type MappingRead struct {
+	Dump    int64
+	Digest  string          // of the manifest's entry
+	Unit    column.TimeUnit // of plain numbers that are times
+	Mapping *identity.Mapping
+	Report  *identity.Report
+	Bad     int             // rows without both ids
+	Read    *state.ReadDump // its files; nil if there are none
+	// Kept is what the reader has of it beyond that, for who stores the mapping.
+	Kept any
+}
+
+// MappingReader reads user mappings.
+type MappingReader interface {
+	// ReadMapping reads the complete mapping of one dump. It fails with a BadFileError
+	// where a file cannot be used.
+	ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*MappingRead, error)
+}
+
+// MappingAt is a mapping that a table stands at whose state is made anew.
+type MappingAt struct {
+	Mapping  *identity.Mapping
+	Closure  *identity.Closure
+	Standing *state.Mapping
+}
+
+// LoadMapping reads a mapping that the state keeps; the zero Ref is the empty
+// mapping.
+func LoadMapping(ctx context.Context, store Objects, ref state.Ref) (_ *identity.Mapping, err error) {
+	if ref.IsZero() {
+		m, _ := identity.NewBuilder().Build()
+		return m, nil
+	}
+	obj, err := store.OpenObject(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("the user mapping: %w", err)
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	m, err := identity.Decode(io.NewSectionReader(obj, 0, obj.Size()), obj.Size())
+	if err != nil {
+		return nil, fmt.Errorf("the user mapping: %w", obj.Damaged(err))
+	}
+	return m, nil
 }

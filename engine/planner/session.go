@@ -2,23 +2,17 @@ package planner
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
-	"reconcile/engine/commit"
 	"reconcile/engine/dump"
-	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/blob"
-	"reconcile/internal/column"
 	"reconcile/state"
 )
 
@@ -109,36 +103,6 @@ type DiagnosticsError struct{ Diags hcl.Diagnostics }
 
 func (e *DiagnosticsError) Error() string { return e.Diags.Error() }
 
-// Objects reads the objects of a state.
-type Objects interface {
-	// Place is where the state is, as messages name it.
-	Place() string
-	OpenObject(ctx context.Context, ref state.Ref) (*state.Object, error)
-	// ObjectPin tells what stands where an object is from what stood there before.
-	ObjectPin(ref state.Ref) string
-	// CheckObjects fails if the objects of a view of the state cannot be looked for.
-	CheckObjects(snap *state.Snapshot) error
-}
-
-// Planner is what plans are made from: what is asked for, and what may be read.
-type Planner struct {
-	Ask        *Request
-	Source     *dump.Source
-	Objects    Objects
-	Lake       *lake.Lake
-	Home       *lake.Home         // where the state is
-	Declared   *lake.Declared     // the sinks of the configuration
-	Unfinished *commit.Unfinished // tables whose last commits cannot be finished
-	Mappings   MappingReader
-	Budget     exec.Budget // of the apply, for estimates
-	// Measure computes what the steps of a table come to, where exact figures are asked
-	// for; nil where they are not.
-	Measure func(ctx context.Context, p *Session, t *Table) error
-}
-
-// tagged reports whether the pins of the source are ETags.
-func (r *Planner) tagged() bool { return r.Ask.Config.Source.S3 != nil }
-
 // unreadable is a mapping of the state that cannot be read. Nothing can be said of the
 // tables that are to stand at it.
 type unreadable struct {
@@ -211,50 +175,4 @@ func (p *Session) acceptedDumps(table string) []int64 {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// MappingRead is a user mapping as one dump delivered it.
-type MappingRead struct {
-	Dump    int64
-	Digest  string          // of the manifest's entry
-	Unit    column.TimeUnit // of plain numbers that are times
-	Mapping *identity.Mapping
-	Report  *identity.Report
-	Bad     int             // rows without both ids
-	Read    *state.ReadDump // its files; nil if there are none
-	// Kept is what the reader has of it beyond that, for who stores the mapping.
-	Kept any
-}
-
-// MappingReader reads user mappings.
-type MappingReader interface {
-	// ReadMapping reads the complete mapping of one dump. It fails with a BadFileError
-	// where a file cannot be used.
-	ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*MappingRead, error)
-}
-
-// MappingAt is a mapping that a table stands at whose state is made anew.
-type MappingAt struct {
-	Mapping  *identity.Mapping
-	Closure  *identity.Closure
-	Standing *state.Mapping
-}
-
-// LoadMapping reads a mapping that the state keeps; the zero Ref is the empty
-// mapping.
-func LoadMapping(ctx context.Context, store Objects, ref state.Ref) (_ *identity.Mapping, err error) {
-	if ref.IsZero() {
-		m, _ := identity.NewBuilder().Build()
-		return m, nil
-	}
-	obj, err := store.OpenObject(ctx, ref)
-	if err != nil {
-		return nil, fmt.Errorf("the user mapping: %w", err)
-	}
-	defer func() { err = errors.Join(err, obj.Close()) }()
-	m, err := identity.Decode(io.NewSectionReader(obj, 0, obj.Size()), obj.Size())
-	if err != nil {
-		return nil, fmt.Errorf("the user mapping: %w", obj.Damaged(err))
-	}
-	return m, nil
 }
