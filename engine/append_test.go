@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"reconcile/engine/filename"
+	"reconcile/engine/native/events"
 	"reconcile/internal/failpoint"
 )
 
@@ -37,7 +38,7 @@ func TestRowsAreAppended(t *testing.T) {
 	h.arrive(plainDump(1, 0, 2000))
 	h.must()
 	first := sortedKeys(h.dataFiles())
-	for n := range maxAppended {
+	for n := range events.MaxAppended {
 		before := h.dataFiles()
 		h.arrive(plainDump(int64(2+n), 2000+80*n, 80))
 		h.must()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"reconcile/engine/avro"
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -63,14 +62,6 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *planner.Sess
 		}
 		return errors.Join(errs...)
 	})
-}
-
-// lasting reports whether a file is bad by its content.
-func lasting(err error) bool {
-	var damage *avro.DamageError
-	var cast *castError
-	var key *keyError
-	return errors.As(err, &damage) || errors.As(err, &cast) || errors.As(err, &key)
 }
 
 // holdDamaged gives up a step of a table that met a damaged object. That is remembered,

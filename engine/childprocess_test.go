@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"reconcile/engine/exectest/child"
+	"reconcile/engine/native"
 )
 
 // TestMain makes the test binary be the process that carries out a task, too.
 func TestMain(m *testing.M) {
 	if child.Started() {
-		os.Exit(child.Serve(InProcess(), child.Folders()))
+		os.Exit(child.Serve(native.Executor{}, child.Folders()))
 	}
 	os.Exit(m.Run())
 }

@@ -141,13 +141,13 @@ func again(dump int64, entries ...model.Entry) *model.Dump {
 func TestNoEcho(t *testing.T) {
 	const fails = "\ntable \"pageviews\" { on_cast_error = \"fail\" }\n"
 	for name, c := range map[string]struct {
-		change func(d *model.Dump)
-		hcl    string
-		first  bool // the dump is delivered before what it repeats
-		two    bool // another dump comes with it
-		echo   bool
+		change     func(d *model.Dump)
+		hcl        string
+		first      bool // the dump is delivered before what it repeats
+		two        bool // another dump comes with it
+		Redelivery bool
 	}{
-		"the same":     {echo: true},
+		"the same":     {Redelivery: true},
 		"a value":      {change: func(d *model.Dump) { d.Entries[0].Files[0].Rows = killRows("/c", "/b") }},
 		"a row less":   {change: func(d *model.Dump) { d.Entries[0].Files[0].Rows = killRows("/b") }},
 		"file order":   {change: func(d *model.Dump) { slices.Reverse(d.Entries[0].Files) }},
@@ -178,7 +178,7 @@ func TestNoEcho(t *testing.T) {
 				h.arrive(again(4, dumps[0].Entries...))
 			}
 			h.must()
-			if got := h.echoes["pageviews"] == 1; got != c.echo {
+			if got := h.echoes["pageviews"] == 1; got != c.Redelivery {
 				t.Errorf("taken for an echo: %v", got)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/index"
 	"reconcile/engine/lake"
+	"reconcile/engine/native"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/engine/states"
@@ -110,7 +111,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 		return nil, err
 	}
 	if e.executor = o.Tuning.Executor; e.executor == nil {
-		e.executor = InProcess()
+		e.executor = native.Executor{}
 	}
 	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}

@@ -4,29 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 
-	"reconcile/engine/avro"
 	"reconcile/engine/commit"
 	"reconcile/engine/dump"
-	"reconcile/engine/identity"
+	"reconcile/engine/exec"
+	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
-	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
 	"reconcile/engine/quarantine"
-	"reconcile/engine/rows"
-	"reconcile/engine/rules"
 	"reconcile/internal/column"
-	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
 // deliveredMapping is a user mapping that was read, with the rows that it lacks.
 type deliveredMapping struct {
 	planner.MappingRead
-	bad  []quarantine.Row
-	sums *fileSums
+	bad []quarantine.Row
 }
 
 // deliveredOf is what was read for a mapping.
@@ -41,184 +34,21 @@ type mappingReader struct {
 
 // ReadMapping implements MappingReader.
 func (r mappingReader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*planner.MappingRead, error) {
-	m, err := readMapping(ctx, r.source, id, e, r.unit, r.tagged)
-	if bad := holding(err); bad != nil {
-		return nil, &planner.BadFileError{File: bad.file.key, Err: bad.err}
+	d := &exec.Delivery{Dump: id, Columns: e.Columns, HasColumns: e.HasColumns}
+	for _, f := range e.Files {
+		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
+	}
+	read, err := ingest.ReadMapping(ctx, r.source, d, r.unit, r.tagged)
+	if bad := ingest.Holding(err); bad != nil {
+		return nil, &planner.BadFileError{File: bad.File.Key, Err: bad.Err}
 	}
 	if err != nil {
 		return nil, err
 	}
+	m := &deliveredMapping{bad: read.Bad, MappingRead: planner.MappingRead{Dump: id, Digest: e.Digest, Unit: r.unit, Mapping: read.Mapping,
+		Report: read.Report, Bad: len(read.Bad), Read: commit.ReadDump(read.Read)}}
+	m.Kept = m
 	return &m.MappingRead, nil
-}
-
-// readMapping reads the complete mapping of one dump, whose plain numbers count a
-// unit of time. A file that cannot be used is a *fileError.
-func readMapping(ctx context.Context, src *dump.Source, id int64, e *dump.Entry, unit column.TimeUnit, tagged bool) (*deliveredMapping, error) {
-	m := &deliveredMapping{MappingRead: planner.MappingRead{Dump: id, Digest: e.Digest, Unit: unit}, sums: newFileSums(tagged)}
-	b := identity.NewBuilder()
-	for i, f := range e.Files {
-		sf := sourceFile{dump: id, index: i, key: f.Key, columns: e.Columns, hasColumns: e.HasColumns}
-		if err := m.readFile(ctx, src, sf, b); err != nil {
-			return nil, &fileError{sf, err}
-		}
-	}
-	m.Mapping, m.Report = b.Build()
-	m.MappingRead.Bad, m.Kept = len(m.bad), m
-	m.Read = commit.ReadDump(m.sums.readOf(id, len(e.Files)))
-	return m, nil
-}
-
-func (m *deliveredMapping) readFile(ctx context.Context, src *dump.Source, f sourceFile, b *identity.Builder) error {
-	h, err := src.Open(ctx, f.key)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	size := h.Object().Size
-	sc, err := partfile.NewScanner(m.sums.begin(io.NewSectionReader(h, 0, size)), size)
-	if err != nil {
-		return err
-	}
-	dec, err := sc.Header().NewDecoder()
-	if err != nil {
-		return err
-	}
-	mf := newMappingFile(f, m.Unit)
-	mf.bind(dec, sc.Header().Fields())
-	first := 0
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var blk avro.Block
-		ok, err := sc.Next(&blk)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			m.sums.end(f, h.Object())
-			return nil
-		}
-		if key := mf.lacks(); key != "" && blk.Count > 0 {
-			return newKeyError(key, partfile.FieldNames(sc.Header()))
-		}
-		mf.reset()
-		if err := dec.Decode(&blk, mf.dst); err != nil {
-			return err
-		}
-		if err := m.take(mf, b, int(blk.Count), first); err != nil {
-			return err
-		}
-		first += int(blk.Count)
-	}
-}
-
-// mappingFile is how the blocks of a file are read: what feeds from_user_id,
-// to_user_id and time, as of other tables.
-type mappingFile struct {
-	file  sourceFile
-	binds [3]binding
-	cols  [3]rules.Column // that they feed
-	dst   []*column.Column
-	out   [3]column.Column
-}
-
-func newMappingFile(f sourceFile, unit column.TimeUnit) *mappingFile {
-	return &mappingFile{file: f, cols: [3]rules.Column{rules.KeyColumn(feed.FromUserID), rules.KeyColumn(feed.ToUserID), rules.TimeColumn(feed.Time, unit)}}
-}
-
-// bind finds the fields by their exact names, listed or not.
-func (mf *mappingFile) bind(dec *avro.Decoder, fields []avro.Field) {
-	mf.dst = make([]*column.Column, len(fields))
-	for fi, f := range fields {
-		is := func(c rules.Column) bool { return c.Name == f.Name }
-		if i := slices.IndexFunc(mf.cols[:], is); i >= 0 {
-			mf.binds[i].uses = []use{newUse(fi, f)}
-		}
-	}
-	for i := range mf.binds {
-		b := &mf.binds[i]
-		b.watch(dec)
-		for u := range b.uses {
-			mf.dst[b.uses[u].field] = &b.uses[u].col
-		}
-	}
-}
-
-// lacks is an id of the mapping that the file has no field for, empty if it has both.
-func (mf *mappingFile) lacks() string {
-	for i, c := range mf.cols[:2] {
-		if len(mf.binds[i].uses) == 0 {
-			return c.Name
-		}
-	}
-	return ""
-}
-
-func (mf *mappingFile) reset() {
-	for i := range mf.binds {
-		for u := range mf.binds[i].uses {
-			mf.binds[i].uses[u].col.Reset()
-		}
-	}
-	for i, c := range mf.cols {
-		mf.out[i] = column.Column{Type: c.Type}
-	}
-}
-
-// cast makes ids and times of the n rows of a block.
-func (mf *mappingFile) cast(n int) {
-	for i := range mf.binds {
-		bd := &mf.binds[i]
-		if len(bd.uses) == 0 {
-			mf.out[i].AppendNulls(n)
-			continue
-		}
-		src, from := bd.winner(n, func(int, *use) {})
-		mf.cols[i].Cast(src, &mf.out[i], bd.origins(from))
-	}
-}
-
-// take adds the rows of one block; those without both ids go to the quarantine.
-func (m *deliveredMapping) take(mf *mappingFile, b *identity.Builder, n, first int) error {
-	mf.cast(n)
-	out := &mf.out
-	for i := range n {
-		ver, err := rows.Version(0, mf.file.index, first+i)
-		if err != nil {
-			return err
-		}
-		if !out[0].IsNull(i) && !out[1].IsNull(i) {
-			e := identity.Entry{From: out[0].Ints[i], To: out[1].Ints[i], Version: ver}
-			if !out[2].IsNull(i) {
-				e.Time, e.HasTime = out[2].Ints[i], true
-			}
-			b.Add(e)
-			continue
-		}
-		m.bad = append(m.bad, mf.badRow(i, first))
-	}
-	return nil
-}
-
-// badRow is row i of the current block, which lacks an id.
-func (mf *mappingFile) badRow(i, first int) quarantine.Row {
-	bad := quarantine.Row{Table: feed.TableMapping, Dump: mf.file.dump, File: mf.file.key, Row: int64(first + i)}
-	var items []column.Rescued
-	for c := range mf.binds {
-		for u := range mf.binds[c].uses {
-			if us := &mf.binds[c].uses[u]; !us.col.IsNull(i) {
-				items = append(items, column.Rescued{Name: us.name, Value: column.AppendText(nil, &us.col, i)})
-			}
-		}
-	}
-	for c := 1; c >= 0; c-- {
-		if mf.out[c].IsNull(i) {
-			bad.Reason = mf.cols[c].Name + " is missing or not an integer"
-		}
-	}
-	bad.Data = string(column.AppendRescue(nil, items))
-	return bad
 }
 
 // store writes the mapping, and the rows without both ids, as objects of the state, and

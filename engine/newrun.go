@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/commit"
 	"reconcile/engine/identity"
+	"reconcile/engine/native/ingest"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
@@ -119,7 +120,7 @@ func (e *Engine) newSchemaOf(ctx context.Context, s *tableStep) error {
 	}
 	var err error
 	s.brought, err = e.delivered(ctx, s)
-	if bad := holding(err); bad != nil {
+	if bad := ingest.Holding(err); bad != nil {
 		s.schema = &rules.Schema{Kind: s.kind, Table: s.cfg}
 		s.badHeader = bad
 		return nil

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"reconcile/engine/planner"
-	"reconcile/internal/blob"
 	"reconcile/state"
 )
 
@@ -16,15 +15,6 @@ import (
 
 // tagged reports whether the pins of the source are ETags.
 func (e *Engine) tagged() bool { return e.cfg.Source.S3 != nil }
-
-// tagOf is what a file is recorded by besides its size: its ETag, where there is
-// one. Times and inodes change with every copy.
-func tagOf(o blob.Object, tagged bool) string {
-	if !tagged {
-		return ""
-	}
-	return o.Pin
-}
 
 // renewRead records the ETags of files that were written again unchanged. now is the
 // state as it is, which is not what the plan was made of where a sink was forgotten.

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
@@ -43,9 +44,9 @@ type tableStep struct {
 	computed   []rules.Computed          // columns of the table
 	compute    rules.Computations        // of them
 	schema     *rules.Schema
-	badHeader  *fileError   // a file whose header cannot be read
-	made       objects.Made // by the executor in this process
-	floor      int64        // everything of smaller dumps is void
+	badHeader  *ingest.FileError // a file whose header cannot be read
+	made       objects.Made      // by the executor in this process
+	floor      int64             // everything of smaller dumps is void
 }
 
 // live reports whether rows of a dump count.
@@ -79,7 +80,7 @@ func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered
 			for i, f := range d.Entry.Files {
 				h, err := partfile.Header(ctx, e.source, f.Key)
 				if err != nil {
-					return nil, &fileError{sourceFile{dump: d.Dump, index: i, key: f.Key}, err}
+					return nil, &ingest.FileError{File: ingest.File{Dump: d.Dump, Index: i, Key: f.Key}, Err: err}
 				}
 				names = append(slices.Clip(names), partfile.FieldNames(h)...)
 			}
@@ -102,7 +103,7 @@ func (e *Engine) claim(ctx context.Context, s *tableStep, d planner.Delivery) er
 	c, _, err := partfile.ClaimsOf(ctx, e.source, d.Entry.Columns, d.Entry.Keys())
 	var bad *partfile.FileError
 	if errors.As(err, &bad) {
-		return &fileError{sourceFile{dump: d.Dump, index: bad.Index, key: bad.Key}, bad.Err}
+		return &ingest.FileError{File: ingest.File{Dump: d.Dump, Index: bad.Index, Key: bad.Key}, Err: bad.Err}
 	}
 	if err != nil || c == nil {
 		return err
@@ -118,7 +119,7 @@ func (e *Engine) claim(ctx context.Context, s *tableStep, d planner.Delivery) er
 // of: then the task is made again with them.
 func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 	if s.badHeader != nil {
-		return &exec.Result{Held: heldBy(s.badHeader)}, nil
+		return &exec.Result{Held: ingest.HeldBy(s.badHeader)}, nil
 	}
 	for {
 		res, err := s.executor.Execute(ctx, s.task, s.env)

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/filename"
+	"reconcile/engine/native/rowfile"
 	"reconcile/engine/published"
 	"reconcile/internal/column"
 	"reconcile/sinks"
@@ -115,10 +116,10 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, found []published.F
 	found = slices.Clone(found)
 	slices.SortFunc(found, func(a, b published.File) int { return filename.Number(a.Path) - filename.Number(b.Path) })
 	sk := r.env.Sinks[r.task.Sinks[sink].Root]
-	have := make([]*rowReader, len(found))
+	have := make([]*rowfile.Reader, len(found))
 	defer func() {
 		for _, h := range have {
-			err = errors.Join(err, h.close())
+			err = errors.Join(err, h.Close())
 		}
 	}()
 	cols := r.task.Schema.FileColumns()
@@ -130,7 +131,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, found []published.F
 		if err != nil || !ok {
 			return nil, err
 		}
-		have[i] = newRowReader(r.task.Schema, rd)
+		have[i] = rowfile.NewReader(r.task.Schema, rd)
 	}
 	same, err := r.sameRows(ctx, sk, have, staged, cols)
 	if err != nil || !same {
@@ -138,8 +139,8 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, found []published.F
 	}
 	out := make([]state.File, len(found))
 	for i, f := range found {
-		out[i] = state.File{Sink: sink, Path: f.Path, Size: f.Object.Size, Rows: have[i].rows, Pin: f.Object.Pin}
-		out[i].Appended = i > 0 && have[i].first.compare(have[0].last) < 0 || i > 0 && out[i-1].Appended
+		out[i] = state.File{Sink: sink, Path: f.Path, Size: f.Object.Size, Rows: have[i].Rows, Pin: f.Object.Pin}
+		out[i].Appended = i > 0 && have[i].First.Compare(have[0].Last) < 0 || i > 0 && out[i-1].Appended
 	}
 	return out, nil
 }
@@ -165,19 +166,19 @@ func openKnown(ctx context.Context, sk exec.Sink, f published.File, cols []colum
 
 // sameRows compares the rows of published files, merged, with those of staged ones, one
 // behind the other.
-func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowReader, staged []string, cols []column.Column) (bool, error) {
+func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.Reader, staged []string, cols []column.Column) (bool, error) {
 	for _, path := range staged {
 		rd, err := sk.Open(ctx, path, "", cols)
 		if err != nil {
 			return false, err
 		}
-		same, err := r.sameRowsIn(ctx, have, newRowReader(r.task.Schema, rd))
+		same, err := r.sameRowsIn(ctx, have, rowfile.NewReader(r.task.Schema, rd))
 		if err != nil || !same {
 			return false, err
 		}
 	}
 	for _, h := range have {
-		more, err := h.more(ctx)
+		more, err := h.More(ctx)
 		if err != nil {
 			return false, published.UnlessDamaged(ctx, err)
 		}
@@ -190,27 +191,27 @@ func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowReade
 
 // sameRowsIn compares the rows of one staged file, which it closes, with the next ones of
 // the published files.
-func (r *tableStep) sameRowsIn(ctx context.Context, have []*rowReader, want *rowReader) (_ bool, err error) {
-	defer func() { err = errors.Join(err, want.close()) }()
+func (r *tableStep) sameRowsIn(ctx context.Context, have []*rowfile.Reader, want *rowfile.Reader) (_ bool, err error) {
+	defer func() { err = errors.Join(err, want.Close()) }()
 	for {
-		more, err := want.more(ctx)
+		more, err := want.More(ctx)
 		if err != nil || !more {
 			return err == nil, err
 		}
 		least := -1
 		for i, h := range have {
-			more, err := h.more(ctx)
+			more, err := h.More(ctx)
 			switch {
 			case err != nil:
 				return false, published.UnlessDamaged(ctx, err)
-			case more && (least < 0 || h.at().compare(have[least].at()) < 0):
+			case more && (least < 0 || h.At().Compare(have[least].At()) < 0):
 				least = i
 			}
 		}
-		if least < 0 || !have[least].equals(want) {
+		if least < 0 || !have[least].Equals(want) {
 			return false, nil
 		}
-		if !have[least].pass() || !want.pass() {
+		if !have[least].Pass() || !want.Pass() {
 			return false, nil
 		}
 	}

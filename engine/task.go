@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
@@ -166,7 +167,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 	for _, f := range d.Files {
 		sizes = append(sizes, f.Size)
 	}
-	if contentShape(d.Columns, d.HasColumns, sizes) != c.Shape {
+	if ingest.ContentShape(d.Columns, d.HasColumns, sizes) != c.Shape {
 		return nil
 	}
 	out := &exec.Redelivery{Of: c.Dump, Dump: d.Dump, Content: *c}

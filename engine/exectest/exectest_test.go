@@ -4,17 +4,17 @@ import (
 	"os"
 	"testing"
 
-	"reconcile/engine"
 	"reconcile/engine/exec"
 	"reconcile/engine/exectest"
 	"reconcile/engine/exectest/child"
+	"reconcile/engine/native"
 )
 
 // TestMain makes the test binary be the process that carries out a task, too.
 func TestMain(m *testing.M) {
 	if child.Started() {
 		open := child.Folders()
-		os.Exit(child.Serve(engine.InProcess(), child.Openers{Sink: open.Sink, Source: func(location string) (exec.Source, error) {
+		os.Exit(child.Serve(native.Executor{}, child.Openers{Sink: open.Sink, Source: func(location string) (exec.Source, error) {
 			return exectest.OpenSource(location, open.Source)
 		}}))
 	}
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestInProcess(t *testing.T) {
-	exectest.Run(t, func(*testing.T) exec.Executor { return engine.InProcess() })
+	exectest.Run(t, func(*testing.T) exec.Executor { return native.Executor{} })
 }
 
 func TestInChildProcess(t *testing.T) {

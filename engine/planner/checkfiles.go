@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
@@ -111,5 +112,5 @@ func (t *Table) stillBad(held, pin string) bool {
 	}
 	rule, name, _ := strings.Cut(cast, "\n")
 	c := t.Definition.Column(name)
-	return t.Definition.OnCastError == "fail" && t.Definition.Takes(name) && c.Mask == definition.MaskNone && RuleText(c.Rule) == rule
+	return t.Definition.OnCastError == "fail" && t.Definition.Takes(name) && c.Mask == definition.MaskNone && rules.RuleText(c.Rule) == rule
 }

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 )
@@ -19,4 +21,9 @@ func RoundText(r column.Rule) string {
 		return definition.HalfEven
 	}
 	return ""
+}
+
+// RuleText tells rules of a column apart.
+func RuleText(r column.Rule) string {
+	return strings.Join(strings.Fields(r.Type.String()+" "+UnitText(r.Unit)+" "+RoundText(r)), " ")
 }

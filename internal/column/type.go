@@ -29,6 +29,13 @@ type Type struct {
 	Scale     int
 }
 
+// The types that columns which are not declared have.
+var (
+	Int64Type     = Type{ID: Int64}
+	TimestampType = Type{ID: Timestamp}
+	StringType    = Type{}
+)
+
 // Kind is the physical form of a column in memory.
 type Kind uint8
 

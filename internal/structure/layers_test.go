@@ -61,6 +61,14 @@ var layers = strings.Fields(`
 	engine/quarantine
 	engine/objects
 	engine/filename
+	engine/native/ingest
+	engine/native/rowfile
+	engine/native/redelivery
+	engine/native/write
+	engine/native/pass
+	engine/native/events
+	engine/native/users
+	engine/native
 	engine/stores
 	engine/lake
 	engine/commit

@@ -1,0 +1,111 @@
+package events
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/index"
+	"reconcile/engine/merge"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/native/pass"
+	"reconcile/engine/native/write"
+	"reconcile/engine/rows"
+)
+
+// bulk judges all rows of a table at once: those that it has, unless it starts
+// as new, and those of the pending dumps. Its cost is that of the whole table;
+// the delta path gives the same rows.
+func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
+	ing := r.NewIngest(r.Schema)
+	dec := merge.NewDecider(r.Env.Limits.Scratch, r.Env.Limits.Budget.Verdicts(), r.Canon, func(loc uint64, v rows.Verdict) {
+		ing.Segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
+	})
+	defer func() { err = errors.Join(err, dec.Close(), ing.Close()) }()
+	ing.OnSegment = func(seg int, s *rows.Segment) error {
+		return dec.AddSegment(s.Rows(), func(i int) uint64 { return uint64(seg)<<locBits | uint64(i) })
+	}
+	if r.Old != nil && !r.Task.Fresh {
+		if err := stateRows(ctx, ing, r); err != nil {
+			return nil, err
+		}
+	}
+	if r.Stands != nil {
+		if err := standInEvents(ctx, ing, r); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.ReadFiles(ctx, ing); err != nil {
+		return nil, err
+	}
+	if err := dec.Decide(r.Env.Limits.Budget.Workers()); err != nil {
+		return nil, err
+	}
+	c, err := writeAll(ctx, r, ing)
+	if err == nil {
+		c.CountVerdicts(ing, r)
+	}
+	return c, err
+}
+
+// writeAll writes every partition of the segments, as a new generation.
+func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Outcome, err error) {
+	sorter := index.NewSorter(r.Env.Limits.Scratch, r.Env.Limits.Budget.IndexEntries())
+	sorter.Workers = r.Env.Limits.Budget.Workers()
+	defer func() { err = errors.Join(err, sorter.Close()) }()
+	shared := &sharedSorter{sorter: sorter}
+	out := &write.Output{Shapes: ing.Shapes, Canon: r.Canon, Dumps: r.Task.Dumps, Limits: r.Env.Limits, Sizes: r.Task.Thresholds}
+	values := ing.Partitions()
+	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(len(values))
+	parts := make([]*write.Part, len(values))
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.SetLimit(r.Env.Limits.Budget.Workers())
+	for i, value := range values {
+		eg.Go(func() (err error) {
+			var cursors []rows.Cursor
+			for _, s := range ing.Segments {
+				if c := s.Open(value); c != nil {
+					cursors = append(cursors, c)
+				}
+			}
+			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.Task.Thresholds.HashBits}
+			parts[i], err = r.Attempt.WritePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
+				err := merge.Partition(egctx, cursors, func(ch *rows.Chunk, i int) error {
+					if err := entries.add(egctx, &ch.Rows[i]); err != nil {
+						return err
+					}
+					return emit(ch, i)
+				})
+				return errors.Join(err, entries.flush(egctx))
+			})
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	ing.Rescued += out.Rescued.Load()
+	ing.Rounded += out.Rounded.Load()
+	c := r.OutcomeOf(exec.Bulk, ing)
+	c.All = true
+	for _, p := range parts {
+		if len(p.Record.Files) > 0 || !p.Record.Shadow.IsZero() {
+			c.Parts = append(c.Parts, p)
+		}
+	}
+	c.Generation, c.NextOrdinal, c.Index = c.Generation+1, uint32(len(values)), nil
+	if len(c.Parts) > 0 {
+		// Scratch files are large, and removing them takes its time.
+		closed := make(chan error, 1)
+		go func() { closed <- ing.Close() }()
+		obj, err := writeIndex(ctx, r.Env.Objects, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
+		if err = errors.Join(err, <-closed); err != nil {
+			return nil, err
+		}
+		c.Index = []exec.Ref{obj.Ref}
+		c.Objects = append(c.Objects, obj)
+	}
+	return c, r.Finish(ctx, c, ing)
+}

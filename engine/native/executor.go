@@ -1,0 +1,72 @@
+package native
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/engine/dump"
+	"reconcile/engine/exec"
+	"reconcile/engine/native/events"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/native/pass"
+	"reconcile/engine/native/users"
+	"reconcile/internal/feed"
+)
+
+// Executor carries out tasks in this process.
+type Executor struct{}
+
+// Execute implements exec.Executor.
+func (Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
+	r, err := pass.New(ctx, t, env)
+	if err != nil {
+		return nil, err
+	}
+	out := &exec.Result{Attempt: t.Attempt}
+	if out.Task, err = t.Digest(); err != nil {
+		return nil, err
+	}
+	c, err := compute(ctx, r)
+	var late *ingest.LateColumns
+	switch {
+	case errors.As(err, &late):
+		out.Late = late.Columns
+	case ingest.Holding(err) != nil && ctx.Err() == nil:
+		out.Held = ingest.HeldBy(ingest.Holding(err))
+	case err != nil:
+		return nil, ofSource(err)
+	default:
+		out.Done = c.Staged()
+	}
+	return out, nil
+}
+
+// compute stages the new content of the table, in the way that fits.
+func compute(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
+	if err := r.Confirm(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Task.Kind == feed.KindMapping:
+		return mappingTable(ctx, r)
+	case r.Task.Permitted.Metadata:
+		return metadataOnly(ctx, r)
+	case r.Task.Kind == feed.KindUsers:
+		return users.Run(ctx, r)
+	}
+	return events.Run(ctx, r)
+}
+
+// metadataOnly changes the table's record and nothing else.
+func metadataOnly(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
+	return r.NewOutcome(exec.Metadata), ctx.Err()
+}
+
+// ofSource gives the error of a source that cannot be read its class.
+func ofSource(err error) error {
+	var file *ingest.FileError
+	if errors.As(err, &file) && dump.Unavailable(err) && exec.ClassOf(err) == exec.Unclassed {
+		return &exec.Error{Class: exec.SourceUnavailable, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,246 @@
+package ingest
+
+import (
+	"maps"
+	"slices"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+)
+
+// File is one part file of a table in a dump.
+type File struct {
+	Dump       int64
+	Rank       int // of the dump, for versions
+	Index      int // in the manifest
+	Key        string
+	Pin        string   // that the plan saw, empty for any
+	Again      bool     // of a dump that the table has: its values were judged
+	Columns    []string // of the manifest
+	HasColumns bool
+	Claims     partfile.Claims // of its entry
+}
+
+// use is one field of a file that feeds a column. col is scratch space for a
+// block's values, unless they go straight to their column.
+type use struct {
+	field   int
+	name    string // as delivered
+	telling bool   // some values are not what their texts look like
+	col     column.Column
+	// origins are those of a block's values, where they matter.
+	origins []avro.Origin
+}
+
+// origin is that of a row's value.
+func (u *use) origin(row int) avro.Origin {
+	if len(u.origins) == 0 {
+		return avro.Plain
+	}
+	return u.origins[row]
+}
+
+// binding says which fields of a file feed one column. More than one are
+// spellings of one name: the last that has a value wins.
+type binding struct {
+	target int // as of rules.Schema.Target
+	uses   []use
+	direct bool // decoded straight into the payload column
+}
+
+// filePlan is how the records of one shape are turned into columns. It belongs
+// to one goroutine.
+type filePlan struct {
+	dec      *avro.Decoder
+	packing  *avro.Packing // which all plans of the shape share
+	bindings []binding
+	all      []int // the bindings, each
+	place    []int // those that say where a row belongs
+	checks   []*use
+	absent   []int // payload columns that the shape lacks
+	dst      []*column.Column
+	unlisted []string // delivered fields that the manifest does not list
+	spelled  []string // columns whose names are spelled in another way here
+	lacks    string   // key column that the shape has no field for
+}
+
+// newFilePlan binds the fields of a shape to the columns of a schema.
+func newFilePlan(f *shape, s *Schema) (*filePlan, error) {
+	fields := f.head.Fields()
+	dec, err := f.head.NewDecoder()
+	if err != nil {
+		return nil, err
+	}
+	p := &filePlan{dec: dec, dst: make([]*column.Column, len(fields))}
+	byTarget := map[int]*binding{}
+	for _, fi := range f.names.Order() {
+		field := fields[fi]
+		name, listed := s.Meant(&f.names, field.Name)
+		if !listed {
+			p.unlisted = append(p.unlisted, field.Name)
+			continue
+		}
+		target, ok := s.Target(name)
+		if !ok || target >= 0 && s.Payload[target].Mask == definition.MaskNull {
+			continue
+		}
+		b := byTarget[target]
+		if b == nil {
+			b = &binding{target: target}
+			byTarget[target] = b
+		}
+		if target >= 0 && field.Name != s.Payload[target].Delivered {
+			p.spelled = append(p.spelled, s.Payload[target].ID)
+		}
+		b.uses = append(b.uses, newUse(fi, field))
+	}
+	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
+		b := byTarget[target]
+		b.settle(s)
+		if s.readsOrigins(target) {
+			b.watch(dec)
+		}
+		p.all = append(p.all, len(p.bindings))
+		if s.Places(target) {
+			p.place = append(p.place, len(p.bindings))
+		} else {
+			p.check(b, fields)
+		}
+		p.bindings = append(p.bindings, *b)
+	}
+	for i := range s.Payload[:len(s.Payload)-1] {
+		if byTarget[i] == nil {
+			p.absent = append(p.absent, i)
+		}
+	}
+	switch {
+	case byTarget[rules.TargetUser] == nil:
+		p.lacks = feed.UserID
+	case byTarget[rules.TargetKey] == nil && s.Kind == feed.KindEvents:
+		p.lacks = s.Key
+	}
+	p.packing = f.packing(p.wanted())
+	return p, nil
+}
+
+// wanted says which fields feed some column.
+func (p *filePlan) wanted() []bool {
+	out := make([]bool, len(p.dst))
+	for i := range p.bindings {
+		for _, u := range p.bindings[i].uses {
+			out[u.field] = true
+		}
+	}
+	return out
+}
+
+// check adds the fields of a binding that must be decoded to know that they can
+// be decoded.
+func (p *filePlan) check(b *binding, fields []avro.Field) {
+	for _, u := range b.uses {
+		if fields[u.field].Checked {
+			p.checks = append(p.checks, &use{field: u.field, name: u.name, col: column.Column{Type: column.StringType}})
+		}
+	}
+}
+
+func newUse(i int, f avro.Field) use {
+	return use{field: i, name: f.Name, telling: f.Telling, col: column.Column{Type: nativeType(f.Native)}}
+}
+
+// settle decides how the values of a binding travel.
+func (b *binding) settle(s *Schema) {
+	text := len(b.uses) > 1 // winner takes texts
+	if b.target >= 0 {
+		p := s.Payload[b.target]
+		b.direct = len(b.uses) == 1 && p.Type == column.StringType && p.Mask == definition.MaskNone
+		text = text || p.Type == column.StringType
+	}
+	if text {
+		b.texts()
+	}
+}
+
+// readsOrigins reports whether a target takes ids or the timestamps of the contract:
+// not all that looks like one of these is one.
+func (s *Schema) readsOrigins(target int) bool {
+	return target < 0 || feed.IsID(s.Payload[target].ID) || feed.IsTimestamp(s.Payload[target].ID)
+}
+
+// watch has the origins of the values of a binding noted, where there are any.
+func (b *binding) watch(dec *avro.Decoder) {
+	if !b.watched() {
+		return
+	}
+	b.texts()
+	for i := range b.uses {
+		dec.Watch(b.uses[i].field, &b.uses[i].origins)
+	}
+}
+
+func (b *binding) watched() bool {
+	return slices.ContainsFunc(b.uses, func(u use) bool { return u.telling })
+}
+
+// texts makes the values of a binding travel as texts.
+func (b *binding) texts() {
+	for i := range b.uses {
+		b.uses[i].col.Type = column.StringType
+	}
+}
+
+// winner returns the column whose values count, and the use that each row takes
+// its value from. Of several spellings the last that has a value wins; lose is
+// told of the others.
+func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, func(row int) *use) {
+	if len(b.uses) == 1 {
+		return &b.uses[0].col, func(int) *use { return &b.uses[0] }
+	}
+	out := &column.Column{Type: column.StringType, Dict: column.NewDict()}
+	from := make([]int, n)
+	for row := range n {
+		last := -1
+		for u := range b.uses {
+			if b.uses[u].col.IsNull(row) {
+				continue
+			}
+			if last >= 0 {
+				lose(row, &b.uses[last])
+			}
+			last = u
+		}
+		if last < 0 {
+			out.AppendNulls(1)
+			last = len(b.uses) - 1
+		} else {
+			out.AppendBytes(b.uses[last].col.Bytes(row))
+		}
+		from[row] = last
+	}
+	return out, func(row int) *use { return &b.uses[from[row]] }
+}
+
+// origins says of the values of a binding what they were, if from gives the use of each.
+func (b *binding) origins(from func(row int) *use) rules.Origins {
+	if !b.watched() {
+		return rules.Origins{}
+	}
+	return rules.Origins{
+		NoID: func(row int) bool { return from(row).origin(row) != avro.Plain },
+		Zero: func(row int) bool { return from(row).origin(row) == avro.Zero },
+	}
+}
+
+func nativeType(n avro.Native) column.Type {
+	switch n {
+	case avro.Long:
+		return column.Int64Type
+	case avro.Double:
+		return column.Type{ID: column.Double}
+	}
+	return column.StringType
+}

@@ -1,0 +1,119 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/exec"
+	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
+	"reconcile/internal/blob"
+)
+
+// blocks hands out the blocks of part files in their order. Any number of goroutines
+// may ask for the next one: whoever works on a block has read it himself, and finds
+// it in his cache. A file that cannot be used is a *FileError, and final.
+type blocks struct {
+	g   *Ingest
+	src exec.Source
+
+	mu    sync.Mutex
+	files []File // that were not opened yet
+	file  File
+	open  blob.Handle // of file, nil before the first and behind the last
+	scan  *avro.Scanner
+	shape int
+	first int64 // row of the next block
+	err   error
+
+	surveys map[int]*rules.Survey // by shape
+}
+
+func (g *Ingest) blocks(src exec.Source, files []File) *blocks {
+	return &blocks{g: g, src: src, files: files, surveys: map[int]*rules.Survey{}}
+}
+
+// next reads a block into j. It returns false behind the last one.
+func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = ctx.Err()
+	}
+	for b.err == nil && (b.open != nil || len(b.files) > 0) {
+		if b.open == nil {
+			b.err = b.begin(ctx)
+			continue
+		}
+		ok, err := b.scan.Next(&j.block)
+		switch {
+		case err != nil:
+			b.err = &FileError{b.file, err}
+		case !ok:
+			b.end()
+		default:
+			j.file, j.shape, j.first = b.file, b.shape, b.first
+			b.first += int64(j.block.Count)
+			b.g.Progress(int64(j.block.Count), int64(len(j.block.Data)))
+			return true, nil
+		}
+	}
+	return false, b.err
+}
+
+// begin opens the next file.
+func (b *blocks) begin(ctx context.Context) error {
+	f := b.files[0]
+	b.files, b.file = b.files[1:], f
+	h, err := b.src.Open(ctx, f.Key)
+	if err != nil {
+		return &FileError{f, err}
+	}
+	b.open = h
+	if f.Pin != "" && h.Object().Pin != f.Pin {
+		return &FileError{f, partfile.ErrChanged}
+	}
+	size := h.Object().Size
+	if b.scan, err = partfile.NewScanner(b.g.Sums.begin(io.NewSectionReader(h, 0, size)), size); err != nil {
+		return &FileError{f, err}
+	}
+	b.first, b.shape = 0, b.g.Shapes.number(&f, b.scan.Header())
+	return b.survey(f)
+}
+
+// survey notes what only the file's header tells.
+func (b *blocks) survey(f File) error {
+	if b.g.Schema.Table == nil {
+		return nil
+	}
+	s := b.surveys[b.shape]
+	if s == nil {
+		s = b.g.Schema.Survey(&b.g.Shapes.at(b.shape).names)
+		b.surveys[b.shape] = s
+	}
+	if s.Refused != "" && b.g.Frozen {
+		return &FileError{f, errors.New(partfile.FrozenReason(s.Refused))}
+	}
+	if err := lateIn(s, f); err != nil {
+		return err
+	}
+	b.g.noteSurvey(s, f.Dump)
+	return nil
+}
+
+// end closes the file, which was read to its end.
+func (b *blocks) end() {
+	b.g.Sums.end(b.file, b.open.Object())
+	b.close()
+}
+
+// close closes the file that is open, if any. What is read needs no successful end.
+func (b *blocks) close() {
+	if b.open != nil {
+		_ = b.open.Close()
+	}
+	b.open, b.scan = nil, nil
+}

@@ -1,0 +1,259 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+)
+
+// Replacement stands for invalid UTF-8.
+var Replacement = []byte("\uFFFD")
+
+// castError is a value that does not cast in a table that does not rescue.
+type castError struct {
+	column, value string
+	rule          column.Rule
+}
+
+func (e *castError) Error() string {
+	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.rule.Type)
+}
+
+// Decoder turns records into the payload columns of a schema: bound, cast, and
+// with what did not cast rescued. One goroutine uses it.
+type Decoder struct {
+	schema *Schema
+	// FailCasts says that the table does not rescue.
+	failCasts bool
+	Cols      []column.Column
+	user, key column.Column
+	// users and keys are what those hold.
+	users, keys rules.Column
+	items       map[int][]column.Rescued // by row
+	failed      map[int]*castError       // likewise, where the table does not rescue
+	Rescued     int64                    // rows with something rescued
+	Rounded     int64                    // values
+}
+
+func NewDecoder(s *Schema) *Decoder {
+	return &Decoder{schema: s, Cols: s.EmptyPayload(), users: rules.KeyColumn(feed.UserID), keys: rules.KeyColumn(s.Key), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
+}
+
+// Records decodes packed records into all columns. What the columns held is gone.
+func (d *Decoder) Records(p *filePlan, records [][]byte) error {
+	d.aim(p, p.all)
+	if err := p.dec.DecodePacked(records, p.packing, p.dst); err != nil {
+		return err
+	}
+	d.finish(p, len(records))
+	return nil
+}
+
+// record is records for one record as it was delivered.
+func (d *Decoder) record(p *filePlan, record []byte) error {
+	d.aim(p, p.all)
+	if err := p.dec.DecodeRecord(record, p.dst); err != nil {
+		return err
+	}
+	d.finish(p, 1)
+	return nil
+}
+
+func (d *Decoder) finish(p *filePlan, n int) {
+	d.settle(p, p.all, n)
+	d.rescue(n)
+}
+
+// aim points the plan at the columns that some of its bindings feed.
+func (d *Decoder) aim(p *filePlan, bindings []int) {
+	for i := range d.Cols {
+		d.Cols[i].Reset()
+	}
+	clear(p.dst)
+	for _, i := range bindings {
+		bd := &p.bindings[i]
+		if bd.direct {
+			p.dst[bd.uses[0].field] = &d.Cols[bd.target]
+			continue
+		}
+		for j := range bd.uses {
+			bd.uses[j].col.Reset()
+			p.dst[bd.uses[j].field] = &bd.uses[j].col
+		}
+	}
+}
+
+// settle moves what was decoded to its columns, of which those that the records
+// lack become null.
+func (d *Decoder) settle(p *filePlan, bindings []int, n int) {
+	clear(d.items)
+	clear(d.failed)
+	d.user = column.Column{Type: column.Int64Type, Ints: d.user.Ints[:0]}
+	d.key = column.Column{Type: column.Int64Type, Ints: d.key.Ints[:0]}
+	for _, i := range bindings {
+		d.bind(&p.bindings[i], n, d.failCasts)
+	}
+	for _, i := range p.absent {
+		d.Cols[i].AppendNulls(n)
+	}
+}
+
+// bind moves the values of one binding to their column.
+func (d *Decoder) bind(bd *binding, n int, failCasts bool) {
+	if bd.direct {
+		c, name := &d.Cols[bd.target], bd.uses[0].name
+		if d.schema.Kind == feed.KindUsers {
+			d.keptUncast(c, &d.schema.Payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
+		} else {
+			d.repair(c, name, n)
+		}
+		return
+	}
+	if bd.target >= 0 && d.schema.Payload[bd.target].Mask == definition.MaskHMAC {
+		for i := range bd.uses {
+			column.MaskColumn(&bd.uses[i].col, d.schema.Keys[bd.target])
+		}
+	}
+	src, from := bd.winner(n, d.loser(bd))
+	switch bd.target {
+	case rules.TargetUser:
+		d.users.Cast(src, &d.user, bd.origins(from))
+		return
+	case rules.TargetKey:
+		d.keys.Cast(src, &d.key, bd.origins(from))
+		return
+	}
+	p := &d.schema.Payload[bd.target]
+	dst := &d.Cols[bd.target]
+	if d.schema.Kind == feed.KindUsers {
+		d.keepUncast(src, dst, p, n, from, failCasts)
+		return
+	}
+	res := p.Cast(src, dst, bd.origins(from))
+	d.Rounded += res.Rounded
+	for _, f := range res.Fails {
+		if failCasts && !f.Kept {
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.Rule}
+		}
+		d.items[f.Row] = append(d.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
+	}
+}
+
+// loser returns what becomes of a value that another spelling of its name
+// outdoes: it is rescued, unless its column is masked.
+func (d *Decoder) loser(bd *binding) func(row int, u *use) {
+	if bd.target >= 0 && d.schema.Payload[bd.target].Mask != definition.MaskNone {
+		return func(int, *use) {}
+	}
+	return func(row int, u *use) {
+		d.items[row] = append(d.items[row], column.Rescued{Name: d.loserNote(bd, u), Value: append([]byte(nil), u.col.Bytes(row)...)})
+	}
+}
+
+// loserNote is the name under which a value that lost is kept. Users are published
+// from notes, which must tell the column.
+func (d *Decoder) loserNote(bd *binding, u *use) string {
+	if d.schema.Kind != feed.KindUsers || bd.target < 0 {
+		return u.name
+	}
+	if t, ok := d.schema.Target(u.name); ok && t == bd.target {
+		return u.name
+	}
+	return rules.LoserName(d.schema.Payload[bd.target].ID, u.name)
+}
+
+// repair replaces invalid UTF-8 among the last n values of a column that was
+// decoded straight into place, and rescues the originals.
+func (d *Decoder) repair(c *column.Column, name string, n int) {
+	if len(c.Dict.Invalid()) == 0 {
+		return
+	}
+	base := len(c.Codes) - n
+	for row, code := range c.Codes[base:] {
+		if code == 0 {
+			continue
+		}
+		v := c.Dict.Value(code)
+		if utf8.Valid(v) {
+			continue
+		}
+		v = append([]byte(nil), v...)
+		d.items[row] = append(d.items[row], column.Rescued{Name: name, Value: v, Base64: true})
+		c.Codes[base+row] = c.Dict.Add(bytes.ToValidUTF8(v, Replacement))
+	}
+}
+
+// keepUncast copies the texts of a users column as they are: users are cast
+// when they are merged.
+func (d *Decoder) keepUncast(src, dst *column.Column, p *rules.Column, n int, from func(int) *use, failCasts bool) {
+	for row := range n {
+		if src.IsNull(row) {
+			dst.AppendNulls(1)
+		} else {
+			dst.AppendBytes(src.Bytes(row))
+		}
+	}
+	d.keptUncast(dst, p, n, from, failCasts)
+}
+
+// keptUncast notes what the last n values of a users column need to be cast
+// later, and finds those that will not cast where the table does not rescue.
+func (d *Decoder) keptUncast(c *column.Column, p *rules.Column, n int, from func(int) *use, failCasts bool) {
+	base := len(c.Codes) - n
+	if feed.IsTimestamp(p.ID) {
+		for row := range n {
+			if from(row).origin(row) == avro.Zero {
+				c.Codes[base+row] = 0 // no time
+			}
+		}
+	}
+	d.noteSpelling(c, base, n, p, from)
+	if !failCasts || p.Mask != definition.MaskNone {
+		return
+	}
+	src := column.Column{Type: column.StringType, Codes: c.Codes[base:], Dict: c.Dict}
+	var dst column.Column
+	for _, f := range p.Rule.Cast(&src, &dst).Fails {
+		if !f.Kept {
+			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.Rule}
+		}
+	}
+	if !feed.IsID(p.ID) {
+		return
+	}
+	for row := range n {
+		if from(row).origin(row) != avro.Plain && !c.IsNull(base+row) {
+			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), rule: p.Rule}
+		}
+	}
+}
+
+func (d *Decoder) noteSpelling(c *column.Column, base, n int, p *rules.Column, from func(int) *use) {
+	id := feed.IsID(p.ID)
+	for row := range n {
+		u := from(row)
+		if u.name != p.Delivered && !c.IsNull(base+row) {
+			d.items[row] = append(d.items[row], rules.SpellingNote(p.ID, u.name))
+		}
+		if id && u.origin(row) != avro.Plain && !c.IsNull(base+row) {
+			d.items[row] = append(d.items[row], rules.NoIDNote(p.ID))
+		}
+	}
+}
+
+// rescue writes the rescued values of n rows to the last payload column.
+func (d *Decoder) rescue(n int) {
+	c := &d.Cols[len(d.Cols)-1]
+	base := len(c.Codes)
+	c.AppendNulls(n)
+	for row, items := range d.items {
+		c.Codes[base+row] = c.Dict.Add(column.AppendRescue(nil, items))
+		d.Rescued++
+	}
+}

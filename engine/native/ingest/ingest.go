@@ -1,0 +1,195 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/exec"
+	"reconcile/engine/quarantine"
+	"reconcile/engine/rows"
+	"reconcile/engine/rules"
+)
+
+// FileError is a file that holds its table.
+type FileError struct {
+	File File
+	Err  error
+}
+
+func (e *FileError) Error() string { return e.File.Key + ": " + e.Err.Error() }
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Ingest turns sources of rows into sorted segments. The first error wins;
+// segments must be closed by the owner in any case.
+type Ingest struct {
+	Schema    *Schema
+	Shapes    *Shapes
+	Limits    exec.Limits
+	FailCasts bool
+	Frozen    bool // a key or timestamp outside of the list of a frozen table holds it
+	Progress  func(rows, bytes int64)
+	Sums      *fileSums // of the files; nil if nobody asks
+
+	mu       sync.Mutex
+	Segments []*rows.Segment
+	held     int // bytes of the segments in memory
+	// OnSegment sees every segment while its rows are still in memory.
+	OnSegment func(seg int, s *rows.Segment) error
+	Bad       []quarantine.Row
+	Unlisted  map[string]int64   // rows by name of a field that no manifest lists
+	Spelled   map[string]bool    // columns that some file spells in another way
+	Spellings map[[2]string]bool // columns and these spellings, by the headers of files
+	Carried   map[string]int64   // keys and timestamps that no manifest lists: the greatest dump that has each
+	Read      int64              // rows
+	Bytes     int64
+	Rescued   int64
+	Rounded   int64 // values
+}
+
+func New(s *Schema, lim exec.Limits) *Ingest {
+	return &Ingest{Schema: s, Shapes: &Shapes{pool: avro.NewPool(lim.Budget.Texts())}, Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
+}
+
+// job is a raw block on its way to a worker.
+type job struct {
+	file  File
+	shape int
+	block avro.Block
+	first int64
+}
+
+// AvroFiles reads part files, blocks in parallel. A file that cannot be used
+// ends it with a *FileError.
+func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) error {
+	blocks := g.blocks(src, files)
+	defer blocks.close()
+	eg, ctx := errgroup.WithContext(ctx)
+	for range g.Limits.Budget.Workers() {
+		eg.Go(func() error {
+			l, j := newLocator(g), new(job)
+			for {
+				ok, err := blocks.next(ctx, j)
+				if err != nil {
+					return err
+				}
+				if !ok {
+					return g.seal(ctx, l)
+				}
+				if err := g.locate(ctx, l, j); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return eg.Wait()
+}
+
+// locate takes in one block.
+func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
+	p, err := l.plans.Of(j.shape)
+	if err != nil {
+		return &FileError{j.file, err}
+	}
+	if p.lacks != "" && j.block.Count > 0 {
+		return &FileError{j.file, newKeyError(p.lacks, l.plans.Shapes.at(j.shape).names.Fields)}
+	}
+	if err := l.add(p, j.shape, j); err != nil {
+		return &FileError{j.file, err}
+	}
+	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
+	if l.pack.Size() < g.Limits.Budget.Collecting() && !l.pack.Full() {
+		return nil
+	}
+	return g.seal(ctx, l)
+}
+
+// seal ends the rows of a locator as a segment.
+func (g *Ingest) seal(ctx context.Context, l *locator) error {
+	g.mu.Lock()
+	g.Bad = append(g.Bad, l.bad...)
+	g.mu.Unlock()
+	l.bad = nil
+	if l.pack.Len() == 0 {
+		return nil
+	}
+	l.pack.Secret = g.Schema.Masks()
+	s := l.pack.Seal()
+	err := g.Keep(ctx, s)
+	l.pack = s.Spare()
+	return err
+}
+
+func (g *Ingest) count(p *filePlan, rows, bytes int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Read += rows
+	g.Bytes += bytes
+	for _, name := range p.spelled {
+		g.Spelled[name] = true
+	}
+	for _, name := range p.unlisted {
+		g.Unlisted[name] += rows
+	}
+}
+
+// noteSurvey notes what the header of a file of a dump tells.
+func (g *Ingest) noteSurvey(s *rules.Survey, dump int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, name := range s.Unlisted {
+		if had, ok := g.Carried[name]; !ok || dump > had {
+			g.Carried[name] = dump
+		}
+	}
+	for _, pair := range s.Spelled {
+		g.Spellings[pair] = true
+	}
+}
+
+// Keep takes in a segment. Half of the memory is for segments; those that come
+// when it is used up are spilled.
+func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
+	g.mu.Lock()
+	n := len(g.Segments)
+	g.Segments = append(g.Segments, s)
+	spill := g.held+s.Memory() > g.Limits.Budget.Segments()
+	if !spill {
+		g.held += s.Memory()
+	}
+	g.mu.Unlock()
+	if g.OnSegment != nil {
+		if err := g.OnSegment(n, s); err != nil {
+			return err
+		}
+	}
+	if !spill {
+		return nil
+	}
+	return s.Spill(ctx, g.Limits.Scratch, g.Limits.SpillGroup)
+}
+
+// Close removes what was spilled.
+func (g *Ingest) Close() error {
+	var errs []error
+	for _, s := range g.Segments {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Partitions returns the partitions of all segments, sorted.
+func (g *Ingest) Partitions() []int64 {
+	seen := map[int64]bool{}
+	for _, s := range g.Segments {
+		for _, p := range s.Parts {
+			seen[p.Part] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}

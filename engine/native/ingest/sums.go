@@ -1,0 +1,106 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"io"
+
+	"github.com/zeebo/xxh3"
+
+	"reconcile/engine/exec"
+	"reconcile/internal/blob"
+)
+
+// fileSums takes digests of part files while they are read. They are to tell
+// chance, not malice: 128 bits that cost next to nothing.
+type fileSums struct {
+	tagged bool // the pins of the source are ETags, which tell the content
+	hash   *xxh3.Hasher128
+	files  map[filePlace]fileSum
+}
+
+// filePlace is where a part file stands: in which dump, and where in its manifest.
+type filePlace struct {
+	dump  int64
+	index int
+}
+
+type fileSum struct {
+	size int64
+	tag  string
+	sum  xxh3.Uint128
+}
+
+func NewFileSums(tagged bool) *fileSums {
+	return &fileSums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
+}
+
+// begin returns what a file is to be read through.
+func (s *fileSums) begin(r io.Reader) io.Reader {
+	if s == nil {
+		return r
+	}
+	s.hash.Reset()
+	return io.TeeReader(r, s.hash)
+}
+
+// end notes the digest of the file that was begun last and is read to its end.
+func (s *fileSums) end(f File, o blob.Object) {
+	if s == nil {
+		return
+	}
+	s.files[filePlace{f.Dump, f.Index}] = fileSum{o.Size, tagOf(o, s.tagged), s.hash.Sum128()}
+}
+
+// Content describes a delivery, nil unless all of it was read.
+func (s *fileSums) Content(d *exec.Delivery) *exec.Content {
+	if s == nil || len(d.Files) == 0 {
+		return nil
+	}
+	sizes := make([]int64, len(d.Files))
+	var sums []byte
+	for i := range sizes {
+		f, ok := s.files[filePlace{d.Dump, i}]
+		if !ok {
+			return nil
+		}
+		sizes[i] = f.size
+		sums = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(sums, f.sum.Hi), f.sum.Lo)
+	}
+	sum := xxh3.Hash128(sums).Bytes()
+	return &exec.Content{Dump: d.Dump, Shape: ContentShape(d.Columns, d.HasColumns, sizes), Digest: sum[:]}
+}
+
+// ContentShape is the part of a content that can be told without reading: the
+// columns, which decide what becomes of the fields, in their order, which decides
+// between spellings, and the sizes of the files.
+func ContentShape(columns []string, has bool, sizes []int64) uint64 {
+	var b []byte
+	if has {
+		b = append(b, 1)
+	}
+	for _, c := range columns {
+		b = append(append(b, c...), 0)
+	}
+	b = append(b, 0)
+	for _, n := range sizes {
+		b = binary.AppendVarint(b, n)
+	}
+	return xxh3.Hash(b)
+}
+
+// ReadOf is what was read of a dump with a number of files, nil unless all of it was.
+func (s *fileSums) ReadOf(dump int64, files int) *exec.Read {
+	if s == nil || files == 0 {
+		return nil
+	}
+	out := &exec.Read{Dump: dump}
+	for i := range files {
+		f, ok := s.files[filePlace{dump, i}]
+		if !ok {
+			return nil
+		}
+		sum := f.sum.Bytes()
+		out.Files = append(out.Files, exec.ReadFile{Size: f.size, Tag: f.tag, Sum: sum[:]})
+	}
+	return out
+}

@@ -1,0 +1,26 @@
+package ingest
+
+import (
+	"context"
+
+	"reconcile/engine/exec"
+)
+
+// Weigh reads files without decoding them: it counts what AvroFiles counts, and
+// takes the digests.
+func (g *Ingest) Weigh(ctx context.Context, src exec.Source, files []File) error {
+	plans, j := Plans{Schema: g.Schema, Shapes: g.Shapes}, new(job)
+	blocks := g.blocks(src, files)
+	defer blocks.close()
+	for {
+		ok, err := blocks.next(ctx, j)
+		if err != nil || !ok {
+			return err
+		}
+		p, err := plans.Of(j.shape)
+		if err != nil {
+			return &FileError{j.file, err}
+		}
+		g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
+	}
+}

@@ -1,0 +1,35 @@
+package pass
+
+import (
+	"context"
+
+	"reconcile/engine/quarantine"
+)
+
+// remask stores the quarantined rows of a table again under the masks and the
+// columns that it has now.
+func (r *Run) remask(ctx context.Context, c *Outcome) error {
+	added := quarantine.NewMaskings(&r.Schema.Schema, r.Old, r.Env.Key)
+	if len(added) == 0 {
+		return nil
+	}
+	for i, q := range c.Quarantine {
+		var bad []quarantine.Row
+		err := quarantine.Each(ctx, r.Env.Objects, q, func(b quarantine.Row) error {
+			var err error
+			b.Data, err = quarantine.Mask(b.Data, added)
+			bad = append(bad, b)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		obj, err := quarantine.Write(ctx, r.Env.Objects, bad)
+		if err != nil {
+			return err
+		}
+		c.Quarantine[i].Ref = obj.Ref
+		c.Objects = append(c.Objects, obj)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package pass
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/native/redelivery"
+	"reconcile/engine/rows"
+)
+
+// ReadFiles reads the part files of live pending dumps into g. Those of an echo
+// were read when it was found to be one, and their rows are there already.
+func (r *Run) ReadFiles(ctx context.Context, g *ingest.Ingest) error {
+	if r.Redelivery != nil {
+		r.Redelivery.Lend(g)
+		return nil
+	}
+	g.Sums = ingest.NewFileSums(r.Task.ETags)
+	return g.AvroFiles(ctx, r.Env.Source, r.files())
+}
+
+// readAfter is what the next plan compares after a run that has read g: the dumps
+// that the run applies. If it applies none for the first time, what was known
+// before stays; so does what no plan could compare so far.
+func (r *Run) readAfter(g *ingest.Ingest) []exec.Read {
+	var out []exec.Read
+	applies := false
+	for _, d := range r.Task.Deliveries {
+		if d.Skipped || !r.Task.Live(d.Dump) {
+			continue
+		}
+		if was := g.Sums.ReadOf(d.Dump, len(d.Files)); was != nil {
+			out = append(out, *was)
+			applies = applies || !d.Again
+		}
+	}
+	if r.Old == nil {
+		return out
+	}
+	for _, was := range r.Old.Read {
+		if r.Task.Live(was.Dump) && r.Task.Delivery(was.Dump) == nil && (!applies || slices.Contains(r.Task.Compared, was.Dump)) {
+			out = append(out, was)
+		}
+	}
+	slices.SortFunc(out, func(a, b exec.Read) int { return cmp.Compare(a.Dump, b.Dump) })
+	return out
+}
+
+// TakesAgain reports whether the run reads a dump that the table has.
+func (r *Run) TakesAgain() bool {
+	return slices.ContainsFunc(r.Task.Deliveries, func(d exec.Delivery) bool { return d.Again })
+}
+
+// quarantinedBefore counts the quarantined rows of dumps that are read again.
+func (r *Run) quarantinedBefore() int64 {
+	n := int64(0)
+	if r.Old == nil || !r.TakesAgain() {
+		return n
+	}
+	for _, q := range r.Old.Quarantine {
+		if r.Task.Live(q.Dump) && r.Task.Delivery(q.Dump) != nil {
+			n += q.Ref.Rows
+		}
+	}
+	return n
+}
+
+// ingest.New returns an ingest of the task's part files.
+func (r *Run) NewIngest(s *ingest.Schema) *ingest.Ingest {
+	g := ingest.New(s, r.Env.Limits)
+	g.FailCasts, g.Frozen, g.Progress = r.Task.FailCasts, r.Task.Frozen, r.Env.Events.Progress
+	return g
+}
+
+// files lists the part files to read: those of live deliveries.
+func (r *Run) files() []ingest.File {
+	var out []ingest.File
+	for i := range r.Task.Deliveries {
+		d := &r.Task.Deliveries[i]
+		if d.Skipped || !r.Task.Live(d.Dump) {
+			continue
+		}
+		for i, f := range d.Files {
+			out = append(out, ingest.File{Dump: d.Dump, Rank: r.Rank[d.Dump], Index: i, Key: f.Key, Pin: f.Pin, Again: d.Again,
+				Claims: d.Claims, Columns: d.Columns, HasColumns: d.HasColumns})
+		}
+	}
+	return out
+}
+
+// readDelta reads the deliveries, and reports whether they fit: what would spill is too
+// much.
+func ReadDelta(ctx context.Context, r *Run, ing *ingest.Ingest) (fits bool, err error) {
+	if err := r.ReadFiles(ctx, ing); err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(ing.Segments, func(s *rows.Segment) bool { return s.Rows() == nil }), nil
+}
+
+// Confirm finds out whether the only delivery repeats another one. From then on stored
+// rows of that one count as rows of the delivery.
+func (r *Run) Confirm(ctx context.Context) (err error) {
+	if r.Redelivery, err = redelivery.Confirm(ctx, r.Task, r.Env, r.Schema, r.files()); err == nil && r.Redelivery != nil {
+		r.Rank[r.Redelivery.Of] = r.Rank[r.Redelivery.Dump]
+	}
+	return err
+}

@@ -1,0 +1,63 @@
+package pass
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+)
+
+// StandIns are published rows of one table that stand in for others.
+type StandIns struct {
+	*exec.StandIns
+	Sink   exec.Sink
+	types  []column.Column // that the files have
+	Staged []string        // of users: what the dumps that are there come to
+	Alone  map[int64]bool  // of users: for whose group the published row stands in alone
+}
+
+// openStandIns returns what stands in for rows that are gone, nil if nothing does.
+func (r *Run) openStandIns() (*StandIns, error) {
+	from := r.Task.StandIns
+	if from == nil {
+		return nil, nil
+	}
+	out := &StandIns{StandIns: from, Sink: r.Env.Sinks[from.Root]}
+	for _, c := range from.Types {
+		typ, err := column.ParseType(c.Type)
+		if err != nil {
+			return nil, fmt.Errorf("column %s of the published files: %w", c.Name, err)
+		}
+		out.types = append(out.types, column.Column{Name: c.Name, Type: typ})
+	}
+	return out, nil
+}
+
+// Typed gives columns the types that the files have them in.
+func (s *StandIns) Typed(cols []column.Column) []column.Column {
+	out := slices.Clone(cols)
+	for i := range out {
+		if at := slices.IndexFunc(s.types, func(c column.Column) bool { return c.Name == out[i].Name }); at >= 0 {
+			out[i].Type = s.types[at].Type
+		}
+	}
+	return out
+}
+
+// newest is the greatest dump that is gone.
+func (s *StandIns) newest() int64 { return s.Dumps[len(s.Dumps)-1] }
+
+// Drops reports whether a row of users is left out: of a group for which a published row
+// stands in alone, only rows stay that no dump that is gone can have replaced.
+func (s *StandIns) Drops(row *rows.Row, r *Run) bool {
+	return s != nil && s.Alone[r.Canon(row.Raw)] && !rows.IsLast(row.Ver) && rows.DumpRank(row.Ver) < r.Rank[s.newest()]
+}
+
+// Each reads columns of the published rows.
+func (s *StandIns) Each(ctx context.Context, want []column.Column, use func(*column.Batch) error) error {
+	return rowfile.EachIn(ctx, s.Sink, s.Files, want, use)
+}

@@ -1,0 +1,108 @@
+package redelivery
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/quarantine"
+)
+
+// Redelivery is a dump that delivers of a table what the greatest applied dump did,
+// byte for byte. No row is greater than those of that dump but the ones that are
+// delivered now, each of which has its file, its place there and its values. So
+// every row that is of the one dump becomes one of the other, and nothing else
+// changes: whoever won or lost against it does so again, in whatever group.
+type Redelivery struct {
+	Of, Dump int64
+	read     *ingest.Ingest // what is known of the files without decoding them
+
+	// moved counts the stored rows that became ones of the new dump, rescued those
+	// of them that have something rescued.
+	moved, rescued atomic.Int64
+}
+
+// Confirm reads the files of a candidate. It returns nil if there is none, or it is
+// another content.
+func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *ingest.Schema, files []ingest.File) (*Redelivery, error) {
+	may := task.Redelivery
+	if may == nil {
+		return nil, nil
+	}
+	g := ingest.New(s, env.Limits)
+	g.Sums = ingest.NewFileSums(task.ETags)
+	if err := g.Weigh(ctx, env.Source, files); err != nil {
+		return nil, err
+	}
+	now := &task.Deliveries[0]
+	if c := g.Sums.Content(now); c == nil || c.Shape != may.Content.Shape || !bytes.Equal(c.Digest, may.Content.Digest) {
+		return nil, nil
+	}
+	ok, err := quarantineAgain(ctx, task, env.Objects, g)
+	if err != nil || !ok {
+		return nil, err
+	}
+	env.Events.Progress(g.Read, g.Bytes)
+	return &Redelivery{Of: may.Of, Dump: may.Dump, read: g}, nil
+}
+
+// quarantineAgain adds to g the rows that the first dump left in the quarantine, as
+// rows of the echo's files. It fails if it cannot tell which files these are.
+func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects, g *ingest.Ingest) (ok bool, err error) {
+	of, now := task.Redelivery, &task.Deliveries[0]
+	byFile, n := map[string][]quarantine.Row{}, 0
+	for _, q := range task.Stored.Quarantine {
+		if q.Dump != of.Of {
+			continue
+		}
+		err := quarantine.Each(ctx, objects, q, func(b quarantine.Row) error {
+			n++
+			rows := byFile[b.File]
+			// A file that was listed twice left its rows twice.
+			if !slices.ContainsFunc(rows, func(x quarantine.Row) bool { return x.Row == b.Row }) {
+				byFile[b.File] = append(rows, b)
+			}
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if n > 0 && !of.Known {
+		return false, nil
+	}
+	for i := range now.Files {
+		if n == 0 {
+			break
+		}
+		for _, b := range byFile[of.Files[i]] {
+			b.Dump, b.File = of.Dump, now.Files[i].Key
+			g.Bad = append(g.Bad, b)
+		}
+	}
+	return len(g.Bad) == n, nil
+}
+
+// Lend gives g what is known of the files, as if it had read them.
+func (e *Redelivery) Lend(g *ingest.Ingest) {
+	o := e.read
+	g.Read, g.Bytes, g.Unlisted, g.Spelled, g.Bad, g.Sums = o.Read, o.Bytes, o.Unlisted, o.Spelled, o.Bad, o.Sums
+	g.Spellings, g.Carried = o.Spellings, o.Carried
+}
+
+func (e *Redelivery) MovedRows() int64 {
+	if e == nil {
+		return 0
+	}
+	return e.moved.Load()
+}
+
+func (e *Redelivery) RescuedRows() int64 {
+	if e == nil {
+		return 0
+	}
+	return e.rescued.Load()
+}

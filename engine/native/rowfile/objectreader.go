@@ -1,0 +1,72 @@
+package rowfile
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/engine/exec"
+	"reconcile/internal/column"
+	"reconcile/internal/parquet"
+)
+
+// ObjectReader reads rows of an object of the state, a row group at a time.
+type ObjectReader struct {
+	Object    exec.OpenObject
+	Parquet   *parquet.File
+	Want      []column.Column
+	NextGroup int
+}
+
+func OpenObject(ctx context.Context, store exec.Objects, ref exec.Ref, want []column.Column) (*ObjectReader, error) {
+	obj, err := store.Open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	pq, err := parquet.Open(obj, obj.Size())
+	if err != nil {
+		return nil, errors.Join(obj.Damaged(err), obj.Close())
+	}
+	return &ObjectReader{Object: obj, Parquet: pq, Want: want}, nil
+}
+
+func (o *ObjectReader) Next(context.Context) (*column.Batch, error) {
+	if o.NextGroup >= o.Parquet.RowGroups() {
+		return nil, nil
+	}
+	b := &column.Batch{}
+	if err := o.Parquet.ReadRowGroup(o.NextGroup, o.Want, b); err != nil {
+		return nil, o.Broken(err)
+	}
+	o.NextGroup++
+	return b, nil
+}
+
+func (o *ObjectReader) Broken(err error) error { return o.Object.Damaged(err) }
+
+func (o *ObjectReader) Close() error { return o.Object.Close() }
+
+// Groups implements sinks.GroupReader.
+func (o *ObjectReader) Groups() []int {
+	rows := make([]int, o.Parquet.RowGroups())
+	for g := range rows {
+		rows[g] = o.Parquet.GroupRows(g)
+	}
+	return rows
+}
+
+// Group implements sinks.GroupReader.
+func (o *ObjectReader) Group(ctx context.Context, group int, columns []column.Column, into *column.Batch) error {
+	if err := o.Parquet.ReadRowGroup(group, columns, into); err != nil {
+		return o.Broken(err)
+	}
+	return ctx.Err()
+}
+
+// Blame tells a damaged object from one that could not be written, where copying
+// failed.
+func (o *ObjectReader) Blame(ctx context.Context, err error) error {
+	if bad := o.Object.Verify(ctx); bad != nil {
+		return bad
+	}
+	return err
+}

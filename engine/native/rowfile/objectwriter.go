@@ -1,0 +1,36 @@
+package rowfile
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/engine/exec"
+	"reconcile/internal/column"
+	"reconcile/internal/parquet"
+)
+
+// ObjectWriter writes shadow rows as an object of the state.
+type ObjectWriter struct {
+	Object  exec.ObjectWriter
+	Parquet *parquet.Writer
+}
+
+func NewObject(ctx context.Context, store exec.Objects, cols []column.Column, parallel int) (*ObjectWriter, error) {
+	w := &ObjectWriter{Object: store.Create(ctx)}
+	var err error
+	if w.Parquet, err = parquet.NewWriter(w.Object, cols, parquet.Options{Compression: "zstd", Parallel: parallel}); err != nil {
+		return nil, errors.Join(err, w.Object.Abort())
+	}
+	return w, nil
+}
+
+func (w *ObjectWriter) Write(_ context.Context, b *column.Batch) error {
+	return w.Parquet.WriteRowGroup(b)
+}
+
+func (w *ObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
+	if _, err := w.Parquet.Close(); err != nil {
+		return nil, errors.Join(err, w.Object.Abort())
+	}
+	return w.Object.Close(ctx)
+}

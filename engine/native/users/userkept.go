@@ -1,0 +1,134 @@
+package users
+
+import (
+	"context"
+	"errors"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/identity"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/native/pass"
+	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rows"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/internal/feed"
+)
+
+// keptUsers opens the rows that a run of the kept users holds, as the new schema
+// has them: all of them, or those of some raw users, who are sorted.
+func keptUsers(ctx context.Context, r *pass.Run, s *ingest.Schema, run exec.Ref, only []int64) (rows.Cursor, error) {
+	have, l := s.Known(r.Old.Columns), s.Kept()
+	want := l.Only(l.User, l.Dump)
+	keys := map[string][]byte{}
+	for i, p := range s.Payload {
+		c, ok := have[p.ID]
+		if p.ID != feed.RescuedData && (!ok || p.Mask == definition.MaskNull) {
+			continue
+		}
+		if p.Mask == definition.MaskHMAC && c.Mask == definition.MaskNone {
+			keys[p.Name] = s.Keys[i]
+		}
+		want = append(want, column.Column{Name: p.Name})
+	}
+	rd, err := rowfile.OpenObject(ctx, r.Env.Objects, run, want)
+	if err != nil {
+		return nil, err
+	}
+	c := &keptCursor{r: r, s: s, layout: l, rd: rd, masks: keys}
+	if only != nil {
+		c.only = &identity.Ascending{IDs: only}
+	}
+	return c, nil
+}
+
+// keptRuns opens runs of the kept users. Of a raw user the newest of all rows
+// counts.
+func keptRuns(ctx context.Context, r *pass.Run, s *ingest.Schema, runs []exec.Ref, only []int64) ([]rows.Cursor, error) {
+	var out []rows.Cursor
+	for _, run := range runs {
+		c, err := keptUsers(ctx, r, s, run, only)
+		if err != nil {
+			for _, c := range out {
+				err = errors.Join(err, c.Close())
+			}
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// keptCursor reads kept users in the order of their raw ids.
+type keptCursor struct {
+	r      *pass.Run
+	s      *ingest.Schema
+	layout *rules.Layout // user and dump come first; columns that an object lacks are left out
+	rd     *rowfile.ObjectReader
+	masks  map[string][]byte   // new masks, by column
+	only   *identity.Ascending // raw users whose rows alone are wanted; nil for all
+
+	users column.Batch // of a row group of which some rows are wanted
+	rows  []uint32     // these
+}
+
+func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
+	b, err := c.read(ctx)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	for name, key := range c.masks {
+		column.MaskColumn(b.Col(name), key)
+	}
+	if err := c.s.MaskNotes(b.Col(rules.KeptNotes)); err != nil {
+		return nil, err
+	}
+	b.Own = true
+	modified := b.Col(rules.KeptName(feed.LastModified))
+	ch := &rows.Chunk{Batch: b, Verdicts: rows.NewVerdicts(b.N)}
+	dumps := b.Cols[c.layout.Dump].Ints
+	for i, raw := range b.Cols[c.layout.User].Ints {
+		id := dumps[i]
+		if !c.r.Task.Live(id) {
+			continue
+		}
+		ver, err := rows.Version(c.r.Rank[id], 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: c.s.ModifiedMillis(modified, i), Ver: ver, At: uint32(i)})
+	}
+	return ch, nil
+}
+
+// read returns the next rows that are wanted, in a batch of their own.
+func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
+	if c.only == nil {
+		return c.rd.Next(ctx)
+	}
+	for o := c.rd; o.NextGroup < o.Parquet.RowGroups(); {
+		group := o.NextGroup
+		o.NextGroup++
+		if err := o.Parquet.ReadRowGroup(group, c.layout.Only(c.layout.User), &c.users); err != nil {
+			return nil, o.Broken(err)
+		}
+		c.rows = c.rows[:0]
+		for i, raw := range c.users.Col(c.layout.Columns[c.layout.User].Name).Ints {
+			if c.only.Has(raw) {
+				c.rows = append(c.rows, uint32(i))
+			}
+		}
+		if len(c.rows) == 0 {
+			continue
+		}
+		b := &column.Batch{}
+		if err := o.Parquet.ReadRows(group, c.rows, o.Want, b); err != nil {
+			return nil, o.Broken(err)
+		}
+		return b, nil
+	}
+	return nil, nil
+}
+
+func (c *keptCursor) Close() error { return c.rd.Close() }

@@ -1,0 +1,79 @@
+package users
+
+import (
+	"reconcile/engine/native/pass"
+	"reconcile/engine/native/write"
+	"reconcile/engine/rows"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+)
+
+// userMerger merges rows sorted by canonical user into one row a user, as
+// rules.Users says.
+type userMerger struct {
+	write.Picker
+	r      *pass.Run
+	layout *rules.Layout // of what is published
+	write  func(*column.Batch) error
+	g      column.Gatherer
+	// rounded counts values.
+	rounded int64
+}
+
+func (m *userMerger) add(ch *rows.Chunk, i int) error {
+	if n := len(m.Meta); n >= m.r.Task.Thresholds.GroupRows && m.Meta[n-1].Raw != ch.Rows[i].Raw {
+		if err := m.flush(); err != nil {
+			return err
+		}
+	}
+	m.Picker.Add(ch, i)
+	return nil
+}
+
+// flush publishes the users whose rows were added.
+func (m *userMerger) flush() error {
+	if len(m.Meta) == 0 {
+		return nil
+	}
+	if err := m.Settle(); err != nil {
+		return err
+	}
+	users := m.cast()
+	users.Choose()
+	l := m.layout
+	out := &column.Batch{N: users.Len(), Cols: l.NewColumns()}
+	user, dump := &out.Cols[l.User], &out.Cols[l.Dump]
+	for g := range users.Len() {
+		user.Ints = append(user.Ints, users.User(g))
+		dump.Ints = append(dump.Ints, m.r.Task.Dumps[users.NewestRank(g)])
+	}
+	payload := l.Payload(out.Cols)
+	for i := range payload {
+		values, picks := users.Column(i)
+		m.g.ColumnInto(&payload[i], []*column.Column{values}, picks, 0)
+	}
+	users.Rescued(&out.Cols[l.Rescued])
+	if err := m.r.Schema.Computations.Fill(out, &m.r.Schema.Schema, l); err != nil {
+		return err
+	}
+	m.Reset()
+	return m.write(out)
+}
+
+// cast gathers the rows and casts their values.
+func (m *userMerger) cast() *rules.Users {
+	s := m.r.Schema
+	into := -1
+	if len(m.Sources) == 1 { // else the one dictionary would come to hold all values of all sources
+		into = m.Own()
+	}
+	notes := column.Column{Dict: column.NewDict()}
+	m.g.Column(&notes, m.Columns(rules.KeptNotes), m.Picks)
+	users := rules.NewUsers(&s.Schema, m.Meta, &notes)
+	for i, p := range s.Payload[:s.Rescued()] {
+		src := column.Column{}
+		m.g.ColumnInto(&src, m.Columns(rules.KeptName(p.ID)), m.Picks, into)
+		m.rounded += users.Cast(i, &src)
+	}
+	return users
+}

@@ -1,0 +1,286 @@
+package users
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/identity"
+	"reconcile/engine/merge"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/native/pass"
+	"reconcile/engine/native/rowfile"
+	"reconcile/engine/native/write"
+	"reconcile/engine/rows"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+)
+
+// users brings the users table to its new state: the latest row per raw user,
+// then one row per canonical user. Its cost is that of the whole table.
+//
+// The rows of raw users that stand for another one are put in the order of canonical
+// users first. All others are in that order already: they are merged with these, and
+// published, as they are picked.
+func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
+	stored := r.Schema.AsKept()
+	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(1)
+	ing := r.NewIngest(stored)
+	moved := ingest.New(stored, r.Env.Limits)
+	moved.Limits.Budget = moved.Limits.Budget.MovedUsers()
+	defer func() { err = errors.Join(err, ing.Close(), moved.Close()) }()
+	if r.Stands != nil {
+		if err := standInUsers(ctx, ing, r); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.ReadFiles(ctx, ing); err != nil {
+		return nil, err
+	}
+	if err := pickMoved(ctx, r, stored, ing, moved); err != nil {
+		return nil, err
+	}
+	kept, err := keptBefore(ctx, r, stored, nil)
+	if err != nil {
+		return nil, err
+	}
+	w, err := rowfile.NewObject(ctx, r.Env.Objects, stored.Kept().Columns, r.Attempt.Parallel)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(kept))
+	}
+	var latest *exec.Object
+	var p *write.Part
+	k := &userKeeper{r: r, s: stored, w: w, flow: write.NewRowPipe()}
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.Go(func() (err error) {
+		latest, err = latestUsers(egctx, r, k, kept, ing)
+		k.flow.End(err)
+		return err
+	})
+	eg.Go(func() (err error) {
+		p, err = writeUsers(egctx, r, moved, k.flow)
+		return err
+	})
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	return usersOutcome(ctx, r, exec.Bulk, ing, p, func(c *pass.Outcome) { c.Users, c.UserRuns = latest.Ref, nil }, latest)
+}
+
+// keptBefore opens the kept rows, or those of some raw users, that the table goes on
+// from: none if it starts as new.
+func keptBefore(ctx context.Context, r *pass.Run, stored *ingest.Schema, only []int64) ([]rows.Cursor, error) {
+	if r.Old == nil || r.Task.Fresh {
+		return nil, nil
+	}
+	return keptRuns(ctx, r, stored, r.Old.KeptUsers(), only)
+}
+
+// pickMoved picks the latest rows of the raw users that stand for another one.
+func pickMoved(ctx context.Context, r *pass.Run, stored *ingest.Schema, ing, moved *ingest.Ingest) error {
+	users := r.NewMapping.Moved()
+	if len(users) == 0 {
+		return nil
+	}
+	kept, err := keptBefore(ctx, r, stored, users)
+	if err != nil {
+		return err
+	}
+	counted := ing.Rescued // all rows will be decoded again
+	_, err = latestUsers(ctx, r, &userKeeper{r: r, s: stored, groups: moved, only: &identity.Ascending{IDs: users}}, kept, ing)
+	ing.Rescued = counted
+	return err
+}
+
+// usersOutcome describes the new users table: its one partition, and what is kept
+// of it.
+func usersOutcome(ctx context.Context, r *pass.Run, s exec.Strategy, ing *ingest.Ingest, p *write.Part, keep func(*pass.Outcome), kept ...*exec.Object) (*pass.Outcome, error) {
+	c := r.OutcomeOf(s, ing)
+	c.All = true
+	c.Counts.Rounded += r.Rounded
+	if len(p.Record.Files) > 0 {
+		c.Parts = []*write.Part{p}
+	}
+	keep(c)
+	c.Objects = append(c.Objects, kept...)
+	if err := r.Finish(ctx, c, ing); err != nil {
+		return nil, err
+	}
+	c.CountNet(r)
+	return c, nil
+}
+
+// latestUsers merges kept rows, whose cursors it closes, with the delivered ones.
+// The keeper takes the latest of each raw user. What it wrote is returned.
+func latestUsers(ctx context.Context, r *pass.Run, k *userKeeper, kept []rows.Cursor, ing *ingest.Ingest) (*exec.Object, error) {
+	cursors := kept
+	for _, seg := range ing.Segments {
+		if c := seg.Open(0); c != nil {
+			cursors = append(cursors, c)
+		}
+	}
+	k.Plans = ingest.Plans{Schema: k.s, Shapes: ing.Shapes}
+	k.out.To = k.w
+	err := merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
+	err = errors.Join(err, k.end(ctx), k.out.Wait())
+	ing.Rescued += k.Rescued
+	if k.w == nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.w.Object.Abort())
+	}
+	obj, err := k.w.Close(ctx)
+	if err != nil {
+		return nil, err
+	}
+	obj.Ref.Rows = k.n
+	return obj, nil
+}
+
+// userKeeper picks the latest row of each raw user from rows sorted by raw user.
+type userKeeper struct {
+	write.Picker
+	r       *pass.Run
+	s       *ingest.Schema
+	layout  *rules.Layout         // of kept rows
+	w       *rowfile.ObjectWriter // takes the rows to be kept; nil if none are
+	out     write.AsyncWriter     // writes to w
+	groups  *ingest.Ingest        // takes the rows to be grouped, if there is no flow
+	flow    *write.RowPipe        // takes the rows of raw users that stand for themselves alone
+	only    *identity.Ascending   // raw users whose rows alone are picked; nil for all
+	members *identity.Ascending   // raw users to be grouped; nil for all
+	best    rows.Row
+	chunk   *rows.Chunk // that best is row at of
+	at      int
+	g       column.Gatherer
+	n       int64
+}
+
+func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
+	row := ch.Rows[i]
+	if k.only != nil && !k.only.Has(row.Raw) || k.r.Stands.Drops(&row, k.r) {
+		return nil
+	}
+	if k.chunk != nil && k.best.Raw != row.Raw {
+		if err := k.take(ctx); err != nil {
+			return err
+		}
+	}
+	if k.chunk == nil || rules.LaterUser(row, k.best) {
+		k.best, k.chunk, k.at = row, ch, i
+	}
+	return nil
+}
+
+func (k *userKeeper) take(ctx context.Context) error {
+	k.Picker.Add(k.chunk, k.at)
+	k.chunk = nil
+	if len(k.Picks) < k.r.Task.Thresholds.GroupRows && k.Bytes < k.r.Env.Limits.Budget.RowGroup() {
+		return nil
+	}
+	return k.flush(ctx)
+}
+
+func (k *userKeeper) end(ctx context.Context) error {
+	if k.chunk != nil {
+		if err := k.take(ctx); err != nil {
+			return err
+		}
+	}
+	return k.flush(ctx)
+}
+
+// flush writes the picked rows to the kept object and to the grouping.
+func (k *userKeeper) flush(ctx context.Context) error {
+	if len(k.Picks) == 0 {
+		return nil
+	}
+	if err := k.Settle(); err != nil {
+		return err
+	}
+	if k.layout == nil {
+		k.layout = k.s.Kept()
+	}
+	l := k.layout
+	out := &column.Batch{N: len(k.Picks), Cols: l.NewColumns()}
+	user, dump := &out.Cols[l.User], &out.Cols[l.Dump]
+	for _, m := range k.Meta {
+		user.Ints = append(user.Ints, m.Raw)
+		dump.Ints = append(dump.Ints, k.r.Task.Dumps[rows.DumpRank(m.Ver)])
+	}
+	own := k.Straight() != nil
+	if own {
+		l.SetPayload(out.Cols, k.TakeStraight())
+	} else {
+		into := k.Own()
+		if k.flow != nil {
+			into = -1 // who reads the rows meanwhile must not meet additions
+		}
+		for i, p := range k.s.Payload {
+			k.g.ColumnInto(&out.Cols[l.PayloadAt(i)], k.Columns(p.Name), k.Picks, into)
+		}
+	}
+	if k.w != nil {
+		if err := k.out.Write(ctx, out); err != nil {
+			return err
+		}
+	}
+	if !own { // rows that come later may add to the dictionaries
+		if err := k.out.Wait(); err != nil {
+			return err
+		}
+	}
+	if err := k.regroup(ctx, out); err != nil {
+		return err
+	}
+	k.n += int64(len(k.Picks))
+	k.Reset()
+	return nil
+}
+
+// regroup hands the rows of out on, to be merged by canonical user. out is given
+// away.
+func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
+	rs := make([]rows.Row, 0, out.N)
+	for i, m := range k.Meta {
+		to := k.r.Canon(m.Raw)
+		if k.flow != nil && to != m.Raw || k.members != nil && !k.members.Has(m.Raw) {
+			continue
+		}
+		rs = append(rs, rows.Row{Raw: to, Key: m.Raw, Ver: m.Ver, At: uint32(i)})
+	}
+	b := &column.Batch{N: out.N, Cols: k.layout.PayloadBatch(out.Cols), Own: true}
+	if k.flow != nil {
+		return k.flow.Send(ctx, &rows.Chunk{Rows: rs, Batch: b, Verdicts: rows.NewVerdicts(len(rs))})
+	}
+	return k.groups.Keep(ctx, rows.NewSegment(rs, b))
+}
+
+// writeUsers writes one row per canonical user.
+func writeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, more ...rows.Cursor) (*write.Part, error) {
+	w := r.Attempt.TableWriter(&write.Part{})
+	out := write.AsyncWriter{To: w}
+	err := mergeUsers(ctx, r, groups, func(b *column.Batch) error { return out.Write(ctx, b) }, more...)
+	return w.Finish(errors.Join(err, out.Wait()))
+}
+
+// mergeUsers groups rows by canonical user and writes one row for each, in the
+// order of their ids.
+func mergeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, write func(*column.Batch) error, more ...rows.Cursor) error {
+	m := &userMerger{r: r, layout: r.Schema.Published(), write: write}
+	cursors := more
+	for _, s := range groups.Segments {
+		if c := s.Open(0); c != nil {
+			cursors = append(cursors, c)
+		}
+	}
+	if err := merge.Partition(ctx, cursors, m.add); err != nil {
+		return err
+	}
+	err := m.flush()
+	r.Rounded += m.rounded
+	return err
+}

@@ -1,0 +1,129 @@
+package write
+
+import (
+	"context"
+	"slices"
+
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/rows"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+)
+
+// BatchWriter takes the rows of one file in their order, a row group a call.
+type BatchWriter interface {
+	Write(ctx context.Context, b *column.Batch) error
+}
+
+// Assembler gathers judged rows into the published columns and hands them on,
+// a row group at a time. One goroutine uses it.
+type Assembler struct {
+	Picker
+	schema *ingest.Schema
+	canon  func(int64) int64
+	dumps  []int64 // id by rank
+	Group  int     // rows of a row group
+	// groupBytes is how many bytes of records may wait for one.
+	groupBytes int
+	open       func() (BatchWriter, error)
+
+	w      BatchWriter
+	Rows   int64
+	Newest int // rank of the greatest dump of a row, -1 without rows
+	layout *rules.Layout
+	own    column.Batch // gathered columns
+	lent   bool         // own has dictionaries of sources
+	view   column.Batch // those of the only source, with ours
+	g      column.Gatherer
+}
+
+// Expect makes room for so many rows.
+func (a *Assembler) Expect(n int) {
+	n = min(n, a.Group)
+	a.Picks, a.Meta = slices.Grow(a.Picks, n), slices.Grow(a.Meta, n)
+}
+
+// Add takes row i of a chunk.
+func (a *Assembler) Add(ctx context.Context, ch *rows.Chunk, i int) error {
+	a.Picker.Add(ch, i)
+	if len(a.Picks) >= a.Group || a.Bytes >= a.groupBytes {
+		return a.Flush(ctx)
+	}
+	return nil
+}
+
+// Flush writes what was gathered as one row group.
+func (a *Assembler) Flush(ctx context.Context) error {
+	if len(a.Picks) == 0 {
+		return nil
+	}
+	if a.w == nil {
+		w, err := a.open()
+		if err != nil {
+			return err
+		}
+		a.w = w
+	}
+	if err := a.Settle(); err != nil {
+		return err
+	}
+	b, err := a.fill()
+	if err != nil {
+		return err
+	}
+	if err := a.w.Write(ctx, b); err != nil {
+		return err
+	}
+	a.Rows += int64(len(a.Picks))
+	a.Reset()
+	return nil
+}
+
+// fill builds the published columns of the gathered rows.
+func (a *Assembler) fill() (*column.Batch, error) {
+	if a.layout == nil {
+		a.layout = a.schema.Published()
+		a.own.Cols, a.view.Cols = a.layout.NewColumns(), a.layout.NewColumns()
+	}
+	l, out := a.layout, &a.own
+	if b := a.Straight(); b != nil {
+		out = &a.view
+		l.SetPayload(out.Cols, b.Cols)
+	} else {
+		into := a.Picker.Own()
+		for i := range a.schema.Payload {
+			a.gather(&out.Cols[l.PayloadAt(i)], a.schema.Payload[i].Name, into)
+		}
+		a.lent = into >= 0
+	}
+	out.N = len(a.Picks)
+	a.ids(&out.Cols[l.User], &out.Cols[l.Key], &out.Cols[l.RawUser], &out.Cols[l.Dump])
+	return out, a.schema.Computations.Fill(out, &a.schema.Schema, l)
+}
+
+func (a *Assembler) gather(dst *column.Column, name string, into int) {
+	if a.lent {
+		dst.Dict = nil // a source's
+	}
+	dst.Reset()
+	a.g.ColumnInto(dst, a.Columns(name), a.Picks, into)
+}
+
+// ids fills the columns that rows know of themselves.
+func (a *Assembler) ids(user, key, raw, dump *column.Column) {
+	for _, c := range []*column.Column{user, key, raw, dump} {
+		c.Ints = slices.Grow(c.Ints[:0], len(a.Meta))
+	}
+	var last, to int64
+	for i, r := range a.Meta {
+		if i == 0 || r.Raw != last { // a user's rows lie together
+			last, to = r.Raw, a.canon(r.Raw)
+		}
+		user.Ints = append(user.Ints, to)
+		key.Ints = append(key.Ints, r.Key)
+		raw.Ints = append(raw.Ints, r.Raw)
+		rank := rows.DumpRank(r.Ver)
+		a.Newest = max(a.Newest, rank)
+		dump.Ints = append(dump.Ints, a.dumps[rank])
+	}
+}

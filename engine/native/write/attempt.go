@@ -1,0 +1,242 @@
+package write
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rows"
+	"reconcile/internal/column"
+	"reconcile/internal/definition"
+	"reconcile/sinks"
+)
+
+// Attempt is one try at a table's commit: everything that it stages bears its
+// name, so that what an interrupted one left can be told and removed.
+type Attempt struct {
+	task    *exec.Task
+	objects exec.Objects
+	sinks   []exec.Sink // by index of the task's
+	Schema  *ingest.Schema
+	// Parallel is how many columns of a file are encoded at a time, more than one
+	// where files are not written side by side.
+	Parallel int
+	files    atomic.Int64
+}
+
+// Part is the new content of one partition, staged and durable.
+type Part struct {
+	Record  exec.Partition
+	Objects []*exec.Object
+}
+
+// Files writes the same rows to every sink of a table.
+type Files struct{ ws []sinks.Writer }
+
+func (m *Files) Write(ctx context.Context, b *column.Batch) error {
+	for _, w := range m.ws {
+		if err := w.Write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Copies reports whether every sink can take row groups over from a file.
+func (m *Files) Copies() bool {
+	return !slices.ContainsFunc(m.ws, func(w sinks.Writer) bool { _, ok := w.(sinks.Copier); return !ok })
+}
+
+// Copy takes a row group over from a file.
+func (m *Files) Copy(ctx context.Context, from sinks.GroupReader, group int, replace map[string]*column.Column) error {
+	for _, w := range m.ws {
+		if err := w.(sinks.Copier).Copy(ctx, from, group, replace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteColumns writes a row group of which one column is at hand at a time, as
+// sinks.Copier says, once for every sink.
+func (m *Files) WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
+	for _, w := range m.ws {
+		if err := w.(sinks.Copier).WriteColumns(ctx, n, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Files) abort() {
+	for _, w := range m.ws {
+		w.Abort()
+	}
+}
+
+// size is about how many bytes the file has so far in the sink where it has most.
+func (m *Files) size() int64 {
+	n := int64(0)
+	for _, w := range m.ws {
+		n = max(n, w.Size())
+	}
+	return n
+}
+
+// openData starts a data file in every sink.
+func (a *Attempt) openData(ctx context.Context) (*Files, error) {
+	m := &Files{}
+	name := fmt.Sprintf("f%06d", a.files.Add(1))
+	for i, t := range a.task.Sinks {
+		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer, Parallel: a.Parallel, Plain: t.Encodings == definition.Plain})
+		if err != nil {
+			m.abort()
+			return nil, err
+		}
+		m.ws = append(m.ws, w)
+	}
+	return m, nil
+}
+
+// closeData makes a data file durable in every sink. final is its path below the
+// table's folder until the commit names it.
+func (a *Attempt) closeData(m *Files, final string, p *Part) error {
+	for i, w := range m.ws {
+		f, err := w.Close()
+		if err != nil {
+			m.abort()
+			return err
+		}
+		p.Record.Files = append(p.Record.Files, exec.File{Sink: i, Path: path.Join(a.task.Sinks[i].Folder, final),
+			Size: f.Size, Rows: f.Rows, Digest: f.Digest, Staged: f.Path})
+	}
+	return nil
+}
+
+func NewAttempt(t *exec.Task, env *exec.Env, s *ingest.Schema) *Attempt {
+	a := &Attempt{task: t, objects: env.Objects, Schema: s}
+	for _, s := range t.Sinks {
+		a.sinks = append(a.sinks, env.Sinks[s.Root])
+	}
+	return a
+}
+
+func (a *Attempt) OpenShadow(ctx context.Context) (*rowfile.ObjectWriter, error) {
+	return rowfile.NewObject(ctx, a.objects, a.Schema.FileColumns(), a.Parallel)
+}
+
+// WritePart merges the rows of one partition into new files. merge calls its
+// argument for every row that stays.
+func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal uint32,
+	merge func(emit func(ch *rows.Chunk, i int) error) error) (_ *Part, err error) {
+	p := &Part{Record: exec.Partition{Ordinal: ordinal, Value: value}}
+	if value == rows.NullPart {
+		p.Record.Value, p.Record.Null = 0, true
+	}
+	data := a.PartWriter(p, o.Sizes.CutAt)
+	var shadow *rowfile.ObjectWriter
+	pub := o.Assembler(a.Schema, func() (BatchWriter, error) { return data, nil })
+	sha := o.Assembler(a.Schema, func() (BatchWriter, error) {
+		var err error
+		shadow, err = a.OpenShadow(ctx)
+		return shadow, err
+	})
+	defer func() {
+		if err != nil {
+			data.Abort()
+		}
+		if err != nil && shadow != nil {
+			err = errors.Join(err, shadow.Object.Abort())
+		}
+	}()
+	err = merge(func(ch *rows.Chunk, i int) error {
+		if ch.Verdict(i) == rows.Shadow {
+			return sha.Add(ctx, ch, i)
+		}
+		return pub.Add(ctx, ch, i)
+	})
+	if err = errors.Join(err, pub.Flush(ctx), sha.Flush(ctx)); err != nil {
+		return nil, err
+	}
+	published, hidden := pub.Rows, sha.Rows
+	p.Record.Newest = o.Newest(max(pub.Newest, sha.Newest))
+	o.Release(pub, sha)
+	return p, a.ClosePart(ctx, p, data, shadow, published, hidden)
+}
+
+func (a *Attempt) ClosePart(ctx context.Context, p *Part, data *PartWriter, shadow *rowfile.ObjectWriter, nPub, nShadow int64) error {
+	p.Record.Rows = nPub
+	if err := data.End(); err != nil {
+		return err
+	}
+	if shadow == nil {
+		return nil
+	}
+	obj, err := shadow.Close(ctx)
+	if err != nil {
+		return err
+	}
+	p.Objects = append(p.Objects, obj)
+	p.Record.Shadow = obj.Ref
+	p.Record.Shadow.Rows = nShadow
+	return nil
+}
+
+// PartValue returns the partition's value, NullPart for the default one.
+func PartValue(p *exec.Partition) int64 {
+	if p.Null {
+		return rows.NullPart
+	}
+	return p.Value
+}
+
+// Output is what all partitions of a pass share.
+type Output struct {
+	Shapes *ingest.Shapes
+	Canon  func(int64) int64
+	Dumps  []int64
+	Limits exec.Limits
+	Sizes  exec.Thresholds
+
+	Rescued atomic.Int64 // delivered rows that were written with something rescued
+	Rounded atomic.Int64 // values of delivered rows that were written
+	free    sync.Pool    // of assemblers whose memory can be used again
+}
+
+// Assembler returns an assembler for one file. Whoever is done with it gives it
+// back with release.
+func (o *Output) Assembler(s *ingest.Schema, open func() (BatchWriter, error)) *Assembler {
+	a, _ := o.free.Get().(*Assembler)
+	if a == nil {
+		a = &Assembler{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, groupBytes: o.Limits.Budget.RowGroup()}
+		a.Plans = ingest.Plans{Schema: s, Shapes: o.Shapes}
+	}
+	a.open, a.w, a.Rows, a.Newest = open, nil, 0, -1
+	return a
+}
+
+// Newest returns the dump of a rank, nil for that of no rows.
+func (o *Output) Newest(rank int) *int64 {
+	if rank < 0 {
+		return nil
+	}
+	id := o.Dumps[rank]
+	return &id
+}
+
+// Release takes back assemblers that were flushed.
+func (o *Output) Release(as ...*Assembler) {
+	for _, a := range as {
+		o.Rescued.Add(a.Picker.Rescued)
+		o.Rounded.Add(a.Picker.rounded)
+		a.open, a.w, a.Picker.Rescued, a.Picker.rounded = nil, nil, 0, 0
+		o.free.Put(a)
+	}
+}
