@@ -140,7 +140,7 @@ func benchDecode(b *testing.B, codec string, rows, props int, data []byte, skip 
 	if skip {
 		clear(dst[2:])
 	}
-	blk := &Block{Count: rows, Data: pack(b, codec, data)}
+	blk := &Block{Count: rows, Data: compressed(b, codec, data)}
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {

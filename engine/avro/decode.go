@@ -17,26 +17,26 @@ const maxEmpty = 1 << 24
 // Decoder decodes blocks of the files that share a header. It is for one
 // goroutine; its memory grows to the largest block and is used again.
 type Decoder struct {
-	head   *Header
-	unpack *unpacker
-	ops    []op
-	r      renderer
-	text   []byte
-	budget int      // of text made from structured values, for each block
-	ends   []uint32 // of the records of the last block
-	batch  batch
-	packer *packer // nil until something is packed
+	head    *Header
+	blocks  *decompressor
+	ops     []op
+	r       renderer
+	text    []byte
+	budget  int      // of text made from structured values, for each block
+	ends    []uint32 // of the records of the last block
+	batch   batch
+	encoder *recordEncoder // nil until something is packed
 	// watched is what Watch was given, by field; nil if nothing.
 	watched []*[]Origin
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
 func (h *Header) NewDecoder() (*Decoder, error) {
-	u, err := newUnpacker(h.codec, MaxBlock)
+	u, err := newDecompressor(h.codec, MaxBlock)
 	if err != nil {
 		return nil, err
 	}
-	return &Decoder{head: h, unpack: u, ops: make([]op, len(h.proto)), budget: maxText}, nil
+	return &Decoder{head: h, blocks: u, ops: make([]op, len(h.proto)), budget: maxText}, nil
 }
 
 // Decode appends the b.Count rows of b to the columns of dst, which has one for
@@ -56,7 +56,7 @@ func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 	// Some codecs cannot represent nothing, and some writers do not try.
 	if b.Count > 0 || len(b.Data) > 0 {
 		var err error
-		if data, err = d.unpack.unpack(b.Data); err != nil {
+		if data, err = d.blocks.decompress(b.Data); err != nil {
 			return Records{}, damaged(b, d.head.codec, err)
 		}
 	}
@@ -232,7 +232,7 @@ func (d *Decoder) value(o *op, row int) (err error) {
 	case opIntNative:
 		o.ints[row], err = d.r.int()
 	case opDoubleNative:
-		if v, err = d.r.take(8); err == nil {
+		if v, err = d.r.takeBytes(8); err == nil {
 			o.floats[row] = math.Float64frombits(binary.LittleEndian.Uint64(v))
 		}
 	case opText:

@@ -66,7 +66,7 @@ func (n *node) fixedWidth() int {
 // skip passes over a value without looking at more than its lengths.
 func (r *reader) skip(n *node, depth int) error {
 	if n.fixed >= 0 {
-		_, err := r.take(n.fixed)
+		_, err := r.takeBytes(n.fixed)
 		return err
 	}
 	if depth > maxDepth {

@@ -46,8 +46,8 @@ func (r *reader) int() (int64, error) {
 	return v, err
 }
 
-// take returns the next n bytes, which stay the block's.
-func (r *reader) take(n int) ([]byte, error) {
+// takeBytes returns the next n bytes, which stay the block's.
+func (r *reader) takeBytes(n int) ([]byte, error) {
 	if n > r.left() {
 		return nil, errShort
 	}
@@ -65,11 +65,11 @@ func (r *reader) bytes() ([]byte, error) {
 	if n < 0 || n > int64(r.left()) {
 		return nil, errLength
 	}
-	return r.take(int(n))
+	return r.takeBytes(int(n))
 }
 
 func (r *reader) boolean() (bool, error) {
-	v, err := r.take(1)
+	v, err := r.takeBytes(1)
 	if err != nil {
 		return false, err
 	}

@@ -89,7 +89,7 @@ type batch struct {
 	codes   []codes // by bit
 }
 
-// codes are what the numbers of a book have become in the dictionary of a column.
+// codes are what the numbers of an intern table have become in the dictionary of a column.
 type codes struct {
 	to   []uint32 // by number; 0 of those that were not met yet
 	seen []uint16 // numbers that were
@@ -135,7 +135,7 @@ func (d *Decoder) fields(p *Packing) (row, field int, err error) {
 		o := &d.ops[field]
 		switch {
 		case p.bit[field] >= 0:
-			row, err = d.batchTexts(o, p.bit[field], p.books[p.bit[field]])
+			row, err = d.batchTexts(o, p.bit[field], p.tables[p.bit[field]])
 		case p.kept[field]:
 			row, err = d.batchValues(o)
 		}
@@ -152,8 +152,8 @@ func (d *Decoder) fields(p *Packing) (row, field int, err error) {
 }
 
 // batchTexts decodes a field of text in all records of the batch.
-func (d *Decoder) batchTexts(o *op, bit int, book *book) (row int, err error) {
-	numbers := d.batch.take(bit)
+func (d *Decoder) batchTexts(o *op, bit int, table *internTable) (row int, err error) {
+	numbers := d.batch.readNumbers(bit)
 	if o.code != opBytes {
 		return d.passTexts(o, numbers)
 	}
@@ -162,12 +162,12 @@ func (d *Decoder) batchTexts(o *op, bit int, book *book) (row int, err error) {
 	if changes, ok := c.translate(out, numbers); ok && o.dict.Again(changes) {
 		return 0, nil
 	}
-	return d.lookTexts(o, c, numbers, out, book)
+	return d.decodeTexts(o, c, numbers, out, table)
 }
 
-// take reads the numbers of a field of text, 0 where it is null. Nothing branches by
+// readNumbers reads the numbers of a field of text, 0 where it is null. Nothing branches by
 // what cannot be predicted.
-func (b *batch) take(bit int) []uint16 {
+func (b *batch) readNumbers(bit int) []uint16 {
 	at, shift := bit>>3, bit&7
 	for i, buf := range b.records {
 		set := int(buf[at]>>shift) & 1
@@ -213,8 +213,8 @@ func (c *codes) translate(out []uint32, numbers []uint16) (changes int, ok bool)
 // nonZero returns 1 unless n is 0.
 func nonZero(n uint16) uint32 { return (uint32(n) + math.MaxUint16) >> 16 }
 
-// lookTexts decodes a field of text whose numbers were read.
-func (d *Decoder) lookTexts(o *op, c *codes, numbers []uint16, out []uint32, book *book) (row int, err error) {
+// decodeTexts decodes a field of text whose numbers were read.
+func (d *Decoder) decodeTexts(o *op, c *codes, numbers []uint16, out []uint32, table *internTable) (row int, err error) {
 	var last []byte // the text of the last row that has one, which is often that of the next
 	code, number := uint32(0), uint16(asIs)
 	for i, n := range numbers {
@@ -228,19 +228,19 @@ func (d *Decoder) lookTexts(o *op, c *codes, numbers []uint16, out []uint32, boo
 				return i, err
 			}
 			if number != asIs {
-				last, number = book.text(number), asIs
+				last, number = table.text(number), asIs
 			}
 			if code == 0 || string(v) != string(last) {
 				last, code = v, o.dict.Add(v)
 			}
 		case n == number:
-		case number == asIs && code != 0 && string(last) == string(book.text(n)):
+		case number == asIs && code != 0 && string(last) == string(table.text(n)):
 			number = n
 		default:
 			number = n
 			if code = c.of(n); code == 0 || !o.dict.Again(1) {
-				code = o.dict.Add(book.text(n))
-				c.enter(n, code)
+				code = o.dict.Add(table.text(n))
+				c.insert(n, code)
 			}
 		}
 		out[i] = code
@@ -256,8 +256,8 @@ func (c *codes) of(n uint16) uint32 {
 	return c.to[n]
 }
 
-// enter notes what a number has become.
-func (c *codes) enter(n uint16, code uint32) {
+// insert notes what a number has become.
+func (c *codes) insert(n uint16, code uint32) {
 	for int(n) >= len(c.to) {
 		c.to = append(c.to, make([]uint32, max(64, len(c.to)))...)
 	}

@@ -13,14 +13,14 @@ import (
 	"reconcile/internal/column"
 )
 
-const packSchema = `{"type":"record","name":"r","fields":[
+const recordSchema = `{"type":"record","name":"r","fields":[
 	{"name":"a","type":["null","string"]},{"name":"b","type":"long"},{"name":"c","type":["string","null"]},
 	{"name":"d","type":{"type":"array","items":"string"}},{"name":"e","type":["null","double","boolean"]},{"name":"f","type":"bytes"},
 	{"name":"g","type":["string"]},{"name":"h","type":["null","long"]},{"name":"i","type":["null","string"]}]}`
 
-// packRows makes n records of packSchema, in which some texts come often, some are
+// recordRows makes n records of recordSchema, in which some texts come often, some are
 // long and some never come again.
-func packRows(r *rand.Rand, n int) []byte {
+func recordRows(r *rand.Rand, n int) []byte {
 	text := func(b enc) enc {
 		switch r.IntN(8) {
 		case 0:
@@ -61,7 +61,7 @@ func packRows(r *rand.Rand, n int) []byte {
 // any decoder, in any choice and order, with the dictionaries that come of decoding
 // what was delivered; however much room there is for texts.
 func TestPacked(t *testing.T) {
-	head, err := newHeader([]byte(packSchema), nil)
+	head, err := newHeader([]byte(recordSchema), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestPackedDictionaries(t *testing.T) {
 		for _, idle := range []bool{false, true} {
 			p := head.NewPacking([]bool{true, true}, NewPool(pool))
 			records := packed(t, head, p, first, n/2)
-			for _, b := range p.books {
+			for _, b := range p.tables {
 				b.idle.Store(b.idle.Load() || idle)
 			}
 			records = append(records, packed(t, head, p, second, n/2)...)
@@ -183,7 +183,7 @@ func packAtOnce(t *testing.T, head *Header, p *Packing) (delivered, packed [][]b
 			dec := mustDecoder(t, head)
 			for range 5 {
 				n := r.IntN(200)
-				d, k, err := dec.Pack(&Block{Count: n, Data: packRows(r, n)}, make([]*column.Column, len(head.proto)), p)
+				d, k, err := dec.Pack(&Block{Count: n, Data: recordRows(r, n)}, make([]*column.Column, len(head.proto)), p)
 				if err != nil {
 					t.Error(err)
 					return
@@ -208,7 +208,7 @@ func mustDecoder(t *testing.T, head *Header) *Decoder {
 
 // Packed records that are not whole, and fields that were left out, are errors.
 func TestPackedWrong(t *testing.T) {
-	head, err := newHeader([]byte(packSchema), nil)
+	head, err := newHeader([]byte(recordSchema), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestPackedWrong(t *testing.T) {
 	keep := slices.Repeat([]bool{true}, len(head.proto))
 	keep[3] = false
 	p := head.NewPacking(keep, NewPool(1<<20))
-	block := &Block{Count: 70, Data: packRows(rand.New(rand.NewPCG(1, 2)), 70)}
+	block := &Block{Count: 70, Data: recordRows(rand.New(rand.NewPCG(1, 2)), 70)}
 	_, k, err := dec.Pack(block, make([]*column.Column, len(keep)), p)
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func (e enc) block(count int, data []byte) enc {
 	return append(append(e, data...), testSync[:]...)
 }
 
-func pack(tb testing.TB, codec string, data []byte) []byte {
+func compressed(tb testing.TB, codec string, data []byte) []byte {
 	tb.Helper()
 	var b bytes.Buffer
 	var w io.WriteCloser

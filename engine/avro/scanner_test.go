@@ -19,7 +19,7 @@ func smallFile(tb testing.TB, codec string) []byte {
 	value := enc{}.long(1).str("one").long(0)
 	other := enc{}.long(1).str("two")
 	e := fileHeader(record(`["null","string"]`), codec)
-	return e.block(2, pack(tb, codec, value)).block(1, pack(tb, codec, other))
+	return e.block(2, compressed(tb, codec, value)).block(1, compressed(tb, codec, other))
 }
 
 func TestScannerBlocks(t *testing.T) {

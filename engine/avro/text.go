@@ -53,13 +53,13 @@ func (r *renderer) scalar(n *node, out []byte) ([]byte, error) {
 		v, err := r.long()
 		return appendInteger(out, n.logical, v), err
 	case kindFloat:
-		v, err := r.take(4)
+		v, err := r.takeBytes(4)
 		if err != nil {
 			return out, err
 		}
 		return column.AppendFloat32(out, math.Float32frombits(binary.LittleEndian.Uint32(v))), nil
 	case kindDouble:
-		v, err := r.take(8)
+		v, err := r.takeBytes(8)
 		if err != nil {
 			return out, err
 		}
@@ -81,7 +81,7 @@ func (r *renderer) scalar(n *node, out []byte) ([]byte, error) {
 // raw returns the bytes of a string, bytes or fixed value.
 func (r *reader) raw(n *node) ([]byte, error) {
 	if n.kind == kindFixed {
-		return r.take(n.size)
+		return r.takeBytes(n.size)
 	}
 	return r.bytes()
 }

@@ -31,9 +31,9 @@ func codecs() []string {
 
 func knownCodec(name string) bool { return slices.Contains(codecs(), name) }
 
-// unpacker decompresses blocks into memory of its own, which the next block
+// decompressor decompresses blocks into memory of its own, which the next block
 // overwrites.
-type unpacker struct {
+type decompressor struct {
 	codec   string
 	limit   int // bytes a block may decompress to
 	out     []byte
@@ -42,8 +42,8 @@ type unpacker struct {
 	zstd    *zstd.Decoder
 }
 
-func newUnpacker(codec string, limit int) (*unpacker, error) {
-	u := &unpacker{codec: codec, limit: limit}
+func newDecompressor(codec string, limit int) (*decompressor, error) {
+	u := &decompressor{codec: codec, limit: limit}
 	switch codec {
 	case codecDeflate:
 		u.inflate = flate.NewReader(&u.source)
@@ -58,17 +58,17 @@ func newUnpacker(codec string, limit int) (*unpacker, error) {
 	return u, nil
 }
 
-// unpack returns the decompressed form of data, which is data itself or the
-// unpacker's own memory.
-func (u *unpacker) unpack(data []byte) ([]byte, error) {
+// decompress returns the decompressed form of data, which is data itself or the
+// decompressor's own memory.
+func (u *decompressor) decompress(data []byte) ([]byte, error) {
 	var err error
 	switch u.codec {
 	case codecNull:
 		return data, nil
 	case codecSnappy:
-		return u.unpackSnappy(data)
+		return u.decompressSnappy(data)
 	case codecZstd:
-		return u.unpackZstd(data)
+		return u.decompressZstd(data)
 	}
 	u.source.Reset(data)
 	var r io.Reader
@@ -91,8 +91,8 @@ func (u *unpacker) unpack(data []byte) ([]byte, error) {
 	return u.out, err
 }
 
-// unpackSnappy decompresses a block and checks the checksum that Avro puts behind it.
-func (u *unpacker) unpackSnappy(data []byte) ([]byte, error) {
+// decompressSnappy decompresses a block and checks the checksum that Avro puts behind it.
+func (u *decompressor) decompressSnappy(data []byte) ([]byte, error) {
 	if len(data) < 4 {
 		return nil, errors.New("no room for the checksum")
 	}
@@ -119,7 +119,7 @@ func (u *unpacker) unpackSnappy(data []byte) ([]byte, error) {
 	return out, nil
 }
 
-func (u *unpacker) unpackZstd(data []byte) ([]byte, error) {
+func (u *decompressor) decompressZstd(data []byte) ([]byte, error) {
 	var h zstd.Header
 	if err := h.Decode(data); err != nil {
 		return nil, err

@@ -10,17 +10,17 @@ import (
 	"testing"
 )
 
-// number returns the number of a text, as packing does.
-func number(b *book, v string) uint16 {
-	if c := b.shelf.Load().find([]byte(v)); c != asIs {
+// number returns the number of a text, as encoding does.
+func number(b *internTable, v string) uint16 {
+	if c := b.current.Load().lookUp([]byte(v)); c != asIs {
 		return c
 	}
-	return b.add([]byte(v))
+	return b.intern([]byte(v))
 }
 
 // A text has one number, whoever asks for it and when, and the number the text.
-func TestBookNumbers(t *testing.T) {
-	b := newBook(NewPool(1 << 20))
+func TestInternTableNumbers(t *testing.T) {
+	b := newInternTable(NewPool(1 << 20))
 	const texts = 3000
 	// Of all lengths, and in many of them only one byte is another one.
 	text := func(i int) string { return strings.Repeat("x", i%50)[i%7%(i%50+1):] + strconv.FormatInt(int64(i), 36) }
@@ -69,11 +69,11 @@ func TestShorten(t *testing.T) {
 	}
 }
 
-// A book takes no more texts than numbers, none that are long, and no more bytes
+// A table takes no more texts than numbers, none that are long, and no more bytes
 // than its pool has; what it has it keeps.
-func TestBookFull(t *testing.T) {
-	b := newBook(NewPool(1 << 30))
-	if number(b, strings.Repeat("x", maxBookText)) == asIs || number(b, strings.Repeat("x", maxBookText+1)) != asIs {
+func TestInternTableFull(t *testing.T) {
+	b := newInternTable(NewPool(1 << 30))
+	if number(b, strings.Repeat("x", maxInternText)) == asIs || number(b, strings.Repeat("x", maxInternText+1)) != asIs {
 		t.Error("the longest text is another one")
 	}
 	for i := range asIs + 10 {
@@ -86,26 +86,26 @@ func TestBookFull(t *testing.T) {
 		t.Errorf("number %d is not that of 17", c)
 	}
 	pool := NewPool(1000)
-	one, two := newBook(pool), newBook(pool)
+	one, two := newInternTable(pool), newInternTable(pool)
 	n := 0
 	for i := range 100 {
-		for _, b := range []*book{one, two} {
+		for _, b := range []*internTable{one, two} {
 			if number(b, fmt.Sprint("text ", i)) != asIs {
 				n++
 			}
 		}
 	}
 	if n < 8 || n > 15 {
-		t.Errorf("%d texts are in the books", n)
+		t.Errorf("%d texts are in the tables", n)
 	}
 }
 
-// A book in which few texts come again is given up; one in which many do is not.
-func TestBookIdle(t *testing.T) {
+// The table is switched off if few texts come again, and not if many do.
+func TestInternTableIdle(t *testing.T) {
 	for share, idle := range map[int]bool{10: false, 60: false, 90: true, 100: true} {
-		b := newBook(NewPool(1 << 20))
+		b := newInternTable(NewPool(1 << 20))
 		for range judgeTexts / 64 {
-			b.note(64, 64*share/100)
+			b.judge(64, 64*share/100)
 		}
 		if b.idle.Load() != idle {
 			t.Errorf("%d %% of the texts are new: idle %v", share, !idle)

@@ -11,7 +11,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A text in a packed record is its number in the book of its field, or asIs if it
+// A text in a packed record is its number in the intern table of its field, or asIs if it
 // stands with the rest of the record. Numbers are from firstCode up to below asIs.
 const (
 	firstCode = 1
@@ -19,19 +19,19 @@ const (
 )
 
 const (
-	// maxBookText is the longest text that a book takes, in bytes.
-	maxBookText = 1 << 10
-	// judgeTexts is how many texts a book judges by whether looking them up is
+	// maxInternText is the longest text that an intern table takes, in bytes.
+	maxInternText = 1 << 10
+	// judgeTexts is how many texts an intern table judges by whether looking them up is
 	// worth its cost.
 	judgeTexts = 8192
-	// textCost is what a text costs a book beside its bytes.
+	// textCost is what a text costs an intern table beside its bytes.
 	textCost = 80
 )
 
-// book numbers the texts of one field that come often. What has a number keeps it.
+// internTable numbers the texts of one field that come often. What has a number keeps it.
 // Any number of goroutines may use it; looking up what is there takes no lock.
-type book struct {
-	shelf atomic.Pointer[shelf]
+type internTable struct {
+	current atomic.Pointer[snapshot]
 	// idle says that too few texts come again: nothing is looked up any more.
 	idle atomic.Bool
 	// full says that no text gets a number any more.
@@ -39,7 +39,7 @@ type book struct {
 
 	mu     sync.Mutex
 	pool   *Pool
-	used   int // bytes of the shelf's data
+	used   int // bytes of the snapshot's data
 	next   int // number
 	short  int // texts in each table
 	long   int
@@ -47,10 +47,10 @@ type book struct {
 	missed int // those of them that had no number
 }
 
-// shelf is the memory of a book. Both tables are open addressing. A slot is entered
+// snapshot is the memory of an intern table. Both tables are open addressing. A slot is entered
 // by an atomic write when all that it stands for is there, and nothing of that is
 // written again.
-type shelf struct {
+type snapshot struct {
 	seed  uint64
 	short []shortSlot
 	long  []uint64 // a hash above the number that has it; 0 is free
@@ -69,7 +69,7 @@ type shortText struct{ lo, hi uint64 }
 
 const maxShort = 16
 
-// Pool bounds the bytes that the books of any number of packings hold together.
+// Pool bounds the bytes that the intern tables of any number of codecs hold together.
 type Pool struct{ left atomic.Int64 }
 
 // NewPool returns a pool of so many bytes.
@@ -79,8 +79,8 @@ func NewPool(bytes int) *Pool {
 	return p
 }
 
-// take reports whether n bytes were left, and takes them.
-func (p *Pool) take(n int) bool {
+// takeBytes reports whether n bytes were left, and takes them.
+func (p *Pool) takeBytes(n int) bool {
 	if p.left.Add(int64(-n)) >= 0 {
 		return true
 	}
@@ -88,25 +88,25 @@ func (p *Pool) take(n int) bool {
 	return false
 }
 
-func newBook(pool *Pool) *book {
-	b := &book{pool: pool, next: firstCode}
-	b.shelf.Store(newShelf(rand.Uint64(), 16, 16, 16, 256))
+func newInternTable(pool *Pool) *internTable {
+	b := &internTable{pool: pool, next: firstCode}
+	b.current.Store(newSnapshot(rand.Uint64(), 16, 16, 16, 256))
 	return b
 }
 
-func newShelf(seed uint64, short, long, codes, bytes int) *shelf {
-	return &shelf{seed: seed, short: make([]shortSlot, short), long: make([]uint64, long), off: make([]uint32, codes+1), data: make([]byte, bytes)}
+func newSnapshot(seed uint64, short, long, codes, bytes int) *snapshot {
+	return &snapshot{seed: seed, short: make([]shortSlot, short), long: make([]uint64, long), off: make([]uint32, codes+1), data: make([]byte, bytes)}
 }
 
 // text returns the text of a number, read only.
-func (b *book) text(code uint16) []byte { return b.shelf.Load().text(code) }
+func (b *internTable) text(code uint16) []byte { return b.current.Load().text(code) }
 
-func (s *shelf) text(code uint16) []byte { return s.data[s.off[code]:s.off[code+1]] }
+func (s *snapshot) text(code uint16) []byte { return s.data[s.off[code]:s.off[code+1]] }
 
-// find returns the number of a text, asIs if it has none.
-func (s *shelf) find(v []byte) uint16 {
+// lookUp returns the number of a text, asIs if it has none.
+func (s *snapshot) lookUp(v []byte) uint16 {
 	if len(v) <= maxShort {
-		return s.findShort(shorten(v), uint64(len(v)))
+		return s.lookUpShort(shorten(v), uint64(len(v)))
 	}
 	h := hashLong(v)
 	for i := h & uint64(len(s.long)-1); ; i = (i + 1) & uint64(len(s.long)-1) {
@@ -120,8 +120,8 @@ func (s *shelf) find(v []byte) uint16 {
 	}
 }
 
-func (s *shelf) findShort(k shortText, n uint64) uint16 {
-	for i := s.place(k, n); ; i = (i + 1) & uint64(len(s.short)-1) {
+func (s *snapshot) lookUpShort(k shortText, n uint64) uint16 {
+	for i := s.slotOf(k, n); ; i = (i + 1) & uint64(len(s.short)-1) {
 		e := &s.short[i]
 		c := atomic.LoadUint64(&e.code)
 		if c == 0 {
@@ -146,9 +146,9 @@ func shorten(v []byte) shortText {
 	return shortText{}
 }
 
-// place returns where the search for a short text begins. That hardly any two texts
+// slotOf returns where the search for a short text begins. That hardly any two texts
 // share it cannot be arranged from outside, as nobody knows the seed.
-func (s *shelf) place(k shortText, n uint64) uint64 {
+func (s *snapshot) slotOf(k shortText, n uint64) uint64 {
 	hi, lo := bits.Mul64(k.lo^s.seed, k.hi^0x9e3779b97f4a7c15+n)
 	return (hi ^ lo) & uint64(len(s.short)-1)
 }
@@ -156,8 +156,8 @@ func (s *shelf) place(k shortText, n uint64) uint64 {
 // hashLong is never 0 above the bits of a number.
 func hashLong(v []byte) uint64 { return xxh3.Hash(v) | 1<<63 }
 
-// put enters the number of a text.
-func (s *shelf) put(v []byte, code uint16) {
+// insert enters the number of a text.
+func (s *snapshot) insert(v []byte, code uint16) {
 	if len(v) > maxShort {
 		h := hashLong(v)
 		i := h & uint64(len(s.long)-1)
@@ -168,7 +168,7 @@ func (s *shelf) put(v []byte, code uint16) {
 		return
 	}
 	k, n := shorten(v), uint64(len(v))
-	i := s.place(k, n)
+	i := s.slotOf(k, n)
 	for s.short[i].code != 0 {
 		i = (i + 1) & uint64(len(s.short)-1)
 	}
@@ -176,15 +176,15 @@ func (s *shelf) put(v []byte, code uint16) {
 	atomic.StoreUint64(&s.short[i].code, n<<16|uint64(code))
 }
 
-// add gives a text a number, asIs if the book takes no more.
-func (b *book) add(v []byte) uint16 {
+// intern gives a text a number, asIs if the table takes no more.
+func (b *internTable) intern(v []byte) uint16 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.shelf.Load()
-	if code := s.find(v); code != asIs || b.full.Load() || len(v) > maxBookText {
+	s := b.current.Load()
+	if code := s.lookUp(v); code != asIs || b.full.Load() || len(v) > maxInternText {
 		return code
 	}
-	if b.next >= asIs || !b.pool.take(len(v)+textCost) {
+	if b.next >= asIs || !b.pool.takeBytes(len(v)+textCost) {
 		b.full.Store(true)
 		return asIs
 	}
@@ -193,19 +193,19 @@ func (b *book) add(v []byte) uint16 {
 	} else {
 		b.short++
 	}
-	s = b.room(s, len(v))
+	s = b.grown(s, len(v))
 	code := uint16(b.next)
 	copy(s.data[b.used:], v)
 	b.next++
 	b.used += len(v)
 	s.off[b.next] = uint32(b.used)
-	s.put(v, code)
+	s.insert(v, code)
 	return code
 }
 
-// room returns a shelf that has room for one more text of n bytes: s, or a larger
+// grown returns a snapshot that has room for one more text of n bytes: s, or a larger
 // copy, from which readers of s see nothing new.
-func (b *book) room(s *shelf, n int) *shelf {
+func (b *internTable) grown(s *snapshot, n int) *snapshot {
 	short, long, codes, bytes := len(s.short), len(s.long), len(s.off)-1, len(s.data)
 	if 2*b.short <= short && 2*b.long <= long && b.next < codes && b.used+n <= bytes {
 		return s
@@ -222,18 +222,18 @@ func (b *book) room(s *shelf, n int) *shelf {
 	for b.used+n > bytes {
 		bytes *= 2
 	}
-	to := newShelf(s.seed, short, long, codes, bytes)
+	to := newSnapshot(s.seed, short, long, codes, bytes)
 	copy(to.off, s.off)
 	copy(to.data, s.data[:b.used])
 	for c := firstCode; c < b.next; c++ {
-		to.put(to.text(uint16(c)), uint16(c))
+		to.insert(to.text(uint16(c)), uint16(c))
 	}
-	b.shelf.Store(to)
+	b.current.Store(to)
 	return to
 }
 
-// note counts texts that were looked up and judges the book by them.
-func (b *book) note(tried, missed int) {
+// judge counts texts that were looked up and judges the table by them.
+func (b *internTable) judge(tried, missed int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tried += tried

@@ -15,13 +15,13 @@ import (
 // testLimit is far below MaxBlock, so that bombs are cheap.
 const testLimit = 16 << 20
 
-func unpackOne(t *testing.T, codec string, data []byte) ([]byte, error) {
+func decompressOne(t *testing.T, codec string, data []byte) ([]byte, error) {
 	t.Helper()
-	u, err := newUnpacker(codec, testLimit)
+	u, err := newDecompressor(codec, testLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.unpack(data)
+	return u.decompress(data)
 }
 
 // bzip2Hello is "hello, hello, hello" as bzip2 stores it: the standard library
@@ -34,13 +34,13 @@ func TestCodecs(t *testing.T) {
 		if codec == codecBzip2 {
 			continue
 		}
-		u, err := newUnpacker(codec, testLimit)
+		u, err := newDecompressor(codec, testLimit)
 		if err != nil {
 			t.Fatal(err)
 		}
 		// The second and third blocks meet the memory of the one before.
 		for _, want := range [][]byte{plain, nil, plain[:100], plain} {
-			got, err := u.unpack(pack(t, codec, want))
+			got, err := u.decompress(compressed(t, codec, want))
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %d bytes, error %v; want %d bytes", codec, len(got), err, len(want))
 			}
@@ -50,19 +50,19 @@ func TestCodecs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := unpackOne(t, codecBzip2, packed); err != nil || string(got) != "hello, hello, hello" {
+	if got, err := decompressOne(t, codecBzip2, packed); err != nil || string(got) != "hello, hello, hello" {
 		t.Errorf("bzip2: %q, %v", got, err)
 	}
 }
 
 func TestSnappyChecksum(t *testing.T) {
-	packed := pack(t, codecSnappy, []byte("text"))
+	packed := compressed(t, codecSnappy, []byte("text"))
 	packed[len(packed)-1] ^= 1
-	if _, err := unpackOne(t, codecSnappy, packed); err == nil || !strings.Contains(err.Error(), "checksum") {
+	if _, err := decompressOne(t, codecSnappy, packed); err == nil || !strings.Contains(err.Error(), "checksum") {
 		t.Errorf("error %v", err)
 	}
 	for n := range packed {
-		if _, err := unpackOne(t, codecSnappy, packed[:n]); err == nil {
+		if _, err := decompressOne(t, codecSnappy, packed[:n]); err == nil {
 			t.Errorf("%d of %d bytes pass", n, len(packed))
 		}
 	}
@@ -70,8 +70,8 @@ func TestSnappyChecksum(t *testing.T) {
 
 // TestDeflateTail takes what some writers leave behind a stream.
 func TestDeflateTail(t *testing.T) {
-	packed := append(pack(t, codecDeflate, []byte("text")), 0x04, 0x5d, 0x01)
-	if got, err := unpackOne(t, codecDeflate, packed); err != nil || string(got) != "text" {
+	packed := append(compressed(t, codecDeflate, []byte("text")), 0x04, 0x5d, 0x01)
+	if got, err := decompressOne(t, codecDeflate, packed); err != nil || string(got) != "text" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -80,10 +80,10 @@ func TestDeflateTail(t *testing.T) {
 func TestBombs(t *testing.T) {
 	huge := make([]byte, testLimit+1)
 	for _, codec := range []string{codecSnappy, codecDeflate, codecZstd} {
-		if got, err := unpackOne(t, codec, pack(t, codec, huge[1:])); err != nil || len(got) != testLimit {
+		if got, err := decompressOne(t, codec, compressed(t, codec, huge[1:])); err != nil || len(got) != testLimit {
 			t.Errorf("%s: %d bytes, error %v", codec, len(got), err)
 		}
-		if _, err := unpackOne(t, codec, pack(t, codec, huge)); !errors.Is(err, errTooLarge) {
+		if _, err := decompressOne(t, codec, compressed(t, codec, huge)); !errors.Is(err, errTooLarge) {
 			t.Errorf("%s: error %v", codec, err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestBombs(t *testing.T) {
 		t.Fatal(err)
 	}
 	frame := w.EncodeAll(huge[:testLimit/2+1], nil)
-	if _, err := unpackOne(t, codecZstd, append(frame[:len(frame):len(frame)], frame...)); !errors.Is(err, errTooLarge) {
+	if _, err := decompressOne(t, codecZstd, append(frame[:len(frame):len(frame)], frame...)); !errors.Is(err, errTooLarge) {
 		t.Errorf("zstandard, two frames: error %v", err)
 	}
 }
@@ -101,18 +101,18 @@ func TestBombs(t *testing.T) {
 func TestClaimedSizes(t *testing.T) {
 	body := binary.AppendUvarint(nil, 1<<31)
 	body = append(body, 0, 'x')
-	if _, err := unpackOne(t, codecSnappy, binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE([]byte("x")))); err == nil {
+	if _, err := decompressOne(t, codecSnappy, binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE([]byte("x")))); err == nil {
 		t.Error("snappy believes in 2 GiB of three bytes")
 	}
 	// A zstandard frame whose header says 1 GiB, with one empty block.
 	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0x40, 1, 0, 0}
-	if _, err := unpackOne(t, codecZstd, frame); err == nil || !strings.Contains(err.Error(), "claim") {
+	if _, err := decompressOne(t, codecZstd, frame); err == nil || !strings.Contains(err.Error(), "claim") {
 		t.Errorf("zstandard: error %v", err)
 	}
-	packed := pack(t, codecXZ, []byte("text"))
+	packed := compressed(t, codecXZ, []byte("text"))
 	at := bytes.Index(packed, []byte{0x21, 1})
 	packed[at+2] = 40
-	if _, err := unpackOne(t, codecXZ, packed); err == nil || !strings.Contains(err.Error(), "dictionary") {
+	if _, err := decompressOne(t, codecXZ, packed); err == nil || !strings.Contains(err.Error(), "dictionary") {
 		t.Errorf("xz: error %v", err)
 	}
 }
@@ -120,8 +120,8 @@ func TestClaimedSizes(t *testing.T) {
 // TestEmptyBlock takes blocks of nothing whether they are compressed or not.
 func TestEmptyBlock(t *testing.T) {
 	for _, codec := range []string{codecNull, codecSnappy, codecDeflate, codecZstd, codecXZ} {
-		for _, body := range [][]byte{nil, pack(t, codec, nil)} {
-			data := fileHeader(record(`"string"`), codec).block(0, body).block(1, pack(t, codec, enc{}.str("x")))
+		for _, body := range [][]byte{nil, compressed(t, codec, nil)} {
+			data := fileHeader(record(`"string"`), codec).block(0, body).block(1, compressed(t, codec, enc{}.str("x")))
 			_, cols, err := readAllRows(data, -1)
 			if err != nil || cols[0].Len() != 1 {
 				t.Errorf("%s, %d bytes: %v", codec, len(body), err)

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// packer packs the records of a block, batchRecords at a time and field by field.
-type packer struct {
-	p    *Packing
-	out  Records
-	skip []op // by field
-	r    reader
+// recordEncoder packs the records of a block, batchRecords at a time and field by field.
+type recordEncoder struct {
+	codec *Packing
+	out   Records
+	skip  []op // by field
+	r     reader
 
 	data  []byte
 	n     int    // records of the batch
@@ -24,23 +24,23 @@ type packer struct {
 	seen  []lookups         // by bit
 }
 
-// lookups are the texts that were looked up in a book, and those of them that were
-// not there. Goroutines share books, so that these are told now and then only.
+// lookups are the texts that were looked up in an intern table, and those of them that were
+// not there. Goroutines share tables, so that these are told now and then only.
 type lookups struct{ tried, missed int }
 
 const tellAt = 1024
 
-func newPacker(p *Packing) *packer {
-	k := &packer{p: p, skip: slices.Clone(p.head.proto), seen: make([]lookups, p.texts)}
+func newRecordEncoder(p *Packing) *recordEncoder {
+	k := &recordEncoder{codec: p, skip: slices.Clone(p.head.proto), seen: make([]lookups, p.texts)}
 	for i := range k.skip {
 		k.skip[i].skip()
 	}
 	return k
 }
 
-// pack appends records from up to below to to the packed ones.
-func (k *packer) pack(recs Records, from, to int) error {
-	p := k.p
+// encode appends records from up to below to to the packed ones.
+func (k *recordEncoder) encode(recs Records, from, to int) error {
+	p := k.codec
 	first, _ := recs.Bounds(from)
 	size := p.bitBytes() + 2*p.texts
 	k.data, k.n = recs.Data, to-from
@@ -56,9 +56,9 @@ func (k *packer) pack(recs Records, from, to int) error {
 		s := &p.steps[i]
 		var err error
 		if s.bit >= 0 {
-			err = k.text(s, size)
+			err = k.encodeText(s, size)
 		} else {
-			err = k.run(s)
+			err = k.runOf(s)
 		}
 		if err != nil {
 			return err
@@ -73,33 +73,33 @@ func (k *packer) pack(recs Records, from, to int) error {
 	return nil
 }
 
-// run passes over fields without a bit and keeps them, if at all, as they are.
-func (k *packer) run(s *packStep) error {
+// runOf passes over fields without a bit and keeps them, if at all, as they are.
+func (k *recordEncoder) runOf(s *codecStep) error {
 	for i := range k.n {
 		from := k.pos[i]
 		at := from
 		for f := s.from; f < s.to; f++ {
 			var err error
-			if at, err = k.pass(&k.skip[f], at); err != nil {
+			if at, err = k.skipField(&k.skip[f], at); err != nil {
 				return err
 			}
 		}
 		k.pos[i] = at
 		if s.keep {
-			k.keep(i, from, at)
+			k.copyRest(i, from, at)
 		}
 	}
 	return nil
 }
 
-// keep copies a part of the data to the rest of a record.
-func (k *packer) keep(i, from, to int) {
+// copyRest copies a part of the data to the rest of a record.
+func (k *recordEncoder) copyRest(i, from, to int) {
 	k.tail[i] += copy(k.rest[k.tail[i]:], k.data[from:to])
 }
 
-// pass returns where a field ends.
-func (k *packer) pass(o *op, at int) (int, error) {
-	if end := k.passLong(o, at); end > 0 {
+// skipField returns where a field ends.
+func (k *recordEncoder) skipField(o *op, at int) (int, error) {
+	if end := k.skipLong(o, at); end > 0 {
 		return end, nil
 	}
 	k.r = reader{buf: k.data, pos: at}
@@ -114,8 +114,8 @@ func (k *packer) pass(o *op, at int) (int, error) {
 	return k.r.pos, err
 }
 
-// passLong is pass for numbers whose branch is in its shortest form, 0 for all else.
-func (k *packer) passLong(o *op, at int) int {
+// skipLong is pass for numbers whose branch is in its shortest form, 0 for all else.
+func (k *recordEncoder) skipLong(o *op, at int) int {
 	if o.code != opSkipLong || len(k.data)-at <= binary.MaxVarintLen64 {
 		return 0
 	}
@@ -134,14 +134,14 @@ func (k *packer) passLong(o *op, at int) int {
 	return at + 1
 }
 
-// text packs a field with a bit.
-func (k *packer) text(s *packStep, size int) error {
+// encodeText packs a field with a bit.
+func (k *recordEncoder) encodeText(s *codecStep, size int) error {
 	n, err := k.present(&k.skip[s.from])
 	if err != nil {
 		return err
 	}
-	book := k.p.books[s.bit]
-	sh, look, missed := book.shelf.Load(), !book.idle.Load(), 0
+	table := k.codec.tables[s.bit]
+	snap, lookUp, missed := table.current.Load(), !table.idle.Load(), 0
 	bit, at := byte(1)<<(s.bit&7), s.bit>>3
 	for _, i := range k.texts[:n] {
 		v, end, err := k.bytes(k.pos[i])
@@ -149,17 +149,17 @@ func (k *packer) text(s *packStep, size int) error {
 			return err
 		}
 		code := uint16(asIs)
-		if look {
-			if code = sh.find(v); code == asIs {
+		if lookUp {
+			if code = snap.lookUp(v); code == asIs {
 				missed++
-				if !book.full.Load() {
-					code = book.add(v)
-					sh = book.shelf.Load()
+				if !table.full.Load() {
+					code = table.intern(v)
+					snap = table.current.Load()
 				}
 			}
 		}
 		if code == asIs {
-			k.keep(i, k.begin[i], end)
+			k.copyRest(i, k.begin[i], end)
 		}
 		k.pos[i] = end
 		k.heads[i*size+at] |= bit
@@ -167,10 +167,10 @@ func (k *packer) text(s *packStep, size int) error {
 		k.heads[h], k.heads[h+1] = byte(code), byte(code>>8)
 		k.head[i] = h + 2
 	}
-	if l := &k.seen[s.bit]; look {
+	if l := &k.seen[s.bit]; lookUp {
 		l.tried, l.missed = l.tried+n, l.missed+missed
 		if l.tried >= tellAt {
-			book.note(l.tried, l.missed)
+			table.judge(l.tried, l.missed)
 			*l = lookups{}
 		}
 	}
@@ -179,7 +179,7 @@ func (k *packer) text(s *packStep, size int) error {
 
 // present lists the records in which a field of text is not null, n of them, and
 // passes over its branch. Nothing branches by what cannot be predicted.
-func (k *packer) present(o *op) (n int, err error) {
+func (k *recordEncoder) present(o *op) (n int, err error) {
 	for i := range k.n {
 		at := k.pos[i]
 		k.begin[i], k.texts[n] = at, i
@@ -208,7 +208,7 @@ func (k *packer) present(o *op) (n int, err error) {
 }
 
 // bytes returns the text at a place, and where it ends.
-func (k *packer) bytes(at int) (v []byte, end int, err error) {
+func (k *recordEncoder) bytes(at int) (v []byte, end int, err error) {
 	if at < len(k.data) {
 		if c := int(k.data[at]); c&0x81 == 0 && c>>1 < len(k.data)-at {
 			end = at + 1 + c>>1

@@ -18,16 +18,16 @@ import (
 //
 // and means nothing without its Packing. Any number of goroutines may use one.
 type Packing struct {
-	head  *Header
-	steps []packStep
-	texts int     // fields with a bit
-	bit   []int   // by field; -1 of those that have none
-	kept  []bool  // by field
-	books []*book // by bit
+	head   *Header
+	steps  []codecStep
+	texts  int            // fields with a bit
+	bit    []int          // by field; -1 of those that have none
+	kept   []bool         // by field
+	tables []*internTable // by bit
 }
 
-// packStep is a field with a bit, or a run of fields that have none.
-type packStep struct {
+// codecStep is a field with a bit, or a run of fields that have none.
+type codecStep struct {
 	from, to int // fields
 	bit      int // -1 without
 	keep     bool
@@ -42,14 +42,14 @@ func (h *Header) NewPacking(keep []bool, pool *Pool) *Packing {
 		if keep[f] && h.proto[f].code == opBytes {
 			p.bit[f] = p.texts
 			p.texts++
-			p.books = append(p.books, newBook(pool))
+			p.tables = append(p.tables, newInternTable(pool))
 		}
 		last := len(p.steps) - 1
 		if last >= 0 && p.bit[f] < 0 && p.steps[last].bit < 0 && p.steps[last].keep == keep[f] {
 			p.steps[last].to++
 			continue
 		}
-		p.steps = append(p.steps, packStep{f, f + 1, p.bit[f], keep[f]})
+		p.steps = append(p.steps, codecStep{f, f + 1, p.bit[f], keep[f]})
 	}
 	return p
 }
@@ -77,13 +77,13 @@ func (d *Decoder) Pack(b *Block, dst []*column.Column, p *Packing) (delivered, p
 	if delivered, err = d.Locate(b, dst); err != nil {
 		return Records{}, Records{}, err
 	}
-	if d.packer == nil || d.packer.p != p {
-		d.packer = newPacker(p)
+	if d.encoder == nil || d.encoder.codec != p {
+		d.encoder = newRecordEncoder(p)
 	}
-	k := d.packer
+	k := d.encoder
 	k.out = Records{Data: k.out.Data[:0], Ends: k.out.Ends[:0]}
 	for from := 0; from < b.Count; from += batchRecords {
-		if err := k.pack(delivered, from, min(from+batchRecords, b.Count)); err != nil {
+		if err := k.encode(delivered, from, min(from+batchRecords, b.Count)); err != nil {
 			return Records{}, Records{}, damaged(b, "its records cannot be packed", err)
 		}
 	}
