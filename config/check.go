@@ -198,7 +198,7 @@ func (k *check) oneKey(name string, a, b *maskBlock) {
 func (k *check) columnNames() []string {
 	names := slices.Clone(k.delivered)
 	for i, b := range k.m.columns {
-		if !slices.ContainsFunc(k.delivered, func(d string) bool { return k.t.Meets(i, d) }) {
+		if !slices.ContainsFunc(k.delivered, func(d string) bool { return k.t.BlockMatches(i, d) }) {
 			names = append(names, b.name)
 		}
 	}

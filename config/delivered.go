@@ -58,7 +58,7 @@ func (d *DeliveredTable) has(b *columnBlock) bool {
 	is := func(c string) bool { return feed.Key(c) == feed.Key(b.name) }
 	if d.Table != nil {
 		if i := slices.IndexFunc(d.Table.Blocks, func(x definition.Block) bool { return x.Name == b.name }); i >= 0 {
-			is = func(c string) bool { return d.Table.Meets(i, c) }
+			is = func(c string) bool { return d.Table.BlockMatches(i, c) }
 		}
 	}
 	return slices.ContainsFunc(d.Columns, is)

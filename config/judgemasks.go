@@ -53,8 +53,8 @@ func newMaskable(tables []*DeliveredTable) *maskable {
 	return s
 }
 
-// meets reports whether a name or glob of a mask is for a delivered column.
-func (s *maskable) meets(p glob.Pattern) bool {
+// matches reports whether a name or glob of a mask is for a delivered column.
+func (s *maskable) matches(p glob.Pattern) bool {
 	return slices.ContainsFunc(s.names, p.Match) || slices.ContainsFunc(s.newNames(), p.Match)
 }
 
@@ -113,7 +113,7 @@ func (j *judge) mask(m *maskBlock) {
 	var unmet []setting[string]
 	met := false
 	for i, p := range m.mask.Columns {
-		if s.meets(p) {
+		if s.matches(p) {
 			met = true
 		} else if !p.IsGlob() {
 			unmet = append(unmet, m.listed[i])

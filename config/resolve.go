@@ -46,15 +46,15 @@ func (c *Config) ignore(name string) *ignoreBlock {
 	var best *ignoreBlock
 	for i := range c.ignores {
 		b := &c.ignores[i]
-		if b.pattern.Match(name) && (best == nil || weight(b.pattern) > weight(best.pattern)) {
+		if b.pattern.Match(name) && (best == nil || specificity(b.pattern) > specificity(best.pattern)) {
 			best = b
 		}
 	}
 	return best
 }
 
-// weight orders patterns: an exact name is above all globs.
-func weight(p glob.Pattern) int {
+// specificity orders patterns: an exact name is above all globs.
+func specificity(p glob.Pattern) int {
 	if !p.IsGlob() {
 		return math.MaxInt
 	}
@@ -115,10 +115,10 @@ func (c *Config) gaveUp(name string, top *tableBlock) (bool, *hcl.Diagnostic) {
 		return true, nil
 	}
 	i := c.ignore(name)
-	if i == nil || weight(i.pattern) < top.pattern.Literals() {
+	if i == nil || specificity(i.pattern) < top.pattern.Literals() {
 		return false, nil
 	}
-	if weight(i.pattern) > top.pattern.Literals() {
+	if specificity(i.pattern) > top.pattern.Literals() {
 		return true, nil
 	}
 	return false, deliveredAt(i.rng, "Ambiguous ignore", "The table %q matches ignore %q and table %q (%s), which have as many literal characters. Make one of them more specific.",

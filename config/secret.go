@@ -10,15 +10,15 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// mark is put on values that diagnostics must not show.
-type mark string
+// secrecy is a mark, as cty has them, of values that diagnostics must not show.
+type secrecy string
 
 const (
 	// sensitive values come from sensitive variables and sensitive(). They can
 	// stand only where a secret belongs.
-	sensitive mark = "sensitive"
+	sensitive secrecy = "sensitive"
 	// private values come from env(). They can stand anywhere.
-	private mark = "private"
+	private secrecy = "private"
 )
 
 const (

@@ -99,7 +99,7 @@ func echoOf(r *rand.Rand, arrived []*model.Dump) *model.Dump {
 		if len(entries) == 0 || r.Intn(6) == 0 {
 			continue
 		}
-		d.Entries = append(d.Entries, model.Echo(entries, func(f *model.File) *model.File {
+		d.Entries = append(d.Entries, model.Redelivery(entries, func(f *model.File) *model.File {
 			c := *f
 			c.Key, c.Same = fmt.Sprintf("sync_%d/%s", d.ID, f.Key), cmp.Or(f.Same, f.Key)
 			if from != newest && r.Intn(4) == 0 {
@@ -129,7 +129,7 @@ func lastEntries(dumps []*model.Dump, table string) (from *model.Dump, out []mod
 
 // again returns entries once more, in files of another dump.
 func again(dump int64, entries ...model.Entry) *model.Dump {
-	return &model.Dump{ID: dump, Entries: model.Echo(entries, func(f *model.File) *model.File {
+	return &model.Dump{ID: dump, Entries: model.Redelivery(entries, func(f *model.File) *model.File {
 		c := *f
 		c.Key, c.Same = fmt.Sprintf("sync_%d/%s", dump, f.Key), cmp.Or(f.Same, f.Key)
 		return &c

@@ -70,9 +70,9 @@ func (c *counting) Open(ctx context.Context, key string) (blob.Handle, error) {
 	return c.Store.Open(ctx, key)
 }
 
-func (c *counting) Tidy(ctx context.Context, o blob.Leftovers) error {
+func (c *counting) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {
 	c.count("tidy")
-	return c.Store.Tidy(ctx, o)
+	return c.Store.RemoveLeftovers(ctx, o)
 }
 
 // countNoop plans or applies where nothing is to be done, and returns what the

@@ -130,7 +130,7 @@ func randomWorld(t *testing.T, seed int64, place func(*harness), after func(h *h
 		opt.Faults = 0.1
 	}
 	if seed%2 == 0 {
-		opt.Echoes = 0.2
+		opt.Redeliveries = 0.2
 	}
 	guardFrom := 0
 	if seed%5 == 2 {

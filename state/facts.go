@@ -133,13 +133,13 @@ func (tx *Tx) DeleteAccepted(d Delivery) error { return tx.DeleteSetting(d.key()
 // SetJudgedMask notes that the mask with a digest was compared with what is delivered,
 // or takes that back.
 func (tx *Tx) SetJudgedMask(digest string, judged bool) error {
-	return mark(tx, judgedPrefix+digest, judged)
+	return setFlag(tx, judgedPrefix+digest, judged)
 }
 
 // SetRemovedTable notes that a removed block took a table out of the state, or takes
 // that back.
 func (tx *Tx) SetRemovedTable(table string, removed bool) error {
-	return mark(tx, removedPrefix+table, removed)
+	return setFlag(tx, removedPrefix+table, removed)
 }
 
 // SetPlainLeft notes that deleted records may hold plain values, or takes that back.
@@ -188,7 +188,7 @@ func putFacts(tx *Tx, f *Facts) error {
 	return errors.Join(errs...)
 }
 
-func mark(tx *Tx, key string, on bool) error {
+func setFlag(tx *Tx, key string, on bool) error {
 	if !on {
 		return tx.DeleteSetting(key)
 	}

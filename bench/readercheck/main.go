@@ -48,7 +48,7 @@ func run(bin, out string, worlds int, seed int64) error {
 		return nil
 	}
 	for _, name := range []string{"flat", "nested", "dates"} {
-		if err := check(name, oddConfig(name), oddSteps()); err != nil {
+		if err := check(name, edgeConfig(name), edgeSteps()); err != nil {
 			return err
 		}
 	}

@@ -31,8 +31,8 @@ const failpointEnv = "RECONCILE_FAILPOINT"
 
 // hooks change the program for tests.
 type hooks struct {
-	tap   func(table string, rows, bytes int64) // is told of all progress
-	lease states.Lease                          // of a state on S3
+	onProgress func(table string, rows, bytes int64) // is told of all progress
+	lease      states.Lease                          // of a state on S3
 }
 
 // start runs the program over the process's own arguments and streams.

@@ -77,10 +77,10 @@ func widthOf(w io.Writer) int {
 	return 80
 }
 
-// ink colours text for one stream, or leaves it alone. It escapes the text.
-type ink bool
+// style colours text for one stream, or leaves it alone. It escapes the text.
+type style bool
 
-func (i ink) paint(code, s string) plain.Trusted {
+func (i style) paint(code, s string) plain.Trusted {
 	s = plain.Text(s)
 	if !i || s == "" {
 		return plain.Trusted(s)
@@ -88,14 +88,14 @@ func (i ink) paint(code, s string) plain.Trusted {
 	return plain.Trusted("\x1b[" + code + "m" + s + "\x1b[0m")
 }
 
-func (i ink) bold(s string) plain.Trusted   { return i.paint("1", s) }
-func (i ink) red(s string) plain.Trusted    { return i.paint("31", s) }
-func (i ink) green(s string) plain.Trusted  { return i.paint("32", s) }
-func (i ink) yellow(s string) plain.Trusted { return i.paint("33", s) }
+func (i style) bold(s string) plain.Trusted   { return i.paint("1", s) }
+func (i style) red(s string) plain.Trusted    { return i.paint("31", s) }
+func (i style) green(s string) plain.Trusted  { return i.paint("32", s) }
+func (i style) yellow(s string) plain.Trusted { return i.paint("33", s) }
 
-// inkFor decides whether a stream gets colours: on terminals, unless the flag
+// styleFor decides whether a stream gets colours: on terminals, unless the flag
 // or NO_COLOR (https://no-color.org) says no.
-func inkFor(w io.Writer, off bool, getenv func(string) (string, bool)) ink {
+func styleFor(w io.Writer, off bool, getenv func(string) (string, bool)) style {
 	if v, _ := getenv("NO_COLOR"); off || v != "" {
 		return false
 	}
@@ -103,7 +103,7 @@ func inkFor(w io.Writer, off bool, getenv func(string) (string, bool)) ink {
 		return false
 	}
 	if o, ok := w.(*output); ok {
-		return ink(o.terminal)
+		return style(o.terminal)
 	}
-	return ink(isTerminal(w))
+	return style(isTerminal(w))
 }

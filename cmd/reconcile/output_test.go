@@ -77,7 +77,7 @@ func TestOnlySayPrints(t *testing.T) {
 func TestOutputEscapes(t *testing.T) {
 	var b bytes.Buffer
 	o := newOutput(&b)
-	say(o, "%s %s\n", "a\n::x\x1b[31m", ink(true).red("b\x1b"))
+	say(o, "%s %s\n", "a\n::x\x1b[31m", style(true).red("b\x1b"))
 	if _, err := o.Write([]byte("forgotten\x1b[2J\r\n")); err != nil {
 		t.Fatal(err)
 	}

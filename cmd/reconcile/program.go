@@ -73,7 +73,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 // reject reports a command line that makes no sense.
 func (p *program) reject(err error) int {
-	say(p.err, "%s %v\n", inkFor(p.err, false, p.getenv).red("Error:"), err)
+	say(p.err, "%s %v\n", styleFor(p.err, false, p.getenv).red("Error:"), err)
 	return exitError
 }
 
@@ -155,7 +155,7 @@ func (p *program) newView(c commonFlags) view {
 	if c.json {
 		return &jsonView{out: p.out}
 	}
-	return &textView{out: p.out, err: p.err, ink: inkFor(p.out, c.noColor, p.getenv), errInk: inkFor(p.err, c.noColor, p.getenv)}
+	return &textView{out: p.out, err: p.err, style: styleFor(p.out, c.noColor, p.getenv), errStyle: styleFor(p.err, c.noColor, p.getenv)}
 }
 
 // jsonFlag adds -json.

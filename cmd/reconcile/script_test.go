@@ -26,33 +26,33 @@ import (
 // TestMain makes the test binary be the program, too, and the program with
 // something that happens at the first progress of an apply.
 func TestMain(m *testing.M) {
-	tapped := func(tap func()) func() {
-		return func() { os.Exit(start(hooks{tap: func(string, int64, int64) { tap() }})) }
+	hooked := func(hook func()) func() {
+		return func() { os.Exit(start(hooks{onProgress: func(string, int64, int64) { hook() }})) }
 	}
 	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
 	testscript.Main(m, map[string]func(){
 		"reconcile": main,
-		"reconcile-interrupted": tapped(func() {
+		"reconcile-interrupted": hooked(func() {
 			interrupt()
 			time.Sleep(300 * time.Millisecond)
 		}),
-		"reconcile-terminated": tapped(func() {
+		"reconcile-terminated": hooked(func() {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 			time.Sleep(300 * time.Millisecond)
 		}),
-		"reconcile-interrupted-twice": tapped(func() {
+		"reconcile-interrupted-twice": hooked(func() {
 			interrupt()
 			time.Sleep(100 * time.Millisecond)
 			interrupt()
 			time.Sleep(time.Minute)
 		}),
-		"reconcile-waiting":     tapped(waitToGoOn),
+		"reconcile-waiting":     hooked(waitToGoOn),
 		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: states.Lease{TTL: briefTTL}})) },
 		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: states.Lease{Day: time.Millisecond}})) },
 		"reconcile-waiting-brief-lease": func() {
-			os.Exit(start(hooks{tap: func(string, int64, int64) { waitToGoOn() }, lease: states.Lease{TTL: briefTTL}}))
+			os.Exit(start(hooks{onProgress: func(string, int64, int64) { waitToGoOn() }, lease: states.Lease{TTL: briefTTL}}))
 		},
-		"reconcile-panicking": tapped(func() { panic("in a worker") }),
+		"reconcile-panicking": hooked(func() { panic("in a worker") }),
 		"reconcile-panicking-in-main": func() {
 			os.Args = nil // which start slices
 			main()

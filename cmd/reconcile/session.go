@@ -171,8 +171,8 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 			if s.meter != nil {
 				s.meter(table, rows, bytes)
 			}
-			if s.hooks.tap != nil {
-				s.hooks.tap(table, rows, bytes)
+			if s.hooks.onProgress != nil {
+				s.hooks.onProgress(table, rows, bytes)
 			}
 		},
 		Tuning: engine.Tuning{Lease: s.hooks.lease},

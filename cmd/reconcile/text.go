@@ -15,9 +15,9 @@ import (
 // textView is for people: what a command finds goes to standard output, what
 // went wrong and progress to standard error.
 type textView struct {
-	out         *output
-	err         io.Writer
-	ink, errInk ink
+	out             *output
+	err             io.Writer
+	style, errStyle style
 }
 
 func (v *textView) printf(format string, args ...any) { say(v.out, format, args...) }
@@ -29,7 +29,7 @@ func (v *textView) errors() io.Writer {
 }
 
 func (v *textView) diagnostics(src config.Sources, diags hcl.Diagnostics) {
-	if err := src.Write(v.errors(), diags, v.out.width, bool(v.errInk)); err != nil {
+	if err := src.Write(v.errors(), diags, v.out.width, bool(v.errStyle)); err != nil {
 		say(v.err, "%v\n", diags)
 	}
 }
@@ -37,10 +37,10 @@ func (v *textView) diagnostics(src config.Sources, diags hcl.Diagnostics) {
 func (v *textView) failure(err error, code int) {
 	if code == exitInterrupted && err == errInterrupted {
 		text := err.Error()
-		say(v.errors(), "%s\n", v.errInk.yellow(strings.ToUpper(text[:1])+text[1:]+"."))
+		say(v.errors(), "%s\n", v.errStyle.yellow(strings.ToUpper(text[:1])+text[1:]+"."))
 		return
 	}
-	say(v.errors(), "%s %v\n", v.errInk.red("Error:"), err)
+	say(v.errors(), "%s %v\n", v.errStyle.red("Error:"), err)
 }
 
 func (v *textView) record(_ string, _ any, format string, args ...any) { v.printf(format, args...) }
@@ -57,7 +57,7 @@ func (v *textView) holds(holds []plan.Hold) {
 	if len(holds) == 0 {
 		return
 	}
-	v.printf("\n%s\n\n", v.ink.paint("1;33", "Held, while the rest goes on:"))
+	v.printf("\n%s\n\n", v.style.paint("1;33", "Held, while the rest goes on:"))
 	for _, h := range holds {
 		var where []string
 		if h.Table != "" {

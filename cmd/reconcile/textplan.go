@@ -10,7 +10,7 @@ import (
 
 func (v *textView) plan(p *plan.Plan) {
 	for _, n := range p.Notices {
-		v.printf("%s %s\n", v.ink.yellow("Note:"), n)
+		v.printf("%s %s\n", v.style.yellow("Note:"), n)
 	}
 	if len(p.Recover) > 0 {
 		v.printf("\nThe apply first finishes what an interrupted one had committed: %s.\n", strings.Join(p.Recover, ", "))
@@ -28,10 +28,10 @@ func (v *textView) plan(p *plan.Plan) {
 		v.printf("\nTaken although a guard tripped: %s.\n", strings.Join(p.AcceptedNow, ", "))
 	}
 	destructive, steps, behind := split(p)
-	v.steps(v.ink.paint("1;31", "Destructive steps, which replace or remove what is there:"), destructive)
+	v.steps(v.style.paint("1;31", "Destructive steps, which replace or remove what is there:"), destructive)
 	v.forgotten(p.Forgotten)
 	v.mapping(&p.Mapping)
-	v.steps(v.ink.bold("Steps:"), steps)
+	v.steps(v.style.bold("Steps:"), steps)
 	v.holds(p.Holds)
 	for _, t := range behind {
 		v.printf("\ntable.%s is left behind: -target does not name it.\n", t.Name)
@@ -40,7 +40,7 @@ func (v *textView) plan(p *plan.Plan) {
 		v.printf("\nDelivered, but no table block takes it: %s.\nAdd a block, or say ignore %q {}.\n",
 			strings.Join(p.Unclaimed, ", "), p.Unclaimed[0])
 	}
-	v.printf("\n%s\n", v.ink.bold(countingLine(p)))
+	v.printf("\n%s\n", v.style.bold(countingLine(p)))
 }
 
 // countingLine is the last line of a plan.
@@ -64,9 +64,9 @@ func (v *textView) forgotten(list []plan.ForgottenSink) {
 	if len(list) == 0 {
 		return
 	}
-	v.printf("\n%s\n\n", v.ink.bold("Sinks to forget, which are not looked at and keep what they have:"))
+	v.printf("\n%s\n\n", v.style.bold("Sinks to forget, which are not looked at and keep what they have:"))
 	for _, f := range list {
-		v.printf("%s %s: %s of %s\n", v.ink.yellow("  ."), f.Root, plural(int64(f.Files), "file"), strings.Join(f.Tables, ", "))
+		v.printf("%s %s: %s of %s\n", v.style.yellow("  ."), f.Root, plural(int64(f.Files), "file"), strings.Join(f.Tables, ", "))
 	}
 }
 
@@ -74,20 +74,20 @@ func (v *textView) forgotten(list []plan.ForgottenSink) {
 func (v *textView) mapping(m *plan.Mapping) {
 	switch {
 	case m.To == nil && m.From != nil:
-		v.printf("\n%s that of dump %d is withdrawn, and there is no other: %s parted.\n", v.ink.bold("User mapping:"), *m.From, plural(int64(m.Parted), "user"))
+		v.printf("\n%s that of dump %d is withdrawn, and there is no other: %s parted.\n", v.style.bold("User mapping:"), *m.From, plural(int64(m.Parted), "user"))
 	case m.To == nil:
 	case m.From == nil:
-		v.printf("\n%s dump %d brings the first one, of %s: %s merged.\n", v.ink.bold("User mapping:"), *m.To,
+		v.printf("\n%s dump %d brings the first one, of %s: %s merged.\n", v.style.bold("User mapping:"), *m.To,
 			plural(int64(m.Entries), "entry"), plural(int64(m.Merged), "user"))
 	case *m.From == *m.To && m.Merged+m.Parted > 0:
-		v.printf("\n%s that of dump %d has changed, and has %s now: %s merged, %s parted.\n", v.ink.bold("User mapping:"),
+		v.printf("\n%s that of dump %d has changed, and has %s now: %s merged, %s parted.\n", v.style.bold("User mapping:"),
 			*m.To, plural(int64(m.Entries), "entry"), plural(int64(m.Merged), "user"), count(int64(m.Parted)))
 	case *m.From != *m.To:
-		v.printf("\n%s that of dump %d, of %s, replaces that of dump %d: %s merged, %s parted.\n", v.ink.bold("User mapping:"),
+		v.printf("\n%s that of dump %d, of %s, replaces that of dump %d: %s merged, %s parted.\n", v.style.bold("User mapping:"),
 			*m.To, plural(int64(m.Entries), "entry"), *m.From, plural(int64(m.Merged), "user"), count(int64(m.Parted)))
 	}
 	for _, n := range m.Notes {
-		v.printf("%s %s\n", v.ink.yellow("Warning: user mapping:"), n)
+		v.printf("%s %s\n", v.style.yellow("Warning: user mapping:"), n)
 	}
 }
 
@@ -104,7 +104,7 @@ func (v *textView) steps(title plain.Trusted, tables []*plan.Table) {
 			v.printf("        %s\n", line)
 		}
 		if n := needs(t); len(n) > 0 {
-			v.printf("        %s\n", v.ink.red("needs "+strings.Join(n, " ")))
+			v.printf("        %s\n", v.style.red("needs "+strings.Join(n, " ")))
 		}
 	}
 }
@@ -112,11 +112,11 @@ func (v *textView) steps(title plain.Trusted, tables []*plan.Table) {
 func (v *textView) colour(a plan.Action, s string) plain.Trusted {
 	switch a {
 	case plan.Create:
-		return v.ink.green(s)
+		return v.style.green(s)
 	case plan.Destroy, plan.Rebuild:
-		return v.ink.red(s)
+		return v.style.red(s)
 	}
-	return v.ink.yellow(s)
+	return v.style.yellow(s)
 }
 
 func actionText(t *plan.Table) string {

@@ -16,11 +16,11 @@ import (
 
 func (v *textView) result(r *engine.Result, err error) {
 	v.summary(r)
-	v.echoes(r)
+	v.redelivered(r)
 	if w := warnings(r); len(w) > 0 {
 		v.printf("\n")
 		for _, text := range w {
-			v.printf("%s %s\n", v.ink.yellow("Warning:"), text)
+			v.printf("%s %s\n", v.style.yellow("Warning:"), text)
 		}
 	}
 	v.traffic(r.Traffic)
@@ -31,11 +31,11 @@ func (v *textView) result(r *engine.Result, err error) {
 	if err != nil {
 		return
 	}
-	v.printf("\n%s\n", v.ink.paint("1;32", endLine(r)))
+	v.printf("\n%s\n", v.style.paint("1;32", endLine(r)))
 }
 
-// echoes names the dumps that came again.
-func (v *textView) echoes(r *engine.Result) {
+// redelivered names the dumps that came again.
+func (v *textView) redelivered(r *engine.Result) {
 	by := map[int64][]string{}
 	for _, t := range r.Tables {
 		if t.Echoes != nil && t.Err == nil {

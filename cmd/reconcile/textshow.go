@@ -59,7 +59,7 @@ func (v *textView) shownOne(d *inspect.Detail) {
 
 // shownTable shows a table, its columns in one line if they are wanted.
 func (v *textView) shownTable(t *inspect.Table, newest *inspect.Mapping, columns bool) {
-	v.printf("\n%s\n", v.ink.bold("table."+t.Name))
+	v.printf("\n%s\n", v.style.bold("table."+t.Name))
 	line := func(name, format string, args ...any) { v.printf("  %-11s %s\n", name, fmt.Sprintf(format, args...)) }
 	extra := ""
 	if t.Hidden > 0 {

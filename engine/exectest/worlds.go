@@ -44,7 +44,7 @@ func worldOptions(seed int64) model.GenOptions {
 		o.Faults = 0.1
 	}
 	if seed%2 == 0 {
-		o.Echoes = 0.3
+		o.Redeliveries = 0.3
 	}
 	if seed%5 >= 3 {
 		o.Growing = 0.25

@@ -55,9 +55,9 @@ func (s *span) next(only []int64) (entries []Entry, err error) {
 
 // Scanner reads all entries of a run in order. It is for one goroutine.
 type Scanner struct {
-	span  span
-	segs  []segment
-	ahead []blockInfo // of the segment that is under way
+	span     span
+	segs     []segment
+	upcoming []blockInfo // of the segment that is under way
 }
 
 // Scan returns a scanner at the beginning of the run.
@@ -70,16 +70,16 @@ func (s *Scanner) Next(ctx context.Context) ([]Entry, error) {
 		if e, err := s.span.next(nil); e != nil || err != nil {
 			return e, err
 		}
-		if len(s.ahead) == 0 {
+		if len(s.upcoming) == 0 {
 			if len(s.segs) == 0 {
 				return nil, io.EOF
 			}
-			s.ahead, s.segs = s.segs[0].blocks, s.segs[1:]
+			s.upcoming, s.segs = s.segs[0].blocks, s.segs[1:]
 		}
-		n, _, err := s.span.fill(ctx, s.ahead)
+		n, _, err := s.span.fill(ctx, s.upcoming)
 		if err != nil {
 			return nil, err
 		}
-		s.ahead = s.ahead[n:]
+		s.upcoming = s.upcoming[n:]
 	}
 }

@@ -27,13 +27,13 @@ func Gone(err error) bool {
 }
 
 // NoteGone notes that a sink is not there.
-func (k *Lake) NoteGone(root string) { k.of(root).gone = &GoneError{root} }
+func (k *Lake) NoteGone(root string) { k.entry(root).gone = &GoneError{root} }
 
 // NoteLost notes that a sink is written anew, as it is said to be lost, and is.
-func (k *Lake) NoteLost(root string) { k.of(root).lost = true }
+func (k *Lake) NoteLost(root string) { k.entry(root).lost = true }
 
 // Lost reports whether a sink is written anew, as it is said to be lost.
-func (k *Lake) Lost(root string) bool { return k.look(root).lost }
+func (k *Lake) Lost(root string) bool { return k.lookUp(root).lost }
 
 // GoneText says of a sink that is not there what can be done. tables are those that the
 // state has in it.

@@ -132,7 +132,7 @@ func (h Heads) HasMapping(dump int64) bool {
 
 // Ours reports whether something was published to a sink from the state of a lineage.
 func (k *Lake) Ours(ctx context.Context, root, lineage string) (bool, error) {
-	if seen := k.look(root).lineage; seen != "" && seen == lineage {
+	if seen := k.lookUp(root).lineage; seen != "" && seen == lineage {
 		return true, nil
 	}
 	head, err := k.Head(ctx, root)
@@ -140,7 +140,7 @@ func (k *Lake) Ours(ctx context.Context, root, lineage string) (bool, error) {
 }
 
 // NoteLineage notes of which lineage the state is that a sink was written from.
-func (k *Lake) NoteLineage(root, lineage string) { k.of(root).lineage = lineage }
+func (k *Lake) NoteLineage(root, lineage string) { k.entry(root).lineage = lineage }
 
 // SameContent reports whether two entries of a table are of the same dumps and mapping.
 func SameContent(a, b sinks.CurrentTable) bool {

@@ -63,16 +63,16 @@ func (k *Lake) OpenDeclared(ctx context.Context) error {
 	return nil
 }
 
-// look returns what is known of a root.
-func (k *Lake) look(root string) known {
+// lookUp returns what is known of a root.
+func (k *Lake) lookUp(root string) known {
 	if s := k.sinks[root]; s != nil {
 		return *s
 	}
 	return known{}
 }
 
-// of is look for one who adds to that.
-func (k *Lake) of(root string) *known {
+// entry is lookUp for a caller that adds to it.
+func (k *Lake) entry(root string) *known {
 	s := k.sinks[root]
 	if s == nil {
 		s = &known{}
@@ -84,7 +84,7 @@ func (k *Lake) of(root string) *known {
 // Open returns the sink at a root, which the configuration or the state names. The
 // compression counts where it was not open yet; empty stands for the default.
 func (k *Lake) Open(ctx context.Context, root, compression string) (sinks.Sink, error) {
-	s := k.of(root)
+	s := k.entry(root)
 	if s.sink != nil {
 		return s.sink, nil
 	}
@@ -105,11 +105,11 @@ func (k *Lake) Open(ctx context.Context, root, compression string) (sinks.Sink, 
 
 // Sink returns the sink at a root, nil if it was not opened.
 func (k *Lake) Sink(root string) sinks.Sink {
-	return k.look(root).sink
+	return k.lookUp(root).sink
 }
 
 // Use makes a sink the one at a root.
-func (k *Lake) Use(root string, sink sinks.Sink) { k.of(root).sink = sink }
+func (k *Lake) Use(root string, sink sinks.Sink) { k.entry(root).sink = sink }
 
 // Roots lists the sinks that are open, in their order.
 func (k *Lake) Roots() []string {
@@ -118,12 +118,12 @@ func (k *Lake) Roots() []string {
 }
 
 // Down returns why a sink failed, nil if it did not.
-func (k *Lake) Down(root string) error { return k.look(root).down }
+func (k *Lake) Down(root string) error { return k.lookUp(root).down }
 
 // Unusable returns why a sink cannot be used: it failed, or is not there. It is nil if
 // it can.
 func (k *Lake) Unusable(root string) error {
-	s := k.look(root)
+	s := k.lookUp(root)
 	if s.down != nil {
 		return s.down
 	}
@@ -139,7 +139,7 @@ func (k *Lake) StopsTable(ctx context.Context, err error) bool {
 	}
 	var down *sinks.UnavailableError
 	if errors.As(err, &down) {
-		k.of(down.Root).down = down
+		k.entry(down.Root).down = down
 		return true
 	}
 	return errors.Is(err, sinks.ErrDrift) || sinks.OfFolder(err) || Distrusted(err) != nil
@@ -156,7 +156,7 @@ func (k *Lake) LookAgain() {
 // Sweep removes what is staged in a sink, as sinks.Sink says, and notes that this is
 // done.
 func (k *Lake) Sweep(ctx context.Context, root string, o sinks.Sweeping) error {
-	s := k.of(root)
+	s := k.entry(root)
 	err := s.sink.Sweep(ctx, o)
 	if err == nil {
 		s.swept = true
@@ -165,14 +165,14 @@ func (k *Lake) Sweep(ctx context.Context, root string, o sinks.Sweeping) error {
 }
 
 // Swept reports whether a sink was swept and nothing was published to it since.
-func (k *Lake) Swept(root string) bool { return k.look(root).swept }
+func (k *Lake) Swept(root string) bool { return k.lookUp(root).swept }
 
 // NotePublish notes that a sink is about to be published to.
-func (k *Lake) NotePublish(root string) { k.of(root).swept = false }
+func (k *Lake) NotePublish(root string) { k.entry(root).swept = false }
 
 // CanPublish fails if files cannot be moved to folders of a sink that is open.
 func (k *Lake) CanPublish(ctx context.Context, root string, folders []string) error {
-	m, ok := k.look(root).sink.(sinks.Mover)
+	m, ok := k.lookUp(root).sink.(sinks.Mover)
 	if !ok {
 		return nil
 	}

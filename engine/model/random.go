@@ -18,9 +18,9 @@ type GenOptions struct {
 	// Faults is the probability that a file is missing, truncated or damaged
 	// and, a quarter of that, that a manifest is unclear about incremental.
 	Faults float64
-	// Echoes is the probability that a dump delivers of a table what was delivered
+	// Redeliveries is the probability that a dump delivers of a table what was delivered
 	// of it last, as a whole and unchanged, or nearly so.
-	Echoes float64
+	Redeliveries float64
 	// Growing is the probability that a file is not complete when its manifest
 	// arrives; Grow goes on with it.
 	Growing float64
@@ -169,8 +169,8 @@ func (g *gen) table(name, key string) *genTable {
 func (g *gen) deliver() {
 	for _, t := range g.tables {
 		g.evolve(t)
-		if g.opt.Echoes > 0 && len(t.last) > 0 && g.chance(g.opt.Echoes) {
-			t.last = g.echo(t)
+		if g.opt.Redeliveries > 0 && len(t.last) > 0 && g.chance(g.opt.Redeliveries) {
+			t.last = g.redeliver(t)
 			g.dump.Entries = append(g.dump.Entries, t.last...)
 		} else if !g.chance(0.12) { // else the manifest does not list it
 			t.last = g.entries(t)

@@ -52,7 +52,7 @@ func run(ctx context.Context, w io.Writer, root, dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, act := range []func(context.Context) error{s.firstNight, s.laterNights, s.lateDump, s.onceMore, s.look, s.proof} {
+	for _, act := range []func(context.Context) error{s.firstNight, s.laterNights, s.lateDump, s.onceMore, s.showResult, s.proof} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -128,8 +128,8 @@ func (s *stage) onceMore(ctx context.Context) error {
 	return nil
 }
 
-// look shows what is there.
-func (s *stage) look(ctx context.Context) error {
+// showResult shows what is there.
+func (s *stage) showResult(ctx context.Context) error {
 	s.title("What came out")
 	out, err := s.reconcile(ctx, "quarantine", "list")
 	if err != nil {

@@ -232,7 +232,7 @@ func (c *checker) add(f *Pinned) (bool, error) {
 // same reports whether a file is as it was known.
 func (c *checker) same(f *Pinned) (bool, error) {
 	var st unix.Stat_t
-	err := c.w.look(c.fd, inside(c.prefix, f.Key), &st)
+	err := c.w.statAt(c.fd, inside(c.prefix, f.Key), &st)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
@@ -244,7 +244,7 @@ func (c *checker) same(f *Pinned) (bool, error) {
 
 func (c *checker) folder(f string) (bool, error) {
 	var st unix.Stat_t
-	err := c.w.look(c.fd, inside(c.prefix, f), &st)
+	err := c.w.statAt(c.fd, inside(c.prefix, f), &st)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return false, nil
 	}

@@ -280,8 +280,8 @@ func TestListingCosts(t *testing.T) {
 	defer root.Close()
 	w := newWalker(context.Background(), root)
 	k.do(w.in("t", func(fd int) error { return w.walk(fd, "t") }))
-	if w.looks != 7 || w.reads != 9 {
-		t.Errorf("to list 7 files in 9 folders: %d looks, %d reads", w.looks, w.reads)
+	if w.stats != 7 || w.reads != 9 {
+		t.Errorf("to list 7 files in 9 folders: %d looks, %d reads", w.stats, w.reads)
 	}
 	w = newWalker(context.Background(), root)
 	k.do(w.in("t", func(fd int) error {
@@ -291,8 +291,8 @@ func TestListingCosts(t *testing.T) {
 		}
 		return err
 	}))
-	if w.looks != 7+9 || w.reads != 0 {
-		t.Errorf("with a fingerprint: %d looks, %d reads", w.looks, w.reads)
+	if w.stats != 7+9 || w.reads != 0 {
+		t.Errorf("with a fingerprint: %d looks, %d reads", w.stats, w.reads)
 	}
 }
 
@@ -308,9 +308,9 @@ func TestLookBriefly(t *testing.T) {
 		for _, name := range []string{".", "y=1", "y=1/part", "y=1/link", "y=1/no", "y=1/part/no", "y=1/link/no", strings.Repeat("y", 300)} {
 			w.brief = false
 			var want, got unix.Stat_t
-			werr := w.look(fd, name, &want)
+			werr := w.statAt(fd, name, &want)
 			w.brief = true
-			if err := w.look(fd, name, &got); err != werr || got != want {
+			if err := w.statAt(fd, name, &got); err != werr || got != want {
 				t.Errorf("%s: got %+v, %v, want %+v, %v", name, got, err, want, werr)
 			}
 		}

@@ -60,7 +60,7 @@ func TestReadingMakesNothing(t *testing.T) {
 			t.Errorf("got %v, want an error that names %s", err, dir)
 		}
 	}
-	if err := errors.Join(l.Prune(ctx, "a/b", ""), l.Tidy(ctx, blob.Leftovers{})); err != nil {
+	if err := errors.Join(l.Prune(ctx, "a/b", ""), l.RemoveLeftovers(ctx, blob.Leftovers{})); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
@@ -136,11 +136,11 @@ func TestUnfinished(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Join(dir, "t")); len(entries) != 0 {
 		t.Errorf("Abort left %v", entries)
 	}
-	if err := l.Tidy(ctx, blob.Leftovers{}); err != nil {
+	if err := l.RemoveLeftovers(ctx, blob.Leftovers{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "t")); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("Tidy left an empty folder")
+		t.Error("RemoveLeftovers left an empty folder")
 	}
 }
 

@@ -142,12 +142,12 @@ func removeFolder(root *os.Root, folder string) (bool, error) {
 	return false, err
 }
 
-// Tidy removes temporary files and empty folders below a prefix, and the folder
+// RemoveLeftovers removes temporary files and empty folders below a prefix, and the folder
 // of that name if it is then empty. A move here is one request.
-func (l *Local) Tidy(ctx context.Context, o Leftovers) error {
+func (l *Local) RemoveLeftovers(ctx context.Context, o Leftovers) error {
 	err := CheckPrefix(o.Prefix)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error { return l.tidy(ctx, root, o.Prefix, o) })
+		err = l.in(ctx, func(root *os.Root) error { return l.removeLeftovers(ctx, root, o.Prefix, o) })
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
@@ -155,7 +155,7 @@ func (l *Local) Tidy(ctx context.Context, o Leftovers) error {
 	return wrap(err, "tidy up", l.dir, o.Prefix)
 }
 
-func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, o Leftovers) error {
+func (l *Local) removeLeftovers(ctx context.Context, root *os.Root, folder string, o Leftovers) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (l *Local) tidy(ctx context.Context, root *os.Root, folder string, o Leftov
 		key := Join(folder, info.Name())
 		switch {
 		case info.IsDir():
-			err = l.tidy(ctx, root, key, o)
+			err = l.removeLeftovers(ctx, root, key, o)
 		case isTemp(info.Name()):
 			err = root.Remove(native(key))
 		}

@@ -20,7 +20,7 @@ const (
 )
 
 // TempName returns a new name for what is not an object yet. No listing shows
-// such names, and Tidy removes them.
+// such names, and RemoveLeftovers removes them.
 func TempName() string { return tempPrefix + rand.Text() + tempSuffix }
 
 // IsTemp reports whether the last name of a key is one of TempName.
@@ -127,7 +127,7 @@ func (w *localWriter) commit() (o Object, err error) {
 	return o, err
 }
 
-// Abort removes the unfinished file. What it cannot remove, Tidy will.
+// Abort removes the unfinished file. What it cannot remove, RemoveLeftovers will.
 func (w *localWriter) Abort() {
 	if w.f != nil {
 		w.f.Close()

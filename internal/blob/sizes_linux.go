@@ -18,7 +18,7 @@ func sizesBelow(ctx context.Context, root *os.Root, keys []string) ([]int64, err
 				return err
 			}
 			var st unix.Stat_t
-			if w.look(fd, key, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+			if w.statAt(fd, key, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
 				out[i] = st.Size
 			}
 		}

@@ -85,12 +85,12 @@ type Store interface {
 	// they are empty and below stop. A folder that does not exist counts as
 	// removed. Where there are no folders it does nothing.
 	Prune(ctx context.Context, folder, stop string) error
-	// Tidy removes what killed writers left below a prefix, and empty folders. No
+	// RemoveLeftovers removes what killed writers left below a prefix, and empty folders. No
 	// writer may be at work there, but where it spares.
-	Tidy(ctx context.Context, o Leftovers) error
+	RemoveLeftovers(ctx context.Context, o Leftovers) error
 }
 
-// Leftovers says what Tidy removes.
+// Leftovers says what RemoveLeftovers removes.
 type Leftovers struct {
 	Prefix string
 	// Spare reports whether what lies at a key, or below a folder, stays; nil spares

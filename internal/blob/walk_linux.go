@@ -46,7 +46,7 @@ type walker struct {
 	list []Object
 
 	changed      map[string]int64 // when anything about a file changed last, in ns; nil if nobody asks
-	looks, reads int              // at names, and of folders: what listing costs
+	stats, reads int              // at names, and of folders: what listing costs
 
 	brief bool   // looks are answered by a disk of this machine
 	name  []byte // of a brief look
@@ -152,7 +152,7 @@ func (w *walker) entries(fd int, folder string, buf []byte, folders []string) ([
 // type. What is not there has none.
 func (w *walker) file(fd int, name, key string) (uint32, error) {
 	var st unix.Stat_t
-	err := w.look(fd, name, &st)
+	err := w.statAt(fd, name, &st)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -189,16 +189,16 @@ func cutEntry(buf []byte) (name []byte, typ byte, rest []byte) {
 	return name, buf[kind], buf[n:]
 }
 
-// look looks at a name in the folder that fd has open, without following a link of
+// statAt looks at a name in the folder that fd has open, without following a link of
 // that name.
-func (w *walker) look(fd int, name string, st *unix.Stat_t) error {
-	w.looks++
+func (w *walker) statAt(fd int, name string, st *unix.Stat_t) error {
+	w.stats++
 	if w.brief {
 		w.name = append(append(w.name[:0], name...), 0)
 	}
 	_, err := uninterrupted(func() (int, error) {
 		if w.brief {
-			return 0, lookBriefly(fd, w.name, st)
+			return 0, statBriefly(fd, w.name, st)
 		}
 		return 0, unix.Fstatat(fd, name, st, unix.AT_SYMLINK_NOFOLLOW)
 	})

@@ -117,7 +117,7 @@ func (d *Dict) Add(v []byte) uint32 {
 	if d.plain {
 		return d.push(v, false)
 	}
-	return d.look(v, HashBytes(v), false)
+	return d.intern(v, HashBytes(v), false)
 }
 
 // AddValid is Add for a value that is known to be valid UTF-8.
@@ -125,7 +125,7 @@ func (d *Dict) AddValid(v []byte) uint32 {
 	if d.plain {
 		return d.push(v, true)
 	}
-	return d.look(v, HashBytes(v), true)
+	return d.intern(v, HashBytes(v), true)
 }
 
 // AddHashed is Add for a caller that has the hash of v already.
@@ -133,7 +133,7 @@ func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
 	if d.plain {
 		return d.push(v, false)
 	}
-	return d.look(v, h, false)
+	return d.intern(v, h, false)
 }
 
 // addOf is Add of a value of s.
@@ -142,11 +142,11 @@ func (d *Dict) addOf(s *Dict, code uint32) uint32 {
 	if d.plain {
 		return d.push(v, valid)
 	}
-	return d.look(v, s.Hash(code), valid)
+	return d.intern(v, s.Hash(code), valid)
 }
 
-// look returns the code of v, which is added if it is not there.
-func (d *Dict) look(v []byte, h uint32, valid bool) uint32 {
+// intern returns the code of v, which is added if it is not there.
+func (d *Dict) intern(v []byte, h uint32, valid bool) uint32 {
 	d.count()
 	i := h & d.mask
 	for {

@@ -124,10 +124,10 @@ func (t *Table) Lists(name, delivered string) bool {
 	return feed.Key(name) == feed.Key(delivered) || !feed.IsExact(name) && feed.Fold(name) == feed.Fold(t.ownName(delivered))
 }
 
-// Meets reports whether the block at an index is for a delivered column. One with As
+// BlockMatches reports whether the block at an index is for a delivered column. One with As
 // is for its spelling alone. Any other is for all spellings of what its label names: as
 // listed, as the Avro writer makes of it, or as published but for renaming.
-func (t *Table) Meets(block int, delivered string) bool {
+func (t *Table) BlockMatches(block int, delivered string) bool {
 	b := &t.Blocks[block]
 	if b.As != "" {
 		taker := t.taker(delivered)
@@ -146,7 +146,7 @@ func (t *Table) Meets(block int, delivered string) bool {
 func (t *Table) BlocksOf(delivered string) []int {
 	var out []int
 	for i := range t.Blocks {
-		if t.Meets(i, delivered) {
+		if t.BlockMatches(i, delivered) {
 			out = append(out, i)
 		}
 	}

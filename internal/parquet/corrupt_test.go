@@ -41,7 +41,7 @@ func readAll(data []byte) ([]*column.Batch, error) {
 			return nil, err
 		}
 		if partly == nil {
-			partly = same([]*column.Batch{&some}, []*column.Batch{picked(&b, rows)})
+			partly = same([]*column.Batch{&some}, []*column.Batch{selectedRows(&b, rows)})
 		}
 		if partly != nil {
 			panic(fmt.Sprintf("some rows of row group %d, all of which can be read: %v", g, partly))

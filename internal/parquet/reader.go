@@ -17,15 +17,15 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 
 // reader is the scratch memory of reading; one goroutine may use it at a time.
 type reader struct {
-	chunk []byte // the bytes of a column chunk
-	body  []byte // a page, decompressed
-	ids   []uint32
-	codes []uint32 // of a dictionary entry: its code
-	nums  []int64  // dictionary entries
-	vals  []int64
-	null  []bool
-	pick  picker
-	comp  decompressor
+	chunk    []byte // the bytes of a column chunk
+	body     []byte // a page, decompressed
+	ids      []uint32
+	codes    []uint32 // of a dictionary entry: its code
+	nums     []int64  // dictionary entries
+	vals     []int64
+	null     []bool
+	selector rowSelector
+	comp     decompressor
 }
 
 // ReadRowGroup reads the wanted columns of a row group into dst, in the order
@@ -87,7 +87,7 @@ func (f *File) readColumn(r *reader, group int, rows []uint32, i int, c *column.
 	d := columnReader{r: r, m: m, c: c, rest: r.chunk, rows: f.GroupRows(group), want: f.GroupRows(group), ours: f.ours,
 		optional: f.meta.Schema[i+1].RepetitionType.V == format.Optional}
 	if rows != nil {
-		d.some, d.picks, d.want = true, rows, len(rows)
+		d.some, d.selection, d.want = true, rows, len(rows)
 	}
 	d.begin()
 	for d.done < d.rows || len(d.rest) > 0 {
@@ -101,21 +101,21 @@ func (f *File) readColumn(r *reader, group int, rows []uint32, i int, c *column.
 
 // columnReader decodes one column chunk into a column.
 type columnReader struct {
-	r        *reader
-	m        *format.ColumnMetaData
-	c        *column.Column
-	rest     []byte // what of the chunk is not yet read
-	rows     int
-	done     int // rows decoded or passed over
-	want     int // rows that the column will have
-	out      int // those that it has
-	some     bool
-	picks    []uint32 // with some: the rows that are wanted and not decoded yet
-	ours     bool
-	optional bool
-	hasDict  bool
-	entries  int    // of the dictionary page
-	spare    []bool // memory for null marks
+	r         *reader
+	m         *format.ColumnMetaData
+	c         *column.Column
+	rest      []byte // what of the chunk is not yet read
+	rows      int
+	done      int // rows decoded or passed over
+	want      int // rows that the column will have
+	out       int // those that it has
+	some      bool
+	selection []uint32 // with some: the rows that are wanted and not decoded yet
+	ours      bool
+	optional  bool
+	hasDict   bool
+	entries   int    // of the dictionary page
+	spare     []bool // memory for null marks
 }
 
 func (d *columnReader) begin() {
@@ -167,7 +167,7 @@ func (d *columnReader) page() error {
 	if err != nil {
 		return err
 	}
-	if d.some && h.Type == format.DataPage && h.DataPageHeader.Valid && d.skips(int(h.DataPageHeader.V.NumValues)) {
+	if d.some && h.Type == format.DataPage && h.DataPageHeader.Valid && d.skipUnselected(int(h.DataPageHeader.V.NumValues)) {
 		d.rest = d.rest[size:]
 		return nil
 	}
@@ -209,9 +209,9 @@ func (d *columnReader) dataPage(h *format.DataPageHeader, page []byte) error {
 	k := n
 	switch {
 	case d.some:
-		k = d.nextPicks(n)
-		err = d.pickPage(k, null, present, h.Encoding, page)
-		d.picks = d.picks[k:]
+		k = d.selectedIn(n)
+		err = d.decodeSelected(k, null, present, h.Encoding, page)
+		d.selection = d.selection[k:]
 	case d.c.Type.Kind() == column.KindBytes:
 		err = d.texts(d.c.Codes[d.out:d.out+n], null, present, h.Encoding, page)
 	default:

@@ -16,16 +16,16 @@ type texts struct {
 	dict   *column.Dict
 	signed bool // values are two's complement, not text
 
-	epoch uint32
-	stamp []uint64 // of a code: epoch << 32 | id
-	used  []uint32 // of an id: its code
-	ids   []uint32 // of a non-null row: its id
-	keys  []uint64 // of an id: the first bytes behind the common prefix, in sort order
-	table []uint32 // of drop: ids by hash
-	to    []uint32 // of drop: the id that replaces one
-	codes []uint32 // of the values of a page
-	marks []bool   // of distinct: the ids that occur
-	found []uint32 // of distinct: its result
+	epoch  uint32
+	stamp  []uint64 // of a code: epoch << 32 | id
+	used   []uint32 // of an id: its code
+	ids    []uint32 // of a non-null row: its id
+	keys   []uint64 // of an id: the first bytes behind the common prefix, in sort order
+	table  []uint32 // of drop: ids by hash
+	to     []uint32 // of drop: the id that replaces one
+	codes  []uint32 // of the values of a page
+	occurs []bool   // of distinct: the ids that occur
+	found  []uint32 // of distinct: its result
 
 	dictBytes int // of the distinct values
 	bytes     int // of the values of all rows; not counted when few are distinct
@@ -239,13 +239,13 @@ func (t *texts) bounds(ids []uint32) (least, most uint32) {
 
 // distinct returns the ids that occur, each once.
 func (t *texts) distinct(ids []uint32) []uint32 {
-	t.marks = roomOf(t.marks, len(t.used))
-	clear(t.marks)
+	t.occurs = roomOf(t.occurs, len(t.used))
+	clear(t.occurs)
 	for _, id := range ids {
-		t.marks[id] = true
+		t.occurs[id] = true
 	}
 	t.found = t.found[:0]
-	for id, there := range t.marks {
+	for id, there := range t.occurs {
 		if there {
 			t.found = append(t.found, uint32(id))
 		}

@@ -136,7 +136,7 @@ func (s *sink) Sweep(ctx context.Context, o sinks.Sweeping) error {
 	}
 	err := blob.DeleteAll(ctx, s.store, staging, spare)
 	if err == nil {
-		err = s.store.Tidy(ctx, blob.Leftovers{Prefix: private, Spare: spare, Moved: o.Folders})
+		err = s.store.RemoveLeftovers(ctx, blob.Leftovers{Prefix: private, Spare: spare, Moved: o.Folders})
 	}
 	if err != nil {
 		return fmt.Errorf("remove staged leftovers: %w", err)

@@ -83,8 +83,8 @@ func (s classed) Prune(ctx context.Context, folder, stop string) error {
 	return s.class(s.Store.Prune(ctx, folder, stop))
 }
 
-func (s classed) Tidy(ctx context.Context, o blob.Leftovers) error {
-	return s.class(s.Store.Tidy(ctx, o))
+func (s classed) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {
+	return s.class(s.Store.RemoveLeftovers(ctx, o))
 }
 
 type classedHandle struct {

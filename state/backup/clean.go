@@ -28,7 +28,7 @@ func (w *writer) clean(ctx context.Context) {
 		}
 	}
 	for _, folder := range []string{w.to.key(backupFiles), w.to.objects()} {
-		err := w.to.Store.Tidy(ctx, blob.Leftovers{Prefix: folder}) // of backups that were killed
+		err := w.to.Store.RemoveLeftovers(ctx, blob.Leftovers{Prefix: folder}) // of backups that were killed
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w.out.Warnings = append(w.out.Warnings, fmt.Sprintf("what killed backups left stays there: %v", err))
 		}

@@ -87,7 +87,7 @@ func (w *writer) run(ctx context.Context) (err error) {
 	if w.copy.Serial == 0 {
 		return errors.New("there is no state there yet, and nothing to back up")
 	}
-	if err := w.look(ctx); err != nil {
+	if err := w.readExisting(ctx); err != nil {
 		return err
 	}
 	if err := w.objects(ctx); err != nil {
@@ -105,8 +105,8 @@ func (w *writer) knows(objects []ManifestObject) {
 	}
 }
 
-// look finds what is there already.
-func (w *writer) look(ctx context.Context) error {
+// readExisting finds what is there already.
+func (w *writer) readExisting(ctx context.Context) error {
 	old, pin, err := w.to.ReadManifest(ctx)
 	switch {
 	case errors.Is(err, ErrNone):

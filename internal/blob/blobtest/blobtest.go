@@ -30,7 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"conditions of move", testMoveCond}, {"race for absent", testRaceAbsent},
 		{"race for match", testRaceMatch}, {"handle outlives replacement", testOldHandle},
 		{"clock", testClock},
-		{"cancelled", testCancelled}, {"tidy", testTidy}, {"prune races with writers", testPruneRace},
+		{"cancelled", testCancelled}, {"leftovers", testRemoveLeftovers}, {"prune races with writers", testPruneRace},
 		{"copy", testCopy}, {"delete all", testDeleteAll}, {"read all", testReadAll},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
@@ -423,7 +423,7 @@ func testCancelled(t *testing.T, s blob.Store) {
 	wantKeys(t, s, "", "k")
 }
 
-func testTidy(t *testing.T, s blob.Store) {
+func testRemoveLeftovers(t *testing.T, s blob.Store) {
 	put(t, s, "st/a/x", "1")
 	put(t, s, "st/b/y", "1")
 	left, err := s.Create(ctx, "st/c/z", blob.Cond{})
@@ -434,7 +434,7 @@ func testTidy(t *testing.T, s blob.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Tidy(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b"), Moved: []string{"t"}}); err != nil {
+	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b"), Moved: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := kept.Commit(); err != nil {
@@ -445,7 +445,7 @@ func testTidy(t *testing.T, s blob.Store) {
 	}
 	left.Abort()
 	wantKeys(t, s, "", "st/a/x", "st/b/w", "st/b/y")
-	if err := s.Tidy(ctx, blob.Leftovers{Prefix: "no/such"}); err != nil {
+	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "no/such"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -47,15 +47,15 @@ func noteAttempts(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("NoteAttempts", note), middleware.Before)
 }
 
-// written returns an object that bears the mark and has the size of one that a
+// written returns an object that bears the token and has the size of one that a
 // server says it has made. It fails with errPhantom if there is none.
-func (s *Store) written(ctx context.Context, doing, key, mark string, size int64, pin string) (blob.Object, error) {
+func (s *Store) written(ctx context.Context, doing, key, token string, size int64, pin string) (blob.Object, error) {
 	h, err := s.head(ctx, doing, key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return blob.Object{}, err
-	case h.Size == size && (mark != "" && h.mark == mark || mark == "" && h.Pin == pin):
+	case h.Size == size && (token != "" && h.token == token || token == "" && h.Pin == pin):
 		return h.Object, nil
 	}
 	return blob.Object{}, phantom(doing, s.place(key), "it is not there")

@@ -25,7 +25,7 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 	put := func(s *s3blob.Store) error { _, err := blob.Put(ctx, s, "k", nil, blob.Cond{}); return err }
 	list := func(s *s3blob.Store) error { _, err := s.List(ctx, "x"); return err }
 	stat := func(s *s3blob.Store) error { _, err := s.Stat(ctx, "k"); return err }
-	tidy := func(s *s3blob.Store) error { return s.Tidy(ctx, blob.Leftovers{Prefix: "x"}) }
+	removeLeftovers := func(s *s3blob.Store) error { return s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "x"}) }
 	for _, c := range []struct {
 		name          string
 		do            func(*s3blob.Store) error
@@ -40,7 +40,7 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 			fs.ErrPermission, []string{"the action kms:Decrypt on arn:aws:kms:eu-west-1:1:key/2 is not allowed"}},
 		{"head", stat, 403, "", "", fs.ErrPermission, []string{"s3:GetObject on arn:aws:s3:::bucket/p/k"}},
 		{"list", list, 403, "AccessDenied", "Access Denied", fs.ErrPermission, []string{"s3:ListBucket on arn:aws:s3:::bucket"}},
-		{"uploads", tidy, 403, "AccessDenied", "Access Denied", fs.ErrPermission, []string{"s3:ListBucketMultipartUploads on arn:aws:s3:::bucket"}},
+		{"uploads", removeLeftovers, 403, "AccessDenied", "Access Denied", fs.ErrPermission, []string{"s3:ListBucketMultipartUploads on arn:aws:s3:::bucket"}},
 		{"put", put, 403, "AccessDenied", "Access Denied", fs.ErrPermission,
 			[]string{"s3:PutObject on arn:aws:s3:::bucket/p/k", "kms:GenerateDataKey and kms:Decrypt on key-1", "s3:PutObjectTagging", "s3:PutObjectAcl"}},
 		{"key", put, 400, "KMS.DisabledException", "key-1 is disabled", nil, []string{"the KMS key cannot be used: key-1 is disabled"}},
@@ -115,7 +115,7 @@ func refusals(s *s3blob.Store) []error {
 	_, open := s.Open(ctx, "k")
 	_, put := blob.Put(ctx, s, "k", nil, blob.Cond{})
 	_, move := s.Move(ctx, "k", "l", blob.Cond{})
-	return []error{list, stat, open, put, move, s.Delete(ctx, "k", blob.Cond{}), s.Tidy(ctx, blob.Leftovers{Prefix: "k"})}
+	return []error{list, stat, open, put, move, s.Delete(ctx, "k", blob.Cond{}), s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "k"})}
 }
 
 // TestExpiredCredentials lets credentials expire in the middle.

@@ -68,7 +68,7 @@ func story(s *s3blob.Store, big []byte) error {
 		err = s.Delete(ctx, "t/c", blob.Cond{})
 	}
 	if err == nil {
-		err = s.Tidy(ctx, blob.Leftovers{Prefix: "staging"})
+		err = s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "staging"})
 	}
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ const copiesAtOnce = 8
 // conditions, else by completing a multipart copy where it keeps those, else
 // the condition is judged directly before.
 //
-// A destination that bears the mark of the source is an earlier attempt that
+// A destination that bears the token of the source is an earlier attempt that
 // got that far. The source goes when its copy was confirmed at once or seen.
 func (s *Store) Move(ctx context.Context, from, to string, cond blob.Cond) (blob.Object, error) {
 	if err := errors.Join(s.check("move", from, true), s.check("move", to, true)); err != nil {
@@ -53,7 +53,7 @@ func (s *Store) copy(ctx context.Context, src head, to string, cond blob.Cond) (
 	for n := 1; ; n++ {
 		o, err = s.copyJudged(ctx, src, to, cond)
 		if err == nil && tries.repeated.Load() {
-			o, err = s.written(ctx, "move to", to, src.mark, src.Size, o.Pin)
+			o, err = s.written(ctx, "move to", to, src.token, src.Size, o.Pin)
 		}
 		if n == copyTries || !errors.Is(err, errPhantom) {
 			return o, err
@@ -70,7 +70,7 @@ func (s *Store) copyJudged(ctx context.Context, src head, to string, cond blob.C
 	}
 	h, herr := s.head(ctx, "move to", to)
 	switch {
-	case herr == nil && h.is(src):
+	case herr == nil && h.isCopyOf(src):
 		return h.Object, nil
 	case err == nil:
 		return o, &Error{Doing: "move to", Place: s.place(to), Reason: "it changed while it was being copied", kind: blob.ErrConflict, err: herr}
@@ -85,8 +85,10 @@ func (s *Store) copyJudged(ctx context.Context, src head, to string, cond blob.C
 	return o, err
 }
 
-// is reports whether an object is a copy of another one, by its mark.
-func (h head) is(src head) bool { return src.mark != "" && h.mark == src.mark && h.Size == src.Size }
+// isCopyOf reports whether an object is a copy of another one, by its token.
+func (h head) isCopyOf(src head) bool {
+	return src.token != "" && h.token == src.token && h.Size == src.Size
+}
 
 func (s *Store) copyBest(ctx context.Context, src head, to string, cond blob.Cond) (o blob.Object, err error) {
 	small := src.Size <= s.o.CopyLimit
@@ -131,7 +133,7 @@ func (s *Store) copyCall(op string, src head, to string) call {
 	return c
 }
 
-// copyOnce copies in one request. The metadata, and so the mark, come along.
+// copyOnce copies in one request. The metadata, and so the token, come along.
 func (s *Store) copyOnce(ctx context.Context, src head, to string, cond blob.Cond) (blob.Object, error) {
 	a := s.o.Write
 	in := &s3.CopyObjectInput{
@@ -170,7 +172,7 @@ func (s *Store) copyParts(ctx context.Context, src head, to string, cond blob.Co
 		if n == copyTries || !errors.As(err, &e) || e.Code != "NoSuchUpload" && e.Code != "ConditionalRequestConflict" {
 			return o, err
 		}
-		if h, herr := s.head(ctx, "move to", to); herr == nil && h.is(src) {
+		if h, herr := s.head(ctx, "move to", to); herr == nil && h.isCopyOf(src) {
 			return h.Object, nil
 		}
 		noteRepeated(ctx)
@@ -178,7 +180,7 @@ func (s *Store) copyParts(ctx context.Context, src head, to string, cond blob.Co
 }
 
 func (s *Store) copyPartsOnce(ctx context.Context, src head, to string, cond blob.Cond) (o blob.Object, err error) {
-	u, err := s.begin(ctx, to, src.mark, "")
+	u, err := s.begin(ctx, to, src.token, "")
 	if err != nil {
 		return o, err
 	}

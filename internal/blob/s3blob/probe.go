@@ -90,7 +90,7 @@ func (p *probe) object() (string, error) {
 	return key, err
 }
 
-// clean removes what was made; what it cannot remove, Tidy will.
+// clean removes what was made; what it cannot remove, RemoveLeftovers will.
 func (p *probe) clean() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), cleanTime)
 	defer cancel()

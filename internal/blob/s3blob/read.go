@@ -81,11 +81,11 @@ func closed() chan struct{} {
 
 // handle reads one object. It keeps a few pieces of it.
 type handle struct {
-	s      *Store
-	ctx    context.Context
-	cancel context.CancelFunc
-	o      blob.Object
-	ahead  sync.WaitGroup // requests that read ahead
+	s          *Store
+	ctx        context.Context
+	cancel     context.CancelFunc
+	o          blob.Object
+	prefetches sync.WaitGroup // requests that read ahead
 
 	mu     sync.Mutex
 	pieces []*window // the one used last is last
@@ -110,7 +110,7 @@ func (h *handle) Close() error {
 	h.closed, h.pieces = true, nil
 	h.mu.Unlock()
 	h.cancel()
-	h.ahead.Wait()
+	h.prefetches.Wait()
 	return nil
 }
 
@@ -217,7 +217,7 @@ func (h *handle) fetch(off int64, n int) *window {
 	}
 	w := &window{off: off, end: min(off+int64(n), h.o.Size), done: make(chan struct{})}
 	h.keep(w)
-	h.ahead.Go(func() {
+	h.prefetches.Go(func() {
 		defer close(w.done)
 		data := make([]byte, w.end-w.off)
 		_, w.err = h.full(data, w.off)

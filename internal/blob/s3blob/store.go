@@ -7,7 +7,7 @@
 // move is a copy by the server, then the removal of the source. Conditions are
 // left to the server, and what a server really keeps is tried out before it is
 // relied on: see Capabilities. All requests are tried again with back-off, and
-// each write bears a mark of its own, so that one whose answer was lost is
+// each write bears a token of its own, so that one whose answer was lost is
 // recognised and not taken for somebody else's.
 //
 // It never makes objects that stand for folders, never touches another prefix
@@ -167,10 +167,10 @@ func (s *Store) Stat(ctx context.Context, key string) (o blob.Object, err error)
 	return o, err
 }
 
-// head is an object with the mark that its writer gave it.
+// head is an object with the idempotency token that its writer gave it.
 type head struct {
 	blob.Object
-	mark string
+	token string
 }
 
 func (s *Store) head(ctx context.Context, doing, key string) (head, error) {
@@ -187,7 +187,7 @@ func (s *Store) head(ctx context.Context, doing, key string) (head, error) {
 	}
 	s.sawBucket()
 	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Pin: pin(out.ETag), ModTime: instant(out.LastModified), Now: serverTime(out.ResultMetadata)}
-	return head{o, out.Metadata[markKey]}, nil
+	return head{o, out.Metadata[tokenKey]}, nil
 }
 
 // mute reports whether an answer to HEAD refuses and cannot say why: it has no
@@ -291,7 +291,7 @@ func (s *Store) removed(ctx context.Context, h head) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case err == nil && now.Pin == h.Pin && now.mark == h.mark:
+	case err == nil && now.Pin == h.Pin && now.token == h.token:
 		return phantom("delete", s.place(h.Key), "it is still there")
 	}
 	return err

@@ -129,8 +129,8 @@ func uploads(t *testing.T, srv *s3test.Server, bucket string) []string {
 	return keys
 }
 
-// TestTidyMoves gives up the uploads where objects are moved to, and no others.
-func TestTidyMoves(t *testing.T) {
+// TestRemoveLeftoversMoves gives up the uploads where objects are moved to, and no others.
+func TestRemoveLeftoversMoves(t *testing.T) {
 	srv := s3test.Start(t)
 	for _, prefix := range []string{"", "lake"} {
 		o := real(t, srv)
@@ -144,7 +144,7 @@ func TestTidyMoves(t *testing.T) {
 			}
 		}
 		before := s.Stats().Requests["ListMultipartUploads"]
-		if err := s.Tidy(ctx, blob.Leftovers{Prefix: "_reconcile", Spare: blob.Below("_reconcile/staging/9-b"), Moved: []string{"t", "u"}}); err != nil {
+		if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "_reconcile", Spare: blob.Below("_reconcile/staging/9-b"), Moved: []string{"t", "u"}}); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{all[1], all[2], all[4]}
@@ -173,7 +173,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, o)
-	if err := s.Tidy(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b")}); err != nil {
+	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b")}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := uploads(t, srv, o.Bucket), []string{"lake/st/b/y", "lake/stay/z", "lake/t/f", "other/st/a"}; !slices.Equal(got, want) {

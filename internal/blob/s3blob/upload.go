@@ -31,10 +31,10 @@ type upload struct {
 // begin starts an upload. Without a checksum the server chooses one over the
 // whole object: copied parts are never seen here, and servers that pass their
 // checksums on from the source get them wrong.
-func (s *Store) begin(ctx context.Context, key, mark string, sum types.ChecksumAlgorithm) (*upload, error) {
+func (s *Store) begin(ctx context.Context, key, token string, sum types.ChecksumAlgorithm) (*upload, error) {
 	a := s.o.Write
 	in := &s3.CreateMultipartUploadInput{
-		Bucket: &s.o.Bucket, Key: aws.String(s.full(key)), Metadata: marked(mark), ChecksumAlgorithm: sum,
+		Bucket: &s.o.Bucket, Key: aws.String(s.full(key)), Metadata: tokenMetadata(token), ChecksumAlgorithm: sum,
 		ACL: types.ObjectCannedACL(a.ACL), StorageClass: types.StorageClass(a.StorageClass), Tagging: a.tagging(),
 		ServerSideEncryption: types.ServerSideEncryption(a.SSE),
 	}
@@ -95,7 +95,7 @@ func (u *upload) complete(ctx context.Context, cond blob.Cond) (string, error) {
 }
 
 // abort gives the upload up, also when the context has ended. What cannot be
-// aborted, Tidy will.
+// aborted, RemoveLeftovers will.
 func (u *upload) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 	defer cancel()

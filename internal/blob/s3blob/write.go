@@ -17,9 +17,9 @@ import (
 	"reconcile/internal/blob"
 )
 
-// markKey is the metadata by which a write recognises its own object, and a
+// tokenKey is the metadata by which a write recognises its own object, and a
 // copy its source.
-const markKey = "reconcile-write"
+const tokenKey = "reconcile-write"
 
 // partsAtOnce is how many parts of one object are sent at a time; a writer
 // holds one more while it is being filled.
@@ -47,7 +47,7 @@ func (s *Store) Create(ctx context.Context, key string, cond blob.Cond) (blob.Wr
 			return nil, s.unsafe(s.about("PutObject", "write", key))
 		}
 	}
-	w := &writer{s: s, key: key, cond: cond, mark: rand.Text()}
+	w := &writer{s: s, key: key, cond: cond, token: rand.Text()}
 	w.ctx, w.tries = watchAttempts(ctx)
 	s.mu.Lock()
 	s.open[w] = struct{}{}
@@ -61,7 +61,7 @@ type writer struct {
 	s     *Store
 	key   string
 	cond  blob.Cond
-	mark  string
+	token string
 	buf   []byte
 	size  int64
 	// up is nil until the object outgrows a part.
@@ -70,7 +70,7 @@ type writer struct {
 	parts *errgroup.Group
 	pctx  context.Context
 	free  chan []byte
-	dead  atomic.Bool // Tidy was told that nobody is at work here
+	dead  atomic.Bool // RemoveLeftovers was told that nobody is at work here
 	done  bool
 }
 
@@ -142,7 +142,7 @@ func (w *writer) start() (err error) {
 			return w.s.unsafe(w.about("CompleteMultipartUpload"))
 		}
 	}
-	if w.up, err = w.s.begin(w.ctx, w.key, w.mark, checksums[w.s.o.Write.Checksum]); err != nil {
+	if w.up, err = w.s.begin(w.ctx, w.key, w.token, checksums[w.s.o.Write.Checksum]); err != nil {
 		return err
 	}
 	w.parts, w.pctx = errgroup.WithContext(w.ctx)
@@ -187,12 +187,12 @@ func (w *writer) commit() (o blob.Object, err error) {
 	if err != nil {
 		return o, err
 	}
-	return w.settle(w.up.complete(w.ctx, w.cond))
+	return w.resolve(w.up.complete(w.ctx, w.cond))
 }
 
 // put writes the buffer in one request.
 func (w *writer) put() (blob.Object, error) {
-	o, err := w.settle(w.send(w.ctx))
+	o, err := w.resolve(w.send(w.ctx))
 	var e *Error
 	if errors.As(err, &e) {
 		// An answer to the last of several attempts says nothing of the others.
@@ -205,7 +205,7 @@ func (w *writer) send(ctx context.Context) (string, error) {
 	a := w.s.o.Write
 	in := &s3.PutObjectInput{
 		Bucket: &w.s.o.Bucket, Key: aws.String(w.s.full(w.key)), Body: bytes.NewReader(w.buf),
-		ContentLength: aws.Int64(int64(len(w.buf))), Metadata: marked(w.mark), ChecksumAlgorithm: checksums[a.Checksum],
+		ContentLength: aws.Int64(int64(len(w.buf))), Metadata: tokenMetadata(w.token), ChecksumAlgorithm: checksums[a.Checksum],
 		ACL: types.ObjectCannedACL(a.ACL), StorageClass: types.StorageClass(a.StorageClass), Tagging: a.tagging(),
 		ServerSideEncryption: types.ServerSideEncryption(a.SSE),
 	}
@@ -220,12 +220,12 @@ func (w *writer) send(ctx context.Context) (string, error) {
 	return pin(out.ETag), nil
 }
 
-// settle judges the end of a write. A conflict can be its own success, when the
+// resolve judges the end of a write. A conflict can be its own success, when the
 // answer to the first attempt was lost.
-func (w *writer) settle(etag string, err error) (blob.Object, error) {
+func (w *writer) resolve(etag string, err error) (blob.Object, error) {
 	if err == nil && etag != "" {
 		if w.tries.repeated.Load() {
-			return w.s.written(w.ctx, "write", w.key, w.mark, w.size, etag)
+			return w.s.written(w.ctx, "write", w.key, w.token, w.size, etag)
 		}
 		return blob.Object{Key: w.key, Size: w.size, Pin: etag}, nil
 	}
@@ -234,7 +234,7 @@ func (w *writer) settle(etag string, err error) (blob.Object, error) {
 		return blob.Object{}, err
 	}
 	h, herr := w.s.head(w.ctx, "write", w.key)
-	if herr == nil && w.mark != "" && h.mark == w.mark && h.Size == w.size {
+	if herr == nil && w.token != "" && h.token == w.token && h.Size == w.size {
 		return h.Object, nil
 	}
 	if err == nil {
@@ -253,11 +253,11 @@ func gone(err error, cond blob.Cond) error {
 	return err
 }
 
-func marked(mark string) map[string]string {
-	if mark == "" {
+func tokenMetadata(token string) map[string]string {
+	if token == "" {
 		return nil
 	}
-	return map[string]string{markKey: mark}
+	return map[string]string{tokenKey: token}
 }
 
 func conditions(c blob.Cond) (ifMatch, ifNoneMatch *string) {

@@ -112,7 +112,7 @@ func (a *appending) run(ctx context.Context) (Outcome, *Record, error) {
 		case !a.open && !errors.Is(err, blob.ErrConflict):
 			return Refused, nil, err
 		}
-		out, other, decided, lerr := a.look(ctx)
+		out, other, decided, lerr := a.checkSlot(ctx)
 		if decided {
 			return out, other, lerr
 		}
@@ -149,8 +149,8 @@ func (a *appending) send(ctx context.Context) error {
 	return err
 }
 
-// look decides by the record that stands in the slot.
-func (a *appending) look(ctx context.Context) (out Outcome, other *Record, decided bool, err error) {
+// checkSlot decides by the record that stands in the slot.
+func (a *appending) checkSlot(ctx context.Context) (out Outcome, other *Record, decided bool, err error) {
 	there, _, err := a.c.place.record(ctx, a.r.Serial)
 	var newer *NewerError
 	switch {

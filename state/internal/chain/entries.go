@@ -18,11 +18,11 @@ const (
 // are read several at a time; the listing says nothing of where the log ends. It is
 // for one goroutine.
 type entries struct {
-	c        *Chain
-	listed   []uint64 // serials, sorted
-	surveyed bool
-	read     int // records
-	ahead    map[uint64]entry
+	c          *Chain
+	listed     []uint64 // serials, sorted
+	surveyed   bool
+	read       int // records
+	prefetched map[uint64]entry
 }
 
 // entry is what came of reading a record.
@@ -33,8 +33,8 @@ type entry struct {
 
 // next reads one record. It fails with fs.ErrNotExist where none is.
 func (e *entries) next(ctx context.Context, serial uint64) (*Record, error) {
-	if got, ok := e.ahead[serial]; ok {
-		delete(e.ahead, serial)
+	if got, ok := e.prefetched[serial]; ok {
+		delete(e.prefetched, serial)
 		return got.r, got.err
 	}
 	if e.read++; e.read > listFrom && !e.surveyed {
@@ -75,9 +75,9 @@ func (e *entries) fetch(ctx context.Context, serial uint64, n int) (*Record, err
 		})
 	}
 	_ = g.Wait()
-	e.ahead = map[uint64]entry{}
+	e.prefetched = map[uint64]entry{}
 	for i := range got[1:] {
-		e.ahead[serial+uint64(i)+1] = got[i+1]
+		e.prefetched[serial+uint64(i)+1] = got[i+1]
 	}
 	return got[0].r, got[0].err
 }

@@ -11,16 +11,16 @@ import (
 	"reconcile/internal/definition"
 )
 
-// oddTables are names that folders, globs and readers may stumble over.
-var oddTables = []string{"checkout", "Add To Cart", "-dash", "_hidden", "per%cent", "per%20cent", "ünï_cödé", `quo"te`, "it's", "a/b", "..",
+// edgeTables are names that folders, globs and readers may stumble over.
+var edgeTables = []string{"checkout", "Add To Cart", "-dash", "_hidden", "per%cent", "per%20cent", "ünï_cödé", `quo"te`, "it's", "a/b", "..",
 	"year=2020", "*[a]?{b,c}", "con", "dot.", "emoji 😀", "semi;colon -- ", "$HOME", strings.Repeat("long", 75)}
 
-// oddText are values that text must keep, and some that are not valid UTF-8.
-var oddText = []any{"", " blanks ", "null", "NULL", "\\N", "nul\x00byte", "\x00", "two\nlines\r\n", "tab\t", "emoji 😀👩‍👩‍👧", "\u2028 \u2029 \ufeff",
+// edgeText are values that text must keep, and some that are not valid UTF-8.
+var edgeText = []any{"", " blanks ", "null", "NULL", "\\N", "nul\x00byte", "\x00", "two\nlines\r\n", "tab\t", "emoji 😀👩‍👩‍👧", "\u2028 \u2029 \ufeff",
 	"bad \xff\xfe bytes", "\xc3", "\xed\xa0\x80 surrogate", "\xf4\x90\x80\x80", "e\u0301", `"quotes" 'single' \back`, "__HIVE_DEFAULT_PARTITION__",
 	strings.Repeat("x", 100_000), strings.Repeat("\x00", 300), nil, "last"}
 
-var oddColumns = []struct {
+var edgeColumns = []struct {
 	name, declared string
 	values         []any
 }{
@@ -35,21 +35,21 @@ var oddColumns = []struct {
 	{"seen", "timestamp", []any{"2026-01-05T10:00:00.001Z", "1", "0", "2200-01-01", "nonsense", "1955-02-24T10:00:00.001Z", "-1", nil}},
 	{"payload", "json", []any{`{"a": [1, "é😀"]}`, "nope", "null", nil}},
 	{"Mixed_Case", "", []any{"a", "B", nil}},
-	{"renamed", "", oddText},
-	{"title", "", oddText},
+	{"renamed", "", edgeText},
+	{"title", "", edgeText},
 }
 
-// oddTimes are event times around the ends of days, months and years, and none.
-var oddTimes = []any{"2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z", "2026-01-01T00:30:00+01:00", "2026-02-28T23:00:00-01:00", "1970-01-01T00:00:00.001Z",
+// edgeTimes are event times around the ends of days, months and years, and none.
+var edgeTimes = []any{"2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00Z", "2026-01-01T00:30:00+01:00", "2026-02-28T23:00:00-01:00", "1970-01-01T00:00:00.001Z",
 	"0", "Invalid date", "never", nil, "2199-12-31T23:59:59.999Z", "1767607200"}
 
-// oddConfig is the configuration of the odd world: flat, nested or by date.
-func oddConfig(layout string) string {
+// edgeConfig is the configuration of the world of edge cases: flat, nested or by date.
+func edgeConfig(layout string) string {
 	by := map[string]string{"flat": "[]", "nested": "[year(time), month(time), day(time), hour(time)]", "dates": "[date(time)]"}[layout]
 	encodings := map[string]string{"flat": definition.Plain, "nested": definition.Plain, "dates": definition.Compact}[layout]
 	var b strings.Builder
 	fmt.Fprintf(&b, "%stable \"*\" {\n  sinks = [sink.parquet.lake]\n  partition_by = %s\n", prelude(encodings), by)
-	for _, c := range oddColumns {
+	for _, c := range edgeColumns {
 		if c.declared != "" {
 			fmt.Fprintf(&b, "  column %q { type = %q }\n", c.name, c.declared)
 		}
@@ -59,34 +59,34 @@ func oddConfig(layout string) string {
 	return b.String()
 }
 
-// oddSteps are two dumps that come one after the other: in the second some
+// edgeSteps are two dumps that come one after the other: in the second some
 // columns are new, and one table is emptied.
-func oddSteps() [][]*model.Dump {
+func edgeSteps() [][]*model.Dump {
 	one, two := &model.Dump{ID: 1}, &model.Dump{ID: math.MaxInt64}
-	for _, name := range oddTables {
-		one.Entries = append(one.Entries, oddEntry(name, 1, 0, 6))
-		two.Entries = append(two.Entries, oddEntry(name, 2, 3, len(oddColumns)))
+	for _, name := range edgeTables {
+		one.Entries = append(one.Entries, edgeEntry(name, 1, 0, 6))
+		two.Entries = append(two.Entries, edgeEntry(name, 2, 3, len(edgeColumns)))
 	}
-	one.Entries = append(one.Entries, oddEntry("emptied", 1, 0, 3), oddEntry("users", 1, 0, 6))
+	one.Entries = append(one.Entries, edgeEntry("emptied", 1, 0, 3), edgeEntry("users", 1, 0, 6))
 	two.Entries = append(two.Entries, model.Entry{Table: "emptied", Incremental: model.Bool(false), Columns: []string{"event_id", "user_id"}},
 		model.Entry{Table: "born_empty", Incremental: model.Bool(false), Columns: []string{"event_id", "user_id"}},
-		oddEntry("users", 2, 3, len(oddColumns)), oddMapping())
+		edgeEntry("users", 2, 3, len(edgeColumns)), edgeMapping())
 	return [][]*model.Dump{{one}, {two}}
 }
 
-// oddEntry delivers as many rows as there are odd texts, with some of the columns.
-func oddEntry(table string, dump, from, to int) model.Entry {
+// edgeEntry delivers as many rows as there are texts, with some of the columns.
+func edgeEntry(table string, dump, from, to int) model.Entry {
 	f := &model.File{Key: fmt.Sprintf("sync_%d/part-%08x.avro", dump, crc32.ChecksumIEEE([]byte(table))), Codec: "snappy"}
 	long, text := []any{"null", "long"}, []any{"null", "string"}
 	f.Fields = []model.Field{{Name: "user_id", Type: long}, {Name: "event_id", Type: long}, {Name: "session_id", Type: long}, {Name: "time", Type: text}, {Name: "last_modified", Type: text}}
-	for _, c := range oddColumns[from:to] {
+	for _, c := range edgeColumns[from:to] {
 		f.Fields = append(f.Fields, model.Field{Name: c.name, Type: text})
 	}
 	users := []any{int64(1), int64(-5), int64(math.MaxInt64), int64(math.MinInt64), int64(0)}
-	for i := range len(oddText) {
+	for i := range len(edgeText) {
 		id := []any{int64(dump*1000 + i), int64(math.MinInt64 + i)}[i%2]
-		row := []any{users[i%len(users)], id, int64(i), oddTimes[i%len(oddTimes)], oddTimes[(i+3)%len(oddTimes)]}
-		for _, c := range oddColumns[from:to] {
+		row := []any{users[i%len(users)], id, int64(i), edgeTimes[i%len(edgeTimes)], edgeTimes[(i+3)%len(edgeTimes)]}
+		for _, c := range edgeColumns[from:to] {
 			row = append(row, c.values[(i+dump)%len(c.values)])
 		}
 		f.Rows = append(f.Rows, row)
@@ -104,7 +104,7 @@ func oddEntry(table string, dump, from, to int) model.Entry {
 	return e
 }
 
-func oddMapping() model.Entry {
+func edgeMapping() model.Entry {
 	f := &model.File{Key: "sync_2/mapping.avro", Fields: []model.Field{{Name: "from_user_id", Type: "long"}, {Name: "to_user_id", Type: "long"}, {Name: "time", Type: []any{"null", "string"}}}}
 	f.Rows = [][]any{{int64(1), int64(-5), "1767607200"}, {int64(math.MinInt64), int64(math.MaxInt64), nil}, {int64(0), int64(0), nil}}
 	return model.Entry{Table: "user_migrations", Incremental: model.Bool(false), Columns: []string{"from_user_id", "to_user_id", "time"}, Files: []*model.File{f}}

@@ -18,8 +18,8 @@ func someRows(n, step int) []uint32 {
 	return rows
 }
 
-// picked copies rows of a batch.
-func picked(b *column.Batch, rows []uint32) *column.Batch {
+// selectedRows copies rows of a batch.
+func selectedRows(b *column.Batch, rows []uint32) *column.Batch {
 	var g column.Gatherer
 	picks := make([]column.Pick, len(rows))
 	for i, row := range rows {
@@ -50,7 +50,7 @@ func TestReadRows(t *testing.T) {
 			if err := f.ReadRows(0, rows, nil, &got); err != nil {
 				t.Fatal(err)
 			}
-			checkBatch(t, &got, picked(b, rows))
+			checkBatch(t, &got, selectedRows(b, rows))
 		}
 	}
 }
@@ -72,7 +72,7 @@ func TestReadRowsCopiesNoMore(t *testing.T) {
 	if err := f.ReadRows(0, rows, nil, &got); err != nil {
 		t.Fatal(err)
 	}
-	checkBatch(t, &got, picked(b, rows))
+	checkBatch(t, &got, selectedRows(b, rows))
 	if few, all := got.Cols[0].Dict.Len()-1, got.Cols[1].Dict.Len()-1; few != 2 || all != 3 {
 		t.Errorf("%d and %d texts were copied, want 2 and 3", few, all)
 	}

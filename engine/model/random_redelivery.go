@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// echo lists what was delivered last of a table once more, at times with a
+// redeliver lists what was delivered last of a table once more, at times with a
 // difference.
-func (g *gen) echo(t *genTable) []Entry {
-	out := Echo(t.last, func(f *File) *File {
+func (g *gen) redeliver(t *genTable) []Entry {
+	out := Redelivery(t.last, func(f *File) *File {
 		if g.chance(0.2) {
 			return f // in its old place
 		}
@@ -30,9 +30,9 @@ func (g *gen) echo(t *genTable) []Entry {
 	return out
 }
 
-// Echo returns entries that deliver the same once more, as an incremental
+// Redelivery returns entries that deliver the same once more, as an incremental
 // delivery; again returns the file that stands for one of theirs.
-func Echo(entries []Entry, again func(*File) *File) []Entry {
+func Redelivery(entries []Entry, again func(*File) *File) []Entry {
 	out := slices.Clone(entries)
 	for i := range out {
 		e := &out[i]

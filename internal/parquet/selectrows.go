@@ -12,7 +12,7 @@ import (
 
 // Reading some rows of a row group: pages without any are passed over, and of the
 // texts of the others only those of these rows are copied. It gives what reading
-// all rows and picking from them gives, but checks only what it comes by.
+// all rows and selecting from them gives, but checks only what it comes by.
 
 // ReadRows is ReadRowGroup for some rows, which are ascending, each once.
 func (f *File) ReadRows(group int, rows []uint32, want []column.Column, dst *column.Batch) error {
@@ -25,9 +25,9 @@ func (f *File) ReadRows(group int, rows []uint32, want []column.Column, dst *col
 	return f.readRows(group, rows, want, dst)
 }
 
-// picker is memory for picking rows of a page, or entries of a dictionary page.
-type picker struct {
-	at    []int32  // of a row of the page that is picked: which of the values it has, -1 for null
+// rowSelector is memory for selecting rows of a page, or entries of a dictionary page.
+type rowSelector struct {
+	at    []int32  // of a row of the page that is selected: which of the values it has, -1 for null
 	null  []bool   // of such a row
 	dict  []byte   // a dictionary page of texts
 	texts [][]byte // its entries
@@ -36,7 +36,7 @@ type picker struct {
 // splitDict notes where the entries of a dictionary page of texts are. None of them
 // is in the column's dictionary yet.
 func (d *columnReader) splitDict(page []byte) error {
-	p := &d.r.pick
+	p := &d.r.selector
 	p.dict = append(p.dict[:0], page...)
 	p.texts = roomOf(p.texts, d.entries)
 	clear(d.r.codes)
@@ -68,37 +68,37 @@ func (d *columnReader) cutText(src []byte) (v, rest []byte, err error) {
 	return src[:n], src[n:], nil
 }
 
-// nextPicks returns how many of the next n rows are picked.
-func (d *columnReader) nextPicks(n int) int {
+// selectedIn returns how many of the next n rows are selected.
+func (d *columnReader) selectedIn(n int) int {
 	k := 0
-	for k < len(d.picks) && int(d.picks[k]) < d.done+n {
+	for k < len(d.selection) && int(d.selection[k]) < d.done+n {
 		k++
 	}
 	return k
 }
 
-// skips passes over a page of n rows if none of them is picked.
-func (d *columnReader) skips(n int) bool {
-	if n <= 0 || n > d.rows-d.done || d.nextPicks(n) > 0 {
+// skipUnselected passes over a page of n rows if none of them is selected.
+func (d *columnReader) skipUnselected(n int) bool {
+	if n <= 0 || n > d.rows-d.done || d.selectedIn(n) > 0 {
 		return false
 	}
 	d.done += n
 	return true
 }
 
-// place finds out which values of a page the first k picked rows have.
-func (d *columnReader) place(k int, null []bool) (at []int32, nulls []bool) {
-	p := &d.r.pick
+// selectedValues finds out which values of a page the first k selected rows have.
+func (d *columnReader) selectedValues(k int, null []bool) (at []int32, nulls []bool) {
+	p := &d.r.selector
 	p.at = roomOf(p.at, k)
 	if null == nil {
-		for i, row := range d.picks[:k] {
+		for i, row := range d.selection[:k] {
 			p.at[i] = int32(int(row) - d.done)
 		}
 		return p.at, nil
 	}
 	p.null = roomOf(p.null, k)
 	row, values := 0, int32(0)
-	for i, pick := range d.picks[:k] {
+	for i, pick := range d.selection[:k] {
 		for ; row < int(pick)-d.done; row++ {
 			values += 1 - int32(bit(null[row]))
 		}
@@ -109,12 +109,12 @@ func (d *columnReader) place(k int, null []bool) (at []int32, nulls []bool) {
 	return p.at, p.null
 }
 
-// pickPage decodes the first k picked rows, all of the page. present of its rows have
+// decodeSelected decodes the first k selected rows, all of the page. present of its rows have
 // values.
-func (d *columnReader) pickPage(k int, null []bool, present int, enc format.Encoding, page []byte) error {
-	at, nulls := d.place(k, null)
+func (d *columnReader) decodeSelected(k int, null []bool, present int, enc format.Encoding, page []byte) error {
+	at, nulls := d.selectedValues(k, null)
 	if d.c.Type.Kind() == column.KindBytes {
-		return d.pickTexts(d.c.Codes[d.out:d.out+k], at, present, enc, page)
+		return d.decodeSelectedTexts(d.c.Codes[d.out:d.out+k], at, present, enc, page)
 	}
 	d.r.vals = roomOf(d.r.vals, present)
 	if err := d.values(d.r.vals, enc, page); err != nil {
@@ -135,10 +135,10 @@ func (d *columnReader) pickPage(k int, null []bool, present int, enc format.Enco
 	return nil
 }
 
-func (d *columnReader) pickTexts(codes []uint32, at []int32, present int, enc format.Encoding, page []byte) error {
+func (d *columnReader) decodeSelectedTexts(codes []uint32, at []int32, present int, enc format.Encoding, page []byte) error {
 	switch enc {
 	case format.Plain:
-		return d.pickPlain(codes, at, present, page)
+		return d.decodeSelectedPlain(codes, at, present, page)
 	case format.RLEDictionary, oldDictionary:
 	default:
 		return fmt.Errorf("encoding %s is not supported", enc)
@@ -158,15 +158,15 @@ func (d *columnReader) pickTexts(codes []uint32, at []int32, present int, enc fo
 			return errIndex
 		}
 		if byID[id] == 0 {
-			byID[id] = d.c.Dict.Add(d.r.pick.texts[id])
+			byID[id] = d.c.Dict.Add(d.r.selector.texts[id])
 		}
 		codes[i] = byID[id]
 	}
 	return nil
 }
 
-// pickPlain walks over the plain texts of a page.
-func (d *columnReader) pickPlain(codes []uint32, at []int32, present int, page []byte) error {
+// decodeSelectedPlain walks over the plain texts of a page.
+func (d *columnReader) decodeSelectedPlain(codes []uint32, at []int32, present int, page []byte) error {
 	i := 0
 	for k := range int32(present) {
 		v, rest, err := d.cutText(page)

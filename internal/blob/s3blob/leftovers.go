@@ -13,9 +13,9 @@ import (
 	"reconcile/internal/blob"
 )
 
-// Tidy aborts the multipart uploads below a prefix and where objects are moved to,
+// RemoveLeftovers aborts the multipart uploads below a prefix and where objects are moved to,
 // and removes what probes left below the prefix.
-func (s *Store) Tidy(ctx context.Context, o blob.Leftovers) error {
+func (s *Store) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {
 	for _, prefix := range append([]string{o.Prefix}, o.Moved...) {
 		if err := blob.CheckPrefix(prefix); err != nil {
 			return fmt.Errorf("tidy up in %s: %w", s.Root(), err)
