@@ -19,7 +19,7 @@ import (
 
 // splice gives a partition that has files its new content. A row group that
 // neither gains nor loses rows is copied as bytes, with a new user_id where its
-// rows were re-keyed and new dumps where an echo has them; only the others are
+// rows were re-keyed and new dumps where a redelivery has them; only the others are
 // decoded and encoded. A file of which no row group changes stays. Rows that come
 // to a large partition get a file of their own: its others are then only written
 // if they lose rows or some of their columns change.
@@ -36,9 +36,9 @@ type splice struct {
 	hides  bool          // the shadow rows change
 	// shadows are the shadow rows, read because they change.
 	shadows []*rows.Chunk
-	// echoed are the shadow rows as those of an echo where nothing else changes
+	// redelivered are the shadow rows as those of a redelivery where nothing else changes
 	// in them; nil if they stay as they are.
-	echoed *exec.Object
+	redelivered *exec.Object
 
 	part   *write.Part
 	data   *write.PartWriter
@@ -100,7 +100,7 @@ func (s *splice) run(ctx context.Context, o *write.Output) (_ *write.Part, err e
 			err = errors.Join(err, s.shadow.Object.Abort())
 		}
 	}()
-	if err := s.echoShadow(ctx); err != nil {
+	if err := s.moveShadow(ctx); err != nil {
 		return nil, err
 	}
 	changes, err := s.plan(ctx)
@@ -132,9 +132,9 @@ func (s *splice) run(ctx context.Context, o *write.Output) (_ *write.Part, err e
 	return s.part, nil
 }
 
-// echoShadow moves the shadow rows of an echo. Those that are merged anyway are only
+// moveShadow moves the shadow rows of a redelivery. Those that are merged anyway are only
 // counted, which had to wait until it was certain that the partition is spliced.
-func (s *splice) echoShadow(ctx context.Context) (err error) {
+func (s *splice) moveShadow(ctx context.Context) (err error) {
 	if s.d.Redelivery == nil {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (s *splice) echoShadow(ctx context.Context) (err error) {
 		s.d.Redelivery.CountRows(ch.Batch)
 	}
 	if !s.hides {
-		s.echoed, err = s.d.Redelivery.MoveObject(ctx, s.d.Env.Objects, s.old.Shadow, s.d.Schema.FileColumns(), redelivery.OfRows)
+		s.redelivered, err = s.d.Redelivery.MoveObject(ctx, s.d.Env.Objects, s.old.Shadow, s.d.Schema.FileColumns(), redelivery.OfRows)
 	}
 	return err
 }
@@ -151,9 +151,9 @@ func (s *splice) echoShadow(ctx context.Context) (err error) {
 func (s *splice) keepShadow() {
 	switch {
 	case s.hides:
-	case s.echoed != nil:
-		s.part.Objects = append(s.part.Objects, s.echoed)
-		s.part.Record.Shadow = s.echoed.Ref
+	case s.redelivered != nil:
+		s.part.Objects = append(s.part.Objects, s.redelivered)
+		s.part.Record.Shadow = s.redelivered.Ref
 	default:
 		s.part.Record.Shadow = s.old.Shadow
 	}
@@ -270,7 +270,7 @@ func (s *splice) write(ctx context.Context, g int) error {
 	if p.rekeyed {
 		users, err = s.newUsers(ctx, p)
 	}
-	if err == nil && p.echoed {
+	if err == nil && p.redelivered {
 		dumps, err = s.d.Redelivery.Move(ctx, p.file.rd, p.at, redelivery.OfRows)
 	}
 	if err != nil {

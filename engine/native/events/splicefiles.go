@@ -153,7 +153,7 @@ func (m *storedMarks) positions() []int { return slices.Sorted(maps.Keys(m.data)
 
 // writeFile writes a file anew, or keeps it if it need not be.
 func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
-	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.echoed }
+	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.redelivered }
 	if s.apart && !slices.ContainsFunc(s.groups[f.lo:f.hi], changes) {
 		s.part.Keep(f.entries)
 		s.kept += f.entries[0].Rows

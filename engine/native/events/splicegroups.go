@@ -18,7 +18,7 @@ type groupPlan struct {
 	lo, hi     int // the extra rows that fall between it and the next
 	dirty      bool
 	rekeyed    bool
-	echoed     bool
+	redelivered     bool
 }
 
 // place gives the next row group of a file the rows that come to it from at on and
@@ -60,15 +60,15 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 	for g := range s.groups {
 		p := &s.groups[g]
 		p.dirty = p.dirty || slices.ContainsFunc(p.file.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
-		changes = changes || p.dirty || p.rekeyed || p.echoed
+		changes = changes || p.dirty || p.rekeyed || p.redelivered
 	}
-	return changes || s.hides || s.echoed != nil, nil
+	return changes || s.hides || s.redelivered != nil, nil
 }
 
 // look finds out which columns of a row group change, and reads its first row if
 // there are extra rows to be placed around it.
 func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err error) {
-	if p.echoed, err = s.d.Redelivery.Holds(ctx, p.file.rd, p.at, redelivery.OfRows); err != nil {
+	if p.redelivered, err = s.d.Redelivery.Holds(ctx, p.file.rd, p.at, redelivery.OfRows); err != nil {
 		return nil, err
 	}
 	places := len(p.file.extra) > 0

@@ -51,11 +51,12 @@ type storedCursor struct {
 	marks     map[int]rows.Verdict
 	otherwise rows.Verdict // of rows without a mark
 	base      int
-	uncounted bool // an echo does not count the rows
+	uncounted bool // a redelivery does not count the rows
 	open      func(context.Context) (sinks.Reader, error)
 	rd        sinks.Reader
 }
 
+// Next implements rows.Cursor.
 func (c *storedCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	if c.rd == nil {
 		rd, err := c.open(ctx)
@@ -82,6 +83,7 @@ func (c *storedCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	return ch, nil
 }
 
+// Close implements rows.Cursor.
 func (c *storedCursor) Close() error {
 	if c.rd == nil {
 		return nil

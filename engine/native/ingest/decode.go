@@ -21,6 +21,7 @@ type castError struct {
 	rule          column.Rule
 }
 
+// Error says what does not cast.
 func (e *castError) Error() string {
 	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.rule.Type)
 }
@@ -41,6 +42,7 @@ type Decoder struct {
 	Rounded     int64                    // values
 }
 
+// NewDecoder returns a decoder into the columns of a schema.
 func NewDecoder(s *Schema) *Decoder {
 	return &Decoder{schema: s, Cols: s.EmptyPayload(), users: rules.KeyColumn(feed.UserID), keys: rules.KeyColumn(s.Key), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
 }

@@ -22,7 +22,10 @@ type FileError struct {
 	Err  error
 }
 
+// Error says which file it is, and why it cannot be used.
 func (e *FileError) Error() string { return e.File.Key + ": " + e.Err.Error() }
+
+// Unwrap returns why it cannot be used.
 func (e *FileError) Unwrap() error { return e.Err }
 
 // Ingest turns sources of rows into sorted segments. The first error wins;
@@ -34,7 +37,7 @@ type Ingest struct {
 	FailCasts bool
 	Frozen    bool // a key or timestamp outside of the list of a frozen table holds it
 	Progress  func(rows, bytes int64)
-	Sums      *fileSums // of the files; nil if nobody asks
+	Sums      *FileSums // of the files; nil if nobody asks
 
 	mu       sync.Mutex
 	Segments []*rows.Segment
@@ -52,6 +55,7 @@ type Ingest struct {
 	Rounded   int64 // values
 }
 
+// New returns an ingest for rows of a schema, which may take a part of the limits.
 func New(s *Schema, lim exec.Limits) *Ingest {
 	return &Ingest{Schema: s, Shapes: &Shapes{pool: avro.NewPool(lim.Budget.Texts())}, Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
 }

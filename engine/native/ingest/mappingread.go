@@ -23,7 +23,7 @@ type Mapping struct {
 	Bad     []quarantine.Row // rows without both ids
 	Read    *exec.Read       // its files; nil if there are none
 	unit    column.TimeUnit
-	sums    *fileSums
+	sums    *FileSums
 }
 
 // ReadMapping reads the complete mapping that a dump delivers, whose plain numbers count

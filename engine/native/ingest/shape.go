@@ -68,6 +68,7 @@ type Plans struct {
 	list   []*filePlan
 }
 
+// Of returns the plan of a shape, which is made when it is first asked for.
 func (p *Plans) Of(shape int) (*filePlan, error) {
 	for len(p.list) <= shape {
 		p.list = append(p.list, nil)

@@ -10,9 +10,9 @@ import (
 	"reconcile/internal/blob"
 )
 
-// fileSums takes digests of part files while they are read. They are to tell
-// chance, not malice: 128 bits that cost next to nothing.
-type fileSums struct {
+// FileSums takes digests of part files while they are read, of 128 bits. They detect
+// accidental change, not tampering.
+type FileSums struct {
 	tagged bool // the pins of the source are ETags, which tell the content
 	hash   *xxh3.Hasher128
 	files  map[filePlace]fileSum
@@ -30,12 +30,14 @@ type fileSum struct {
 	sum  xxh3.Uint128
 }
 
-func NewFileSums(tagged bool) *fileSums {
-	return &fileSums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
+// NewFileSums returns what takes digests of files; tagged says that the pins of the source
+// are ETags.
+func NewFileSums(tagged bool) *FileSums {
+	return &FileSums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
 }
 
 // begin returns what a file is to be read through.
-func (s *fileSums) begin(r io.Reader) io.Reader {
+func (s *FileSums) begin(r io.Reader) io.Reader {
 	if s == nil {
 		return r
 	}
@@ -44,7 +46,7 @@ func (s *fileSums) begin(r io.Reader) io.Reader {
 }
 
 // end notes the digest of the file that was begun last and is read to its end.
-func (s *fileSums) end(f File, o blob.Object) {
+func (s *FileSums) end(f File, o blob.Object) {
 	if s == nil {
 		return
 	}
@@ -52,7 +54,7 @@ func (s *fileSums) end(f File, o blob.Object) {
 }
 
 // Content describes a delivery, nil unless all of it was read.
-func (s *fileSums) Content(d *exec.Delivery) *exec.Content {
+func (s *FileSums) Content(d *exec.Delivery) *exec.Content {
 	if s == nil || len(d.Files) == 0 {
 		return nil
 	}
@@ -89,7 +91,7 @@ func ContentShape(columns []string, has bool, sizes []int64) uint64 {
 }
 
 // ReadOf is what was read of a dump with a number of files, nil unless all of it was.
-func (s *fileSums) ReadOf(dump int64, files int) *exec.Read {
+func (s *FileSums) ReadOf(dump int64, files int) *exec.Read {
 	if s == nil || files == 0 {
 		return nil
 	}
@@ -103,4 +105,13 @@ func (s *fileSums) ReadOf(dump int64, files int) *exec.Read {
 		out.Files = append(out.Files, exec.ReadFile{Size: f.size, Tag: f.tag, Sum: sum[:]})
 	}
 	return out
+}
+
+// tagOf is what a file is recorded by besides its size: its ETag, where there is
+// one. Times and inodes change with every copy.
+func tagOf(o blob.Object, tagged bool) string {
+	if !tagged {
+		return ""
+	}
+	return o.Pin
 }

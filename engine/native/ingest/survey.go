@@ -12,6 +12,7 @@ import (
 // LateColumns says that a file has columns of the table that nothing told of before.
 type LateColumns struct{ Columns []exec.LateColumn }
 
+// Error names the first of the columns.
 func (e *LateColumns) Error() string {
 	return fmt.Sprintf("dump %d has columns that were not expected, as %s", e.Columns[0].Dump, e.Columns[0].Name)
 }
@@ -32,6 +33,7 @@ func lateIn(s *rules.Survey, f File) error {
 // keyError is a part file with rows that lacks a key of its table.
 type keyError struct{ key, near string }
 
+// Error says which key is lacking.
 func (e *keyError) Error() string {
 	hint := ""
 	if e.near != "" {

@@ -11,7 +11,7 @@ import (
 	"reconcile/engine/rows"
 )
 
-// ReadFiles reads the part files of live pending dumps into g. Those of an echo
+// ReadFiles reads the part files of live pending dumps into g. Those of a redelivery
 // were read when it was found to be one, and their rows are there already.
 func (r *Run) ReadFiles(ctx context.Context, g *ingest.Ingest) error {
 	if r.Redelivery != nil {
@@ -68,7 +68,7 @@ func (r *Run) quarantinedBefore() int64 {
 	return n
 }
 
-// ingest.New returns an ingest of the task's part files.
+// NewIngest returns an ingest of the task's part files.
 func (r *Run) NewIngest(s *ingest.Schema) *ingest.Ingest {
 	g := ingest.New(s, r.Env.Limits)
 	g.FailCasts, g.Frozen, g.Progress = r.Task.FailCasts, r.Task.Frozen, r.Env.Events.Progress
@@ -91,7 +91,7 @@ func (r *Run) files() []ingest.File {
 	return out
 }
 
-// readDelta reads the deliveries, and reports whether they fit: what would spill is too
+// ReadDelta reads the deliveries, and reports whether they fit: what would spill is too
 // much.
 func ReadDelta(ctx context.Context, r *Run, ing *ingest.Ingest) (fits bool, err error) {
 	if err := r.ReadFiles(ctx, ing); err != nil {

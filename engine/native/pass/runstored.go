@@ -34,10 +34,12 @@ func (r *Run) EachStored(ctx context.Context, p *exec.Partition, want []column.C
 	return rowfile.EachBatch(ctx, rd, func(b *column.Batch) error { return use(b, true) })
 }
 
+// OpenData opens a data file that the table has. The caller closes it.
 func (r *Run) OpenData(ctx context.Context, f exec.File, want []column.Column) (sinks.Reader, error) {
 	return r.OldSinks[f.Sink].Open(ctx, f.Path, f.Pin, want)
 }
 
+// OpenObject opens an object of rows that the table has. The caller closes it.
 func (r *Run) OpenObject(ctx context.Context, ref exec.Ref, want []column.Column) (sinks.Reader, error) {
 	rd, err := rowfile.OpenObject(ctx, r.Env.Objects, ref, want)
 	if err != nil {

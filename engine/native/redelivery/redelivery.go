@@ -50,7 +50,7 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *ingest.Sche
 }
 
 // quarantineAgain adds to g the rows that the first dump left in the quarantine, as
-// rows of the echo's files. It fails if it cannot tell which files these are.
+// rows of the redelivery's files. It fails if it cannot tell which files these are.
 func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects, g *ingest.Ingest) (ok bool, err error) {
 	of, now := task.Redelivery, &task.Deliveries[0]
 	byFile, n := map[string][]quarantine.Row{}, 0
@@ -93,6 +93,7 @@ func (e *Redelivery) Lend(g *ingest.Ingest) {
 	g.Spellings, g.Carried = o.Spellings, o.Carried
 }
 
+// MovedRows is how many stored rows became ones of the repeating dump; none of a nil e.
 func (e *Redelivery) MovedRows() int64 {
 	if e == nil {
 		return 0
@@ -100,6 +101,7 @@ func (e *Redelivery) MovedRows() int64 {
 	return e.moved.Load()
 }
 
+// RescuedRows is how many of them have something rescued; none of a nil e.
 func (e *Redelivery) RescuedRows() int64 {
 	if e == nil {
 		return 0

@@ -13,7 +13,7 @@ import (
 	"reconcile/sinks"
 )
 
-// Stored rows of a dump become rows of its echo by a new column of dumps in the
+// Stored rows of a dump become rows of its redelivery by a new column of dumps in the
 // row groups that have any; all other columns are copied as bytes.
 
 // Columns are the columns of a stored file by which its rows are moved from
@@ -83,7 +83,7 @@ func (e *Redelivery) Count(dumps []int64, rescued *column.Column) {
 }
 
 // MoveObject writes an object of rows anew, with those of the first dump as rows
-// of the echo. It returns nil for one that has none of them.
+// of the redelivery. It returns nil for one that has none of them.
 func (e *Redelivery) MoveObject(ctx context.Context, objects exec.Objects, ref exec.Ref, cols []column.Column, c Columns) (_ *exec.Object, err error) {
 	if ref.IsZero() {
 		return nil, nil

@@ -10,6 +10,7 @@ import (
 	"reconcile/sinks"
 )
 
+// EachBatch hands on the batches of a file in their order, and closes it.
 func EachBatch(ctx context.Context, rd sinks.Reader, use func(*column.Batch) error) (err error) {
 	defer func() { err = errors.Join(err, rd.Close()) }()
 	for {

@@ -17,6 +17,7 @@ type ObjectReader struct {
 	NextGroup int
 }
 
+// OpenObject opens an object of rows, of which the columns of want are read.
 func OpenObject(ctx context.Context, store exec.Objects, ref exec.Ref, want []column.Column) (*ObjectReader, error) {
 	obj, err := store.Open(ctx, ref)
 	if err != nil {
@@ -29,6 +30,7 @@ func OpenObject(ctx context.Context, store exec.Objects, ref exec.Ref, want []co
 	return &ObjectReader{Object: obj, Parquet: pq, Want: want}, nil
 }
 
+// Next implements sinks.Reader.
 func (o *ObjectReader) Next(context.Context) (*column.Batch, error) {
 	if o.NextGroup >= o.Parquet.RowGroups() {
 		return nil, nil
@@ -41,8 +43,10 @@ func (o *ObjectReader) Next(context.Context) (*column.Batch, error) {
 	return b, nil
 }
 
+// Broken is the error of an object that cannot be read because of err.
 func (o *ObjectReader) Broken(err error) error { return o.Object.Damaged(err) }
 
+// Close implements sinks.Reader.
 func (o *ObjectReader) Close() error { return o.Object.Close() }
 
 // Groups implements sinks.GroupReader.

@@ -15,6 +15,8 @@ type ObjectWriter struct {
 	Parquet *parquet.Writer
 }
 
+// NewObject begins an object of rows, of which so many columns may be encoded at a time.
+// It ends with Close, or with Abort of its Object.
 func NewObject(ctx context.Context, store exec.Objects, cols []column.Column, parallel int) (*ObjectWriter, error) {
 	w := &ObjectWriter{Object: store.Create(ctx)}
 	var err error
@@ -24,10 +26,12 @@ func NewObject(ctx context.Context, store exec.Objects, cols []column.Column, pa
 	return w, nil
 }
 
+// Write writes a row group.
 func (w *ObjectWriter) Write(_ context.Context, b *column.Batch) error {
 	return w.Parquet.WriteRowGroup(b)
 }
 
+// Close ends the object. After an error it is given up.
 func (w *ObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
 	if _, err := w.Parquet.Close(); err != nil {
 		return nil, errors.Join(err, w.Object.Abort())

@@ -13,6 +13,7 @@ import (
 // rowAt is the place of a row in the order of its file.
 type rowAt struct{ User, key int64 }
 
+// Compare orders places as rows are in their file.
 func (a rowAt) Compare(b rowAt) int {
 	return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.key, b.key))
 }
@@ -29,6 +30,7 @@ type Reader struct {
 	Last      rowAt
 }
 
+// NewReader reads the rows of a data file of a table, asked for with all of its columns.
 func NewReader(s *rules.Schema, rd sinks.Reader) *Reader {
 	out := &Reader{rd: rd}
 	if s.Kind == feed.KindEvents {
@@ -90,6 +92,7 @@ func (r *Reader) Equals(o *Reader) bool {
 	return true
 }
 
+// Close closes the file. A nil Reader has none.
 func (r *Reader) Close() error {
 	if r == nil || r.rd == nil {
 		return nil

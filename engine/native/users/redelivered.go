@@ -16,8 +16,8 @@ import (
 	"reconcile/sinks"
 )
 
-// echoUsers brings the users table to the state after an echo. No group changes
-// its values, and the greatest dump of a group is that of the echo where it was
+// redelivered brings the users table to the state after a redelivery. No group changes
+// its values, and the greatest dump of a group is that of the redelivery where it was
 // the first one: unless the mapping changes, all but the dumps is copied.
 func redelivered(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	p, copied, err := moveUsers(ctx, r)
@@ -68,7 +68,7 @@ func moveKept(ctx context.Context, r *pass.Run) (kept []exec.Ref, moved []*exec.
 }
 
 // regroupUsers groups all users again. What the kept rows have of the first dump
-// counts as the echo's.
+// counts as the redelivery's.
 func regroupUsers(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	if err := countKept(ctx, r); err != nil {
 		return nil, err

@@ -73,6 +73,7 @@ type keptCursor struct {
 	rows  []uint32     // these
 }
 
+// Next implements rows.Cursor.
 func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	b, err := c.read(ctx)
 	if err != nil || b == nil {
@@ -131,4 +132,5 @@ func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 	return nil, nil
 }
 
+// Close implements rows.Cursor.
 func (c *keptCursor) Close() error { return c.rd.Close() }

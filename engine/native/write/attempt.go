@@ -40,6 +40,7 @@ type Part struct {
 // Files writes the same rows to every sink of a table.
 type Files struct{ ws []sinks.Writer }
 
+// Write writes a row group to every sink.
 func (m *Files) Write(ctx context.Context, b *column.Batch) error {
 	for _, w := range m.ws {
 		if err := w.Write(ctx, b); err != nil {
@@ -120,6 +121,7 @@ func (a *Attempt) closeData(m *Files, final string, p *Part) error {
 	return nil
 }
 
+// NewAttempt begins to stage what a task asks for.
 func NewAttempt(t *exec.Task, env *exec.Env, s *ingest.Schema) *Attempt {
 	a := &Attempt{task: t, objects: env.Objects, Schema: s}
 	for _, s := range t.Sinks {
@@ -128,6 +130,7 @@ func NewAttempt(t *exec.Task, env *exec.Env, s *ingest.Schema) *Attempt {
 	return a
 }
 
+// OpenShadow begins an object of hidden rows.
 func (a *Attempt) OpenShadow(ctx context.Context) (*rowfile.ObjectWriter, error) {
 	return rowfile.NewObject(ctx, a.objects, a.Schema.FileColumns(), a.Parallel)
 }
@@ -171,6 +174,7 @@ func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal
 	return p, a.ClosePart(ctx, p, data, shadow, published, hidden)
 }
 
+// ClosePart ends the files of a partition, and its hidden rows if there are any.
 func (a *Attempt) ClosePart(ctx context.Context, p *Part, data *PartWriter, shadow *rowfile.ObjectWriter, nPub, nShadow int64) error {
 	p.Record.Rows = nPub
 	if err := data.End(); err != nil {

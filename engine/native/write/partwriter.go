@@ -24,6 +24,7 @@ type PartWriter struct {
 	Data     *Files
 }
 
+// PartWriter writes the files of a partition, each of about cutAt bytes at most.
 func (a *Attempt) PartWriter(p *Part, cutAt int64) *PartWriter {
 	return &PartWriter{Attempt: a, p: p, dir: rules.PartitionFolder(a.Schema.Partition.Unit, PartValue(&p.Record)), cutAt: cutAt}
 }
@@ -92,6 +93,7 @@ func (p *Part) Keep(entries []exec.File) {
 	}
 }
 
+// Abort gives up the file that takes rows. What was ended before stays staged.
 func (w *PartWriter) Abort() {
 	if w.Data != nil {
 		w.Data.abort()

@@ -13,6 +13,7 @@ type RowPipe struct {
 	err    error // of who makes them, once chunks is closed
 }
 
+// NewRowPipe returns a pipe without chunks.
 func NewRowPipe() *RowPipe { return &RowPipe{chunks: make(chan *rows.Chunk, 1)} }
 
 // Send hands over a chunk, which must not change any more.
