@@ -22,9 +22,9 @@ type TableResult struct {
 	Action   plan.Action
 	Counts   plan.Counts
 	Unlisted map[string]int64 // rows by field that no manifest lists
-	// Echoes is the dump that the one applied delivered again, byte for byte.
-	Echoes *int64
-	Err    error
+	// RedeliveryOf is the dump that the one applied delivered again, byte for byte.
+	RedeliveryOf *int64
+	Err          error
 }
 
 // Result is what an apply did. An apply that was interrupted has the tables
@@ -93,7 +93,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 	remembered := func() error {
 		return errors.Join(e.forgetHolds(ctx, l, p), rememberGuards(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p), e.forgetLater(ctx, l, now))
 	}
-	if err := errors.Join(e.tidy(ctx, l, now), remembered()); err != nil {
+	if err := errors.Join(e.removeLeftovers(ctx, l, now), remembered()); err != nil {
 		return nil, err
 	}
 	if !p.Changes() {
@@ -117,7 +117,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 	if err != nil {
 		return res, err
 	}
-	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.tidy(ctx, l, snap), e.renewFingerprints(ctx, l, p, snap), e.forgetLater(ctx, l, snap))
+	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.removeLeftovers(ctx, l, snap), e.renewFingerprints(ctx, l, p, snap), e.forgetLater(ctx, l, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
@@ -133,10 +133,10 @@ func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *planner.Session)
 // the next apply.
 func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *planner.Session, waiting map[string]bool, res *Result) (err error) {
 	todo := slices.DeleteFunc(slices.Clone(p.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
-	begun := map[*planner.Table]*ahead{}
+	begun := map[*planner.Table]*prefetch{}
 	defer func() {
 		for _, a := range begun {
-			err = errors.Join(err, e.drop(ctx, l, a))
+			err = errors.Join(err, e.dropPrefetched(ctx, l, a))
 		}
 	}()
 	for i, t := range todo {
@@ -144,12 +144,12 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *planner.Sess
 		delete(begun, t)
 		if held := planner.Unreachable(p, t); held != nil {
 			res.Holds = append(res.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
-			if err := e.drop(ctx, l, mine); err != nil {
+			if err := e.dropPrefetched(ctx, l, mine); err != nil {
 				return err
 			}
 			continue
 		}
-		e.beginAhead(ctx, l, p, t, todo[i+1:], begun)
+		e.startPrefetches(ctx, l, p, t, todo[i+1:], begun)
 		r, waits := e.applyTable(ctx, l, p, t, mine, res)
 		if waits && r.Err == nil && !t.Committed {
 			continue // what was committed counts; the rest is held
@@ -193,9 +193,9 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *planner.Se
 // applyTable brings one table to its planned state: first a change of its
 // configuration, as a commit of its own, then its dumps and its mapping.
 //
-// What was computed ahead, if anything, is the content after its only step. waits says
+// What was prefetched, if anything, is the content after its only step. waits says
 // that a step was not taken, and the result has a hold that says why.
-func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, first *ahead, res *Result) (out TableResult, waits bool) {
+func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, first *prefetch, res *Result) (out TableResult, waits bool) {
 	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	for _, kind := range []plan.StepKind{plan.StepChange, plan.StepTake, plan.StepRemove} {
 		if !slices.ContainsFunc(planner.StepsOf(t), func(s plan.Step) bool { return s.Kind == kind }) {
@@ -219,7 +219,7 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Sessi
 // step makes one commit of a table. A part file that turns out to be bad holds
 // the table from its dump on; the step is then taken without that. waits says that
 // something keeps the step from being taken: the result names it as a hold.
-func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *ahead, out *TableResult, res *Result) (waits bool, err error) {
+func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch, out *TableResult, res *Result) (waits bool, err error) {
 	for {
 		s, r, err := e.content(ctx, l, p, t, ofConfig, first)
 		damage := planner.DamagedObject(err)
@@ -232,11 +232,11 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t 
 		}
 		if d := lake.Distrusted(err); d != nil {
 			res.Holds = append(res.Holds, planner.RepairHold(t.Name, d.Why))
-			_ = e.sweep(ctx, l, s.task) // what stays the next apply removes
+			_ = e.removeStaged(ctx, l, s.task) // what stays the next apply removes
 			return true, nil
 		}
 		if err != nil {
-			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
+			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.task))
 		}
 		if r.Held != nil {
 			if waits, err := e.stepWithout(ctx, l, p, t, s, r.Held, out, res); err != nil || waits {
@@ -252,7 +252,7 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t 
 func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
 	c, err := s.changeOf(ctx, e.store, d)
 	if err != nil {
-		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.sweep(ctx, l, s.task))
+		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.task))
 	}
 	if err := commit.CanCarryOut(ctx, e.lake, c.Steps()); err != nil {
 		return e.holdUnpublishable(ctx, l, s, err, res)
@@ -265,7 +265,7 @@ func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Sessi
 // stepWithout makes a step one without a bad file: the table is held from its dump on.
 // Without a resync the table may have to be rebuilt before the step.
 func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
-	if err := e.sweep(ctx, l, s.task); err != nil {
+	if err := e.removeStaged(ctx, l, s.task); err != nil {
 		return false, err
 	}
 	if s.ofConfig && planner.NewAgain(p, t, bad.Dump) {
@@ -298,7 +298,7 @@ func (out *TableResult) add(t *exec.Task, d *exec.Done) {
 	a.Written += b.Written
 	a.Rows = b.Rows
 	if d.Strategy == exec.Redeliver {
-		out.Echoes = &t.Redelivery.Of
+		out.RedeliveryOf = &t.Redelivery.Of
 	}
 	for k, v := range d.Unlisted {
 		out.Unlisted[k] += v
@@ -307,9 +307,9 @@ func (out *TableResult) add(t *exec.Task, d *exec.Done) {
 
 // content computes what a step of a table makes of it, or takes what was computed
 // ahead. Without a step there is nothing to do, or err says why there is none.
-func (e *Engine) content(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *ahead) (*tableStep, *exec.Result, error) {
+func (e *Engine) content(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch) (*tableStep, *exec.Result, error) {
 	if first != nil {
-		return e.take(first)
+		return e.awaitPrefetched(first)
 	}
 	s, err := e.newStep(ctx, l, p, t, ofConfig)
 	if err != nil || !ofConfig && len(s.pending) == 0 && !t.Remap {

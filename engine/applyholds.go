@@ -68,7 +68,7 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *planner.Sess
 // so that it is not taken in vain again until the object is another.
 func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, bad *state.ObjectError, res *Result) error {
 	if s != nil {
-		if err := e.sweep(ctx, l, s.task); err != nil {
+		if err := e.removeStaged(ctx, l, s.task); err != nil {
 			return err
 		}
 	}

@@ -18,13 +18,13 @@ func (e *Engine) commits() commit.Options {
 	return commit.Options{Lake: e.lake, Declared: e.declared, Home: e.home, Protected: &e.protected, Unfinished: &e.unfinished}
 }
 
-// sweep removes what a task staged that is given up.
-func (e *Engine) sweep(ctx context.Context, l *state.Lock, t *exec.Task) error {
+// removeStaged removes what a task staged that is given up.
+func (e *Engine) removeStaged(ctx context.Context, l *state.Lock, t *exec.Task) error {
 	var staged []sinks.Sink
 	for _, target := range t.Sinks {
 		staged = append(staged, e.lake.Sink(target.Root))
 	}
-	return commit.NewSweeper(l, e.commits()).Attempt(ctx, staged)
+	return commit.NewCleaner(l, e.commits()).Attempt(ctx, staged)
 }
 
 // commit makes a staged change the table's state, and makes it visible.
@@ -119,13 +119,13 @@ func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, p *planne
 	return commit.RenewFingerprints(ctx, l, e.lake, tables, e.fingerprintFrom)
 }
 
-// tidy removes what earlier commits and interrupted applies left: staged and
+// removeLeftovers removes what earlier commits and interrupted applies left: staged and
 // spilled files, objects that nothing names, plain values that a mask hides by
 // now. Where there is nothing of the kind it writes nothing. snap is the state as
 // it is.
-func (e *Engine) tidy(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
-	if err := errors.Join(commit.NewSweeper(l, e.commits()).All(ctx, snap), e.sweepScratch()); err != nil {
+func (e *Engine) removeLeftovers(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+	if err := errors.Join(commit.NewCleaner(l, e.commits()).All(ctx, snap), e.sweepScratch()); err != nil {
 		return err
 	}
-	return commit.Collect(ctx, l, snap)
+	return commit.CollectGarbage(ctx, l, snap)
 }

@@ -96,7 +96,7 @@ func TestContractEncodings(t *testing.T) {
 	a.tuning = Tuning{GroupRows: 200, AppendAt: 1}
 	a.run(climbing(1, 0, 1000))
 	a.run(climbing(2, 900, 300)) // spliced, appended, re-keyed
-	a.run(climbing(3, 900, 300)) // an echo
+	a.run(climbing(3, 900, 300)) // a redelivery
 	a.wantPacked("lake", false)
 	a.checkIdle()
 	a.withEncodings("plain")

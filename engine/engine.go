@@ -91,7 +91,7 @@ type Engine struct {
 	home            *lake.Home
 	declared        *lake.Declared
 	lake            *lake.Lake
-	protected       commit.Protected // attempts that are computed ahead, or of which it is unknown whether they count
+	protected       commit.Protected // attempts that are prefetched, or of which it is unknown whether they count
 	unfinished      commit.Unfinished
 	loaded          *state.Snapshot // by Recover, for the plan that follows; nil if that changed something
 	executor        exec.Executor

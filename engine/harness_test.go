@@ -38,27 +38,27 @@ type harness struct {
 	arrived []*model.Dump
 	// unchecked leaves out the comparison: what is applied while something is
 	// held depends on the order of arrival.
-	unchecked bool
-	exact     bool // compare plan -exact with what apply does
-	tuning    Tuning
-	opts      Options
-	fails     *failpoint.Set
-	executor  exec.Executor        // nil: the one in this process
-	remote    *bucketPair          // where source and sink are on S3
-	away      *awayState           // where the state is in an object store
-	shortDay  bool                 // nothing stays there for readers
-	echoes    map[string]int       // applies that found one, by table
-	passed    map[int64]bool       // dumps whose mapping was applied or accepted
-	tripped   int                  // applies that a guard held something of
-	accepted  int                  // mappings that a guard held
-	waiting   []string             // tables that check leaves out, as they are held
-	lost      map[string]int64     // tables whose dumps up to one are lost
-	named     map[sinks.Place]bool // data files that the state has listed so far
-	after     func()               // what must does at its end, nil for nothing
+	unchecked    bool
+	exact        bool // compare plan -exact with what apply does
+	tuning       Tuning
+	opts         Options
+	fails        *failpoint.Set
+	executor     exec.Executor        // nil: the one in this process
+	remote       *bucketPair          // where source and sink are on S3
+	away         *awayState           // where the state is in an object store
+	shortDay     bool                 // nothing stays there for readers
+	redeliveries map[string]int       // applies that found one, by table
+	passed       map[int64]bool       // dumps whose mapping was applied or accepted
+	tripped      int                  // applies that a guard held something of
+	accepted     int                  // mappings that a guard held
+	waiting      []string             // tables that check leaves out, as they are held
+	lost         map[string]int64     // tables whose dumps up to one are lost
+	named        map[sinks.Place]bool // data files that the state has listed so far
+	after        func()               // what must does at its end, nil for nothing
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
-	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, echoes: map[string]int{}, passed: map[int64]bool{}, named: map[sinks.Place]bool{}}
+	h := &harness{t: t, dir: t.TempDir(), prelude: prelude, hcl: hcl, redeliveries: map[string]int{}, passed: map[int64]bool{}, named: map[sinks.Place]bool{}}
 	for _, d := range []string{"dumps/manifests", "conf"} {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -221,8 +221,8 @@ func (h *harness) must() {
 		if t.Err != nil {
 			h.t.Fatalf("table %s: %v", t.Name, t.Err)
 		}
-		if t.Echoes != nil {
-			h.echoes[t.Name]++
+		if t.RedeliveryOf != nil {
+			h.redeliveries[t.Name]++
 		}
 	}
 	h.check()

@@ -97,8 +97,8 @@ func killDumps() []*model.Dump {
 	}
 }
 
-// killEcho delivers dump 2 again, with another mapping if there are pairs.
-func killEcho(pairs ...[2]int64) *model.Dump {
+// killRedelivery delivers dump 2 again, with another mapping if there are pairs.
+func killRedelivery(pairs ...[2]int64) *model.Dump {
 	entries := killDumps()[1].Entries
 	if len(pairs) > 0 {
 		entries[3] = killMapping(2, pairs...)
@@ -162,8 +162,8 @@ func killCases() []killCase {
 		{"mask", small, 2, 2, killConfig, masked, "", nil, nil},
 		{"rebuild", spill, 2, 2, masked, killConfig, "", nil, nil},
 		{"forget", small, 2, 2, old, killConfig, "old", nil, nil},
-		{"echo", small, 2, 3, killConfig, killConfig, "", killEcho(), nil},
-		{"echo and mapping", small, 2, 3, killConfig, killConfig, "", killEcho([2]int64{3, 1}, [2]int64{6, 5}), nil},
+		{"redelivery", small, 2, 3, killConfig, killConfig, "", killRedelivery(), nil},
+		{"redelivery and mapping", small, 2, 3, killConfig, killConfig, "", killRedelivery([2]int64{3, 1}, [2]int64{6, 5}), nil},
 		{"growing", small, 3, 3, killConfig, killConfig, "", killGrowing(), nil},
 		{"back", small, 4, 4, killConfig, killConfig, "", nil, &two},
 	}

@@ -128,7 +128,7 @@ func (e *Engine) newSchemaOf(ctx context.Context, s *tableStep) error {
 	if err != nil {
 		return err
 	}
-	s.settleSchema()
+	s.resolveSchema()
 	return nil
 }
 

@@ -15,9 +15,9 @@ import (
 // holdUnpublishable gives up a step whose files cannot be moved to where they are to
 // be. What was staged is removed, if not here then by the next apply.
 func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, s *tableStep, why error, res *Result) (waits bool, err error) {
-	swept := e.sweep(ctx, l, s.task)
+	removed := e.removeStaged(ctx, l, s.task)
 	if !sinks.OfFolder(why) {
-		return false, errors.Join(why, swept)
+		return false, errors.Join(why, removed)
 	}
 	res.Holds = append(res.Holds, plan.Hold{Table: s.cfg.Name, Reason: why.Error()})
 	return true, nil

@@ -45,7 +45,7 @@ func (b rebuilding) StoreMapping(ctx context.Context, m *planner.MappingRead, re
 
 // Finish implements rebuild.Apply.
 func (b rebuilding) Finish(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error {
-	return errors.Join(b.e.tidy(ctx, l, snap), b.e.renewFingerprints(ctx, l, p, snap))
+	return errors.Join(b.e.removeLeftovers(ctx, l, snap), b.e.renewFingerprints(ctx, l, p, snap))
 }
 
 // rebuildStep is the step of a table whose state is made anew.

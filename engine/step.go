@@ -129,7 +129,7 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 		for _, c := range res.Late {
 			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})
 		}
-		s.settleSchema()
+		s.resolveSchema()
 		again := *s.task
 		again.Schema, s.task, s.env.Compute = s.schema, &again, s.compute
 		for _, c := range res.Late {
@@ -140,8 +140,8 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 	}
 }
 
-// settleSchema resolves the columns that the table has and those that are brought.
-func (s *tableStep) settleSchema() {
+// resolveSchema resolves the columns that the table has and those that are brought.
+func (s *tableStep) resolveSchema() {
 	var have []rules.Column
 	legacy := false
 	if s.old != nil {

@@ -167,7 +167,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 	for _, f := range d.Files {
 		sizes = append(sizes, f.Size)
 	}
-	if ingest.ContentShape(d.Columns, d.HasColumns, sizes) != c.Shape {
+	if ingest.ContentFingerprint(d.Columns, d.HasColumns, sizes) != c.Fingerprint {
 		return nil
 	}
 	out := &exec.Redelivery{Of: c.Dump, Dump: d.Dump, Content: *c}

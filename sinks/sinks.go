@@ -4,7 +4,7 @@
 // A sink promises that what is staged is invisible to readers of the table
 // until it is moved, that a file is wholly old or wholly new at any instant,
 // and that every step of a publish list can be repeated. It never decides what
-// rows are right, and never deletes anything that a publish list or a sweep
+// rows are right, and never deletes anything that a publish list or RemoveStaged
 // did not name.
 package sinks
 
@@ -206,23 +206,23 @@ type Sink interface {
 	// It fails with ErrCurrentChanged if another version is there by now, and with
 	// blob.ErrUnsupported where the place keeps no condition on that.
 	SetCurrent(ctx context.Context, c *Current, version string) error
-	// Sweep removes what attempts staged, and gives up their unfinished moves. When it
+	// RemoveStaged removes what attempts staged, and gives up their unfinished moves. When it
 	// returns nil, none of the files that it was to remove can come to its place any
 	// more, but by a request that the store had begun to carry out.
-	Sweep(ctx context.Context, o Sweeping) error
+	RemoveStaged(ctx context.Context, o StagedRemoval) error
 }
 
-// Sweeping says what a sweep removes.
-type Sweeping struct {
-	// Generation is that of the lease under which is swept. Attempts of a greater one
-	// are spared: who sweeps has lost the lease to theirs.
+// StagedRemoval says what RemoveStaged removes.
+type StagedRemoval struct {
+	// Generation is that of the lease under which they are removed. Attempts of a greater one
+	// stay: who removes has lost the lease to theirs.
 	Generation uint64
-	Keep       []string // other attempts that are spared
+	Keep       []string // other attempts that stay
 	// Folders are those of the tables whose unfinished moves are given up.
 	Folders []string
 }
 
-// Spares reports whether what an attempt staged stays.
-func (o Sweeping) Spares(attempt string) bool {
+// Protects reports whether what an attempt staged stays.
+func (o StagedRemoval) Protects(attempt string) bool {
 	return AttemptGeneration(attempt) > o.Generation || slices.Contains(o.Keep, attempt)
 }

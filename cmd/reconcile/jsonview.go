@@ -63,7 +63,7 @@ type resultLine struct {
 	Action       string           `json:"action"`
 	Counts       countsJSON       `json:"counts"`
 	Unlisted     map[string]int64 `json:"unlisted,omitempty"`
-	Redeliveries *int64           `json:"redelivery_of,omitempty"`
+	RedeliveryOf *int64           `json:"redelivery_of,omitempty"`
 	Error        string           `json:"error,omitempty"`
 }
 
@@ -86,7 +86,7 @@ type applyLine struct {
 func (v *jsonView) result(r *engine.Result, err error) {
 	l := applyLine{Status: "complete", Changed: changed(r), Held: len(r.Holds), BadMappings: r.BadMappings, Forgotten: forgottenObjects(r.Forgotten), Moved: movedObjects(r.Moved), Requests: each(r.Traffic, func(t stores.Traffic) trafficObject { return trafficObject(t) })}
 	for _, t := range r.Tables {
-		line := resultLine{Address: "table." + t.Name, Action: string(t.Action), Counts: countsJSON(t.Counts), Unlisted: t.Unlisted, Redeliveries: t.Echoes}
+		line := resultLine{Address: "table." + t.Name, Action: string(t.Action), Counts: countsJSON(t.Counts), Unlisted: t.Unlisted, RedeliveryOf: t.RedeliveryOf}
 		if t.Err != nil {
 			line.Error = t.Err.Error()
 			l.Failed++

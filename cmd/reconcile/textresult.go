@@ -38,8 +38,8 @@ func (v *textView) result(r *engine.Result, err error) {
 func (v *textView) redelivered(r *engine.Result) {
 	by := map[int64][]string{}
 	for _, t := range r.Tables {
-		if t.Echoes != nil && t.Err == nil {
-			by[*t.Echoes] = append(by[*t.Echoes], t.Name)
+		if t.RedeliveryOf != nil && t.Err == nil {
+			by[*t.RedeliveryOf] = append(by[*t.RedeliveryOf], t.Name)
 		}
 	}
 	for i, id := range slices.Sorted(maps.Keys(by)) {

@@ -79,17 +79,17 @@ func eventDecoder(b *testing.B, codec string, props int) (*Decoder, []*column.Co
 	return d, dst
 }
 
-// allFields is a packing of all fields of a decoder.
-func allFields(d *Decoder) *Packing {
+// allFields is a codec of all fields of a decoder.
+func allFields(d *Decoder) *RecordCodec {
 	keep := make([]bool, len(d.ops))
 	for i := range keep {
 		keep[i] = true
 	}
-	return d.head.NewPacking(keep, NewPool(16<<20))
+	return d.head.NewRecordCodec(keep, NewPool(16<<20))
 }
 
-// BenchmarkPack packs records of which two fields are decoded, as delivered ones are.
-func BenchmarkPack(b *testing.B) {
+// BenchmarkEncode encodes records of which two fields are decoded, as delivered ones are.
+func BenchmarkEncode(b *testing.B) {
 	const rows, props = 1000, 34
 	d, dst := eventDecoder(b, "", props)
 	clear(dst[2:])
@@ -99,36 +99,36 @@ func BenchmarkPack(b *testing.B) {
 	for b.Loop() {
 		dst[0].Reset()
 		dst[1].Reset()
-		_, packed, err := d.Pack(block, dst, p)
+		_, encoded, err := d.Encode(block, dst, p)
 		if err != nil {
 			b.Fatal(err)
 		}
-		size = len(packed.Data)
+		size = len(encoded.Data)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 	b.ReportMetric(float64(size)/float64(len(block.Data)), "size")
 }
 
-// BenchmarkDecodePacked decodes records that lie about in memory, as those do that
+// BenchmarkDecodeEncoded decodes records that lie about in memory, as those do that
 // wait for their partition.
-func BenchmarkDecodePacked(b *testing.B) {
+func BenchmarkDecodeEncoded(b *testing.B) {
 	const rows, props, group = 100_000, 34, 20_000
 	d, dst := eventDecoder(b, "", props)
 	p := allFields(d)
-	_, packed, err := d.Pack(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, p)
+	_, encoded, err := d.Encode(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, p)
 	if err != nil {
 		b.Fatal(err)
 	}
 	records := make([][]byte, rows)
 	for to, from := range rand.New(rand.NewPCG(1, 1)).Perm(rows) {
-		records[to] = packed.Record(from)
+		records[to] = encoded.Record(from)
 	}
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n += group {
 		for _, c := range dst {
 			c.Reset()
 		}
-		if err := d.DecodePacked(records[n%rows:n%rows+group], p, dst); err != nil {
+		if err := d.DecodeEncoded(records[n%rows:n%rows+group], p, dst); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -25,7 +25,7 @@ type Decoder struct {
 	budget  int      // of text made from structured values, for each block
 	ends    []uint32 // of the records of the last block
 	batch   batch
-	encoder *recordEncoder // nil until something is packed
+	encoder *recordEncoder // nil until something is encoded
 	// watched is what Watch was given, by field; nil if nothing.
 	watched []*[]Origin
 }

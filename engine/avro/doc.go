@@ -16,8 +16,8 @@
 //     decimals are bare, NaN and infinities strings, and invalid UTF-8 stays
 //   - unions: the text of their branch
 //
-// Records can be kept packed, smaller than they were delivered, and decoded later
-// in any order: see Packing.
+// Records can be kept encoded, smaller than they were delivered, and decoded later
+// in any order: see RecordCodec.
 //
 // What it promises: a block is decoded wholly or not at all, every malformed
 // byte is a DamageError and never a panic, and what is allocated is bounded by

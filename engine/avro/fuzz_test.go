@@ -75,7 +75,7 @@ func openData(data []byte) (*Scanner, *Decoder, error) {
 }
 
 // decodeAgain decodes the records of a file, of which no field was wanted first, one
-// by one and packed, and compares them with what the blocks were decoded to.
+// by one and encoded, and compares them with what the blocks were decoded to.
 func decodeAgain(data []byte, want []*column.Column) error {
 	s, d, err := openData(data)
 	if err != nil {
@@ -85,20 +85,20 @@ func decodeAgain(data []byte, want []*column.Column) error {
 	for i := range keep {
 		keep[i] = true
 	}
-	packings := []*Packing{s.Header().NewPacking(keep, NewPool(1<<20)), s.Header().NewPacking(keep, NewPool(60))}
+	codecs := []*RecordCodec{s.Header().NewRecordCodec(keep, NewPool(1<<20)), s.Header().NewRecordCodec(keep, NewPool(60))}
 	row := 0
 	for b := new(Block); ; row += b.Count {
 		if ok, err := s.Next(b); err != nil || !ok {
 			return err
 		}
-		for _, p := range packings {
-			delivered, packed, err := d.Pack(b, make([]*column.Column, len(want)), p)
+		for _, p := range codecs {
+			delivered, encoded, err := d.Encode(b, make([]*column.Column, len(want)), p)
 			if err != nil {
 				return err
 			}
-			delivered, packed = keepRecords(delivered), keepRecords(packed)
+			delivered, encoded = keepRecords(delivered), keepRecords(encoded)
 			got, one := textColumns(s.Header()), textColumns(s.Header())
-			if err := d.DecodePacked(allRecords(packed), p, got); err != nil {
+			if err := d.DecodeEncoded(allRecords(encoded), p, got); err != nil {
 				return err
 			}
 			for _, r := range allRecords(delivered) {

@@ -11,7 +11,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A text in a packed record is its number in the intern table of its field, or asIs if it
+// A text in an encoded record is its number in the intern table of its field, or asIs if it
 // stands with the rest of the record. Numbers are from firstCode up to below asIs.
 const (
 	firstCode = 1

@@ -36,7 +36,7 @@ var originValues = []struct {
 }
 
 // TestOrigins decodes each value as a field of its own type, as the branch of a
-// union, and packed.
+// union, and encoded.
 func TestOrigins(t *testing.T) {
 	for _, v := range originValues {
 		for name, c := range map[string]struct {
@@ -68,17 +68,17 @@ func TestOrigins(t *testing.T) {
 				}
 			}
 			dst := &column.Column{}
-			recs, _, err := d.Pack(&Block{Count: 1, Data: c.data}, []*column.Column{dst}, h.NewPacking([]bool{true}, NewPool(1<<10)))
-			check("packed", dst, err)
+			recs, _, err := d.Encode(&Block{Count: 1, Data: c.data}, []*column.Column{dst}, h.NewRecordCodec([]bool{true}, NewPool(1<<10)))
+			check("encoded", dst, err)
 			dst = &column.Column{}
 			check("a record", dst, d.DecodeRecord(recs.Record(0), []*column.Column{dst}))
 			dst = &column.Column{}
-			p := h.NewPacking([]bool{true}, NewPool(1<<10))
-			_, packed, err := d.Pack(&Block{Count: 1, Data: c.data}, []*column.Column{nil}, p)
+			p := h.NewRecordCodec([]bool{true}, NewPool(1<<10))
+			_, encoded, err := d.Encode(&Block{Count: 1, Data: c.data}, []*column.Column{nil}, p)
 			if err != nil {
 				t.Fatal(err)
 			}
-			check("a packed record", dst, d.DecodePacked([][]byte{packed.Record(0)}, p, []*column.Column{dst}))
+			check("a encoded record", dst, d.DecodeEncoded([][]byte{encoded.Record(0)}, p, []*column.Column{dst}))
 			if f := h.Fields()[0]; v.want != Plain && !f.Telling {
 				t.Errorf("%s %s: the field does not say that it tells", v.typ, name)
 			}

@@ -7,17 +7,17 @@ import (
 	"reconcile/internal/column"
 )
 
-// Packing is how the records of one header are kept until they are written, in
+// RecordCodec is how the records of one header are kept until they are written, in
 // about a third of their size: of fields of text, a text that comes often is kept
-// once, and its number in each record. Fields that nobody wants are left out. A
-// packed record is
+// once, and its number in each record. Fields that nobody wants are left out. An
+// encoded record is
 //
 //	bits   one for each field of text, set if it is not null, in pairs of bytes
 //	codes  two bytes for each set bit: the number of the text, or asIs
 //	rest   all other fields, and the texts that are asIs, as Avro has them
 //
-// and means nothing without its Packing. Any number of goroutines may use one.
-type Packing struct {
+// and means nothing without its codec. Any number of goroutines may use one.
+type RecordCodec struct {
 	head   *Header
 	steps  []codecStep
 	texts  int            // fields with a bit
@@ -33,10 +33,10 @@ type codecStep struct {
 	keep     bool
 }
 
-// NewPacking returns a packing of the fields for which keep is true. What it takes
+// NewRecordCodec returns a codec of the fields for which keep is true. What it takes
 // for texts comes out of pool.
-func (h *Header) NewPacking(keep []bool, pool *Pool) *Packing {
-	p := &Packing{head: h, bit: make([]int, len(h.proto)), kept: append([]bool(nil), keep...)}
+func (h *Header) NewRecordCodec(keep []bool, pool *Pool) *RecordCodec {
+	p := &RecordCodec{head: h, bit: make([]int, len(h.proto)), kept: append([]bool(nil), keep...)}
 	for f := range h.proto {
 		p.bit[f] = -1
 		if keep[f] && h.proto[f].code == opBytes {
@@ -56,10 +56,10 @@ func (h *Header) NewPacking(keep []bool, pool *Pool) *Packing {
 
 // bitBytes is the size of a record's bits: two bytes can be read of any record with
 // texts, wherever its next code would be.
-func (p *Packing) bitBytes() int { return (p.texts + 15) / 16 * 2 }
+func (p *RecordCodec) bitBytes() int { return (p.texts + 15) / 16 * 2 }
 
-// rest returns where the rest of a packed record begins.
-func (p *Packing) rest(record []byte) int {
+// rest returns where the rest of an encoded record begins.
+func (p *RecordCodec) rest(record []byte) int {
 	n := p.bitBytes()
 	at, set := 0, 0
 	for ; at+8 <= n; at += 8 {
@@ -71,9 +71,9 @@ func (p *Packing) rest(record []byte) int {
 	return n + 2*set
 }
 
-// Pack is Locate, and packs the records too. Both are the Decoder's until its next
+// Encode is Locate, and encodes the records too. Both are the Decoder's until its next
 // call.
-func (d *Decoder) Pack(b *Block, dst []*column.Column, p *Packing) (delivered, packed Records, err error) {
+func (d *Decoder) Encode(b *Block, dst []*column.Column, p *RecordCodec) (delivered, encoded Records, err error) {
 	if delivered, err = d.Locate(b, dst); err != nil {
 		return Records{}, Records{}, err
 	}

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// recordEncoder packs the records of a block, batchRecords at a time and field by field.
+// recordEncoder encodes the records of a block, batchRecords at a time and field by field.
 type recordEncoder struct {
-	codec *Packing
+	codec *RecordCodec
 	out   Records
 	skip  []op // by field
 	r     reader
@@ -30,7 +30,7 @@ type lookups struct{ tried, missed int }
 
 const tellAt = 1024
 
-func newRecordEncoder(p *Packing) *recordEncoder {
+func newRecordEncoder(p *RecordCodec) *recordEncoder {
 	k := &recordEncoder{codec: p, skip: slices.Clone(p.head.proto), seen: make([]lookups, p.texts)}
 	for i := range k.skip {
 		k.skip[i].skip()
@@ -38,7 +38,7 @@ func newRecordEncoder(p *Packing) *recordEncoder {
 	return k
 }
 
-// encode appends records from up to below to to the packed ones.
+// encode appends records from up to below to to the encoded ones.
 func (k *recordEncoder) encode(recs Records, from, to int) error {
 	p := k.codec
 	first, _ := recs.Bounds(from)
@@ -134,7 +134,7 @@ func (k *recordEncoder) skipLong(o *op, at int) int {
 	return at + 1
 }
 
-// encodeText packs a field with a bit.
+// encodeText encodes a field with a bit.
 func (k *recordEncoder) encodeText(s *codecStep, size int) error {
 	n, err := k.present(&k.skip[s.from])
 	if err != nil {

@@ -42,10 +42,10 @@ func (d *Decoder) DecodeRecord(record []byte, dst []*column.Column) error {
 	return nil
 }
 
-// DecodePacked is Decode for records that Pack packed, in any choice and order;
-// those of any Decoder with the same Packing. What was decoded or skipped without
-// an error when they were packed is decoded without one here.
-func (d *Decoder) DecodePacked(records [][]byte, p *Packing, dst []*column.Column) error {
+// DecodeEncoded is Decode for records that Encode encoded, in any choice and order;
+// those of any Decoder with the same RecordCodec. What was decoded or skipped without
+// an error when they were encoded is decoded without one here.
+func (d *Decoder) DecodeEncoded(records [][]byte, p *RecordCodec, dst []*column.Column) error {
 	for f := range dst {
 		if dst[f] != nil && !p.kept[f] {
 			return fmt.Errorf("decoding Avro: field %q was not packed", d.head.fields[f].Name)
@@ -71,7 +71,7 @@ func (d *Decoder) DecodePacked(records [][]byte, p *Packing, dst []*column.Colum
 	return nil
 }
 
-// batchRecords is how many records are packed or decoded together: few enough that
+// batchRecords is how many records are encoded or decoded together: few enough that
 // they stay in the cache from one field to the next.
 const batchRecords = 64
 
@@ -102,7 +102,7 @@ func (c *codes) forget() {
 	c.seen = c.seen[:0]
 }
 
-func (b *batch) prepare(p *Packing) {
+func (b *batch) prepare(p *RecordCodec) {
 	for len(b.codes) < p.texts {
 		b.codes = append(b.codes, codes{})
 	}
@@ -117,7 +117,7 @@ func (b *batch) forget() {
 const cacheLine = 64
 
 // fields decodes all fields of the batch. On an error it returns the place too.
-func (d *Decoder) fields(p *Packing) (row, field int, err error) {
+func (d *Decoder) fields(p *RecordCodec) (row, field int, err error) {
 	b := &d.batch
 	for i, buf := range b.records {
 		for at := 0; at < len(buf); at += cacheLine {

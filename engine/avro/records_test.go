@@ -57,10 +57,10 @@ func recordRows(r *rand.Rand, n int) []byte {
 	return b
 }
 
-// Records that decoders packed at the same time decode to what was delivered, by
+// Records that decoders encoded at the same time decode to what was delivered, by
 // any decoder, in any choice and order, with the dictionaries that come of decoding
 // what was delivered; however much room there is for texts.
-func TestPacked(t *testing.T) {
+func TestEncoded(t *testing.T) {
 	head, err := newHeader([]byte(recordSchema), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -72,17 +72,17 @@ func TestPacked(t *testing.T) {
 			dropped = 2
 			keep[dropped] = false
 		}
-		p := head.NewPacking(keep, NewPool(pool))
-		delivered, packed := packAtOnce(t, head, p)
+		p := head.NewRecordCodec(keep, NewPool(pool))
+		delivered, encoded := encodeAtOnce(t, head, p)
 		r := rand.New(rand.NewPCG(uint64(pool), 1))
 		dec := mustDecoder(t, head)
 		for range 20 {
-			var picked [][]byte
+			var chosen [][]byte
 			var block []byte
 			n := r.IntN(300)
 			for range n {
-				i := r.IntN(len(packed))
-				picked, block = append(picked, packed[i]), append(block, delivered[i]...)
+				i := r.IntN(len(encoded))
+				chosen, block = append(chosen, encoded[i]), append(block, delivered[i]...)
 			}
 			want, got := textColumns(head), textColumns(head)
 			for f := range got {
@@ -93,7 +93,7 @@ func TestPacked(t *testing.T) {
 			if err := dec.Decode(&Block{Count: n, Data: block}, want); err != nil {
 				t.Fatal(err)
 			}
-			if err := dec.DecodePacked(picked, p, got); err != nil {
+			if err := dec.DecodeEncoded(chosen, p, got); err != nil {
 				t.Fatal(err)
 			}
 			for f := range got {
@@ -113,7 +113,7 @@ func TestPacked(t *testing.T) {
 
 // In a large row group, too, dictionaries do not depend on which texts had a number:
 // where values are not looked up any more, these are not either.
-func TestPackedDictionaries(t *testing.T) {
+func TestEncodedDictionaries(t *testing.T) {
 	head, err := newHeader([]byte(`{"type":"record","name":"r","fields":[{"name":"a","type":"string"},{"name":"b","type":["null","string"]}]}`), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -135,18 +135,18 @@ func TestPackedDictionaries(t *testing.T) {
 	var want []*column.Column
 	for _, pool := range []int{0, 100_000, 1 << 30} {
 		for _, idle := range []bool{false, true} {
-			p := head.NewPacking([]bool{true, true}, NewPool(pool))
-			records := packed(t, head, p, first, n/2)
+			p := head.NewRecordCodec([]bool{true, true}, NewPool(pool))
+			records := encodeBlock(t, head, p, first, n/2)
 			for _, b := range p.tables {
 				b.idle.Store(b.idle.Load() || idle)
 			}
-			records = append(records, packed(t, head, p, second, n/2)...)
+			records = append(records, encodeBlock(t, head, p, second, n/2)...)
 			mixed := make([][]byte, n)
 			for i, from := range order {
 				mixed[i] = records[from]
 			}
 			got := textColumns(head)
-			if err := mustDecoder(t, head).DecodePacked(mixed, p, got); err != nil {
+			if err := mustDecoder(t, head).DecodeEncoded(mixed, p, got); err != nil {
 				t.Fatal(err)
 			}
 			if want == nil {
@@ -163,18 +163,18 @@ func TestPackedDictionaries(t *testing.T) {
 	}
 }
 
-// packed packs one block.
-func packed(t *testing.T, head *Header, p *Packing, data []byte, n int) [][]byte {
+// encodeBlock encodes one block.
+func encodeBlock(t *testing.T, head *Header, p *RecordCodec, data []byte, n int) [][]byte {
 	t.Helper()
-	_, k, err := mustDecoder(t, head).Pack(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
+	_, k, err := mustDecoder(t, head).Encode(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return allRecords(k)
 }
 
-// packAtOnce packs blocks in several goroutines.
-func packAtOnce(t *testing.T, head *Header, p *Packing) (delivered, packed [][]byte) {
+// encodeAtOnce encodes blocks in several goroutines.
+func encodeAtOnce(t *testing.T, head *Header, p *RecordCodec) (delivered, encoded [][]byte) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for g := range 4 {
@@ -183,19 +183,19 @@ func packAtOnce(t *testing.T, head *Header, p *Packing) (delivered, packed [][]b
 			dec := mustDecoder(t, head)
 			for range 5 {
 				n := r.IntN(200)
-				d, k, err := dec.Pack(&Block{Count: n, Data: recordRows(r, n)}, make([]*column.Column, len(head.proto)), p)
+				d, k, err := dec.Encode(&Block{Count: n, Data: recordRows(r, n)}, make([]*column.Column, len(head.proto)), p)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
-				delivered, packed = append(delivered, allRecords(keepRecords(d))...), append(packed, allRecords(keepRecords(k))...)
+				delivered, encoded = append(delivered, allRecords(keepRecords(d))...), append(encoded, allRecords(keepRecords(k))...)
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	return delivered, packed
+	return delivered, encoded
 }
 
 func mustDecoder(t *testing.T, head *Header) *Decoder {
@@ -206,8 +206,8 @@ func mustDecoder(t *testing.T, head *Header) *Decoder {
 	return dec
 }
 
-// Packed records that are not whole, and fields that were left out, are errors.
-func TestPackedWrong(t *testing.T) {
+// Encoded records that are not whole, and fields that were left out, are errors.
+func TestEncodedWrong(t *testing.T) {
 	head, err := newHeader([]byte(recordSchema), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -215,9 +215,9 @@ func TestPackedWrong(t *testing.T) {
 	dec := mustDecoder(t, head)
 	keep := slices.Repeat([]bool{true}, len(head.proto))
 	keep[3] = false
-	p := head.NewPacking(keep, NewPool(1<<20))
+	p := head.NewRecordCodec(keep, NewPool(1<<20))
 	block := &Block{Count: 70, Data: recordRows(rand.New(rand.NewPCG(1, 2)), 70)}
-	_, k, err := dec.Pack(block, make([]*column.Column, len(keep)), p)
+	_, k, err := dec.Encode(block, make([]*column.Column, len(keep)), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,20 +227,20 @@ func TestPackedWrong(t *testing.T) {
 		cols[3] = nil
 		return cols
 	}
-	if err := dec.DecodePacked(records, p, dst()); err != nil {
+	if err := dec.DecodeEncoded(records, p, dst()); err != nil {
 		t.Fatal(err)
 	}
-	if err := dec.DecodePacked(records, p, textColumns(head)); err == nil || !strings.Contains(err.Error(), `"d"`) {
+	if err := dec.DecodeEncoded(records, p, textColumns(head)); err == nil || !strings.Contains(err.Error(), `"d"`) {
 		t.Errorf("a field that was left out: %v", err)
 	}
 	last := &records[len(records)-1]
 	whole := *last
 	for n := range len(whole) {
-		if *last = whole[:n]; dec.DecodePacked(records, p, dst()) == nil {
+		if *last = whole[:n]; dec.DecodeEncoded(records, p, dst()) == nil {
 			t.Errorf("%d of the %d bytes of a record were decoded", n, len(whole))
 		}
 	}
-	if *last = append(whole, 0); dec.DecodePacked(records, p, dst()) == nil {
+	if *last = append(whole, 0); dec.DecodeEncoded(records, p, dst()) == nil {
 		t.Error("a record that is too long was decoded")
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (c *Committer) Prepare(ctx context.Context, ch *Change) error {
 	err := c.checkBase(ctx, ch)
 	if err == nil {
-		err = errors.Join(FillDigests(ctx, c.lake, ch.Left), c.sweeper.Before(ctx, ch.Old, ch.Attempt))
+		err = errors.Join(FillDigests(ctx, c.lake, ch.Left), c.cleaner.Before(ctx, ch.Old, ch.Attempt))
 	}
 	if err != nil {
 		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
@@ -58,7 +58,7 @@ func (c *Committer) Commit(ctx context.Context, ch *Change) error {
 		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
 	}
 	err = c.Publish(ctx, lineage, pub, ch.Table, ch.Partitions())
-	var unswept *UnsweptError
+	var unswept *StagedLeftError
 	if err != nil && !errors.As(err, &unswept) {
 		err = fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", ch.Table.Name, err)
 	}
@@ -116,7 +116,7 @@ const removal = "remove"
 // Remove takes a table out of the state and, by the steps, out of its sinks. Without
 // steps it is only forgotten.
 func (c *Committer) Remove(ctx context.Context, table string, old *state.Table, steps []state.Step) error {
-	if err := c.sweeper.Before(ctx, old, ""); err != nil {
+	if err := c.cleaner.Before(ctx, old, ""); err != nil {
 		return err
 	}
 	if err := FillDigests(ctx, c.lake, steps); err != nil {

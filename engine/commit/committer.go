@@ -24,11 +24,11 @@ type Committer struct {
 	protected  *Protected
 	unfinished *Unfinished
 	announcer  *Announcer
-	sweeper    *Sweeper
+	cleaner    *Cleaner
 }
 
 // New returns what commits under a lock.
 func New(l *state.Lock, o Options) *Committer {
 	return &Committer{lock: l, lake: o.Lake, declared: o.Declared, home: o.Home, protected: o.Protected, unfinished: o.Unfinished,
-		announcer: NewAnnouncer(l, o), sweeper: NewSweeper(l, o)}
+		announcer: NewAnnouncer(l, o), cleaner: NewCleaner(l, o)}
 }

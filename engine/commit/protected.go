@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Protected is the attempts that sweeps spare beside those that publish lists name:
+// Protected is the attempts that a Cleaner leaves beside those that publish lists name:
 // those under way, and those of which nobody knows whether they were committed. It can
 // be used by several goroutines at once.
 type Protected struct {

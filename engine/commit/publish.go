@@ -50,8 +50,8 @@ func (c *Committer) publishIn(ctx context.Context, roots []string, lineage strin
 		return err
 	}
 	for _, root := range roots {
-		if err := c.sweeper.sweep(ctx, root, keep, foldersIn(root, p, t)); err != nil {
-			return &UnsweptError{p.Table, err}
+		if err := c.cleaner.removeStaged(ctx, root, keep, foldersIn(root, p, t)); err != nil {
+			return &StagedLeftError{p.Table, err}
 		}
 	}
 	return nil

@@ -39,9 +39,9 @@ type SourceFile struct {
 
 // Content tells whether another dump delivers of a table what one did, byte for byte.
 type Content struct {
-	Dump   int64  `cbor:"1,keyasint"`
-	Shape  uint64 `cbor:"2,keyasint"` // hash of what is known without reading: columns and sizes of the files
-	Digest []byte `cbor:"3,keyasint"` // of the files, in their order
+	Dump        int64  `cbor:"1,keyasint"`
+	Fingerprint uint64 `cbor:"2,keyasint"` // hash of what is known without reading: columns and sizes of the files
+	Digest      []byte `cbor:"3,keyasint"` // of the files, in their order
 }
 
 // Read is what was read of a dump: its part files, in the order of the manifest.

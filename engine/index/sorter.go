@@ -114,13 +114,13 @@ func (s *Sorter) spill(ctx context.Context) error {
 	})
 	s.buf = s.buf[:0]
 	for s.err == nil && s.crowded() {
-		s.err = s.fold(ctx)
+		s.err = s.compact(ctx)
 	}
 	return s.err
 }
 
-// fold merges the last fanIn files into one.
-func (s *Sorter) fold(ctx context.Context) error {
+// compact merges the last fanIn files into one.
+func (s *Sorter) compact(ctx context.Context) error {
 	from := len(s.spills) - fanIn
 	runs, level := s.runs(from), s.spills[from].level+1
 	if err := s.create(level, func(w *Writer) error { return Merge(ctx, w, runs, nil) }); err != nil {

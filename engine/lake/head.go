@@ -35,9 +35,9 @@ func (k *Lake) Head(ctx context.Context, root string) (Head, error) {
 // Heads are those of the sinks of one state, by root.
 type Heads map[string]Head
 
-// ReadDeparted reads the head of a sink that only the state names, unless it was read.
+// ReadDetached reads the head of a sink that only the state names, unless it was read.
 // One of another lineage says nothing.
-func (h Heads) ReadDeparted(ctx context.Context, k *Lake, root, lineage string) error {
+func (h Heads) ReadDetached(ctx context.Context, k *Lake, root, lineage string) error {
 	if _, ok := h[root]; ok {
 		return nil
 	}

@@ -42,12 +42,12 @@ type Lake struct {
 
 // known is a sink, with what is known of it.
 type known struct {
-	sink    sinks.Sink // nil until it is opened
-	down    error      // it failed
-	gone    error      // it is not there
-	lost    bool       // it is written anew, as it is said to be lost
-	swept   bool       // nothing was published to it since it was swept
-	lineage string     // of the state that it was written from, as far as that was read
+	sink          sinks.Sink // nil until it is opened
+	down          error      // it failed
+	gone          error      // it is not there
+	lost          bool       // it is written anew, as it is said to be lost
+	stagedRemoved bool       // nothing was published to it since what was staged was removed
+	lineage       string     // of the state that it was written from, as far as that was read
 }
 
 // New returns the lake of a command. It opens nothing.
@@ -153,22 +153,22 @@ func (k *Lake) LookAgain() {
 	}
 }
 
-// Sweep removes what is staged in a sink, as sinks.Sink says, and notes that this is
+// RemoveStaged removes what is staged in a sink, as sinks.Sink says, and notes that this is
 // done.
-func (k *Lake) Sweep(ctx context.Context, root string, o sinks.Sweeping) error {
+func (k *Lake) RemoveStaged(ctx context.Context, root string, o sinks.StagedRemoval) error {
 	s := k.entry(root)
-	err := s.sink.Sweep(ctx, o)
+	err := s.sink.RemoveStaged(ctx, o)
 	if err == nil {
-		s.swept = true
+		s.stagedRemoved = true
 	}
 	return err
 }
 
-// Swept reports whether a sink was swept and nothing was published to it since.
-func (k *Lake) Swept(root string) bool { return k.lookUp(root).swept }
+// StagedRemoved reports whether RemoveStaged was done for a sink and nothing was published to it since.
+func (k *Lake) StagedRemoved(root string) bool { return k.lookUp(root).stagedRemoved }
 
 // NotePublish notes that a sink is about to be published to.
-func (k *Lake) NotePublish(root string) { k.entry(root).swept = false }
+func (k *Lake) NotePublish(root string) { k.entry(root).stagedRemoved = false }
 
 // CanPublish fails if files cannot be moved to folders of a sink that is open.
 func (k *Lake) CanPublish(ctx context.Context, root string, folders []string) error {

@@ -13,7 +13,7 @@ func segmentsOf(segments, n int) []*rows.Segment {
 	r := rand.New(rand.NewPCG(1, 1))
 	out := make([]*rows.Segment, segments)
 	for i := range out {
-		var p rows.Pack
+		var p rows.EncodedRows
 		p.Grow(n)
 		p.Block(0)
 		for range n {

@@ -35,15 +35,15 @@ func SinksToForget(p *Session, snap *state.Snapshot) (now []plan.ForgottenSink, 
 		case forgotten:
 			before = append(before, root)
 		default:
-			return nil, nil, fmt.Errorf("-forget-sink=%s: the state knows no sink at %s%s", name, root, departedSinks(p, root, known))
+			return nil, nil, fmt.Errorf("-forget-sink=%s: the state knows no sink at %s%s", name, root, detachedSinks(p, root, known))
 		}
 	}
 	return now, before, nil
 }
 
-// departedSinks says which sinks can be forgotten, the one first that is most
+// detachedSinks says which sinks can be forgotten, the one first that is most
 // like the one that was asked for.
-func departedSinks(p *Session, like string, known map[string][]string) string {
+func detachedSinks(p *Session, like string, known map[string][]string) string {
 	roots := slices.DeleteFunc(slices.Sorted(maps.Keys(known)), p.Declared.Has)
 	if len(roots) == 0 {
 		return ", and none that has left the configuration"

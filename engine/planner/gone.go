@@ -21,7 +21,7 @@ func findGone(ctx context.Context, p *Session) error {
 			continue
 		}
 		is := false
-		err := p.Heads.ReadDeparted(ctx, p.Lake, root, p.Lineage)
+		err := p.Heads.ReadDetached(ctx, p.Lake, root, p.Lineage)
 		if err == nil && p.Heads[root] == (lake.Head{}) {
 			is, err = p.Lake.IsGone(ctx, p.Snap, root)
 		}

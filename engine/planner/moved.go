@@ -54,7 +54,7 @@ func SinksToMove(p *Session, snap *state.Snapshot) (now, before []movedSink, err
 			before = append(before, m)
 			continue
 		case m.Tables == nil:
-			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, departedSinks(p, m.From, known))
+			return nil, nil, fmt.Errorf("%s: the state knows no sink at %s%s", m.flag(), m.From, detachedSinks(p, m.From, known))
 		}
 		if now, err = addMove(now, m, known); err != nil {
 			return nil, nil, err

@@ -29,7 +29,7 @@ func judgeNewer(ctx context.Context, p *Session, t *Table) ([]doubt, error) {
 	}
 	var doubts []doubt
 	for _, root := range rootsOf(t) {
-		if err := p.Heads.ReadDeparted(ctx, p.Lake, root, p.Lineage); err != nil {
+		if err := p.Heads.ReadDetached(ctx, p.Lake, root, p.Lineage); err != nil {
 			return nil, err
 		}
 		if why := stateOlder(p, t, root); why != "" {

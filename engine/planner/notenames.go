@@ -16,11 +16,11 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 	if len(t.Pending) == 0 {
 		return nil
 	}
-	book := rules.NewColumnBook(t.Definition, t.Old != nil && !t.Old.ExactNames)
+	columns := rules.NewColumnRegistry(t.Definition, t.Old != nil && !t.Old.ExactNames)
 	if t.Old != nil {
 		for _, c := range t.Old.Columns {
 			// Its type does not matter.
-			book.Has(rules.Column{Name: c.Name, Delivered: c.Delivered, Since: c.Since, Mask: definition.MaskMethod(c.Mask), Verifier: c.Verifier,
+			columns.Has(rules.Column{Name: c.Name, Delivered: c.Delivered, Since: c.Since, Mask: definition.MaskMethod(c.Mask), Verifier: c.Verifier,
 				Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings})
 		}
 	}
@@ -35,7 +35,7 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 		}
 		last = names
 		for _, n := range names {
-			if note := meetingText(n, book.Meet(n)); note != "" {
+			if note := meetingText(n, columns.AddDelivered(n)); note != "" {
 				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
 			}
 		}
@@ -47,7 +47,7 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 }
 
 // meetingText is what is to be said of a name that arrives.
-func meetingText(name string, m rules.Meeting) string {
+func meetingText(name string, m rules.AddedName) string {
 	switch {
 	case m.YieldsAs != "":
 		return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, m.YieldsAs)

@@ -73,13 +73,13 @@ func (t *staged) put(tx *state.Tx, p *planner.Session) error {
 	return err
 }
 
-// publish makes the tables visible, and tidies up.
+// publish makes the tables visible, and removes leftovers.
 func (r *Rebuilder) publish(ctx context.Context, l *state.Lock, sr *Plan, tables []*staged) error {
 	r.Commits.Protected.Clear()
 	committer := commit.New(l, r.Commits)
 	for _, t := range tables {
 		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.Table, t.change.Partitions())
-		var unswept *commit.UnsweptError
+		var unswept *commit.StagedLeftError
 		if err != nil && !errors.As(err, &unswept) {
 			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.Table.Name, err)
 		}
@@ -124,7 +124,7 @@ func (r *Rebuilder) drop(ctx context.Context, l *state.Lock, sr *Plan) error {
 	if errors.Is(context.Cause(ctx), state.ErrLost) {
 		return nil
 	}
-	return r.sweep(context.WithoutCancel(ctx), l, sr)
+	return r.removeStaged(context.WithoutCancel(ctx), l, sr)
 }
 
 // describe counts what became of the files.

@@ -74,7 +74,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, l *state.Lock, sr *Plan) (_ *Re
 
 // compute stages the content of all tables.
 func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, sr *Plan) ([]*staged, error) {
-	if err := errors.Join(r.sweep(ctx, l, sr), r.standsFromLake(ctx, sr)); err != nil {
+	if err := errors.Join(r.removeStaged(ctx, l, sr), r.standsFromLake(ctx, sr)); err != nil {
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(sr.stands)) {
@@ -93,16 +93,16 @@ func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, sr *Plan) ([]*st
 	return out, nil
 }
 
-// sweep removes what dead attempts staged in the sinks of the tables: nothing names
+// removeStaged removes what dead attempts staged in the sinks of the tables: nothing names
 // it any more.
-func (r *Rebuilder) sweep(ctx context.Context, l *state.Lock, sr *Plan) error {
+func (r *Rebuilder) removeStaged(ctx context.Context, l *state.Lock, sr *Plan) error {
 	folders := map[string][]string{}
 	for _, rt := range sr.Tables {
 		for _, at := range planner.FoldersOf(rt.plan) {
 			folders[at.Root] = append(folders[at.Root], at.Path)
 		}
 	}
-	return commit.NewSweeper(l, r.Commits).Folders(ctx, folders)
+	return commit.NewCleaner(l, r.Commits).Folders(ctx, folders)
 }
 
 // storeStand writes the objects of a mapping.
@@ -140,7 +140,7 @@ func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, sr *Plan, rt *Tabl
 	}
 	// What was staged is of no use, and may be as much as the table.
 	r.Commits.Protected.Remove(s.Task().Attempt)
-	return &staged{task: s.Task(), change: c, counts: d.Counts}, r.sweep(ctx, l, sr)
+	return &staged{task: s.Task(), change: c, counts: d.Counts}, r.removeStaged(ctx, l, sr)
 }
 
 // execute stages the content of a table. A part file that proves to be bad makes its dump

@@ -46,11 +46,11 @@ func DumpRank(v uint64) int { return int(v >> (fileBits + rowBits)) }
 
 // Row is what the engine must know of a row to place and judge it. At is its
 // place in the batch that holds its other columns, or, with Size, that of its
-// record. Shape tells how the record is to be read.
+// record. Format tells how the record is to be read.
 type Row struct {
-	Part, Raw, Key  int64
-	Ver             uint64
-	At, Size, Shape uint32
+	Part, Raw, Key   int64
+	Ver              uint64
+	At, Size, Format uint32
 }
 
 // Compare orders rows by (partition, raw user, key, version).

@@ -38,7 +38,7 @@ type PartRange struct {
 }
 
 // Segment is a sorted, immutable run of rows, in memory or in a scratch file.
-// Their columns are a batch, or packed records.
+// Their columns are a batch, or encoded records.
 type Segment struct {
 	Parts    []PartRange
 	Verdicts Verdicts
@@ -47,11 +47,11 @@ type Segment struct {
 	rows     []Row // sorted; nil when spilled
 	batch    *column.Batch
 	file     *spillFile
-	packed   bool
+	encoded  bool
 	secret   bool
 	slabs    slabs
-	packs    *packFile
-	spare    Pack
+	scratch  *encodedFile
+	spare    EncodedRows
 }
 
 // NewSegment sorts rows and takes ownership of them and of the batch that
@@ -81,7 +81,7 @@ func newSegment(rs []Row) *Segment {
 func (s *Segment) Memory() int { return s.memory }
 
 // spilled reports whether the rows are in a scratch file.
-func (s *Segment) spilled() bool { return s.file != nil || s.packs != nil }
+func (s *Segment) spilled() bool { return s.file != nil || s.scratch != nil }
 
 // Len returns the number of rows.
 func (s *Segment) Len() int { return s.n }
@@ -93,8 +93,8 @@ func (s *Segment) Rows() []Row { return s.rows }
 // Close removes the scratch file, if any. The rows are gone then; closing again does
 // nothing.
 func (s *Segment) Close() error {
-	file, packs := s.file, s.packs
-	s.file, s.packs = nil, nil
+	file, packs := s.file, s.scratch
+	s.file, s.scratch = nil, nil
 	switch {
 	case file != nil:
 		return file.remove()
@@ -108,11 +108,11 @@ func (s *Segment) Close() error {
 // with their records. Both may be kept.
 type Chunk struct {
 	Rows     []Row
-	Batch    *column.Batch // nil of packed rows
+	Batch    *column.Batch // nil of encoded rows
 	Verdicts Verdicts
 	First    int // position of Rows[0] in Verdicts
 
-	// Of packed rows: their records, or the block of a scratch file that they are in.
+	// Of encoded rows: their records, or the block of a scratch file that they are in.
 	slabs slabs
 	block []byte
 }
@@ -153,8 +153,8 @@ func (s *Segment) Open(part int64) Cursor {
 		return nil
 	case s.file != nil:
 		return s.file.open(r, s.Verdicts)
-	case s.packs != nil:
-		return s.packs.open(r, s.Verdicts)
+	case s.scratch != nil:
+		return s.scratch.open(r, s.Verdicts)
 	}
 	return &memCursor{chunk: s.Part(part)}
 }

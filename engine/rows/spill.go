@@ -37,11 +37,11 @@ func (s *Segment) Spill(ctx context.Context, dir string, group int) error {
 	if s.spilled() || s.n == 0 {
 		return nil
 	}
-	if s.packed {
-		p, err := s.spillPack(ctx, dir, group)
+	if s.encoded {
+		p, err := s.spillEncoded(ctx, dir, group)
 		if err == nil {
 			s.spare = spareOf(s)
-			s.packs, s.rows, s.slabs = p, nil, nil
+			s.scratch, s.rows, s.slabs = p, nil, nil
 		}
 		return err
 	}
@@ -103,10 +103,10 @@ func (s *Segment) writeSpill(ctx context.Context, f *os.File, sf *spillFile) err
 func (s *Segment) sorted(g *column.Gatherer, want []column.Column, lo, hi int) *column.Batch {
 	n := hi - lo
 	raw, key, ver := make([]int64, n), make([]int64, n), make([]int64, n)
-	picks := make([]column.Pick, n)
+	selection := make([]column.SourceRow, n)
 	for i, r := range s.rows[lo:hi] {
 		raw[i], key[i], ver[i] = r.Raw, r.Key, int64(r.Ver)
-		picks[i].Row = r.At
+		selection[i].Row = r.At
 	}
 	out := &column.Batch{N: n, Cols: make([]column.Column, len(want))}
 	for i, w := range want {
@@ -114,7 +114,7 @@ func (s *Segment) sorted(g *column.Gatherer, want []column.Column, lo, hi int) *
 	}
 	out.Cols[0].Ints, out.Cols[1].Ints, out.Cols[2].Ints = raw, key, ver
 	for i := range s.batch.Cols {
-		g.Column(&out.Cols[3+i], []*column.Column{&s.batch.Cols[i]}, picks)
+		g.Column(&out.Cols[3+i], []*column.Column{&s.batch.Cols[i]}, selection)
 	}
 	return out
 }

@@ -37,7 +37,7 @@ type Schema struct {
 // brought is no column. legacy says that an older program named those it has.
 func NewSchema(t *definition.Table, kind, key string, have []Column, delivered []Delivered, live func(int64) bool, legacy bool) *Schema {
 	s := &Schema{Kind: kind, Key: key, KeyName: key, UserName: feed.UserID, Table: t, Legacy: legacy, Partition: t.Partition, PartitionColumn: -1}
-	known := NewColumnBook(t, legacy)
+	known := NewColumnRegistry(t, legacy)
 	for _, c := range have {
 		known.Has(c)
 	}

@@ -31,9 +31,9 @@ type Users struct {
 	rows   []rows.Row // Raw is the canonical user, Key the raw one
 	cols   []column.Column
 	notes  map[noteKey]string
-	issues map[int][]issue // by row
-	groups [][]int         // rows of each group, the latest first
-	from   [][]column.Pick // by payload column: the supplying row of each group
+	issues map[int][]issue      // by row
+	groups [][]int              // rows of each group, the latest first
+	from   [][]column.SourceRow // by payload column: the supplying row of each group
 }
 
 // issue is an original that did not make it into its column.
@@ -42,10 +42,10 @@ type issue struct {
 	item column.Rescued
 }
 
-// noteKey is a row and a mark with a column's ID.
+// noteKey is a row and the kind of a note with a column's ID.
 type noteKey struct {
 	row  int
-	mark string
+	item string
 }
 
 // NewUsers begins to merge rows, which are sorted by canonical user and are whole groups.
@@ -67,7 +67,7 @@ func NewUsers(s *Schema, members []rows.Row, notes *column.Column) *Users {
 	return u
 }
 
-// note keeps a mark, or turns a loser of spelling into an issue.
+// note keeps a note, or turns a loser of spelling into an issue.
 func (u *Users) note(row int, it column.Rescued) {
 	col, name := -1, it
 	if id, field, ok := cutLoser(it.Name); ok {
@@ -120,13 +120,13 @@ func (u *Users) origins(c *Column) Origins {
 // the value.
 func (u *Users) Choose() {
 	u.group()
-	u.from = make([][]column.Pick, len(u.cols))
+	u.from = make([][]column.SourceRow, len(u.cols))
 	for c := range u.cols {
-		how, picks := mergeOf(&u.schema.Payload[c]), make([]column.Pick, len(u.groups))
+		how, selection := mergeOf(&u.schema.Payload[c]), make([]column.SourceRow, len(u.groups))
 		for g, members := range u.groups {
-			picks[g].Row = uint32(u.supplier(c, members, how))
+			selection[g].Row = uint32(u.supplier(c, members, how))
 		}
-		u.from[c] = picks
+		u.from[c] = selection
 	}
 }
 
@@ -230,7 +230,7 @@ func (u *Users) NewestRank(group int) int {
 
 // Column returns the cast values of column i of the payload, of all rows, and the row
 // that supplies the value of each group.
-func (u *Users) Column(i int) (*column.Column, []column.Pick) { return &u.cols[i], u.from[i] }
+func (u *Users) Column(i int) (*column.Column, []column.SourceRow) { return &u.cols[i], u.from[i] }
 
 // Rescued appends _rescued_data of each group to dst: of each column what its supplying
 // row rescued.

@@ -89,8 +89,8 @@ func mergeMembers(t *testing.T, s *Schema, members []member) []string {
 	for g := range u.Len() {
 		line := fmt.Sprintf("%d/%d", u.User(g), u.NewestRank(g))
 		for i := range srcs {
-			c, picks := u.Column(i)
-			line += " " + text(c, int(picks[g].Row))
+			c, selection := u.Column(i)
+			line += " " + text(c, int(selection[g].Row))
 		}
 		out = append(out, line+" "+text(&rescued, g))
 	}

@@ -60,7 +60,7 @@ func TestReadingMakesNothing(t *testing.T) {
 			t.Errorf("got %v, want an error that names %s", err, dir)
 		}
 	}
-	if err := errors.Join(l.Prune(ctx, "a/b", ""), l.RemoveLeftovers(ctx, blob.Leftovers{})); err != nil {
+	if err := errors.Join(l.RemoveEmptyFolders(ctx, "a/b", ""), l.RemoveLeftovers(ctx, blob.Leftovers{})); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +154,7 @@ func TestPrune(t *testing.T) {
 	}
 	check := func(folder, stop string) {
 		t.Helper()
-		if err := l.Prune(ctx, folder, stop); err != nil {
+		if err := l.RemoveEmptyFolders(ctx, folder, stop); err != nil {
 			t.Error(err)
 		}
 	}
@@ -177,7 +177,7 @@ func TestPrune(t *testing.T) {
 	if exists("t") || !exists("") {
 		t.Error("want t gone and the root there")
 	}
-	if err := l.Prune(ctx, "a/b", "c"); err == nil {
+	if err := l.RemoveEmptyFolders(ctx, "a/b", "c"); err == nil {
 		t.Error("a folder outside of stop was taken")
 	}
 }

@@ -89,14 +89,14 @@ func syncDir(root *os.Root, folder string) error {
 	return errors.Join(syncFolder(d), d.Close())
 }
 
-// Prune removes empty folders from folder up to below stop.
-func (l *Local) Prune(ctx context.Context, folder, stop string) error {
+// RemoveEmptyFolders removes empty folders from folder up to below stop.
+func (l *Local) RemoveEmptyFolders(ctx context.Context, folder, stop string) error {
 	err := errors.Join(CheckPrefix(folder), CheckPrefix(stop))
 	if err == nil && !Under(folder, stop) {
 		err = &KeyError{folder, fmt.Sprintf("it is not below %q", stop)}
 	}
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error { return explain(root, folder, l.prune(root, folder, stop)) })
+		err = l.in(ctx, func(root *os.Root) error { return explain(root, folder, l.removeEmptyFolders(root, folder, stop)) })
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
@@ -104,7 +104,7 @@ func (l *Local) Prune(ctx context.Context, folder, stop string) error {
 	return wrap(err, "remove the empty folder", l.dir, folder)
 }
 
-func (l *Local) prune(root *os.Root, folder, stop string) error {
+func (l *Local) removeEmptyFolders(root *os.Root, folder, stop string) error {
 	l.folders.Lock()
 	defer l.folders.Unlock()
 	removed := false
@@ -182,5 +182,5 @@ func (l *Local) removeLeftovers(ctx context.Context, root *os.Root, folder strin
 	if folder == "" {
 		return nil
 	}
-	return l.prune(root, folder, Dir(folder))
+	return l.removeEmptyFolders(root, folder, Dir(folder))
 }

@@ -81,10 +81,10 @@ type Store interface {
 	// Delete removes an object durably if cond holds for it (ErrConflict if
 	// not).
 	Delete(ctx context.Context, key string, cond Cond) error
-	// Prune removes the folder and those above it, from the inside out, while
+	// RemoveEmptyFolders removes the folder and those above it, from the inside out, while
 	// they are empty and below stop. A folder that does not exist counts as
 	// removed. Where there are no folders it does nothing.
-	Prune(ctx context.Context, folder, stop string) error
+	RemoveEmptyFolders(ctx context.Context, folder, stop string) error
 	// RemoveLeftovers removes what killed writers left below a prefix, and empty folders. No
 	// writer may be at work there, but where it spares.
 	RemoveLeftovers(ctx context.Context, o Leftovers) error

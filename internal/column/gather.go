@@ -2,39 +2,39 @@ package column
 
 import "slices"
 
-// Pick names one row of one of several source batches.
-type Pick struct {
+// SourceRow names one row of one of several source batches.
+type SourceRow struct {
 	Src, Row uint32
 }
 
-// Gatherer copies picked rows of several sources into one column. It keeps
+// Gatherer copies selected rows of several sources into one column. It keeps
 // scratch memory between calls; one goroutine may use it at a time.
 type Gatherer struct {
-	remap  []remap
-	epoch  uint32
-	picked []int // rows, by source
+	remap    []remap
+	epoch    uint32
+	selected []int // rows, by source
 }
 
 // remap translates the codes of one source dictionary; an entry holds the
 // epoch that wrote it above the code, so that nothing needs clearing.
 type remap []uint64
 
-// Column appends the picked rows to dst, whose Type must be that of every
-// source. srcs has an entry for every Src of the picks; nil reads as null.
-func (g *Gatherer) Column(dst *Column, srcs []*Column, picks []Pick) {
-	g.ColumnInto(dst, srcs, picks, -1)
+// Column appends the selected rows to dst, whose Type must be that of every
+// source. srcs has an entry for every Src of the selection; nil reads as null.
+func (g *Gatherer) Column(dst *Column, srcs []*Column, selection []SourceRow) {
+	g.ColumnInto(dst, srcs, selection, -1)
 }
 
 // ColumnInto is Column for a dst that is empty. If its values have a dictionary,
 // it becomes that of source into, unless into is -1 or that source is nil: the
 // values of this source need not be looked up again. Others are added, which
 // leaves the source as it is for who reads it.
-func (g *Gatherer) ColumnInto(dst *Column, srcs []*Column, picks []Pick, into int) {
+func (g *Gatherer) ColumnInto(dst *Column, srcs []*Column, selection []SourceRow, into int) {
 	switch dst.Type.Kind() {
 	case KindInt64:
-		dst.Ints = gather(dst, dst.Ints, srcs, picks, func(c *Column) []int64 { return c.Ints })
+		dst.Ints = gather(dst, dst.Ints, srcs, selection, func(c *Column) []int64 { return c.Ints })
 	case KindDouble:
-		dst.Floats = gather(dst, dst.Floats, srcs, picks, func(c *Column) []float64 { return c.Floats })
+		dst.Floats = gather(dst, dst.Floats, srcs, selection, func(c *Column) []float64 { return c.Floats })
 	default:
 		if into >= 0 && srcs[into] == nil {
 			into = -1
@@ -42,11 +42,11 @@ func (g *Gatherer) ColumnInto(dst *Column, srcs []*Column, picks []Pick, into in
 		if into >= 0 {
 			dst.Dict = srcs[into].Dict
 		}
-		g.codes(dst, srcs, picks, into)
+		g.codes(dst, srcs, selection, into)
 	}
 }
 
-func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(*Column) []T) []T {
+func gather[T any](dst *Column, vals []T, srcs []*Column, selection []SourceRow, of func(*Column) []T) []T {
 	base := len(vals)
 	nulls := dst.Null != nil
 	values := make([][]T, len(srcs))
@@ -59,11 +59,11 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 		}
 	}
 	if nulls && dst.Null == nil {
-		dst.Null = make([]bool, base, base+len(picks))
+		dst.Null = make([]bool, base, base+len(selection))
 	}
 	var zero T
-	vals = slices.Grow(vals, len(picks))
-	for rest := picks; len(rest) > 0; {
+	vals = slices.Grow(vals, len(selection))
+	for rest := selection; len(rest) > 0; {
 		p, n := rest[0], run(rest)
 		switch of := values[p.Src]; {
 		case of == nil:
@@ -76,8 +76,8 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 		rest = rest[n:]
 	}
 	if nulls {
-		dst.Null = slices.Grow(dst.Null, len(picks))
-		for _, p := range picks {
+		dst.Null = slices.Grow(dst.Null, len(selection))
+		for _, p := range selection {
 			s := srcs[p.Src]
 			dst.Null = append(dst.Null, s == nil || s.Null != nil && s.Null[p.Row])
 		}
@@ -85,16 +85,16 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, picks []Pick, of func(
 	return vals
 }
 
-// run returns how many picks from the first on are of rows that follow each other.
-func run(picks []Pick) int {
+// run returns how many of a selection, from its first on, are rows that follow each other.
+func run(selection []SourceRow) int {
 	n := 1
-	for n < len(picks) && picks[n].Src == picks[0].Src && picks[n].Row == picks[n-1].Row+1 {
+	for n < len(selection) && selection[n].Src == selection[0].Src && selection[n].Row == selection[n-1].Row+1 {
 		n++
 	}
 	return n
 }
 
-func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
+func (g *Gatherer) codes(dst *Column, srcs []*Column, selection []SourceRow, into int) {
 	if dst.Dict == nil {
 		dst.Dict = NewDict()
 	}
@@ -111,14 +111,14 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
 		}
 	}
 	if dst.Dict.fresh() {
-		dst.Dict.Reserve(g.expect(srcs, picks))
+		dst.Dict.Reserve(g.expect(srcs, selection))
 	}
 	stamp := uint64(g.epoch) << 32
-	dst.Codes = slices.Grow(dst.Codes, len(picks))
-	for i := 0; i < len(picks); i++ {
-		p := picks[i]
+	dst.Codes = slices.Grow(dst.Codes, len(selection))
+	for i := 0; i < len(selection); i++ {
+		p := selection[i]
 		if int(p.Src) == into {
-			n := run(picks[i:])
+			n := run(selection[i:])
 			dst.Codes = append(dst.Codes, srcs[into].Codes[p.Row:int(p.Row)+n]...)
 			i += n - 1
 			continue
@@ -141,18 +141,18 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, picks []Pick, into int) {
 	}
 }
 
-// expect estimates how many values the picks bring, and their bytes: of each
-// source's dictionary the share of its rows that is picked.
-func (g *Gatherer) expect(srcs []*Column, picks []Pick) (values, bytes int) {
-	g.picked = append(g.picked[:0], make([]int, len(srcs))...)
-	for _, p := range picks {
-		g.picked[p.Src]++
+// expect estimates how many values a selection brings, and their bytes: of each
+// source's dictionary the share of its rows that is selected.
+func (g *Gatherer) expect(srcs []*Column, selection []SourceRow) (values, bytes int) {
+	g.selected = append(g.selected[:0], make([]int, len(srcs))...)
+	for _, p := range selection {
+		g.selected[p.Src]++
 	}
 	for i, s := range srcs {
 		if s == nil || len(s.Codes) == 0 {
 			continue
 		}
-		share := min(1, float64(g.picked[i])/float64(len(s.Codes)))
+		share := min(1, float64(g.selected[i])/float64(len(s.Codes)))
 		values += int(share * float64(s.Dict.Len()))
 		bytes += int(share * float64(s.Dict.Size()))
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Gathering gives the picked values, whichever source's dictionary is taken
+// Gathering gives the selected values, whichever source's dictionary is taken
 // over, and leaves every source what it was.
 func TestColumnInto(t *testing.T) {
 	for seed := range uint64(200) {
@@ -33,14 +33,14 @@ func TestColumnInto(t *testing.T) {
 		into := r.IntN(len(srcs)+1) - 1
 		var g Gatherer
 		for range 3 { // a source is often gathered in several parts
-			picks := make([]Pick, r.IntN(100))
-			for i := range picks {
+			selection := make([]SourceRow, r.IntN(100))
+			for i := range selection {
 				s := r.IntN(len(srcs))
-				picks[i] = Pick{uint32(s), uint32(r.IntN(len(texts[s])))}
+				selection[i] = SourceRow{uint32(s), uint32(r.IntN(len(texts[s])))}
 			}
 			var dst Column
-			g.ColumnInto(&dst, srcs, picks, into)
-			for i, p := range picks {
+			g.ColumnInto(&dst, srcs, selection, into)
+			for i, p := range selection {
 				want := texts[p.Src][p.Row]
 				if srcs[p.Src] == nil {
 					want = ""

@@ -346,15 +346,15 @@ func TestWriteColumns(t *testing.T) {
 			}
 			continue
 		}
-		picks := make([]column.Pick, b.N)
-		for i := range picks {
-			picks[i].Row = uint32(i)
+		selection := make([]column.SourceRow, b.N)
+		for i := range selection {
+			selection[i].Row = uint32(i)
 		}
 		var c column.Column
 		err := w.WriteColumns(b.N, func(i int) (*column.Column, error) {
 			c.Name, c.Type = cols[i].Name, cols[i].Type
 			c.Reset()
-			g.Column(&c, []*column.Column{&b.Cols[i]}, picks)
+			g.Column(&c, []*column.Column{&b.Cols[i]}, selection)
 			return &c, nil
 		})
 		if err != nil {

@@ -21,14 +21,14 @@ func someRows(n, step int) []uint32 {
 // selectedRows copies rows of a batch.
 func selectedRows(b *column.Batch, rows []uint32) *column.Batch {
 	var g column.Gatherer
-	picks := make([]column.Pick, len(rows))
+	selection := make([]column.SourceRow, len(rows))
 	for i, row := range rows {
-		picks[i].Row = row
+		selection[i].Row = row
 	}
 	out := &column.Batch{N: len(rows), Cols: make([]column.Column, len(b.Cols))}
 	for i := range b.Cols {
 		out.Cols[i] = column.Column{Name: b.Cols[i].Name, Type: b.Cols[i].Type}
-		g.Column(&out.Cols[i], []*column.Column{&b.Cols[i]}, picks)
+		g.Column(&out.Cols[i], []*column.Column{&b.Cols[i]}, selection)
 	}
 	return out
 }

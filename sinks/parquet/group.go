@@ -8,10 +8,10 @@ import (
 
 // group holds the rows of a row group that is not full yet.
 type group struct {
-	rows   column.Batch
-	gather column.Gatherer
-	picks  []column.Pick
-	src    [1]*column.Column
+	rows      column.Batch
+	gather    column.Gatherer
+	selection []column.SourceRow
+	src       [1]*column.Column
 }
 
 func newGroup(schema []column.Column) *group {
@@ -51,13 +51,13 @@ func (g *group) add(b *column.Batch, from, n int) {
 	if g.rows.N == 0 {
 		g.begin()
 	}
-	g.picks = g.picks[:0]
+	g.selection = g.selection[:0]
 	for i := range n {
-		g.picks = append(g.picks, column.Pick{Row: uint32(from + i)})
+		g.selection = append(g.selection, column.SourceRow{Row: uint32(from + i)})
 	}
 	for i := range b.Cols {
 		g.src[0] = &b.Cols[i]
-		g.gather.Column(&g.rows.Cols[i], g.src[:], g.picks)
+		g.gather.Column(&g.rows.Cols[i], g.src[:], g.selection)
 	}
 	g.rows.N += n
 }

@@ -81,7 +81,7 @@ func stageIn(t *testing.T, s sinks.Sink, attempt, name string, rows int) sinks.F
 }
 
 // TestLateRequests holds one request of a paused holder of the lock past a takeover, the
-// sweep and the next commit, copies and removals at a server that keeps no conditions on
+// removal and the next commit, copies and removals at a server that keeps no conditions on
 // them: what stands there afterwards is the next commit's.
 func TestLateRequests(t *testing.T) {
 	const at, gone = "t/part-00000-1.parquet", "t/part-00001-1.parquet"
@@ -144,7 +144,7 @@ func TestLateRequests(t *testing.T) {
 			cur, version, err := next.Current(ctx)
 			must(err)
 			must(next.SetCurrent(ctx, cur, version))
-			must(next.Sweep(ctx, sinks.Sweeping{Generation: 2, Folders: []string{"t"}}))
+			must(next.RemoveStaged(ctx, sinks.StagedRemoval{Generation: 2, Folders: []string{"t"}}))
 			three := stageIn(t, next, "2-c", "f3", 300)
 			_, err = next.Publish(ctx, sinks.Step{Staged: three.Path, Path: at, Before: two.Digest, After: three.Digest, Size: three.Size})
 			must(err)

@@ -5,7 +5,7 @@
 // be taken for data by a reader's glob, a data file is replaced by one rename,
 // every step of a publish list can be repeated, and content that the state does
 // not know is never overwritten or removed. It never deletes anything that a
-// step or a sweep did not name, and leaves no empty folder.
+// step or a removal of staged files did not name, and leaves no empty folder.
 package parquet
 
 import (
@@ -52,7 +52,7 @@ type sink struct {
 	pool  pq.Pool
 	// buffers are those of writers that were closed.
 	buffers sync.Pool
-	// own serialises what writes directly below _reconcile/: a sweep there must
+	// own serialises what writes directly below _reconcile/: a removal of staged files there must
 	// not meet a write under way.
 	own sync.Mutex
 }
@@ -116,9 +116,9 @@ func describe(o blob.Object) sinks.Object {
 	return sinks.Object{Path: o.Key, Size: o.Size, Pin: o.Pin}
 }
 
-// Sweep removes what attempts staged but those that it spares, unfinished moves to the
+// RemoveStaged removes what attempts staged but those that it spares, unfinished moves to the
 // folders of tables, and what killed writers left below _reconcile/.
-func (s *sink) Sweep(ctx context.Context, o sinks.Sweeping) error {
+func (s *sink) RemoveStaged(ctx context.Context, o sinks.StagedRemoval) error {
 	for _, a := range o.Keep {
 		if err := checkName(a); err != nil {
 			return fmt.Errorf("attempt: %w", err)
@@ -127,7 +127,7 @@ func (s *sink) Sweep(ctx context.Context, o sinks.Sweeping) error {
 	spare := func(key string) bool {
 		attempt, below := strings.CutPrefix(key, staging+"/")
 		attempt, _, _ = strings.Cut(attempt, "/")
-		return below && o.Spares(attempt)
+		return below && o.Protects(attempt)
 	}
 	s.own.Lock()
 	defer s.own.Unlock()

@@ -155,7 +155,7 @@ func exists(t *testing.T, name string) bool {
 	return err == nil
 }
 
-// TestNoEmptyFolders says that a removal and a sweep leave none, even when the
+// TestNoEmptyFolders says that a removal and RemoveStaged leave none, even when the
 // process died between the removal and the folder's.
 func TestNoEmptyFolders(t *testing.T) {
 	s, _, dir := open(t, parquet.Options{})
@@ -168,11 +168,11 @@ func TestNoEmptyFolders(t *testing.T) {
 		steps = append(steps, sinks.Step{Path: key, Before: f.Digest})
 	}
 	stage(t, s, "left", 1)
-	if err := s.Sweep(ctx, sinks.Sweeping{}); err != nil {
+	if err := s.RemoveStaged(ctx, sinks.StagedRemoval{}); err != nil {
 		t.Fatal(err)
 	}
 	if exists(t, filepath.Join(dir, "_reconcile")) {
-		t.Error("a sweep left an empty folder")
+		t.Error("RemoveStaged left an empty folder")
 	}
 	set, err := failpoint.Parse("publish.remove.after=error@1")
 	if err != nil {
@@ -197,7 +197,7 @@ func TestNoEmptyFolders(t *testing.T) {
 	}
 }
 
-// TestFailpoints interrupts a replacement, a removal and a sweep at each of
+// TestFailpoints interrupts a replacement, a removal and RemoveStaged at each of
 // their points, and repeats them.
 func TestFailpoints(t *testing.T) {
 	for _, c := range []struct {
@@ -222,7 +222,7 @@ func TestFailpoints(t *testing.T) {
 				_, err = s.Publish(ctx, sinks.Step{Path: "t/g.parquet", Before: gone.Digest})
 			}
 			if err == nil {
-				err = s.Sweep(ctx, sinks.Sweeping{})
+				err = s.RemoveStaged(ctx, sinks.StagedRemoval{})
 			}
 			return err
 		}

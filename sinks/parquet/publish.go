@@ -38,7 +38,7 @@ func (s *sink) Published(ctx context.Context, st sinks.Step) (sinks.Object, erro
 	if err := checkStep(st); err != nil || st.Staged == "" {
 		return sinks.Object{}, err
 	}
-	dest, err := s.look(ctx, st.Path)
+	dest, err := s.statAt(ctx, st.Path)
 	if err != nil || dest == nil || dest.Size != st.Size {
 		return sinks.Object{}, err
 	}
@@ -74,12 +74,12 @@ func (s *sink) Exists(ctx context.Context, path string) (bool, error) {
 	if err := blob.CheckKey(path); err != nil {
 		return false, fmt.Errorf("look at a file: %w", err)
 	}
-	o, err := s.look(ctx, path)
+	o, err := s.statAt(ctx, path)
 	return o != nil && err == nil, err
 }
 
-// look returns what stands at key, nil if nothing does.
-func (s *sink) look(ctx context.Context, key string) (*blob.Object, error) {
+// statAt returns what stands at key, nil if nothing does.
+func (s *sink) statAt(ctx context.Context, key string) (*blob.Object, error) {
 	o, err := s.store.Stat(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -88,11 +88,11 @@ func (s *sink) look(ctx context.Context, key string) (*blob.Object, error) {
 }
 
 func (s *sink) move(ctx context.Context, st sinks.Step) (o blob.Object, err error) {
-	staged, err := s.look(ctx, st.Staged)
+	staged, err := s.statAt(ctx, st.Staged)
 	if err != nil {
 		return o, err
 	}
-	dest, err := s.look(ctx, st.Path)
+	dest, err := s.statAt(ctx, st.Path)
 	if err != nil {
 		return o, err
 	}
@@ -151,7 +151,7 @@ func (s *sink) moved(ctx context.Context, st sinks.Step, staged, dest *blob.Obje
 
 // remove removes a data file and the folders that it leaves empty.
 func (s *sink) remove(ctx context.Context, st sinks.Step) error {
-	dest, err := s.look(ctx, st.Path)
+	dest, err := s.statAt(ctx, st.Path)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (s *sink) remove(ctx context.Context, st sinks.Step) error {
 			return err
 		}
 	}
-	return s.store.Prune(ctx, blob.Dir(st.Path), "")
+	return s.store.RemoveEmptyFolders(ctx, blob.Dir(st.Path), "")
 }
 
 // held returns the digests of what stands at the step's path, of the kinds that the

@@ -79,8 +79,8 @@ func (s classed) Delete(ctx context.Context, key string, cond blob.Cond) error {
 	return s.class(s.Store.Delete(ctx, key, cond))
 }
 
-func (s classed) Prune(ctx context.Context, folder, stop string) error {
-	return s.class(s.Store.Prune(ctx, folder, stop))
+func (s classed) RemoveEmptyFolders(ctx context.Context, folder, stop string) error {
+	return s.class(s.Store.RemoveEmptyFolders(ctx, folder, stop))
 }
 
 func (s classed) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {

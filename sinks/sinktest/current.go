@@ -153,7 +153,7 @@ func testWholeCurrent(t *testing.T, p Place) {
 	}()
 	for n := range uint64(50) {
 		set(n)
-		if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
+		if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{}); err != nil {
 			t.Error(err)
 		}
 	}

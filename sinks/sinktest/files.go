@@ -232,8 +232,8 @@ func testNames(t *testing.T, p Place) {
 			t.Errorf("staged %q in %q", n[1], n[0])
 		}
 	}
-	if err := p.Sink.Sweep(ctx, sinks.Sweeping{Keep: []string{"../x"}}); err == nil {
-		t.Error("swept with a name that climbs out")
+	if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{Keep: []string{"../x"}}); err == nil {
+		t.Error("removed with a name that climbs out")
 	}
 	wantAll(t, p, "")
 }

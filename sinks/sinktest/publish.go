@@ -187,8 +187,8 @@ func testRefused(t *testing.T, p Place) {
 	}
 }
 
-func testSweep(t *testing.T, p Place) {
-	if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
+func testRemoveStaged(t *testing.T, p Place) {
+	if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{}); err != nil {
 		t.Fatal(err)
 	}
 	kept := stage(t, p, "kept", "f", 0, 3)
@@ -207,7 +207,7 @@ func testSweep(t *testing.T, p Place) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := p.Sink.Sweep(ctx, sinks.Sweeping{Keep: []string{"kept", "never"}, Folders: []string{"t"}}); err != nil {
+		if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{Keep: []string{"kept", "never"}, Folders: []string{"t"}}); err != nil {
 			t.Fatal(err)
 		}
 		wantAll(t, p, "", "_reconcile/current.json", kept.Path, "t/f.parquet")
@@ -216,26 +216,26 @@ func testSweep(t *testing.T, p Place) {
 		t.Errorf("a file of an attempt to be kept: %v", err)
 	}
 	if _, err := dead.Close(); err == nil {
-		t.Error("a file of an attempt that was swept away was closed")
+		t.Error("a file of an attempt that was removed was closed")
 	}
 	dead.Abort()
 	newer, mine := stage(t, p, sinks.AttemptName(8), "f", 0, 3), stage(t, p, sinks.AttemptName(7), "f", 0, 3)
 	old := stage(t, p, sinks.AttemptName(0), "f", 0, 3)
-	if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
+	if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{}); err != nil {
 		t.Fatal(err)
 	}
 	wantAll(t, p, "", "_reconcile/current.json", mine.Path, newer.Path, "t/f.parquet")
-	if err := p.Sink.Sweep(ctx, sinks.Sweeping{Generation: 7}); err != nil {
+	if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{Generation: 7}); err != nil {
 		t.Fatal(err)
 	}
 	wantAll(t, p, "", "_reconcile/current.json", newer.Path, "t/f.parquet")
 	if _, err := p.Sink.Publish(ctx, moveOf(old, "t/g.parquet")); !errors.Is(err, sinks.ErrStagedLost) {
-		t.Errorf("a file that was swept away was moved: %v", err)
+		t.Errorf("a file that was removed was moved: %v", err)
 	}
-	if err := p.Sink.Sweep(ctx, sinks.Sweeping{Generation: 8}); err != nil {
+	if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{Generation: 8}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Sink.Sweep(ctx, sinks.Sweeping{}); err != nil {
+	if err := p.Sink.RemoveStaged(ctx, sinks.StagedRemoval{}); err != nil {
 		t.Fatal(err)
 	}
 	wantAll(t, p, "", "_reconcile/current.json", "t/f.parquet")
@@ -327,7 +327,7 @@ func testCancelled(t *testing.T, p Place) {
 		_, errClose := w.Close()
 		for i, err := range []error{
 			w.Write(done, batch(0, 3)), errClose, errStage, errOpen, errList, errPublish, errCurrent,
-			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, ""), p.Sink.Sweep(done, sinks.Sweeping{}),
+			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, ""), p.Sink.RemoveStaged(done, sinks.StagedRemoval{}),
 		} {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("operation %d under a cancelled context: %v", i, err)

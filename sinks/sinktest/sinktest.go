@@ -38,7 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) Place) {
 		{"publish new", testNew}, {"replace", testReplace}, {"remove", testRemove},
 		{"lost staged file", testLost}, {"drift of a move", testMoveDrift},
 		{"drift of a removal", testRemoveDrift}, {"pins", testPins}, {"list", testList},
-		{"current", testCurrent}, {"versions of current", testCurrentVersions}, {"damaged current", testDamagedCurrent}, {"sweep", testSweep},
+		{"current", testCurrent}, {"versions of current", testCurrentVersions}, {"damaged current", testDamagedCurrent}, {"staged files removed", testRemoveStaged},
 		{"readers see whole files", testWholeFiles}, {"readers see a whole current", testWholeCurrent},
 		{"many at once", testParallel}, {"cancelled", testCancelled}, {"refused steps", testRefused},
 	} {

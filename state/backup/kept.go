@@ -163,5 +163,5 @@ func (p *pruner) remove(ctx context.Context, key string) {
 	if err := p.store.Delete(ctx, key, blob.Cond{}); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.warnings = append(p.warnings, fmt.Sprintf("an older backup of the state stays: %v", err))
 	}
-	_ = p.store.Prune(ctx, blob.Dir(key), "")
+	_ = p.store.RemoveEmptyFolders(ctx, blob.Dir(key), "")
 }

@@ -56,7 +56,7 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	sorter.Workers = r.Env.Limits.Budget.Workers()
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	shared := &sharedSorter{sorter: sorter}
-	out := &write.Output{Shapes: ing.Shapes, Canon: r.Canon, Dumps: r.Task.Dumps, Limits: r.Env.Limits, Sizes: r.Task.Thresholds}
+	out := &write.Output{Formats: ing.Formats, Canon: r.Canon, Dumps: r.Task.Dumps, Limits: r.Env.Limits, Sizes: r.Task.Thresholds}
 	values := ing.Partitions()
 	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(len(values))
 	parts := make([]*write.Part, len(values))

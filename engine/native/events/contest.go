@@ -62,7 +62,7 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 			now.open(after, e.Hash)
 		}
 	}
-	return d.meet(known, was, now), nil
+	return d.intersect(known, was, now), nil
 }
 
 // rekeyed returns the entries of changed users, by user, and their number. It touches
@@ -90,9 +90,9 @@ func (d *deltaRun) rekeyed(known []index.Entry) (moved [][]index.Entry, n int) {
 	return moved, n
 }
 
-// meet sorts entries into the buckets that are open and keeps those that are not
+// intersect sorts entries into the buckets that are open and keeps those that are not
 // alone there.
-func (d *deltaRun) meet(known []index.Entry, was, now *buckets) []hashed {
+func (d *deltaRun) intersect(known []index.Entry, was, now *buckets) []hashed {
 	var hits []index.Entry
 	var raw, a, b int64
 	for i, e := range known {

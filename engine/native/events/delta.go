@@ -33,15 +33,15 @@ type deltaRun struct {
 	next    uint32
 	changed []int64       // raw users whose canonical user differs
 	met     []index.Entry // of the index, sorted: all that are contested
-	stored  map[uint32]*storedMarks
+	stored  map[uint32]*storedOverrides
 	counts  plan.Counts
 	touched map[int64]bool // partition values to rewrite
 	looked  sync.Pool      // of *column.Batch, of splices that are done
 }
 
-// storedMarks are the verdicts of a partition's stored rows that differ from
+// storedOverrides are the verdicts of a partition's stored rows that differ from
 // what they are.
-type storedMarks struct {
+type storedOverrides struct {
 	data, shadow map[int]rows.Verdict
 }
 
@@ -50,7 +50,7 @@ type storedMarks struct {
 // of docs/architecture.md. What does not fit in memory is for the bulk path.
 func delta(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, err error) {
 	d := &deltaRun{Run: r, layout: r.Schema.Stored(), byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
-		next: r.Old.NextOrdinal, stored: map[uint32]*storedMarks{}, touched: map[int64]bool{}}
+		next: r.Old.NextOrdinal, stored: map[uint32]*storedOverrides{}, touched: map[int64]bool{}}
 	for _, p := range r.OldParts {
 		d.byOrd[p.Ordinal], d.byValue[write.PartValue(p)] = p, p
 	}
@@ -95,14 +95,14 @@ func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
 		verdict[loc] = v
 	})
 	for _, rec := range stored {
-		d.mark(rec.Loc, verdict[rec.Loc])
+		d.override(rec.Loc, verdict[rec.Loc])
 	}
 	d.touchDelivered()
 	return nil
 }
 
-// mark notes what became of a stored row, if it is no longer what it was.
-func (d *deltaRun) mark(loc uint64, now rows.Verdict) {
+// override notes what became of a stored row, if it is no longer what it was.
+func (d *deltaRun) override(loc uint64, now rows.Verdict) {
 	was := rows.Publish
 	if loc&locShadow != 0 {
 		was = rows.Shadow
@@ -113,7 +113,7 @@ func (d *deltaRun) mark(loc uint64, now rows.Verdict) {
 	ord, pos := uint32(loc>>32&^(locStored>>32)), int(loc&(locShadow-1))
 	m := d.stored[ord]
 	if m == nil {
-		m = &storedMarks{data: map[int]rows.Verdict{}, shadow: map[int]rows.Verdict{}}
+		m = &storedOverrides{data: map[int]rows.Verdict{}, shadow: map[int]rows.Verdict{}}
 		d.stored[ord] = m
 	}
 	if was == rows.Shadow {
@@ -222,7 +222,7 @@ func (d *deltaRun) rewrite(ctx context.Context, out *write.Output, value int64, 
 
 // write rewrites the touched partitions.
 func (d *deltaRun) write(ctx context.Context) (*pass.Outcome, error) {
-	out := &write.Output{Shapes: d.ing.Shapes, Canon: d.Canon, Dumps: d.Task.Dumps, Limits: d.Env.Limits, Sizes: d.Task.Thresholds}
+	out := &write.Output{Formats: d.ing.Formats, Canon: d.Canon, Dumps: d.Task.Dumps, Limits: d.Env.Limits, Sizes: d.Task.Thresholds}
 	values := slices.Sorted(maps.Keys(d.touched))
 	parts := make([]*write.Part, len(values))
 	ords := map[int64]uint32{}

@@ -24,16 +24,16 @@ import (
 // to a large partition get a file of their own: its others are then only written
 // if they lose rows or some of their columns change.
 type splice struct {
-	d      *deltaRun
-	old    *exec.Partition
-	files  []*spliceFile
-	marks  *storedMarks
-	groups []groupPlan   // of all files, one after the other
-	looked *column.Batch // what was read of the last of them to decide that
-	extra  []extraRow    // sorted by (raw user, key)
-	apart  bool          // extra rows get a file of their own, but for those that replace others
-	rest   []extraRow    // those that do
-	hides  bool          // the shadow rows change
+	d         *deltaRun
+	old       *exec.Partition
+	files     []*spliceFile
+	overrides *storedOverrides
+	groups    []groupPlan   // of all files, one after the other
+	probed    *column.Batch // what was read of the last of them to decide that
+	extra     []extraRow    // sorted by (raw user, key)
+	apart     bool          // extra rows get a file of their own, but for those that replace others
+	rest      []extraRow    // those that do
+	hides     bool          // the shadow rows change
 	// shadows are the shadow rows, read because they change.
 	shadows []*rows.Chunk
 	// redelivered are the shadow rows as those of a redelivery where nothing else changes
@@ -43,8 +43,8 @@ type splice struct {
 	part   *write.Part
 	data   *write.PartWriter
 	shadow *rowfile.ObjectWriter
-	pub    *write.Assembler
-	sha    *write.Assembler
+	pub    *write.RowGroupBuilder
+	sha    *write.RowGroupBuilder
 	copied int64 // rows
 	kept   int64 // rows of files that stay
 }
@@ -66,12 +66,12 @@ func (d *deltaRun) newSplice(ctx context.Context, p *exec.Partition) (*splice, e
 	if len(files) == 0 {
 		return nil, nil
 	}
-	s := &splice{d: d, old: p, files: files, marks: d.stored[p.Ordinal]}
-	if s.looked, _ = d.looked.Get().(*column.Batch); s.looked == nil {
-		s.looked = &column.Batch{}
+	s := &splice{d: d, old: p, files: files, overrides: d.stored[p.Ordinal]}
+	if s.probed, _ = d.looked.Get().(*column.Batch); s.probed == nil {
+		s.probed = &column.Batch{}
 	}
-	if s.marks == nil {
-		s.marks = &storedMarks{}
+	if s.overrides == nil {
+		s.overrides = &storedOverrides{}
 	}
 	fits, err := s.openFiles(ctx)
 	if err == nil && fits {
@@ -107,8 +107,8 @@ func (s *splice) run(ctx context.Context, o *write.Output) (_ *write.Part, err e
 	if err != nil || !changes {
 		return nil, err
 	}
-	s.pub = o.Assembler(a.Schema, func() (write.BatchWriter, error) { return s.data, nil })
-	s.sha = o.Assembler(a.Schema, func() (write.BatchWriter, error) {
+	s.pub = o.RowGroupBuilder(a.Schema, func() (write.BatchWriter, error) { return s.data, nil })
+	s.sha = o.RowGroupBuilder(a.Schema, func() (write.BatchWriter, error) {
 		var err error
 		s.shadow, err = a.OpenShadow(ctx)
 		return s.shadow, err
@@ -191,8 +191,8 @@ func (s *splice) expected() int {
 // read only if they change.
 func (s *splice) gather(ctx context.Context) error {
 	value := write.PartValue(s.old)
-	s.hides = len(s.marks.shadow) > 0
-	for _, v := range s.marks.data {
+	s.hides = len(s.overrides.shadow) > 0
+	for _, v := range s.overrides.data {
 		s.hides = s.hides || v == rows.Shadow
 	}
 	for _, seg := range s.d.ing.Segments {
@@ -213,7 +213,7 @@ func (s *splice) gather(ctx context.Context) error {
 }
 
 func (s *splice) gatherShadow(ctx context.Context) (err error) {
-	c := s.d.shadowCursor(s.old, s.marks)
+	c := s.d.shadowCursor(s.old, s.overrides)
 	c.uncounted = true
 	defer func() { err = errors.Join(err, c.Close()) }()
 	for {
@@ -247,11 +247,11 @@ func compareRows(a, b *rows.Row) int {
 // not get smaller and smaller.
 func (s *splice) write(ctx context.Context, g int) error {
 	p := &s.groups[g]
-	if p.dirty || len(s.pub.Picks) > 0 && len(s.pub.Picks) < s.pub.Group/4 {
+	if p.dirty || len(s.pub.Selection) > 0 && len(s.pub.Selection) < s.pub.Group/4 {
 		return s.merge(ctx, g)
 	}
 	for _, e := range p.file.extra[p.lo:p.hi] { // all of them shadows
-		if err := s.sha.Add(ctx, e.chunk, e.at); err != nil {
+		if err := s.sha.AddRow(ctx, e.chunk, e.at); err != nil {
 			return err
 		}
 	}
@@ -282,7 +282,7 @@ func (s *splice) write(ctx context.Context, g int) error {
 // newUsers returns the column of canonical users of a row group. The raw users of
 // the last one, mostly the only one, are at hand.
 func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, error) {
-	b := s.looked
+	b := s.probed
 	if p != &s.groups[len(s.groups)-1] {
 		b = &column.Batch{}
 		if err := p.file.rd.Group(ctx, p.at, []column.Column{{Name: feed.RawUserID, Type: column.Int64Type}}, b); err != nil {
@@ -302,7 +302,7 @@ func (s *splice) merge(ctx context.Context, g int) error {
 		return err
 	}
 	s.d.Redelivery.CountRows(b)
-	ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.marks.data, p.base, rows.Publish)
+	ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.overrides.data, p.base, rows.Publish)
 	if err != nil {
 		return err
 	}
@@ -329,16 +329,16 @@ func (s *splice) merge(ctx context.Context, g int) error {
 func (s *splice) emit(ctx context.Context, ch *rows.Chunk, i int) error {
 	switch ch.Verdict(i) {
 	case rows.Publish:
-		return s.pub.Add(ctx, ch, i)
+		return s.pub.AddRow(ctx, ch, i)
 	case rows.Shadow:
-		return s.sha.Add(ctx, ch, i)
+		return s.sha.AddRow(ctx, ch, i)
 	}
 	return nil
 }
 
 // storedChunk gives the rows of a batch of stored rows their versions and
-// verdicts: those of marks, by position from base on, or else otherwise.
-func (d *deltaRun) storedChunk(b *column.Batch, part int64, marks map[int]rows.Verdict, base int, otherwise rows.Verdict) (*rows.Chunk, error) {
+// verdicts: those of overrides, by position from base on, or else otherwise.
+func (d *deltaRun) storedChunk(b *column.Batch, part int64, overrides map[int]rows.Verdict, base int, otherwise rows.Verdict) (*rows.Chunk, error) {
 	ch := &rows.Chunk{Batch: b, Rows: make([]rows.Row, b.N), Verdicts: rows.NewVerdicts(b.N)}
 	keys, raws, dumps := b.Cols[d.layout.Key].Ints, b.Cols[d.layout.RawUser].Ints, b.Cols[d.layout.Dump].Ints
 	for i := range b.N {
@@ -347,7 +347,7 @@ func (d *deltaRun) storedChunk(b *column.Batch, part int64, marks map[int]rows.V
 			return nil, fmt.Errorf("stored row of dump %d: %w", dumps[i], err)
 		}
 		ch.Rows[i] = rows.Row{Part: part, Raw: raws[i], Key: keys[i], Ver: ver, At: uint32(i)}
-		v, ok := marks[base+i]
+		v, ok := overrides[base+i]
 		if !ok {
 			v = otherwise
 		}

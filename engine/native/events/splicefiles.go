@@ -65,8 +65,8 @@ func (s *splice) openFiles(ctx context.Context) (bool, error) {
 }
 
 func (s *splice) close() error {
-	s.d.looked.Put(s.looked)
-	s.looked = nil
+	s.d.looked.Put(s.probed)
+	s.probed = nil
 	var errs []error
 	for _, f := range s.files {
 		if f.rd != nil {
@@ -126,21 +126,21 @@ func (s *splice) assign(ctx context.Context) error {
 // lost says which file loses a row to which winner.
 func (s *splice) lost(ctx context.Context) (map[winner]*spliceFile, error) {
 	out := map[winner]*spliceFile{}
-	base, marked := 0, s.marks.positions()
+	base, overridden := 0, s.overrides.positions()
 	var b column.Batch
 	l := s.d.layout
 	want := l.Only(l.Key, l.RawUser)
 	for _, f := range s.files {
 		for g, n := range f.rd.Groups() {
 			base += n
-			if len(marked) == 0 || marked[0] >= base {
+			if len(overridden) == 0 || overridden[0] >= base {
 				continue
 			}
 			if err := f.rd.Group(ctx, g, want, &b); err != nil {
 				return nil, err
 			}
-			for ; len(marked) > 0 && marked[0] < base; marked = marked[1:] {
-				at := marked[0] - (base - n)
+			for ; len(overridden) > 0 && overridden[0] < base; overridden = overridden[1:] {
+				at := overridden[0] - (base - n)
 				out[winner{b.Col(want[0].Name).Ints[at], s.d.Canon(b.Col(want[1].Name).Ints[at])}] = f
 			}
 		}
@@ -148,8 +148,8 @@ func (s *splice) lost(ctx context.Context) (map[winner]*spliceFile, error) {
 	return out, nil
 }
 
-// positions returns where the marked rows of the data files are, in order.
-func (m *storedMarks) positions() []int { return slices.Sorted(maps.Keys(m.data)) }
+// positions returns where the overridden rows of the data files are, in order.
+func (m *storedOverrides) positions() []int { return slices.Sorted(maps.Keys(m.data)) }
 
 // writeFile writes a file anew, or keeps it if it need not be.
 func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {

@@ -12,13 +12,13 @@ import (
 
 // groupPlan is what becomes of a row group.
 type groupPlan struct {
-	file       *spliceFile
-	at         int // its number in the file
-	base, rows int // its first row in the partition, their number
-	lo, hi     int // the extra rows that fall between it and the next
-	dirty      bool
-	rekeyed    bool
-	redelivered     bool
+	file        *spliceFile
+	at          int // its number in the file
+	base, rows  int // its first row in the partition, their number
+	lo, hi      int // the extra rows that fall between it and the next
+	dirty       bool
+	rekeyed     bool
+	redelivered bool
 }
 
 // place gives the next row group of a file the rows that come to it from at on and
@@ -38,20 +38,20 @@ func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
 // plan decides what becomes of each row group, and reports whether anything
 // changes.
 func (s *splice) plan(ctx context.Context) (changes bool, err error) {
-	base, marked := 0, s.marks.positions()
+	base, overridden := 0, s.overrides.positions()
 	for _, f := range s.files {
 		at := 0
 		f.lo = len(s.groups)
 		for i, n := range f.rd.Groups() {
 			p := groupPlan{file: f, at: i, base: base, rows: n}
 			base += n
-			least, err := s.look(ctx, &p)
+			least, err := s.probe(ctx, &p)
 			if err != nil {
 				return false, err
 			}
 			at = s.place(&p, least, at)
-			k, _ := slices.BinarySearch(marked, p.base)
-			p.dirty = k < len(marked) && marked[k] < base
+			k, _ := slices.BinarySearch(overridden, p.base)
+			p.dirty = k < len(overridden) && overridden[k] < base
 			s.groups = append(s.groups, p)
 		}
 		f.hi = len(s.groups)
@@ -65,9 +65,9 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 	return changes || s.hides || s.redelivered != nil, nil
 }
 
-// look finds out which columns of a row group change, and reads its first row if
+// probe finds out which columns of a row group change, and reads its first row if
 // there are extra rows to be placed around it.
-func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err error) {
+func (s *splice) probe(ctx context.Context, p *groupPlan) (least *rows.Row, err error) {
 	if p.redelivered, err = s.d.Redelivery.Holds(ctx, p.file.rd, p.at, redelivery.OfRows); err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *splice) look(ctx context.Context, p *groupPlan) (least *rows.Row, err e
 	if places {
 		want = l.Only(l.Key, l.RawUser)
 	}
-	b := s.looked
+	b := s.probed
 	if err := p.file.rd.Group(ctx, p.at, want, b); err != nil {
 		return nil, err
 	}

@@ -16,9 +16,9 @@ func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 	if p == nil {
 		return nil
 	}
-	marks := d.stored[p.Ordinal]
-	if marks == nil {
-		marks = &storedMarks{}
+	overrides := d.stored[p.Ordinal]
+	if overrides == nil {
+		overrides = &storedOverrides{}
 	}
 	want := d.layout.Columns
 	var out []rows.Cursor
@@ -27,19 +27,19 @@ func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 		if f.Sink != d.Old.ReadFrom {
 			continue
 		}
-		out = append(out, &storedCursor{d: d, name: f.Path, part: write.PartValue(p), marks: marks.data, base: base,
+		out = append(out, &storedCursor{d: d, name: f.Path, part: write.PartValue(p), overrides: overrides.data, base: base,
 			open: func(ctx context.Context) (sinks.Reader, error) { return d.OpenData(ctx, f, want) }})
 		base += int(f.Rows)
 	}
 	if !p.Shadow.IsZero() {
-		out = append(out, d.shadowCursor(p, marks))
+		out = append(out, d.shadowCursor(p, overrides))
 	}
 	return out
 }
 
 // shadowCursor reads the shadow rows that a partition has.
-func (d *deltaRun) shadowCursor(p *exec.Partition, marks *storedMarks) *storedCursor {
-	return &storedCursor{d: d, name: "shadow rows", part: write.PartValue(p), marks: marks.shadow, otherwise: rows.Shadow,
+func (d *deltaRun) shadowCursor(p *exec.Partition, overrides *storedOverrides) *storedCursor {
+	return &storedCursor{d: d, name: "shadow rows", part: write.PartValue(p), overrides: overrides.shadow, otherwise: rows.Shadow,
 		open: func(ctx context.Context) (sinks.Reader, error) { return d.OpenObject(ctx, p.Shadow, d.layout.Columns) }}
 }
 
@@ -48,8 +48,8 @@ type storedCursor struct {
 	d         *deltaRun
 	name      string
 	part      int64
-	marks     map[int]rows.Verdict
-	otherwise rows.Verdict // of rows without a mark
+	overrides map[int]rows.Verdict
+	otherwise rows.Verdict // of rows without an override
 	base      int
 	uncounted bool // a redelivery does not count the rows
 	open      func(context.Context) (sinks.Reader, error)
@@ -75,7 +75,7 @@ func (c *storedCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 	if !c.uncounted {
 		c.d.Redelivery.CountRows(b)
 	}
-	ch, err := c.d.storedChunk(b, c.part, c.marks, c.base, c.otherwise)
+	ch, err := c.d.storedChunk(b, c.part, c.overrides, c.base, c.otherwise)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", c.name, err)
 	}

@@ -83,22 +83,22 @@ func (b *builder) seal() *rows.Segment {
 // addState appends rows that a table has, of the dumps that takes names.
 func (b *builder) addState(in *column.Batch, key string, conv []rules.Conversion, rank map[int64]int, takes func(dump int64) bool) error {
 	keys, raws, dumps := in.Col(key), in.Col(feed.RawUserID), in.Col(feed.DumpID)
-	picks := make([]column.Pick, 0, in.N)
+	selection := make([]column.SourceRow, 0, in.N)
 	for i := range in.N {
 		if takes(dumps.Ints[i]) {
-			picks = append(picks, column.Pick{Row: uint32(i)})
+			selection = append(selection, column.SourceRow{Row: uint32(i)})
 		}
 	}
 	clear(b.items)
 	n := len(conv) - 1
 	var g column.Gatherer
 	for i, c := range conv[:n] {
-		g.Column(&b.cols[i], []*column.Column{b.convert(in, c, i)}, picks)
+		g.Column(&b.cols[i], []*column.Column{b.convert(in, c, i)}, selection)
 	}
-	if err := b.carryRescued(in.Col(feed.RescuedData), picks); err != nil {
+	if err := b.carryRescued(in.Col(feed.RescuedData), selection); err != nil {
 		return err
 	}
-	for i, p := range picks {
+	for i, p := range selection {
 		ver, err := rows.Version(rank[dumps.Ints[p.Row]], 0, 0)
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func (b *builder) addState(in *column.Batch, key string, conv []rules.Conversion
 		}
 		b.rows = append(b.rows, r)
 	}
-	b.n += len(picks)
+	b.n += len(selection)
 	return nil
 }
 
@@ -170,9 +170,9 @@ func restoreOriginals(s *ingest.Schema, c, rescued *column.Column, i int) {
 // carryRescued appends _rescued_data: what the rows had, without the columns
 // that the schema masks or no longer has, and what did not cast now. What a row
 // had already wins: it is the original, the column holds the repaired text.
-func (b *builder) carryRescued(old *column.Column, picks []column.Pick) error {
+func (b *builder) carryRescued(old *column.Column, selection []column.SourceRow) error {
 	dst := &b.cols[len(b.cols)-1]
-	for _, p := range picks {
+	for _, p := range selection {
 		had := []byte(nil)
 		if !old.IsNull(int(p.Row)) {
 			had = old.Bytes(int(p.Row))

@@ -52,24 +52,24 @@ type binding struct {
 	direct bool // decoded straight into the payload column
 }
 
-// filePlan is how the records of one shape are turned into columns. It belongs
+// filePlan is how the records of one record format are turned into columns. It belongs
 // to one goroutine.
 type filePlan struct {
 	dec      *avro.Decoder
-	packing  *avro.Packing // which all plans of the shape share
+	codec    *avro.RecordCodec // which all plans of the record format share
 	bindings []binding
 	all      []int // the bindings, each
 	place    []int // those that say where a row belongs
 	checks   []*use
-	absent   []int // payload columns that the shape lacks
+	absent   []int // payload columns that the record format lacks
 	dst      []*column.Column
 	unlisted []string // delivered fields that the manifest does not list
 	spelled  []string // columns whose names are spelled in another way here
-	lacks    string   // key column that the shape has no field for
+	lacks    string   // key column that the record format has no field for
 }
 
-// newFilePlan binds the fields of a shape to the columns of a schema.
-func newFilePlan(f *shape, s *Schema) (*filePlan, error) {
+// newFilePlan binds the fields of a record format to the columns of a schema.
+func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
 	fields := f.head.Fields()
 	dec, err := f.head.NewDecoder()
 	if err != nil {
@@ -100,7 +100,7 @@ func newFilePlan(f *shape, s *Schema) (*filePlan, error) {
 	}
 	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
 		b := byTarget[target]
-		b.settle(s)
+		b.resolve(s)
 		if s.readsOrigins(target) {
 			b.watch(dec)
 		}
@@ -123,7 +123,7 @@ func newFilePlan(f *shape, s *Schema) (*filePlan, error) {
 	case byTarget[rules.TargetKey] == nil && s.Kind == feed.KindEvents:
 		p.lacks = s.Key
 	}
-	p.packing = f.packing(p.wanted())
+	p.codec = f.codec(p.wanted())
 	return p, nil
 }
 
@@ -152,8 +152,8 @@ func newUse(i int, f avro.Field) use {
 	return use{field: i, name: f.Name, telling: f.Telling, col: column.Column{Type: nativeType(f.Native)}}
 }
 
-// settle decides how the values of a binding travel.
-func (b *binding) settle(s *Schema) {
+// resolve decides how the values of a binding travel.
+func (b *binding) resolve(s *Schema) {
 	text := len(b.uses) > 1 // winner takes texts
 	if b.target >= 0 {
 		p := s.Payload[b.target]

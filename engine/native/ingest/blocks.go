@@ -20,16 +20,16 @@ type blocks struct {
 	g   *Ingest
 	src exec.Source
 
-	mu    sync.Mutex
-	files []File // that were not opened yet
-	file  File
-	open  blob.Handle // of file, nil before the first and behind the last
-	scan  *avro.Scanner
-	shape int
-	first int64 // row of the next block
-	err   error
+	mu     sync.Mutex
+	files  []File // that were not opened yet
+	file   File
+	open   blob.Handle // of file, nil before the first and behind the last
+	scan   *avro.Scanner
+	format int
+	first  int64 // row of the next block
+	err    error
 
-	surveys map[int]*rules.Survey // by shape
+	surveys map[int]*rules.Survey // by record format
 }
 
 func (g *Ingest) blocks(src exec.Source, files []File) *blocks {
@@ -55,7 +55,7 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 		case !ok:
 			b.end()
 		default:
-			j.file, j.shape, j.first = b.file, b.shape, b.first
+			j.file, j.format, j.first = b.file, b.format, b.first
 			b.first += int64(j.block.Count)
 			b.g.Progress(int64(j.block.Count), int64(len(j.block.Data)))
 			return true, nil
@@ -80,7 +80,7 @@ func (b *blocks) begin(ctx context.Context) error {
 	if b.scan, err = partfile.NewScanner(b.g.Sums.begin(io.NewSectionReader(h, 0, size)), size); err != nil {
 		return &FileError{f, err}
 	}
-	b.first, b.shape = 0, b.g.Shapes.number(&f, b.scan.Header())
+	b.first, b.format = 0, b.g.Formats.number(&f, b.scan.Header())
 	return b.survey(f)
 }
 
@@ -89,10 +89,10 @@ func (b *blocks) survey(f File) error {
 	if b.g.Schema.Table == nil {
 		return nil
 	}
-	s := b.surveys[b.shape]
+	s := b.surveys[b.format]
 	if s == nil {
-		s = b.g.Schema.Survey(&b.g.Shapes.at(b.shape).names)
-		b.surveys[b.shape] = s
+		s = b.g.Schema.Survey(&b.g.Formats.at(b.format).names)
+		b.surveys[b.format] = s
 	}
 	if s.Refused != "" && b.g.Frozen {
 		return &FileError{f, errors.New(partfile.FrozenReason(s.Refused))}

@@ -47,10 +47,10 @@ func NewDecoder(s *Schema) *Decoder {
 	return &Decoder{schema: s, Cols: s.EmptyPayload(), users: rules.KeyColumn(feed.UserID), keys: rules.KeyColumn(s.Key), items: map[int][]column.Rescued{}, failed: map[int]*castError{}}
 }
 
-// Records decodes packed records into all columns. What the columns held is gone.
+// Records decodes encoded records into all columns. What the columns held is gone.
 func (d *Decoder) Records(p *filePlan, records [][]byte) error {
-	d.aim(p, p.all)
-	if err := p.dec.DecodePacked(records, p.packing, p.dst); err != nil {
+	d.setTargets(p, p.all)
+	if err := p.dec.DecodeEncoded(records, p.codec, p.dst); err != nil {
 		return err
 	}
 	d.finish(p, len(records))
@@ -59,7 +59,7 @@ func (d *Decoder) Records(p *filePlan, records [][]byte) error {
 
 // record is records for one record as it was delivered.
 func (d *Decoder) record(p *filePlan, record []byte) error {
-	d.aim(p, p.all)
+	d.setTargets(p, p.all)
 	if err := p.dec.DecodeRecord(record, p.dst); err != nil {
 		return err
 	}
@@ -68,12 +68,12 @@ func (d *Decoder) record(p *filePlan, record []byte) error {
 }
 
 func (d *Decoder) finish(p *filePlan, n int) {
-	d.settle(p, p.all, n)
+	d.bindAll(p, p.all, n)
 	d.rescue(n)
 }
 
-// aim points the plan at the columns that some of its bindings feed.
-func (d *Decoder) aim(p *filePlan, bindings []int) {
+// setTargets points the plan at the columns that some of its bindings feed.
+func (d *Decoder) setTargets(p *filePlan, bindings []int) {
 	for i := range d.Cols {
 		d.Cols[i].Reset()
 	}
@@ -91,9 +91,9 @@ func (d *Decoder) aim(p *filePlan, bindings []int) {
 	}
 }
 
-// settle moves what was decoded to its columns, of which those that the records
+// bindAll moves what was decoded to its columns, of which those that the records
 // lack become null.
-func (d *Decoder) settle(p *filePlan, bindings []int, n int) {
+func (d *Decoder) bindAll(p *filePlan, bindings []int, n int) {
 	clear(d.items)
 	clear(d.failed)
 	d.user = column.Column{Type: column.Int64Type, Ints: d.user.Ints[:0]}

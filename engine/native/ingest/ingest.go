@@ -32,7 +32,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 // segments must be closed by the owner in any case.
 type Ingest struct {
 	Schema    *Schema
-	Shapes    *Shapes
+	Formats   *RecordFormats
 	Limits    exec.Limits
 	FailCasts bool
 	Frozen    bool // a key or timestamp outside of the list of a frozen table holds it
@@ -57,15 +57,15 @@ type Ingest struct {
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.
 func New(s *Schema, lim exec.Limits) *Ingest {
-	return &Ingest{Schema: s, Shapes: &Shapes{pool: avro.NewPool(lim.Budget.Texts())}, Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
+	return &Ingest{Schema: s, Formats: &RecordFormats{pool: avro.NewPool(lim.Budget.Texts())}, Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
 type job struct {
-	file  File
-	shape int
-	block avro.Block
-	first int64
+	file   File
+	format int
+	block  avro.Block
+	first  int64
 }
 
 // AvroFiles reads part files, blocks in parallel. A file that cannot be used
@@ -96,18 +96,18 @@ func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) e
 
 // locate takes in one block.
 func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
-	p, err := l.plans.Of(j.shape)
+	p, err := l.plans.Of(j.format)
 	if err != nil {
 		return &FileError{j.file, err}
 	}
 	if p.lacks != "" && j.block.Count > 0 {
-		return &FileError{j.file, newKeyError(p.lacks, l.plans.Shapes.at(j.shape).names.Fields)}
+		return &FileError{j.file, newKeyError(p.lacks, l.plans.Formats.at(j.format).names.Fields)}
 	}
-	if err := l.add(p, j.shape, j); err != nil {
+	if err := l.add(p, j.format, j); err != nil {
 		return &FileError{j.file, err}
 	}
 	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
-	if l.pack.Size() < g.Limits.Budget.Collecting() && !l.pack.Full() {
+	if l.collected.Size() < g.Limits.Budget.Collecting() && !l.collected.Full() {
 		return nil
 	}
 	return g.seal(ctx, l)
@@ -119,13 +119,13 @@ func (g *Ingest) seal(ctx context.Context, l *locator) error {
 	g.Bad = append(g.Bad, l.bad...)
 	g.mu.Unlock()
 	l.bad = nil
-	if l.pack.Len() == 0 {
+	if l.collected.Len() == 0 {
 		return nil
 	}
-	l.pack.Secret = g.Schema.Masks()
-	s := l.pack.Seal()
+	l.collected.Secret = g.Schema.Masks()
+	s := l.collected.Seal()
 	err := g.Keep(ctx, s)
-	l.pack = s.Spare()
+	l.collected = s.Spare()
 	return err
 }
 

@@ -28,8 +28,8 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		dir := t.TempDir()
 		g := New(c.Schema, exec.Limits{Budget: exec.RowBudget(0, 1), Scratch: dir})
 		l := &locator{}
-		n := copy(l.pack.Block(len(value)), value)
-		l.pack.Add(rows.Row{Raw: 1, Key: 1, Size: uint32(n)})
+		n := copy(l.collected.Block(len(value)), value)
+		l.collected.Add(rows.Row{Raw: 1, Key: 1, Size: uint32(n)})
 		if err := g.seal(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}

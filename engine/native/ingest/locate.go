@@ -13,7 +13,7 @@ import (
 )
 
 // locator reads of delivered rows what says where they belong: user, key,
-// version and partition. The rows themselves it packs; who writes them decodes
+// version and partition. The rows themselves it encodes; who writes them decodes
 // them. Rows without their key columns it describes for the quarantine.
 type locator struct {
 	dec *Decoder
@@ -21,35 +21,35 @@ type locator struct {
 	failCasts bool
 	whole     *Decoder // of rows for the quarantine; nil until there is one
 	plans     Plans
-	pack      rows.Pack
+	collected rows.EncodedRows
 	bad       []quarantine.Row
 }
 
 func newLocator(g *Ingest) *locator {
-	return &locator{dec: NewDecoder(g.Schema), failCasts: g.FailCasts, plans: Plans{Schema: g.Schema, Shapes: g.Shapes}}
+	return &locator{dec: NewDecoder(g.Schema), failCasts: g.FailCasts, plans: Plans{Schema: g.Schema, Formats: g.Formats}}
 }
 
 // add reads one block.
-func (l *locator) add(p *filePlan, shape int, j *job) error {
+func (l *locator) add(p *filePlan, format int, j *job) error {
 	list, n := p.place, j.block.Count
 	l.dec.failCasts = l.failCasts && !j.file.Again
 	if l.dec.failCasts {
 		list = p.all // every value must cast
 	}
-	l.dec.aim(p, list)
+	l.dec.setTargets(p, list)
 	if !l.dec.failCasts {
 		for _, u := range p.checks {
 			u.col.Reset()
 			p.dst[u.field] = &u.col
 		}
 	}
-	recs, packed, err := p.dec.Pack(&j.block, p.dst, p.packing)
+	recs, encoded, err := p.dec.Encode(&j.block, p.dst, p.codec)
 	if err != nil {
 		return err
 	}
-	l.dec.settle(p, list, n)
-	copy(l.pack.Block(len(packed.Data)), packed.Data)
-	return l.place(p, shape, j, recs, packed)
+	l.dec.bindAll(p, list, n)
+	copy(l.collected.Block(len(encoded.Data)), encoded.Data)
+	return l.place(p, format, j, recs, encoded)
 }
 
 // lacking is a row without its key columns.
@@ -58,10 +58,10 @@ type lacking struct {
 	record      []byte
 }
 
-func (l *locator) place(p *filePlan, shape int, j *job, recs, packed avro.Records) error {
+func (l *locator) place(p *filePlan, format int, j *job, recs, encoded avro.Records) error {
 	n, d := j.block.Count, l.dec
 	var lack []lacking
-	l.pack.Grow(n)
+	l.collected.Grow(n)
 	for i := range n {
 		ver, err := rows.Version(j.file.Rank, j.file.Index, int(j.first)+i)
 		if err != nil {
@@ -75,8 +75,8 @@ func (l *locator) place(p *filePlan, shape int, j *job, recs, packed avro.Record
 		if err := d.failed[i]; err != nil {
 			return err
 		}
-		at, end := packed.Bounds(i)
-		l.pack.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Shape: uint32(shape)})
+		at, end := encoded.Bounds(i)
+		l.collected.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(format)})
 	}
 	for _, r := range lack {
 		if err := l.reject(p, j, r); err != nil {

@@ -69,13 +69,13 @@ func (s *FileSums) Content(d *exec.Delivery) *exec.Content {
 		sums = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(sums, f.sum.Hi), f.sum.Lo)
 	}
 	sum := xxh3.Hash128(sums).Bytes()
-	return &exec.Content{Dump: d.Dump, Shape: ContentShape(d.Columns, d.HasColumns, sizes), Digest: sum[:]}
+	return &exec.Content{Dump: d.Dump, Fingerprint: ContentFingerprint(d.Columns, d.HasColumns, sizes), Digest: sum[:]}
 }
 
-// ContentShape is the part of a content that can be told without reading: the
+// ContentFingerprint is the part of a content that can be told without reading: the
 // columns, which decide what becomes of the fields, in their order, which decides
 // between spellings, and the sizes of the files.
-func ContentShape(columns []string, has bool, sizes []int64) uint64 {
+func ContentFingerprint(columns []string, has bool, sizes []int64) uint64 {
 	var b []byte
 	if has {
 		b = append(b, 1)

@@ -15,7 +15,7 @@ import (
 // were read when it was found to be one, and their rows are there already.
 func (r *Run) ReadFiles(ctx context.Context, g *ingest.Ingest) error {
 	if r.Redelivery != nil {
-		r.Redelivery.Lend(g)
+		r.Redelivery.ShareWith(g)
 		return nil
 	}
 	g.Sums = ingest.NewFileSums(r.Task.ETags)

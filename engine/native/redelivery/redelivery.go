@@ -34,11 +34,11 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *ingest.Sche
 	}
 	g := ingest.New(s, env.Limits)
 	g.Sums = ingest.NewFileSums(task.ETags)
-	if err := g.Weigh(ctx, env.Source, files); err != nil {
+	if err := g.Scan(ctx, env.Source, files); err != nil {
 		return nil, err
 	}
 	now := &task.Deliveries[0]
-	if c := g.Sums.Content(now); c == nil || c.Shape != may.Content.Shape || !bytes.Equal(c.Digest, may.Content.Digest) {
+	if c := g.Sums.Content(now); c == nil || c.Fingerprint != may.Content.Fingerprint || !bytes.Equal(c.Digest, may.Content.Digest) {
 		return nil, nil
 	}
 	ok, err := quarantineAgain(ctx, task, env.Objects, g)
@@ -86,8 +86,8 @@ func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects,
 	return len(g.Bad) == n, nil
 }
 
-// Lend gives g what is known of the files, as if it had read them.
-func (e *Redelivery) Lend(g *ingest.Ingest) {
+// ShareWith gives g what is known of the files, as if it had read them.
+func (e *Redelivery) ShareWith(g *ingest.Ingest) {
 	o := e.read
 	g.Read, g.Bytes, g.Unlisted, g.Spelled, g.Bad, g.Sums = o.Read, o.Bytes, o.Unlisted, o.Spelled, o.Bad, o.Sums
 	g.Spellings, g.Carried = o.Spellings, o.Carried

@@ -11,7 +11,7 @@ import (
 // userMerger merges rows sorted by canonical user into one row a user, as
 // rules.Users says.
 type userMerger struct {
-	write.Picker
+	write.Gatherer
 	r      *pass.Run
 	layout *rules.Layout // of what is published
 	write  func(*column.Batch) error
@@ -26,7 +26,7 @@ func (m *userMerger) add(ch *rows.Chunk, i int) error {
 			return err
 		}
 	}
-	m.Picker.Add(ch, i)
+	m.Gatherer.AddRow(ch, i)
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (m *userMerger) flush() error {
 	if len(m.Meta) == 0 {
 		return nil
 	}
-	if err := m.Settle(); err != nil {
+	if err := m.Resolve(); err != nil {
 		return err
 	}
 	users := m.cast()
@@ -49,8 +49,8 @@ func (m *userMerger) flush() error {
 	}
 	payload := l.Payload(out.Cols)
 	for i := range payload {
-		values, picks := users.Column(i)
-		m.g.ColumnInto(&payload[i], []*column.Column{values}, picks, 0)
+		values, selection := users.Column(i)
+		m.g.ColumnInto(&payload[i], []*column.Column{values}, selection, 0)
 	}
 	users.Rescued(&out.Cols[l.Rescued])
 	if err := m.r.Schema.Computations.Fill(out, &m.r.Schema.Schema, l); err != nil {
@@ -65,14 +65,14 @@ func (m *userMerger) cast() *rules.Users {
 	s := m.r.Schema
 	into := -1
 	if len(m.Sources) == 1 { // else the one dictionary would come to hold all values of all sources
-		into = m.Own()
+		into = m.OwnSource()
 	}
 	notes := column.Column{Dict: column.NewDict()}
-	m.g.Column(&notes, m.Columns(rules.KeptNotes), m.Picks)
+	m.g.Column(&notes, m.Columns(rules.KeptNotes), m.Selection)
 	users := rules.NewUsers(&s.Schema, m.Meta, &notes)
 	for i, p := range s.Payload[:s.Rescued()] {
 		src := column.Column{}
-		m.g.ColumnInto(&src, m.Columns(rules.KeptName(p.ID)), m.Picks, into)
+		m.g.ColumnInto(&src, m.Columns(rules.KeptName(p.ID)), m.Selection, into)
 		m.rounded += users.Cast(i, &src)
 	}
 	return users

@@ -121,7 +121,7 @@ func latestUsers(ctx context.Context, r *pass.Run, k *userKeeper, kept []rows.Cu
 			cursors = append(cursors, c)
 		}
 	}
-	k.Plans = ingest.Plans{Schema: k.s, Shapes: ing.Shapes}
+	k.Plans = ingest.Plans{Schema: k.s, Formats: ing.Formats}
 	k.out.To = k.w
 	err := merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
 	err = errors.Join(err, k.end(ctx), k.out.Wait())
@@ -142,7 +142,7 @@ func latestUsers(ctx context.Context, r *pass.Run, k *userKeeper, kept []rows.Cu
 
 // userKeeper picks the latest row of each raw user from rows sorted by raw user.
 type userKeeper struct {
-	write.Picker
+	write.Gatherer
 	r       *pass.Run
 	s       *ingest.Schema
 	layout  *rules.Layout         // of kept rows
@@ -176,9 +176,9 @@ func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 }
 
 func (k *userKeeper) take(ctx context.Context) error {
-	k.Picker.Add(k.chunk, k.at)
+	k.Gatherer.AddRow(k.chunk, k.at)
 	k.chunk = nil
-	if len(k.Picks) < k.r.Task.Thresholds.GroupRows && k.Bytes < k.r.Env.Limits.Budget.RowGroup() {
+	if len(k.Selection) < k.r.Task.Thresholds.GroupRows && k.Bytes < k.r.Env.Limits.Budget.RowGroup() {
 		return nil
 	}
 	return k.flush(ctx)
@@ -195,32 +195,32 @@ func (k *userKeeper) end(ctx context.Context) error {
 
 // flush writes the picked rows to the kept object and to the grouping.
 func (k *userKeeper) flush(ctx context.Context) error {
-	if len(k.Picks) == 0 {
+	if len(k.Selection) == 0 {
 		return nil
 	}
-	if err := k.Settle(); err != nil {
+	if err := k.Resolve(); err != nil {
 		return err
 	}
 	if k.layout == nil {
 		k.layout = k.s.Kept()
 	}
 	l := k.layout
-	out := &column.Batch{N: len(k.Picks), Cols: l.NewColumns()}
+	out := &column.Batch{N: len(k.Selection), Cols: l.NewColumns()}
 	user, dump := &out.Cols[l.User], &out.Cols[l.Dump]
 	for _, m := range k.Meta {
 		user.Ints = append(user.Ints, m.Raw)
 		dump.Ints = append(dump.Ints, k.r.Task.Dumps[rows.DumpRank(m.Ver)])
 	}
-	own := k.Straight() != nil
+	own := k.OnlySource() != nil
 	if own {
-		l.SetPayload(out.Cols, k.TakeStraight())
+		l.SetPayload(out.Cols, k.TakeOnlySource())
 	} else {
-		into := k.Own()
+		into := k.OwnSource()
 		if k.flow != nil {
 			into = -1 // who reads the rows meanwhile must not meet additions
 		}
 		for i, p := range k.s.Payload {
-			k.g.ColumnInto(&out.Cols[l.PayloadAt(i)], k.Columns(p.Name), k.Picks, into)
+			k.g.ColumnInto(&out.Cols[l.PayloadAt(i)], k.Columns(p.Name), k.Selection, into)
 		}
 	}
 	if k.w != nil {
@@ -236,7 +236,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	if err := k.regroup(ctx, out); err != nil {
 		return err
 	}
-	k.n += int64(len(k.Picks))
+	k.n += int64(len(k.Selection))
 	k.Reset()
 	return nil
 }

@@ -32,7 +32,7 @@ type usersSplice struct {
 	dirty  bool         // one of them does not stay
 	extra  []userRow    // new rows up to its last
 
-	rows []column.Pick // that wait to be written
+	rows []column.SourceRow // that wait to be written
 	from []userSource
 	g    column.Gatherer
 	// spare holds batches of rows that are all written, out the one that was written
@@ -164,7 +164,7 @@ func (s *usersSplice) merge(ctx context.Context) error {
 // add takes a row of a batch of new ones, or of a row group of the file. A row group
 // can have half as many rows again as is usual, so that one which gains some stays one.
 func (s *usersSplice) add(ctx context.Context, b *column.Batch, group, i int) error {
-	s.rows = append(s.rows, column.Pick{Src: s.source(b, group), Row: uint32(i)})
+	s.rows = append(s.rows, column.SourceRow{Src: s.source(b, group), Row: uint32(i)})
 	if len(s.rows) < s.group+s.group/2 {
 		return nil
 	}

@@ -33,8 +33,8 @@ func (w *slowWriter) Write(_ context.Context, b *column.Batch) error {
 	return nil
 }
 
-// Overlapping writes keep their order, and an error is told of by the next call.
-func TestOverlap(t *testing.T) {
+// Writes at the same time keep their order, and an error is told of by the next call.
+func TestAsyncWriter(t *testing.T) {
 	for fail := range 6 {
 		w := &slowWriter{t: t, one: make(chan struct{}, 1), fail: fail}
 		o := AsyncWriter{To: w}

@@ -145,8 +145,8 @@ func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal
 	}
 	data := a.PartWriter(p, o.Sizes.CutAt)
 	var shadow *rowfile.ObjectWriter
-	pub := o.Assembler(a.Schema, func() (BatchWriter, error) { return data, nil })
-	sha := o.Assembler(a.Schema, func() (BatchWriter, error) {
+	pub := o.RowGroupBuilder(a.Schema, func() (BatchWriter, error) { return data, nil })
+	sha := o.RowGroupBuilder(a.Schema, func() (BatchWriter, error) {
 		var err error
 		shadow, err = a.OpenShadow(ctx)
 		return shadow, err
@@ -161,9 +161,9 @@ func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal
 	}()
 	err = merge(func(ch *rows.Chunk, i int) error {
 		if ch.Verdict(i) == rows.Shadow {
-			return sha.Add(ctx, ch, i)
+			return sha.AddRow(ctx, ch, i)
 		}
-		return pub.Add(ctx, ch, i)
+		return pub.AddRow(ctx, ch, i)
 	})
 	if err = errors.Join(err, pub.Flush(ctx), sha.Flush(ctx)); err != nil {
 		return nil, err
@@ -203,24 +203,24 @@ func PartValue(p *exec.Partition) int64 {
 
 // Output is what all partitions of a pass share.
 type Output struct {
-	Shapes *ingest.Shapes
-	Canon  func(int64) int64
-	Dumps  []int64
-	Limits exec.Limits
-	Sizes  exec.Thresholds
+	Formats *ingest.RecordFormats
+	Canon   func(int64) int64
+	Dumps   []int64
+	Limits  exec.Limits
+	Sizes   exec.Thresholds
 
 	Rescued atomic.Int64 // delivered rows that were written with something rescued
 	Rounded atomic.Int64 // values of delivered rows that were written
-	free    sync.Pool    // of assemblers whose memory can be used again
+	free    sync.Pool    // of builders whose memory can be used again
 }
 
-// Assembler returns an assembler for one file. Whoever is done with it gives it
+// RowGroupBuilder returns a builder for one file. Whoever is done with it gives it
 // back with release.
-func (o *Output) Assembler(s *ingest.Schema, open func() (BatchWriter, error)) *Assembler {
-	a, _ := o.free.Get().(*Assembler)
+func (o *Output) RowGroupBuilder(s *ingest.Schema, open func() (BatchWriter, error)) *RowGroupBuilder {
+	a, _ := o.free.Get().(*RowGroupBuilder)
 	if a == nil {
-		a = &Assembler{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, groupBytes: o.Limits.Budget.RowGroup()}
-		a.Plans = ingest.Plans{Schema: s, Shapes: o.Shapes}
+		a = &RowGroupBuilder{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, groupBytes: o.Limits.Budget.RowGroup()}
+		a.Plans = ingest.Plans{Schema: s, Formats: o.Formats}
 	}
 	a.open, a.w, a.Rows, a.Newest = open, nil, 0, -1
 	return a
@@ -235,12 +235,12 @@ func (o *Output) Newest(rank int) *int64 {
 	return &id
 }
 
-// Release takes back assemblers that were flushed.
-func (o *Output) Release(as ...*Assembler) {
+// Release takes back builders that were flushed.
+func (o *Output) Release(as ...*RowGroupBuilder) {
 	for _, a := range as {
-		o.Rescued.Add(a.Picker.Rescued)
-		o.Rounded.Add(a.Picker.rounded)
-		a.open, a.w, a.Picker.Rescued, a.Picker.rounded = nil, nil, 0, 0
+		o.Rescued.Add(a.Gatherer.Rescued)
+		o.Rounded.Add(a.Gatherer.rounded)
+		a.open, a.w, a.Gatherer.Rescued, a.Gatherer.rounded = nil, nil, 0, 0
 		o.free.Put(a)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A flow hands over chunks in their order, and then how it ended.
-func TestRowFlow(t *testing.T) {
+func TestRowPipe(t *testing.T) {
 	for _, end := range []error{nil, errors.ErrUnsupported} {
 		f := NewRowPipe()
 		go func() {

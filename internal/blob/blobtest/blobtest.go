@@ -108,7 +108,7 @@ func testMissing(t *testing.T, s blob.Store) {
 	_, err = s.Move(ctx, "a/c", "d/e", blob.Cond{})
 	wantErr(t, err, fs.ErrNotExist)
 	wantKeys(t, s, "", "a/b")
-	if err := s.Prune(ctx, "no/such", ""); err != nil {
+	if err := s.RemoveEmptyFolders(ctx, "no/such", ""); err != nil {
 		t.Error(err)
 	}
 }
@@ -463,7 +463,7 @@ func testPruneRace(t *testing.T, s blob.Store) {
 				if err == nil {
 					err = s.Delete(ctx, to, blob.Cond{})
 				}
-				if err = errors.Join(err, s.Prune(ctx, "t/y/m", "")); err != nil {
+				if err = errors.Join(err, s.RemoveEmptyFolders(ctx, "t/y/m", "")); err != nil {
 					t.Error(err)
 					return
 				}

@@ -336,8 +336,8 @@ func judge(c call, h head, exists bool, cond blob.Cond) error {
 	return &Error{Doing: c.doing, Place: c.place, Reason: blob.ErrConflict.Error() + ": " + why, kind: blob.ErrConflict}
 }
 
-// Prune does nothing: there are no folders.
-func (s *Store) Prune(ctx context.Context, folder, stop string) error {
+// RemoveEmptyFolders does nothing: there are no folders.
+func (s *Store) RemoveEmptyFolders(ctx context.Context, folder, stop string) error {
 	err := errors.Join(blob.CheckPrefix(folder), blob.CheckPrefix(stop))
 	if err == nil && !blob.Under(folder, stop) {
 		err = &blob.KeyError{Key: folder, Reason: fmt.Sprintf("it is not below %q", stop)}

@@ -17,19 +17,19 @@ import (
 	"reconcile/internal/failpoint"
 )
 
-// blockBytes is the size of a block in a scratch file of packed rows, before
+// blockBytes is the size of a block in a scratch file of encoded rows, before
 // compression. A merge holds one block of every segment.
 const blockBytes = 60 << 10
 
-// packFile is a scratch file of packed rows: blocks of sorted rows, each of one
+// encodedFile is a scratch file of encoded rows: blocks of sorted rows, each of one
 // partition, compressed one by one where that saves enough.
-type packFile struct {
+type encodedFile struct {
 	f      *os.File
-	blocks []packBlock
+	blocks []encodedBlock
 	aead   cipher.AEAD // nil if the rows are no secret
 }
 
-type packBlock struct {
+type encodedBlock struct {
 	first, rows int // of the segment's rows
 	off         int64
 	size        int // in the file
@@ -39,13 +39,13 @@ type packBlock struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// spillPack writes a packed segment to a scratch file.
-func (s *Segment) spillPack(ctx context.Context, dir string, group int) (*packFile, error) {
+// spillEncoded writes an encoded segment to a scratch file.
+func (s *Segment) spillEncoded(ctx context.Context, dir string, group int) (*encodedFile, error) {
 	f, err := os.CreateTemp(dir, "rows-*")
 	if err != nil {
 		return nil, scratchError(dir, err)
 	}
-	p := &packFile{f: f}
+	p := &encodedFile{f: f}
 	if s.secret {
 		p.aead, err = newCipher()
 	}
@@ -70,11 +70,11 @@ func newCipher() (cipher.AEAD, error) {
 }
 
 // nonce is that of a block: a key is used for one file only.
-func (p *packFile) nonce(off int64) []byte {
+func (p *encodedFile) nonce(off int64) []byte {
 	return binary.LittleEndian.AppendUint64(make([]byte, 4, 12), uint64(off))
 }
 
-func (s *Segment) writePack(ctx context.Context, p *packFile, group int) error {
+func (s *Segment) writePack(ctx context.Context, p *encodedFile, group int) error {
 	var block []byte
 	var z squeezer
 	off := int64(0)
@@ -92,7 +92,7 @@ func (s *Segment) writePack(ctx context.Context, p *packFile, group int) error {
 			if _, err := p.f.Write(c); err != nil {
 				return err
 			}
-			p.blocks = append(p.blocks, packBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli), plain})
+			p.blocks = append(p.blocks, encodedBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli), plain})
 			off += int64(len(c))
 			lo = hi
 		}
@@ -127,19 +127,19 @@ func (z *squeezer) squeeze(block []byte) (out []byte, plain bool) {
 	return c, false
 }
 
-func (p *packFile) remove() error { return errors.Join(p.f.Close(), os.Remove(p.f.Name())) }
+func (p *encodedFile) remove() error { return errors.Join(p.f.Close(), os.Remove(p.f.Name())) }
 
 // open returns a cursor over a range of the segment's rows that is one
 // partition's.
-func (p *packFile) open(r PartRange, v Verdicts) Cursor {
+func (p *encodedFile) open(r PartRange, v Verdicts) Cursor {
 	from := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[i].first >= r.Lo })
 	to := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[i].first >= r.Hi })
 	return &packCursor{file: p, blocks: p.blocks[from:to], part: r.Part, verdicts: v}
 }
 
 type packCursor struct {
-	file     *packFile
-	blocks   []packBlock
+	file     *encodedFile
+	blocks   []encodedBlock
 	part     int64
 	verdicts Verdicts
 	buf      []byte
@@ -166,7 +166,7 @@ func (c *packCursor) Next(context.Context) (*Chunk, error) {
 
 // room returns memory for a block of the file: memory of its own if rows will lie in
 // it as it is.
-func (c *packCursor) room(b packBlock) []byte {
+func (c *packCursor) room(b encodedBlock) []byte {
 	if b.plain {
 		return make([]byte, b.size)
 	}
@@ -176,7 +176,7 @@ func (c *packCursor) room(b packBlock) []byte {
 	return c.buf[:b.size]
 }
 
-func (p *packFile) decode(b packBlock, buf []byte) (block []byte, err error) {
+func (p *encodedFile) decode(b encodedBlock, buf []byte) (block []byte, err error) {
 	sound := crc32.Checksum(buf, castagnoli) == b.sum
 	if sound && p.aead != nil {
 		buf, err = p.aead.Open(buf[:0], p.nonce(b.off), buf, nil)

@@ -15,8 +15,8 @@ import (
 // that another table commits. Commits are made one after the other, in the order of
 // the plan.
 
-// ahead is a table whose first step is being computed before its turn.
-type ahead struct {
+// prefetch is a table whose first step is being computed before its turn.
+type prefetch struct {
 	s    *tableStep
 	r    *exec.Result
 	err  error
@@ -51,28 +51,28 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 	h.tell = tell
 }
 
-// beginAhead starts the first steps of the tables that come next, as many as there
+// startPrefetches starts the first steps of the tables that come next, as many as there
 // are workers, while all of them are small. begun has those that have not had their
 // turn.
-func (e *Engine) beginAhead(ctx context.Context, l *state.Lock, p *planner.Session, now *planner.Table, coming []*planner.Table, begun map[*planner.Table]*ahead) {
-	weight := weightOf(now)
+func (e *Engine) startPrefetches(ctx context.Context, l *state.Lock, p *planner.Session, now *planner.Table, coming []*planner.Table, begun map[*planner.Table]*prefetch) {
+	weight := bytesOf(now)
 	for i, t := range coming {
-		weight += weightOf(t)
+		weight += bytesOf(t)
 		if i == e.limits.Budget.Workers() || !e.limits.Budget.Prefetches(weight) {
 			return
 		}
 		if begun[t] != nil {
 			continue
 		}
-		if a := e.computeAhead(ctx, l, p, t); a != nil {
+		if a := e.prefetchTable(ctx, l, p, t); a != nil {
 			begun[t] = a
 		}
 	}
 }
 
-// computeAhead starts the first step of a table. It returns nil if that must wait
+// prefetchTable starts the first step of a table. It returns nil if that must wait
 // for the table's turn.
-func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table) *ahead {
+func (e *Engine) prefetchTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table) *prefetch {
 	if t.Action == plan.Destroy || t.Action == plan.Forget || t.Old != nil && t.Change.Class != plan.ClassNone || len(t.Pending) == 0 && !t.Remap ||
 		planner.Unreachable(p, t) != nil {
 		return nil
@@ -81,7 +81,7 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *planner.Ses
 	if err != nil {
 		return nil // its turn will tell
 	}
-	a := &ahead{s: s, done: make(chan struct{})}
+	a := &prefetch{s: s, done: make(chan struct{})}
 	s.env.Events.Progress = func(rows, bytes int64) { a.held.add(t.Name, rows, bytes) }
 	s.env.Limits.Budget = e.limits.Budget.Prefetched()
 	ctx, a.stop = context.WithCancel(ctx)
@@ -93,8 +93,8 @@ func (e *Engine) computeAhead(ctx context.Context, l *state.Lock, p *planner.Ses
 	return a
 }
 
-// weightOf is about how many bytes of files a table's step reads and writes.
-func weightOf(t *planner.Table) int64 {
+// bytesOf is about how many bytes of files a table's step reads and writes.
+func bytesOf(t *planner.Table) int64 {
 	n := t.BytesToWrite
 	for _, d := range t.Dumps {
 		n += d.Bytes
@@ -102,8 +102,8 @@ func weightOf(t *planner.Table) int64 {
 	return n
 }
 
-// take waits for the content. What was staged is no longer spared.
-func (e *Engine) take(a *ahead) (*tableStep, *exec.Result, error) {
+// awaitPrefetched waits for the content. What was staged is no longer protected.
+func (e *Engine) awaitPrefetched(a *prefetch) (*tableStep, *exec.Result, error) {
 	a.held.release(a.s.cfg.Name, e.opts.Progress)
 	<-a.done
 	a.stop()
@@ -111,8 +111,8 @@ func (e *Engine) take(a *ahead) (*tableStep, *exec.Result, error) {
 	return a.s, a.r, a.err
 }
 
-// drop gives up a table that was computed ahead; a may be nil.
-func (e *Engine) drop(ctx context.Context, l *state.Lock, a *ahead) error {
+// dropPrefetched gives up a table that was prefetched; a may be nil.
+func (e *Engine) dropPrefetched(ctx context.Context, l *state.Lock, a *prefetch) error {
 	if a == nil {
 		return nil
 	}
@@ -120,5 +120,5 @@ func (e *Engine) drop(ctx context.Context, l *state.Lock, a *ahead) error {
 	a.held.release(a.s.cfg.Name, func(string, int64, int64) {})
 	<-a.done
 	e.protected.Remove(a.s.task.Attempt)
-	return e.sweep(ctx, l, a.s.task)
+	return e.removeStaged(ctx, l, a.s.task)
 }

@@ -26,7 +26,7 @@ func (h *harness) commitOf(table string) uint64 {
 // An apply dies between the end of publishing and the sweep. The next one sweeps before
 // the table's next transaction: staged files are gone and unfinished moves are given up.
 // While that fails, the table is held.
-func TestSweepBeforeNextCommitOnS3(t *testing.T) {
+func TestStagedIsRemovedBeforeNextCommitOnS3(t *testing.T) {
 	s := s3test.Start(t)
 	s.Setenv(t)
 	pair := newBucketPair(t, s)

@@ -18,10 +18,10 @@ import (
 	"reconcile/state"
 )
 
-// TestEchoProperty is the master property where dumps are delivered again, as a
+// TestRedeliveryProperty is the master property where dumps are delivered again, as a
 // whole and unchanged: with other mappings in the same dump, before and after late
 // dumps and late resyncs, and with changes of the configuration in between.
-func TestEchoProperty(t *testing.T) {
+func TestRedeliveryProperty(t *testing.T) {
 	found, mu := map[string]int{}, sync.Mutex{}
 	worlds := (*flagWorlds + 3) / 4
 	t.Run("worlds", func(t *testing.T) {
@@ -29,16 +29,16 @@ func TestEchoProperty(t *testing.T) {
 			seed := *flagSeed + int64(i)
 			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 				t.Parallel()
-				echoes := echoWorld(t, seed)
+				redeliveries := redeliveryWorld(t, seed)
 				mu.Lock()
 				defer mu.Unlock()
-				for name, n := range echoes {
+				for name, n := range redeliveries {
 					found[name] += n
 				}
 			})
 		}
 	})
-	t.Logf("applies of an echo: %v", found)
+	t.Logf("applies of a redelivery: %v", found)
 	n := 0
 	for name, k := range found {
 		if name != feed.TableUsers {
@@ -46,14 +46,14 @@ func TestEchoProperty(t *testing.T) {
 		}
 	}
 	if (n < 5*worlds || found[feed.TableUsers] < worlds) && !t.Failed() {
-		t.Errorf("too few applies found an echo: %v", found)
+		t.Errorf("too few applies found a redelivery: %v", found)
 	}
 }
 
-func echoWorld(t *testing.T, seed int64) map[string]int {
+func redeliveryWorld(t *testing.T, seed int64) map[string]int {
 	r := rand.New(rand.NewSource(seed))
 	w := model.Random(r, model.GenOptions{Tame: seed%3 == 0})
-	for i, d := range w.Dumps { // room for echoes, and for what comes late between them
+	for i, d := range w.Dumps { // room for redeliveries, and for what comes late between them
 		d.ID = 1000 * int64(i+1)
 	}
 	h := newHarness(t, model.RandomConfig(r))
@@ -63,7 +63,7 @@ func echoWorld(t *testing.T, seed int64) map[string]int {
 		h.exact = r.Intn(6) == 0
 		switch {
 		case len(h.arrived) > 0 && (len(rest) == 0 || r.Intn(2) == 0):
-			h.arrive(echoOf(r, h.arrived))
+			h.arrive(redeliveryOf(r, h.arrived))
 			again = max(again-1, 0)
 		default:
 			i := 0
@@ -84,11 +84,11 @@ func echoWorld(t *testing.T, seed int64) map[string]int {
 			h.must()
 		}
 	}
-	return h.echoes
+	return h.redeliveries
 }
 
-// echoOf returns a dump that delivers of most tables what their newest dump did.
-func echoOf(r *rand.Rand, arrived []*model.Dump) *model.Dump {
+// redeliveryOf returns a dump that delivers of most tables what their newest dump did.
+func redeliveryOf(r *rand.Rand, arrived []*model.Dump) *model.Dump {
 	newest := slices.MaxFunc(arrived, func(a, b *model.Dump) int { return cmp.Compare(a.ID, b.ID) })
 	d := &model.Dump{ID: newest.ID + 1 + int64(r.Intn(20))}
 	for _, name := range (&model.World{Dumps: arrived}).Tables() {
@@ -136,9 +136,9 @@ func again(dump int64, entries ...model.Entry) *model.Dump {
 	})}
 }
 
-// TestNoEcho delivers again what is not quite what was delivered, or at a moment
+// TestNoRedelivery delivers again what is not quite what was delivered, or at a moment
 // when that means something else.
-func TestNoEcho(t *testing.T) {
+func TestNoRedelivery(t *testing.T) {
 	const fails = "\ntable \"pageviews\" { on_cast_error = \"fail\" }\n"
 	for name, c := range map[string]struct {
 		change     func(d *model.Dump)
@@ -178,8 +178,8 @@ func TestNoEcho(t *testing.T) {
 				h.arrive(again(4, dumps[0].Entries...))
 			}
 			h.must()
-			if got := h.echoes["pageviews"] == 1; got != c.Redelivery {
-				t.Errorf("taken for an echo: %v", got)
+			if got := h.redeliveries["pageviews"] == 1; got != c.Redelivery {
+				t.Errorf("taken for a redelivery: %v", got)
 			}
 		})
 	}
@@ -194,9 +194,9 @@ func killRows(paths ...string) [][]any {
 	return out
 }
 
-// TestEchoFollowsConfiguration changes the configuration between a dump and its
-// echo: what is known of the dump outlives rewrites and is renewed by a rebuild.
-func TestEchoFollowsConfiguration(t *testing.T) {
+// TestRedeliveryFollowsConfiguration changes the configuration between a dump and its
+// redelivery: what is known of the dump outlives rewrites and is renewed by a rebuild.
+func TestRedeliveryFollowsConfiguration(t *testing.T) {
 	masked := killConfig + "mask \"pii\" {\n  tables = [\"*\"]\n  columns = [\"email\"]\n  method = \"null\"\n}\n"
 	byDate := strings.Replace(killConfig, "[year(time), month(time), day(time)]", "[date(time)]", 1)
 	metadata := strings.Replace(killConfig, "partition_by", "on_schema_change = \"freeze\"\n columns = [\"visit_id\", \"time\", \"path\", \"email\"]\n partition_by", 1)
@@ -217,8 +217,8 @@ func TestEchoFollowsConfiguration(t *testing.T) {
 				h.arrive(again(3, dumps[1].Entries...))
 				h.must()
 				for _, table := range []string{"pageviews", "sessions", "users"} {
-					if h.echoes[table] != 1 {
-						t.Errorf("table %s: no echo was found", table)
+					if h.redeliveries[table] != 1 {
+						t.Errorf("table %s: no redelivery was found", table)
 					}
 				}
 			})
@@ -248,15 +248,15 @@ func TestStateWithoutContent(t *testing.T) {
 	for i, want := range []int{0, 1, 2} {
 		h.arrive(again(int64(3+i), dumps[1].Entries...))
 		h.must()
-		if h.echoes["pageviews"] != want || h.echoes["users"] != want {
-			t.Errorf("after %d re-deliveries: echoes %v", i+1, h.echoes)
+		if h.redeliveries["pageviews"] != want || h.redeliveries["users"] != want {
+			t.Errorf("after %d re-deliveries: redeliveries %v", i+1, h.redeliveries)
 		}
 	}
 }
 
-// TestEchoCounts holds what is told of an echo against what the ordinary path
+// TestRedeliveryCounts holds what is told of a redelivery against what the ordinary path
 // tells of the same rows in other bytes.
-func TestEchoCounts(t *testing.T) {
+func TestRedeliveryCounts(t *testing.T) {
 	apply := func(d *model.Dump) (map[string]plan.Counts, map[string]map[string]int64) {
 		h := newHarness(t, killConfig)
 		h.tuning.GroupRows = 2
@@ -279,29 +279,29 @@ func TestEchoCounts(t *testing.T) {
 		}
 		return counts, unlisted
 	}
-	plain := killEcho()
+	plain := killRedelivery()
 	for _, e := range plain.Entries {
 		for _, f := range e.Files {
 			f.Same = ""
 		}
 	}
-	counts, unlisted := apply(killEcho())
+	counts, unlisted := apply(killRedelivery())
 	wantCounts, wantUnlisted := apply(plain)
 	if d := gocmp.Diff(wantCounts, counts); d != "" {
-		t.Errorf("counts (- ordinary, + echo):\n%s", d)
+		t.Errorf("counts (- ordinary, + redelivery):\n%s", d)
 	}
 	if d := gocmp.Diff(wantUnlisted, unlisted); d != "" {
-		t.Errorf("fields that are not listed (- ordinary, + echo):\n%s", d)
+		t.Errorf("fields that are not listed (- ordinary, + redelivery):\n%s", d)
 	}
 	if c := counts["pageviews"]; c.Rescued == 0 || c.Quarantined == 0 || c.Replaced == 0 || len(unlisted["pageviews"]) == 0 {
 		t.Errorf("the test shows nothing: %+v, %v", c, unlisted)
 	}
 }
 
-// TestEchoFolds parts users in the apply of an echo, so that more rows come back
+// TestRedeliveryFolds parts users in the apply of a redelivery, so that more rows come back
 // than a large partition takes without being written as a whole: each row is
 // counted once.
-func TestEchoFolds(t *testing.T) {
+func TestRedeliveryFolds(t *testing.T) {
 	h := newHarness(t, killConfig)
 	h.tuning.AppendAt = 1
 	e := killEvent
@@ -318,8 +318,8 @@ func TestEchoFolds(t *testing.T) {
 	}
 	h.check()
 	for _, r := range res.Tables {
-		if r.Name == "pageviews" && (r.Echoes == nil || r.Counts.Replaced != 3 || r.Counts.Revived != 2 || r.Counts.Rows != 3) {
-			t.Errorf("an echo of 3 rows, of which 2 come back: %+v", r.Counts)
+		if r.Name == "pageviews" && (r.RedeliveryOf == nil || r.Counts.Replaced != 3 || r.Counts.Revived != 2 || r.Counts.Rows != 3) {
+			t.Errorf("a redelivery of 3 rows, of which 2 come back: %+v", r.Counts)
 		}
 	}
 }

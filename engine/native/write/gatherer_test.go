@@ -11,13 +11,13 @@ import (
 // What waits for a row group is counted with the columns that it becomes: records of
 // many nulls are short, and their columns are not.
 func TestPickerCountsColumns(t *testing.T) {
-	var pack rows.Pack
+	var pack rows.EncodedRows
 	n := copy(pack.Block(10), "0123456789")
 	pack.Add(rows.Row{Size: uint32(n)})
 	ch := pack.Seal().Part(0)
-	p := Picker{Plans: ingest.Plans{Schema: &ingest.Schema{Schema: rules.Schema{Payload: make([]rules.Column, 300)}}}}
-	p.Add(ch, 0)
-	p.Add(ch, 0)
+	p := Gatherer{Plans: ingest.Plans{Schema: &ingest.Schema{Schema: rules.Schema{Payload: make([]rules.Column, 300)}}}}
+	p.AddRow(ch, 0)
+	p.AddRow(ch, 0)
 	if p.Bytes != 2*(10+300*codeSize) {
 		t.Errorf("%d bytes wait", p.Bytes)
 	}

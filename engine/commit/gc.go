@@ -6,10 +6,10 @@ import (
 	"reconcile/state"
 )
 
-// Collect removes what the state keeps and nothing names: objects, and plain values that
+// CollectGarbage removes what the state keeps and nothing names: objects, and plain values that
 // a mask hides by now. Where there is nothing of the kind it writes nothing (C13). snap is
 // the state as it is.
-func Collect(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+func CollectGarbage(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
 	keep := referenced(snap)
 	if _, err := l.Collect(ctx, keep); err != nil {
 		return err

@@ -2,10 +2,10 @@ package rows
 
 import "encoding/binary"
 
-// Pack collects rows whose columns stay in the binary form in which they were
+// EncodedRows collects rows whose columns stay in the binary form in which they were
 // delivered: whoever needs the columns decodes the record. That costs less than
 // columns that are sorted, spilled and gathered, and each value is looked at once.
-type Pack struct {
+type EncodedRows struct {
 	// Secret says that records hold what must not be stored in a readable form:
 	// a scratch file of them is encrypted under a key that is kept nowhere.
 	Secret bool
@@ -27,13 +27,13 @@ const (
 	firstSlab = 64 << 10 // bytes; each slab has twice as many, up to 1<<slabBits
 )
 
-// maxSlabs is how many slabs a pack may have before it is full: few enough that
+// maxSlabs is how many slabs a set of rows may have before it is full: few enough that
 // places fit 32 bits, whatever the last block takes.
 const maxSlabs = 1 << 10
 
 // Block returns room for the n bytes of a block of records, which the caller fills.
 // The rows that are added next have their records there.
-func (p *Pack) Block(n int) []byte {
+func (p *EncodedRows) Block(n int) []byte {
 	slab := p.room(n)
 	at := len(p.slabs[slab])
 	p.slabs[slab] = p.slabs[slab][:at+n]
@@ -48,13 +48,13 @@ func (p *Pack) Block(n int) []byte {
 }
 
 // Add takes a row whose record is at r.At of the last block.
-func (p *Pack) Add(r Row) {
+func (p *EncodedRows) Add(r Row) {
 	r.At += p.base
 	p.rows = append(p.rows, r)
 }
 
 // room returns the number of a slab that has room for n bytes.
-func (p *Pack) room(n int) int {
+func (p *EncodedRows) room(n int) int {
 	last := len(p.slabs) - 1
 	if last >= 0 && cap(p.slabs[last])-len(p.slabs[last]) >= n {
 		return last
@@ -72,32 +72,32 @@ func (p *Pack) room(n int) int {
 }
 
 // Len returns the number of rows.
-func (p *Pack) Len() int { return len(p.rows) }
+func (p *EncodedRows) Len() int { return len(p.rows) }
 
 // Full reports whether p must be sealed before more is added to it.
-func (p *Pack) Full() bool { return len(p.slabs) >= maxSlabs }
+func (p *EncodedRows) Full() bool { return len(p.slabs) >= maxSlabs }
 
 // rowSize is what a Row takes in memory.
 const rowSize = 48
 
 // Size returns how many bytes the rows take.
-func (p *Pack) Size() int { return rowSize*len(p.rows) + p.bytes }
+func (p *EncodedRows) Size() int { return rowSize*len(p.rows) + p.bytes }
 
 // Seal turns what was collected into a segment. p is empty afterwards.
-func (p *Pack) Seal() *Segment {
+func (p *EncodedRows) Seal() *Segment {
 	s := newSegment(p.rows)
-	s.slabs, s.packed, s.secret = p.slabs, true, p.Secret
+	s.slabs, s.encoded, s.secret = p.slabs, true, p.Secret
 	s.memory = rowSize * cap(p.rows)
 	for _, b := range p.slabs {
 		s.memory += cap(b)
 	}
-	*p = Pack{}
+	*p = EncodedRows{}
 	return s
 }
 
-// spareOf returns an empty pack with the memory of a segment.
-func spareOf(s *Segment) Pack {
-	p := Pack{rows: s.rows[:0]}
+// spareOf returns an empty one with the memory of a segment.
+func spareOf(s *Segment) EncodedRows {
+	p := EncodedRows{rows: s.rows[:0]}
 	for _, b := range s.slabs {
 		if cap(b) == 1<<slabBits { // smaller ones are soon full
 			p.free = append(p.free, b)
@@ -106,15 +106,15 @@ func spareOf(s *Segment) Pack {
 	return p
 }
 
-// Spare returns a pack with the memory of a packed segment that was spilled, an
+// Spare returns one with the memory of an encoded segment that was spilled, an
 // empty one otherwise. It can be asked once.
-func (s *Segment) Spare() Pack {
+func (s *Segment) Spare() EncodedRows {
 	p := s.spare
-	s.spare = Pack{}
+	s.spare = EncodedRows{}
 	return p
 }
 
-// Record returns the record of Rows[i] of a chunk of packed rows.
+// Record returns the record of Rows[i] of a chunk of encoded rows.
 func (c *Chunk) Record(i int) []byte {
 	r := &c.Rows[i]
 	if c.slabs == nil {
@@ -131,10 +131,10 @@ func (s slabs) record(r *Row) []byte {
 	return s[slab][at : at+r.Size]
 }
 
-// Packed reports whether the columns of the rows are records, not a batch.
-func (c *Chunk) Packed() bool { return c.Batch == nil }
+// Encoded reports whether the columns of the rows are records, not a batch.
+func (c *Chunk) Encoded() bool { return c.Batch == nil }
 
-// appendBlock writes rows lo to hi of a packed segment, in their order, as one
+// appendBlock writes rows lo to hi of an encoded segment, in their order, as one
 // block of its scratch file before compression.
 func (s *Segment) appendBlock(dst []byte, lo, hi int) []byte {
 	end := uint32(0)
@@ -144,7 +144,7 @@ func (s *Segment) appendBlock(dst []byte, lo, hi int) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Key))
 		dst = binary.LittleEndian.AppendUint64(dst, r.Ver)
 		dst = binary.LittleEndian.AppendUint32(dst, end)
-		dst = binary.LittleEndian.AppendUint32(dst, r.Shape)
+		dst = binary.LittleEndian.AppendUint32(dst, r.Format)
 	}
 	for i := lo; i < hi; i++ {
 		dst = append(dst, s.slabs.record(&s.rows[i])...)
@@ -162,7 +162,7 @@ func readBlock(block []byte, n int, part int64) *Chunk {
 	for i := range n {
 		h := block[i*blockHead : (i+1)*blockHead]
 		ch.Rows[i] = Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
-			Ver: binary.LittleEndian.Uint64(h[16:]), At: at, Shape: binary.LittleEndian.Uint32(h[28:])}
+			Ver: binary.LittleEndian.Uint64(h[16:]), At: at, Format: binary.LittleEndian.Uint32(h[28:])}
 		end := binary.LittleEndian.Uint32(h[24:])
 		ch.Rows[i].Size, at = end-at, end
 	}
@@ -184,7 +184,7 @@ func (s *Segment) blockEnd(lo, hi, group int) int {
 
 // Grow makes room for so many rows more, and then in large steps: what is not written
 // yet takes no memory, and what is written is seldom copied.
-func (p *Pack) Grow(n int) {
+func (p *EncodedRows) Grow(n int) {
 	if cap(p.rows)-len(p.rows) < n {
 		rows := make([]Row, len(p.rows), max(len(p.rows)+n, 4*len(p.rows)))
 		copy(rows, p.rows)

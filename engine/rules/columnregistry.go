@@ -7,9 +7,9 @@ import (
 	"reconcile/internal/feed"
 )
 
-// ColumnBook collects what is known of a table's columns, by what tells them apart,
+// ColumnRegistry collects what is known of a table's columns, by what tells them apart,
 // in the order in which they came.
-type ColumnBook struct {
+type ColumnRegistry struct {
 	table  *definition.Table
 	legacy bool
 	byID   map[string]*Column
@@ -17,14 +17,14 @@ type ColumnBook struct {
 	taken  map[string]string // in a legacy table: ID by published name, folded
 }
 
-// NewColumnBook begins a book of a table; legacy says that an older program named the
+// NewColumnRegistry begins the registry of a table; legacy says that an older program named the
 // columns that it has.
-func NewColumnBook(t *definition.Table, legacy bool) *ColumnBook {
-	return &ColumnBook{table: t, legacy: legacy, byID: map[string]*Column{}, taken: map[string]string{}}
+func NewColumnRegistry(t *definition.Table, legacy bool) *ColumnRegistry {
+	return &ColumnRegistry{table: t, legacy: legacy, byID: map[string]*Column{}, taken: map[string]string{}}
 }
 
 // Has notes a column that the table has.
-func (b *ColumnBook) Has(c Column) {
+func (b *ColumnRegistry) Has(c Column) {
 	id := b.table.ID(AskedName(b.table, b.legacy, c.Delivered, c.Name))
 	if b.legacy {
 		b.taken[feed.Fold(c.Name)] = id
@@ -33,9 +33,9 @@ func (b *ColumnBook) Has(c Column) {
 }
 
 // note notes a column that is delivered or wanted.
-func (b *ColumnBook) note(c Column) { b.add(b.table.ID(c.Delivered), c) }
+func (b *ColumnRegistry) note(c Column) { b.add(b.table.ID(c.Delivered), c) }
 
-func (b *ColumnBook) add(id string, c Column) {
+func (b *ColumnRegistry) add(id string, c Column) {
 	k := b.byID[id]
 	if k == nil {
 		c.Spellings = slices.Clone(c.Spellings)
@@ -53,7 +53,7 @@ func (b *ColumnBook) add(id string, c Column) {
 // publishedName is the name of a column that the configuration would publish as
 // as. A legacy table keeps the names that it has, so that a new column may have to
 // give way to one of them.
-func (b *ColumnBook) publishedName(id, as string) string {
+func (b *ColumnRegistry) publishedName(id, as string) string {
 	if !b.legacy {
 		return as
 	}
@@ -71,7 +71,7 @@ func (b *ColumnBook) publishedName(id, as string) string {
 }
 
 // resolve returns a column as the configuration has it.
-func (b *ColumnBook) resolve(id string, c definition.Column) Column {
+func (b *ColumnRegistry) resolve(id string, c definition.Column) Column {
 	k := b.byID[id]
 	out := Column{Delivered: k.Delivered, ID: id, Spellings: k.Spellings, Since: k.Since, Mask: c.Mask, Listed: k.Listed, Seen: k.Seen}
 	if c.Mask == definition.MaskDrop {
@@ -84,14 +84,14 @@ func (b *ColumnBook) resolve(id string, c definition.Column) Column {
 	return out
 }
 
-// Meeting is what is to be said of a delivered name when it first arrives.
-type Meeting struct {
+// AddedName is what is to be said of a delivered name when it first arrives.
+type AddedName struct {
 	YieldsAs string // it is a property of its own and gets this name, as the table uses its own otherwise
 	Spells   string // it is another spelling of this name
 }
 
-// Meet notes a delivered name.
-func (b *ColumnBook) Meet(name string) (m Meeting) {
+// AddDelivered notes a delivered name.
+func (b *ColumnRegistry) AddDelivered(name string) (m AddedName) {
 	if feed.IsExact(name) || !b.table.Takes(name) {
 		return m
 	}

@@ -18,45 +18,45 @@ import (
 // file, or from the parts of an upload: once these are gone it changes nothing, however
 // late it is carried out. So the next transaction of a table waits until what its
 // earlier commits staged is gone from all its sinks and their unfinished moves are given
-// up. A table whose sink cannot be swept is held.
+// up. A table whose sink still has some is held.
 
-// UnsweptError says of a table that it is visible as a whole, and that its sink could not
-// be swept after that.
-type UnsweptError struct {
+// StagedLeftError says of a table that it is visible as a whole, and that what was staged
+// for it could not be removed after that.
+type StagedLeftError struct {
 	Table string
 	Err   error
 }
 
-func (e *UnsweptError) Error() string {
+func (e *StagedLeftError) Error() string {
 	return fmt.Sprintf("table %s is committed and visible, but what was staged for it could not be removed (no commit of the table follows before that is done; the next apply tries again): %v", e.Table, e.Err)
 }
 
-func (e *UnsweptError) Unwrap() error { return e.Err }
+func (e *StagedLeftError) Unwrap() error { return e.Err }
 
-// Sweeper removes what is staged and no longer needed, under one lock of the state.
-type Sweeper struct {
+// Cleaner removes what is staged and no longer needed, under one lock of the state.
+type Cleaner struct {
 	lock      *state.Lock
 	lake      *lake.Lake
 	declared  *lake.Declared
 	protected *Protected
 }
 
-// NewSweeper returns what sweeps under a lock.
-func NewSweeper(l *state.Lock, o Options) *Sweeper {
-	return &Sweeper{lock: l, lake: o.Lake, declared: o.Declared, protected: o.Protected}
+// NewCleaner returns what cleans under a lock.
+func NewCleaner(l *state.Lock, o Options) *Cleaner {
+	return &Cleaner{lock: l, lake: o.Lake, declared: o.Declared, protected: o.Protected}
 }
 
-// sweep removes from a sink what was staged and is not to be kept, and gives up
+// removeStaged removes from a sink what was staged and is not to be kept, and gives up
 // unfinished moves to folders.
-func (w *Sweeper) sweep(ctx context.Context, root string, keep, folders []string) error {
-	return w.lake.Sweep(ctx, root, sinks.Sweeping{Generation: w.lock.Generation(), Keep: keep, Folders: folders})
+func (w *Cleaner) removeStaged(ctx context.Context, root string, keep, folders []string) error {
+	return w.lake.RemoveStaged(ctx, root, sinks.StagedRemoval{Generation: w.lock.Generation(), Keep: keep, Folders: folders})
 }
 
-// Folders sweeps the sinks of folders, by root, of all that is not protected. No publish
+// Folders removes from the sinks of folders, by root, all that is not protected. No publish
 // list may be open.
-func (w *Sweeper) Folders(ctx context.Context, folders map[string][]string) error {
+func (w *Cleaner) Folders(ctx context.Context, folders map[string][]string) error {
 	for _, root := range slices.Sorted(maps.Keys(folders)) {
-		if err := w.sweep(ctx, root, w.protected.Attempts(), folders[root]); err != nil {
+		if err := w.removeStaged(ctx, root, w.protected.Attempts(), folders[root]); err != nil {
 			return err
 		}
 	}
@@ -100,15 +100,15 @@ func allFoldersIn(root string, snap *state.Snapshot) []string {
 	return slices.Compact(out)
 }
 
-// Before sees, before a transaction of a table, that each sink where the state has it is
-// swept (C16). attempt is what the transaction is going to name; empty for none.
-func (w *Sweeper) Before(ctx context.Context, t *state.Table, attempt string) error {
+// Before sees, before a transaction of a table, that nothing staged is left in the
+// sinks where the state has it (C16). attempt is what the transaction is going to name; empty for none.
+func (w *Cleaner) Before(ctx context.Context, t *state.Table, attempt string) error {
 	if t == nil {
 		return nil
 	}
 	var keep []string
 	for _, s := range t.Sinks {
-		if w.lake.Swept(s.Root) {
+		if w.lake.StagedRemoved(s.Root) {
 			continue
 		}
 		if keep == nil {
@@ -125,7 +125,7 @@ func (w *Sweeper) Before(ctx context.Context, t *state.Table, attempt string) er
 		if _, err := w.lake.Open(ctx, s.Root, s.Compression); err != nil {
 			return err
 		}
-		if err := w.sweep(ctx, s.Root, keep, []string{s.Folder}); err != nil {
+		if err := w.removeStaged(ctx, s.Root, keep, []string{s.Folder}); err != nil {
 			return err
 		}
 	}
@@ -135,14 +135,14 @@ func (w *Sweeper) Before(ctx context.Context, t *state.Table, attempt string) er
 // All removes staged files that no publish list names from all sinks that are open (C9).
 // A sink that nothing was published to yet is left alone: what is staged there can be
 // another state's.
-func (w *Sweeper) All(ctx context.Context, snap *state.Snapshot) error {
+func (w *Cleaner) All(ctx context.Context, snap *state.Snapshot) error {
 	for _, root := range w.lake.Roots() {
 		if w.lake.Down(root) != nil {
 			continue
 		}
 		ours, err := w.lake.Ours(ctx, root, snap.Lineage)
 		if err == nil && ours {
-			err = w.sweep(ctx, root, w.needed(snap), allFoldersIn(root, snap))
+			err = w.removeStaged(ctx, root, w.needed(snap), allFoldersIn(root, snap))
 		}
 		if err != nil && !w.lake.StopsTable(ctx, err) {
 			return err
@@ -151,9 +151,9 @@ func (w *Sweeper) All(ctx context.Context, snap *state.Snapshot) error {
 	return nil
 }
 
-// Attempt removes what an attempt that is given up staged in sinks, and spares what
+// Attempt removes what an attempt that is given up staged in sinks, and leaves what
 // commits under way need. It goes on where ctx has ended.
-func (w *Sweeper) Attempt(ctx context.Context, staged []sinks.Sink) error {
+func (w *Cleaner) Attempt(ctx context.Context, staged []sinks.Sink) error {
 	ctx = context.WithoutCancel(ctx)
 	snap, err := w.lock.Load(ctx)
 	if err != nil {
@@ -161,14 +161,14 @@ func (w *Sweeper) Attempt(ctx context.Context, staged []sinks.Sink) error {
 	}
 	errs := []error{snap.Close()}
 	for _, sink := range staged {
-		errs = append(errs, sink.Sweep(ctx, sinks.Sweeping{Generation: w.lock.Generation(), Keep: w.needed(snap)}))
+		errs = append(errs, sink.RemoveStaged(ctx, sinks.StagedRemoval{Generation: w.lock.Generation(), Keep: w.needed(snap)}))
 	}
 	return errors.Join(errs...)
 }
 
 // needed names the staging folders that stay: those that commits under way still need
 // (C9), and those that are protected.
-func (w *Sweeper) needed(snap *state.Snapshot) []string {
+func (w *Cleaner) needed(snap *state.Snapshot) []string {
 	return append(attempts(snap), w.protected.Attempts()...)
 }
 

@@ -15,10 +15,10 @@ type BatchWriter interface {
 	Write(ctx context.Context, b *column.Batch) error
 }
 
-// Assembler gathers judged rows into the published columns and hands them on,
+// RowGroupBuilder gathers judged rows into the published columns and hands them on,
 // a row group at a time. One goroutine uses it.
-type Assembler struct {
-	Picker
+type RowGroupBuilder struct {
+	Gatherer
 	schema *ingest.Schema
 	canon  func(int64) int64
 	dumps  []int64 // id by rank
@@ -32,29 +32,29 @@ type Assembler struct {
 	Newest int // rank of the greatest dump of a row, -1 without rows
 	layout *rules.Layout
 	own    column.Batch // gathered columns
-	lent   bool         // own has dictionaries of sources
+	shared bool         // own has dictionaries of sources
 	view   column.Batch // those of the only source, with ours
 	g      column.Gatherer
 }
 
 // Expect makes room for so many rows.
-func (a *Assembler) Expect(n int) {
+func (a *RowGroupBuilder) Expect(n int) {
 	n = min(n, a.Group)
-	a.Picks, a.Meta = slices.Grow(a.Picks, n), slices.Grow(a.Meta, n)
+	a.Selection, a.Meta = slices.Grow(a.Selection, n), slices.Grow(a.Meta, n)
 }
 
-// Add takes row i of a chunk.
-func (a *Assembler) Add(ctx context.Context, ch *rows.Chunk, i int) error {
-	a.Picker.Add(ch, i)
-	if len(a.Picks) >= a.Group || a.Bytes >= a.groupBytes {
+// AddRow takes row i of a chunk.
+func (a *RowGroupBuilder) AddRow(ctx context.Context, ch *rows.Chunk, i int) error {
+	a.Gatherer.AddRow(ch, i)
+	if len(a.Selection) >= a.Group || a.Bytes >= a.groupBytes {
 		return a.Flush(ctx)
 	}
 	return nil
 }
 
 // Flush writes what was gathered as one row group.
-func (a *Assembler) Flush(ctx context.Context) error {
-	if len(a.Picks) == 0 {
+func (a *RowGroupBuilder) Flush(ctx context.Context) error {
+	if len(a.Selection) == 0 {
 		return nil
 	}
 	if a.w == nil {
@@ -64,7 +64,7 @@ func (a *Assembler) Flush(ctx context.Context) error {
 		}
 		a.w = w
 	}
-	if err := a.Settle(); err != nil {
+	if err := a.Resolve(); err != nil {
 		return err
 	}
 	b, err := a.fill()
@@ -74,43 +74,43 @@ func (a *Assembler) Flush(ctx context.Context) error {
 	if err := a.w.Write(ctx, b); err != nil {
 		return err
 	}
-	a.Rows += int64(len(a.Picks))
+	a.Rows += int64(len(a.Selection))
 	a.Reset()
 	return nil
 }
 
 // fill builds the published columns of the gathered rows.
-func (a *Assembler) fill() (*column.Batch, error) {
+func (a *RowGroupBuilder) fill() (*column.Batch, error) {
 	if a.layout == nil {
 		a.layout = a.schema.Published()
 		a.own.Cols, a.view.Cols = a.layout.NewColumns(), a.layout.NewColumns()
 	}
 	l, out := a.layout, &a.own
-	if b := a.Straight(); b != nil {
+	if b := a.OnlySource(); b != nil {
 		out = &a.view
 		l.SetPayload(out.Cols, b.Cols)
 	} else {
-		into := a.Picker.Own()
+		into := a.Gatherer.OwnSource()
 		for i := range a.schema.Payload {
 			a.gather(&out.Cols[l.PayloadAt(i)], a.schema.Payload[i].Name, into)
 		}
-		a.lent = into >= 0
+		a.shared = into >= 0
 	}
-	out.N = len(a.Picks)
+	out.N = len(a.Selection)
 	a.ids(&out.Cols[l.User], &out.Cols[l.Key], &out.Cols[l.RawUser], &out.Cols[l.Dump])
 	return out, a.schema.Computations.Fill(out, &a.schema.Schema, l)
 }
 
-func (a *Assembler) gather(dst *column.Column, name string, into int) {
-	if a.lent {
+func (a *RowGroupBuilder) gather(dst *column.Column, name string, into int) {
+	if a.shared {
 		dst.Dict = nil // a source's
 	}
 	dst.Reset()
-	a.g.ColumnInto(dst, a.Columns(name), a.Picks, into)
+	a.g.ColumnInto(dst, a.Columns(name), a.Selection, into)
 }
 
 // ids fills the columns that rows know of themselves.
-func (a *Assembler) ids(user, key, raw, dump *column.Column) {
+func (a *RowGroupBuilder) ids(user, key, raw, dump *column.Column) {
 	for _, c := range []*column.Column{user, key, raw, dump} {
 		c.Ints = slices.Grow(c.Ints[:0], len(a.Meta))
 	}

@@ -6,39 +6,39 @@ import (
 	"reconcile/internal/column"
 )
 
-// Picker collects rows of many sources in the order in which they are to be
-// written. Those that are packed are decoded together, in that order. One
+// Gatherer collects rows of many sources in the order in which they are to be
+// written. Those that are encoded are decoded together, in that order. One
 // goroutine uses it.
-type Picker struct {
-	Plans   ingest.Plans
-	Picks   []column.Pick
-	Meta    []rows.Row
-	Sources []*column.Batch
-	Bytes   int // of packed records, and of the codes of their columns
-	// Rescued counts packed rows with something rescued, rounded their values that
+type Gatherer struct {
+	Plans     ingest.Plans
+	Selection []column.SourceRow
+	Meta      []rows.Row
+	Sources   []*column.Batch
+	Bytes     int // of encoded records, and of the codes of their columns
+	// Rescued counts encoded rows with something rescued, rounded their values that
 	// were rounded.
 	Rescued, rounded int64
 
-	packed []*packedSource // by shape
-	open   int             // those that hold records
+	encoded []*encodedSource // by format
+	open    int              // those that hold records
 }
 
 // codeSize is what a value takes in a decoded column at least.
 const codeSize = 4
 
-// packedSource is the picked records of one shape, and what becomes of them.
-type packedSource struct {
+// encodedSource is the selected records of one format, and what becomes of them.
+type encodedSource struct {
 	records [][]byte // of their chunks
 	dec     *ingest.Decoder
 	batch   column.Batch
 }
 
-// Add takes row i of a chunk.
-func (p *Picker) Add(ch *rows.Chunk, i int) {
+// AddRow takes row i of a chunk.
+func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 	src, row := ch.Batch, ch.Rows[i].At
-	if ch.Packed() {
+	if ch.Encoded() {
 		record := ch.Record(i)
-		s := p.source(int(ch.Rows[i].Shape))
+		s := p.source(int(ch.Rows[i].Format))
 		if len(s.records) == 0 {
 			p.open++
 		}
@@ -46,13 +46,13 @@ func (p *Picker) Add(ch *rows.Chunk, i int) {
 		s.records = append(s.records, record)
 		p.Bytes += len(record) + codeSize*len(p.Plans.Schema.Payload)
 	}
-	p.Picks = append(p.Picks, column.Pick{Src: p.index(src), Row: row})
+	p.Selection = append(p.Selection, column.SourceRow{Src: p.index(src), Row: row})
 	p.Meta = append(p.Meta, ch.Rows[i])
 }
 
 // index returns the number of a source. One that was not used lately may get a
 // second number, see settle.
-func (p *Picker) index(src *column.Batch) uint32 {
+func (p *Gatherer) index(src *column.Batch) uint32 {
 	n := len(p.Sources)
 	for i := n - 1; i >= max(n-8, 0); i-- {
 		if p.Sources[i] == src {
@@ -63,23 +63,23 @@ func (p *Picker) index(src *column.Batch) uint32 {
 	return uint32(n)
 }
 
-func (p *Picker) source(shape int) *packedSource {
-	for len(p.packed) <= shape {
-		p.packed = append(p.packed, nil)
+func (p *Gatherer) source(format int) *encodedSource {
+	for len(p.encoded) <= format {
+		p.encoded = append(p.encoded, nil)
 	}
-	if p.packed[shape] == nil {
-		p.packed[shape] = &packedSource{}
+	if p.encoded[format] == nil {
+		p.encoded[format] = &encodedSource{}
 	}
-	return p.packed[shape]
+	return p.encoded[format]
 }
 
-// Settle decodes what is packed and names each source once.
-func (p *Picker) Settle() error {
-	for shape, s := range p.packed {
+// Resolve decodes what is encoded and names each source once.
+func (p *Gatherer) Resolve() error {
+	for format, s := range p.encoded {
 		if s == nil || len(s.records) == 0 {
 			continue
 		}
-		plan, err := p.Plans.Of(shape)
+		plan, err := p.Plans.Of(format)
 		if err != nil {
 			return err
 		}
@@ -94,21 +94,21 @@ func (p *Picker) Settle() error {
 		p.rounded += s.dec.Rounded - rounded
 		s.batch.N, s.batch.Cols = len(s.records), s.dec.Cols
 	}
-	p.Sources = dedupSources(p.Sources, p.Picks)
+	p.Sources = dedupSources(p.Sources, p.Selection)
 	return nil
 }
 
-// Straight returns the one source whose rows are the picks in their order, nil
+// OnlySource returns the one source whose rows are selected in their order, nil
 // if there is none such.
-func (p *Picker) Straight() *column.Batch {
+func (p *Gatherer) OnlySource() *column.Batch {
 	if len(p.Sources) != 1 || p.open != 1 {
 		return nil
 	}
 	return p.Sources[0]
 }
 
-// Own returns the source whose dictionaries a row group can take over.
-func (p *Picker) Own() int { return ownSource(p.Sources) }
+// OwnSource returns the source whose dictionaries a row group can take over.
+func (p *Gatherer) OwnSource() int { return ownSource(p.Sources) }
 
 // ownSource returns the source with the most rows of those that nobody else uses,
 // -1 without any.
@@ -122,10 +122,10 @@ func ownSource(srcs []*column.Batch) int {
 	return best
 }
 
-// TakeStraight returns the columns of straight and lets go of them.
-func (p *Picker) TakeStraight() []column.Column {
-	cols := p.Straight().Cols
-	for _, s := range p.packed {
+// TakeOnlySource returns the columns of straight and lets go of them.
+func (p *Gatherer) TakeOnlySource() []column.Column {
+	cols := p.OnlySource().Cols
+	for _, s := range p.encoded {
 		if s != nil && len(s.records) > 0 {
 			s.dec.Cols = p.Plans.Schema.EmptyPayload()
 		}
@@ -134,11 +134,11 @@ func (p *Picker) TakeStraight() []column.Column {
 }
 
 // Reset forgets the rows and keeps the memory.
-func (p *Picker) Reset() {
-	p.Picks, p.Meta, p.Bytes, p.open = p.Picks[:0], p.Meta[:0], 0, 0
+func (p *Gatherer) Reset() {
+	p.Selection, p.Meta, p.Bytes, p.open = p.Selection[:0], p.Meta[:0], 0, 0
 	clear(p.Sources)
 	p.Sources = p.Sources[:0]
-	for _, s := range p.packed {
+	for _, s := range p.encoded {
 		if s != nil {
 			clear(s.records)
 			s.records = s.records[:0]
@@ -147,7 +147,7 @@ func (p *Picker) Reset() {
 }
 
 // Columns returns the column of that name of every source, nil where it lacks.
-func (p *Picker) Columns(name string) []*column.Column {
+func (p *Gatherer) Columns(name string) []*column.Column {
 	out := make([]*column.Column, len(p.Sources))
 	for i, b := range p.Sources {
 		out[i] = b.Col(name)
@@ -157,7 +157,7 @@ func (p *Picker) Columns(name string) []*column.Column {
 
 // dedupSources names each source batch once: interleaved cursors name them
 // again and again.
-func dedupSources(srcs []*column.Batch, picks []column.Pick) []*column.Batch {
+func dedupSources(srcs []*column.Batch, selection []column.SourceRow) []*column.Batch {
 	if len(srcs) < 2 {
 		return srcs
 	}
@@ -173,8 +173,8 @@ func dedupSources(srcs []*column.Batch, picks []column.Pick) []*column.Batch {
 		}
 		to[i] = n
 	}
-	for i := range picks {
-		picks[i].Src = to[picks[i].Src]
+	for i := range selection {
+		selection[i].Src = to[selection[i].Src]
 	}
 	return uniq
 }

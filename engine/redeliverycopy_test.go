@@ -62,9 +62,9 @@ func chunkBytes(t *testing.T, dir string) (chunks map[string][]byte, bounds map[
 	return chunks, bounds
 }
 
-// TestEchoCopies delivers again the rows of one user and sees that of all column
+// TestRedeliveryCopies delivers again the rows of one user and sees that of all column
 // chunks only those of dumps change, and those only where the user is.
-func TestEchoCopies(t *testing.T) {
+func TestRedeliveryCopies(t *testing.T) {
 	h := newHarness(t, `
 table "*" { sinks = [sink.parquet.lake] }
 table "users" { sinks = [sink.parquet.lake] }
@@ -81,15 +81,15 @@ table "users" { sinks = [sink.parquet.lake] }
 	h.must()
 	for _, table := range []string{"pageviews", "users"} {
 		before, _ := chunkBytes(t, filepath.Join(h.lake(), table))
-		h.echoes = map[string]int{}
+		h.redeliveries = map[string]int{}
 		if table == "pageviews" {
 			h.arrive(again(3, second.Entries[0]))
 		} else {
 			h.arrive(again(4, second.Entries[1]))
 		}
 		h.must()
-		if h.echoes[table] != 1 {
-			t.Fatalf("table %s: no echo was found", table)
+		if h.redeliveries[table] != 1 {
+			t.Fatalf("table %s: no redelivery was found", table)
 		}
 		after, bounds := chunkBytes(t, filepath.Join(h.lake(), table))
 		changed := 0
@@ -108,9 +108,9 @@ table "users" { sinks = [sink.parquet.lake] }
 	}
 }
 
-// TestEchoAfterLateDump sees that a partition is known to have rows of the greatest
+// TestRedeliveryAfterLateDump sees that a partition is known to have rows of the greatest
 // dump also after a late one was spliced into row groups that have none of them.
-func TestEchoAfterLateDump(t *testing.T) {
+func TestRedeliveryAfterLateDump(t *testing.T) {
 	h := newHarness(t, `table "*" { sinks = [sink.parquet.lake] }`)
 	h.tuning.GroupRows = 4
 	var rows [][]any
@@ -125,7 +125,7 @@ func TestEchoAfterLateDump(t *testing.T) {
 	h.must()
 	h.arrive(again(6, dump.Entries...))
 	h.must()
-	if h.echoes["pageviews"] != 1 {
-		t.Error("no echo was found")
+	if h.redeliveries["pageviews"] != 1 {
+		t.Error("no redelivery was found")
 	}
 }

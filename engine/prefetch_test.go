@@ -20,7 +20,7 @@ func tables(id int64, names ...string) *model.Dump {
 
 // What tables staged ahead of their turn is removed when an apply fails before it,
 // and what a table's commit removes does not touch it.
-func TestAheadIsGivenUp(t *testing.T) {
+func TestPrefetchedIsGivenUp(t *testing.T) {
 	for _, point := range []failpoint.Name{failpoint.PublishIncomplete, failpoint.PublishMoveBefore, failpoint.StateCommitAfter} {
 		t.Run(string(point), func(t *testing.T) {
 			a := newBed(t, lakeTables)

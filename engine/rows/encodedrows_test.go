@@ -13,30 +13,30 @@ import (
 	"reconcile/internal/failpoint"
 )
 
-// packedRow is a row and what it was packed with.
-type packedRow struct {
+// encodedRow is a row and what it was encoded with.
+type encodedRow struct {
 	row    Row
 	record string
 }
 
-// add packs a row with a block of its own.
-func add(p *Pack, row Row, record string) {
+// add adds a row with a block of its own.
+func add(p *EncodedRows, row Row, record string) {
 	row.Size = uint32(copy(p.Block(len(record)), record))
 	p.Add(row)
 }
 
-// pack makes n packed rows in blocks of some; some have no record.
-func pack(r *rand.Rand, n int) (*Segment, []packedRow) {
+// encodedRows makes n encoded rows in blocks of some; some have no record.
+func encodedRows(r *rand.Rand, n int) (*Segment, []encodedRow) {
 	rs, _ := some(r, n)
-	p := Pack{Secret: r.IntN(2) == 0}
-	want := make([]packedRow, n)
+	p := EncodedRows{Secret: r.IntN(2) == 0}
+	want := make([]encodedRow, n)
 	for i, row := range rs {
 		row.At = 0
-		want[i] = packedRow{row, strings.Repeat(fmt.Sprint(i), r.IntN(4))}
+		want[i] = encodedRow{row, strings.Repeat(fmt.Sprint(i), r.IntN(4))}
 		if n > 100 && r.IntN(200) == 0 { // about the size of slabs, and above
 			want[i].record = strings.Repeat("x", (1<<slabBits)/(1+r.IntN(9))-4+r.IntN(6)) + strings.Repeat("y", r.IntN(2)*r.IntN(5<<slabBits/2))
 		}
-		want[i].row.Shape = r.Uint32N(3) * 100
+		want[i].row.Format = r.Uint32N(3) * 100
 	}
 	for lo := 0; lo < n; {
 		hi := min(n, lo+1+r.IntN(20))
@@ -56,13 +56,13 @@ func pack(r *rand.Rand, n int) (*Segment, []packedRow) {
 		}
 		lo = hi
 	}
-	slices.SortStableFunc(want, func(a, b packedRow) int { return Compare(a.row, b.row) })
+	slices.SortStableFunc(want, func(a, b encodedRow) int { return Compare(a.row, b.row) })
 	return p.Seal(), want
 }
 
 // readPacks reads a segment partition by partition. Chunks stay what they are
 // while later ones are read.
-func readPacks(t *testing.T, s *Segment) []packedRow {
+func readPacks(t *testing.T, s *Segment) []encodedRow {
 	t.Helper()
 	var chunks []*Chunk
 	for _, p := range s.Parts {
@@ -81,10 +81,10 @@ func readPacks(t *testing.T, s *Segment) []packedRow {
 			t.Error(err)
 		}
 	}
-	var out []packedRow
+	var out []encodedRow
 	for _, ch := range chunks {
-		if !ch.Packed() {
-			t.Fatal("a chunk is not packed")
+		if !ch.Encoded() {
+			t.Fatal("a chunk is not encoded")
 		}
 		for i, row := range ch.Rows {
 			if v := ch.Verdict(i); v != Verdict((ch.First+i)%3) {
@@ -92,19 +92,19 @@ func readPacks(t *testing.T, s *Segment) []packedRow {
 			}
 			record := ch.Record(i)
 			row.At, row.Size = 0, 0
-			out = append(out, packedRow{row, string(record)})
+			out = append(out, encodedRow{row, string(record)})
 		}
 	}
 	return out
 }
 
-// Packed rows come back in order with their records, from memory and from a
+// Encoded rows come back in order with their records, from memory and from a
 // scratch file, for every size of block.
 func TestPack(t *testing.T) {
 	for _, n := range []int{1, 2, 50, 3000} {
 		for _, group := range []int{0, 1, 7, 5000} {
 			r := rand.New(rand.NewPCG(uint64(n), uint64(group)))
-			s, want := pack(r, n)
+			s, want := encodedRows(r, n)
 			for i := range n {
 				s.Verdicts.Set(i, Verdict(i%3))
 			}
@@ -148,7 +148,7 @@ func TestPackSqueezed(t *testing.T) {
 			return fmt.Sprintf("%016x%016x%016x%016x", r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64())
 		}, false},
 	} {
-		p, size := Pack{}, 0
+		p, size := EncodedRows{}, 0
 		for i := range 10_000 {
 			record := c.record()
 			add(&p, Row{Raw: int64(i)}, record)
@@ -158,7 +158,7 @@ func TestPackSqueezed(t *testing.T) {
 		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
 			t.Fatal(err)
 		}
-		info, err := s.packs.f.Stat()
+		info, err := s.scratch.f.Stat()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestPackSqueezed(t *testing.T) {
 // What is secret cannot be read in a scratch file.
 func TestPackSecret(t *testing.T) {
 	for _, secret := range []bool{false, true} {
-		p := Pack{Secret: secret}
+		p := EncodedRows{Secret: secret}
 		for i := range 100 {
 			add(&p, Row{Raw: int64(i)}, fmt.Sprintf("%d ada@example.com", i*i*i))
 		}
@@ -182,7 +182,7 @@ func TestPackSecret(t *testing.T) {
 		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(s.packs.f.Name())
+		data, err := os.ReadFile(s.scratch.f.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,18 +199,18 @@ func TestPackSecret(t *testing.T) {
 	}
 }
 
-// A scratch file of packed rows that is damaged is an error that names it.
+// A scratch file of encoded rows that is damaged is an error that names it.
 func TestPackDamaged(t *testing.T) {
-	s, _ := pack(rand.New(rand.NewPCG(3, 3)), 2000)
+	s, _ := encodedRows(rand.New(rand.NewPCG(3, 3)), 2000)
 	if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
 		t.Fatal(err)
 	}
-	path := s.packs.f.Name()
+	path := s.scratch.f.Name()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := s.packs.blocks[0]
+	first := s.scratch.blocks[0]
 	for at := 0; at < first.size; at += 997 {
 		bad := slices.Clone(data)
 		bad[at] ^= 1
@@ -229,14 +229,14 @@ func TestPackDamaged(t *testing.T) {
 	}
 }
 
-// What fails while packed rows are spilled leaves them as they were and no file.
+// What fails while encoded rows are spilled leaves them as they were and no file.
 func TestPackSpillFails(t *testing.T) {
 	for spec, want := range map[string]error{"spill.write=enospc@2": syscall.ENOSPC, "spill.write=error": failpoint.ErrInjected} {
 		set, err := failpoint.Parse(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, _ := pack(rand.New(rand.NewPCG(4, 4)), 100)
+		s, _ := encodedRows(rand.New(rand.NewPCG(4, 4)), 100)
 		dir := t.TempDir()
 		if err := s.Spill(failpoint.With(t.Context(), set), dir, 5); !errors.Is(err, want) {
 			t.Errorf("%s: %v", spec, err)

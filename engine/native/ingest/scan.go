@@ -6,10 +6,10 @@ import (
 	"reconcile/engine/exec"
 )
 
-// Weigh reads files without decoding them: it counts what AvroFiles counts, and
+// Scan reads files without decoding them: it counts what AvroFiles counts, and
 // takes the digests.
-func (g *Ingest) Weigh(ctx context.Context, src exec.Source, files []File) error {
-	plans, j := Plans{Schema: g.Schema, Shapes: g.Shapes}, new(job)
+func (g *Ingest) Scan(ctx context.Context, src exec.Source, files []File) error {
+	plans, j := Plans{Schema: g.Schema, Formats: g.Formats}, new(job)
 	blocks := g.blocks(src, files)
 	defer blocks.close()
 	for {
@@ -17,7 +17,7 @@ func (g *Ingest) Weigh(ctx context.Context, src exec.Source, files []File) error
 		if err != nil || !ok {
 			return err
 		}
-		p, err := plans.Of(j.shape)
+		p, err := plans.Of(j.format)
 		if err != nil {
 			return &FileError{j.file, err}
 		}
