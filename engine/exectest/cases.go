@@ -42,9 +42,10 @@ var cases = map[string]func(b *bed){
 	"metadata":             caseMetadata,
 	"file that grew":       caseGrown,
 	"stand-ins":            caseStandIns,
-	"resumed elsewhere":    caseTriedAgain,
+	"tried again":          caseTriedAgain,
 	"staged file is lost":  caseStagedLost,
 	"plan with exact rows": caseExact,
+	"another version":      caseVersion,
 }
 
 func playCases(t *testing.T, e exec.Executor, seen *coverage) {
@@ -186,7 +187,7 @@ func caseMetadata(b *bed) {
 // A file that was not whole yet is read again.
 func caseGrown(b *bed) {
 	b.tuning.Settle = 1
-	f := events(0, 300)
+	f := events(0, 256)
 	f.Rest = 128
 	b.arrive(dumpOf(1, more("e", f)))
 	b.must()
@@ -305,5 +306,22 @@ func caseExact(b *bed) {
 				b.t.Errorf("table %s: the plan said %+v, the apply did %+v", done.Name, want, got)
 			}
 		}
+	}
+}
+
+// A task of a version that the executor does not know is refused.
+func caseVersion(b *bed) {
+	b.arrive(dumpOf(1, more("e", events(0, 10))))
+	later := errors.New("of a later version")
+	b.watch.between = func(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
+		next := *t
+		next.Version++
+		if r, err := b.watch.inner.Execute(ctx, &next, env); err == nil {
+			b.t.Errorf("a task of version %d gave %+v", next.Version, r)
+		}
+		return nil, later
+	}
+	if _, err := b.apply(b.t.Context()); !errors.Is(err, later) {
+		b.t.Fatal(err)
 	}
 }

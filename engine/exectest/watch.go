@@ -125,9 +125,9 @@ func (w *watch) checkText(what, table string, b []byte) {
 }
 
 // location reports whether what follows the folder of the bed is one of the places where
-// the source, sinks and objects are.
+// the source and the sinks are, those of a plan with exact figures too.
 func (w *watch) location(rest string) bool {
-	for _, top := range []string{"/dumps", "/lake", "/scratch/", "/objects/"} {
+	for _, top := range []string{"/dumps", "/lake", "/scratch/plan-"} {
 		if strings.HasPrefix(rest, top) {
 			return true
 		}

@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
@@ -18,6 +19,9 @@ type Executor struct{}
 
 // Execute implements exec.Executor.
 func (Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
+	if t.Version != exec.FormatVersion {
+		return nil, fmt.Errorf("table %s: its task is of version %d, this is %d", t.Table, t.Version, exec.FormatVersion)
+	}
 	r, err := pass.New(ctx, t, env)
 	if err != nil {
 		return nil, err
