@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/steps"
 	"reconcile/engine/stores"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -232,11 +233,11 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t 
 		}
 		if d := lake.Distrusted(err); d != nil {
 			res.Holds = append(res.Holds, planner.RepairHold(t.Name, d.Why))
-			_ = e.removeStaged(ctx, l, s.task) // what stays the next apply removes
+			_ = e.removeStaged(ctx, l, s.Task) // what stays the next apply removes
 			return true, nil
 		}
 		if err != nil {
-			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.task))
+			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.Task))
 		}
 		if r.Held != nil {
 			if waits, err := e.stepWithout(ctx, l, p, t, s, r.Held, out, res); err != nil || waits {
@@ -249,28 +250,28 @@ func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t 
 }
 
 // commitStep commits what a step staged.
-func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
-	c, err := s.changeOf(ctx, e.store, d)
+func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *steps.Step, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
+	c, err := s.ChangeOf(ctx, e.store, d)
 	if err != nil {
-		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.task))
+		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.Task))
 	}
 	if err := commit.CanCarryOut(ctx, e.lake, c.Steps()); err != nil {
 		return e.holdUnpublishable(ctx, l, s, err, res)
 	}
-	out.add(s.task, d)
+	out.add(s.Task, d)
 	t.Committed, t.LostCommit = true, nil
 	return false, e.commit(ctx, l, p, s, c)
 }
 
 // stepWithout makes a step one without a bad file: the table is held from its dump on.
 // Without a resync the table may have to be rebuilt before the step.
-func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
-	if err := e.removeStaged(ctx, l, s.task); err != nil {
+func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *steps.Step, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
+	if err := e.removeStaged(ctx, l, s.Task); err != nil {
 		return false, err
 	}
-	if s.ofConfig && planner.NewAgain(p, t, bad.Dump) {
+	if s.OfConfig && planner.NewAgain(p, t, bad.Dump) {
 		t.HeldFrom = &bad.Dump
-	} else if s.ofConfig {
+	} else if s.OfConfig {
 		return true, e.holdRebuild(ctx, l, t, bad, res)
 	}
 	class := t.Change.Class
@@ -307,14 +308,14 @@ func (out *TableResult) add(t *exec.Task, d *exec.Done) {
 
 // content computes what a step of a table makes of it, or takes what was computed
 // ahead. Without a step there is nothing to do, or err says why there is none.
-func (e *Engine) content(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch) (*tableStep, *exec.Result, error) {
+func (e *Engine) content(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch) (*steps.Step, *exec.Result, error) {
 	if first != nil {
 		return e.awaitPrefetched(first)
 	}
-	s, err := e.newStep(ctx, l, p, t, ofConfig)
-	if err != nil || !ofConfig && len(s.pending) == 0 && !t.Remap {
+	s, err := e.stepMaker().Next(ctx, l, p, t, ofConfig)
+	if err != nil || !ofConfig && len(s.Pending) == 0 && !t.Remap {
 		return nil, nil, err
 	}
-	res, err := s.execute(ctx)
+	res, err := s.Execute(ctx)
 	return s, res, err
 }

@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/steps"
 	"reconcile/internal/blob"
 	"reconcile/state"
 )
@@ -66,9 +67,9 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *planner.Sess
 
 // holdDamaged gives up a step of a table that met a damaged object. That is remembered,
 // so that it is not taken in vain again until the object is another.
-func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *tableStep, bad *state.ObjectError, res *Result) error {
+func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *steps.Step, bad *state.ObjectError, res *Result) error {
 	if s != nil {
-		if err := e.removeStaged(ctx, l, s.task); err != nil {
+		if err := e.removeStaged(ctx, l, s.Task); err != nil {
 			return err
 		}
 	}

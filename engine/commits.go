@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/steps"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -28,7 +29,7 @@ func (e *Engine) removeStaged(ctx context.Context, l *state.Lock, t *exec.Task) 
 }
 
 // commit makes a staged change the table's state, and makes it visible.
-func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, s *tableStep, ch *commit.Change) error {
+func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, s *steps.Step, ch *commit.Change) error {
 	committer := commit.New(l, e.commits())
 	if err := committer.Prepare(ctx, ch); err != nil {
 		return err
@@ -40,23 +41,13 @@ func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, 
 	if ch.Manifests != nil {
 		p.ManifestsKept = true // if the transaction fails, so does the apply
 	}
-	ch.Dumps = recordsOf(p, s.pending)
+	ch.Dumps = recordsOf(p, s.Pending)
 	for _, h := range p.Snap.Holds {
-		if h.Table == ch.Table.Name && (h.Object != "" || slices.ContainsFunc(s.pending, func(d planner.Delivery) bool { return d.Dump == h.Dump })) {
+		if h.Table == ch.Table.Name && (h.Object != "" || slices.ContainsFunc(s.Pending, func(d planner.Delivery) bool { return d.Dump == h.Dump })) {
 			ch.Holds = append(ch.Holds, h)
 		}
 	}
 	return committer.Commit(ctx, ch)
-}
-
-// changeOf is what is committed of a step.
-func (s *tableStep) changeOf(ctx context.Context, store *state.Store, d *exec.Done) (*commit.Change, error) {
-	c, err := commit.NewChange(ctx, store, s.task, d, s.made.Has)
-	if err != nil {
-		return nil, err
-	}
-	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.masks
-	return c, nil
 }
 
 // recordsOf are the records of the dumps of deliveries.
@@ -128,4 +119,11 @@ func (e *Engine) removeLeftovers(ctx context.Context, l *state.Lock, snap *state
 		return err
 	}
 	return commit.CollectGarbage(ctx, l, snap)
+}
+
+// stepMaker returns what makes the steps of tables.
+func (e *Engine) stepMaker() *steps.Maker {
+	return &steps.Maker{Ask: e.ask, Store: e.store, Source: e.source, Declared: e.declared, Lake: e.lake, Executor: e.executor, Limits: e.limits,
+		Sizes: e.sizes, Program: e.opts.Program, Tagged: e.tagged(), NoDelta: e.opts.Tuning.NoDelta, Computed: e.opts.Tuning.Computed,
+		Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) }, Progress: e.opts.Progress}
 }

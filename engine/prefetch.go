@@ -7,6 +7,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/steps"
 	"reconcile/state"
 )
 
@@ -17,7 +18,7 @@ import (
 
 // prefetch is a table whose first step is being computed before its turn.
 type prefetch struct {
-	s    *tableStep
+	s    *steps.Step
 	r    *exec.Result
 	err  error
 	done chan struct{}
@@ -77,18 +78,18 @@ func (e *Engine) prefetchTable(ctx context.Context, l *state.Lock, p *planner.Se
 		planner.Unreachable(p, t) != nil {
 		return nil
 	}
-	s, err := e.newStep(ctx, l, p, t, false)
+	s, err := e.stepMaker().Next(ctx, l, p, t, false)
 	if err != nil {
 		return nil // its turn will tell
 	}
 	a := &prefetch{s: s, done: make(chan struct{})}
-	s.env.Events.Progress = func(rows, bytes int64) { a.held.add(t.Name, rows, bytes) }
-	s.env.Limits.Budget = e.limits.Budget.Prefetched()
+	s.Env.Events.Progress = func(rows, bytes int64) { a.held.add(t.Name, rows, bytes) }
+	s.Env.Limits.Budget = e.limits.Budget.Prefetched()
 	ctx, a.stop = context.WithCancel(ctx)
-	e.protected.Add(s.task.Attempt)
+	e.protected.Add(s.Task.Attempt)
 	go func() {
 		defer close(a.done)
-		a.r, a.err = s.execute(ctx)
+		a.r, a.err = s.Execute(ctx)
 	}()
 	return a
 }
@@ -103,11 +104,11 @@ func bytesOf(t *planner.Table) int64 {
 }
 
 // awaitPrefetched waits for the content. What was staged is no longer protected.
-func (e *Engine) awaitPrefetched(a *prefetch) (*tableStep, *exec.Result, error) {
-	a.held.release(a.s.cfg.Name, e.opts.Progress)
+func (e *Engine) awaitPrefetched(a *prefetch) (*steps.Step, *exec.Result, error) {
+	a.held.release(a.s.Definition.Name, e.opts.Progress)
 	<-a.done
 	a.stop()
-	e.protected.Remove(a.s.task.Attempt)
+	e.protected.Remove(a.s.Task.Attempt)
 	return a.s, a.r, a.err
 }
 
@@ -117,8 +118,8 @@ func (e *Engine) dropPrefetched(ctx context.Context, l *state.Lock, a *prefetch)
 		return nil
 	}
 	a.stop()
-	a.held.release(a.s.cfg.Name, func(string, int64, int64) {})
+	a.held.release(a.s.Definition.Name, func(string, int64, int64) {})
 	<-a.done
-	e.protected.Remove(a.s.task.Attempt)
-	return e.removeStaged(ctx, l, a.s.task)
+	e.protected.Remove(a.s.Task.Attempt)
+	return e.removeStaged(ctx, l, a.s.Task)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"reconcile/engine/plan"
+	"reconcile/engine/steps"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -14,11 +15,11 @@ import (
 
 // holdUnpublishable gives up a step whose files cannot be moved to where they are to
 // be. What was staged is removed, if not here then by the next apply.
-func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, s *tableStep, why error, res *Result) (waits bool, err error) {
-	removed := e.removeStaged(ctx, l, s.task)
+func (e *Engine) holdUnpublishable(ctx context.Context, l *state.Lock, s *steps.Step, why error, res *Result) (waits bool, err error) {
+	removed := e.removeStaged(ctx, l, s.Task)
 	if !sinks.OfFolder(why) {
 		return false, errors.Join(why, removed)
 	}
-	res.Holds = append(res.Holds, plan.Hold{Table: s.cfg.Name, Reason: why.Error()})
+	res.Holds = append(res.Holds, plan.Hold{Table: s.Definition.Name, Reason: why.Error()})
 	return true, nil
 }

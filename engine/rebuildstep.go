@@ -3,15 +3,14 @@ package engine
 import (
 	"context"
 	"errors"
+
 	"reconcile/engine/commit"
-	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/planner"
 	"reconcile/engine/published"
 	"reconcile/engine/rebuild"
-	"reconcile/internal/feed"
+	"reconcile/engine/steps"
 	"reconcile/state"
-	"slices"
 )
 
 // Rebuilder makes the state anew.
@@ -27,7 +26,7 @@ func (b rebuilding) Scratch() (func(), error) { return b.e.scratch(b.e.scratchPr
 
 // Step implements rebuild.Apply.
 func (b rebuilding) Step(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table) (rebuild.Step, error) {
-	s, err := b.e.stepOn(ctx, l.Generation(), p.Snap, p, t, true)
+	s, err := b.e.stepMaker().On(ctx, l.Generation(), p.Snap, p, t, true)
 	if err != nil {
 		return nil, err
 	}
@@ -50,48 +49,25 @@ func (b rebuilding) Finish(ctx context.Context, l *state.Lock, p *planner.Sessio
 
 // rebuildStep is the step of a table whose state is made anew.
 type rebuildStep struct {
-	step  *tableStep
+	step  *steps.Step
 	store *state.Store
 }
 
 // Task implements rebuild.Step.
-func (s rebuildStep) Task() *exec.Task { return s.step.task }
+func (s rebuildStep) Task() *exec.Task { return s.step.Task }
 
 // Env implements rebuild.Step.
-func (s rebuildStep) Env() *exec.Env { return s.step.env }
+func (s rebuildStep) Env() *exec.Env { return s.step.Env }
 
 // Execute implements rebuild.Step.
-func (s rebuildStep) Execute(ctx context.Context) (*exec.Result, error) { return s.step.execute(ctx) }
+func (s rebuildStep) Execute(ctx context.Context) (*exec.Result, error) { return s.step.Execute(ctx) }
 
 // Change implements rebuild.Step.
 func (s rebuildStep) Change(ctx context.Context, d *exec.Done) (*commit.Change, error) {
-	return s.step.changeOf(ctx, s.store, d)
+	return s.step.ChangeOf(ctx, s.store, d)
 }
 
 // TakeOver implements rebuild.Step.
 func (s rebuildStep) TakeOver(ctx context.Context, c *commit.Change, files []published.File) error {
-	return s.step.takeOver(ctx, c, files)
-}
-
-// anewStep makes a step one that takes nothing but the dumps that the lake has, and what
-// stands in for those that are lost.
-func (e *Engine) anewStep(p *planner.Session, t *planner.Table, s *tableStep) {
-	s.old, s.oldParts, s.left = t.Old, nil, slices.Clone(t.Left)
-	if at := t.Stand; at != nil {
-		s.newMapping, s.mapping, s.full = at.Closure, at.Standing, at.Mapping
-	}
-	if s.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return e.ask.Withdrawn(p.Listing, dump, t.Name) })
-		s.old.Columns = t.Old.Columns
-		for i := range s.old.Applied {
-			if a := &s.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {
-				a.Lost, a.StoodIn = false, true
-			}
-		}
-		return
-	}
-	s.fresh = true
-	if s.mapping != nil {
-		s.pending = []planner.Delivery{{Dump: s.mapping.Dump, Entry: &dump.Entry{Name: feed.TableMapping, Digest: s.mapping.Digest}}}
-	}
+	return s.step.TakeOver(ctx, c, files)
 }

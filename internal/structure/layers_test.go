@@ -76,6 +76,7 @@ var layers = strings.Fields(`
 	engine/planner
 	engine/inspect
 	engine/published
+	engine/steps
 	engine/rebuild
 	engine
 

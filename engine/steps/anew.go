@@ -1,8 +1,9 @@
-package engine
+package steps
 
 import (
 	"slices"
 
+	"reconcile/engine/dump"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/internal/feed"
@@ -12,7 +13,7 @@ import (
 // rebuild turns a step into one that takes all applied dumps anew. Of those that
 // are lost the record stays: their rows do not come back unasked, and what they
 // made void stays void.
-func (s *tableStep) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
+func (s *Step) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
 	s.fresh = true
 	old := *s.old
 	old.Applied, old.Quarantine, old.Users, old.UserRuns, old.Read = nil, nil, state.Ref{}, nil, nil
@@ -26,7 +27,7 @@ func (s *tableStep) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
 			old.Applied = append(old.Applied, a)
 		case t.HeldFrom != nil && a.Dump >= *t.HeldFrom:
 		case i >= 0:
-			s.pending = append(s.pending, t.All[i])
+			s.Pending = append(s.Pending, t.All[i])
 		}
 	}
 	if !lost {
@@ -37,13 +38,13 @@ func (s *tableStep) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
 
 // repairStep makes a step one that takes nothing from the table's old content, and goes
 // straight to the mapping in force.
-func repairStep(p *planner.Session, t *planner.Table, s *tableStep) {
+func repairStep(p *planner.Session, t *planner.Table, s *Step) {
 	s.old, s.oldParts, s.left = t.Old, nil, slices.Clone(t.Left)
 	backStep(p, t, s)
 }
 
 // backStep makes a step one that rebuilds the table at the mapping in force.
-func backStep(p *planner.Session, t *planner.Table, s *tableStep) {
+func backStep(p *planner.Session, t *planner.Table, s *Step) {
 	if t.Kind != feed.KindMapping {
 		s.rebuild(t, func(dump int64) bool { return p.Ask.Withdrawn(p.Listing, dump, t.Name) })
 		return
@@ -52,13 +53,13 @@ func backStep(p *planner.Session, t *planner.Table, s *tableStep) {
 	record.Applied, record.Quarantine = nil, nil
 	s.old, s.fresh = &record, true
 	if p.Standing != nil {
-		s.pending = []planner.Delivery{planner.MappingDelivery(p)}
+		s.Pending = []planner.Delivery{planner.MappingDelivery(p)}
 	}
 }
 
 // rewriteStep makes a step one that writes the table anew from the rows that it has,
 // without the objects that are damaged, and at the mapping in force.
-func rewriteStep(p *planner.Session, t *planner.Table, s *tableStep) {
+func rewriteStep(p *planner.Session, t *planner.Table, s *Step) {
 	s.readFrom = t.ReadFrom
 	old := *s.old
 	old.Index = nil
@@ -66,5 +67,28 @@ func rewriteStep(p *planner.Session, t *planner.Table, s *tableStep) {
 	s.old = &old
 	if t.Change.Class == plan.ClassRebuild {
 		s.rebuild(t, func(dump int64) bool { return p.Ask.Withdrawn(p.Listing, dump, t.Name) })
+	}
+}
+
+// anewStep makes a step one that takes nothing but the dumps that the lake has, and what
+// stands in for those that are lost.
+func (m *Maker) anewStep(p *planner.Session, t *planner.Table, s *Step) {
+	s.old, s.oldParts, s.left = t.Old, nil, slices.Clone(t.Left)
+	if at := t.Stand; at != nil {
+		s.newMapping, s.mapping, s.full = at.Closure, at.Standing, at.Mapping
+	}
+	if s.kind != feed.KindMapping {
+		s.rebuild(t, func(dump int64) bool { return m.Ask.Withdrawn(p.Listing, dump, t.Name) })
+		s.old.Columns = t.Old.Columns
+		for i := range s.old.Applied {
+			if a := &s.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {
+				a.Lost, a.StoodIn = false, true
+			}
+		}
+		return
+	}
+	s.fresh = true
+	if s.mapping != nil {
+		s.Pending = []planner.Delivery{{Dump: s.mapping.Dump, Entry: &dump.Entry{Name: feed.TableMapping, Digest: s.mapping.Digest}}}
 	}
 }

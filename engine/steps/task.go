@@ -1,8 +1,9 @@
-package engine
+package steps
 
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"reconcile/engine/exec"
@@ -20,40 +21,40 @@ import (
 
 // makeTask makes the task of a step, under the name of an attempt. serial is that of
 // the commit that it will probably become.
-func (e *Engine) makeTask(p *planner.Session, t *planner.Table, s *tableStep, attempt string, serial uint64) (err error) {
-	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.cfg.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps, Schema: s.schema,
-		Floor: s.floor, FailCasts: !s.ofConfig && s.cfg.OnCastError == "fail", Frozen: !s.ofConfig, ETags: e.tagged(), Thresholds: e.sizes}
-	if s.ofConfig {
+func (m *Maker) makeTask(p *planner.Session, t *planner.Table, s *Step, attempt string, serial uint64) (err error) {
+	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps, Schema: s.schema,
+		Floor: s.floor, FailCasts: !s.OfConfig && s.Definition.OnCastError == "fail", Frozen: !s.OfConfig, ETags: m.Tagged, Thresholds: m.Sizes}
+	if s.OfConfig {
 		task.Step = exec.StepConfig
 	}
 	for _, sk := range s.sinksInOrder() {
-		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.cfg.Folder, Compression: sk.Compression, Encodings: planner.EncodingsOf(s.old, sk)})
+		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.Definition.Folder, Compression: sk.Compression, Encodings: planner.EncodingsOf(s.old, sk)})
 	}
-	for _, d := range s.pending {
+	for _, d := range s.Pending {
 		task.Deliveries = append(task.Deliveries, deliveryData(&d, p, s.claims[d.Dump]))
 	}
-	for _, id := range sortedKeys(s.compared) {
+	for _, id := range slices.Sorted(maps.Keys(s.compared)) {
 		if s.compared[id] {
 			task.Compared = append(task.Compared, id)
 		}
 	}
 	if s.old != nil {
 		if err := s.store(task); err != nil {
-			return fmt.Errorf("table %s: %w", s.cfg.Name, err)
+			return fmt.Errorf("table %s: %w", s.Definition.Name, err)
 		}
 	}
 	task.Dumps = dumpsOf(task)
-	s.permit(task, t.Change.Class, e.opts.Tuning.NoDelta)
+	s.permit(task, t.Change.Class, m.NoDelta)
 	task.Fresh = s.fresh
-	if !s.ofConfig && !e.opts.Tuning.NoDelta {
+	if !s.OfConfig && !m.NoDelta {
 		task.Redelivery = redelivery(t, task)
 	}
-	task.Footer = map[string]string{"version": e.opts.Program, "table": s.cfg.Name, "commit": fmt.Sprint(serial + 1)}
-	task.Source = e.source.Root()
+	task.Footer = map[string]string{"version": m.Program, "table": s.Definition.Name, "commit": fmt.Sprint(serial + 1)}
+	task.Source = m.Source.Root()
 	if n := len(task.Dumps); n > 0 {
 		task.Footer["dump"] = fmt.Sprint(task.Dumps[n-1])
 	}
-	s.task, s.env = task, e.envOf(s, task)
+	s.Task, s.Env = task, m.envOf(s, task)
 	return s.nameMappings()
 }
 
@@ -68,7 +69,7 @@ func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) ex
 }
 
 // store gives a task what the table has.
-func (s *tableStep) store(task *exec.Task) error {
+func (s *Step) store(task *exec.Task) error {
 	old := s.old
 	out := &exec.Stored{Key: old.Key, ExactNames: old.ExactNames, Rows: old.Rows, ReadFrom: s.readFrom, Generation: old.Generation,
 		NextOrdinal: old.NextOrdinal, Users: exec.Ref(old.Users), Spelled: old.Spelling, Rules: old.Rules}
@@ -133,18 +134,18 @@ func dumpsOf(t *exec.Task) []int64 {
 	for _, d := range t.Deliveries {
 		seen[d.Dump] = true
 	}
-	return sortedKeys(seen)
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // permit says how a task may be carried out. Where a resync makes all stored rows void
 // they are not read.
-func (s *tableStep) permit(t *exec.Task, class plan.Class, noDelta bool) {
-	if s.ofConfig && class == plan.ClassMetadata && s.kind != feed.KindMapping {
+func (s *Step) permit(t *exec.Task, class plan.Class, noDelta bool) {
+	if s.OfConfig && class == plan.ClassMetadata && s.kind != feed.KindMapping {
 		t.Permitted.Metadata = true
 		return
 	}
 	t.Permitted.Bulk = true
-	t.Permitted.Delta = !s.ofConfig && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
+	t.Permitted.Delta = !s.OfConfig && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
 	if !t.Permitted.Delta && s.old != nil && s.floor != rules.AllLive && s.kind == feed.KindEvents && s.allVoid() {
 		s.fresh = true
 	}
@@ -182,26 +183,26 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 }
 
 // envOf returns what a task's executor is given beside it.
-func (e *Engine) envOf(s *tableStep, t *exec.Task) *exec.Env {
-	env := &exec.Env{Source: e.source, Sinks: map[string]exec.Sink{}, Objects: objects.Objects{State: e.store, Made: &s.made}, Limits: e.limits, Compute: s.compute, Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
-		Events: exec.Events{Progress: func(rows, bytes int64) { e.opts.Progress(t.Table, rows, bytes) }}}
+func (m *Maker) envOf(s *Step, t *exec.Task) *exec.Env {
+	env := &exec.Env{Source: m.Source, Sinks: map[string]exec.Sink{}, Objects: objects.Objects{State: m.Store, Made: &s.made}, Limits: m.Limits, Compute: s.compute, Key: func(verifier string) []byte { return m.Key(verifier) },
+		Events: exec.Events{Progress: func(rows, bytes int64) { m.Progress(t.Table, rows, bytes) }}}
 	if t.Stored != nil {
 		for _, root := range t.Stored.Sinks {
-			env.Sinks[root] = e.lake.Sink(root)
+			env.Sinks[root] = m.Lake.Sink(root)
 		}
 	}
 	for _, target := range t.Sinks {
-		env.Sinks[target.Root] = e.lake.Sink(target.Root)
+		env.Sinks[target.Root] = m.Lake.Sink(target.Root)
 	}
 	return env
 }
 
 // nameMappings says at which mappings the stored rows and the result stand.
-func (s *tableStep) nameMappings() error {
+func (s *Step) nameMappings() error {
 	known := &knownMappings{mappings: map[string]*identity.Mapping{}, closures: map[string]*identity.Closure{}}
-	s.env.Mappings = known
+	s.Env.Mappings = known
 	if s.old != nil && !s.old.Mapping.IsZero() && s.oldMapping != nil {
-		s.task.OldMapping = &exec.Mapping{Dump: s.old.MappingDump, Ref: exec.Ref(s.old.Mapping)}
+		s.Task.OldMapping = &exec.Mapping{Dump: s.old.MappingDump, Ref: exec.Ref(s.old.Mapping)}
 		known.closures[s.old.Mapping.Digest] = s.oldMapping
 	}
 	if s.mapping == nil {
@@ -214,7 +215,7 @@ func (s *tableStep) nameMappings() error {
 			return err
 		}
 	}
-	s.task.NewMapping = m
+	s.Task.NewMapping = m
 	known.mappings[m.Ref.Digest], known.closures[m.Ref.Digest] = s.full, s.newMapping
 	return nil
 }
@@ -222,8 +223,8 @@ func (s *tableStep) nameMappings() error {
 // sinksInOrder lists the sinks of the table: first those that it is in already, in
 // the order in which the state has them, as files are noted by their sink's place
 // in it.
-func (s *tableStep) sinksInOrder() []definition.Sink {
-	out := slices.Clone(s.cfg.Sinks)
+func (s *Step) sinksInOrder() []definition.Sink {
+	out := slices.Clone(s.Definition.Sinks)
 	if s.old == nil {
 		return out
 	}

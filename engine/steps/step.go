@@ -1,4 +1,4 @@
-package engine
+package steps
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/native/ingest"
@@ -17,20 +18,20 @@ import (
 	"reconcile/state"
 )
 
-// tableStep is one step of a table between its plan and its commit: the task, and what
+// Step is one step of a table between its plan and its commit: the task, and what
 // beside it the commit goes by.
-type tableStep struct {
-	task     *exec.Task
-	env      *exec.Env
+type Step struct {
+	Task     *exec.Task
+	Env      *exec.Env
 	executor exec.Executor
 
-	cfg        *definition.Table
+	Definition *definition.Table
 	kind, key  string
-	ofConfig   bool         // it carries out a change of the configuration
+	OfConfig   bool         // it carries out a change of the configuration
 	old        *state.Table // what the new record begins with; nil for a new table
 	oldParts   []*state.Partition
 	readFrom   int                       // index into old.Sinks
-	pending    []planner.Delivery        // sorted by dump
+	Pending    []planner.Delivery        // sorted by dump
 	oldMapping *identity.Closure         // at which the stored rows stand
 	newMapping *identity.Closure         // at which the table will stand
 	mapping    *state.Mapping            // that it is of; nil without any
@@ -50,17 +51,17 @@ type tableStep struct {
 }
 
 // live reports whether rows of a dump count.
-func (s *tableStep) live(id int64) bool { return id >= s.floor }
+func (s *Step) live(id int64) bool { return id >= s.floor }
 
 // findFloor finds the dump from which on rows count.
-func (s *tableStep) findFloor() {
+func (s *Step) findFloor() {
 	var dumps []rules.Dump
 	if s.old != nil {
 		for _, a := range s.old.Applied {
 			dumps = append(dumps, rules.Dump{ID: a.Dump, Full: !a.Incremental, Skipped: a.Skipped, Lost: a.Lost})
 		}
 	}
-	for _, d := range s.pending {
+	for _, d := range s.Pending {
 		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental})
 	}
 	s.floor = rules.Live(dumps)
@@ -69,16 +70,16 @@ func (s *tableStep) findFloor() {
 // delivered lists the columns that the pending dumps bring. Of void dumps only
 // what the manifest says counts; without a list of columns a live dump brings
 // the fields of its files.
-func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered, error) {
+func (m *Maker) delivered(ctx context.Context, s *Step) ([]rules.Delivered, error) {
 	var out []rules.Delivered
-	for _, d := range s.pending {
-		if err := e.claim(ctx, s, d); err != nil {
+	for _, d := range s.Pending {
+		if err := m.claim(ctx, s, d); err != nil {
 			return nil, err
 		}
 		names := d.Entry.Columns
 		if !d.Entry.HasColumns && s.live(d.Dump) {
 			for i, f := range d.Entry.Files {
-				h, err := partfile.Header(ctx, e.source, f.Key)
+				h, err := partfile.Header(ctx, m.Source, f.Key)
 				if err != nil {
 					return nil, &ingest.FileError{File: ingest.File{Dump: d.Dump, Index: i, Key: f.Key}, Err: err}
 				}
@@ -93,14 +94,14 @@ func (e *Engine) delivered(ctx context.Context, s *tableStep) ([]rules.Delivered
 }
 
 // claim finds out what the names of a delivery mean that Avro does not allow.
-func (e *Engine) claim(ctx context.Context, s *tableStep, d planner.Delivery) error {
+func (m *Maker) claim(ctx context.Context, s *Step, d planner.Delivery) error {
 	if !s.live(d.Dump) {
 		return nil
 	}
 	if !d.Entry.HasColumns {
 		return nil
 	}
-	c, _, err := partfile.ClaimsOf(ctx, e.source, d.Entry.Columns, d.Entry.Keys())
+	c, _, err := partfile.ClaimsOf(ctx, m.Source, d.Entry.Columns, d.Entry.Keys())
 	var bad *partfile.FileError
 	if errors.As(err, &bad) {
 		return &ingest.FileError{File: ingest.File{Dump: d.Dump, Index: bad.Index, Key: bad.Key}, Err: bad.Err}
@@ -115,14 +116,14 @@ func (e *Engine) claim(ctx context.Context, s *tableStep, d planner.Delivery) er
 	return nil
 }
 
-// execute carries out the task. A file can turn out to have columns that nothing told
+// Execute carries out the task. A file can turn out to have columns that nothing told
 // of: then the task is made again with them.
-func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
+func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 	if s.badHeader != nil {
 		return &exec.Result{Held: ingest.HeldBy(s.badHeader)}, nil
 	}
 	for {
-		res, err := s.executor.Execute(ctx, s.task, s.env)
+		res, err := s.executor.Execute(ctx, s.Task, s.Env)
 		if err != nil || res.Late == nil {
 			return res, err
 		}
@@ -130,8 +131,8 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})
 		}
 		s.resolveSchema()
-		again := *s.task
-		again.Schema, s.task, s.env.Compute = s.schema, &again, s.compute
+		again := *s.Task
+		again.Schema, s.Task, s.Env.Compute = s.schema, &again, s.compute
 		for _, c := range res.Late {
 			if _, ok := s.schema.Target(c.Name); !ok { // it would come again and again
 				return nil, fmt.Errorf("dump %d has columns that were not expected, as %s", c.Dump, c.Name)
@@ -141,7 +142,7 @@ func (s *tableStep) execute(ctx context.Context) (*exec.Result, error) {
 }
 
 // resolveSchema resolves the columns that the table has and those that are brought.
-func (s *tableStep) resolveSchema() {
+func (s *Step) resolveSchema() {
 	var have []rules.Column
 	legacy := false
 	if s.old != nil {
@@ -151,16 +152,26 @@ func (s *tableStep) resolveSchema() {
 			have = append(have, known)
 		}
 	}
-	s.schema = rules.NewSchema(s.cfg, s.kind, s.key, have, s.brought, s.live, legacy)
+	s.schema = rules.NewSchema(s.Definition, s.kind, s.key, have, s.brought, s.live, legacy)
 	s.compute = s.schema.Compute(s.computed)
 }
 
 // resyncs reports whether a pending dump makes stored rows void.
-func (s *tableStep) resyncs() bool {
-	return slices.ContainsFunc(s.pending, func(d planner.Delivery) bool { return !d.Entry.Incremental && !d.Again })
+func (s *Step) resyncs() bool {
+	return slices.ContainsFunc(s.Pending, func(d planner.Delivery) bool { return !d.Entry.Incremental && !d.Again })
 }
 
 // allVoid reports whether a resync leaves none of the rows that the table had.
-func (s *tableStep) allVoid() bool {
+func (s *Step) allVoid() bool {
 	return !slices.ContainsFunc(s.old.Applied, func(a state.Applied) bool { return s.live(a.Dump) })
+}
+
+// ChangeOf is what is committed of a step.
+func (s *Step) ChangeOf(ctx context.Context, store *state.Store, d *exec.Done) (*commit.Change, error) {
+	c, err := commit.NewChange(ctx, store, s.Task, d, s.made.Has)
+	if err != nil {
+		return nil, err
+	}
+	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.masks
+	return c, nil
 }

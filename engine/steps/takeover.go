@@ -1,4 +1,4 @@
-package engine
+package steps
 
 import (
 	"context"
@@ -23,9 +23,9 @@ import (
 // was staged is not used. Files are compared by their rows, not their bytes: a file that
 // a delta wrote has its row groups elsewhere.
 
-// takeOver replaces what a change staged by published files of the same rows. A
+// TakeOver replaces what a change staged by published files of the same rows. A
 // partition is taken over as a whole, in each sink.
-func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, found []published.File) error {
+func (r *Step) TakeOver(ctx context.Context, c *commit.Change, found []published.File) error {
 	known := map[sinks.Place]string{} // digests
 	for _, s := range r.left {
 		known[sinks.Place{Root: s.Sink, Path: s.Path}] = s.Before
@@ -36,7 +36,7 @@ func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, found []publ
 		in[at] = append(in[at], f)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.env.Limits.Budget.Workers())
+	g.SetLimit(r.Env.Limits.Budget.Workers())
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		g.Go(func() error { return r.takeOverPart(ctx, c, p, in, known) })
@@ -45,7 +45,7 @@ func (r *tableStep) takeOver(ctx context.Context, c *commit.Change, found []publ
 }
 
 // takeOverPart does so for one partition.
-func (r *tableStep) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]published.File, known map[sinks.Place]string) error {
+func (r *Step) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]published.File, known map[sinks.Place]string) error {
 	files := p.Record.Files
 	bySink := make([]sinkFiles, len(c.Table.Sinks))
 	for i, f := range files {
@@ -109,20 +109,20 @@ func useKept(p *commit.Part, bySink []sinkFiles) {
 
 // sameFiles returns the records of the published files of a partition in a sink, if
 // together they hold exactly the rows of the staged ones; nil if they do not.
-func (r *tableStep) sameFiles(ctx context.Context, sink int, found []published.File, staged []string) (_ []state.File, err error) {
+func (r *Step) sameFiles(ctx context.Context, sink int, found []published.File, staged []string) (_ []state.File, err error) {
 	if len(found) == 0 || slices.ContainsFunc(found, func(f published.File) bool { return filename.Number(f.Path) < 0 }) {
 		return nil, nil
 	}
 	found = slices.Clone(found)
 	slices.SortFunc(found, func(a, b published.File) int { return filename.Number(a.Path) - filename.Number(b.Path) })
-	sk := r.env.Sinks[r.task.Sinks[sink].Root]
+	sk := r.Env.Sinks[r.Task.Sinks[sink].Root]
 	have := make([]*rowfile.Reader, len(found))
 	defer func() {
 		for _, h := range have {
 			err = errors.Join(err, h.Close())
 		}
 	}()
-	cols := r.task.Schema.FileColumns()
+	cols := r.Task.Schema.FileColumns()
 	for i, f := range found {
 		if i > 0 && filename.Number(f.Path) == filename.Number(found[i-1].Path) {
 			return nil, nil
@@ -131,7 +131,7 @@ func (r *tableStep) sameFiles(ctx context.Context, sink int, found []published.F
 		if err != nil || !ok {
 			return nil, err
 		}
-		have[i] = rowfile.NewReader(r.task.Schema, rd)
+		have[i] = rowfile.NewReader(r.Task.Schema, rd)
 	}
 	same, err := r.sameRows(ctx, sk, have, staged, cols)
 	if err != nil || !same {
@@ -166,13 +166,13 @@ func openKnown(ctx context.Context, sk exec.Sink, f published.File, cols []colum
 
 // sameRows compares the rows of published files, merged, with those of staged ones, one
 // behind the other.
-func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.Reader, staged []string, cols []column.Column) (bool, error) {
+func (r *Step) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.Reader, staged []string, cols []column.Column) (bool, error) {
 	for _, path := range staged {
 		rd, err := sk.Open(ctx, path, "", cols)
 		if err != nil {
 			return false, err
 		}
-		same, err := r.sameRowsIn(ctx, have, rowfile.NewReader(r.task.Schema, rd))
+		same, err := r.sameRowsIn(ctx, have, rowfile.NewReader(r.Task.Schema, rd))
 		if err != nil || !same {
 			return false, err
 		}
@@ -191,7 +191,7 @@ func (r *tableStep) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.
 
 // sameRowsIn compares the rows of one staged file, which it closes, with the next ones of
 // the published files.
-func (r *tableStep) sameRowsIn(ctx context.Context, have []*rowfile.Reader, want *rowfile.Reader) (_ bool, err error) {
+func (r *Step) sameRowsIn(ctx context.Context, have []*rowfile.Reader, want *rowfile.Reader) (_ bool, err error) {
 	defer func() { err = errors.Join(err, want.Close()) }()
 	for {
 		more, err := want.More(ctx)

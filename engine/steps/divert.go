@@ -1,0 +1,88 @@
+package steps
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"os"
+	"path/filepath"
+
+	"reconcile/engine/exec"
+	"reconcile/engine/lake"
+	"reconcile/internal/blob"
+)
+
+// Divert has everything that the step stages go below dir.
+func (s *Step) Divert(dir string) error {
+	s.Env.Objects = &scratchObjects{Objects: s.Env.Objects, dir: dir}
+	for i := range s.Task.Sinks {
+		t := &s.Task.Sinks[i]
+		t.Root = filepath.Join(dir, fmt.Sprintf("sink%d", i))
+		if err := os.MkdirAll(t.Root, 0o700); err != nil {
+			return fmt.Errorf("scratch_dir: %w", err)
+		}
+		st, err := blob.NewLocal(t.Root)
+		if err != nil {
+			return err
+		}
+		if s.Env.Sinks[t.Root], err = lake.Scratch(st, t.Compression); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scratchObjects are objects of a state, and beside them new ones in a folder, which
+// nobody reads.
+type scratchObjects struct {
+	exec.Objects
+	dir string
+}
+
+// Create implements exec.Objects.
+func (o *scratchObjects) Create(context.Context) exec.ObjectWriter {
+	f, err := os.CreateTemp(o.dir, "object-*")
+	return &scratchObject{file: f, err: err, sum: sha256.New()}
+}
+
+// scratchObject is one of them while it is written.
+type scratchObject struct {
+	file *os.File // nil once it is closed
+	err  error    // why there is none
+	sum  hash.Hash
+	size int64
+}
+
+// Write implements exec.ObjectWriter.
+func (o *scratchObject) Write(b []byte) (int, error) {
+	if o.err != nil {
+		return 0, fmt.Errorf("scratch_dir: %w", o.err)
+	}
+	n, err := o.file.Write(b)
+	o.sum.Write(b[:n])
+	o.size += int64(n)
+	return n, err
+}
+
+// Close implements exec.ObjectWriter.
+func (o *scratchObject) Close(context.Context) (*exec.Object, error) {
+	if o.err != nil {
+		return nil, fmt.Errorf("scratch_dir: %w", o.err)
+	}
+	if err := o.Abort(); err != nil {
+		return nil, err
+	}
+	return &exec.Object{Ref: exec.Ref{Digest: hex.EncodeToString(o.sum.Sum(nil)), Size: o.size}}, nil
+}
+
+// Abort implements exec.ObjectWriter.
+func (o *scratchObject) Abort() error {
+	if o.file == nil {
+		return nil
+	}
+	f := o.file
+	o.file = nil
+	return f.Close()
+}
