@@ -204,9 +204,9 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Sessi
 		}
 		switch kind {
 		case plan.StepChange:
-			waits, out.Err = e.step(ctx, l, p, t, true, nil, &out, res)
+			waits, out.Err = e.takeStep(ctx, l, p, t, true, nil, &out, res)
 		case plan.StepTake:
-			waits, out.Err = e.step(ctx, l, p, t, false, first, &out, res)
+			waits, out.Err = e.takeStep(ctx, l, p, t, false, first, &out, res)
 		case plan.StepRemove:
 			out.Err = e.removeTable(ctx, l, t)
 		}
@@ -217,10 +217,10 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Sessi
 	return out, waits
 }
 
-// step makes one commit of a table. A part file that turns out to be bad holds
+// takeStep makes one commit of a table. A part file that turns out to be bad holds
 // the table from its dump on; the step is then taken without that. waits says that
 // something keeps the step from being taken: the result names it as a hold.
-func (e *Engine) step(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch, out *TableResult, res *Result) (waits bool, err error) {
+func (e *Engine) takeStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch, out *TableResult, res *Result) (waits bool, err error) {
 	for {
 		s, r, err := e.content(ctx, l, p, t, ofConfig, first)
 		damage := planner.DamagedObject(err)
@@ -258,7 +258,7 @@ func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Sessi
 	if err := commit.CanCarryOut(ctx, e.lake, c.Steps()); err != nil {
 		return e.holdUnpublishable(ctx, l, s, err, res)
 	}
-	out.add(s.Task, d)
+	out.addCounts(s.Task, d)
 	t.Committed, t.LostCommit = true, nil
 	return false, e.commit(ctx, l, p, s, c)
 }
@@ -275,14 +275,14 @@ func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *planner.Sess
 		return true, e.holdRebuild(ctx, l, t, bad, res)
 	}
 	class := t.Change.Class
-	if err := e.hold(ctx, l, p, t, bad, res); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
+	if err := e.holdFrom(ctx, l, p, t, bad, res); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
 		return false, err
 	}
 	out.Action = plan.Rebuild
-	return e.step(ctx, l, p, t, true, nil, out, res)
+	return e.takeStep(ctx, l, p, t, true, nil, out, res)
 }
 
-func (out *TableResult) add(t *exec.Task, d *exec.Done) {
+func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
 	a, b := &out.Counts, d.Counts
 	a.Read += b.Read
 	a.Bytes += b.Bytes

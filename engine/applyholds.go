@@ -14,10 +14,10 @@ import (
 	"reconcile/state"
 )
 
-// hold takes the dumps from a file on out of the plan. That the file is bad is
+// holdFrom takes the dumps from a file on out of the plan. That the file is bad is
 // remembered with its pin, so that it is not read again until it, or what makes
 // it bad, changes; a file that could not be read at all is tried again next time.
-func (e *Engine) hold(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, bad *exec.Held, res *Result) error {
+func (e *Engine) holdFrom(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, bad *exec.Held, res *Result) error {
 	h := holdOf(t.Name, bad)
 	res.Holds = append(res.Holds, h)
 	from, floor := h.Dump, t.Floor

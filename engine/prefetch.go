@@ -33,7 +33,7 @@ type heldProgress struct {
 	tell        func(table string, rows, bytes int64) // nil before
 }
 
-func (h *heldProgress) add(table string, rows, bytes int64) {
+func (h *heldProgress) addProgress(table string, rows, bytes int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.tell == nil {
@@ -83,7 +83,7 @@ func (e *Engine) prefetchTable(ctx context.Context, l *state.Lock, p *planner.Se
 		return nil // its turn will tell
 	}
 	a := &prefetch{s: s, done: make(chan struct{})}
-	s.Env.Events.Progress = func(rows, bytes int64) { a.held.add(t.Name, rows, bytes) }
+	s.Env.Events.Progress = func(rows, bytes int64) { a.held.addProgress(t.Name, rows, bytes) }
 	s.Env.Limits.Budget = e.limits.Budget.Prefetched()
 	ctx, a.stop = context.WithCancel(ctx)
 	e.protected.Add(s.Task.Attempt)

@@ -140,7 +140,7 @@ func (d *decoder) settings() error {
 			}
 			continue
 		}
-		fact, err := d.snap.take(string(e.Key), e.Payload)
+		fact, err := d.snap.addSetting(string(e.Key), e.Payload)
 		switch {
 		case err != nil:
 			return &kv.RecordError{Bucket: kv.Settings, Key: e.Key, Err: err}

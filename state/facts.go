@@ -65,8 +65,8 @@ func newFacts() Facts {
 		JudgedMasks: map[string]bool{}, RemovedTables: map[string]bool{}}
 }
 
-// take adds the fact that a setting is; false says that it is none.
-func (f *Facts) take(key string, value []byte) (bool, error) {
+// addSetting adds the fact that a setting is; false says that it is none.
+func (f *Facts) addSetting(key string, value []byte) (bool, error) {
 	switch key {
 	case plainLeftKey:
 		f.PlainLeft = true

@@ -66,7 +66,7 @@ func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 	if err := d.bind(b.Count, dst); err != nil {
 		return Records{}, err
 	}
-	row, field, err := d.run(data, b.Count)
+	row, field, err := d.decodeRecords(data, b.Count)
 	if err != nil {
 		where := fmt.Sprintf("row %d, field %q, byte %d of the decompressed block", row, d.head.fields[field].Name, d.r.pos)
 		return Records{}, damaged(b, where, err)
@@ -77,9 +77,9 @@ func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 	return Records{Data: data, Ends: d.ends}, nil
 }
 
-// run decodes count records of data into the bound columns. On an error it
+// decodeRecords decodes count records of data into the bound columns. On an error it
 // returns the place too.
-func (d *Decoder) run(data []byte, count int) (row, field int, err error) {
+func (d *Decoder) decodeRecords(data []byte, count int) (row, field int, err error) {
 	d.r.reader = reader{buf: data, budget: d.budget}
 	d.r.entries = d.r.entries[:0]
 	d.ends = slices.Grow(d.ends[:0], count)[:count]

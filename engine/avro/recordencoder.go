@@ -144,7 +144,7 @@ func (k *recordEncoder) encodeText(s *codecStep, size int) error {
 	snap, lookUp, missed := table.current.Load(), !table.idle.Load(), 0
 	bit, at := byte(1)<<(s.bit&7), s.bit>>3
 	for _, i := range k.texts[:n] {
-		v, end, err := k.bytes(k.pos[i])
+		v, end, err := k.textAt(k.pos[i])
 		if err != nil {
 			return err
 		}
@@ -207,8 +207,8 @@ func (k *recordEncoder) present(o *op) (n int, err error) {
 	return n, nil
 }
 
-// bytes returns the text at a place, and where it ends.
-func (k *recordEncoder) bytes(at int) (v []byte, end int, err error) {
+// textAt returns the text at a place, and where it ends.
+func (k *recordEncoder) textAt(at int) (v []byte, end int, err error) {
 	if at < len(k.data) {
 		if c := int(k.data[at]); c&0x81 == 0 && c>>1 < len(k.data)-at {
 			end = at + 1 + c>>1

@@ -35,7 +35,7 @@ func (d *Decoder) DecodeRecord(record []byte, dst []*column.Column) error {
 	if err := d.bind(1, dst); err != nil {
 		return err
 	}
-	_, field, err := d.run(record, 1)
+	_, field, err := d.decodeRecords(record, 1)
 	if err != nil {
 		return fmt.Errorf("decoding an Avro record, field %q: %w", d.head.fields[field].Name, err)
 	}
@@ -238,7 +238,7 @@ func (d *Decoder) decodeTexts(o *op, c *codes, numbers []uint16, out []uint32, t
 			number = n
 		default:
 			number = n
-			if code = c.of(n); code == 0 || !o.dict.Again(1) {
+			if code = c.codeOf(n); code == 0 || !o.dict.Again(1) {
 				code = o.dict.Add(table.text(n))
 				c.insert(n, code)
 			}
@@ -248,8 +248,8 @@ func (d *Decoder) decodeTexts(o *op, c *codes, numbers []uint16, out []uint32, t
 	return 0, nil
 }
 
-// of returns what a number has become, 0 if it was not met yet.
-func (c *codes) of(n uint16) uint32 {
+// codeOf returns what a number has become, 0 if it was not met yet.
+func (c *codes) codeOf(n uint16) uint32 {
 	if int(n) >= len(c.to) {
 		return 0
 	}

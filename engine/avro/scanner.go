@@ -48,7 +48,7 @@ func NewScanner(r io.Reader, size int64) (*Scanner, error) {
 		return nil, s.ended(s.off, "the metadata cannot be read", err)
 	}
 	at := s.off
-	if err := s.fill(s.sync[:]); err != nil {
+	if err := s.readFull(s.sync[:]); err != nil {
 		return nil, s.ended(at, "the file ends inside the header's sync marker", err)
 	}
 	s.head, err = newHeader(schema, codec)
@@ -69,12 +69,12 @@ func (s *Scanner) Next(b *Block) (bool, error) {
 	if s.err != nil {
 		return false, s.err
 	}
-	ok, err := s.next(b)
+	ok, err := s.nextBlock(b)
 	s.err = err
 	return ok, err
 }
 
-func (s *Scanner) next(b *Block) (bool, error) {
+func (s *Scanner) nextBlock(b *Block) (bool, error) {
 	at := s.off
 	if done, err := s.atEnd(); done || err != nil {
 		return false, err
@@ -100,7 +100,7 @@ func (s *Scanner) next(b *Block) (bool, error) {
 		return false, s.ended(at, "the file ends inside the block", err)
 	}
 	var mark [syncSize]byte
-	if err := s.fill(mark[:]); err != nil {
+	if err := s.readFull(mark[:]); err != nil {
 		return false, s.ended(at, "the file ends inside the sync marker", err)
 	}
 	if !bytes.Equal(mark[:], s.sync[:]) {
@@ -201,16 +201,16 @@ func (s *Scanner) bytes(dst []byte, n int) ([]byte, error) {
 		from := len(dst)
 		to := min(n, max(cap(dst), 2*from, readChunk))
 		dst = slices.Grow(dst, to-from)[:to]
-		if err := s.fill(dst[from:]); err != nil {
+		if err := s.readFull(dst[from:]); err != nil {
 			return dst, err
 		}
 	}
 	return dst, nil
 }
 
-// fill reads all of p. io.EOF means that the file ends, and only that: a
+// readFull reads all of p. io.EOF means that the file ends, and only that: a
 // reader that loses its connection says io.ErrUnexpectedEOF.
-func (s *Scanner) fill(p []byte) error {
+func (s *Scanner) readFull(p []byte) error {
 	for len(p) > 0 {
 		n, err := s.r.Read(p)
 		s.off += int64(n)

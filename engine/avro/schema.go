@@ -93,7 +93,7 @@ func (p *parser) parse(v any, ns string) (*node, error) {
 func (p *parser) named(name, ns string) (*node, error) {
 	for k, known := range primitives {
 		if name == known {
-			return p.add(&node{kind: kind(k)}), nil
+			return p.addNode(&node{kind: kind(k)}), nil
 		}
 	}
 	if !strings.Contains(name, ".") && ns != "" {
@@ -122,7 +122,7 @@ func (p *parser) union(list []any, ns string) (*node, error) {
 		}
 		n.branches = append(n.branches, b)
 	}
-	return p.add(n), nil
+	return p.addNode(n), nil
 }
 
 func (p *parser) object(o map[string]any, ns string) (*node, error) {
@@ -151,7 +151,7 @@ func (p *parser) container(k kind, items any, ns string) (*node, error) {
 	if n.items, err = p.parse(items, ns); err != nil {
 		return nil, fmt.Errorf("items: %w", err)
 	}
-	return p.add(n), nil
+	return p.addNode(n), nil
 }
 
 // define reads a record, enum or fixed and makes its name known, to its own
@@ -188,7 +188,7 @@ func (p *parser) define(what string, o map[string]any, ns string) (*node, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", what, full, err)
 	}
-	return p.add(n), nil
+	return p.addNode(n), nil
 }
 
 func (p *parser) record(n *node, v any, ns string) error {
@@ -244,7 +244,7 @@ func (n *node) fixedSize(v any) error {
 	return nil
 }
 
-func (p *parser) add(n *node) *node {
+func (p *parser) addNode(n *node) *node {
 	p.nodes = append(p.nodes, n)
 	return n
 }

@@ -48,7 +48,7 @@ func (c *Committer) Commit(ctx context.Context, ch *Change) error {
 	lineage := ""
 	err := c.lock.Update(ctx, func(tx *state.Tx) (err error) {
 		lineage = tx.Lineage()
-		pub, err = ch.put(tx)
+		pub, err = ch.putRecords(tx)
 		return err
 	})
 	if errors.Is(err, state.ErrUnknownOutcome) {
@@ -65,9 +65,9 @@ func (c *Committer) Commit(ctx context.Context, ch *Change) error {
 	return err
 }
 
-// put stores all that the change makes of the table, with the list of what makes it
+// putRecords stores all that the change makes of the table, with the list of what makes it
 // visible (C3).
-func (c *Change) put(tx *state.Tx) (*state.Publish, error) {
+func (c *Change) putRecords(tx *state.Tx) (*state.Publish, error) {
 	name := c.Table.Name
 	var errs []error
 	if c.Whole {

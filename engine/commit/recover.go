@@ -20,7 +20,7 @@ func (c *Committer) Recover(ctx context.Context, snap *state.Snapshot, leaving m
 		}
 		err := c.finish(ctx, snap, p)
 		if lake.Gone(err) {
-			c.unfinished.note(p.Table, err)
+			c.unfinished.noteReason(p.Table, err)
 			continue
 		}
 		if errors.Is(err, sinks.ErrStagedLost) {
@@ -31,7 +31,7 @@ func (c *Committer) Recover(ctx context.Context, snap *state.Snapshot, leaving m
 			if !c.lake.StopsTable(ctx, err) {
 				return tables, err
 			}
-			c.unfinished.note(p.Table, err)
+			c.unfinished.noteReason(p.Table, err)
 			continue
 		}
 		tables = append(tables, p.Table)

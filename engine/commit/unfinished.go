@@ -12,7 +12,7 @@ func (u *Unfinished) Why(table string) error { return u.why[table] }
 // Clear forgets what was found out.
 func (u *Unfinished) Clear() { u.why = nil }
 
-func (u *Unfinished) note(table string, why error) {
+func (u *Unfinished) noteReason(table string, why error) {
 	if u.why == nil {
 		u.why = map[string]error{}
 	}

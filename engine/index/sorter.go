@@ -89,7 +89,7 @@ func (s *Sorter) WriteTo(ctx context.Context, w *Writer) error {
 // Close removes the scratch files.
 func (s *Sorter) Close() error {
 	s.buf = nil
-	return s.drop(0)
+	return s.removeSpills(0)
 }
 
 func (s *Sorter) runs(from int) []*Run {
@@ -128,7 +128,7 @@ func (s *Sorter) compact(ctx context.Context) error {
 	}
 	merged := s.spills[len(s.spills)-1]
 	s.spills = s.spills[:len(s.spills)-1]
-	err := s.drop(from)
+	err := s.removeSpills(from)
 	s.spills = append(s.spills, merged)
 	return err
 }
@@ -162,8 +162,8 @@ func (s *Sorter) create(level int, fill func(*Writer) error) error {
 	return nil
 }
 
-// drop removes the scratch files from the given one on.
-func (s *Sorter) drop(from int) error {
+// removeSpills removes the scratch files from the given one on.
+func (s *Sorter) removeSpills(from int) error {
 	var errs []error
 	for _, sp := range s.spills[from:] {
 		if err := errors.Join(sp.f.Close(), os.Remove(sp.f.Name())); err != nil {

@@ -97,7 +97,7 @@ func (d *Decider) Decide(parallel int) error {
 	g.SetLimit(max(parallel, 1))
 	for b := range d.parts {
 		g.Go(func() error {
-			recs, err := d.load(b)
+			recs, err := d.loadBucket(b)
 			if err != nil {
 				return err
 			}
@@ -109,7 +109,7 @@ func (d *Decider) Decide(parallel int) error {
 	return g.Wait()
 }
 
-func (d *Decider) load(b int) ([]Rec, error) {
+func (d *Decider) loadBucket(b int) ([]Rec, error) {
 	if d.files[b] == nil {
 		return d.parts[b], nil
 	}

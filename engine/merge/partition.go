@@ -20,7 +20,7 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 	heads := make([]head, 0, len(cursors))
 	for _, c := range cursors {
 		h := head{cur: c}
-		ok, err := h.fill(ctx)
+		ok, err := h.fillChunk(ctx)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ type head struct {
 	at    int
 }
 
-func (h *head) fill(ctx context.Context) (bool, error) {
+func (h *head) fillChunk(ctx context.Context) (bool, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return false, err
@@ -81,7 +81,7 @@ func (h *head) advance(ctx context.Context) (bool, error) {
 	if h.at++; h.at < len(h.chunk.Rows) {
 		return true, nil
 	}
-	return h.fill(ctx)
+	return h.fillChunk(ctx)
 }
 
 // item is head i in a heap: ordered by its next row.

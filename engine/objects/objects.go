@@ -62,7 +62,7 @@ func (w keptObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.made.note(exec.Ref(s.Ref))
+	w.made.noteDigest(exec.Ref(s.Ref))
 	return &exec.Object{Ref: exec.Ref(s.Ref), Bytes: s.Payload()}, nil
 }
 
@@ -73,7 +73,7 @@ type Made struct {
 	digests map[string]bool
 }
 
-func (m *Made) note(ref exec.Ref) {
+func (m *Made) noteDigest(ref exec.Ref) {
 	if m == nil {
 		return
 	}

@@ -35,7 +35,7 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 		}
 		last = names
 		for _, n := range names {
-			if note := meetingText(n, columns.AddDelivered(n)); note != "" {
+			if note := addedNameText(n, columns.AddDelivered(n)); note != "" {
 				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
 			}
 		}
@@ -46,8 +46,8 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 	return nil
 }
 
-// meetingText is what is to be said of a name that arrives.
-func meetingText(name string, m rules.AddedName) string {
+// addedNameText is what is to be said of a name that arrives.
+func addedNameText(name string, m rules.AddedName) string {
 	switch {
 	case m.YieldsAs != "":
 		return fmt.Sprintf("%q is a property of its own and is published as %q: the table uses the name otherwise (those of keys and timestamps are exact)", name, m.YieldsAs)

@@ -117,9 +117,9 @@ func (r *Rebuilder) recover(ctx context.Context, l *state.Lock, c *commit.Commit
 	return err
 }
 
-// drop removes what was staged for a state that was not made. Once a transaction was
+// dropStaged removes what was staged for a state that was not made. Once a transaction was
 // tried, it may have been: then what it lists has to stay.
-func (r *Rebuilder) drop(ctx context.Context, l *state.Lock, sr *Plan) error {
+func (r *Rebuilder) dropStaged(ctx context.Context, l *state.Lock, sr *Plan) error {
 	r.Commits.Protected.Clear()
 	if errors.Is(context.Cause(ctx), state.ErrLost) {
 		return nil

@@ -61,7 +61,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, l *state.Lock, sr *Plan) (_ *Re
 	defer r.Commits.Protected.Clear()
 	tables, err := r.compute(ctx, l, sr)
 	if err != nil {
-		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), r.drop(ctx, l, sr))
+		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), r.dropStaged(ctx, l, sr))
 	}
 	if out.Commit, err = r.commit(ctx, l, sr, tables); err != nil {
 		return out, fmt.Errorf("rebuilding the state (run `reconcile state rebuild` again, which goes on from what was committed): %w", err)

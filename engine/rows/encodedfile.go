@@ -134,10 +134,10 @@ func (p *encodedFile) remove() error { return errors.Join(p.f.Close(), os.Remove
 func (p *encodedFile) open(r PartRange, v Verdicts) Cursor {
 	from := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[i].first >= r.Lo })
 	to := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[i].first >= r.Hi })
-	return &packCursor{file: p, blocks: p.blocks[from:to], part: r.Part, verdicts: v}
+	return &encodedCursor{file: p, blocks: p.blocks[from:to], part: r.Part, verdicts: v}
 }
 
-type packCursor struct {
+type encodedCursor struct {
 	file     *encodedFile
 	blocks   []encodedBlock
 	part     int64
@@ -145,13 +145,13 @@ type packCursor struct {
 	buf      []byte
 }
 
-func (c *packCursor) Next(context.Context) (*Chunk, error) {
+func (c *encodedCursor) Next(context.Context) (*Chunk, error) {
 	if len(c.blocks) == 0 {
 		return nil, nil
 	}
 	b := c.blocks[0]
 	c.blocks = c.blocks[1:]
-	buf := c.room(b)
+	buf := c.blockBuffer(b)
 	if _, err := c.file.f.ReadAt(buf, b.off); err != nil {
 		return nil, fmt.Errorf("reading spilled rows: %w", err)
 	}
@@ -164,9 +164,9 @@ func (c *packCursor) Next(context.Context) (*Chunk, error) {
 	return ch, nil
 }
 
-// room returns memory for a block of the file: memory of its own if rows will lie in
+// blockBuffer returns memory for a block of the file: memory of its own if rows will lie in
 // it as it is.
-func (c *packCursor) room(b encodedBlock) []byte {
+func (c *encodedCursor) blockBuffer(b encodedBlock) []byte {
 	if b.plain {
 		return make([]byte, b.size)
 	}
@@ -191,4 +191,4 @@ func (p *encodedFile) decode(b encodedBlock, buf []byte) (block []byte, err erro
 	return block, nil
 }
 
-func (c *packCursor) Close() error { return nil }
+func (c *encodedCursor) Close() error { return nil }

@@ -34,7 +34,7 @@ const maxSlabs = 1 << 10
 // Block returns room for the n bytes of a block of records, which the caller fills.
 // The rows that are added next have their records there.
 func (p *EncodedRows) Block(n int) []byte {
-	slab := p.room(n)
+	slab := p.slabFor(n)
 	at := len(p.slabs[slab])
 	p.slabs[slab] = p.slabs[slab][:at+n]
 	block := p.slabs[slab][at:]
@@ -53,8 +53,8 @@ func (p *EncodedRows) Add(r Row) {
 	p.rows = append(p.rows, r)
 }
 
-// room returns the number of a slab that has room for n bytes.
-func (p *EncodedRows) room(n int) int {
+// slabFor returns the number of a slab that has room for n bytes.
+func (p *EncodedRows) slabFor(n int) int {
 	last := len(p.slabs) - 1
 	if last >= 0 && cap(p.slabs[last])-len(p.slabs[last]) >= n {
 		return last

@@ -123,14 +123,14 @@ func (c *Chunk) Verdict(i int) Verdict { return c.Verdicts.Get(c.First + i) }
 // Part returns the rows of one partition of a segment in memory, nil if there
 // are none.
 func (s *Segment) Part(part int64) *Chunk {
-	r, ok := s.find(part)
+	r, ok := s.partRange(part)
 	if !ok || s.spilled() {
 		return nil
 	}
 	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo, slabs: s.slabs}
 }
 
-func (s *Segment) find(part int64) (PartRange, bool) {
+func (s *Segment) partRange(part int64) (PartRange, bool) {
 	i := sort.Search(len(s.Parts), func(i int) bool { return s.Parts[i].Part >= part })
 	if i == len(s.Parts) || s.Parts[i].Part != part {
 		return PartRange{}, false
@@ -147,7 +147,7 @@ type Cursor interface {
 
 // Open returns a cursor over the rows of one partition, nil if there are none.
 func (s *Segment) Open(part int64) Cursor {
-	r, ok := s.find(part)
+	r, ok := s.partRange(part)
 	switch {
 	case !ok:
 		return nil

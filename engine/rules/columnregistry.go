@@ -29,13 +29,13 @@ func (b *ColumnRegistry) Has(c Column) {
 	if b.legacy {
 		b.taken[feed.Fold(c.Name)] = id
 	}
-	b.add(id, c)
+	b.addColumn(id, c)
 }
 
-// note notes a column that is delivered or wanted.
-func (b *ColumnRegistry) note(c Column) { b.add(b.table.ID(c.Delivered), c) }
+// noteColumn notes a column that is delivered or wanted.
+func (b *ColumnRegistry) noteColumn(c Column) { b.addColumn(b.table.ID(c.Delivered), c) }
 
-func (b *ColumnRegistry) add(id string, c Column) {
+func (b *ColumnRegistry) addColumn(id string, c Column) {
 	k := b.byID[id]
 	if k == nil {
 		c.Spellings = slices.Clone(c.Spellings)
@@ -98,7 +98,7 @@ func (b *ColumnRegistry) AddDelivered(name string) (m AddedName) {
 	id := b.table.ID(name)
 	k := b.byID[id]
 	if k == nil {
-		b.note(Column{Delivered: name})
+		b.noteColumn(Column{Delivered: name})
 		as := b.publishedName(id, b.table.Column(name).As)
 		if b.table.Yields(name) {
 			m.YieldsAs = as

@@ -69,7 +69,7 @@ func (l *Layout) Only(at ...int) []column.Column {
 // NewColumns returns columns for a new batch.
 func (l *Layout) NewColumns() []column.Column { return slices.Clone(l.Columns) }
 
-func (l *Layout) add(name string, t column.Type) int {
+func (l *Layout) addColumn(name string, t column.Type) int {
 	l.Columns = append(l.Columns, column.Column{Name: name, Type: t})
 	return len(l.Columns) - 1
 }
@@ -77,7 +77,7 @@ func (l *Layout) add(name string, t column.Type) int {
 func (l *Layout) addPayload(s *Schema) {
 	l.payload = span{len(l.Columns), s.Rescued()}
 	for _, c := range s.Payload[:s.Rescued()] {
-		l.add(c.Name, c.Type)
+		l.addColumn(c.Name, c.Type)
 	}
 }
 
@@ -87,38 +87,38 @@ func noColumns() *Layout { return &Layout{User: -1, Key: -1, RawUser: -1, Dump: 
 // MappingLayout.
 func (s *Schema) Published() *Layout {
 	l := noColumns()
-	l.User = l.add(s.UserName, typeInt64)
+	l.User = l.addColumn(s.UserName, typeInt64)
 	if s.Kind == feed.KindEvents {
-		l.Key = l.add(s.KeyName, typeInt64)
+		l.Key = l.addColumn(s.KeyName, typeInt64)
 	}
 	l.addPayload(s)
 	l.computed = span{len(l.Columns), len(s.Computed)}
 	for _, c := range s.Computed {
-		l.add(c.Name, c.Type)
+		l.addColumn(c.Name, c.Type)
 	}
 	if s.Kind == feed.KindEvents {
-		l.RawUser = l.add(feed.RawUserID, typeInt64)
+		l.RawUser = l.addColumn(feed.RawUserID, typeInt64)
 	}
-	l.Dump = l.add(feed.DumpID, typeInt64)
-	l.Rescued = l.add(feed.RescuedData, typeString)
+	l.Dump = l.addColumn(feed.DumpID, typeInt64)
+	l.Rescued = l.addColumn(feed.RescuedData, typeString)
 	return l
 }
 
 // Stored is the layout of what a merge reads of published and shadow rows.
 func (s *Schema) Stored() *Layout {
 	l := noColumns()
-	l.Key, l.RawUser, l.Dump = l.add(s.KeyName, typeInt64), l.add(feed.RawUserID, typeInt64), l.add(feed.DumpID, typeInt64)
+	l.Key, l.RawUser, l.Dump = l.addColumn(s.KeyName, typeInt64), l.addColumn(feed.RawUserID, typeInt64), l.addColumn(feed.DumpID, typeInt64)
 	l.addPayload(s)
-	l.Rescued = l.add(s.Payload[s.Rescued()].Name, typeString)
+	l.Rescued = l.addColumn(s.Payload[s.Rescued()].Name, typeString)
 	return l
 }
 
 // Kept is the layout of the kept rows of users; s is un-cast.
 func (s *Schema) Kept() *Layout {
 	l := noColumns()
-	l.User, l.Dump = l.add(keptUser, typeInt64), l.add(KeptDump, typeInt64)
+	l.User, l.Dump = l.addColumn(keptUser, typeInt64), l.addColumn(KeptDump, typeInt64)
 	l.addPayload(s)
-	l.Rescued = l.add(s.Payload[s.Rescued()].Name, typeString)
+	l.Rescued = l.addColumn(s.Payload[s.Rescued()].Name, typeString)
 	return l
 }
 

@@ -45,7 +45,7 @@ func NewSchema(t *definition.Table, kind, key string, have []Column, delivered [
 	for _, name := range t.Columns {
 		if !t.Yields(name) {
 			wanted[t.ID(name)] = true
-			known.note(Column{Delivered: name})
+			known.noteColumn(Column{Delivered: name})
 		}
 	}
 	for _, d := range delivered {
@@ -53,7 +53,7 @@ func NewSchema(t *definition.Table, kind, key string, have []Column, delivered [
 		if !d.Listed {
 			c.Seen = d.Dump
 		}
-		known.note(c)
+		known.noteColumn(c)
 	}
 	for _, id := range known.order {
 		k := known.byID[id]

@@ -61,14 +61,14 @@ func NewUsers(s *Schema, members []rows.Row, notes *column.Column) *Users {
 			continue // we wrote them; their checksum was verified
 		}
 		for _, it := range items {
-			u.note(row, it)
+			u.noteItem(row, it)
 		}
 	}
 	return u
 }
 
-// note keeps a note, or turns a loser of spelling into an issue.
-func (u *Users) note(row int, it column.Rescued) {
+// noteItem keeps a note, or turns a loser of spelling into an issue.
+func (u *Users) noteItem(row int, it column.Rescued) {
 	col, name := -1, it
 	if id, field, ok := cutLoser(it.Name); ok {
 		col, name = u.schema.ByID(id), column.Rescued{Name: field, Value: it.Value}

@@ -25,7 +25,7 @@ func ListDated(ctx context.Context, s Store, prefix string) (list []Object, chan
 // ListDated gives the times where the file system keeps them reliably.
 func (l *Local) ListDated(ctx context.Context, prefix string) (list []Object, changed map[string]int64, err error) {
 	if err = CheckPrefix(prefix); err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			list, changed, err = walkDated(ctx, root, prefix)
 			return err
 		})

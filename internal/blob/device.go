@@ -33,7 +33,7 @@ func (l *Local) CanMove(ctx context.Context, from string, to []string) error {
 	at := from
 	err := CheckPrefix(from)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			home, _, err := deviceOf(root, from)
 			if err != nil {
 				return err

@@ -56,7 +56,7 @@ const fineSettle = 50 * time.Millisecond
 // not keep such times reliably, or it is not known, there is no fingerprint.
 func (l *Local) Fingerprint(ctx context.Context, prefix string, keys []string) (fingerprint string, err error) {
 	if err = CheckPrefix(prefix); err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			fingerprint, err = fingerprintFolders(ctx, root, prefix, sortedBy(keys, strings.Compare), l.Settle)
 			return err
 		})
@@ -68,7 +68,7 @@ func (l *Local) Fingerprint(ctx context.Context, prefix string, keys []string) (
 // everything is listed.
 func (l *Local) ListSince(ctx context.Context, prefix, fingerprint string, files []Pinned) (list []Object, whole bool, err error) {
 	if err = CheckPrefix(prefix); err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			list, whole, err = listSince(ctx, root, prefix, fingerprint, sortedBy(files, byKey))
 			return explain(root, prefix, err)
 		})

@@ -45,9 +45,9 @@ func NewLocal(dir string) (*Local, error) {
 // Root returns the absolute path of the folder.
 func (l *Local) Root() string { return l.dir }
 
-// in runs f inside the folder. It is opened anew each time, so that a folder
+// withRoot runs f inside the folder. It is opened anew each time, so that a folder
 // that was replaced is noticed and the store needs no closing.
-func (l *Local) in(ctx context.Context, f func(*os.Root) error) error {
+func (l *Local) withRoot(ctx context.Context, f func(*os.Root) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (l *Local) Stat(ctx context.Context, key string) (Object, error) {
 	var o Object
 	err := CheckKey(key)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			if o, err = stat(root, key); err == nil {
 				o.Now = time.Now()
 			}
@@ -147,7 +147,7 @@ func (l *Local) Open(ctx context.Context, key string) (Handle, error) {
 	var h Handle
 	err := CheckKey(key)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			h, err = open(root, key)
 			return err
 		})
@@ -189,7 +189,7 @@ func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	var list []Object
 	err := CheckPrefix(prefix)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error {
+		err = l.withRoot(ctx, func(root *os.Root) error {
 			list, err = walk(ctx, root, prefix)
 			return explain(root, prefix, err)
 		})

@@ -22,7 +22,7 @@ func (l *Local) inMade(ctx context.Context, f func(*os.Root) error) error {
 			return err
 		}
 	}
-	return l.in(ctx, f)
+	return l.withRoot(ctx, f)
 }
 
 // makeDurable makes a folder and those above it, from the outside in, each
@@ -96,7 +96,7 @@ func (l *Local) RemoveEmptyFolders(ctx context.Context, folder, stop string) err
 		err = &KeyError{folder, fmt.Sprintf("it is not below %q", stop)}
 	}
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error { return explain(root, folder, l.removeEmptyFolders(root, folder, stop)) })
+		err = l.withRoot(ctx, func(root *os.Root) error { return explain(root, folder, l.removeEmptyFolders(root, folder, stop)) })
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
@@ -147,7 +147,7 @@ func removeFolder(root *os.Root, folder string) (bool, error) {
 func (l *Local) RemoveLeftovers(ctx context.Context, o Leftovers) error {
 	err := CheckPrefix(o.Prefix)
 	if err == nil {
-		err = l.in(ctx, func(root *os.Root) error { return l.removeLeftovers(ctx, root, o.Prefix, o) })
+		err = l.withRoot(ctx, func(root *os.Root) error { return l.removeLeftovers(ctx, root, o.Prefix, o) })
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}

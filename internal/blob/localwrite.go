@@ -111,7 +111,7 @@ func (w *localWriter) commit() (o Object, err error) {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return o, err
 	}
-	err = w.l.in(w.ctx, func(root *os.Root) error {
+	err = w.l.withRoot(w.ctx, func(root *os.Root) error {
 		// The way to the folder is gone once, not for each of the steps.
 		folder, err := root.OpenRoot(native(Dir(w.key)))
 		if err != nil {
@@ -198,7 +198,7 @@ func (l *Local) Move(ctx context.Context, from, to string, cond Cond) (Object, e
 		return Object{}, wrap(err, "move to", l.dir, to)
 	}
 	var o Object
-	err := l.in(ctx, func(root *os.Root) (err error) {
+	err := l.withRoot(ctx, func(root *os.Root) (err error) {
 		info, err := root.Lstat(native(from))
 		if err != nil {
 			return err
@@ -221,7 +221,7 @@ func (l *Local) Delete(ctx context.Context, key string, cond Cond) error {
 	if err := CheckWritable(key); err != nil {
 		return wrap(err, "delete", l.dir, key)
 	}
-	err := l.in(ctx, func(root *os.Root) error {
+	err := l.withRoot(ctx, func(root *os.Root) error {
 		if err := l.remove(root, key, cond); err != nil {
 			return explain(root, key, err)
 		}

@@ -37,7 +37,7 @@ func (l *Local) Sizes(ctx context.Context, keys []string) (sizes []int64, err er
 			return nil, wrap(err, "look at", l.dir, key)
 		}
 	}
-	err = l.in(ctx, func(root *os.Root) error {
+	err = l.withRoot(ctx, func(root *os.Root) error {
 		sizes, err = sizesBelow(ctx, root, keys)
 		return err
 	})

@@ -64,7 +64,7 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, selection []SourceRow,
 	var zero T
 	vals = slices.Grow(vals, len(selection))
 	for rest := selection; len(rest) > 0; {
-		p, n := rest[0], run(rest)
+		p, n := rest[0], runLength(rest)
 		switch of := values[p.Src]; {
 		case of == nil:
 			vals, n = append(vals, zero), 1
@@ -85,8 +85,8 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, selection []SourceRow,
 	return vals
 }
 
-// run returns how many of a selection, from its first on, are rows that follow each other.
-func run(selection []SourceRow) int {
+// runLength returns how many of a selection, from its first on, are rows that follow each other.
+func runLength(selection []SourceRow) int {
 	n := 1
 	for n < len(selection) && selection[n].Src == selection[0].Src && selection[n].Row == selection[n-1].Row+1 {
 		n++
@@ -111,14 +111,14 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, selection []SourceRow, int
 		}
 	}
 	if dst.Dict.fresh() {
-		dst.Dict.Reserve(g.expect(srcs, selection))
+		dst.Dict.Reserve(g.estimateValues(srcs, selection))
 	}
 	stamp := uint64(g.epoch) << 32
 	dst.Codes = slices.Grow(dst.Codes, len(selection))
 	for i := 0; i < len(selection); i++ {
 		p := selection[i]
 		if int(p.Src) == into {
-			n := run(selection[i:])
+			n := runLength(selection[i:])
 			dst.Codes = append(dst.Codes, srcs[into].Codes[p.Row:int(p.Row)+n]...)
 			i += n - 1
 			continue
@@ -141,9 +141,9 @@ func (g *Gatherer) codes(dst *Column, srcs []*Column, selection []SourceRow, int
 	}
 }
 
-// expect estimates how many values a selection brings, and their bytes: of each
+// estimateValues estimates how many values a selection brings, and their bytes: of each
 // source's dictionary the share of its rows that is selected.
-func (g *Gatherer) expect(srcs []*Column, selection []SourceRow) (values, bytes int) {
+func (g *Gatherer) estimateValues(srcs []*Column, selection []SourceRow) (values, bytes int) {
 	g.selected = append(g.selected[:0], make([]int, len(srcs))...)
 	for _, p := range selection {
 		g.selected[p.Src]++

@@ -121,7 +121,7 @@ func (e *encoder) encodeTexts() error {
 	for row, at := 0, 0; row < e.out.rows; {
 		end := min(row+e.pageRows, e.out.rows)
 		if large {
-			end = e.cut(row, end, at)
+			end = e.pageEnd(row, end, at)
 		}
 		p := page{row: row, rows: end - row}
 		k := end - row
@@ -160,9 +160,9 @@ func (e *encoder) textDictionary() error {
 	return e.dictPage(len(t.used))
 }
 
-// cut returns where a page of text that begins at row ends so that it does not
+// pageEnd returns where a page of text that begins at row ends so that it does not
 // get much larger than pageBytes; at is the place of its first value.
-func (e *encoder) cut(row, end, at int) int {
+func (e *encoder) pageEnd(row, end, at int) int {
 	size := 0
 	for i, code := range e.col.Codes[row:end] {
 		if code == 0 {

@@ -73,7 +73,7 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.Task.Thresholds.HashBits}
 			parts[i], err = r.Attempt.WritePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
 				err := merge.Partition(egctx, cursors, func(ch *rows.Chunk, i int) error {
-					if err := entries.add(egctx, &ch.Rows[i]); err != nil {
+					if err := entries.addEntry(egctx, &ch.Rows[i]); err != nil {
 						return err
 					}
 					return emit(ch, i)

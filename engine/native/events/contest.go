@@ -51,15 +51,15 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 	for _, s := range d.ing.Segments {
 		for _, row := range s.Rows() {
 			h := d.hash(row.Key)
-			*was.open(d.OldMapping.Canon(row.Raw), h)++
-			*now.open(d.NewMapping.Canon(row.Raw), h)++
+			*was.openBucket(d.OldMapping.Canon(row.Raw), h)++
+			*now.openBucket(d.NewMapping.Canon(row.Raw), h)++
 		}
 	}
 	for _, of := range moved {
 		before, after := d.OldMapping.Canon(of[0].Raw), d.NewMapping.Canon(of[0].Raw)
 		for _, e := range of {
-			was.open(before, e.Hash)
-			now.open(after, e.Hash)
+			was.openBucket(before, e.Hash)
+			now.openBucket(after, e.Hash)
 		}
 	}
 	return d.intersect(known, was, now), nil
@@ -99,7 +99,7 @@ func (d *deltaRun) intersect(known []index.Entry, was, now *buckets) []hashed {
 		if i == 0 || e.Raw != raw {
 			raw, a, b = e.Raw, d.OldMapping.Canon(e.Raw), d.NewMapping.Canon(e.Raw)
 		}
-		x, y := was.find(a, e.Hash), now.find(b, e.Hash)
+		x, y := was.openCount(a, e.Hash), now.openCount(b, e.Hash)
 		if x != nil {
 			*x++
 		}
@@ -112,7 +112,7 @@ func (d *deltaRun) intersect(known []index.Entry, was, now *buckets) []hashed {
 	}
 	var out []hashed
 	for _, e := range hits {
-		x, y := was.find(d.OldMapping.Canon(e.Raw), e.Hash), now.find(d.NewMapping.Canon(e.Raw), e.Hash)
+		x, y := was.openCount(d.OldMapping.Canon(e.Raw), e.Hash), now.openCount(d.NewMapping.Canon(e.Raw), e.Hash)
 		if x != nil && *x > 2 || y != nil && *y > 2 {
 			d.met = append(d.met, e)
 			out = append(out, hashed{e.Raw, e.Hash})
@@ -153,9 +153,9 @@ func (b *buckets) slot(user int64, hash uint32) *bucket {
 	}
 }
 
-// open returns the count of a bucket, which is open from then on. Counts are one
+// openBucket returns the count of a bucket, which is open from then on. Counts are one
 // too great.
-func (b *buckets) open(user int64, hash uint32) *uint32 {
+func (b *buckets) openBucket(user int64, hash uint32) *uint32 {
 	s := b.slot(user, hash)
 	if s.n == 0 {
 		*s = bucket{user, hash, 1}
@@ -163,8 +163,8 @@ func (b *buckets) open(user int64, hash uint32) *uint32 {
 	return &s.n
 }
 
-// find returns the count of a bucket, nil if it is not open.
-func (b *buckets) find(user int64, hash uint32) *uint32 {
+// openCount returns the count of a bucket, nil if it is not open.
+func (b *buckets) openCount(user int64, hash uint32) *uint32 {
 	if s := b.slot(user, hash); s.n > 0 {
 		return &s.n
 	}

@@ -125,7 +125,7 @@ type indexBuffer struct {
 	entries  []index.Entry
 }
 
-func (b *indexBuffer) add(ctx context.Context, r *rows.Row) error {
+func (b *indexBuffer) addEntry(ctx context.Context, r *rows.Row) error {
 	b.entries = append(b.entries, index.Entry{Raw: r.Raw, Part: b.part, Hash: index.KeyHash(r.Key, b.hashBits)})
 	if len(b.entries) < 4096 {
 		return nil

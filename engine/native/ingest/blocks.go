@@ -91,7 +91,7 @@ func (b *blocks) survey(f File) error {
 	}
 	s := b.surveys[b.format]
 	if s == nil {
-		s = b.g.Schema.Survey(&b.g.Formats.at(b.format).names)
+		s = b.g.Schema.Survey(&b.g.Formats.format(b.format).names)
 		b.surveys[b.format] = s
 	}
 	if s.Refused != "" && b.g.Frozen {

@@ -101,9 +101,9 @@ func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
 		return &FileError{j.file, err}
 	}
 	if p.lacks != "" && j.block.Count > 0 {
-		return &FileError{j.file, newKeyError(p.lacks, l.plans.Formats.at(j.format).names.Fields)}
+		return &FileError{j.file, newKeyError(p.lacks, l.plans.Formats.format(j.format).names.Fields)}
 	}
-	if err := l.add(p, j.format, j); err != nil {
+	if err := l.locateBlock(p, j.format, j); err != nil {
 		return &FileError{j.file, err}
 	}
 	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))

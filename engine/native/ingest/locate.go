@@ -29,8 +29,8 @@ func newLocator(g *Ingest) *locator {
 	return &locator{dec: NewDecoder(g.Schema), failCasts: g.FailCasts, plans: Plans{Schema: g.Schema, Formats: g.Formats}}
 }
 
-// add reads one block.
-func (l *locator) add(p *filePlan, format int, j *job) error {
+// locateBlock reads one block.
+func (l *locator) locateBlock(p *filePlan, format int, j *job) error {
 	list, n := p.place, j.block.Count
 	l.dec.failCasts = l.failCasts && !j.file.Again
 	if l.dec.failCasts {

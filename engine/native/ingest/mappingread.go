@@ -81,7 +81,7 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, f File, b *iden
 		if err := dec.Decode(&blk, mf.dst); err != nil {
 			return err
 		}
-		if err := m.take(mf, b, int(blk.Count), first); err != nil {
+		if err := m.addBlock(mf, b, int(blk.Count), first); err != nil {
 			return err
 		}
 		first += int(blk.Count)
@@ -154,8 +154,8 @@ func (mf *mappingFile) cast(n int) {
 	}
 }
 
-// take adds the rows of one block; those without both ids go to the quarantine.
-func (m *Mapping) take(mf *mappingFile, b *identity.Builder, n, first int) error {
+// addBlock adds the rows of one block; those without both ids go to the quarantine.
+func (m *Mapping) addBlock(mf *mappingFile, b *identity.Builder, n, first int) error {
 	mf.cast(n)
 	out := &mf.out
 	for i := range n {

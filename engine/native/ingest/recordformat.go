@@ -55,7 +55,7 @@ func (s *RecordFormats) number(f *File, h *avro.Header) int {
 	return len(s.list) - 1
 }
 
-func (s *RecordFormats) at(n int) *recordFormat {
+func (s *RecordFormats) format(n int) *recordFormat {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.list[n]
@@ -74,7 +74,7 @@ func (p *Plans) Of(format int) (*filePlan, error) {
 		p.list = append(p.list, nil)
 	}
 	if p.list[format] == nil {
-		plan, err := newFilePlan(p.Formats.at(format), p.Schema)
+		plan, err := newFilePlan(p.Formats.format(format), p.Schema)
 		if err != nil {
 			return nil, err
 		}

@@ -67,7 +67,7 @@ func (a *RowGroupBuilder) Flush(ctx context.Context) error {
 	if err := a.Resolve(); err != nil {
 		return err
 	}
-	b, err := a.fill()
+	b, err := a.buildGroup()
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func (a *RowGroupBuilder) Flush(ctx context.Context) error {
 	return nil
 }
 
-// fill builds the published columns of the gathered rows.
-func (a *RowGroupBuilder) fill() (*column.Batch, error) {
+// buildGroup builds the published columns of the gathered rows.
+func (a *RowGroupBuilder) buildGroup() (*column.Batch, error) {
 	if a.layout == nil {
 		a.layout = a.schema.Published()
 		a.own.Cols, a.view.Cols = a.layout.NewColumns(), a.layout.NewColumns()

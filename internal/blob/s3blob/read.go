@@ -40,7 +40,7 @@ func (s *Store) Open(ctx context.Context, key string) (blob.Handle, error) {
 		n, err := r.read(data)
 		if err == nil {
 			h.o = r.o
-			h.keep(&window{end: int64(n), data: data[:n], done: closed()})
+			h.keepWindow(&window{end: int64(n), data: data[:n], done: closed()})
 		}
 		return err
 	})
@@ -144,7 +144,7 @@ func (h *handle) ended(err error) error {
 
 // some reads at least a byte.
 func (h *handle) some(p []byte, off int64) (int, error) {
-	w, direct := h.find(off, len(p))
+	w, direct := h.windowAt(off, len(p))
 	if direct {
 		return h.direct(p, off)
 	}
@@ -164,10 +164,10 @@ func (h *handle) some(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// find returns the piece in which off lies, and begins to fetch it if need be,
+// windowAt returns the piece in which off lies, and begins to fetch it if need be,
 // and the next one for a reader that goes on and on. A large read somewhere is
 // left to the caller.
-func (h *handle) find(off int64, want int) (w *window, direct bool) {
+func (h *handle) windowAt(off int64, want int) (w *window, direct bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	goesOn := off == h.next && off > 0
@@ -216,7 +216,7 @@ func (h *handle) fetch(off int64, n int) *window {
 		return &window{err: fs.ErrClosed, done: closed()}
 	}
 	w := &window{off: off, end: min(off+int64(n), h.o.Size), done: make(chan struct{})}
-	h.keep(w)
+	h.keepWindow(w)
 	h.prefetches.Go(func() {
 		defer close(w.done)
 		data := make([]byte, w.end-w.off)
@@ -226,8 +226,8 @@ func (h *handle) fetch(off int64, n int) *window {
 	return w
 }
 
-// keep adds a piece and forgets the one that was used longest ago.
-func (h *handle) keep(w *window) {
+// keepWindow adds a piece and forgets the one that was used longest ago.
+func (h *handle) keepWindow(w *window) {
 	if len(h.pieces) == windows {
 		h.pieces = append([]*window(nil), h.pieces[1:]...)
 	}

@@ -177,7 +177,7 @@ func (s *Store) head(ctx context.Context, doing, key string) (head, error) {
 	in := &s3.HeadObjectInput{Bucket: &s.o.Bucket, Key: aws.String(s.full(key))}
 	out, err := s.api.HeadObject(ctx, in)
 	if mute(err) {
-		if why := s.ask(ctx, doing, key); why != nil {
+		if why := s.probeObject(ctx, doing, key); why != nil {
 			return head{}, s.orNoBucket(ctx, why)
 		}
 		out, err = s.api.HeadObject(ctx, in)
@@ -197,9 +197,9 @@ func mute(err error) bool {
 	return errors.As(err, &re) && (re.HTTPStatusCode() == 400 || re.HTTPStatusCode() == 403)
 }
 
-// ask asks for the first byte of an object, to be told what HEAD is refused for.
+// probeObject asks for the first byte of an object, to be told what HEAD is refused for.
 // Asking renews credentials that have expired.
-func (s *Store) ask(ctx context.Context, doing, key string) error {
+func (s *Store) probeObject(ctx context.Context, doing, key string) error {
 	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.o.Bucket, Key: aws.String(s.full(key)), Range: aws.String("bytes=0-0")})
 	if err == nil {
 		return out.Body.Close()
