@@ -9,11 +9,11 @@ import (
 
 var flagWorlds = flag.Int("exec.worlds", 12, "random worlds that are played with each executor")
 
-// Run judges an executor. make gives the one for a test, which is used for many tasks,
+// Run judges an executor. create gives the one for a test, which is used for many tasks,
 // several at once, until the test ends. A process of the test that opens sources by their
 // locations opens them with OpenSource.
-func Run(t *testing.T, make func(t *testing.T) exec.Executor) {
-	e, seen, played := make(t), &coverage{}, 0
+func Run(t *testing.T, create func(t *testing.T) exec.Executor) {
+	e, seen, played := create(t), &coverage{}, 0
 	subjects := []struct {
 		name string
 		play func(*testing.T, exec.Executor, *coverage)
