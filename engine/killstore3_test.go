@@ -66,7 +66,7 @@ func (b *killBed) surviveDeath(s *s3test.Server, after, away time.Duration) {
 	s.Restart(b.t)
 	e := <-ended
 	b.t.Logf("killed after %s, back after %s: %v", after, away, e.err)
-	b.pruneStaging()
+	b.removeEmptyStaging()
 	if e.err == nil && !e.res.Partial() {
 		b.checkDone()
 		return
@@ -75,9 +75,9 @@ func (b *killBed) surviveDeath(s *s3test.Server, after, away time.Duration) {
 	b.heal()
 }
 
-// pruneStaging removes the empty folders below the staging folder, of which S3
+// removeEmptyStaging removes the empty folders below the staging folder, of which S3
 // knows nothing: a server that keeps objects as files leaves some when it dies.
-func (b *killBed) pruneStaging() {
+func (b *killBed) removeEmptyStaging() {
 	var folders []string
 	_ = filepath.WalkDir(filepath.Join(b.top("lake"), "_reconcile", "staging"), func(p string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {

@@ -14,13 +14,13 @@ import (
 
 // candidate is a manifest that was read, and what is wrong with it by itself.
 type candidate struct {
-	dump    *Dump
-	stamp   string // by which it is known again, empty if by nothing
-	hasID   bool
-	reason  string // why it is held, empty if usable
-	refused error  // why the store does not give it out, nil if it does
-	hint    string
-	notices []string
+	dump      *Dump
+	validator string // by which it is known again, empty if by nothing
+	hasID     bool
+	reason    string // why it is held, empty if usable
+	refused   error  // why the store does not give it out, nil if it does
+	hint      string
+	notices   []string
 }
 
 const (

@@ -51,7 +51,7 @@ func (w *knownWriter) count(n int)   { w.b = binary.AppendUvarint(w.b, uint64(n)
 
 func (w *knownWriter) candidate(c candidate) {
 	w.text(c.dump.Manifest)
-	w.text(c.stamp)
+	w.text(c.validator)
 	w.b = binary.AppendVarint(w.b, c.dump.ID)
 	w.text(c.dump.Digest)
 	w.text(c.dump.Properties)
@@ -187,7 +187,7 @@ func (r *knownReader) flag() bool {
 
 func (r *knownReader) candidate() candidate {
 	c := candidate{dump: &Dump{Manifest: r.text()}, hasID: true}
-	c.stamp = r.text()
+	c.validator = r.text()
 	id := r.number()
 	c.dump.ID = int64(id>>1) ^ -int64(id&1)
 	c.dump.Digest, c.dump.Properties = r.text(), r.text()
@@ -228,10 +228,10 @@ func (r *knownReader) room(n int) []File {
 	return r.files[at : at+n : at+n]
 }
 
-// stamp is what a manifest is told by as long as it is the same, empty if there is
+// validatorOf is what a manifest is told by as long as it is the same, empty if there is
 // nothing that surely tells: in a folder, what changed a moment ago may change
 // again at the same time.
-func (s *Source) stamp(o blob.Object, changed map[string]int64, settled int64) string {
+func (s *Source) validatorOf(o blob.Object, changed map[string]int64, settled int64) string {
 	if !s.dated {
 		return o.Pin
 	}

@@ -137,7 +137,7 @@ func TestKnownOfOthers(t *testing.T) {
 }
 
 func FuzzKnown(f *testing.F) {
-	l := &Listing{kept: []candidate{{dump: &Dump{ID: 1, Entries: []*Entry{{Name: "e", Columns: []string{"a"}, Files: []File{{"k"}, {"l"}}}}}, stamp: "s"}}}
+	l := &Listing{kept: []candidate{{dump: &Dump{ID: 1, Entries: []*Entry{{Name: "e", Columns: []string{"a"}, Files: []File{{"k"}, {"l"}}}}}, validator: "s"}}}
 	plain, err := s2.Decode(nil, l.Known())
 	if err != nil {
 		f.Fatal(err)

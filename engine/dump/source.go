@@ -194,8 +194,8 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readsAtOnce)
 	for i, o := range objects {
-		stamp := s.stamp(o, changed, settled)
-		if c, ok := byKey[o.Key]; ok && stamp != "" && c.stamp == stamp {
+		validator := s.validatorOf(o, changed, settled)
+		if c, ok := byKey[o.Key]; ok && validator != "" && c.validator == validator {
 			c.dump.Object = o
 			found[i] = c
 			continue
@@ -204,7 +204,7 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 		g.Go(func() (err error) {
 			found[i], err = s.read(gctx, o.Key)
 			if found[i].dump.Object.Pin == o.Pin {
-				found[i].stamp = stamp
+				found[i].validator = validator
 			}
 			return err
 		})
@@ -216,7 +216,7 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 		return nil, fmt.Errorf("no manifest in %s may be read: %w", s.place(""), err)
 	}
 	for i, c := range found {
-		if c.reason == "" && c.stamp != "" {
+		if c.reason == "" && c.validator != "" {
 			l.kept = append(l.kept, c)
 			l.Fresh += int(flag(fresh[i]))
 		}

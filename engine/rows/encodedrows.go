@@ -95,8 +95,8 @@ func (p *EncodedRows) Seal() *Segment {
 	return s
 }
 
-// spareOf returns an empty one with the memory of a segment.
-func spareOf(s *Segment) EncodedRows {
+// reuse returns an empty one with the memory of a segment.
+func reuse(s *Segment) EncodedRows {
 	p := EncodedRows{rows: s.rows[:0]}
 	for _, b := range s.slabs {
 		if cap(b) == 1<<slabBits { // smaller ones are soon full
@@ -106,11 +106,11 @@ func spareOf(s *Segment) EncodedRows {
 	return p
 }
 
-// Spare returns one with the memory of an encoded segment that was spilled, an
+// Reuse returns one with the memory of an encoded segment that was spilled, an
 // empty one otherwise. It can be asked once.
-func (s *Segment) Spare() EncodedRows {
-	p := s.spare
-	s.spare = EncodedRows{}
+func (s *Segment) Reuse() EncodedRows {
+	p := s.reusable
+	s.reusable = EncodedRows{}
 	return p
 }
 

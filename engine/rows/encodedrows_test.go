@@ -121,7 +121,7 @@ func TestPack(t *testing.T) {
 			if got := readPacks(t, s); !slices.Equal(got, want) {
 				t.Fatalf("%d spilled rows in blocks of %d differ", n, group)
 			}
-			if spare := s.Spare(); cap(spare.rows) < n || spare.Len() != 0 || cap(s.Spare().rows) != 0 {
+			if spare := s.Reuse(); cap(spare.rows) < n || spare.Len() != 0 || cap(s.Reuse().rows) != 0 {
 				t.Error("the memory of spilled rows cannot be used again, or twice")
 			}
 			for range 2 {

@@ -51,7 +51,7 @@ type Segment struct {
 	secret   bool
 	slabs    slabs
 	scratch  *encodedFile
-	spare    EncodedRows
+	reusable EncodedRows
 }
 
 // NewSegment sorts rows and takes ownership of them and of the batch that

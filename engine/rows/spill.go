@@ -40,7 +40,7 @@ func (s *Segment) Spill(ctx context.Context, dir string, group int) error {
 	if s.encoded {
 		p, err := s.spillEncoded(ctx, dir, group)
 		if err == nil {
-			s.spare = spareOf(s)
+			s.reusable = reuse(s)
 			s.scratch, s.rows, s.slabs = p, nil, nil
 		}
 		return err

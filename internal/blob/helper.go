@@ -76,9 +76,9 @@ func Copy(ctx context.Context, from Store, key string, to Store, newKey string, 
 
 type onlyWriter struct{ io.Writer }
 
-// DeleteAll removes all objects below a prefix, those below the prefixes in
-// spare excepted, several at once. An object that is gone already is no error.
-func DeleteAll(ctx context.Context, s Store, prefix string, spare func(key string) bool) error {
+// DeleteAll removes all objects below a prefix but those that are protected, several
+// at once. An object that is gone already is no error.
+func DeleteAll(ctx context.Context, s Store, prefix string, protect func(key string) bool) error {
 	list, err := s.List(ctx, prefix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -89,7 +89,7 @@ func DeleteAll(ctx context.Context, s Store, prefix string, spare func(key strin
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(deletesAtOnce)
 	for _, o := range list {
-		if spare != nil && spare(o.Key) {
+		if protect != nil && protect(o.Key) {
 			continue
 		}
 		g.Go(func() error {
@@ -106,7 +106,7 @@ func DeleteAll(ctx context.Context, s Store, prefix string, spare func(key strin
 // deletesAtOnce hides the latency of a store behind a network.
 const deletesAtOnce = 16
 
-// Below returns what spares the keys at and below some prefixes.
+// Below returns what protects the keys at and below some prefixes.
 func Below(prefixes ...string) func(key string) bool {
 	return func(key string) bool {
 		return slices.ContainsFunc(prefixes, func(p string) bool { return Under(key, p) })

@@ -159,7 +159,7 @@ func (l *Local) removeLeftovers(ctx context.Context, root *os.Root, folder strin
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if o.Spares(folder) {
+	if o.Protects(folder) {
 		return nil
 	}
 	infos, err := readDir(root, folder)

@@ -86,24 +86,24 @@ type Store interface {
 	// removed. Where there are no folders it does nothing.
 	RemoveEmptyFolders(ctx context.Context, folder, stop string) error
 	// RemoveLeftovers removes what killed writers left below a prefix, and empty folders. No
-	// writer may be at work there, but where it spares.
+	// writer may be at work there, but where it is protected.
 	RemoveLeftovers(ctx context.Context, o Leftovers) error
 }
 
 // Leftovers says what RemoveLeftovers removes.
 type Leftovers struct {
 	Prefix string
-	// Spare reports whether what lies at a key, or below a folder, stays; nil spares
+	// Protect reports whether what lies at a key, or below a folder, stays; nil protects
 	// nothing.
-	Spare func(key string) bool
+	Protect func(key string) bool
 	// Moved are prefixes that objects are moved to. Where a move is a copy that takes
 	// several requests, those that did not end are given up: if one is under way, it
 	// begins anew.
 	Moved []string
 }
 
-// Spares reports whether what lies at a key stays.
-func (o Leftovers) Spares(key string) bool { return o.Spare != nil && o.Spare(key) }
+// Protects reports whether what lies at a key stays.
+func (o Leftovers) Protects(key string) bool { return o.Protect != nil && o.Protect(key) }
 
 // ErrConflict reports an object that is not as a condition demands.
 var ErrConflict = errors.New("the object is not as expected")

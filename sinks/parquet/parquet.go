@@ -116,7 +116,7 @@ func describe(o blob.Object) sinks.Object {
 	return sinks.Object{Path: o.Key, Size: o.Size, Pin: o.Pin}
 }
 
-// RemoveStaged removes what attempts staged but those that it spares, unfinished moves to the
+// RemoveStaged removes what attempts staged but those that it protects, unfinished moves to the
 // folders of tables, and what killed writers left below _reconcile/.
 func (s *sink) RemoveStaged(ctx context.Context, o sinks.StagedRemoval) error {
 	for _, a := range o.Keep {
@@ -124,7 +124,7 @@ func (s *sink) RemoveStaged(ctx context.Context, o sinks.StagedRemoval) error {
 			return fmt.Errorf("attempt: %w", err)
 		}
 	}
-	spare := func(key string) bool {
+	protected := func(key string) bool {
 		attempt, below := strings.CutPrefix(key, staging+"/")
 		attempt, _, _ = strings.Cut(attempt, "/")
 		return below && o.Protects(attempt)
@@ -134,9 +134,9 @@ func (s *sink) RemoveStaged(ctx context.Context, o sinks.StagedRemoval) error {
 	if err := failpoint.Hit(ctx, failpoint.SweepBefore); err != nil {
 		return err
 	}
-	err := blob.DeleteAll(ctx, s.store, staging, spare)
+	err := blob.DeleteAll(ctx, s.store, staging, protected)
 	if err == nil {
-		err = s.store.RemoveLeftovers(ctx, blob.Leftovers{Prefix: private, Spare: spare, Moved: o.Folders})
+		err = s.store.RemoveLeftovers(ctx, blob.Leftovers{Prefix: private, Protect: protected, Moved: o.Folders})
 	}
 	if err != nil {
 		return fmt.Errorf("remove staged leftovers: %w", err)

@@ -13,7 +13,7 @@ import (
 )
 
 // clean removes what lay there before and is not needed. Objects that backups share
-// are for pruneKept.
+// are for removeOldBackups.
 func (w *writer) clean(ctx context.Context) {
 	needed := map[string]bool{w.to.key(w.made.File.Name): true}
 	for _, o := range w.made.Objects {

@@ -48,7 +48,7 @@ func BeforeChange(ctx context.Context, s *state.Store) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res.Warnings = append(res.Warnings, pruneKept(ctx, store, folder, path.Base(res.Place))...)
+	res.Warnings = append(res.Warnings, removeOldBackups(ctx, store, folder, path.Base(res.Place))...)
 	return res, nil
 }
 
@@ -67,9 +67,9 @@ func newestKept(ctx context.Context, store blob.Store, folder string) []Manifest
 	return nil
 }
 
-// pruneKept removes the backups above the number that stay, but not one, and what none
+// removeOldBackups removes the backups above the number that stay, but not one, and what none
 // that stays names. It returns what went wrong.
-func pruneKept(ctx context.Context, store blob.Store, folder, but string) []string {
+func removeOldBackups(ctx context.Context, store blob.Store, folder, but string) []string {
 	list, err := store.List(ctx, folder)
 	if err != nil {
 		return []string{fmt.Sprintf("older backups of the state stay: %v", err)}
@@ -81,7 +81,7 @@ func pruneKept(ctx context.Context, store blob.Store, folder, but string) []stri
 			stay[name] = true
 		}
 	}
-	p := &pruner{store: store}
+	p := &remover{store: store}
 	needed, whole := p.needed(ctx, folder, stay)
 	for _, o := range orderForRemoval(list) {
 		name, rest, _ := strings.Cut(strings.TrimPrefix(o.Key, folderPrefix(folder)), "/")
@@ -134,15 +134,15 @@ func rank(o blob.Object) int {
 	return 1
 }
 
-// pruner removes what backups do not need.
-type pruner struct {
+// remover removes what backups do not need.
+type remover struct {
 	store    blob.Store
 	warnings []string
 }
 
 // needed returns the digests of the objects that backups name; false says that one of
 // them cannot be read.
-func (p *pruner) needed(ctx context.Context, folder string, stay map[string]bool) (map[string]bool, bool) {
+func (p *remover) needed(ctx context.Context, folder string, stay map[string]bool) (map[string]bool, bool) {
 	needed, whole := map[string]bool{}, true
 	for name := range stay {
 		m, _, err := Place{Store: p.store, Folder: blob.Join(folder, name), Shared: true}.ReadManifest(ctx)
@@ -159,7 +159,7 @@ func (p *pruner) needed(ctx context.Context, folder string, stay map[string]bool
 	return needed, whole
 }
 
-func (p *pruner) remove(ctx context.Context, key string) {
+func (p *remover) remove(ctx context.Context, key string) {
 	if err := p.store.Delete(ctx, key, blob.Cond{}); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.warnings = append(p.warnings, fmt.Sprintf("an older backup of the state stays: %v", err))
 	}

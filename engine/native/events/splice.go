@@ -77,7 +77,7 @@ func (d *deltaRun) newSplice(ctx context.Context, p *exec.Partition) (*splice, e
 	if err == nil && fits {
 		err = s.gather(ctx)
 	}
-	if err != nil || !fits || s.folds() {
+	if err != nil || !fits || s.tooManyAppended() {
 		return nil, errors.Join(err, s.close())
 	}
 	if err := s.assign(ctx); err != nil {

@@ -76,10 +76,10 @@ func (s *splice) close() error {
 	return errors.Join(errs...)
 }
 
-// folds decides whether the rows that come get a file of their own, and reports
+// tooManyAppended decides whether the rows that come get a file of their own, and reports
 // whether there would be so many of these, or of rows in them, that the partition
 // is to be written as a whole.
-func (s *splice) folds() bool {
+func (s *splice) tooManyAppended() bool {
 	size, base, appended, added, come := int64(0), int64(0), 0, int64(0), false
 	for _, f := range s.files {
 		e := f.entries[0]

@@ -125,7 +125,7 @@ func (g *Ingest) seal(ctx context.Context, l *locator) error {
 	l.collected.Secret = g.Schema.Masks()
 	s := l.collected.Seal()
 	err := g.Keep(ctx, s)
-	l.collected = s.Spare()
+	l.collected = s.Reuse()
 	return err
 }
 

@@ -30,7 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"conditions of move", testMoveCond}, {"race for absent", testRaceAbsent},
 		{"race for match", testRaceMatch}, {"handle outlives replacement", testOldHandle},
 		{"clock", testClock},
-		{"cancelled", testCancelled}, {"leftovers", testRemoveLeftovers}, {"prune races with writers", testPruneRace},
+		{"cancelled", testCancelled}, {"leftovers", testRemoveLeftovers}, {"empty folders removed beside writers", testRemoveEmptyFoldersRace},
 		{"copy", testCopy}, {"delete all", testDeleteAll}, {"read all", testReadAll},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
@@ -434,11 +434,11 @@ func testRemoveLeftovers(t *testing.T, s blob.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b"), Moved: []string{"t"}}); err != nil {
+	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "st", Protect: blob.Below("st/b"), Moved: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := kept.Commit(); err != nil {
-		t.Errorf("a spared write failed: %v", err)
+		t.Errorf("a protected write failed: %v", err)
 	}
 	if _, err := left.Commit(); err == nil {
 		t.Error("a write that was tidied away must not commit")
@@ -450,7 +450,7 @@ func testRemoveLeftovers(t *testing.T, s blob.Store) {
 	}
 }
 
-func testPruneRace(t *testing.T, s blob.Store) {
+func testRemoveEmptyFoldersRace(t *testing.T, s blob.Store) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {

@@ -25,7 +25,7 @@ func (s *Store) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {
 	defer s.probing.Unlock()
 	s.mu.Lock()
 	for w := range s.open {
-		if blob.Under(w.key, o.Prefix) && !o.Spares(w.key) {
+		if blob.Under(w.key, o.Prefix) && !o.Protects(w.key) {
 			w.dead.Store(true)
 		}
 	}
@@ -34,7 +34,7 @@ func (s *Store) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {
 	if len(o.Moved) > 0 { // one listing of all is cheaper than one of each
 		listed, mine = "", blob.Below(append([]string{o.Prefix}, o.Moved...)...)
 	}
-	if err := s.abortAt(ctx, listed, func(key string) bool { return mine(key) && !o.Spares(key) }); err != nil {
+	if err := s.abortAt(ctx, listed, func(key string) bool { return mine(key) && !o.Protects(key) }); err != nil {
 		return err
 	}
 	l := s.lister("tidy up", o.Prefix)
@@ -42,7 +42,7 @@ func (s *Store) RemoveLeftovers(ctx context.Context, o blob.Leftovers) error {
 		return err
 	}
 	for _, key := range l.temp {
-		if o.Spares(key) {
+		if o.Protects(key) {
 			continue
 		}
 		if err := s.remove(ctx, key); err != nil {

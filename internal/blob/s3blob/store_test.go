@@ -144,7 +144,7 @@ func TestRemoveLeftoversMoves(t *testing.T) {
 			}
 		}
 		before := s.Stats().Requests["ListMultipartUploads"]
-		if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "_reconcile", Spare: blob.Below("_reconcile/staging/9-b"), Moved: []string{"t", "u"}}); err != nil {
+		if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "_reconcile", Protect: blob.Below("_reconcile/staging/9-b"), Moved: []string{"t", "u"}}); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{all[1], all[2], all[4]}
@@ -173,7 +173,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, o)
-	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "st", Spare: blob.Below("st/b")}); err != nil {
+	if err := s.RemoveLeftovers(ctx, blob.Leftovers{Prefix: "st", Protect: blob.Below("st/b")}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := uploads(t, srv, o.Bucket), []string{"lake/st/b/y", "lake/stay/z", "lake/t/f", "other/st/a"}; !slices.Equal(got, want) {
