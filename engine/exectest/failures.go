@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"reconcile/engine"
 	"reconcile/engine/exec"
 	"reconcile/internal/blob"
 )
@@ -97,10 +98,11 @@ func playFailures(t *testing.T, e exec.Executor, seen *coverage) {
 				}
 				return r, err
 			}
-			_, err := b.apply(t.Context())
+			res, err := b.apply(t.Context())
 			if !tried {
 				t.Fatalf("no task was carried out: %v", err)
 			}
+			b.checkOutcome(f.class, res, err)
 		})
 	}
 }
@@ -113,6 +115,26 @@ func (b *bed) checkError(t *exec.Task, class exec.Class, err error) {
 	}
 	if class == exec.SinkUnavailable && !strings.Contains(err.Error(), t.Sinks[0].Root) {
 		b.t.Errorf("the error does not name the sink: %v", err)
+	}
+}
+
+// checkOutcome sees that an apply took the error for what it is: a damaged object holds
+// the table, a sink stops its tables, and a source ends the run.
+func (b *bed) checkOutcome(class exec.Class, res *engine.Result, err error) {
+	b.t.Helper()
+	switch class {
+	case exec.Damaged:
+		if err != nil || len(res.Tables) > 0 || len(res.Holds) != 1 || res.Holds[0].Object == "" {
+			b.t.Errorf("an object is damaged, and the apply gave %+v, %v", res, err)
+		}
+	case exec.SourceUnavailable:
+		if exec.ClassOf(err) != class {
+			b.t.Errorf("the source cannot be read, and the apply gave %+v, %v", res, err)
+		}
+	default:
+		if err != nil || len(res.Tables) != 1 || exec.ClassOf(res.Tables[0].Err) != class {
+			b.t.Errorf("%s, and the apply gave %+v, %v", class, res, err)
+		}
 	}
 }
 
