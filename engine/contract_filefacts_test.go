@@ -143,7 +143,7 @@ func (r *failingReader) Next(context.Context) (*column.Batch, error) {
 		return nil, r.err
 	}
 	r.done = true
-	return &column.Batch{N: 1, Cols: []column.Column{{Type: column.Int64Type, Ints: []int64{7}}}}, nil
+	return &column.Batch{N: 1, Cols: []column.Column{{Name: feed.DumpID, Type: column.Int64Type, Ints: []int64{7}}}}, nil
 }
 
 func (r *failingReader) Close() error { return nil }
