@@ -101,7 +101,8 @@ func allFoldersIn(root string, snap *state.Snapshot) []string {
 }
 
 // Before sees, before a transaction of a table, that nothing staged is left in the
-// sinks where the state has it (C16). attempt is what the transaction is going to name; empty for none.
+// sinks where the state has it (C16). attempt is what the transaction is going to name;
+// empty for none.
 func (w *Cleaner) Before(ctx context.Context, t *state.Table, attempt string) error {
 	if t == nil {
 		return nil

@@ -15,8 +15,8 @@ import (
 //
 // Execute returns when all that the result names is durable. It fails with an error
 // of one of the classes of this package, or with one that no caller decides by; then,
-// and when ctx ends, what was staged is left for the caller to remove. It ends within a second of
-// ctx.
+// and when ctx ends, what was staged is left for the caller to remove. It ends
+// within a second of ctx.
 type Executor interface {
 	Execute(ctx context.Context, t *Task, env *Env) (*Result, error)
 }

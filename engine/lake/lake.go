@@ -164,7 +164,8 @@ func (k *Lake) RemoveStaged(ctx context.Context, root string, o sinks.StagedRemo
 	return err
 }
 
-// StagedRemoved reports whether RemoveStaged was done for a sink and nothing was published to it since.
+// StagedRemoved reports whether RemoveStaged was done for a sink and nothing was
+// published to it since.
 func (k *Lake) StagedRemoved(root string) bool { return k.lookUp(root).stagedRemoved }
 
 // NotePublish notes that a sink is about to be published to.

@@ -85,7 +85,8 @@ func gather[T any](dst *Column, vals []T, srcs []*Column, selection []SourceRow,
 	return vals
 }
 
-// runLength returns how many of a selection, from its first on, are rows that follow each other.
+// runLength returns how many of a selection, from its first on, are rows that follow each
+// other.
 func runLength(selection []SourceRow) int {
 	n := 1
 	for n < len(selection) && selection[n].Src == selection[0].Src && selection[n].Row == selection[n-1].Row+1 {

@@ -51,7 +51,7 @@ func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 }
 
 // index returns the number of a source. One that was not used lately may get a
-// second number, see settle.
+// second number, see Resolve.
 func (p *Gatherer) index(src *column.Batch) uint32 {
 	n := len(p.Sources)
 	for i := n - 1; i >= max(n-8, 0); i-- {
@@ -122,7 +122,7 @@ func ownSource(srcs []*column.Batch) int {
 	return best
 }
 
-// TakeOnlySource returns the columns of straight and lets go of them.
+// TakeOnlySource returns the columns of the only source, which then has new ones.
 func (p *Gatherer) TakeOnlySource() []column.Column {
 	cols := p.OnlySource().Cols
 	for _, s := range p.encoded {
