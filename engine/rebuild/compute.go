@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/steps"
 	"reconcile/internal/feed"
 	"reconcile/state"
 	"reconcile/state/backup"
@@ -125,36 +126,36 @@ func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, sr *Plan, rt *Tabl
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Change(ctx, d)
+	c, err := s.ChangeOf(ctx, r.Store, d)
 	if err != nil {
 		return nil, err
 	}
 	if err := commit.FillDigests(ctx, r.Planner.Lake, c.Left); err != nil {
 		return nil, err
 	}
-	if err := s.TakeOver(ctx, c, rt.published); err != nil {
+	if err := (&takeOver{s.Task, s.Env}).replace(ctx, c, rt.published); err != nil {
 		return nil, err
 	}
 	if stages(c) {
-		return &staged{task: s.Task(), change: c, counts: d.Counts}, nil
+		return &staged{task: s.Task, change: c, counts: d.Counts}, nil
 	}
 	// What was staged is of no use, and may be as much as the table.
-	r.Commits.Protected.Remove(s.Task().Attempt)
-	return &staged{task: s.Task(), change: c, counts: d.Counts}, r.removeStaged(ctx, l, sr)
+	r.Commits.Protected.Remove(s.Task.Attempt)
+	return &staged{task: s.Task, change: c, counts: d.Counts}, r.removeStaged(ctx, l, sr)
 }
 
 // execute stages the content of a table. A part file that proves to be bad makes its dump
 // one that is lost.
-func (r *Rebuilder) execute(ctx context.Context, l *state.Lock, sr *Plan, rt *Table) (Step, *exec.Done, error) {
+func (r *Rebuilder) execute(ctx context.Context, l *state.Lock, sr *Plan, rt *Table) (*steps.Step, *exec.Done, error) {
 	for {
-		s, err := r.Apply.Step(ctx, l, sr.plan, rt.plan)
+		s, err := r.Steps.On(ctx, l.Generation(), sr.plan.Snap, sr.plan, rt.plan, true)
 		if err != nil {
 			return nil, nil, err
 		}
 		if err := r.standIn(ctx, s, rt); err != nil {
 			return nil, nil, err
 		}
-		r.Commits.Protected.Add(s.Task().Attempt)
+		r.Commits.Protected.Add(s.Task.Attempt)
 		res, err := s.Execute(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -172,7 +173,7 @@ func (r *Rebuilder) execute(ctx context.Context, l *state.Lock, sr *Plan, rt *Ta
 }
 
 // standIn has published rows stand in for the rows of a table that are gone, if any are.
-func (r *Rebuilder) standIn(ctx context.Context, s Step, rt *Table) error {
+func (r *Rebuilder) standIn(ctx context.Context, s *steps.Step, rt *Table) error {
 	if len(rt.Lost) == 0 || rt.plan.Kind == feed.KindMapping {
 		return nil
 	}
@@ -189,7 +190,7 @@ func (r *Rebuilder) standIn(ctx context.Context, s Step, rt *Table) error {
 		in.Dumps = append(in.Dumps, d.Dump)
 	}
 	slices.Sort(in.Dumps)
-	s.Task().StandIns, s.Env().Sinks[rt.from] = in, sk
+	s.Task.StandIns, s.Env.Sinks[rt.from] = in, sk
 	return nil
 }
 

@@ -2,18 +2,16 @@ package rebuild
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
-	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/native/rowfile"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
-	"reconcile/sinks"
 )
 
 // A mapping that the source no longer has can be told from what it did: the published
@@ -45,39 +43,21 @@ func (r *Rebuilder) standFromLake(ctx context.Context, sr *Plan, id int64) (*sta
 }
 
 // lakeRows reads columns of the published rows of a table, in one sink.
-func (r *Rebuilder) lakeRows(ctx context.Context, rt *Table, want []column.Column, use func(*column.Batch)) error {
+func (r *Rebuilder) lakeRows(ctx context.Context, rt *Table, want []column.Column, use func(*column.Batch) error) error {
 	sk, err := r.Planner.Lake.Open(ctx, rt.from, "")
 	if err != nil {
 		return err
 	}
-	for _, f := range rt.publishedIn(rt.from) {
-		if err := fileRows(ctx, sk, f, want, use); err != nil {
-			return fmt.Errorf("table %s: reading %s, whose rows stand in for some that are gone (if it is damaged for good, move it away): %w", rt.Name, f.Path, err)
-		}
+	if err := rowfile.EachIn(ctx, sk, rt.publishedIn(rt.from), want, use); err != nil {
+		return fmt.Errorf("table %s: %w", rt.Name, err)
 	}
 	return nil
-}
-
-// fileRows reads columns of one file.
-func fileRows(ctx context.Context, sk sinks.Sink, f exec.File, want []column.Column, use func(*column.Batch)) (err error) {
-	rd, err := sk.Open(ctx, f.Path, f.Pin, want)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rd.Close()) }()
-	for {
-		b, err := rd.Next(ctx)
-		if err != nil || b == nil {
-			return err
-		}
-		use(b)
-	}
 }
 
 // mappingRows adds the entries of the published user_migrations.
 func (r *Rebuilder) mappingRows(ctx context.Context, rt *Table, b *identity.Builder) error {
 	l := rules.PublishedMapping()
-	return r.lakeRows(ctx, rt, l.Columns[:l.Canonical], func(in *column.Batch) {
+	return r.lakeRows(ctx, rt, l.Columns[:l.Canonical], func(in *column.Batch) error {
 		from, to, t := in.Cols[l.From].Ints, in.Cols[l.To].Ints, &in.Cols[l.Time]
 		for i := range in.N {
 			entry := identity.Entry{From: from[i], To: to[i]}
@@ -86,14 +66,15 @@ func (r *Rebuilder) mappingRows(ctx context.Context, rt *Table, b *identity.Buil
 			}
 			b.Add(entry)
 		}
+		return nil
 	})
 }
 
 // mappingPairs adds whom the raw users of published rows stand for.
 func (r *Rebuilder) mappingPairs(ctx context.Context, rt *Table, b *identity.Builder) error {
-	want := []column.Column{{Name: feed.RawUserID, Type: column.Type{ID: column.Int64}}, {Name: feed.UserID, Type: column.Type{ID: column.Int64}}}
+	want := []column.Column{{Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.UserID, Type: column.Int64Type}}
 	seen := map[int64]bool{}
-	return r.lakeRows(ctx, rt, want, func(in *column.Batch) {
+	return r.lakeRows(ctx, rt, want, func(in *column.Batch) error {
 		raws, users := in.Col(feed.RawUserID).Ints, in.Col(feed.UserID).Ints
 		for i, raw := range raws {
 			user := users[i]
@@ -102,6 +83,7 @@ func (r *Rebuilder) mappingPairs(ctx context.Context, rt *Table, b *identity.Bui
 				b.Add(identity.Entry{From: raw, To: user})
 			}
 		}
+		return nil
 	})
 }
 

@@ -13,9 +13,8 @@ import (
 	"context"
 
 	"reconcile/engine/commit"
-	"reconcile/engine/exec"
 	"reconcile/engine/planner"
-	"reconcile/engine/published"
+	"reconcile/engine/steps"
 	"reconcile/state"
 )
 
@@ -23,6 +22,7 @@ import (
 type Rebuilder struct {
 	Store   *state.Store
 	Planner *planner.Planner
+	Steps   *steps.Maker
 	Commits commit.Options
 	Apply   Apply
 }
@@ -31,24 +31,9 @@ type Rebuilder struct {
 type Apply interface {
 	// Scratch makes the scratch folder of the command; what it returns removes it.
 	Scratch() (func(), error)
-	// Step prepares the step that computes a table of a session whose state is made anew.
-	Step(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table) (Step, error)
 	// StoreMapping writes the objects of a mapping, and gives its record their names.
 	StoreMapping(ctx context.Context, m *planner.MappingRead, record *state.Mapping) ([]*state.Sealed, error)
 	// Finish removes what earlier commits and stopped commands left, and renews the
 	// fingerprints of the folders of committed tables. snap is the state as it is.
 	Finish(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error
-}
-
-// Step is the step of a table. Task and Env are its own: what is set there before Execute
-// counts.
-type Step interface {
-	Task() *exec.Task
-	Env() *exec.Env
-	// Execute carries out the task, which may become another one by that.
-	Execute(ctx context.Context) (*exec.Result, error)
-	// Change is what is committed of the result.
-	Change(ctx context.Context, d *exec.Done) (*commit.Change, error)
-	// TakeOver replaces what a change staged by published files of the same rows.
-	TakeOver(ctx context.Context, c *commit.Change, files []published.File) error
 }

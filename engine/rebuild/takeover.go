@@ -1,4 +1,4 @@
-package steps
+package rebuild
 
 import (
 	"context"
@@ -23,11 +23,17 @@ import (
 // was staged is not used. Files are compared by their rows, not their bytes: a file that
 // a delta wrote has its row groups elsewhere.
 
-// TakeOver replaces what a change staged by published files of the same rows. A
-// partition is taken over as a whole, in each sink.
-func (r *Step) TakeOver(ctx context.Context, c *commit.Change, found []published.File) error {
+// takeOver is the comparison of what a step staged with what is published.
+type takeOver struct {
+	task *exec.Task
+	env  *exec.Env
+}
+
+// replace replaces what a change staged by published files of the same rows. A partition is
+// taken over as a whole, in each sink.
+func (o *takeOver) replace(ctx context.Context, c *commit.Change, found []published.File) error {
 	known := map[sinks.Place]string{} // digests
-	for _, s := range r.left {
+	for _, s := range c.Left {
 		known[sinks.Place{Root: s.Sink, Path: s.Path}] = s.Before
 	}
 	in := map[sinks.Place][]published.File{} // by folder
@@ -36,16 +42,16 @@ func (r *Step) TakeOver(ctx context.Context, c *commit.Change, found []published
 		in[at] = append(in[at], f)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.Env.Limits.Budget.Workers())
+	g.SetLimit(o.env.Limits.Budget.Workers())
 	for i := range c.Parts {
 		p := &c.Parts[i]
-		g.Go(func() error { return r.takeOverPart(ctx, c, p, in, known) })
+		g.Go(func() error { return o.replacePart(ctx, c, p, in, known) })
 	}
 	return g.Wait()
 }
 
-// takeOverPart does so for one partition.
-func (r *Step) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]published.File, known map[sinks.Place]string) error {
+// replacePart does so for one partition.
+func (o *takeOver) replacePart(ctx context.Context, c *commit.Change, p *commit.Part, in map[sinks.Place][]published.File, known map[sinks.Place]string) error {
 	files := p.Record.Files
 	bySink := make([]sinkFiles, len(c.Table.Sinks))
 	for i, f := range files {
@@ -57,7 +63,7 @@ func (r *Step) takeOverPart(ctx context.Context, c *commit.Change, p *commit.Par
 			continue
 		}
 		at := sinks.Place{Root: s.Root, Path: path.Dir(bySink[i].staged[0].Path)}
-		kept, err := r.sameFiles(ctx, i, in[at], bySink[i].paths)
+		kept, err := o.sameFiles(ctx, i, in[at], bySink[i].paths)
 		if err != nil {
 			return err
 		}
@@ -109,20 +115,20 @@ func useKept(p *commit.Part, bySink []sinkFiles) {
 
 // sameFiles returns the records of the published files of a partition in a sink, if
 // together they hold exactly the rows of the staged ones; nil if they do not.
-func (r *Step) sameFiles(ctx context.Context, sink int, found []published.File, staged []string) (_ []state.File, err error) {
+func (o *takeOver) sameFiles(ctx context.Context, sink int, found []published.File, staged []string) (_ []state.File, err error) {
 	if len(found) == 0 || slices.ContainsFunc(found, func(f published.File) bool { return filename.Number(f.Path) < 0 }) {
 		return nil, nil
 	}
 	found = slices.Clone(found)
 	slices.SortFunc(found, func(a, b published.File) int { return filename.Number(a.Path) - filename.Number(b.Path) })
-	sk := r.Env.Sinks[r.Task.Sinks[sink].Root]
+	sk := o.env.Sinks[o.task.Sinks[sink].Root]
 	have := make([]*rowfile.Reader, len(found))
 	defer func() {
 		for _, h := range have {
 			err = errors.Join(err, h.Close())
 		}
 	}()
-	cols := r.Task.Schema.FileColumns()
+	cols := o.task.Schema.FileColumns()
 	for i, f := range found {
 		if i > 0 && filename.Number(f.Path) == filename.Number(found[i-1].Path) {
 			return nil, nil
@@ -131,9 +137,9 @@ func (r *Step) sameFiles(ctx context.Context, sink int, found []published.File, 
 		if err != nil || !ok {
 			return nil, err
 		}
-		have[i] = rowfile.NewReader(r.Task.Schema, rd)
+		have[i] = rowfile.NewReader(o.task.Schema, rd)
 	}
-	same, err := r.sameRows(ctx, sk, have, staged, cols)
+	same, err := o.sameRows(ctx, sk, have, staged, cols)
 	if err != nil || !same {
 		return nil, err
 	}
@@ -166,13 +172,13 @@ func openKnown(ctx context.Context, sk exec.Sink, f published.File, cols []colum
 
 // sameRows compares the rows of published files, merged, with those of staged ones, one
 // behind the other.
-func (r *Step) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.Reader, staged []string, cols []column.Column) (bool, error) {
+func (o *takeOver) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.Reader, staged []string, cols []column.Column) (bool, error) {
 	for _, path := range staged {
 		rd, err := sk.Open(ctx, path, "", cols)
 		if err != nil {
 			return false, err
 		}
-		same, err := r.sameRowsIn(ctx, have, rowfile.NewReader(r.Task.Schema, rd))
+		same, err := o.sameRowsIn(ctx, have, rowfile.NewReader(o.task.Schema, rd))
 		if err != nil || !same {
 			return false, err
 		}
@@ -191,7 +197,7 @@ func (r *Step) sameRows(ctx context.Context, sk exec.Sink, have []*rowfile.Reade
 
 // sameRowsIn compares the rows of one staged file, which it closes, with the next ones of
 // the published files.
-func (r *Step) sameRowsIn(ctx context.Context, have []*rowfile.Reader, want *rowfile.Reader) (_ bool, err error) {
+func (o *takeOver) sameRowsIn(ctx context.Context, have []*rowfile.Reader, want *rowfile.Reader) (_ bool, err error) {
 	defer func() { err = errors.Join(err, want.Close()) }()
 	for {
 		more, err := want.More(ctx)
