@@ -100,7 +100,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 	if !p.Changes() {
 		return res, nil
 	}
-	cleanup, err := e.scratch(e.scratchPrefix())
+	cleanup, err := e.applyScratch()
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"runtime"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"reconcile/engine/native"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
+	"reconcile/engine/scratch"
 	"reconcile/engine/states"
 	"reconcile/engine/stores"
 	"reconcile/internal/blob"
@@ -141,16 +140,17 @@ func orDefault(v, d int) int {
 	return v
 }
 
-// scratch makes a scratch folder whose name begins with prefix; what it returns
-// removes it.
-func (e *Engine) scratch(prefix string) (func(), error) {
-	if err := os.MkdirAll(e.cfg.ScratchDir, 0o700); err != nil {
-		return nil, fmt.Errorf("scratch_dir: %w", err)
-	}
-	dir, err := os.MkdirTemp(e.cfg.ScratchDir, prefix+"*")
+// scratch is scratch_dir as the state of the engine uses it.
+func (e *Engine) scratch() scratch.Area {
+	return scratch.Area{Dir: e.cfg.ScratchDir, State: e.store.Place()}
+}
+
+// applyScratch makes the scratch folder of an apply; what it returns removes it.
+func (e *Engine) applyScratch() (remove func(), err error) {
+	dir, remove, err := e.scratch().ForApply()
 	if err != nil {
-		return nil, fmt.Errorf("scratch_dir: %w", err)
+		return nil, err
 	}
 	e.limits.Scratch = dir
-	return func() { _ = os.RemoveAll(dir) }, nil
+	return remove, nil
 }

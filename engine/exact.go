@@ -2,11 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -18,18 +14,12 @@ func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Tab
 	if t.Action == plan.Destroy || t.Action == plan.Forget || p.Publishing(t.Name) { // its files are on their way
 		return nil
 	}
-	made := missingFolders(e.cfg.ScratchDir)
-	defer func() {
-		for _, d := range made {
-			_ = os.Remove(d) // unless something else is in it by now
-		}
-	}()
-	cleanup, err := e.scratch("plan-")
+	dir, remove, err := e.scratch().ForPlan()
 	if err != nil {
 		return err
 	}
-	defer cleanup()
-	dir := e.limits.Scratch
+	defer remove()
+	e.limits.Scratch = dir
 	ofConfig := t.Old != nil && t.Change.Class != plan.ClassNone
 	s, err := e.stepMaker().On(ctx, 0, p.Snap, p, t, ofConfig)
 	if err != nil {
@@ -55,17 +45,4 @@ func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Tab
 	t.Exact, t.Counts = true, &counts
 	t.Partitions, t.BytesToWrite = counts.Partitions, counts.Written
 	return nil
-}
-
-// missingFolders lists a folder and those above it as far as they do not exist,
-// the innermost first.
-func missingFolders(dir string) []string {
-	var out []string
-	for {
-		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-			return out
-		}
-		out = append(out, dir)
-		dir = filepath.Dir(dir)
-	}
 }

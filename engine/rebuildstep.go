@@ -6,19 +6,26 @@ import (
 
 	"reconcile/engine/planner"
 	"reconcile/engine/rebuild"
+	"reconcile/engine/steps"
 	"reconcile/state"
 )
 
 // Rebuilder makes the state anew.
 func (e *Engine) Rebuilder() *rebuild.Rebuilder {
-	return &rebuild.Rebuilder{Store: e.store, Planner: e.planner(), Steps: e.stepMaker(), Commits: e.commits(), Apply: rebuilding{e}}
+	return &rebuild.Rebuilder{Store: e.store, Planner: e.planner(), Commits: e.commits(), Apply: rebuilding{e}}
 }
 
 // rebuilding is what a rebuild has in common with an apply.
 type rebuilding struct{ e *Engine }
 
-// Scratch implements rebuild.Apply.
-func (b rebuilding) Scratch() (func(), error) { return b.e.scratch(b.e.scratchPrefix()) }
+// Begin implements rebuild.Apply.
+func (b rebuilding) Begin() (*steps.Maker, func(), error) {
+	remove, err := b.e.applyScratch()
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.e.stepMaker(), remove, nil
+}
 
 // StoreMapping implements rebuild.Apply.
 func (b rebuilding) StoreMapping(ctx context.Context, m *planner.MappingRead, record *state.Mapping) ([]*state.Sealed, error) {

@@ -2,14 +2,7 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"reconcile/engine/commit"
 	"reconcile/engine/planner"
@@ -69,29 +62,4 @@ func (e *Engine) sinksLeaving(ctx context.Context, snap *state.Snapshot) (map[st
 		leave(f.Tables, f.Root)
 	}
 	return out, planner.CheckMovedLists(ctx, p, snap, roots)
-}
-
-// scratchPrefix begins the names of this state's folders in scratch_dir, which
-// other states may use too.
-func (e *Engine) scratchPrefix() string {
-	sum := sha256.Sum256([]byte(e.store.Place()))
-	return "apply-" + hex.EncodeToString(sum[:8]) + "-"
-}
-
-// sweepScratch removes the scratch folders of applies that were killed: under
-// the lock of the state nobody else has one.
-func (e *Engine) sweepScratch() error {
-	list, err := os.ReadDir(e.cfg.ScratchDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, d := range list {
-		if strings.HasPrefix(d.Name(), e.scratchPrefix()) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(e.cfg.ScratchDir, d.Name())))
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("scratch_dir: %w", err)
-	}
-	return nil
 }

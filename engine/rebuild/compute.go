@@ -47,11 +47,11 @@ func (r *Rebuilder) Rebuild(ctx context.Context, l *state.Lock, sr *Plan) (_ *Re
 	if err := r.Refusal(sr); err != nil {
 		return nil, err
 	}
-	cleanup, err := r.Apply.Scratch()
+	m, remove, err := r.Apply.Begin()
 	if err != nil {
 		return nil, err
 	}
-	defer cleanup()
+	defer remove()
 	out := &Rebuilt{}
 	if _, err := l.Over(ctx, sr.Lineage); err != nil {
 		return out, err
@@ -60,7 +60,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, l *state.Lock, sr *Plan) (_ *Re
 		return out, fmt.Errorf("%w; nothing was changed", err)
 	}
 	defer r.Commits.Protected.Clear()
-	tables, err := r.compute(ctx, l, sr)
+	tables, err := r.compute(ctx, l, m, sr)
 	if err != nil {
 		return out, errors.Join(fmt.Errorf("rebuilding the state (nothing of the lake was changed; `reconcile state rebuild` begins anew): %w", err), r.dropStaged(ctx, l, sr))
 	}
@@ -74,7 +74,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, l *state.Lock, sr *Plan) (_ *Re
 }
 
 // compute stages the content of all tables.
-func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, sr *Plan) ([]*staged, error) {
+func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, m *steps.Maker, sr *Plan) ([]*staged, error) {
 	if err := errors.Join(r.removeStaged(ctx, l, sr), r.standsFromLake(ctx, sr)); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, sr *Plan) ([]*st
 	}
 	var out []*staged
 	for _, rt := range sr.Tables {
-		t, err := r.stage(ctx, l, sr, rt)
+		t, err := r.stage(ctx, l, m, sr, rt)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", rt.Name, err)
 		}
@@ -118,11 +118,11 @@ func (r *Rebuilder) storeStand(ctx context.Context, s *stand) error {
 
 // stage computes one table at the mapping where the lake has it, and takes over the
 // files that hold the right rows.
-func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, sr *Plan, rt *Table) (*staged, error) {
+func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, m *steps.Maker, sr *Plan, rt *Table) (*staged, error) {
 	if rt.Mapping != nil && sr.stands[*rt.Mapping] != nil {
 		rt.plan.Stand = &sr.stands[*rt.Mapping].MappingAt
 	}
-	s, d, err := r.execute(ctx, l, sr, rt)
+	s, d, err := r.execute(ctx, l.Generation(), m, sr, rt)
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +146,9 @@ func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, sr *Plan, rt *Tabl
 
 // execute stages the content of a table. A part file that proves to be bad makes its dump
 // one that is lost.
-func (r *Rebuilder) execute(ctx context.Context, l *state.Lock, sr *Plan, rt *Table) (*steps.Step, *exec.Done, error) {
+func (r *Rebuilder) execute(ctx context.Context, generation uint64, m *steps.Maker, sr *Plan, rt *Table) (*steps.Step, *exec.Done, error) {
 	for {
-		s, err := r.Steps.On(ctx, l.Generation(), sr.plan.Snap, sr.plan, rt.plan, true)
+		s, err := m.On(ctx, generation, sr.plan.Snap, sr.plan, rt.plan, true)
 		if err != nil {
 			return nil, nil, err
 		}

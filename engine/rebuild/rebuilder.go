@@ -22,15 +22,15 @@ import (
 type Rebuilder struct {
 	Store   *state.Store
 	Planner *planner.Planner
-	Steps   *steps.Maker
 	Commits commit.Options
 	Apply   Apply
 }
 
 // Apply is what a rebuild has in common with an apply.
 type Apply interface {
-	// Scratch makes the scratch folder of the command; what it returns removes it.
-	Scratch() (func(), error)
+	// Begin makes the scratch folder of the command, which remove removes, and what makes
+	// steps that work there.
+	Begin() (m *steps.Maker, remove func(), err error)
 	// StoreMapping writes the objects of a mapping, and gives its record their names.
 	StoreMapping(ctx context.Context, m *planner.MappingRead, record *state.Mapping) ([]*state.Sealed, error)
 	// Finish removes what earlier commits and stopped commands left, and renews the

@@ -69,6 +69,7 @@ var layers = strings.Fields(`
 	engine/native/events
 	engine/native/users
 	engine/native
+	engine/scratch
 	engine/stores
 	engine/lake
 	engine/commit
