@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/planner"
 	"reconcile/engine/steps"
 	"reconcile/engine/stores"
+	"reconcile/engine/usermapping"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -109,7 +110,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 		return nil, err
 	}
 	if p.NewMapping != nil {
-		res.BadMappings = int64(p.NewMapping.Bad)
+		res.BadMappings = int64(len(p.NewMapping.Bad))
 	}
 	if err := e.applyTables(ctx, l, p, waiting, res); err != nil {
 		return res, err
@@ -172,7 +173,7 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *planner.Se
 	if p.NewMapping == nil {
 		return nil
 	}
-	objects, err := deliveredOf(p.NewMapping).store(ctx, e.store, p.Standing)
+	objects, err := usermapping.Store(ctx, e.store, p.NewMapping, p.Standing)
 	if err != nil {
 		return err
 	}

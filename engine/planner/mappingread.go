@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
+	"reconcile/engine/quarantine"
 	"reconcile/internal/column"
 	"reconcile/state"
 )
@@ -49,10 +50,8 @@ type MappingRead struct {
 	Unit    column.TimeUnit // of plain numbers that are times
 	Mapping *identity.Mapping
 	Report  *identity.Report
-	Bad     int             // rows without both ids
-	Read    *state.ReadDump // its files; nil if there are none
-	// Kept is what the reader has of it beyond that, for who stores the mapping.
-	Kept any
+	Bad     []quarantine.Row // rows without both ids
+	Read    *state.ReadDump  // its files; nil if there are none
 }
 
 // MappingReader reads user mappings.

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/steps"
+	"reconcile/engine/usermapping"
 	"reconcile/internal/feed"
 	"reconcile/state"
 	"reconcile/state/backup"
@@ -112,7 +113,7 @@ func (r *Rebuilder) storeStand(ctx context.Context, s *stand) error {
 		return nil
 	}
 	var err error
-	s.objects, err = r.Apply.StoreMapping(ctx, s.read, s.Standing)
+	s.objects, err = usermapping.Store(ctx, r.Store, s.read, s.Standing)
 	return err
 }
 

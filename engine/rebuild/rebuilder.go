@@ -31,8 +31,6 @@ type Apply interface {
 	// Begin makes the scratch folder of the command, which remove removes, and what makes
 	// steps that work there.
 	Begin() (m *steps.Maker, remove func(), err error)
-	// StoreMapping writes the objects of a mapping, and gives its record their names.
-	StoreMapping(ctx context.Context, m *planner.MappingRead, record *state.Mapping) ([]*state.Sealed, error)
 	// Finish removes what earlier commits and stopped commands left, and renews the
 	// fingerprints of the folders of committed tables. snap is the state as it is.
 	Finish(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error

@@ -76,6 +76,7 @@ var layers = strings.Fields(`
 	engine/states
 	engine/planner
 	engine/inspect
+	engine/usermapping
 	engine/published
 	engine/steps
 	engine/rebuild

@@ -27,15 +27,6 @@ func (b rebuilding) Begin() (*steps.Maker, func(), error) {
 	return b.e.stepMaker(), remove, nil
 }
 
-// StoreMapping implements rebuild.Apply.
-func (b rebuilding) StoreMapping(ctx context.Context, m *planner.MappingRead, record *state.Mapping) ([]*state.Sealed, error) {
-	read, ok := m.Kept.(*deliveredMapping)
-	if !ok { // no file delivered it
-		read = &deliveredMapping{MappingRead: *m}
-	}
-	return read.store(ctx, b.e.store, record)
-}
-
 // Finish implements rebuild.Apply.
 func (b rebuilding) Finish(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error {
 	return errors.Join(b.e.removeLeftovers(ctx, l, snap), b.e.renewFingerprints(ctx, l, p, snap))

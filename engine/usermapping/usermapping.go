@@ -1,0 +1,71 @@
+// Package usermapping reads the user mappings of a source for a planner, and stores those
+// that were read as objects of a state. It never decides which mapping tables stand at.
+package usermapping
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconcile/engine/commit"
+	"reconcile/engine/dump"
+	"reconcile/engine/exec"
+	"reconcile/engine/native/ingest"
+	"reconcile/engine/objects"
+	"reconcile/engine/planner"
+	"reconcile/engine/quarantine"
+	"reconcile/internal/column"
+	"reconcile/state"
+)
+
+// Reader reads the user mappings of a source.
+type Reader struct {
+	Source *dump.Source
+	Unit   column.TimeUnit // of plain numbers that are times
+	Tagged bool            // the pins of the source are ETags
+}
+
+// ReadMapping implements planner.MappingReader.
+func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*planner.MappingRead, error) {
+	d := &exec.Delivery{Dump: id, Columns: e.Columns, HasColumns: e.HasColumns}
+	for _, f := range e.Files {
+		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
+	}
+	read, err := ingest.ReadMapping(ctx, r.Source, d, r.Unit, r.Tagged)
+	if file := ingest.Holding(err); file != nil {
+		return nil, &planner.BadFileError{File: file.File.Key, Err: file.Err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &planner.MappingRead{Dump: id, Digest: e.Digest, Unit: r.Unit, Mapping: read.Mapping, Report: read.Report, Bad: read.Bad,
+		Read: commit.ReadDump(read.Read)}, nil
+}
+
+// Store writes a mapping, and the rows without both ids, as objects of the state, and
+// gives the record of the mapping their names.
+func Store(ctx context.Context, store *state.Store, m *planner.MappingRead, record *state.Mapping) ([]*state.Sealed, error) {
+	o := store.NewObject(ctx)
+	if err := m.Mapping.Encode(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("writing the user mapping: %w", err), o.Abort())
+	}
+	obj, err := o.Close(ctx)
+	if err != nil {
+		return nil, err
+	}
+	obj.Ref.Rows = int64(m.Mapping.Len())
+	record.Ref = obj.Ref
+	if len(m.Bad) == 0 {
+		return []*state.Sealed{obj}, nil
+	}
+	rejected, err := quarantine.Write(ctx, objects.Objects{State: store}, m.Bad)
+	if err != nil {
+		return nil, err
+	}
+	q, err := commit.Adopt(ctx, store, rejected, true)
+	if err != nil {
+		return nil, err
+	}
+	record.Quarantine = q.Ref
+	return []*state.Sealed{obj, q}, nil
+}
