@@ -12,43 +12,10 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/steps"
-	"reconcile/engine/stores"
 	"reconcile/engine/usermapping"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
-
-// TableResult is what an apply did to one table.
-type TableResult struct {
-	Name     string
-	Action   plan.Action
-	Counts   plan.Counts
-	Unlisted map[string]int64 // rows by field that no manifest lists
-	// RedeliveryOf is the dump that the one applied delivered again, byte for byte.
-	RedeliveryOf *int64
-	Err          error
-}
-
-// Result is what an apply did. An apply that was interrupted has the tables
-// that it finished.
-type Result struct {
-	Recovered []string
-	// Forgotten are the sinks that the state no longer has.
-	Forgotten []plan.ForgottenSink
-	// Moved are the sinks that the state knows at another place now.
-	Moved  []plan.MovedSink
-	Tables []TableResult
-	Holds  []plan.Hold
-	// BadMappings counts the rows without both ids of a newly read mapping. They
-	// are in the quarantine, whether or not a table block takes user_migrations.
-	BadMappings int64
-	Traffic     []stores.Traffic
-}
-
-// Partial reports whether something was held or failed while the rest went on.
-func (r *Result) Partial() bool {
-	return len(r.Holds) > 0 || slices.ContainsFunc(r.Tables, func(t TableResult) bool { return t.Err != nil })
-}
 
 // Refusal says why a plan may not be applied as it is, nil if it may.
 func (e *Engine) Refusal(p *plan.Plan) error {
@@ -71,7 +38,7 @@ func (e *Engine) Refusal(p *plan.Plan) error {
 }
 
 // Apply carries out a plan that was made under the same lock. The session stays as it is.
-func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (_ *Result, err error) {
+func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (*Result, error) {
 	if err := e.Refusal(&p.Plan); err != nil {
 		return nil, err
 	}
@@ -81,83 +48,88 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 		planner.NamesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
-	waiting, err := e.detachSinks(ctx, l, p, res)
+	return (&applyRun{e: e, lock: l, plan: p, result: res}).apply(ctx)
+}
+
+// apply changes the state and the sinks as planned.
+func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
+	waiting, err := run.detachSinks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	now, err := e.stateOf(ctx, l, p)
+	now, err := run.stateOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.restateSinks(ctx, l, p); err != nil {
+	if err := run.restateSinks(ctx); err != nil {
 		return nil, err
 	}
 	remembered := func() error {
-		return errors.Join(e.forgetHolds(ctx, l, p), rememberGuards(ctx, l, p), e.mendManifests(ctx, l, p), e.renewRead(ctx, l, p, now), e.rememberNames(ctx, l, p), e.forgetLater(ctx, l, now))
+		return errors.Join(run.forgetHolds(ctx), rememberGuards(ctx, run.lock, run.plan), run.mendManifests(ctx), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
 	}
-	if err := errors.Join(e.removeLeftovers(ctx, l, now), remembered()); err != nil {
+	if err := errors.Join(run.e.removeLeftovers(ctx, run.lock, now), remembered()); err != nil {
 		return nil, err
 	}
-	if !p.Changes() {
-		return res, nil
+	if !run.plan.Changes() {
+		return run.result, nil
 	}
-	cleanup, err := e.applyScratch()
+	cleanup, err := run.e.applyScratch()
 	if err != nil {
 		return nil, err
 	}
 	defer cleanup()
-	if err := errors.Join(acceptManifests(ctx, l, p), e.commitMapping(ctx, l, p)); err != nil {
+	if err := errors.Join(acceptManifests(ctx, run.lock, run.plan), run.commitMapping(ctx)); err != nil {
 		return nil, err
 	}
-	if p.NewMapping != nil {
-		res.BadMappings = int64(len(p.NewMapping.Bad))
+	if run.plan.NewMapping != nil {
+		run.result.BadMappings = int64(len(run.plan.NewMapping.Bad))
 	}
-	if err := e.applyTables(ctx, l, p, waiting, res); err != nil {
-		return res, err
+	if err := run.applyTables(ctx, waiting); err != nil {
+		return run.result, err
 	}
-	snap, err := e.declared.Load(ctx, l)
+	snap, err := run.e.declared.Load(ctx, run.lock)
 	if err != nil {
-		return res, err
+		return run.result, err
 	}
-	return res, errors.Join(l.Adopt(ctx, snap.Refs()), e.removeLeftovers(ctx, l, snap), e.renewFingerprints(ctx, l, p, snap), e.forgetLater(ctx, l, snap))
+	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap), run.e.renewFingerprints(ctx, run.lock, run.plan, snap), run.e.forgetLater(ctx, run.lock, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
-func (e *Engine) stateOf(ctx context.Context, l *state.Lock, p *planner.Session) (*state.Snapshot, error) {
-	if len(p.Forgotten)+len(p.Moved) == 0 {
-		return p.Snap, nil
+func (run *applyRun) stateOf(ctx context.Context) (*state.Snapshot, error) {
+	if len(run.plan.Forgotten)+len(run.plan.Moved) == 0 {
+		return run.plan.Snap, nil
 	}
-	e.loaded = nil
-	return e.declared.Load(ctx, l)
+	run.e.loaded = nil
+	return run.e.declared.Load(ctx, run.lock)
 }
 
 // applyTables applies the tables in the order of the plan, without those that wait for
 // the next apply.
-func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *planner.Session, waiting map[string]bool, res *Result) (err error) {
-	todo := slices.DeleteFunc(slices.Clone(p.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
+func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (err error) {
+	todo := slices.DeleteFunc(slices.Clone(run.plan.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
 	begun := map[*planner.Table]*prefetch{}
 	defer func() {
 		for _, a := range begun {
-			err = errors.Join(err, e.dropPrefetched(ctx, l, a))
+			err = errors.Join(err, run.dropPrefetched(ctx, a))
 		}
 	}()
 	for i, t := range todo {
 		mine := begun[t]
 		delete(begun, t)
-		if held := planner.Unreachable(p, t); held != nil {
-			res.Holds = append(res.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
-			if err := e.dropPrefetched(ctx, l, mine); err != nil {
+		if held := planner.Unreachable(run.plan, t); held != nil {
+			run.result.Holds = append(run.result.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
+			if err := run.dropPrefetched(ctx, mine); err != nil {
 				return err
 			}
 			continue
 		}
-		e.startPrefetches(ctx, l, p, t, todo[i+1:], begun)
-		r, waits := e.applyTable(ctx, l, p, t, mine, res)
+		run.startPrefetches(ctx, t, todo[i+1:], begun)
+		r, waits := run.applyTable(ctx, t, mine)
 		if waits && r.Err == nil && !t.Committed {
 			continue // what was committed counts; the rest is held
 		}
-		res.Tables = append(res.Tables, r)
-		if r.Err != nil && !e.lake.StopsTable(ctx, r.Err) {
+		run.result.Tables = append(run.result.Tables, r)
+		if r.Err != nil && !run.e.lake.StopsTable(ctx, r.Err) {
 			return r.Err
 		}
 	}
@@ -166,29 +138,29 @@ func (e *Engine) applyTables(ctx context.Context, l *state.Lock, p *planner.Sess
 
 // commitMapping stores a newly read mapping, or that there is none any more.
 // Tables follow one by one.
-func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *planner.Session) error {
-	if p.Mapping.Withdrawn {
-		return l.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), acceptMappings(p, tx)) })
+func (run *applyRun) commitMapping(ctx context.Context) error {
+	if run.plan.Mapping.Withdrawn {
+		return run.lock.Update(ctx, func(tx *state.Tx) error { return errors.Join(tx.SetMapping(nil), acceptMappings(run.plan, tx)) })
 	}
-	if p.NewMapping == nil {
+	if run.plan.NewMapping == nil {
 		return nil
 	}
-	objects, err := usermapping.Store(ctx, e.store, p.NewMapping, p.Standing)
+	objects, err := usermapping.Store(ctx, run.e.store, run.plan.NewMapping, run.plan.Standing)
 	if err != nil {
 		return err
 	}
-	manifests, err := e.manifestsObject(ctx, p)
+	manifests, err := run.manifestsObject(ctx)
 	if err != nil {
 		return err
 	}
-	d := p.Listing.Dump(p.NewMapping.Dump)
-	return l.Update(ctx, func(tx *state.Tx) error {
+	d := run.plan.Listing.Dump(run.plan.NewMapping.Dump)
+	return run.lock.Update(ctx, func(tx *state.Tx) error {
 		for _, o := range objects {
 			if err := tx.PutObject(o); err != nil {
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(p.Standing), acceptMappings(p, tx), commit.PutDump(tx, d), putManifests(p, tx, manifests))
+		return errors.Join(tx.SetMapping(run.plan.Standing), acceptMappings(run.plan, tx), commit.PutDump(tx, d), putManifests(run.plan, tx, manifests))
 	})
 }
 
@@ -197,7 +169,7 @@ func (e *Engine) commitMapping(ctx context.Context, l *state.Lock, p *planner.Se
 //
 // What was prefetched, if anything, is the content after its only step. waits says
 // that a step was not taken, and the result has a hold that says why.
-func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, first *prefetch, res *Result) (out TableResult, waits bool) {
+func (run *applyRun) applyTable(ctx context.Context, t *planner.Table, first *prefetch) (out TableResult, waits bool) {
 	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	for _, kind := range []plan.StepKind{plan.StepChange, plan.StepTake, plan.StepRemove} {
 		if !slices.ContainsFunc(planner.StepsOf(t), func(s plan.Step) bool { return s.Kind == kind }) {
@@ -205,11 +177,11 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Sessi
 		}
 		switch kind {
 		case plan.StepChange:
-			waits, out.Err = e.takeStep(ctx, l, p, t, true, nil, &out, res)
+			waits, out.Err = run.takeStep(ctx, t, true, nil, &out)
 		case plan.StepTake:
-			waits, out.Err = e.takeStep(ctx, l, p, t, false, first, &out, res)
+			waits, out.Err = run.takeStep(ctx, t, false, first, &out)
 		case plan.StepRemove:
-			out.Err = e.removeTable(ctx, l, t)
+			out.Err = run.e.removeTable(ctx, run.lock, t)
 		}
 		if waits || out.Err != nil {
 			break
@@ -221,66 +193,66 @@ func (e *Engine) applyTable(ctx context.Context, l *state.Lock, p *planner.Sessi
 // takeStep makes one commit of a table. A part file that turns out to be bad holds
 // the table from its dump on; the step is then taken without that. waits says that
 // something keeps the step from being taken: the result names it as a hold.
-func (e *Engine) takeStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch, out *TableResult, res *Result) (waits bool, err error) {
+func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, ofConfig bool, first *prefetch, out *TableResult) (waits bool, err error) {
 	for {
-		s, r, err := e.content(ctx, l, p, t, ofConfig, first)
+		s, r, err := run.content(ctx, t, ofConfig, first)
 		damage := planner.DamagedObject(err)
 		if s == nil && damage == nil {
 			return false, err
 		}
 		first = nil
 		if damage != nil && ctx.Err() == nil {
-			return true, e.holdDamaged(ctx, l, p, t, s, damage, res)
+			return true, run.holdDamaged(ctx, t, s, damage)
 		}
 		if d := lake.Distrusted(err); d != nil {
-			res.Holds = append(res.Holds, planner.RepairHold(t.Name, d.Why))
-			_ = e.removeStaged(ctx, l, s.Task) // what stays the next apply removes
+			run.result.Holds = append(run.result.Holds, planner.RepairHold(t.Name, d.Why))
+			_ = run.e.removeStaged(ctx, run.lock, s.Task) // what stays the next apply removes
 			return true, nil
 		}
 		if err != nil {
-			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.Task))
+			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
 		}
 		if r.Held != nil {
-			if waits, err := e.stepWithout(ctx, l, p, t, s, r.Held, out, res); err != nil || waits {
+			if waits, err := run.stepWithout(ctx, t, s, r.Held, out); err != nil || waits {
 				return waits, err
 			}
 			continue
 		}
-		return e.commitStep(ctx, l, p, t, s, r.Done, out, res)
+		return run.commitStep(ctx, t, s, r.Done, out)
 	}
 }
 
 // commitStep commits what a step staged.
-func (e *Engine) commitStep(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *steps.Step, d *exec.Done, out *TableResult, res *Result) (waits bool, err error) {
-	c, err := s.ChangeOf(ctx, e.store, d)
+func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done, out *TableResult) (waits bool, err error) {
+	c, err := s.ChangeOf(ctx, run.e.store, d)
 	if err != nil {
-		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), e.removeStaged(ctx, l, s.Task))
+		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
 	}
-	if err := commit.CanCarryOut(ctx, e.lake, c.Steps()); err != nil {
-		return e.holdUnpublishable(ctx, l, s, err, res)
+	if err := commit.CanCarryOut(ctx, run.e.lake, c.Steps()); err != nil {
+		return run.holdUnpublishable(ctx, s, err)
 	}
 	out.addCounts(s.Task, d)
 	t.Committed, t.LostCommit = true, nil
-	return false, e.commit(ctx, l, p, s, c)
+	return false, run.commit(ctx, s, c)
 }
 
 // stepWithout makes a step one without a bad file: the table is held from its dump on.
 // Without a resync the table may have to be rebuilt before the step.
-func (e *Engine) stepWithout(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *steps.Step, bad *exec.Held, out *TableResult, res *Result) (waits bool, err error) {
-	if err := e.removeStaged(ctx, l, s.Task); err != nil {
+func (run *applyRun) stepWithout(ctx context.Context, t *planner.Table, s *steps.Step, bad *exec.Held, out *TableResult) (waits bool, err error) {
+	if err := run.e.removeStaged(ctx, run.lock, s.Task); err != nil {
 		return false, err
 	}
-	if s.OfConfig && planner.NewAgain(p, t, bad.Dump) {
+	if s.OfConfig && planner.NewAgain(run.plan, t, bad.Dump) {
 		t.HeldFrom = &bad.Dump
 	} else if s.OfConfig {
-		return true, e.holdRebuild(ctx, l, t, bad, res)
+		return true, run.holdRebuild(ctx, t, bad)
 	}
 	class := t.Change.Class
-	if err := e.holdFrom(ctx, l, p, t, bad, res); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
+	if err := run.holdFrom(ctx, t, bad); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
 		return false, err
 	}
 	out.Action = plan.Rebuild
-	return e.takeStep(ctx, l, p, t, true, nil, out, res)
+	return run.takeStep(ctx, t, true, nil, out)
 }
 
 func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
@@ -309,11 +281,11 @@ func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
 
 // content computes what a step of a table makes of it, or takes what was computed
 // ahead. Without a step there is nothing to do, or err says why there is none.
-func (e *Engine) content(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool, first *prefetch) (*steps.Step, *exec.Result, error) {
+func (run *applyRun) content(ctx context.Context, t *planner.Table, ofConfig bool, first *prefetch) (*steps.Step, *exec.Result, error) {
 	if first != nil {
-		return e.awaitPrefetched(first)
+		return run.awaitPrefetched(first)
 	}
-	s, err := e.stepMaker().Next(ctx, l, p, t, ofConfig)
+	s, err := run.e.stepMaker().Next(ctx, run.lock, run.plan, t, ofConfig)
 	if err != nil || !ofConfig && len(s.Pending) == 0 && !t.Remap {
 		return nil, nil, err
 	}

@@ -17,46 +17,46 @@ import (
 // holdFrom takes the dumps from a file on out of the plan. That the file is bad is
 // remembered with its pin, so that it is not read again until it, or what makes
 // it bad, changes; a file that could not be read at all is tried again next time.
-func (e *Engine) holdFrom(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, bad *exec.Held, res *Result) error {
+func (run *applyRun) holdFrom(ctx context.Context, t *planner.Table, bad *exec.Held) error {
 	h := holdOf(t.Name, bad)
-	res.Holds = append(res.Holds, h)
+	run.result.Holds = append(run.result.Holds, h)
 	from, floor := h.Dump, t.Floor
 	if before := t.Cut(from); before != nil {
-		res.Holds = append(res.Holds, *before)
+		run.result.Holds = append(run.result.Holds, *before)
 		from = before.Dump
 	}
-	if err := e.rememberHold(ctx, l, h, bad); err != nil {
+	if err := run.rememberHold(ctx, h, bad); err != nil {
 		return err
 	}
-	return e.compareVoided(ctx, l, p, t, from, floor, res)
+	return run.compareVoided(ctx, t, from, floor)
 }
 
-func (e *Engine) rememberHold(ctx context.Context, l *state.Lock, h plan.Hold, bad *exec.Held) error {
+func (run *applyRun) rememberHold(ctx context.Context, h plan.Hold, bad *exec.Held) error {
 	if !bad.Lasting {
 		return nil
 	}
 	pin := ""
-	if obj, err := e.source.Stat(ctx, h.File); err == nil {
+	if obj, err := run.e.source.Stat(ctx, h.File); err == nil {
 		pin = obj.Pin
 	}
 	record := state.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Pin: holdPin(pin, bad.Cause), Reason: h.Reason}
-	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
+	return run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
 }
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
 // that are left out now, or that only a rebuild needed that is not planned any more.
-func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *planner.Session) error {
-	gone := slices.DeleteFunc(slices.Clone(p.Snap.Holds), func(h state.Hold) bool {
+func (run *applyRun) forgetHolds(ctx context.Context) error {
+	gone := slices.DeleteFunc(slices.Clone(run.plan.Snap.Holds), func(h state.Hold) bool {
 		if h.Object != "" {
-			return planner.StillDamaged(p, h)
+			return planner.StillDamaged(run.plan, h)
 		}
-		d := p.Listing.Dump(h.Dump)
-		return d != nil && d.Entry(h.Table) != nil && !e.ask.LeftOut(h.Dump, h.Table) && p.NeedsHold(h)
+		d := run.plan.Listing.Dump(h.Dump)
+		return d != nil && d.Entry(h.Table) != nil && !run.e.ask.LeftOut(h.Dump, h.Table) && run.plan.NeedsHold(h)
 	})
 	if len(gone) == 0 {
 		return nil
 	}
-	return l.Update(ctx, func(tx *state.Tx) error {
+	return run.lock.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, h := range gone {
 			errs = append(errs, tx.DeleteHold(h))
@@ -67,34 +67,34 @@ func (e *Engine) forgetHolds(ctx context.Context, l *state.Lock, p *planner.Sess
 
 // holdDamaged gives up a step of a table that met a damaged object. That is remembered,
 // so that it is not taken in vain again until the object is another.
-func (e *Engine) holdDamaged(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, s *steps.Step, bad *state.ObjectError, res *Result) error {
+func (run *applyRun) holdDamaged(ctx context.Context, t *planner.Table, s *steps.Step, bad *state.ObjectError) error {
 	if s != nil {
-		if err := e.removeStaged(ctx, l, s.Task); err != nil {
+		if err := run.e.removeStaged(ctx, run.lock, s.Task); err != nil {
 			return err
 		}
 	}
-	h, err := planner.DamageHold(ctx, p, t, bad)
+	h, err := planner.DamageHold(ctx, run.plan, t, bad)
 	if err != nil {
 		return err
 	}
-	res.Holds = append(res.Holds, h)
-	record := state.Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
-	return l.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
+	run.result.Holds = append(run.result.Holds, h)
+	record := state.Hold{Table: t.Name, Object: bad.Ref.Digest, Pin: run.e.store.ObjectPin(bad.Ref), Missing: bad.Missing, Reason: bad.Err.Error()}
+	return run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutHold(record) })
 }
 
 // holdRebuild gives up a rebuild for a file. What is remembered of the file lets
 // the next plan name it, and let its loss be accepted.
-func (e *Engine) holdRebuild(ctx context.Context, l *state.Lock, t *planner.Table, bad *exec.Held, res *Result) error {
+func (run *applyRun) holdRebuild(ctx context.Context, t *planner.Table, bad *exec.Held) error {
 	h := holdOf(t.Name, bad)
-	res.Holds = append(res.Holds, t.WaitingRebuild(h))
-	return e.rememberHold(ctx, l, h, bad)
+	run.result.Holds = append(run.result.Holds, t.WaitingRebuild(h))
+	return run.rememberHold(ctx, h, bad)
 }
 
 // compareVoided compares the files of the dumps that a resync was to make void, when the
 // resync turned out to be bad while it was read: the plan did not look at them. What has
 // changed is taken by the same apply, or holds the table, as if the plan had known of the
 // bad file. from is the dump from which on the table is held already.
-func (e *Engine) compareVoided(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, from, resync int64, res *Result) error {
+func (run *applyRun) compareVoided(ctx context.Context, t *planner.Table, from, resync int64) error {
 	if t.Old == nil || t.Floor >= resync || t.Change.Class == plan.ClassRebuild {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (e *Engine) compareVoided(ctx context.Context, l *state.Lock, p *planner.Se
 			list = append(list, planner.ReadDelivery{Delivery: d, Was: was, Now: map[string]blob.Object{}})
 		}
 	}
-	if err := planner.CompareFiles(ctx, p, t, list, map[int64]int64{}); err != nil {
+	if err := planner.CompareFiles(ctx, run.plan, t, list, map[int64]int64{}); err != nil {
 		return err
 	}
 	for _, rd := range list {
@@ -112,7 +112,7 @@ func (e *Engine) compareVoided(ctx context.Context, l *state.Lock, p *planner.Se
 			break
 		}
 		if h, ok := t.Bad[rd.Dump]; ok {
-			res.Holds = append(res.Holds, h)
+			run.result.Holds = append(run.result.Holds, h)
 			t.Cut(rd.Dump)
 			break
 		}
@@ -121,11 +121,11 @@ func (e *Engine) compareVoided(ctx context.Context, l *state.Lock, p *planner.Se
 		}
 	}
 	slices.SortFunc(t.Pending, func(a, b planner.Delivery) int { return cmp.Compare(a.Dump, b.Dump) })
-	if err := e.renewReadOf(ctx, l, t); err != nil {
+	if err := run.renewReadOf(ctx, t); err != nil {
 		return err
 	}
-	holds, err := planner.PlanRebuild(ctx, p, t)
-	res.Holds = append(res.Holds, holds...)
+	holds, err := planner.PlanRebuild(ctx, run.plan, t)
+	run.result.Holds = append(run.result.Holds, holds...)
 	return err
 }
 

@@ -15,21 +15,21 @@ import (
 // rememberNames brings what the state remembers of the names up to date: which masks were
 // judged, so that what is delivered later cannot make the same configuration an error,
 // and which tables removed blocks took out of it. Where it is, nothing is written.
-func (e *Engine) rememberNames(ctx context.Context, l *state.Lock, p *planner.Session) error {
+func (run *applyRun) rememberNames(ctx context.Context) error {
 	masks, removed := map[string]bool{}, map[string]bool{}
-	for _, digest := range p.Names.Judged {
+	for _, digest := range run.plan.Names.Judged {
 		masks[digest] = true
 	}
-	for _, r := range e.cfg.Removed {
-		if p.Snap.RemovedTables[r.Table] || p.Snap.Tables[r.Table] != nil {
+	for _, r := range run.e.cfg.Removed {
+		if run.plan.Snap.RemovedTables[r.Table] || run.plan.Snap.Tables[r.Table] != nil {
 			removed[r.Table] = true
 		}
 	}
-	if maps.Equal(masks, p.Snap.JudgedMasks) && maps.Equal(removed, p.Snap.RemovedTables) {
+	if maps.Equal(masks, run.plan.Snap.JudgedMasks) && maps.Equal(removed, run.plan.Snap.RemovedTables) {
 		return nil
 	}
-	return l.Update(ctx, func(tx *state.Tx) error {
-		return errors.Join(remember(p.Snap.JudgedMasks, masks, tx.SetJudgedMask), remember(p.Snap.RemovedTables, removed, tx.SetRemovedTable))
+	return run.lock.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(remember(run.plan.Snap.JudgedMasks, masks, tx.SetJudgedMask), remember(run.plan.Snap.RemovedTables, removed, tx.SetRemovedTable))
 	})
 }
 
@@ -119,24 +119,24 @@ func acceptMappings(p *planner.Session, tx *state.Tx) error {
 }
 
 // mendManifests keeps the manifests anew where what the state kept is damaged.
-func (e *Engine) mendManifests(ctx context.Context, l *state.Lock, p *planner.Session) error {
-	if !p.ManifestsBad {
+func (run *applyRun) mendManifests(ctx context.Context) error {
+	if !run.plan.ManifestsBad {
 		return nil
 	}
-	o, err := commit.StoreManifests(ctx, e.store, p.Listing.Known())
+	o, err := commit.StoreManifests(ctx, run.e.store, run.plan.Listing.Known())
 	if err != nil {
 		return err
 	}
-	return l.Update(ctx, func(tx *state.Tx) error { return putManifests(p, tx, o) })
+	return run.lock.Update(ctx, func(tx *state.Tx) error { return putManifests(run.plan, tx, o) })
 }
 
 // manifestsObject makes the object of the manifests that the plan saw, nil if
 // the state has them.
-func (e *Engine) manifestsObject(ctx context.Context, p *planner.Session) (*state.Sealed, error) {
-	if p.ManifestsKept || p.Listing.Fresh == 0 {
+func (run *applyRun) manifestsObject(ctx context.Context) (*state.Sealed, error) {
+	if run.plan.ManifestsKept || run.plan.Listing.Fresh == 0 {
 		return nil, nil
 	}
-	return commit.StoreManifests(ctx, e.store, p.Listing.Known())
+	return commit.StoreManifests(ctx, run.e.store, run.plan.Listing.Known())
 }
 
 // putManifests makes it what the state knows.

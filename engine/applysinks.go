@@ -13,22 +13,22 @@ import (
 // detachSinks makes the state forget sinks, and know others at their new places, as the plan
 // did, in one transaction, and finishes the commits that could not be finished because
 // of them. It returns the tables that have to wait for the next plan.
-func (e *Engine) detachSinks(ctx context.Context, l *state.Lock, p *planner.Session, res *Result) (waiting map[string]bool, err error) {
-	if len(p.Forgotten)+len(p.Moved) == 0 {
+func (run *applyRun) detachSinks(ctx context.Context) (waiting map[string]bool, err error) {
+	if len(run.plan.Forgotten)+len(run.plan.Moved) == 0 {
 		return nil, nil
 	}
-	err = l.Update(ctx, func(tx *state.Tx) error {
+	err = run.lock.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
-		for _, m := range p.Moved {
+		for _, m := range run.plan.Moved {
 			errs = append(errs, tx.SetForgotten(m.From))
 			for _, name := range m.Tables {
-				errs = append(errs, putTable(p, tx, name))
+				errs = append(errs, putTable(run.plan, tx, name))
 			}
 		}
-		for _, f := range p.Forgotten {
+		for _, f := range run.plan.Forgotten {
 			errs = append(errs, tx.SetForgotten(f.Root))
 			for _, name := range f.Tables {
-				errs = append(errs, putTable(p, tx, name))
+				errs = append(errs, putTable(run.plan, tx, name))
 			}
 		}
 		return errors.Join(errs...)
@@ -36,14 +36,14 @@ func (e *Engine) detachSinks(ctx context.Context, l *state.Lock, p *planner.Sess
 	if err != nil {
 		return nil, err
 	}
-	res.Forgotten, res.Moved = p.Forgotten, p.Moved
-	if len(p.Recover) == 0 {
+	run.result.Forgotten, run.result.Moved = run.plan.Forgotten, run.plan.Moved
+	if len(run.plan.Recover) == 0 {
 		return nil, nil
 	}
-	if res.Recovered, err = e.Recover(ctx, l); err != nil {
+	if run.result.Recovered, err = run.e.Recover(ctx, run.lock); err != nil {
 		return nil, err
 	}
-	return e.waitAfter(ctx, l, p, res)
+	return run.waitAfter(ctx)
 }
 
 // putTable stores all that the plan's view of the state has of a table.
@@ -68,22 +68,22 @@ func putTable(p *planner.Session, tx *state.Tx, name string) error {
 
 // waitAfter holds the tables that were planned before their last commit was
 // finished, as far as there is more to do: the next apply plans that anew.
-func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *planner.Session, res *Result) (waiting map[string]bool, err error) {
-	snap, err := l.Load(ctx)
+func (run *applyRun) waitAfter(ctx context.Context) (waiting map[string]bool, err error) {
+	snap, err := run.lock.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
 	waiting = map[string]bool{}
-	for _, t := range p.Drafts {
-		if !slices.Contains(p.Recover, t.Name) || slices.ContainsFunc(p.Holds, func(h plan.Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
+	for _, t := range run.plan.Drafts {
+		if !slices.Contains(run.plan.Recover, t.Name) || slices.ContainsFunc(run.plan.Holds, func(h plan.Hold) bool { return h.Table == t.Name && h.Dump == 0 }) {
 			continue
 		}
 		lost := snap.Lost[t.Name]
 		hold := plan.Hold{Table: t.Name}
 		switch {
-		case e.unfinished.Why(t.Name) != nil:
-			hold.Reason = e.unfinished.Why(t.Name).Error()
+		case run.e.unfinished.Why(t.Name) != nil:
+			hold.Reason = run.e.unfinished.Why(t.Name).Error()
 		case lost != nil:
 			hold.Reason = lost.Why + "; the next apply writes the table anew"
 		case snap.Tables[t.Name] == nil && (t.Action == plan.Destroy || t.Action == plan.Forget):
@@ -95,7 +95,7 @@ func (e *Engine) waitAfter(ctx context.Context, l *state.Lock, p *planner.Sessio
 			hold.Reason = "its interrupted commit is finished now; what else is planned for it is for the next apply"
 		}
 		waiting[t.Name] = true
-		res.Holds = append(res.Holds, hold)
+		run.result.Holds = append(run.result.Holds, hold)
 	}
 	return waiting, nil
 }

@@ -29,20 +29,20 @@ func (e *Engine) removeStaged(ctx context.Context, l *state.Lock, t *exec.Task) 
 }
 
 // commit makes a staged change the table's state, and makes it visible.
-func (e *Engine) commit(ctx context.Context, l *state.Lock, p *planner.Session, s *steps.Step, ch *commit.Change) error {
-	committer := commit.New(l, e.commits())
+func (run *applyRun) commit(ctx context.Context, s *steps.Step, ch *commit.Change) error {
+	committer := commit.New(run.lock, run.e.commits())
 	if err := committer.Prepare(ctx, ch); err != nil {
 		return err
 	}
 	var err error
-	if ch.Manifests, err = e.manifestsObject(ctx, p); err != nil {
+	if ch.Manifests, err = run.manifestsObject(ctx); err != nil {
 		return err
 	}
 	if ch.Manifests != nil {
-		p.ManifestsKept = true // if the transaction fails, so does the apply
+		run.plan.ManifestsKept = true // if the transaction fails, so does the apply
 	}
-	ch.Dumps = recordsOf(p, s.Pending)
-	for _, h := range p.Snap.Holds {
+	ch.Dumps = recordsOf(run.plan, s.Pending)
+	for _, h := range run.plan.Snap.Holds {
 		if h.Table == ch.Table.Name && (h.Object != "" || slices.ContainsFunc(s.Pending, func(d planner.Delivery) bool { return d.Dump == h.Dump })) {
 			ch.Holds = append(ch.Holds, h)
 		}
@@ -79,17 +79,17 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *planner.Tabl
 }
 
 // restateSinks writes current.json again where only that was wrong.
-func (e *Engine) restateSinks(ctx context.Context, l *state.Lock, p *planner.Session) error {
-	announcer := commit.NewAnnouncer(l, e.commits())
-	for _, root := range p.Restated {
+func (run *applyRun) restateSinks(ctx context.Context) error {
+	announcer := commit.NewAnnouncer(run.lock, run.e.commits())
+	for _, root := range run.plan.Restated {
 		var tables []*state.Table
-		for _, r := range p.ToRestate {
+		for _, r := range run.plan.ToRestate {
 			if r.Root == root {
 				tables = append(tables, r.Table)
 			}
 		}
-		err := announcer.Restate(ctx, root, p.Lineage, tables)
-		if err != nil && !e.lake.StopsTable(ctx, err) {
+		err := announcer.Restate(ctx, root, run.plan.Lineage, tables)
+		if err != nil && !run.e.lake.StopsTable(ctx, err) {
 			return err
 		}
 	}

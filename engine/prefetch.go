@@ -8,7 +8,6 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/steps"
-	"reconcile/state"
 )
 
 // The new content of a table can be computed while the table before it is still at
@@ -55,17 +54,17 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 // startPrefetches starts the first steps of the tables that come next, as many as there
 // are workers, while all of them are small. begun has those that have not had their
 // turn.
-func (e *Engine) startPrefetches(ctx context.Context, l *state.Lock, p *planner.Session, now *planner.Table, coming []*planner.Table, begun map[*planner.Table]*prefetch) {
+func (run *applyRun) startPrefetches(ctx context.Context, now *planner.Table, coming []*planner.Table, begun map[*planner.Table]*prefetch) {
 	weight := bytesOf(now)
 	for i, t := range coming {
 		weight += bytesOf(t)
-		if i == e.limits.Budget.Workers() || !e.limits.Budget.Prefetches(weight) {
+		if i == run.e.limits.Budget.Workers() || !run.e.limits.Budget.Prefetches(weight) {
 			return
 		}
 		if begun[t] != nil {
 			continue
 		}
-		if a := e.prefetchTable(ctx, l, p, t); a != nil {
+		if a := run.prefetchTable(ctx, t); a != nil {
 			begun[t] = a
 		}
 	}
@@ -73,20 +72,20 @@ func (e *Engine) startPrefetches(ctx context.Context, l *state.Lock, p *planner.
 
 // prefetchTable starts the first step of a table. It returns nil if that must wait
 // for the table's turn.
-func (e *Engine) prefetchTable(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table) *prefetch {
+func (run *applyRun) prefetchTable(ctx context.Context, t *planner.Table) *prefetch {
 	if t.Action == plan.Destroy || t.Action == plan.Forget || t.Old != nil && t.Change.Class != plan.ClassNone || len(t.Pending) == 0 && !t.Remap ||
-		planner.Unreachable(p, t) != nil {
+		planner.Unreachable(run.plan, t) != nil {
 		return nil
 	}
-	s, err := e.stepMaker().Next(ctx, l, p, t, false)
+	s, err := run.e.stepMaker().Next(ctx, run.lock, run.plan, t, false)
 	if err != nil {
 		return nil // its turn will tell
 	}
 	a := &prefetch{s: s, done: make(chan struct{})}
 	s.Env.Events.Progress = func(rows, bytes int64) { a.held.addProgress(t.Name, rows, bytes) }
-	s.Env.Limits.Budget = e.limits.Budget.Prefetched()
+	s.Env.Limits.Budget = run.e.limits.Budget.Prefetched()
 	ctx, a.stop = context.WithCancel(ctx)
-	e.protected.Add(s.Task.Attempt)
+	run.e.protected.Add(s.Task.Attempt)
 	go func() {
 		defer close(a.done)
 		a.r, a.err = s.Execute(ctx)
@@ -104,22 +103,22 @@ func bytesOf(t *planner.Table) int64 {
 }
 
 // awaitPrefetched waits for the content. What was staged is no longer protected.
-func (e *Engine) awaitPrefetched(a *prefetch) (*steps.Step, *exec.Result, error) {
-	a.held.release(a.s.Definition.Name, e.opts.Progress)
+func (run *applyRun) awaitPrefetched(a *prefetch) (*steps.Step, *exec.Result, error) {
+	a.held.release(a.s.Definition.Name, run.e.opts.Progress)
 	<-a.done
 	a.stop()
-	e.protected.Remove(a.s.Task.Attempt)
+	run.e.protected.Remove(a.s.Task.Attempt)
 	return a.s, a.r, a.err
 }
 
 // dropPrefetched gives up a table that was prefetched; a may be nil.
-func (e *Engine) dropPrefetched(ctx context.Context, l *state.Lock, a *prefetch) error {
+func (run *applyRun) dropPrefetched(ctx context.Context, a *prefetch) error {
 	if a == nil {
 		return nil
 	}
 	a.stop()
 	a.held.release(a.s.Definition.Name, func(string, int64, int64) {})
 	<-a.done
-	e.protected.Remove(a.s.Task.Attempt)
-	return e.removeStaged(ctx, l, a.s.Task)
+	run.e.protected.Remove(a.s.Task.Attempt)
+	return run.e.removeStaged(ctx, run.lock, a.s.Task)
 }

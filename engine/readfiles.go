@@ -18,43 +18,43 @@ func (e *Engine) tagged() bool { return e.cfg.Source.S3 != nil }
 
 // renewRead records the ETags of files that were written again unchanged. now is the
 // state as it is, which is not what the plan was made of where a sink was forgotten.
-func (e *Engine) renewRead(ctx context.Context, l *state.Lock, p *planner.Session, now *state.Snapshot) error {
+func (run *applyRun) renewRead(ctx context.Context, now *state.Snapshot) error {
 	var tables []*state.Table
-	for _, t := range p.Drafts {
+	for _, t := range run.plan.Drafts {
 		if rec := now.Tables[t.Name]; rec != nil && len(t.Renewed) > 0 {
 			rec.Read = renewed(rec.Read, t.Renewed)
 			t.Old.Read = rec.Read
 			tables = append(tables, rec)
 		}
 	}
-	if len(tables) == 0 && p.SameMapping == nil {
+	if len(tables) == 0 && run.plan.SameMapping == nil {
 		return nil
 	}
-	return l.Update(ctx, func(tx *state.Tx) error {
+	return run.lock.Update(ctx, func(tx *state.Tx) error {
 		var errs []error
 		for _, rec := range tables {
 			errs = append(errs, tx.PutTable(rec))
 		}
-		if p.SameMapping != nil {
-			errs = append(errs, tx.SetMapping(p.SameMapping))
+		if run.plan.SameMapping != nil {
+			errs = append(errs, tx.SetMapping(run.plan.SameMapping))
 		}
 		return errors.Join(errs...)
 	})
 }
 
 // renewReadOf does the same for one table, in the middle of an apply.
-func (e *Engine) renewReadOf(ctx context.Context, l *state.Lock, t *planner.Table) error {
+func (run *applyRun) renewReadOf(ctx context.Context, t *planner.Table) error {
 	if len(t.Renewed) == 0 {
 		return nil
 	}
-	snap, err := e.declared.Load(ctx, l)
+	snap, err := run.e.declared.Load(ctx, run.lock)
 	if err != nil {
 		return err
 	}
 	rec := snap.Tables[t.Name]
 	rec.Read = renewed(rec.Read, t.Renewed)
 	t.Old.Read = rec.Read
-	return errors.Join(l.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
+	return errors.Join(run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
 }
 
 // renewed returns records with some of them replaced.

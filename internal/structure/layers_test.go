@@ -122,9 +122,7 @@ var rules = []rule{
 var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine/states", "engine/inspect", "engine/rebuild", "engine", "engine/planner", "engine/exectest", "cmd/reconcile", "bench/readercheck"}
 
 // notYet are packages that do not meet the measure, with their figures.
-var notYet = map[string]measure{
-	"engine": {files: 103, lines: 17608, methods: 275},
-}
+var notYet = map[string]measure{}
 
 // notYetImports are imports, "a -> b", that break a rule.
 var notYetImports = map[string]bool{}

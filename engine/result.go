@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"slices"
+
+	"reconcile/engine/plan"
+	"reconcile/engine/stores"
+)
+
+// TableResult is what an apply did to one table.
+type TableResult struct {
+	Name     string
+	Action   plan.Action
+	Counts   plan.Counts
+	Unlisted map[string]int64 // rows by field that no manifest lists
+	// RedeliveryOf is the dump that the one applied delivered again, byte for byte.
+	RedeliveryOf *int64
+	Err          error
+}
+
+// Result is what an apply did. An apply that was interrupted has the tables
+// that it finished.
+type Result struct {
+	Recovered []string
+	// Forgotten are the sinks that the state no longer has.
+	Forgotten []plan.ForgottenSink
+	// Moved are the sinks that the state knows at another place now.
+	Moved  []plan.MovedSink
+	Tables []TableResult
+	Holds  []plan.Hold
+	// BadMappings counts the rows without both ids of a newly read mapping. They
+	// are in the quarantine, whether or not a table block takes user_migrations.
+	BadMappings int64
+	Traffic     []stores.Traffic
+}
+
+// Partial reports whether something was held or failed while the rest went on.
+func (r *Result) Partial() bool {
+	return len(r.Holds) > 0 || slices.ContainsFunc(r.Tables, func(t TableResult) bool { return t.Err != nil })
+}
