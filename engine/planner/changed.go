@@ -217,14 +217,14 @@ type otherFile struct {
 // which are others now, or why one of them cannot be read as a whole. A file that is
 // gone is as it was.
 func changeOf(ctx context.Context, p *Session, t *Table, rd ReadDelivery) (most fileChange, others []otherFile, _ *plan.Hold, _ error) {
-	renewed := state.ReadDump{Dump: rd.Dump, Files: slices.Clone(rd.Was.Files)}
+	var renewed []state.ReadFile // as they are read now, nil if none is another
 	for i, f := range rd.Entry.Files {
-		was := &renewed.Files[i]
+		was := rd.Was.Files[i]
 		now, there := rd.Now[f.Key]
-		if !there || sameFile(*was, now, p.tagged()) {
+		if !there || sameFile(was, now, p.tagged()) {
 			continue
 		}
-		c, err := changeOfFile(ctx, p, t, rd.Dump, *was, now)
+		c, err := changeOfFile(ctx, p, t, rd.Dump, was, now)
 		if dump.Unavailable(err) {
 			return 0, nil, nil, err
 		}
@@ -234,13 +234,16 @@ func changeOf(ctx context.Context, p *Session, t *Table, rd ReadDelivery) (most 
 		if c == replaced {
 			others = append(others, otherFile{rd.Dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.Dump, now.Size, was.Size)})
 		}
-		if was.Tag = ""; p.tagged() {
-			was.Tag = now.Pin
+		if renewed == nil {
+			renewed = slices.Clone(rd.Was.Files)
+		}
+		if renewed[i].Tag = ""; p.tagged() {
+			renewed[i].Tag = now.Pin
 		}
 		most = max(most, c)
 	}
 	if most == rewritten {
-		t.Renewed = append(t.Renewed, renewed)
+		t.Renewed = append(t.Renewed, state.ReadDump{Dump: rd.Dump, Files: renewed})
 	}
 	return most, others, nil, nil
 }
