@@ -61,11 +61,14 @@ type Session struct {
 
 // ForApply returns the session that one apply works on. What becomes of tables and of the
 // mapping meanwhile, as where a file turns out to be bad, leaves p as it was planned.
+// Both share the tables for which there is nothing to do.
 func (p *Session) ForApply() *Session {
 	out := *p
 	out.Drafts = make([]*Table, len(p.Drafts))
 	for i, t := range p.Drafts {
-		out.Drafts[i] = t.clone()
+		if out.Drafts[i] = t; t.Action != plan.None {
+			out.Drafts[i] = t.clone()
+		}
 	}
 	if p.Standing != nil {
 		standing := *p.Standing
