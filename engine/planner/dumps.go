@@ -15,7 +15,7 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	if err != nil {
 		return err
 	}
-	dumps := keptDumps(p, t)
+	dumps := keptResyncs(p, t)
 	t.resync = rules.Live(dumps)
 	bad := map[int64]plan.Hold{}
 	sizes := map[int64]int64{}
@@ -31,7 +31,9 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	for i := range t.All {
 		d := &t.All[i]
 		if applied[i] {
-			dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Held: d.Entry.Problem != ""})
+			if !d.Entry.Incremental { // no other dump moves the floor
+				dumps = append(dumps, rules.Dump{ID: d.Dump, Full: true, Held: d.Entry.Problem != ""})
+			}
 			continue
 		}
 		h, size, err := checkDelivery(ctx, p, t, d)
@@ -51,6 +53,20 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	}
 	t.takeDumps(p, applied, sizes, resync)
 	return nil
+}
+
+// keptResyncs lists the full resyncs among the dumps that the table has.
+func keptResyncs(p *Session, t *Table) []rules.Dump {
+	if t.Old == nil {
+		return nil
+	}
+	var out []rules.Dump
+	for _, a := range t.Old.Applied {
+		if !a.Incremental {
+			out = append(out, rules.Dump{ID: a.Dump, Full: true, Withdrawn: p.Ask.Withdrawn(p.Listing, a.Dump, t.Name), Lost: a.Lost})
+		}
+	}
+	return out
 }
 
 // appliedDumps tells of each of all deliveries whether the table has its dump. One

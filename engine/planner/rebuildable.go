@@ -69,10 +69,7 @@ func checkGiven(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 
 // keptDumps lists the dumps that the table has.
 func keptDumps(p *Session, t *Table) []rules.Dump {
-	if t.Old == nil {
-		return nil
-	}
-	out := make([]rules.Dump, len(t.Old.Applied), len(t.Old.Applied)+len(t.All))
+	out := make([]rules.Dump, len(t.Old.Applied))
 	for i, a := range t.Old.Applied {
 		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Withdrawn: p.Ask.Withdrawn(p.Listing, a.Dump, t.Name), Lost: a.Lost}
 	}
