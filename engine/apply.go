@@ -218,6 +218,9 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, ofConfig bo
 			}
 			continue
 		}
+		if r.Done == nil { // there was nothing to do
+			return false, run.e.removeStaged(ctx, run.lock, s.Task)
+		}
 		return run.commitStep(ctx, t, s, r.Done, out)
 	}
 }

@@ -41,6 +41,9 @@ func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Tab
 		p.Holds = append(p.Holds, h)
 		return nil
 	}
+	if r.Done == nil { // there is nothing to do
+		return nil
+	}
 	counts := r.Done.Counts
 	t.Exact, t.Counts = true, &counts
 	t.Partitions, t.BytesToWrite = counts.Partitions, counts.Written

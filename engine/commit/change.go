@@ -13,6 +13,8 @@ import (
 type Change struct {
 	// Attempt names the folder where the files are staged.
 	Attempt string
+	// prepared says that Prepare found nothing against the change.
+	prepared bool
 	// Table is the record of the table after the change. The commit gives it its number.
 	Table *state.Table
 	// Parts are the partitions that are added or replaced. With Whole they are all there

@@ -20,6 +20,7 @@ func (c *Committer) Prepare(ctx context.Context, ch *Change) error {
 	if err != nil {
 		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
 	}
+	ch.prepared = true
 	return nil
 }
 
@@ -44,6 +45,9 @@ func (c *Committer) checkBase(ctx context.Context, ch *Change) error {
 // change (C4); after it, whatever happens, the next apply finishes it from the staged
 // bytes.
 func (c *Committer) Commit(ctx context.Context, ch *Change) error {
+	if !ch.prepared {
+		return fmt.Errorf("table %s: its change was not prepared for a commit", ch.Table.Name)
+	}
 	var pub *state.Publish
 	lineage := ""
 	err := c.lock.Update(ctx, func(tx *state.Tx) (err error) {

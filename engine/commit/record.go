@@ -147,7 +147,7 @@ func noteColumns(t *state.Table, s *rules.Schema, d *exec.Done) {
 		}
 		for _, sp := range d.Spellings {
 			if sp.Column == id {
-				known := rules.Column{Delivered: col.Delivered, Spellings: col.Spellings}
+				known := rules.Column{Delivered: col.Delivered, Spellings: slices.Clone(col.Spellings)}
 				known.Spell(sp.Name)
 				col.Spellings = known.Spellings
 			}

@@ -1,5 +1,7 @@
 package exec
 
+import "fmt"
+
 import "reconcile/engine/plan"
 
 // Result is what became of a task. Exactly one of Done, Held and Late is set, or none
@@ -12,6 +14,18 @@ type Result struct {
 	// Late are columns that nothing told of when the task was made. It has to be made
 	// again with them.
 	Late []LateColumn `cbor:"5,keyasint,omitempty"`
+}
+
+// Check fails if the result is not of a task, or of another attempt at it.
+func (r *Result) Check(t *Task) error {
+	digest, err := t.Digest()
+	if err != nil {
+		return err
+	}
+	if r.Task != digest || r.Attempt != t.Attempt {
+		return fmt.Errorf("table %s: the executor returned the result of another task: of %s in %s, asked for was %s in %s", t.Table, r.Task, r.Attempt, digest, t.Attempt)
+	}
+	return nil
 }
 
 // Done is the staged new content of a table: durable, and invisible until it is

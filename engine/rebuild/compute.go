@@ -162,8 +162,11 @@ func (r *Rebuilder) execute(ctx context.Context, generation uint64, m *steps.Mak
 			return nil, nil, err
 		}
 		bad := res.Held
-		if bad == nil {
+		switch {
+		case res.Done != nil:
 			return s, res.Done, nil
+		case bad == nil:
+			return nil, nil, errors.New("the executor found nothing to do, where all of the table is to be made")
 		}
 		if !r.Planner.Ask.AcceptsLoss(rt.Name) {
 			return nil, nil, fmt.Errorf("dump %d, file %s: %s; -accept-loss=%s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, rt.Name)

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
@@ -17,8 +18,11 @@ import (
 // Divert has everything that the step stages go below dir.
 func (s *Step) Divert(dir string) error {
 	s.Env.Objects = &scratchObjects{Objects: s.Env.Objects, dir: dir}
-	for i := range s.Task.Sinks {
-		t := &s.Task.Sinks[i]
+	task := *s.Task
+	task.Sinks = slices.Clone(task.Sinks)
+	s.Task = &task
+	for i := range task.Sinks {
+		t := &task.Sinks[i]
 		t.Root = filepath.Join(dir, fmt.Sprintf("sink%d", i))
 		if err := os.MkdirAll(t.Root, 0o700); err != nil {
 			return fmt.Errorf("scratch_dir: %w", err)

@@ -124,6 +124,9 @@ func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 	}
 	for {
 		res, err := s.executor.Execute(ctx, s.Task, s.Env)
+		if err == nil {
+			err = res.Check(s.Task)
+		}
 		if err != nil || res.Late == nil {
 			return res, err
 		}

@@ -58,7 +58,7 @@ func (m *Maker) makeTask(p *planner.Session, t *planner.Table, s *Step, attempt 
 	return s.nameMappings()
 }
 
-// data describes a delivery as a task has it.
+// deliveryData describes a delivery as a task has it.
 func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) exec.Delivery {
 	out := exec.Delivery{Dump: d.Dump, Digest: d.Entry.Digest, Incremental: d.Entry.Incremental, Again: d.Again,
 		Columns: d.Entry.Columns, HasColumns: d.Entry.HasColumns, Claims: c}

@@ -10,7 +10,7 @@ import (
 	"reconcile/internal/feed"
 )
 
-// standIn feeds published rows of dumps that are gone to the ingest, as rows of its
+// standInEvents feeds published rows of dumps that are gone to the ingest, as rows of its
 // schema.
 func standInEvents(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
 	conv := g.Schema.Conversions(r.Old.Columns)

@@ -176,7 +176,7 @@ func (m *Mapping) addBlock(mf *mappingFile, b *identity.Builder, n, first int) e
 	return nil
 }
 
-// quarantine.Row is row i of the current block, which lacks an id.
+// badRow is row i of the current block, which lacks an id.
 func (mf *mappingFile) badRow(i, first int) quarantine.Row {
 	bad := quarantine.Row{Table: feed.TableMapping, Dump: mf.file.Dump, File: mf.file.Key, Row: int64(first + i)}
 	var items []column.Rescued

@@ -21,7 +21,7 @@ import (
 // before whatever these have of him: it holds what the whole group came to. Where other
 // members still make it another row, it stands in for them, too.
 
-// usersStoodIn brings users to their new state where published rows stand in for some.
+// stoodIn brings users to their new state where published rows stand in for some.
 // They are computed without these first, which tells where they are needed.
 func stoodIn(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	stands := r.Stands

@@ -18,7 +18,7 @@ import (
 	"reconcile/internal/column"
 )
 
-// users brings the users table to its new state: the latest row per raw user,
+// allUsers brings the users table to its new state: the latest row per raw user,
 // then one row per canonical user. Its cost is that of the whole table.
 //
 // The rows of raw users that stand for another one are put in the order of canonical

@@ -34,7 +34,7 @@ type usersDelta struct {
 	members []int64        // raw users, sorted
 }
 
-// usersDelta brings the users table to its new state. Its cost is that of the
+// deltaUsers brings the users table to its new state. Its cost is that of the
 // published file, not of merging all users. It does not fit where the file cannot be
 // gone by, or most users change.
 func deltaUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, err error) {
