@@ -181,61 +181,17 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// TestJudge: a package on the list of those that are late is held to its own
-// figures, and leaves the list when it meets the measure.
-func TestJudge(t *testing.T) {
-	late := map[string]measure{"late": {files: 20, lines: 900, methods: 40}}
-	for _, c := range []struct {
-		path string
-		m    measure
-		ok   bool
-	}{
-		{"new", most, true},
-		{"new", measure{files: 9}, false},
-		{"late", measure{files: 20, lines: 900, methods: 40}, true},
-		{"late", measure{files: 9, lines: 1, methods: 1}, true},
-		{"late", measure{files: 20, lines: 900, methods: 41}, false},
-		{"late", measure{files: 8, lines: 1500, methods: 29}, false},
-	} {
-		if got := judge(c.path, c.m, late); (got == "") != c.ok {
-			t.Errorf("%s with %+v: %q", c.path, c.m, got)
-		}
-	}
-}
-
 // TestFilesAndTypes measures the packages of engine, sinks and state.
 func TestFilesAndTypes(t *testing.T) {
-	seen := map[string]bool{}
 	for path, s := range sources(t) {
 		if !slices.ContainsFunc([]string{"engine", "sinks", "state"}, func(root string) bool { return below(path, root) }) {
 			continue
 		}
-		seen[path] = true
-		if complaint := judge(path, measured(s), notYet); complaint != "" {
-			t.Errorf("%s\n%s", complaint, worst(s))
+		if m := measured(s); !m.within(most) {
+			t.Errorf("%s: %d files and %d lines of files that refer to each other in a circle, and %d methods of a type; allowed are %d, %d and %d\n%s",
+				path, m.files, m.lines, m.methods, most.files, most.lines, most.methods, worst(s))
 		}
 	}
-	for path := range notYet {
-		if !seen[path] {
-			t.Errorf("%s is in notYet and not in the module", path)
-		}
-	}
-}
-
-// judge says what is wrong with the figures of a package, empty if nothing is.
-func judge(path string, m measure, late map[string]measure) string {
-	limit, isLate := late[path]
-	if !isLate {
-		limit = most
-	}
-	switch {
-	case isLate && m.within(most):
-		return path + " meets the measure: take it off notYet"
-	case !m.within(limit):
-		return fmt.Sprintf("%s: at most %d files and %d lines of files that refer to each other in a circle, and %d methods of a type, allowed: %d, %d and %d",
-			path, m.files, m.lines, m.methods, limit.files, limit.lines, limit.methods)
-	}
-	return ""
 }
 
 // worst names the biggest component and the types with the most methods.
