@@ -65,6 +65,9 @@ type FileSpec struct {
 	Columns  []column.Column   // names and types, without rows
 	Metadata map[string]string // of the footer
 	Parallel int               // columns that may be encoded at a time; 0 is 1
+	// RowGroupBytes is how many bytes rows that come in small batches may take while they
+	// wait for a row group; 0 is no bound.
+	RowGroupBytes int
 	// Plain asks for nothing that some readers do not know or get wrong, at the price
 	// of size. Rows that are taken over from a file are encoded anew where need be.
 	Plain bool

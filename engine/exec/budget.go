@@ -33,6 +33,9 @@ const (
 	// encoded they take several times that.
 	leastRowGroup = 4 << 20
 	mostRowGroup  = 64 << 20
+	// fileRowGroup is the same for every memory_limit: by it row groups, and so the bytes of
+	// files, are what they are.
+	fileRowGroup = 96 << 20
 
 	verdictSize    = 40 // bytes of a row that waits for its verdict
 	indexEntrySize = 16 // bytes of an entry of the index
@@ -64,6 +67,10 @@ func (b Budget) Collecting() int { return b.rows / workingPart / b.workers }
 func (b Budget) RowGroup() int {
 	return min(max(b.rows/workingPart/b.workers, leastRowGroup), mostRowGroup)
 }
+
+// FileRowGroup is how many bytes rows may take that wait, decoded, for a row group of a
+// file in one sink, as those of small batches do.
+func (b Budget) FileRowGroup() int { return fileRowGroup }
 
 // Texts is how many bytes the texts that records share may take.
 func (b Budget) Texts() int { return b.rows / textsPart }

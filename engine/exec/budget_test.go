@@ -12,6 +12,7 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 		{"segments", b.Segments(), rows / 2},
 		{"collecting", b.Collecting(), rows / 8},
 		{"row group", b.RowGroup(), rows / 8},
+		{"row group of a file", b.FileRowGroup(), 96 << 20},
 		{"texts", b.Texts(), rows / 32},
 		{"verdicts", b.Verdicts(), rows / 160},
 		{"index entries", b.IndexEntries(), rows / 64},

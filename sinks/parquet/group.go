@@ -9,13 +9,14 @@ import (
 // group holds the rows of a row group that is not full yet.
 type group struct {
 	rows      column.Batch
+	limit     int // bytes of them, 0 for any number
 	gather    column.Gatherer
 	selection []column.SourceRow
 	src       [1]*column.Column
 }
 
-func newGroup(schema []column.Column) *group {
-	g := &group{rows: column.Batch{Cols: make([]column.Column, len(schema))}}
+func newGroup(schema []column.Column, limit int) *group {
+	g := &group{rows: column.Batch{Cols: make([]column.Column, len(schema))}, limit: limit}
 	for i := range schema {
 		g.rows.Cols[i] = column.Column{Name: schema[i].Name, Type: schema[i].Type}
 	}
@@ -61,6 +62,9 @@ func (g *group) add(b *column.Batch, from, n int) {
 	}
 	g.rows.N += n
 }
+
+// full reports whether the rows take more memory than they may.
+func (g *group) full() bool { return g.limit > 0 && g.memory() > g.limit }
 
 // memory returns about how many bytes the rows fill.
 func (g *group) memory() int {

@@ -34,10 +34,9 @@ type Options struct {
 	Compression string // "zstd" (also ""), "snappy" or "none"
 	CreatedBy   string // name and version of the program, for the footer
 	// RowGroup is the number of rows of a row group, 0 means 128 Ki. A group is
-	// ended earlier when its rows fill RowGroupBytes of memory, 0 means 96 MiB.
-	RowGroup      int
-	RowGroupBytes int
-	Retry         blob.Retry // of reads
+	// ended earlier when its rows take what the FileSpec allows.
+	RowGroup int
+	Retry    blob.Retry // of reads
 	// Advice ends the message when the place is unavailable; empty for none.
 	Advice string
 	// Scratch says that the place is none of the configuration but scratch space:
@@ -62,9 +61,6 @@ type sink struct {
 func New(store blob.Store, o Options) sinks.Sink {
 	if o.RowGroup <= 0 {
 		o.RowGroup = 128 << 10
-	}
-	if o.RowGroupBytes <= 0 {
-		o.RowGroupBytes = 96 << 20
 	}
 	if !o.Scratch {
 		store = classed{store, o.Advice}

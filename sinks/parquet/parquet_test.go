@@ -62,7 +62,13 @@ func batch(from, n int) *column.Batch {
 
 func stage(t testing.TB, s sinks.Sink, name string, batches ...int) sinks.File {
 	t.Helper()
-	w, err := s.Stage(ctx, "a", name, sinks.FileSpec{Columns: cols(), Metadata: map[string]string{"commit": "7"}})
+	return stageWithin(t, s, name, 0, batches...)
+}
+
+// stageWithin stages a file of which so many bytes of rows may wait for a row group.
+func stageWithin(t testing.TB, s sinks.Sink, name string, rowGroupBytes int, batches ...int) sinks.File {
+	t.Helper()
+	w, err := s.Stage(ctx, "a", name, sinks.FileSpec{Columns: cols(), Metadata: map[string]string{"commit": "7"}, RowGroupBytes: rowGroupBytes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,20 +90,22 @@ func stage(t testing.TB, s sinks.Sink, name string, batches ...int) sinks.File {
 func TestRowGroups(t *testing.T) {
 	for _, c := range []struct {
 		o       parquet.Options
+		bytes   int
 		batches []int
 		want    []int
 	}{
-		{parquet.Options{RowGroup: 100}, []int{250}, []int{100, 100, 50}},
-		{parquet.Options{RowGroup: 100}, []int{230}, []int{100, 130}},
-		{parquet.Options{RowGroup: 100}, []int{10, 10, 90}, []int{100, 10}},
-		{parquet.Options{RowGroup: 100}, []int{60, 60, 1}, []int{60, 60, 1}},
-		{parquet.Options{RowGroup: 100}, []int{1, 250, 0, 3}, []int{100, 100, 51, 3}},
-		{parquet.Options{RowGroup: 100, RowGroupBytes: 1}, []int{3, 4}, []int{3, 4}},
-		{parquet.Options{}, []int{1, 2, 3}, []int{6}},
-		{parquet.Options{}, nil, nil},
+		{parquet.Options{RowGroup: 100}, 0, []int{250}, []int{100, 100, 50}},
+		{parquet.Options{RowGroup: 100}, 0, []int{230}, []int{100, 130}},
+		{parquet.Options{RowGroup: 100}, 0, []int{10, 10, 90}, []int{100, 10}},
+		{parquet.Options{RowGroup: 100}, 0, []int{60, 60, 1}, []int{60, 60, 1}},
+		{parquet.Options{RowGroup: 100}, 0, []int{1, 250, 0, 3}, []int{100, 100, 51, 3}},
+		{parquet.Options{RowGroup: 100}, 1, []int{3, 4}, []int{3, 4}},
+		{parquet.Options{RowGroup: 100}, 1 << 10, []int{10, 10, 10, 10, 10, 10}, []int{30, 30}},
+		{parquet.Options{}, 0, []int{1, 2, 3}, []int{6}},
+		{parquet.Options{}, 0, nil, nil},
 	} {
 		s, store, _ := open(t, c.o)
-		f := stage(t, s, "f", c.batches...)
+		f := stageWithin(t, s, "f", c.bytes, c.batches...)
 		h, err := store.Open(ctx, f.Path)
 		if err != nil {
 			t.Fatal(err)

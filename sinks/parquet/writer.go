@@ -43,7 +43,7 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 		obj.Abort()
 		return nil, fmt.Errorf("stage %s: %w", w.path, err)
 	}
-	w.group = newGroup(spec.Columns)
+	w.group = newGroup(spec.Columns, spec.RowGroupBytes)
 	return w, nil
 }
 
@@ -92,7 +92,7 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 		n := min(b.N-from, w.s.o.RowGroup-w.group.rows.N)
 		w.group.add(b, from, n)
 		from += n
-		if w.group.rows.N >= w.s.o.RowGroup || w.group.memory() > w.s.o.RowGroupBytes {
+		if w.group.rows.N >= w.s.o.RowGroup || w.group.full() {
 			if err := w.flush(); err != nil {
 				return err
 			}

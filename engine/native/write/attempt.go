@@ -24,6 +24,7 @@ type Attempt struct {
 	task    *exec.Task
 	objects exec.Objects
 	sinks   []exec.Sink // by index of the task's
+	budget  exec.Budget
 	Schema  *ingest.Schema
 	// Parallel is how many columns of a file are encoded at a time, more than one
 	// where files are not written side by side.
@@ -96,7 +97,8 @@ func (a *Attempt) openData(ctx context.Context) (*Files, error) {
 	m := &Files{}
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for i, t := range a.task.Sinks {
-		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer, Parallel: a.Parallel, Plain: t.Encodings == definition.Plain})
+		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
+			Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Plain: t.Encodings == definition.Plain})
 		if err != nil {
 			m.abort()
 			return nil, err
@@ -123,7 +125,7 @@ func (a *Attempt) closeData(m *Files, final string, p *Part) error {
 
 // NewAttempt begins to stage what a task asks for.
 func NewAttempt(t *exec.Task, env *exec.Env, s *ingest.Schema) *Attempt {
-	a := &Attempt{task: t, objects: env.Objects, Schema: s}
+	a := &Attempt{task: t, objects: env.Objects, budget: env.Limits.Budget, Schema: s}
 	for _, s := range t.Sinks {
 		a.sinks = append(a.sinks, env.Sinks[s.Root])
 	}
