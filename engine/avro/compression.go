@@ -136,7 +136,7 @@ func (u *decompressor) decompressZstd(data []byte) ([]byte, error) {
 	return out, err
 }
 
-// newXZ refuses streams whose first block wants a dictionary beyond MaxBlock:
+// newXZ refuses streams whose first block wants a dictionary beyond maxBlock:
 // it would be allocated at once. Its size is the last byte of the only filter
 // that the package knows, LZMA2.
 func newXZ(r io.Reader, data []byte) (io.Reader, error) {
@@ -151,7 +151,7 @@ func newXZ(r io.Reader, data []byte) (io.Reader, error) {
 		}
 		// Size code 32 is 256 MiB.
 		if at+2 < len(data) && data[at] == 0x21 && data[at+1] == 1 && data[at+2] > 32 {
-			return nil, fmt.Errorf("it asks for a dictionary of more than %d bytes", MaxBlock)
+			return nil, fmt.Errorf("it asks for a dictionary of more than %d bytes", maxBlock)
 		}
 	}
 	return xz.NewReader(r)

@@ -47,5 +47,5 @@ var (
 	errDepth    = fmt.Errorf("values are nested more than %d deep", maxDepth)
 	errText     = fmt.Errorf("the text of the values exceeds %d bytes", maxText)
 	errDecimal  = fmt.Errorf("a decimal has more than %d bytes", maxDecimal)
-	errTooLarge = fmt.Errorf("decompresses to more than %d bytes", MaxBlock)
+	errTooLarge = fmt.Errorf("decompresses to more than %d bytes", maxBlock)
 )

@@ -3,8 +3,8 @@ package avro
 import "encoding/binary"
 
 const (
-	// MaxBlock bounds a block, compressed as well as decompressed, in bytes.
-	MaxBlock = 256 << 20
+	// maxBlock bounds a block, compressed as well as decompressed, in bytes.
+	maxBlock = 256 << 20
 
 	// maxText bounds the text made of the structured values of a block: a few
 	// bytes can stand for much text, since names come from the schema.

@@ -30,7 +30,7 @@ func (r Records) Bounds(i int) (from, to uint32) {
 	return from, r.Ends[i]
 }
 
-// DecodeRecord is Decode for one record that Locate found.
+// DecodeRecord is Decode for one record that locate found.
 func (d *Decoder) DecodeRecord(record []byte, dst []*column.Column) error {
 	if err := d.bind(1, dst); err != nil {
 		return err

@@ -90,8 +90,8 @@ func (s *Scanner) nextBlock(b *Block) (bool, error) {
 	if count < 0 || count > maxCount {
 		return false, s.damage(at, fmt.Sprintf("it claims %d records", count), nil)
 	}
-	if size < 0 || size > MaxBlock {
-		return false, s.damage(at, fmt.Sprintf("it claims %d bytes; 0 to %d are taken", size, MaxBlock), nil)
+	if size < 0 || size > maxBlock {
+		return false, s.damage(at, fmt.Sprintf("it claims %d bytes; 0 to %d are taken", size, maxBlock), nil)
 	}
 	if s.size >= 0 && size > s.size-s.off-syncSize {
 		return false, s.damage(at, fmt.Sprintf("it claims %d bytes, but the file has only %d left", size, s.size-s.off), nil)

@@ -144,7 +144,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"enormous count", head.long(1 << 60).long(1), -1, 0, "records"},
 		{"enormous size", head.long(1).long(1 << 60), -1, 0, "bytes"},
 		{"size beyond the file", head.long(1).long(1000), int64(len(head) + 100), 0, "has only"},
-		{"size beyond a file of unknown size", head.long(1).long(MaxBlock), -1, 0, "ends inside the block"},
+		{"size beyond a file of unknown size", head.long(1).long(maxBlock), -1, 0, "ends inside the block"},
 		{"count of 11 bytes", append(head, bytes.Repeat([]byte{0x80}, 11)...), -1, 0, "64 bits"},
 		{"shorter than it should be", head.block(1, one), int64(len(head.block(1, one))) + 1, 1, "should have"},
 		{"longer than it should be", head.block(1, one), int64(len(head)), 0, "goes on behind"},
@@ -207,7 +207,7 @@ func TestMetadataRuns(t *testing.T) {
 // TestMemoryFollowsBytes claims large things in small files.
 func TestMemoryFollowsBytes(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"block":    fileHeader(record(`"string"`), "").long(1).long(MaxBlock - 1),
+		"block":    fileHeader(record(`"string"`), "").long(1).long(maxBlock - 1),
 		"metadata": enc("Obj\x01").long(1).long(maxMetadata - 10),
 		"count":    fileHeader(record(`"string"`), "").block(maxCount, make([]byte, 100)),
 		"items":    fileHeader(record(`{"type":"array","items":"long"}`), "").block(1, enc{}.long(1<<60)),

@@ -56,7 +56,7 @@ func (w *Cleaner) removeStaged(ctx context.Context, root string, keep, folders [
 // list may be open.
 func (w *Cleaner) Folders(ctx context.Context, folders map[string][]string) error {
 	for _, root := range slices.Sorted(maps.Keys(folders)) {
-		if err := w.removeStaged(ctx, root, w.protected.Attempts(), folders[root]); err != nil {
+		if err := w.removeStaged(ctx, root, w.protected.attempts(), folders[root]); err != nil {
 			return err
 		}
 	}
@@ -100,10 +100,10 @@ func allFoldersIn(root string, snap *state.Snapshot) []string {
 	return slices.Compact(out)
 }
 
-// Before sees, before a transaction of a table, that nothing staged is left in the
+// checkRemoved sees, before a transaction of a table, that nothing staged is left in the
 // sinks where the state has it (C16). attempt is what the transaction is going to name;
 // empty for none.
-func (w *Cleaner) Before(ctx context.Context, t *state.Table, attempt string) error {
+func (w *Cleaner) checkRemoved(ctx context.Context, t *state.Table, attempt string) error {
 	if t == nil {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (w *Cleaner) Attempt(ctx context.Context, staged []sinks.Sink) error {
 // needed names the staging folders that stay: those that commits under way still need
 // (C9), and those that are protected.
 func (w *Cleaner) needed(snap *state.Snapshot) []string {
-	return append(attempts(snap), w.protected.Attempts()...)
+	return append(attempts(snap), w.protected.attempts()...)
 }
 
 // attempts names the staging folders that commits under way still need.

@@ -15,7 +15,7 @@ import (
 func (c *Committer) Prepare(ctx context.Context, ch *Change) error {
 	err := c.checkBase(ctx, ch)
 	if err == nil {
-		err = errors.Join(FillDigests(ctx, c.lake, ch.Left), c.cleaner.Before(ctx, ch.Old, ch.Attempt))
+		err = errors.Join(FillDigests(ctx, c.lake, ch.Left), c.cleaner.checkRemoved(ctx, ch.Old, ch.Attempt))
 	}
 	if err != nil {
 		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
@@ -120,7 +120,7 @@ const removal = "remove"
 // Remove takes a table out of the state and, by the steps, out of its sinks. Without
 // steps it is only forgotten.
 func (c *Committer) Remove(ctx context.Context, table string, old *state.Table, steps []state.Step) error {
-	if err := c.cleaner.Before(ctx, old, ""); err != nil {
+	if err := c.cleaner.checkRemoved(ctx, old, ""); err != nil {
 		return err
 	}
 	if err := FillDigests(ctx, c.lake, steps); err != nil {

@@ -34,8 +34,8 @@ func (p *Protected) Clear() {
 	p.names = nil
 }
 
-// Attempts lists those that are protected.
-func (p *Protected) Attempts() []string {
+// attempts lists those that are protected.
+func (p *Protected) attempts() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.names)

@@ -141,7 +141,7 @@ func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table,
 		return nil, err
 	}
 	snap.Publishes = slices.DeleteFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == p.Table })
-	return append(attempts(snap), c.protected.Attempts()...), c.lock.Update(ctx, func(tx *state.Tx) error {
+	return append(attempts(snap), c.protected.attempts()...), c.lock.Update(ctx, func(tx *state.Tx) error {
 		tx.CollectInline(snap, referenced(snap))
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {

@@ -24,7 +24,7 @@ func NewChange(ctx context.Context, store *state.Store, t *exec.Task, d *exec.Do
 		names[sealed.Ref.Digest] = sealed.Ref.Name
 	}
 	d = withNames(d, names)
-	c.Table = Record(t, d)
+	c.Table = tableRecord(t, d)
 	for i := range d.Partitions {
 		c.Parts = append(c.Parts, newPart(&d.Partitions[i]))
 	}
@@ -67,9 +67,9 @@ func newPart(p *exec.Partition) Part {
 	return out
 }
 
-// Record is what the state says of a table once what became of a task is committed, but
+// tableRecord is what the state says of a table once what became of a task is committed, but
 // for the number of that commit.
-func Record(task *exec.Task, d *exec.Done) *state.Table {
+func tableRecord(task *exec.Task, d *exec.Done) *state.Table {
 	table := task.Schema.Table
 	t := &state.Table{Name: task.Table, Kind: task.Kind, Key: task.Key, PartitionBy: table.PartitionBy,
 		OnSchemaChange: table.OnSchemaChange, OnCastError: table.OnCastError, Listed: table.Columns, Columns: RecordColumns(task.Schema),

@@ -45,7 +45,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 	if err != nil {
 		c.reason = fmt.Sprintf("it cannot be read: %v", err)
 		switch {
-		case Refused(err):
+		case refused(err):
 			c.refused, c.hint = err, hintGive
 		case !errors.Is(err, blob.ErrTooLarge):
 			c.hint = hintCopy

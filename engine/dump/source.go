@@ -143,7 +143,7 @@ func (p Problem) String() string {
 // the run.
 func Unavailable(err error) bool {
 	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict), Refused(err):
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict), refused(err):
 		return false
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return true
@@ -151,10 +151,10 @@ func Unavailable(err error) bool {
 	return blob.Transient(err) || remote(err)
 }
 
-// Refused reports whether a store does not give out one object, which holds what
+// refused reports whether a store does not give out one object, which holds what
 // needs it and nothing else. In a folder that is a permission; what a store behind a
 // network denies without saying ErrRefused is about who asks.
-func Refused(err error) bool {
+func refused(err error) bool {
 	return errors.Is(err, blob.ErrRefused) || errors.Is(err, fs.ErrPermission) && !remote(err)
 }
 

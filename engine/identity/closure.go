@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"iter"
 	"math/bits"
 	"slices"
 	"sort"
@@ -23,7 +22,7 @@ type Closure struct {
 	hinted sync.Once // guards the making of what only CanonAll needs
 	hints  hints
 
-	once    sync.Once // guards the making of what only Members needs
+	once    sync.Once // guards the making of what only AppendMembers needs
 	order   []uint32  // places in pairs, ascending by Canon, then Raw
 	byCanon finder
 }
@@ -108,12 +107,9 @@ func fill(ids []int64, id int64) {
 	}
 }
 
-// Members returns every id whose canonical id is canon, ascending: canon itself
-// and the raw ids that map to it. It is empty if canon stands for another id.
-// The slice is the caller's. The first call, of a Closure, sorts its pairs.
-func (c *Closure) Members(canon int64) []int64 { return c.AppendMembers(nil, canon) }
-
-// AppendMembers appends to dst what Members returns.
+// AppendMembers appends every id whose canonical id is canon, ascending: canon itself
+// and the raw ids that map to it. It appends none if canon stands for another id.
+// The first call, of a Closure, sorts its pairs.
 func (c *Closure) AppendMembers(dst []int64, canon int64) []int64 {
 	if c == nil {
 		return append(dst, canon)
@@ -139,21 +135,6 @@ func (c *Closure) AppendMembers(dst []int64, canon int64) []int64 {
 		dst = append(dst, canon)
 	}
 	return dst
-}
-
-// Each yields every raw id whose canonical id is another, with that id, in
-// ascending order of the raw id.
-func (c *Closure) Each() iter.Seq2[int64, int64] {
-	return func(yield func(raw, canon int64) bool) {
-		if c == nil {
-			return
-		}
-		for _, p := range c.pairs {
-			if !yield(p.Raw, p.Canon) {
-				return
-			}
-		}
-	}
 }
 
 // passLen is about how many pairs orderByCanon sorts at a time; it bounds the

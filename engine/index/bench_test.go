@@ -66,7 +66,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	perEntry(b, len(e))
 	b.ReportMetric(float64(out.Len())/float64(len(e)), "B/entry")
-	b.ReportMetric(float64(len(e))/float64(w.Users()), "entries/user")
+	b.ReportMetric(float64(len(e))/float64(w.total), "entries/user")
 }
 
 func BenchmarkScan(b *testing.B) {
@@ -108,7 +108,7 @@ func BenchmarkLookup(b *testing.B) {
 			var got []Entry
 			for b.Loop() {
 				var err error
-				if got, stats, err = r.Lookup(ctx, raws, got[:0]); err != nil {
+				if got, stats, err = r.lookup(ctx, raws, got[:0]); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -15,12 +15,12 @@ func readAll(b []byte, raws []int64) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, _, err := r.Lookup(ctx, raws, nil)
+	got, _, err := r.lookup(ctx, raws, nil)
 	if err != nil {
 		return nil, err
 	}
 	all, err := scanAll(r)
-	if err == nil && len(all) != r.Entries() {
+	if err == nil && len(all) != r.entries {
 		err = errors.New("a scan gives fewer entries than the run has")
 	}
 	return append(got, all...), err
@@ -65,7 +65,7 @@ func TestFilterDamageOnDemand(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored[r.segs[0].filterOff+filterHead] ^= 1
-	if _, _, err := r.Lookup(ctx, []int64{1}, nil); !errors.Is(err, ErrDamaged) {
+	if _, _, err := r.lookup(ctx, []int64{1}, nil); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a damaged filter answered: %v", err)
 	}
 }

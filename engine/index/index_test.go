@@ -71,15 +71,15 @@ func TestAgainstModel(t *testing.T) {
 		m := randomModel(rng, []int{0, 1, 30, 2000, 20000}[rng.IntN(5)], []int{32, 8}[rng.IntN(2)])
 		entries := m.sorted()
 		r := open(t, write(t, entries, []int{1, 7, 300, segmentUsers}[rng.IntN(4)]))
-		if r.Entries() != len(m) || r.Users() != m.users() {
-			t.Fatalf("seed %d: %d entries, %d users, want %d, %d", seed, r.Entries(), r.Users(), len(m), m.users())
+		if r.entries != len(m) || r.users != m.users() {
+			t.Fatalf("seed %d: %d entries, %d users, want %d, %d", seed, r.entries, r.users, len(m), m.users())
 		}
 		if got, err := scanAll(r); err != nil || !slices.Equal(got, entries) {
 			t.Fatalf("seed %d: scan differs, %v", seed, err)
 		}
 		for _, n := range []int{0, 1, 20, len(m)} {
 			raws := someUsers(rng, m, n)
-			got, stats, err := r.Lookup(ctx, raws, nil)
+			got, stats, err := r.lookup(ctx, raws, nil)
 			if err != nil || !slices.Equal(got, m.lookup(raws)) {
 				t.Fatalf("seed %d: look-up of %d users differs, %v", seed, len(raws), err)
 			}
@@ -104,7 +104,7 @@ func TestExtremes(t *testing.T) {
 	}
 	for _, perSegment := range []int{1, 2, segmentUsers} {
 		r := open(t, write(t, entries, perSegment))
-		got, _, err := r.Lookup(ctx, []int64{math.MinInt64, -2, -1, 0, 1, math.MaxInt64}, nil)
+		got, _, err := r.lookup(ctx, []int64{math.MinInt64, -2, -1, 0, 1, math.MaxInt64}, nil)
 		if err != nil || !slices.Equal(got, entries) {
 			t.Errorf("%d users a segment: %v, %v", perSegment, got, err)
 		}
@@ -119,7 +119,7 @@ func TestOnlyNamedBlocksAreRead(t *testing.T) {
 		entries = append(entries, Entry{raw * 10, uint32(raw % 90), KeyHash(raw, 32)})
 	}
 	r := open(t, write(t, entries, segmentUsers))
-	_, stats, err := r.Lookup(ctx, []int64{250_000}, nil)
+	_, stats, err := r.lookup(ctx, []int64{250_000}, nil)
 	if err != nil || stats.Passed != 1 || stats.Blocks != 1 || stats.Bytes > maxBlock {
 		t.Errorf("one user: %+v, %v", stats, err)
 	}
@@ -127,11 +127,11 @@ func TestOnlyNamedBlocksAreRead(t *testing.T) {
 	for raw := range int64(40_000) {
 		strangers = append(strangers, raw*10+3)
 	}
-	got, stats, err := r.Lookup(ctx, strangers, nil)
+	got, stats, err := r.lookup(ctx, strangers, nil)
 	if err != nil || len(got) > 0 || stats.Passed > 40_000/150 {
 		t.Errorf("strangers: %d entries, %+v, %v", len(got), stats, err)
 	}
-	if got, stats, err = r.Lookup(ctx, []int64{-5, 1 << 60}, nil); err != nil || len(got) > 0 || stats.Bytes > 0 {
+	if got, stats, err = r.lookup(ctx, []int64{-5, 1 << 60}, nil); err != nil || len(got) > 0 || stats.Bytes > 0 {
 		t.Errorf("out of range: %d entries, %+v, %v", len(got), stats, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestManyReads(t *testing.T) {
 	for i := range raws {
 		raws[i] = int64(i)
 	}
-	got, stats, err := r.Lookup(ctx, raws, nil)
+	got, stats, err := r.lookup(ctx, raws, nil)
 	if err != nil || !slices.Equal(got, entries) || stats.Blocks != r.blocks() {
 		t.Errorf("look-up: %d of %d entries, %+v, %v", len(got), len(entries), stats, err)
 	}
@@ -190,7 +190,7 @@ func TestFiltersNeverLie(t *testing.T) {
 			t.Fatalf("%d segments, want 5 of up to 7000 users", len(r.segs))
 		}
 		mend(r)
-		got, stats, err := r.Lookup(ctx, raws, nil)
+		got, stats, err := r.lookup(ctx, raws, nil)
 		if err != nil || !slices.Equal(got, entries) || stats.Passed != len(raws) {
 			t.Errorf("%s: %d entries, %+v, %v", name, len(got), stats, err)
 		}
@@ -204,8 +204,8 @@ func TestOrderIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if w.Entries() != 2 || w.Users() != 1 {
-		t.Errorf("%d entries, %d users: a duplicate was kept", w.Entries(), w.Users())
+	if w.Entries() != 2 || w.total != 1 {
+		t.Errorf("%d entries, %d users: a duplicate was kept", w.Entries(), w.total)
 	}
 	if err := w.Add(Entry{1, 1, 9}); err == nil {
 		t.Error("an entry out of order was taken")
@@ -215,7 +215,7 @@ func TestOrderIsChecked(t *testing.T) {
 	}
 	r := open(t, write(t, []Entry{{1, 2, 3}, {4, 5, 6}}, 9))
 	for _, raws := range [][]int64{{4, 1}, {1, 1}} {
-		if _, _, err := r.Lookup(ctx, raws, nil); !errors.Is(err, errUnsorted) {
+		if _, _, err := r.lookup(ctx, raws, nil); !errors.Is(err, errUnsorted) {
 			t.Errorf("users %v: %v", raws, err)
 		}
 	}

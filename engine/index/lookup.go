@@ -15,8 +15,8 @@ type Stats struct {
 	Bytes  int64 // bytes read
 }
 
-// Add adds the counts of o.
-func (s *Stats) Add(o Stats) {
+// add adds the counts of o.
+func (s *Stats) add(o Stats) {
 	s.Probes += o.Probes
 	s.Passed += o.Passed
 	s.Blocks += o.Blocks
@@ -25,11 +25,11 @@ func (s *Stats) Add(o Stats) {
 
 var errUnsorted = errors.New("looking up users in an index run: the users are not ascending")
 
-// Visit calls fn with the entries of each of the users that the run knows, in
+// visit calls fn with the entries of each of the users that the run knows, in
 // ascending order; the entries are valid during the call. A user with very many
 // entries comes in several calls. The users must be ascending and distinct. It
 // reads only blocks that can hold a user that the filter lets pass, each once.
-func (r *Run) Visit(ctx context.Context, raws []int64, fn func([]Entry) error) (Stats, error) {
+func (r *Run) visit(ctx context.Context, raws []int64, fn func([]Entry) error) (Stats, error) {
 	v := visitor{run: r, fn: fn, span: span{run: r}, stats: Stats{Probes: len(raws)}}
 	for i := 1; i < len(raws); i++ {
 		if raws[i] <= raws[i-1] {
@@ -52,16 +52,16 @@ func (r *Run) Visit(ctx context.Context, raws []int64, fn func([]Entry) error) (
 	return v.stats, nil
 }
 
-// Lookup appends to dst the entries of the users, as Visit finds them.
-func (r *Run) Lookup(ctx context.Context, raws []int64, dst []Entry) ([]Entry, Stats, error) {
-	stats, err := r.Visit(ctx, raws, func(e []Entry) error {
+// lookup appends to dst the entries of the users, as visit finds them.
+func (r *Run) lookup(ctx context.Context, raws []int64, dst []Entry) ([]Entry, Stats, error) {
+	stats, err := r.visit(ctx, raws, func(e []Entry) error {
 		dst = append(dst, e...)
 		return nil
 	})
 	return dst, stats, err
 }
 
-// Lookup returns the entries of the users in any of the runs, in order and
+// lookup returns the entries of the users in any of the runs, in order and
 // without duplicates.
 func Lookup(ctx context.Context, runs []*Run, raws []int64) ([]Entry, Stats, error) {
 	var all []Entry
@@ -69,8 +69,8 @@ func Lookup(ctx context.Context, runs []*Run, raws []int64) ([]Entry, Stats, err
 	for _, r := range runs {
 		var s Stats
 		var err error
-		all, s, err = r.Lookup(ctx, raws, all)
-		stats.Add(s)
+		all, s, err = r.lookup(ctx, raws, all)
+		stats.add(s)
 		if err != nil {
 			return nil, stats, err
 		}

@@ -69,12 +69,6 @@ func readFooter(r io.ReaderAt, size int64) (f footer, err error) {
 	return f, nil
 }
 
-// Entries returns the number of entries.
-func (r *Run) Entries() int { return r.entries }
-
-// Users returns the number of distinct raw users.
-func (r *Run) Users() int { return r.users }
-
 // Size returns the stored length in bytes.
 func (r *Run) Size() int64 { return r.size }
 

@@ -43,9 +43,6 @@ const flushLimit = 256 << 10
 // Entries returns the number of distinct entries that were added.
 func (w *Writer) Entries() int64 { return int64(w.entries) }
 
-// Users returns the number of distinct users that were added.
-func (w *Writer) Users() int64 { return int64(w.total) }
-
 // Size returns the length of the run in bytes; it is final after Close.
 func (w *Writer) Size() int64 { return w.off + int64(len(w.out)) }
 

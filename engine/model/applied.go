@@ -136,7 +136,7 @@ func (d *Dump) keys(table string) []string {
 	if table == users {
 		return []string{"user_id"}
 	}
-	key, err := KeyOf([]*Dump{d}, table)
+	key, err := keyOf([]*Dump{d}, table)
 	if err != nil {
 		return []string{"user_id"}
 	}

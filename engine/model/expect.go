@@ -115,9 +115,9 @@ func split(rows []record) ([]record, []Quarantined) {
 	return ok, not
 }
 
-// KeyOf returns the key column of an event table: session_id for sessions,
+// keyOf returns the key column of an event table: session_id for sessions,
 // else event_id if it is delivered, else session_id.
-func KeyOf(applied []*Dump, table string) (string, error) {
+func keyOf(applied []*Dump, table string) (string, error) {
 	if table == "sessions" {
 		return "session_id", nil
 	}
@@ -135,7 +135,7 @@ func KeyOf(applied []*Dump, table string) (string, error) {
 }
 
 func expectEvents(applied []*Dump, closure map[int64]int64, s Settings, table string) (*Table, error) {
-	key, err := KeyOf(applied, table)
+	key, err := keyOf(applied, table)
 	if rows, _ := live(applied, table, nil, s); err != nil && len(rows) == 0 {
 		return &Table{}, nil // nothing says what it would be like
 	} else if err != nil {

@@ -143,7 +143,7 @@ func TestIdentityCollapsesAndPartsAgain(t *testing.T) {
 }
 
 func TestClosure(t *testing.T) {
-	got := Closure(map[int64]int64{1: 2, 2: 3, 4: 4, 5: 4, 10: 11, 11: 12, 12: 10, 9: 8, 8: 12, -7: 20, 20: -7})
+	got := closure(map[int64]int64{1: 2, 2: 3, 4: 4, 5: 4, 10: 11, 11: 12, 12: 10, 9: 8, 8: 12, -7: 20, 20: -7})
 	want := map[int64]int64{1: 3, 2: 3, 5: 4, 11: 10, 12: 10, 9: 10, 8: 10, 20: -7}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -5,8 +5,8 @@ import "math/rand"
 // A mirror that writes in place shows part files before they are complete: their
 // first blocks, which are an Avro file of their own, or what stood there before.
 
-// Present are the rows that are there.
-func (f *File) Present() [][]any { return f.Rows[:len(f.Rows)-f.Rest] }
+// present are the rows that are there.
+func (f *File) present() [][]any { return f.Rows[:len(f.Rows)-f.Rest] }
 
 // blocks returns how many rows a block has.
 func (f *File) blocks() int {

@@ -27,13 +27,13 @@ func canonical(mapping *Dump, s Settings) map[int64]int64 {
 	for from, r := range choose(rows) {
 		pairs[from] = r.id("to_user_id")
 	}
-	return Closure(pairs)
+	return closure(pairs)
 }
 
-// Closure follows each user to the end of its chain. Self-maps count as none;
+// closure follows each user to the end of its chain. Self-maps count as none;
 // all members of a cycle, and every tail into it, end at the cycle's smallest
 // id. Users that stay what they are are left out.
-func Closure(pairs map[int64]int64) map[int64]int64 {
+func closure(pairs map[int64]int64) map[int64]int64 {
 	out := map[int64]int64{}
 	for from := range pairs {
 		seen := map[int64]bool{}

@@ -35,7 +35,7 @@ func (f *File) encode() ([]byte, error) {
 	out = appendText(appendText(out, "avro.codec"), codec)
 	out = appendText(appendText(out, "avro.schema"), schema)
 	out = append(appendLong(out, 0), sync[:]...)
-	for rows := range slices.Chunk(f.Present(), f.blocks()) {
+	for rows := range slices.Chunk(f.present(), f.blocks()) {
 		var block []byte
 		for _, row := range rows {
 			for i, fd := range f.Fields {

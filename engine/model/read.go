@@ -53,7 +53,7 @@ func read(d *Dump, table string, keys []string, s Settings) []record {
 	var out []record
 	e := d.whole(table)
 	for file, f := range e.Files {
-		for i := range f.Present() {
+		for i := range f.present() {
 			r := record{dump: d.ID, file: file, row: i, fileKey: f.Key}
 			r.vals, r.rescue = map[string]*string{}, map[string]map[string]string{}
 			for _, family := range families(f, e, keys, s) {

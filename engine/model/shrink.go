@@ -2,9 +2,9 @@ package model
 
 import "slices"
 
-// Clone returns a copy that shares no dumps, files or rows with w (values it
+// clone returns a copy that shares no dumps, files or rows with w (values it
 // does). A file that several entries list stays one file.
-func (w *World) Clone() *World {
+func (w *World) clone() *World {
 	files := map[*File]*File{}
 	out := &World{}
 	for _, d := range w.Dumps {
@@ -35,11 +35,11 @@ func Shrink(w *World, fails func(*World) bool) *World {
 		before := w.size()
 		for _, cut := range []func(*World, int) bool{cutDump, cutEntry, cutFile, cutRow, cutField} {
 			for i := 0; ; {
-				smaller := w.Clone()
+				smaller := w.clone()
 				if !cut(smaller, i) {
 					break
 				}
-				if fails(smaller.Clone()) {
+				if fails(smaller.clone()) {
 					w = smaller
 				} else {
 					i++

@@ -130,7 +130,7 @@ func (f *File) spoil(data []byte) []byte {
 		return data[:len(data)-17] // in the data of the last block
 	case f.Fault == Truncated:
 		return data[:len(data)-8] // in a sync marker
-	case len(f.Present()) == 0 && (f.Fault == Damaged || f.Fault == Keyless):
+	case len(f.present()) == 0 && (f.Fault == Damaged || f.Fault == Keyless):
 		data[0] ^= 0xff // the magic bytes
 	case f.Fault == Damaged && f.Codec == "snappy" && odd:
 		data[len(data)-17] ^= 0xff // the checksum of the last block

@@ -57,12 +57,12 @@ func (rule Rule) ints(from Type) rules[int64] {
 }
 
 func (rule Rule) intToTime(v int64) (int64, outcome) {
-	ms, st := rule.TimestampFromInt(v)
+	ms, st := rule.timestampFromInt(v)
 	return ms, st.outcome()
 }
 
 func (rule Rule) intToDate(v int64) (int64, outcome) {
-	ms, st := rule.TimestampFromInt(v)
+	ms, st := rule.timestampFromInt(v)
 	return floorDiv(ms, msPerDay), st.outcome()
 }
 

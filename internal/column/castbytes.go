@@ -115,7 +115,7 @@ func copyTexts(src, dst *Column) {
 		case m.vals != nil && m.vals[code] != 0:
 			to = m.vals[code]
 		default:
-			to = dst.Dict.AddHashed(src.Dict.Value(code), src.Dict.Hash(code))
+			to = dst.Dict.addHashed(src.Dict.Value(code), src.Dict.Hash(code))
 			if m.vals != nil {
 				m.vals[code] = to
 			}

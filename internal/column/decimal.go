@@ -121,8 +121,8 @@ func AppendDecimal(dst, unscaled []byte, scale int) []byte {
 	return appendScaled(dst, u.appendDigits(digits[:0]), neg, scale)
 }
 
-// AppendDecimalInt is AppendDecimal for an unscaled value in an int64.
-func AppendDecimalInt(dst []byte, unscaled int64, scale int) []byte {
+// appendDecimalInt is AppendDecimal for an unscaled value in an int64.
+func appendDecimalInt(dst []byte, unscaled int64, scale int) []byte {
 	var digits [20]byte
 	abs := uint64(unscaled)
 	if unscaled < 0 {

@@ -98,26 +98,26 @@ func (d *Dict) Value(code uint32) []byte { return d.data[d.off[code]+prefix : d.
 // length in four bytes, read only.
 func (d *Dict) Plain(from, to uint32) []byte { return d.data[d.off[from]:d.off[to]] }
 
-// Hash returns the hash of a code's value, as HashBytes gives it.
+// Hash returns the hash of a code's value, as hashBytes gives it.
 func (d *Dict) Hash(code uint32) uint32 {
 	if int(code) < len(d.hash) {
 		return d.hash[code]
 	}
-	return HashBytes(d.Value(code))
+	return hashBytes(d.Value(code))
 }
 
 // Invalid lists the codes whose values are not valid UTF-8.
 func (d *Dict) Invalid() []uint32 { return d.invalid }
 
-// HashBytes is the hash that dictionaries use.
-func HashBytes(v []byte) uint32 { return uint32(xxh3.Hash(v)) }
+// hashBytes is the hash that dictionaries use.
+func hashBytes(v []byte) uint32 { return uint32(xxh3.Hash(v)) }
 
 // Add returns the code of v, adding a copy of it if need be.
 func (d *Dict) Add(v []byte) uint32 {
 	if d.plain {
 		return d.push(v, false)
 	}
-	return d.intern(v, HashBytes(v), false)
+	return d.intern(v, hashBytes(v), false)
 }
 
 // AddValid is Add for a value that is known to be valid UTF-8.
@@ -125,11 +125,11 @@ func (d *Dict) AddValid(v []byte) uint32 {
 	if d.plain {
 		return d.push(v, true)
 	}
-	return d.intern(v, HashBytes(v), true)
+	return d.intern(v, hashBytes(v), true)
 }
 
-// AddHashed is Add for a caller that has the hash of v already.
-func (d *Dict) AddHashed(v []byte, h uint32) uint32 {
+// addHashed is Add for a caller that has the hash of v already.
+func (d *Dict) addHashed(v []byte, h uint32) uint32 {
 	if d.plain {
 		return d.push(v, false)
 	}

@@ -15,7 +15,7 @@ func checkDict(t *testing.T, d *Dict, values []string) []uint32 {
 		codes[i] = d.Add([]byte(v))
 	}
 	for i, v := range values {
-		if codes[i] == 0 || int(codes[i]) >= d.Len() || string(d.Value(codes[i])) != v || d.Hash(codes[i]) != HashBytes([]byte(v)) {
+		if codes[i] == 0 || int(codes[i]) >= d.Len() || string(d.Value(codes[i])) != v || d.Hash(codes[i]) != hashBytes([]byte(v)) {
 			t.Fatalf("value %q has code %d of %d, which is %q", v, codes[i], d.Len(), d.Value(codes[i]))
 		}
 	}
@@ -131,7 +131,7 @@ func TestDictFromDict(t *testing.T) {
 	}
 	d := NewDict()
 	checkDict(t, d, many)
-	if c := d.AddValid([]byte("é")); string(d.Value(c)) != "é" || d.Hash(c) != HashBytes([]byte("é")) {
+	if c := d.AddValid([]byte("é")); string(d.Value(c)) != "é" || d.Hash(c) != hashBytes([]byte("é")) {
 		t.Error("a valid value is another one")
 	}
 }
@@ -166,7 +166,7 @@ func TestDictAddPlain(t *testing.T) {
 		t.Fatalf("%d codes from %d on, %t", d.Len()-was, first, ok)
 	}
 	for i, v := range values {
-		if code := first + uint32(i); string(d.Value(code)) != v || d.Hash(code) != HashBytes([]byte(v)) {
+		if code := first + uint32(i); string(d.Value(code)) != v || d.Hash(code) != hashBytes([]byte(v)) {
 			t.Errorf("value %q is %q", v, d.Value(code))
 		}
 	}

@@ -13,9 +13,9 @@ func trim(b []byte) []byte {
 	return bytes.TrimSpace(b)
 }
 
-// ParseInt reads decimal digits with an optional minus sign, white space around
+// parseInt reads decimal digits with an optional minus sign, white space around
 // them ignored. Anything else, and what int64 does not hold, is not ok.
-func ParseInt(b []byte) (v int64, ok bool) {
+func parseInt(b []byte) (v int64, ok bool) {
 	b = trim(b)
 	neg := len(b) > 0 && b[0] == '-'
 	if neg {

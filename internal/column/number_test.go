@@ -10,7 +10,7 @@ import (
 
 var idRule = regexp.MustCompile(`^-?[0-9]+$`)
 
-// slowInt is ParseInt by the book.
+// slowInt is parseInt by the book.
 func slowInt(s string) (int64, bool) {
 	s = string(bytes.TrimSpace([]byte(s)))
 	if !idRule.MatchString(s) {
@@ -27,7 +27,7 @@ func TestParseInt(t *testing.T) {
 		"000000000000000000000000000007", "-000000000000000000000000000007", "00000000000000000000000000000x",
 		"1.0", "1e3", "0x10", "1_000", "12a", "a12", "--1", "٣", "\xff", "12\x00"} {
 		want, wantOK := slowInt(s)
-		got, ok := ParseInt([]byte(s))
+		got, ok := parseInt([]byte(s))
 		if ok != wantOK || ok && got != want {
 			t.Errorf("ParseInt(%q) = %d, %v; want %d, %v", s, got, ok, want, wantOK)
 		}
@@ -46,7 +46,7 @@ func TestParseIntAgainstStrconv(t *testing.T) {
 			b = strconv.AppendInt(nil, int64(r.Uint64()), 10)
 		}
 		want, wantOK := slowInt(string(b))
-		if got, ok := ParseInt(b); ok != wantOK || ok && got != want {
+		if got, ok := parseInt(b); ok != wantOK || ok && got != want {
 			t.Fatalf("ParseInt(%q) = %d, %v; want %d, %v", b, got, ok, want, wantOK)
 		}
 	}
@@ -59,7 +59,7 @@ func TestParsersDoNotAllocate(t *testing.T) {
 	var st TimeStatus
 	var o outcome
 	for name, f := range map[string]func(){
-		"ParseInt":           func() { _, ok = ParseInt(id) },
+		"ParseInt":           func() { _, ok = parseInt(id) },
 		"ParseTimestamp":     func() { _, st = event.ParseTimestamp(num) },
 		"ParseTimestamp ISO": func() { _, st = event.ParseTimestamp(iso) },
 		"a rounded decimal": func() {
@@ -67,7 +67,7 @@ func TestParsersDoNotAllocate(t *testing.T) {
 		},
 		"AppendDouble":        func() { buf = AppendDouble(buf[:0], 1.5e-9) },
 		"AppendTimestampText": func() { buf = AppendTimestampText(buf[:0], 1767607200, 123e6) },
-		"AppendDecimalInt":    func() { buf = AppendDecimalInt(buf[:0], -12345, 2) },
+		"AppendDecimalInt":    func() { buf = appendDecimalInt(buf[:0], -12345, 2) },
 		"AppendDecimal":       func() { buf = AppendDecimal(buf[:0], iso[:16], 2) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {
@@ -83,7 +83,7 @@ func BenchmarkParseInt(b *testing.B) {
 	v := []byte("4511293847561029")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := ParseInt(v); !ok {
+		if _, ok := parseInt(v); !ok {
 			b.Fatal("not an integer")
 		}
 	}

@@ -46,7 +46,7 @@ func (st TimeStatus) outcome() outcome {
 }
 
 func textToInt(b []byte) (int64, outcome) {
-	v, ok := ParseInt(b)
+	v, ok := parseInt(b)
 	if !ok {
 		return 0, orEmpty(b)
 	}

@@ -22,7 +22,7 @@ func AppendText(dst []byte, c *Column, i int) []byte {
 		return AppendDateText(dst, c.Ints[i])
 	case Decimal:
 		if c.Type.Kind() == KindInt64 {
-			return AppendDecimalInt(dst, c.Ints[i], c.Type.Scale)
+			return appendDecimalInt(dst, c.Ints[i], c.Type.Scale)
 		}
 		return AppendDecimal(dst, c.Bytes(i), c.Type.Scale)
 	}

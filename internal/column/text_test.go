@@ -144,7 +144,7 @@ func TestAppendDecimal(t *testing.T) {
 			t.Fatalf("AppendDecimal(%x, %d) = %s, want %s", b, scale, got, want)
 		}
 		if v.IsInt64() {
-			if got := string(AppendDecimalInt(nil, v.Int64(), scale)); got != want {
+			if got := string(appendDecimalInt(nil, v.Int64(), scale)); got != want {
 				t.Fatalf("AppendDecimalInt(%v, %d) = %s, want %s", v, scale, got, want)
 			}
 		}

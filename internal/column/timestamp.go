@@ -41,8 +41,8 @@ func (r Rule) ParseTimestamp(b []byte) (ms int64, st TimeStatus) {
 		return 0, TimeNull
 	}
 	if len(b) <= 18 {
-		if v, ok := ParseInt(b); ok {
-			return r.TimestampFromInt(v)
+		if v, ok := parseInt(b); ok {
+			return r.timestampFromInt(v)
 		}
 	}
 	// No number has a minus sign right behind a digit.
@@ -60,8 +60,8 @@ func (r Rule) ParseTimestamp(b []byte) (ms int64, st TimeStatus) {
 	return 0, TimeBad
 }
 
-// TimestampFromInt is ParseTimestamp of the decimal text of v.
-func (r Rule) TimestampFromInt(v int64) (ms int64, st TimeStatus) {
+// timestampFromInt is ParseTimestamp of the decimal text of v.
+func (r Rule) timestampFromInt(v int64) (ms int64, st TimeStatus) {
 	if v == 0 {
 		return 0, TimeNull
 	}
@@ -101,13 +101,13 @@ func exactInt(f float64) (int64, bool) {
 	return int64(f), true
 }
 
-// numberMillis is TimestampFromInt of any number. Units differ by powers of ten, so
+// numberMillis is timestampFromInt of any number. Units differ by powers of ten, so
 // that a unit is a count of digits to take and nothing is rounded.
 func (r Rule) numberMillis(n *number) (int64, TimeStatus) {
 	if r.Unit == UnitAuto && n.exp == 0 && !n.neg && len(n.whole) <= 18 {
 		// Of all units but seconds, the fraction is floored away.
-		if v, _ := ParseInt(n.whole); v >= 1e11 {
-			return r.TimestampFromInt(v)
+		if v, _ := parseInt(n.whole); v >= 1e11 {
+			return r.timestampFromInt(v)
 		}
 	}
 	first, ints := n.leading()

@@ -238,7 +238,7 @@ func TestNativeTimestampsAreThoseOfTheText(t *testing.T) {
 	for _, rule := range timeRules() {
 		for _, v := range ints {
 			want, wantSt := slowTimestamp(rule, strconv.FormatInt(v, 10))
-			if ms, st := rule.TimestampFromInt(v); ms != want || st != wantSt {
+			if ms, st := rule.timestampFromInt(v); ms != want || st != wantSt {
 				t.Fatalf("%+v: TimestampFromInt(%d) = %d, status %d; want %d, status %d", rule, v, ms, st, want, wantSt)
 			}
 		}

@@ -31,9 +31,8 @@ type Type struct {
 
 // The types that columns which are not declared have.
 var (
-	Int64Type     = Type{ID: Int64}
-	TimestampType = Type{ID: Timestamp}
-	StringType    = Type{}
+	Int64Type  = Type{ID: Int64}
+	StringType = Type{}
 )
 
 // Kind is the physical form of a column in memory.

@@ -10,9 +10,9 @@ import (
 	"reconcile/state/internal/statefile"
 )
 
-// DefaultInlineLimit is the size in bytes up to which an object stays inside
+// defaultInlineLimit is the size in bytes up to which an object stays inside
 // the state file.
-const DefaultInlineLimit = 32 << 10
+const defaultInlineLimit = 32 << 10
 
 const defaultReadTimeout = 10 * time.Second
 
@@ -22,7 +22,7 @@ type Options struct {
 	// Program is the version that is written into the file.
 	Program string
 	// InlineLimit is the size in bytes up to which an object stays inside the
-	// state file: DefaultInlineLimit, or none at all when negative.
+	// state file: 32 KiB, or none at all when negative.
 	InlineLimit int
 	// ReadTimeout bounds the wait for the state file while others read it or
 	// commit, which takes them milliseconds. The default is 10 seconds.
@@ -44,7 +44,7 @@ func Open(path string, o Options) *state.Store { return &state.Store{Backend: op
 
 func open(path string, o Options) *backend {
 	if o.InlineLimit == 0 {
-		o.InlineLimit = DefaultInlineLimit
+		o.InlineLimit = defaultInlineLimit
 	}
 	if o.ReadTimeout <= 0 {
 		o.ReadTimeout = defaultReadTimeout

@@ -13,9 +13,9 @@ import (
 	"reconcile/state/internal/statefile"
 )
 
-// DefaultInlineLimit is the size in bytes up to which an object stays inside a
+// defaultInlineLimit is the size in bytes up to which an object stays inside a
 // state in an object store: records and checkpoints carry it.
-const DefaultInlineLimit = 4 << 10
+const defaultInlineLimit = 4 << 10
 
 // Options are the settings of a state in an object store. The zero value of a
 // field means its default.
@@ -23,7 +23,7 @@ type Options struct {
 	// Program is the version that is written into records.
 	Program string
 	// InlineLimit is the size in bytes up to which an object stays inside the state:
-	// DefaultInlineLimit, or none at all when negative.
+	// 4 KiB, or none at all when negative.
 	InlineLimit int
 	// Cache is the folder for copies of states between two runs; empty for none.
 	Cache string
@@ -62,7 +62,7 @@ type backend struct {
 // request; where nothing lies there is an empty state, made by the first transaction.
 func Open(store blob.Store, o Options) *state.Store {
 	if o.InlineLimit == 0 {
-		o.InlineLimit = DefaultInlineLimit
+		o.InlineLimit = defaultInlineLimit
 	}
 	c := newCache(o.Cache, store.Root())
 	dir := c.temp()

@@ -192,7 +192,7 @@ var errUnknown = errors.New("what became of it is unknown; run again, which find
 // onChain reports whether a record is part of the chain (Done), another one is in
 // its place (Refused), or the chain does not say.
 func (c *Chain) onChain(ctx context.Context, r *Record) (Outcome, *Record, error) {
-	list, err := c.Checkpoints(ctx)
+	list, err := c.listCheckpoints(ctx)
 	if err != nil {
 		return Unknown, nil, err
 	}

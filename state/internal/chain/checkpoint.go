@@ -22,8 +22,8 @@ type Checkpoint struct {
 	Time time.Time // when it was written, by the store's clock
 }
 
-// Checkpoints lists the checkpoints, newest first. It costs one request.
-func (c *Chain) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
+// listCheckpoints lists the checkpoints, newest first. It costs one request.
+func (c *Chain) listCheckpoints(ctx context.Context) ([]Checkpoint, error) {
 	list, err := c.place.list(ctx, checkpointFolder)
 	if err != nil {
 		return nil, fmt.Errorf("list the checkpoints: %w", err)

@@ -108,7 +108,7 @@ func (o *newestOld) names(ctx context.Context, name string) (bool, error) {
 
 // checkpointsUpTo lists the checkpoints, none of which is above the head.
 func (c *Chain) checkpointsUpTo(ctx context.Context, head Position) ([]Checkpoint, error) {
-	list, err := c.Checkpoints(ctx)
+	list, err := c.listCheckpoints(ctx)
 	if err == nil && len(list) > 0 && list[0].Serial > head.Serial {
 		err = fmt.Errorf("checkpoint %d stands above record %d: %w", list[0].Serial, head.Serial, ErrBeginAgain)
 	}
@@ -162,7 +162,7 @@ func (r *remover) history(ctx context.Context, list []Checkpoint, keep uint64) e
 	return r.checkpoints(ctx, list, keep)
 }
 
-// checkpoints removes those below a serial.
+// listCheckpoints removes those below a serial.
 func (r *remover) checkpoints(ctx context.Context, list []Checkpoint, keep uint64) error {
 	var keys []string
 	for _, k := range list {

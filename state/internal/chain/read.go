@@ -77,7 +77,7 @@ func (c *Chain) unlessMoved(ctx context.Context, serial uint64, err error) error
 	if !isDamage(err) && !errors.As(err, &newer) {
 		return err
 	}
-	list, lerr := c.Checkpoints(ctx)
+	list, lerr := c.listCheckpoints(ctx)
 	switch {
 	case lerr != nil:
 		return lerr
@@ -117,7 +117,7 @@ func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, erro
 	}
 	if !vouched {
 		// What a cache says of another chain must not be taken for the head of this.
-		_, err = c.At(ctx, from)
+		_, err = c.at(ctx, from)
 	}
 	return err == nil, err
 }
@@ -133,9 +133,9 @@ func (v *View) at(from Position, serial uint64) (Position, bool) {
 	return Position{}, false
 }
 
-// At reads the record at a position, which is there at the head of a chain. It fails
+// at reads the record at a position, which is there at the head of a chain. It fails
 // with ErrBeginAgain if the slot is empty or has another record.
-func (c *Chain) At(ctx context.Context, p Position) (*Record, error) {
+func (c *Chain) at(ctx context.Context, p Position) (*Record, error) {
 	r, _, err := c.place.record(ctx, p.Serial)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && r.digest != p.Digest {
 		return nil, fmt.Errorf("record %d: %w", p.Serial, ErrBeginAgain)

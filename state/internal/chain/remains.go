@@ -26,7 +26,7 @@ type Remains struct {
 func (c *Chain) Remains(ctx context.Context) (*Remains, error) {
 	rem := &Remains{}
 	var err error
-	if rem.Checkpoints, err = c.Checkpoints(ctx); err != nil {
+	if rem.Checkpoints, err = c.listCheckpoints(ctx); err != nil {
 		return nil, err
 	}
 	entries, err := c.place.list(ctx, logFolder)

@@ -68,7 +68,7 @@ func Acquire(ctx context.Context, o Options, wait time.Duration) (*Held, error) 
 	for start := o.Clock.Now(); ; {
 		h, err := a.try(ctx)
 		var held *HeldError
-		left := wait - o.Clock.Now().Since(start)
+		left := wait - o.Clock.Now().since(start)
 		if !errors.As(err, &held) || left <= 0 {
 			return h, err
 		}
@@ -160,7 +160,7 @@ func (a *acquirer) write(ctx context.Context, next *content, cond blob.Cond) (*H
 	sent := a.o.Clock.Now()
 	o, err := put(ctx, a.o, next, cond, a.o.TTL)
 	switch {
-	case err == nil && a.o.Clock.Now().Since(sent) < a.o.TTL:
+	case err == nil && a.o.Clock.Now().since(sent) < a.o.TTL:
 		return hold(ctx, a.o, next, o.Pin, sent), nil
 	case err == nil || errors.Is(err, blob.ErrConflict):
 		return nil, nil

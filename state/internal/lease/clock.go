@@ -17,9 +17,9 @@ type Instant struct {
 	Wall time.Time
 }
 
-// Since returns what has passed since an earlier instant, by the clock that says
+// since returns what has passed since an earlier instant, by the clock that says
 // more.
-func (i Instant) Since(earlier Instant) time.Duration {
+func (i Instant) since(earlier Instant) time.Duration {
 	return max(i.Mono-earlier.Mono, i.Wall.Sub(earlier.Wall))
 }
 

@@ -71,7 +71,7 @@ func (h *Held) Valid() bool {
 
 // left returns how long the lease lasts, 0 if it is over. It needs h.mu.
 func (h *Held) left() time.Duration {
-	left := h.o.TTL - h.o.Clock.Now().Since(h.sent)
+	left := h.o.TTL - h.o.Clock.Now().since(h.sent)
 	if left <= 0 {
 		h.over = true
 	}

@@ -64,7 +64,7 @@ func TestRealTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := h.o.Clock.Now().Since(h.sent); d < o.TTL+o.Margin || h.Valid() || !next.Valid() || !next.OwesFence() {
+	if d := h.o.Clock.Now().since(h.sent); d < o.TTL+o.Margin || h.Valid() || !next.Valid() || !next.OwesFence() {
 		t.Errorf("taken over after %s: old valid %v, new valid %v, owes %v", d, h.Valid(), next.Valid(), next.OwesFence())
 	}
 	if s, err := Show(t.Context(), o.Store, key); err != nil || s.ID != next.ID() || s.Age > 5*time.Second || s.Now.IsZero() {
