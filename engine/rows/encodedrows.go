@@ -1,6 +1,10 @@
 package rows
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"reconcile/engine/rules"
+)
 
 // EncodedRows collects rows whose columns stay in the binary form in which they were
 // delivered: whoever needs the columns decodes the record. That costs less than
@@ -10,7 +14,7 @@ type EncodedRows struct {
 	// a scratch file of them is encrypted under a key that is kept nowhere.
 	Secret bool
 
-	rows  []Row
+	rows  []rules.Row
 	slabs slabs
 	base  uint32   // place of the block that was added last
 	bytes int      // of the blocks
@@ -48,7 +52,7 @@ func (p *EncodedRows) Block(n int) []byte {
 }
 
 // Add takes a row whose record is at r.At of the last block.
-func (p *EncodedRows) Add(r Row) {
+func (p *EncodedRows) Add(r rules.Row) {
 	r.At += p.base
 	p.rows = append(p.rows, r)
 }
@@ -123,7 +127,7 @@ func (c *Chunk) Record(i int) []byte {
 	return c.slabs.record(r)
 }
 
-func (s slabs) record(r *Row) []byte {
+func (s slabs) record(r *rules.Row) []byte {
 	slab, at := r.At>>slabBits, r.At&(1<<slabBits-1)
 	for s[slab] == nil {
 		slab, at = slab-1, at+1<<slabBits
@@ -157,11 +161,11 @@ const blockHead = 32
 
 // readBlock makes a chunk of what appendBlock wrote; block becomes part of it.
 func readBlock(block []byte, n int, part int64) *Chunk {
-	ch := &Chunk{Rows: make([]Row, n), block: block[n*blockHead:]}
+	ch := &Chunk{Rows: make([]rules.Row, n), block: block[n*blockHead:]}
 	at := uint32(0)
 	for i := range n {
 		h := block[i*blockHead : (i+1)*blockHead]
-		ch.Rows[i] = Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
+		ch.Rows[i] = rules.Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
 			Ver: binary.LittleEndian.Uint64(h[16:]), At: at, Format: binary.LittleEndian.Uint32(h[28:])}
 		end := binary.LittleEndian.Uint32(h[24:])
 		ch.Rows[i].Size, at = end-at, end
@@ -186,7 +190,7 @@ func (s *Segment) blockEnd(lo, hi, group int) int {
 // yet takes no memory, and what is written is seldom copied.
 func (p *EncodedRows) Grow(n int) {
 	if cap(p.rows)-len(p.rows) < n {
-		rows := make([]Row, len(p.rows), max(len(p.rows)+n, 4*len(p.rows)))
+		rows := make([]rules.Row, len(p.rows), max(len(p.rows)+n, 4*len(p.rows)))
 		copy(rows, p.rows)
 		p.rows = rows
 	}

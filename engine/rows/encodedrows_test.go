@@ -10,17 +10,18 @@ import (
 	"syscall"
 	"testing"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/failpoint"
 )
 
 // encodedRow is a row and what it was encoded with.
 type encodedRow struct {
-	row    Row
+	row    rules.Row
 	record string
 }
 
 // add adds a row with a block of its own.
-func add(p *EncodedRows, row Row, record string) {
+func add(p *EncodedRows, row rules.Row, record string) {
 	row.Size = uint32(copy(p.Block(len(record)), record))
 	p.Add(row)
 }
@@ -56,7 +57,7 @@ func encodedRows(r *rand.Rand, n int) (*Segment, []encodedRow) {
 		}
 		lo = hi
 	}
-	slices.SortStableFunc(want, func(a, b encodedRow) int { return Compare(a.row, b.row) })
+	slices.SortStableFunc(want, func(a, b encodedRow) int { return rules.CompareRows(a.row, b.row) })
 	return p.Seal(), want
 }
 
@@ -87,7 +88,7 @@ func readPacks(t *testing.T, s *Segment) []encodedRow {
 			t.Fatal("a chunk is not encoded")
 		}
 		for i, row := range ch.Rows {
-			if v := ch.Verdict(i); v != Verdict((ch.First+i)%3) {
+			if v := ch.Verdict(i); v != rules.Verdict((ch.First+i)%3) {
 				t.Fatalf("row %d has verdict %d", ch.First+i, v)
 			}
 			record := ch.Record(i)
@@ -106,7 +107,7 @@ func TestPack(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(n), uint64(group)))
 			s, want := encodedRows(r, n)
 			for i := range n {
-				s.Verdicts.Set(i, Verdict(i%3))
+				s.Verdicts.Set(i, rules.Verdict(i%3))
 			}
 			if got := readPacks(t, s); !slices.Equal(got, want) {
 				t.Fatalf("%d rows in memory differ", n)
@@ -151,7 +152,7 @@ func TestPackSqueezed(t *testing.T) {
 		p, size := EncodedRows{}, 0
 		for i := range 10_000 {
 			record := c.record()
-			add(&p, Row{Raw: int64(i)}, record)
+			add(&p, rules.Row{Raw: int64(i)}, record)
 			size += blockHead + len(record)
 		}
 		s := p.Seal()
@@ -176,7 +177,7 @@ func TestPackSecret(t *testing.T) {
 	for _, secret := range []bool{false, true} {
 		p := EncodedRows{Secret: secret}
 		for i := range 100 {
-			add(&p, Row{Raw: int64(i)}, fmt.Sprintf("%d ada@example.com", i*i*i))
+			add(&p, rules.Row{Raw: int64(i)}, fmt.Sprintf("%d ada@example.com", i*i*i))
 		}
 		s := p.Seal()
 		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {

@@ -14,65 +14,22 @@ import (
 	"syscall"
 	"testing"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 )
-
-func TestVersion(t *testing.T) {
-	// Ascending: the dump counts before the file, the file before the row.
-	places := [][3]int{{0, 0, 0}, {0, 0, 1}, {0, 0, 1<<28 - 1}, {0, 1, 0}, {0, 1<<16 - 1, 1<<28 - 1}, {1, 0, 0}, {1<<20 - 1, 0, 0}, {1<<20 - 1, 1<<16 - 1, 1<<28 - 1}}
-	last := uint64(0)
-	for i, p := range places {
-		v, err := Version(p[0], p[1], p[2])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i > 0 && v <= last {
-			t.Errorf("%v is not after the one before", p)
-		}
-		if DumpRank(v) != p[0] {
-			t.Errorf("the dump of %v is %d", p, DumpRank(v))
-		}
-		last = v
-	}
-	for _, p := range [][3]int{{1 << 20, 0, 0}, {0, 1 << 16, 0}, {0, 0, 1 << 28}} {
-		if _, err := Version(p[0], p[1], p[2]); err == nil || !strings.Contains(err.Error(), "not supported") {
-			t.Errorf("%v: got %v", p, err)
-		}
-	}
-}
-
-func TestCompare(t *testing.T) {
-	// Ascending, each by the first field in which it differs.
-	list := []Row{
-		{Part: NullPart, Raw: 9, Key: 9, Ver: 9}, {Part: -1, Raw: 9}, {Part: 0, Raw: math.MinInt64, Key: 9, Ver: 9},
-		{Part: 0, Raw: -1, Key: 9}, {Part: 0, Raw: 0, Key: math.MinInt64, Ver: 9}, {Part: 0, Raw: 0, Key: -1},
-		{Part: 0, Raw: 0, Key: 0, Ver: 0}, {Part: 0, Raw: 0, Key: 0, Ver: 1 << 63}, {Part: 0, Raw: 0, Key: 0, Ver: math.MaxUint64},
-		{Part: 0, Raw: 0, Key: 1}, {Part: 0, Raw: math.MaxInt64}, {Part: 1, Raw: math.MinInt64},
-	}
-	for i, a := range list {
-		for j, b := range list {
-			if got, want := Compare(a, b), min(1, max(-1, i-j)); got != want {
-				t.Errorf("Compare(%+v, %+v) = %d, want %d", a, b, got, want)
-			}
-		}
-	}
-	if Compare(Row{At: 1}, Row{At: 2}) != 0 {
-		t.Error("At is part of the order")
-	}
-}
 
 // Verdicts that many goroutines set, of neighbours too, are all kept.
 func TestVerdicts(t *testing.T) {
 	for _, n := range []int{0, 1, 15, 16, 17, 1000} {
 		v := NewVerdicts(n)
-		want := make([]Verdict, n)
+		want := make([]rules.Verdict, n)
 		r := rand.New(rand.NewPCG(uint64(n), 1))
 		for i := range want {
-			if v.Get(i) != Publish {
+			if v.Get(i) != rules.Publish {
 				t.Fatalf("row %d of %d is not published at first", i, n)
 			}
-			want[i] = Verdict(r.IntN(3))
+			want[i] = rules.Verdict(r.IntN(3))
 		}
 		var wg sync.WaitGroup
 		for g := range 8 {
@@ -149,20 +106,20 @@ func line(b *column.Batch, at uint32) string {
 }
 
 // some makes n rows in few partitions over a batch that has rows to spare.
-func some(r *rand.Rand, n int) ([]Row, *column.Batch) {
-	parts := []int64{NullPart, -7, 0, 3, math.MaxInt64}
-	rs := make([]Row, n)
+func some(r *rand.Rand, n int) ([]rules.Row, *column.Batch) {
+	parts := []int64{rules.NullPart, -7, 0, 3, math.MaxInt64}
+	rs := make([]rules.Row, n)
 	for i := range rs {
-		rs[i] = Row{Part: parts[r.IntN(len(parts))], Raw: r.Int64N(20) - 10, Key: int64(r.Uint64()), Ver: r.Uint64(), At: uint32(2 * i)}
+		rs[i] = rules.Row{Part: parts[r.IntN(len(parts))], Raw: r.Int64N(20) - 10, Key: int64(r.Uint64()), Ver: r.Uint64(), At: uint32(2 * i)}
 	}
 	return rs, payload(2*n + 1)
 }
 
 // full is a row, what it carries and what was decided about it.
 type full struct {
-	row     Row
+	row     rules.Row
 	text    string
-	verdict Verdict
+	verdict rules.Verdict
 }
 
 // readPart reads a partition through its cursor. What a chunk gave stays as it
@@ -213,7 +170,7 @@ func TestSpill(t *testing.T) {
 			t.Run(fmt.Sprintf("%d rows in groups of %d", n, group), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(uint64(n), uint64(group)))
 				rs, batch := some(r, n)
-				texts := map[Row]string{}
+				texts := map[rules.Row]string{}
 				for _, row := range rs {
 					text := line(batch, row.At)
 					row.At = 0
@@ -250,10 +207,10 @@ func TestSpill(t *testing.T) {
 
 // checkSegment looks at a segment in memory: its ranges tile its rows, which are
 // sorted and carry what they carried.
-func checkSegment(t *testing.T, s *Segment, n int, texts map[Row]string) {
+func checkSegment(t *testing.T, s *Segment, n int, texts map[rules.Row]string) {
 	t.Helper()
 	rs := s.Rows()
-	if s.Len() != n || len(rs) != n || !slices.IsSortedFunc(rs, Compare) {
+	if s.Len() != n || len(rs) != n || !slices.IsSortedFunc(rs, rules.CompareRows) {
 		t.Fatalf("%d of %d rows, or not in order", len(rs), n)
 	}
 	at := 0
@@ -267,7 +224,7 @@ func checkSegment(t *testing.T, s *Segment, n int, texts map[Row]string) {
 			t.Fatalf("partition %d has %d rows, want %d", p.Part, len(got), p.Hi-p.Lo)
 		}
 		for _, f := range got {
-			if f.row.Part != p.Part || texts[f.row] != f.text || f.verdict != Publish {
+			if f.row.Part != p.Part || texts[f.row] != f.text || f.verdict != rules.Publish {
 				t.Fatalf("row %+v has %s, want %s", f.row, f.text, texts[f.row])
 			}
 		}
@@ -302,9 +259,9 @@ func checkSpilled(t *testing.T, s *Segment, n int, dir string) {
 // checkVerdicts sets verdicts by position and finds them in the cursors.
 func checkVerdicts(t *testing.T, s *Segment, r *rand.Rand) {
 	t.Helper()
-	want := make([]Verdict, s.Len())
+	want := make([]rules.Verdict, s.Len())
 	for i := range want {
-		want[i] = Verdict(r.IntN(3))
+		want[i] = rules.Verdict(r.IntN(3))
 		s.Verdicts.Set(i, want[i])
 	}
 	for _, p := range s.Parts {

@@ -5,17 +5,8 @@ import (
 	"sort"
 	"sync/atomic"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
-)
-
-// Verdict is what becomes of a row.
-type Verdict uint32
-
-// The verdicts. Publish is the zero value: most rows are.
-const (
-	Publish Verdict = iota
-	Shadow          // kept beside the table: hidden by another raw user's row
-	Drop            // replaced by a newer row of its raw key
 )
 
 // Verdicts holds two bits for each row of a segment. Set may be called by many
@@ -26,10 +17,10 @@ type Verdicts []uint32
 func NewVerdicts(n int) Verdicts { return make(Verdicts, (n+15)/16) }
 
 // Set gives row i its verdict.
-func (v Verdicts) Set(i int, to Verdict) { atomic.OrUint32(&v[i/16], uint32(to)<<(i%16*2)) }
+func (v Verdicts) Set(i int, to rules.Verdict) { atomic.OrUint32(&v[i/16], uint32(to)<<(i%16*2)) }
 
 // Get returns the verdict of row i.
-func (v Verdicts) Get(i int) Verdict { return Verdict(v[i/16] >> (i % 16 * 2) & 3) }
+func (v Verdicts) Get(i int) rules.Verdict { return rules.Verdict(v[i/16] >> (i % 16 * 2) & 3) }
 
 // PartRange is the place of a partition's rows in a segment.
 type PartRange struct {
@@ -44,7 +35,7 @@ type Segment struct {
 	Verdicts Verdicts
 	n        int
 	memory   int
-	rows     []Row // sorted; nil when spilled
+	rows     []rules.Row // sorted; nil when spilled
 	batch    *column.Batch
 	file     *spillFile
 	encoded  bool
@@ -56,14 +47,14 @@ type Segment struct {
 
 // NewSegment sorts rows and takes ownership of them and of the batch that
 // their At points into. Rows of the batch that no Row names are left out.
-func NewSegment(rs []Row, batch *column.Batch) *Segment {
+func NewSegment(rs []rules.Row, batch *column.Batch) *Segment {
 	s := newSegment(rs)
 	s.batch = batch
 	s.memory = rowSize*cap(rs) + batch.Memory()
 	return s
 }
 
-func newSegment(rs []Row) *Segment {
+func newSegment(rs []rules.Row) *Segment {
 	sortRows(rs)
 	s := &Segment{n: len(rs), rows: rs, Verdicts: NewVerdicts(len(rs))}
 	for i := 0; i < len(rs); {
@@ -88,7 +79,7 @@ func (s *Segment) Len() int { return s.n }
 
 // Rows returns all rows in order. For a spilled segment it returns nil: call
 // it before Spill.
-func (s *Segment) Rows() []Row { return s.rows }
+func (s *Segment) Rows() []rules.Row { return s.rows }
 
 // Close removes the scratch file, if any. The rows are gone then; closing again does
 // nothing.
@@ -107,7 +98,7 @@ func (s *Segment) Close() error {
 // Chunk is a stretch of sorted rows with the batch that holds their columns, or
 // with their records. Both may be kept.
 type Chunk struct {
-	Rows     []Row
+	Rows     []rules.Row
 	Batch    *column.Batch // nil of encoded rows
 	Verdicts Verdicts
 	First    int // position of Rows[0] in Verdicts
@@ -118,7 +109,7 @@ type Chunk struct {
 }
 
 // Verdict returns the verdict of Rows[i].
-func (c *Chunk) Verdict(i int) Verdict { return c.Verdicts.Get(c.First + i) }
+func (c *Chunk) Verdict(i int) rules.Verdict { return c.Verdicts.Get(c.First + i) }
 
 // Part returns the rows of one partition of a segment in memory, nil if there
 // are none.

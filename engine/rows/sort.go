@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/radix"
 )
 
@@ -14,9 +15,9 @@ const sortFew = 512
 // sortRows sorts rows as Compare orders them: by the digits of their partition and
 // raw user first, which touches each row few times, then by comparing those that
 // are equal there.
-func sortRows(rs []Row) {
+func sortRows(rs []rules.Row) {
 	if len(rs) < sortFew {
-		slices.SortFunc(rs, Compare)
+		slices.SortFunc(rs, rules.CompareRows)
 		return
 	}
 	entries, width := sortEntries(rs)
@@ -28,7 +29,7 @@ func sortRows(rs []Row) {
 			hi++
 		}
 		if hi > lo+1 {
-			slices.SortFunc(rs[lo:hi], Compare)
+			slices.SortFunc(rs[lo:hi], rules.CompareRows)
 		}
 		lo = hi
 	}
@@ -36,12 +37,12 @@ func sortRows(rs []Row) {
 
 // sortEntries returns an entry for each row, whose key orders by (partition, raw
 // user) as far as 64 bits do, and how many bits of the keys are in use.
-func sortEntries(rs []Row) (entries []radix.Item, width int) {
+func sortEntries(rs []rules.Row) (entries []radix.Item, width int) {
 	least, most := rs[0].Raw, rs[0].Raw
 	first, last := int64(math.MaxInt64), int64(math.MinInt64) // of the partitions but NullPart
 	for i := range rs {
 		least, most = min(least, rs[i].Raw), max(most, rs[i].Raw)
-		if part := rs[i].Part; part != NullPart {
+		if part := rs[i].Part; part != rules.NullPart {
 			first, last = min(first, part), max(last, part)
 		}
 	}
@@ -53,7 +54,7 @@ func sortEntries(rs []Row) (entries []radix.Item, width int) {
 	entries = make([]radix.Item, len(rs))
 	for i := range rs {
 		r, rank := &rs[i], uint64(0)
-		if r.Part != NullPart {
+		if r.Part != rules.NullPart {
 			rank = uint64(r.Part) - uint64(first) + 1
 		}
 		entries[i] = radix.Item{Key: rank<<(rawBits-cut) | (uint64(r.Raw)-uint64(least))>>cut, At: uint32(i)}
@@ -62,7 +63,7 @@ func sortEntries(rs []Row) (entries []radix.Item, width int) {
 }
 
 // permute puts rows into the order of entries, whose places it uses up.
-func permute(rs []Row, entries []radix.Item) {
+func permute(rs []rules.Row, entries []radix.Item) {
 	for i := range entries {
 		if entries[i].At == uint32(i) {
 			continue

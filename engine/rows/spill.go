@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/parquet"
@@ -166,10 +167,10 @@ func (c *spillCursor) Next(context.Context) (*Chunk, error) {
 	}
 	base := group * c.file.group
 	lo, hi := c.pos-base, min(c.rng.Hi-base, b.N)
-	ch := &Chunk{Batch: b, Verdicts: c.verdicts, First: c.pos, Rows: make([]Row, hi-lo)}
+	ch := &Chunk{Batch: b, Verdicts: c.verdicts, First: c.pos, Rows: make([]rules.Row, hi-lo)}
 	for i := range ch.Rows {
 		at := lo + i
-		ch.Rows[i] = Row{Part: c.rng.Part, Raw: b.Cols[0].Ints[at], Key: b.Cols[1].Ints[at],
+		ch.Rows[i] = rules.Row{Part: c.rng.Part, Raw: b.Cols[0].Ints[at], Key: b.Cols[1].Ints[at],
 			Ver: uint64(b.Cols[2].Ints[at]), At: uint32(at)}
 	}
 	c.pos = base + hi

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 )
@@ -20,7 +19,7 @@ func PartitionOf(u definition.Unit, c *column.Column, i int) int64 {
 		return 0
 	}
 	if c == nil || c.IsNull(i) {
-		return rows.NullPart
+		return NullPart
 	}
 	ms := c.Ints[i]
 	if c.Type.ID == column.Date {
@@ -50,7 +49,7 @@ func floorDiv(a, b int64) int64 {
 // PartitionFolder returns the Hive directories of a partition below its table's
 // folder, empty for a table that is not partitioned.
 func PartitionFolder(u definition.Unit, part int64) string {
-	if part == rows.NullPart {
+	if part == NullPart {
 		return nullDir(u)
 	}
 	switch u {

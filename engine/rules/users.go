@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
@@ -14,8 +13,8 @@ import (
 //
 // The contract: per raw user_id the row of the greatest (dump_id, last_modified with
 // null lowest, version). Key of the rows holds last_modified, see Schema.ModifiedMillis.
-func LaterUser(a, b rows.Row) bool {
-	return cmp.Or(cmp.Compare(rows.DumpRank(a.Ver), rows.DumpRank(b.Ver)), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Ver, b.Ver)) > 0
+func LaterUser(a, b Row) bool {
+	return cmp.Or(cmp.Compare(DumpRank(a.Ver), DumpRank(b.Ver)), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Ver, b.Ver)) > 0
 }
 
 // Users merges the rows of raw users into one row for each canonical user.
@@ -28,7 +27,7 @@ func LaterUser(a, b rows.Row) bool {
 // Cast is called for each column of the payload, then Choose; then the rest holds.
 type Users struct {
 	schema *Schema
-	rows   []rows.Row // Raw is the canonical user, Key the raw one
+	rows   []Row // Raw is the canonical user, Key the raw one
 	cols   []column.Column
 	notes  map[noteKey]string
 	issues map[int][]issue      // by row
@@ -50,7 +49,7 @@ type noteKey struct {
 
 // NewUsers begins to merge rows, which are sorted by canonical user and are whole groups.
 // Raw is the canonical user and Key the raw one; notes has a value for each row.
-func NewUsers(s *Schema, members []rows.Row, notes *column.Column) *Users {
+func NewUsers(s *Schema, members []Row, notes *column.Column) *Users {
 	u := &Users{schema: s, rows: members, cols: make([]column.Column, s.Rescued()), notes: map[noteKey]string{}, issues: map[int][]issue{}}
 	for row := range notes.Codes {
 		if notes.IsNull(row) {
@@ -139,7 +138,7 @@ func (u *Users) group() {
 				return c
 			}
 		}
-		return cmp.Or(cmp.Compare(rows.DumpRank(u.rows[b].Ver), rows.DumpRank(u.rows[a].Ver)), cmp.Compare(u.rows[b].Key, u.rows[a].Key))
+		return cmp.Or(cmp.Compare(DumpRank(u.rows[b].Ver), DumpRank(u.rows[a].Ver)), cmp.Compare(u.rows[b].Key, u.rows[a].Key))
 	}
 	for i := 0; i < len(u.rows); {
 		members := []int{i}
@@ -223,7 +222,7 @@ func (u *Users) User(group int) int64 { return u.rows[u.groups[group][0]].Raw }
 func (u *Users) NewestRank(group int) int {
 	rank := 0
 	for _, row := range u.groups[group] {
-		rank = max(rank, rows.DumpRank(u.rows[row].Ver))
+		rank = max(rank, DumpRank(u.rows[row].Ver))
 	}
 	return rank
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"reconcile/engine/rows"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -16,14 +15,14 @@ import (
 // TestLaterUser: per raw user the row of the greatest (dump_id, last_modified with null
 // lowest, version).
 func TestLaterUser(t *testing.T) {
-	row := func(rank int, modified int64, at int) rows.Row {
-		ver, err := rows.Version(rank, 0, at)
+	row := func(rank int, modified int64, at int) Row {
+		ver, err := Version(rank, 0, at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return rows.Row{Ver: ver, Key: modified}
+		return Row{Ver: ver, Key: modified}
 	}
-	ascending := []rows.Row{row(0, -1<<63, 0), row(0, -1<<63, 1), row(0, 5, 0), row(0, 5, 3), row(0, 6, 0), row(1, -1<<63, 0), row(1, 4, 9)}
+	ascending := []Row{row(0, -1<<63, 0), row(0, -1<<63, 1), row(0, 5, 0), row(0, 5, 3), row(0, 6, 0), row(1, -1<<63, 0), row(1, 4, 9)}
 	for i, a := range ascending {
 		for j, b := range ascending {
 			if LaterUser(a, b) != (i > j) {
@@ -53,18 +52,18 @@ type member struct {
 
 func mergeMembers(t *testing.T, s *Schema, members []member) []string {
 	t.Helper()
-	var meta []rows.Row
+	var meta []Row
 	notes := column.Column{Dict: column.NewDict()}
 	srcs := make([]column.Column, s.Rescued())
 	for i := range srcs {
 		srcs[i].Reset()
 	}
 	for _, m := range members {
-		ver, err := rows.Version(m.rank, 0, 0)
+		ver, err := Version(m.rank, 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		meta = append(meta, rows.Row{Raw: m.user, Key: m.raw, Ver: ver})
+		meta = append(meta, Row{Raw: m.user, Key: m.raw, Ver: ver})
 		if len(m.notes) == 0 {
 			notes.AppendNulls(1)
 		} else {

@@ -47,14 +47,13 @@ var layers = strings.Fields(`
 	sinks/sinktest
 	sinks/parquet
 
+	engine/rules
 	engine/dump
 	engine/avro
 	engine/partfile
 	engine/identity
 	engine/rows
-	engine/merge
 	engine/index
-	engine/rules
 
 	engine/plan
 	engine/exec
@@ -111,7 +110,7 @@ type rule struct {
 
 var rules = []rule{
 	// What decides and what is planned is free of input and output.
-	{of: []string{"engine/rules", "engine/plan"}, never: []string{"state", "sinks", "internal/blob"}},
+	{of: []string{"engine/rules", "engine/identity", "engine/plan"}, never: []string{"state", "sinks", "internal/blob"}},
 	// An executor knows its task, not who planned it or keeps it.
 	{of: []string{"engine/exec", "engine/native", "engine/exectest/child"}, never: []string{"engine/planner", "engine/commit", "state"}},
 }

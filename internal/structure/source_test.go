@@ -66,6 +66,7 @@ func below(path, root string) bool { return path == root || strings.HasPrefix(pa
 type source struct {
 	fset  *token.FileSet
 	lines map[string]int // by file, without its folder
+	files []*ast.File
 	pkg   *types.Package
 	uses  map[*ast.Ident]types.Object
 }
@@ -132,18 +133,17 @@ func (l *loaded) Import(path string) (*types.Package, error) {
 // resolves its identifiers.
 func check(fset *token.FileSet, path string, files map[string][]byte, imp types.Importer) (*source, error) {
 	s := &source{fset: fset, lines: map[string]int{}, uses: map[*ast.Ident]types.Object{}}
-	var parsed []*ast.File
 	for name, text := range files {
 		f, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, fmt.Errorf("parse %s of %s: %w", name, path, err)
 		}
-		parsed = append(parsed, f)
+		s.files = append(s.files, f)
 		s.lines[name] = bytes.Count(text, []byte("\n"))
 	}
 	conf := types.Config{Importer: imp}
 	var err error
-	if s.pkg, err = conf.Check(path, fset, parsed, &types.Info{Uses: s.uses}); err != nil {
+	if s.pkg, err = conf.Check(path, fset, s.files, &types.Info{Uses: s.uses}); err != nil {
 		return nil, fmt.Errorf("check %s: %w", path, err)
 	}
 	return s, nil

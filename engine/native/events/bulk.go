@@ -8,11 +8,11 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/index"
-	"reconcile/engine/merge"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // bulk judges all rows of a table at once: those that it has, unless it starts
@@ -20,7 +20,7 @@ import (
 // the delta path gives the same rows.
 func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	ing := r.NewIngest(r.Schema)
-	dec := merge.NewDecider(r.Env.Limits.Scratch, r.Env.Limits.Budget.Verdicts(), r.Canon, func(loc uint64, v rows.Verdict) {
+	dec := rows.NewDecider(r.Env.Limits.Scratch, r.Env.Limits.Budget.Verdicts(), r.Canon, func(loc uint64, v rules.Verdict) {
 		ing.Segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
 	})
 	defer func() { err = errors.Join(err, dec.Close(), ing.Close()) }()
@@ -72,7 +72,7 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 			}
 			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.Task.Thresholds.HashBits}
 			parts[i], err = r.Attempt.WritePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
-				err := merge.Partition(egctx, cursors, func(ch *rows.Chunk, i int) error {
+				err := rows.Merge(egctx, cursors, func(ch *rows.Chunk, i int) error {
 					if err := entries.addEntry(egctx, &ch.Rows[i]); err != nil {
 						return err
 					}

@@ -12,7 +12,6 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/index"
-	"reconcile/engine/merge"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/write"
@@ -42,7 +41,7 @@ type deltaRun struct {
 // storedOverrides are the verdicts of a partition's stored rows that differ from
 // what they are.
 type storedOverrides struct {
-	data, shadow map[int]rows.Verdict
+	data, shadow map[int]rules.Verdict
 }
 
 // delta judges only the rows that the pending dumps and the changed part of
@@ -75,10 +74,10 @@ func delta(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, err er
 // judge decides about the delivered rows and the stored rows that are
 // contested, and notes which partitions change.
 func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
-	var recs []merge.Rec
+	var recs []rules.Candidate
 	for si, s := range d.ing.Segments {
 		for i, row := range s.Rows() {
-			recs = append(recs, merge.Rec{Key: row.Key, Raw: row.Raw, Ver: row.Ver, Loc: uint64(si)<<locBits | uint64(i)})
+			recs = append(recs, rules.Candidate{Key: row.Key, Raw: row.Raw, Ver: row.Ver, Loc: uint64(si)<<locBits | uint64(i)})
 		}
 	}
 	stored, err := d.readContested(ctx, contested)
@@ -86,8 +85,8 @@ func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
 		return err
 	}
 	recs = append(recs, stored...)
-	verdict := make(map[uint64]rows.Verdict)
-	merge.Decide(recs, d.Canon, func(loc uint64, v rows.Verdict) {
+	verdict := make(map[uint64]rules.Verdict)
+	rules.Decide(recs, d.Canon, func(loc uint64, v rules.Verdict) {
 		if loc&locStored == 0 {
 			d.ing.Segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
 			return
@@ -102,10 +101,10 @@ func (d *deltaRun) judge(ctx context.Context, contested []hashed) error {
 }
 
 // override notes what became of a stored row, if it is no longer what it was.
-func (d *deltaRun) override(loc uint64, now rows.Verdict) {
-	was := rows.Publish
+func (d *deltaRun) override(loc uint64, now rules.Verdict) {
+	was := rules.Publish
 	if loc&locShadow != 0 {
-		was = rows.Shadow
+		was = rules.Shadow
 	}
 	if now == was {
 		return
@@ -113,22 +112,22 @@ func (d *deltaRun) override(loc uint64, now rows.Verdict) {
 	ord, pos := uint32(loc>>32&^(locStored>>32)), int(loc&(locShadow-1))
 	m := d.stored[ord]
 	if m == nil {
-		m = &storedOverrides{data: map[int]rows.Verdict{}, shadow: map[int]rows.Verdict{}}
+		m = &storedOverrides{data: map[int]rules.Verdict{}, shadow: map[int]rules.Verdict{}}
 		d.stored[ord] = m
 	}
-	if was == rows.Shadow {
+	if was == rules.Shadow {
 		m.shadow[pos] = now
 	} else {
 		m.data[pos] = now
 	}
 	switch {
-	case now == rows.Drop:
+	case now == rules.Drop:
 		d.counts.Replaced++
 		d.counts.Added-- // its replacement counts as one
-		if was == rows.Shadow {
+		if was == rules.Shadow {
 			d.counts.Collapsed--
 		}
-	case now == rows.Shadow:
+	case now == rules.Shadow:
 		d.counts.Collapsed++
 	default:
 		d.counts.Revived++
@@ -143,11 +142,11 @@ func (d *deltaRun) touchDelivered() {
 	for _, s := range d.ing.Segments {
 		for i, row := range s.Rows() {
 			verdict := s.Verdicts.Get(i)
-			if verdict == rows.Drop {
+			if verdict == rules.Drop {
 				continue
 			}
 			d.counts.Added++
-			if verdict == rows.Shadow {
+			if verdict == rules.Shadow {
 				d.counts.Collapsed++
 			}
 			d.touched[row.Part] = true
@@ -161,13 +160,13 @@ func (d *deltaRun) touchDelivered() {
 
 // readContested reads the key columns of the partitions that the index names
 // for contested pairs and returns the rows that really are.
-func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]merge.Rec, error) {
+func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]rules.Candidate, error) {
 	ords := map[uint32]bool{}
 	for _, e := range d.met {
 		ords[e.Part] = true
 	}
 	want := []column.Column{{Name: d.Old.Key, Type: column.Int64Type}, {Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.DumpID, Type: column.Int64Type}}
-	var out []merge.Rec
+	var out []rules.Candidate
 	for _, ord := range slices.Sorted(maps.Keys(ords)) {
 		p := d.byOrd[ord]
 		if p == nil {
@@ -180,7 +179,7 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]mer
 				if _, ok := slices.BinarySearchFunc(contested, hashed{raws[i], d.hash(keys[i])}, compareHashed); !ok {
 					continue
 				}
-				ver, err := rows.Version(d.Rank[dumps[i]], 0, 0)
+				ver, err := rules.Version(d.Rank[dumps[i]], 0, 0)
 				if err != nil {
 					return err
 				}
@@ -188,7 +187,7 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]mer
 				if shadow {
 					loc |= locShadow
 				}
-				out = append(out, merge.Rec{Key: keys[i], Raw: raws[i], Ver: ver, Loc: loc})
+				out = append(out, rules.Candidate{Key: keys[i], Raw: raws[i], Ver: ver, Loc: loc})
 			}
 			pos[shadow] += b.N
 			return nil
@@ -216,7 +215,7 @@ func (d *deltaRun) rewrite(ctx context.Context, out *write.Output, value int64, 
 		}
 	}
 	return d.Attempt.WritePart(ctx, out, value, ordinal, func(emit func(*rows.Chunk, int) error) error {
-		return merge.Partition(ctx, cursors, emit)
+		return rows.Merge(ctx, cursors, emit)
 	})
 }
 

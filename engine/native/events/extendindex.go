@@ -7,7 +7,7 @@ import (
 
 	"reconcile/engine/index"
 	"reconcile/engine/native/pass"
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // extendIndex adds a run with the delivered rows that stay, if the index does
@@ -16,7 +16,7 @@ func (d *deltaRun) extendIndex(ctx context.Context, c *pass.Outcome, ords map[in
 	var entries []index.Entry
 	for _, s := range d.ing.Segments {
 		for i, row := range s.Rows() {
-			if s.Verdicts.Get(i) != rows.Drop {
+			if s.Verdicts.Get(i) != rules.Drop {
 				entries = append(entries, index.Entry{Raw: row.Raw, Part: ords[row.Part], Hash: d.hash(row.Key)})
 			}
 		}

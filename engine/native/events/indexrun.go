@@ -9,7 +9,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/index"
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // indexRuns are the open runs of an index.
@@ -125,7 +125,7 @@ type indexBuffer struct {
 	entries  []index.Entry
 }
 
-func (b *indexBuffer) addEntry(ctx context.Context, r *rows.Row) error {
+func (b *indexBuffer) addEntry(ctx context.Context, r *rules.Row) error {
 	b.entries = append(b.entries, index.Entry{Raw: r.Raw, Part: b.part, Hash: index.KeyHash(r.Key, b.hashBits)})
 	if len(b.entries) < 4096 {
 		return nil

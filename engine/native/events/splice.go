@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/native/rowfile"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
@@ -56,9 +57,9 @@ type extraRow struct {
 	at    int
 }
 
-func (e extraRow) row() *rows.Row { return &e.chunk.Rows[e.at] }
+func (e extraRow) row() *rules.Row { return &e.chunk.Rows[e.at] }
 
-func (e extraRow) verdict() rows.Verdict { return e.chunk.Verdict(e.at) }
+func (e extraRow) verdict() rules.Verdict { return e.chunk.Verdict(e.at) }
 
 // newSplice returns nil for a partition that must be written as a whole.
 func (d *deltaRun) newSplice(ctx context.Context, p *exec.Partition) (*splice, error) {
@@ -193,7 +194,7 @@ func (s *splice) gather(ctx context.Context) error {
 	value := write.PartValue(s.old)
 	s.hides = len(s.overrides.shadow) > 0
 	for _, v := range s.overrides.data {
-		s.hides = s.hides || v == rows.Shadow
+		s.hides = s.hides || v == rules.Shadow
 	}
 	for _, seg := range s.d.ing.Segments {
 		if ch := seg.Part(value); ch != nil {
@@ -201,7 +202,7 @@ func (s *splice) gather(ctx context.Context) error {
 		}
 	}
 	for _, e := range s.extra {
-		s.hides = s.hides || e.verdict() == rows.Shadow
+		s.hides = s.hides || e.verdict() == rules.Shadow
 	}
 	if s.hides && !s.old.Shadow.IsZero() {
 		if err := s.gatherShadow(ctx); err != nil {
@@ -228,14 +229,14 @@ func (s *splice) gatherShadow(ctx context.Context) (err error) {
 
 func (s *splice) take(ch *rows.Chunk) {
 	for i := range ch.Rows {
-		if ch.Verdict(i) != rows.Drop {
+		if ch.Verdict(i) != rules.Drop {
 			s.extra = append(s.extra, extraRow{ch, i})
 		}
 	}
 }
 
 // compareRows is the order of the rows of a file.
-func compareRows(a, b *rows.Row) int {
+func compareRows(a, b *rules.Row) int {
 	if a.Raw != b.Raw {
 		return cmp.Compare(a.Raw, b.Raw)
 	}
@@ -302,7 +303,7 @@ func (s *splice) merge(ctx context.Context, g int) error {
 		return err
 	}
 	s.d.Redelivery.CountRows(b)
-	ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.overrides.data, p.base, rows.Publish)
+	ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.overrides.data, p.base, rules.Publish)
 	if err != nil {
 		return err
 	}
@@ -328,9 +329,9 @@ func (s *splice) merge(ctx context.Context, g int) error {
 
 func (s *splice) emit(ctx context.Context, ch *rows.Chunk, i int) error {
 	switch ch.Verdict(i) {
-	case rows.Publish:
+	case rules.Publish:
 		return s.pub.AddRow(ctx, ch, i)
-	case rows.Shadow:
+	case rules.Shadow:
 		return s.sha.AddRow(ctx, ch, i)
 	}
 	return nil
@@ -338,20 +339,20 @@ func (s *splice) emit(ctx context.Context, ch *rows.Chunk, i int) error {
 
 // storedChunk gives the rows of a batch of stored rows their versions and
 // verdicts: those of overrides, by position from base on, or else otherwise.
-func (d *deltaRun) storedChunk(b *column.Batch, part int64, overrides map[int]rows.Verdict, base int, otherwise rows.Verdict) (*rows.Chunk, error) {
-	ch := &rows.Chunk{Batch: b, Rows: make([]rows.Row, b.N), Verdicts: rows.NewVerdicts(b.N)}
+func (d *deltaRun) storedChunk(b *column.Batch, part int64, overrides map[int]rules.Verdict, base int, otherwise rules.Verdict) (*rows.Chunk, error) {
+	ch := &rows.Chunk{Batch: b, Rows: make([]rules.Row, b.N), Verdicts: rows.NewVerdicts(b.N)}
 	keys, raws, dumps := b.Cols[d.layout.Key].Ints, b.Cols[d.layout.RawUser].Ints, b.Cols[d.layout.Dump].Ints
 	for i := range b.N {
-		ver, err := rows.Version(d.Rank[dumps[i]], 0, 0)
+		ver, err := rules.Version(d.Rank[dumps[i]], 0, 0)
 		if err != nil {
 			return nil, fmt.Errorf("stored row of dump %d: %w", dumps[i], err)
 		}
-		ch.Rows[i] = rows.Row{Part: part, Raw: raws[i], Key: keys[i], Ver: ver, At: uint32(i)}
+		ch.Rows[i] = rules.Row{Part: part, Raw: raws[i], Key: keys[i], Ver: ver, At: uint32(i)}
 		v, ok := overrides[base+i]
 		if !ok {
 			v = otherwise
 		}
-		if v != rows.Publish {
+		if v != rules.Publish {
 			ch.Verdicts.Set(i, v)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/filename"
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )
@@ -90,7 +90,7 @@ func (s *splice) tooManyAppended() bool {
 		}
 	}
 	for _, e := range s.extra {
-		if e.verdict() == rows.Publish {
+		if e.verdict() == rules.Publish {
 			added, come = added+1, true
 		}
 	}

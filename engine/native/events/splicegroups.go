@@ -6,7 +6,7 @@ import (
 
 	"reconcile/engine/identity"
 	"reconcile/engine/native/redelivery"
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 )
 
@@ -24,10 +24,10 @@ type groupPlan struct {
 // place gives the next row group of a file the rows that come to it from at on and
 // fall between it and the one behind it; what is less than its first row is the
 // group's before. It returns where the group's rows begin.
-func (s *splice) place(p *groupPlan, least *rows.Row, at int) int {
+func (s *splice) place(p *groupPlan, least *rules.Row, at int) int {
 	extra := p.file.extra
 	if p.at > 0 && least != nil {
-		n, _ := slices.BinarySearchFunc(extra[at:], least, func(e extraRow, r *rows.Row) int { return compareRows(e.row(), r) })
+		n, _ := slices.BinarySearchFunc(extra[at:], least, func(e extraRow, r *rules.Row) int { return compareRows(e.row(), r) })
 		at += n
 		s.groups[len(s.groups)-1].hi = at
 	}
@@ -56,10 +56,10 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 		}
 		f.hi = len(s.groups)
 	}
-	changes = slices.ContainsFunc(s.rest, func(e extraRow) bool { return e.verdict() == rows.Publish })
+	changes = slices.ContainsFunc(s.rest, func(e extraRow) bool { return e.verdict() == rules.Publish })
 	for g := range s.groups {
 		p := &s.groups[g]
-		p.dirty = p.dirty || slices.ContainsFunc(p.file.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rows.Publish })
+		p.dirty = p.dirty || slices.ContainsFunc(p.file.extra[p.lo:p.hi], func(e extraRow) bool { return e.verdict() == rules.Publish })
 		changes = changes || p.dirty || p.rekeyed || p.redelivered
 	}
 	return changes || s.hides || s.redelivered != nil, nil
@@ -67,7 +67,7 @@ func (s *splice) plan(ctx context.Context) (changes bool, err error) {
 
 // probe finds out which columns of a row group change, and reads its first row if
 // there are extra rows to be placed around it.
-func (s *splice) probe(ctx context.Context, p *groupPlan) (least *rows.Row, err error) {
+func (s *splice) probe(ctx context.Context, p *groupPlan) (least *rules.Row, err error) {
 	if p.redelivered, err = s.d.Redelivery.Holds(ctx, p.file.rd, p.at, redelivery.OfRows); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *splice) probe(ctx context.Context, p *groupPlan) (least *rows.Row, err 
 	if !places || b.N == 0 {
 		return nil, nil
 	}
-	return &rows.Row{Raw: raws[0], Key: b.Col(s.d.Schema.KeyName).Ints[0]}, nil
+	return &rules.Row{Raw: raws[0], Key: b.Col(s.d.Schema.KeyName).Ints[0]}, nil
 }
 
 // rekeys reports whether the canonical user of any of the raw users, who are

@@ -7,6 +7,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/sinks"
 )
 
@@ -39,7 +40,7 @@ func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 
 // shadowCursor reads the shadow rows that a partition has.
 func (d *deltaRun) shadowCursor(p *exec.Partition, overrides *storedOverrides) *storedCursor {
-	return &storedCursor{d: d, name: "shadow rows", part: write.PartValue(p), overrides: overrides.shadow, otherwise: rows.Shadow,
+	return &storedCursor{d: d, name: "shadow rows", part: write.PartValue(p), overrides: overrides.shadow, otherwise: rules.Shadow,
 		open: func(ctx context.Context) (sinks.Reader, error) { return d.OpenObject(ctx, p.Shadow, d.layout.Columns) }}
 }
 
@@ -48,8 +49,8 @@ type storedCursor struct {
 	d         *deltaRun
 	name      string
 	part      int64
-	overrides map[int]rows.Verdict
-	otherwise rows.Verdict // of rows without an override
+	overrides map[int]rules.Verdict
+	otherwise rules.Verdict // of rows without an override
 	base      int
 	uncounted bool // a redelivery does not count the rows
 	open      func(context.Context) (sinks.Reader, error)

@@ -60,7 +60,7 @@ type builder struct {
 	schema *ingest.Schema
 	cols   []column.Column
 	n      int
-	rows   []rows.Row
+	rows   []rules.Row
 	items  map[int][]column.Rescued // of the current batch, by row
 	// rounded counts values.
 	rounded int64
@@ -99,13 +99,13 @@ func (b *builder) addState(in *column.Batch, key string, conv []rules.Conversion
 		return err
 	}
 	for i, p := range selection {
-		ver, err := rows.Version(rank[dumps.Ints[p.Row]], 0, 0)
+		ver, err := rules.Version(rank[dumps.Ints[p.Row]], 0, 0)
 		if err != nil {
 			return err
 		}
-		r := rows.Row{Raw: raws.Ints[p.Row], Key: keys.Ints[p.Row], Ver: ver, At: uint32(b.n + i)}
+		r := rules.Row{Raw: raws.Ints[p.Row], Key: keys.Ints[p.Row], Ver: ver, At: uint32(b.n + i)}
 		if b.schema.Partition.Unit != definition.UnitNone {
-			r.Part = rows.NullPart
+			r.Part = rules.NullPart
 			if b.schema.PartitionColumn >= 0 {
 				r.Part = rules.PartitionOf(b.schema.Partition.Unit, &b.cols[b.schema.PartitionColumn], b.n+i)
 			}

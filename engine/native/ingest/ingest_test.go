@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"reconcile/engine/exec"
-	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 )
@@ -29,7 +28,7 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		g := New(c.Schema, exec.Limits{Budget: exec.RowBudget(0, 1), Scratch: dir})
 		l := &locator{}
 		n := copy(l.collected.Block(len(value)), value)
-		l.collected.Add(rows.Row{Raw: 1, Key: 1, Size: uint32(n)})
+		l.collected.Add(rules.Row{Raw: 1, Key: 1, Size: uint32(n)})
 		if err := g.seal(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func (l *locator) place(p *filePlan, format int, j *job, recs, encoded avro.Reco
 	var lack []lacking
 	l.collected.Grow(n)
 	for i := range n {
-		ver, err := rows.Version(j.file.Rank, j.file.Index, int(j.first)+i)
+		ver, err := rules.Version(j.file.Rank, j.file.Index, int(j.first)+i)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (l *locator) place(p *filePlan, format int, j *job, recs, encoded avro.Reco
 			return err
 		}
 		at, end := encoded.Bounds(i)
-		l.collected.Add(rows.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(format)})
+		l.collected.Add(rules.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(format)})
 	}
 	for _, r := range lack {
 		if err := l.reject(p, j, r); err != nil {
@@ -114,7 +114,7 @@ func (d *Decoder) partition(i int) int64 {
 	case s.Partition.Unit == definition.UnitNone:
 		return 0
 	case s.PartitionColumn < 0:
-		return rows.NullPart
+		return rules.NullPart
 	}
 	return rules.PartitionOf(s.Partition.Unit, &d.Cols[s.PartitionColumn], i)
 }

@@ -10,7 +10,6 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
 	"reconcile/engine/quarantine"
-	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -159,7 +158,7 @@ func (m *Mapping) addBlock(mf *mappingFile, b *identity.Builder, n, first int) e
 	mf.cast(n)
 	out := &mf.out
 	for i := range n {
-		ver, err := rows.Version(0, mf.file.Index, first+i)
+		ver, err := rules.Version(0, mf.file.Index, first+i)
 		if err != nil {
 			return err
 		}

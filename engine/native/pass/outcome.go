@@ -9,7 +9,7 @@ import (
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/write"
 	"reconcile/engine/quarantine"
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // Outcome is the staged new content of a table while it is made.
@@ -50,9 +50,9 @@ func (c *Outcome) CountVerdicts(ing *ingest.Ingest, r *Run) {
 	for _, s := range ing.Segments {
 		for i := range s.Len() {
 			switch s.Verdicts.Get(i) {
-			case rows.Drop:
+			case rules.Drop:
 				c.Counts.Replaced++
-			case rows.Shadow:
+			case rules.Shadow:
 				c.Counts.Collapsed++
 			}
 		}

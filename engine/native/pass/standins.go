@@ -7,7 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/native/rowfile"
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 )
 
@@ -53,8 +53,8 @@ func (s *StandIns) newest() int64 { return s.Dumps[len(s.Dumps)-1] }
 
 // Drops reports whether a row of users is left out: of a group for which a published row
 // stands in alone, only rows stay that no dump that is gone can have replaced.
-func (s *StandIns) Drops(row *rows.Row, r *Run) bool {
-	return s != nil && s.Alone[r.Canon(row.Raw)] && !rows.IsLast(row.Ver) && rows.DumpRank(row.Ver) < r.Rank[s.newest()]
+func (s *StandIns) Drops(row *rules.Row, r *Run) bool {
+	return s != nil && s.Alone[r.Canon(row.Raw)] && !rules.IsLast(row.Ver) && rules.DumpRank(row.Ver) < r.Rank[s.newest()]
 }
 
 // Each reads columns of the published rows.

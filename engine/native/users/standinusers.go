@@ -47,7 +47,7 @@ func standInUsers(ctx context.Context, g *ingest.Ingest, r *pass.Run) (err error
 type userStandIns struct {
 	r    *pass.Run
 	s    *ingest.Schema // un-cast
-	rows []rows.Row
+	rows []rules.Row
 	cols []column.Column
 }
 
@@ -98,7 +98,7 @@ func (b *userStandIns) add(in *column.Batch, i int) error {
 
 // place notes whose row it is, and when it was modified. Of its dump it is the last.
 func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) error {
-	ver, err := rows.Version(b.r.Rank[in.Col(feed.DumpID).Ints[i]], rows.MaxFile, rows.MaxRow)
+	ver, err := rules.Version(b.r.Rank[in.Col(feed.DumpID).Ints[i]], rules.MaxFile, rules.MaxRow)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (b *userStandIns) place(in *column.Batch, i int, modified *column.Column) e
 	if modified != nil && !modified.IsNull(i) {
 		key = modified.Ints[i]
 	}
-	b.rows = append(b.rows, rows.Row{Raw: in.Col(b.s.UserName).Ints[i], Key: key, Ver: ver, At: uint32(len(b.rows))})
+	b.rows = append(b.rows, rules.Row{Raw: in.Col(b.s.UserName).Ints[i], Key: key, Ver: ver, At: uint32(len(b.rows))})
 	return nil
 }
 

@@ -94,11 +94,11 @@ func (c *keptCursor) Next(ctx context.Context) (*rows.Chunk, error) {
 		if !c.r.Task.Live(id) {
 			continue
 		}
-		ver, err := rows.Version(c.r.Rank[id], 0, 0)
+		ver, err := rules.Version(c.r.Rank[id], 0, 0)
 		if err != nil {
 			return nil, err
 		}
-		ch.Rows = append(ch.Rows, rows.Row{Raw: raw, Key: c.s.ModifiedMillis(modified, i), Ver: ver, At: uint32(i)})
+		ch.Rows = append(ch.Rows, rules.Row{Raw: raw, Key: c.s.ModifiedMillis(modified, i), Ver: ver, At: uint32(i)})
 	}
 	return ch, nil
 }

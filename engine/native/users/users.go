@@ -8,7 +8,6 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
-	"reconcile/engine/merge"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/rowfile"
@@ -123,7 +122,7 @@ func latestUsers(ctx context.Context, r *pass.Run, k *userKeeper, kept []rows.Cu
 	}
 	k.Plans = ingest.Plans{Schema: k.s, Formats: ing.Formats}
 	k.out.To = k.w
-	err := merge.Partition(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
+	err := rows.Merge(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
 	err = errors.Join(err, k.end(ctx), k.out.Wait())
 	ing.Rescued += k.Rescued
 	if k.w == nil {
@@ -152,7 +151,7 @@ type userKeeper struct {
 	flow    *write.RowPipe        // takes the rows of raw users that stand for themselves alone
 	only    *identity.Ascending   // raw users whose rows alone are picked; nil for all
 	members *identity.Ascending   // raw users to be grouped; nil for all
-	best    rows.Row
+	best    rules.Row
 	chunk   *rows.Chunk // that best is row at of
 	at      int
 	g       column.Gatherer
@@ -209,7 +208,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	user, dump := &out.Cols[l.User], &out.Cols[l.Dump]
 	for _, m := range k.Meta {
 		user.Ints = append(user.Ints, m.Raw)
-		dump.Ints = append(dump.Ints, k.r.Task.Dumps[rows.DumpRank(m.Ver)])
+		dump.Ints = append(dump.Ints, k.r.Task.Dumps[rules.DumpRank(m.Ver)])
 	}
 	own := k.OnlySource() != nil
 	if own {
@@ -244,13 +243,13 @@ func (k *userKeeper) flush(ctx context.Context) error {
 // regroup hands the rows of out on, to be merged by canonical user. out is given
 // away.
 func (k *userKeeper) regroup(ctx context.Context, out *column.Batch) error {
-	rs := make([]rows.Row, 0, out.N)
+	rs := make([]rules.Row, 0, out.N)
 	for i, m := range k.Meta {
 		to := k.r.Canon(m.Raw)
 		if k.flow != nil && to != m.Raw || k.members != nil && !k.members.Has(m.Raw) {
 			continue
 		}
-		rs = append(rs, rows.Row{Raw: to, Key: m.Raw, Ver: m.Ver, At: uint32(i)})
+		rs = append(rs, rules.Row{Raw: to, Key: m.Raw, Ver: m.Ver, At: uint32(i)})
 	}
 	b := &column.Batch{N: out.N, Cols: k.layout.PayloadBatch(out.Cols), Own: true}
 	if k.flow != nil {
@@ -277,7 +276,7 @@ func mergeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, write f
 			cursors = append(cursors, c)
 		}
 	}
-	if err := merge.Partition(ctx, cursors, m.add); err != nil {
+	if err := rows.Merge(ctx, cursors, m.add); err != nil {
 		return err
 	}
 	err := m.flush()

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/native/rowfile"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )
@@ -153,7 +154,7 @@ func (d *usersDelta) wanted() []int64 {
 	var renewed []int64
 	for _, s := range d.ing.Segments {
 		for _, row := range s.Rows() {
-			if rows.DumpRank(row.Ver) > newest {
+			if rules.DumpRank(row.Ver) > newest {
 				renewed = append(renewed, row.Raw)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/rowfile"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/sinks"
@@ -142,7 +143,7 @@ func (a *Attempt) OpenShadow(ctx context.Context) (*rowfile.ObjectWriter, error)
 func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal uint32,
 	merge func(emit func(ch *rows.Chunk, i int) error) error) (_ *Part, err error) {
 	p := &Part{Record: exec.Partition{Ordinal: ordinal, Value: value}}
-	if value == rows.NullPart {
+	if value == rules.NullPart {
 		p.Record.Value, p.Record.Null = 0, true
 	}
 	data := a.PartWriter(p, o.Sizes.CutAt)
@@ -162,7 +163,7 @@ func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal
 		}
 	}()
 	err = merge(func(ch *rows.Chunk, i int) error {
-		if ch.Verdict(i) == rows.Shadow {
+		if ch.Verdict(i) == rules.Shadow {
 			return sha.AddRow(ctx, ch, i)
 		}
 		return pub.AddRow(ctx, ch, i)
@@ -198,7 +199,7 @@ func (a *Attempt) ClosePart(ctx context.Context, p *Part, data *PartWriter, shad
 // PartValue returns the partition's value, NullPart for the default one.
 func PartValue(p *exec.Partition) int64 {
 	if p.Null {
-		return rows.NullPart
+		return rules.NullPart
 	}
 	return p.Value
 }

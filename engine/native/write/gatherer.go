@@ -3,6 +3,7 @@ package write
 import (
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 )
 
@@ -12,7 +13,7 @@ import (
 type Gatherer struct {
 	Plans     ingest.Plans
 	Selection []column.SourceRow
-	Meta      []rows.Row
+	Meta      []rules.Row
 	Sources   []*column.Batch
 	Bytes     int // of encoded records, and of the codes of their columns
 	// Rescued counts encoded rows with something rescued, rounded their values that

@@ -13,7 +13,7 @@ import (
 func TestPickerCountsColumns(t *testing.T) {
 	var pack rows.EncodedRows
 	n := copy(pack.Block(10), "0123456789")
-	pack.Add(rows.Row{Size: uint32(n)})
+	pack.Add(rules.Row{Size: uint32(n)})
 	ch := pack.Seal().Part(0)
 	p := Gatherer{Plans: ingest.Plans{Schema: &ingest.Schema{Schema: rules.Schema{Payload: make([]rules.Column, 300)}}}}
 	p.AddRow(ch, 0)

@@ -122,7 +122,7 @@ func (a *RowGroupBuilder) ids(user, key, raw, dump *column.Column) {
 		user.Ints = append(user.Ints, to)
 		key.Ints = append(key.Ints, r.Key)
 		raw.Ints = append(raw.Ints, r.Raw)
-		rank := rows.DumpRank(r.Ver)
+		rank := rules.DumpRank(r.Ver)
 		a.Newest = max(a.Newest, rank)
 		dump.Ints = append(dump.Ints, a.dumps[rank])
 	}

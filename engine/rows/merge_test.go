@@ -1,4 +1,4 @@
-package merge
+package rows
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 func list(t *testing.T, dir string) []os.DirEntry {
@@ -29,8 +29,8 @@ func checkEmpty(t *testing.T, dir string) {
 
 // chunks is a cursor over rows in chunks, which may be empty.
 type chunks struct {
-	rows     []rows.Row
-	verdicts rows.Verdicts
+	rows     []rules.Row
+	verdicts Verdicts
 	sizes    []int
 	pos      int
 	fail     error // in the place of the end
@@ -38,13 +38,13 @@ type chunks struct {
 	closeErr error
 }
 
-func (c *chunks) Next(context.Context) (*rows.Chunk, error) {
+func (c *chunks) Next(context.Context) (*Chunk, error) {
 	if len(c.sizes) == 0 {
 		return nil, c.fail
 	}
 	n := c.sizes[0]
 	c.sizes = c.sizes[1:]
-	ch := &rows.Chunk{Rows: c.rows[c.pos : c.pos+n], Verdicts: c.verdicts, First: c.pos}
+	ch := &Chunk{Rows: c.rows[c.pos : c.pos+n], Verdicts: c.verdicts, First: c.pos}
 	c.pos += n
 	return ch, nil
 }
@@ -55,9 +55,9 @@ func (c *chunks) Close() error {
 }
 
 // cursorOf cuts sorted rows into chunks at random.
-func cursorOf(r *rand.Rand, rs []rows.Row) *chunks {
-	slices.SortFunc(rs, rows.Compare)
-	c := &chunks{rows: rs, verdicts: rows.NewVerdicts(len(rs))}
+func cursorOf(r *rand.Rand, rs []rules.Row) *chunks {
+	slices.SortFunc(rs, rules.CompareRows)
+	c := &chunks{rows: rs, verdicts: NewVerdicts(len(rs))}
 	for left := len(rs); left > 0; {
 		n := min(r.IntN(5), left)
 		c.sizes = append(c.sizes, n)
@@ -66,32 +66,32 @@ func cursorOf(r *rand.Rand, rs []rows.Row) *chunks {
 	return c
 }
 
-// Partition gives all rows of all cursors but dropped ones, in the order of
+// Merge gives all rows of all cursors but dropped ones, in the order of
 // (raw user, key), each from the chunk that it is in.
-func TestPartition(t *testing.T) {
+func TestMerge(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	for range 200 {
-		var cursors []rows.Cursor
+		var cursors []Cursor
 		var all []*chunks
-		var want []rows.Row
+		var want []rules.Row
 		for range r.IntN(5) {
-			var rs []rows.Row
+			var rs []rules.Row
 			for range r.IntN(20) {
-				rs = append(rs, rows.Row{Raw: r.Int64N(6) - 3, Key: r.Int64N(9) - 4, Ver: r.Uint64()})
+				rs = append(rs, rules.Row{Raw: r.Int64N(6) - 3, Key: r.Int64N(9) - 4, Ver: r.Uint64()})
 			}
 			c := cursorOf(r, rs)
 			for i := range c.rows {
-				v := rows.Verdict(r.IntN(3))
+				v := rules.Verdict(r.IntN(3))
 				c.verdicts.Set(i, v)
-				if v != rows.Drop {
+				if v != rules.Drop {
 					want = append(want, c.rows[i])
 				}
 			}
 			cursors, all = append(cursors, c), append(all, c)
 		}
-		var got []rows.Row
-		err := Partition(t.Context(), cursors, func(ch *rows.Chunk, i int) error {
-			if ch.Verdict(i) == rows.Drop {
+		var got []rules.Row
+		err := Merge(t.Context(), cursors, func(ch *Chunk, i int) error {
+			if ch.Verdict(i) == rules.Drop {
 				t.Error("a dropped row is emitted")
 			}
 			got = append(got, ch.Rows[i])
@@ -100,11 +100,11 @@ func TestPartition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.IsSortedFunc(got, func(a, b rows.Row) int { a.Ver, b.Ver = 0, 0; return rows.Compare(a, b) }) {
+		if !slices.IsSortedFunc(got, func(a, b rules.Row) int { a.Ver, b.Ver = 0, 0; return rules.CompareRows(a, b) }) {
 			t.Errorf("not in order: %+v", got)
 		}
-		slices.SortFunc(got, rows.Compare)
-		slices.SortFunc(want, rows.Compare)
+		slices.SortFunc(got, rules.CompareRows)
+		slices.SortFunc(want, rules.CompareRows)
 		if !slices.Equal(got, want) {
 			t.Errorf("got %+v\nwant %+v", got, want)
 		}
@@ -117,10 +117,10 @@ func TestPartition(t *testing.T) {
 }
 
 // Whatever fails, it is returned and every cursor is closed.
-func TestPartitionFails(t *testing.T) {
+func TestMergeFails(t *testing.T) {
 	broken, unclosed := errors.New("broken"), errors.New("unclosed")
-	row := func() []rows.Row { return []rows.Row{{Raw: 1, Key: 1}} }
-	good := func() *chunks { return &chunks{rows: row(), verdicts: rows.NewVerdicts(1), sizes: []int{1}} }
+	row := func() []rules.Row { return []rules.Row{{Raw: 1, Key: 1}} }
+	good := func() *chunks { return &chunks{rows: row(), verdicts: NewVerdicts(1), sizes: []int{1}} }
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
@@ -130,16 +130,16 @@ func TestPartitionFails(t *testing.T) {
 		want    error
 	}{
 		"at the first row": {t.Context(), []*chunks{good(), {fail: broken}}, nil, broken},
-		"at the end":       {t.Context(), []*chunks{good(), {rows: row(), verdicts: rows.NewVerdicts(1), sizes: []int{1}, fail: broken}}, nil, broken},
+		"at the end":       {t.Context(), []*chunks{good(), {rows: row(), verdicts: NewVerdicts(1), sizes: []int{1}, fail: broken}}, nil, broken},
 		"emitting":         {t.Context(), []*chunks{good(), good()}, broken, broken},
 		"closing":          {t.Context(), []*chunks{good(), {closeErr: unclosed}}, nil, unclosed},
 		"cancelled":        {ended, []*chunks{good()}, nil, context.Canceled},
 	} {
-		var cursors []rows.Cursor
+		var cursors []Cursor
 		for _, x := range c.cursors {
 			cursors = append(cursors, x)
 		}
-		err := Partition(c.ctx, cursors, func(*rows.Chunk, int) error { return c.emit })
+		err := Merge(c.ctx, cursors, func(*Chunk, int) error { return c.emit })
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v", name, err)
 		}

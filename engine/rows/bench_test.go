@@ -1,54 +1,54 @@
-package merge
+package rows
 
 import (
 	"errors"
 	"math/rand/v2"
 	"testing"
 
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // segmentsOf makes sorted rows of one partition, of which some keys repeat.
-func segmentsOf(segments, n int) []*rows.Segment {
+func segmentsOf(segments, n int) []*Segment {
 	r := rand.New(rand.NewPCG(1, 1))
-	out := make([]*rows.Segment, segments)
+	out := make([]*Segment, segments)
 	for i := range out {
-		var p rows.EncodedRows
+		var p EncodedRows
 		p.Grow(n)
 		p.Block(0)
 		for range n {
-			p.Add(rows.Row{Raw: int64(r.IntN(n / 10)), Key: int64(r.IntN(segments * n)), Ver: r.Uint64()})
+			p.Add(rules.Row{Raw: int64(r.IntN(n / 10)), Key: int64(r.IntN(segments * n)), Ver: r.Uint64()})
 		}
 		out[i] = p.Seal()
 	}
 	return out
 }
 
-// BenchmarkPartition merges the rows of twenty segments.
-func BenchmarkPartition(b *testing.B) {
+// BenchmarkMerge merges the rows of twenty segments.
+func BenchmarkMerge(b *testing.B) {
 	const segments, n = 20, 5_000
 	list := segmentsOf(segments, n)
 	b.ReportAllocs()
 	for b.Loop() {
-		var cursors []rows.Cursor
+		var cursors []Cursor
 		for _, s := range list {
 			cursors = append(cursors, s.Open(0))
 		}
 		got := 0
-		if err := Partition(b.Context(), cursors, func(*rows.Chunk, int) error { got++; return nil }); err != nil || got != segments*n {
+		if err := Merge(b.Context(), cursors, func(*Chunk, int) error { got++; return nil }); err != nil || got != segments*n {
 			b.Fatal(got, err)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(segments*n), "ns/row")
 }
 
-// BenchmarkDecide judges the rows of twenty segments.
-func BenchmarkDecide(b *testing.B) {
+// BenchmarkDecider judges the rows of twenty segments.
+func BenchmarkDecider(b *testing.B) {
 	const segments, n = 20, 5_000
 	list, dir := segmentsOf(segments, n), b.TempDir()
 	b.ReportAllocs()
 	for b.Loop() {
-		d := NewDecider(dir, segments*n, func(u int64) int64 { return u }, func(uint64, rows.Verdict) {})
+		d := NewDecider(dir, segments*n, func(u int64) int64 { return u }, func(uint64, rules.Verdict) {})
 		for _, s := range list {
 			if err := d.AddSegment(s.Rows(), func(i int) uint64 { return uint64(i) }); err != nil {
 				b.Fatal(err)

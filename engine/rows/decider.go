@@ -1,4 +1,4 @@
-package merge
+package rows
 
 import (
 	"encoding/binary"
@@ -10,17 +10,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
-// buckets is the number of parts that keys are spread over by hash: rows of
-// one key meet in one of them, so that each can be judged alone.
-const (
-	bucketBits = 6
-	buckets    = 1 << bucketBits
-)
-
-const recSize = 32
+// candidateSize is what a row takes in a scratch file.
+const candidateSize = 32
 
 // Decider collects rows and judges them all at the end, in memory that does not
 // grow with their number: what exceeds its limit waits in scratch files.
@@ -29,26 +23,26 @@ type Decider struct {
 	dir    string
 	limit  int
 	held   int
-	parts  [buckets][]Rec
-	files  [buckets]*os.File
+	parts  [rules.Buckets][]rules.Candidate
+	files  [rules.Buckets]*os.File
 	canon  func(int64) int64
-	handle func(loc uint64, v rows.Verdict)
+	handle func(loc uint64, v rules.Verdict)
 }
 
 // NewDecider returns a decider that keeps at most limit rows in memory and the
 // rest in dir. set is called from several goroutines at once, once a row.
-func NewDecider(dir string, limit int, canon func(int64) int64, set func(loc uint64, v rows.Verdict)) *Decider {
+func NewDecider(dir string, limit int, canon func(int64) int64, set func(loc uint64, v rules.Verdict)) *Decider {
 	return &Decider{dir: dir, limit: limit, canon: canon, handle: set}
 }
 
 // AddSegment adds the rows of a segment; locOf turns a row's position into its Loc.
-func (d *Decider) AddSegment(rs []rows.Row, locOf func(i int) uint64) error {
+func (d *Decider) AddSegment(rs []rules.Row, locOf func(i int) uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range rs {
 		r := &rs[i]
-		b := bucketOf(r.Key)
-		d.parts[b] = append(d.parts[b], Rec{Key: r.Key, Raw: r.Raw, Ver: r.Ver, Loc: locOf(i)})
+		b := rules.BucketOf(r.Key)
+		d.parts[b] = append(d.parts[b], rules.Candidate{Key: r.Key, Raw: r.Raw, Ver: r.Ver, Loc: locOf(i)})
 		if d.held++; d.held > d.limit {
 			if err := d.spill(); err != nil {
 				return err
@@ -57,11 +51,6 @@ func (d *Decider) AddSegment(rs []rows.Row, locOf func(i int) uint64) error {
 	}
 	return nil
 }
-
-func bucketOf(key int64) int { return int(keyHash(key) >> (64 - bucketBits)) }
-
-// keyHash spreads keys over the high bits of its result.
-func keyHash(key int64) uint64 { return uint64(key) * 0x9e3779b97f4a7c15 }
 
 func (d *Decider) spill() error {
 	for b := range d.parts {
@@ -75,7 +64,7 @@ func (d *Decider) spill() error {
 			}
 			d.files[b] = f
 		}
-		buf := make([]byte, 0, recSize*len(d.parts[b]))
+		buf := make([]byte, 0, candidateSize*len(d.parts[b]))
 		for _, r := range d.parts[b] {
 			buf = binary.LittleEndian.AppendUint64(buf, uint64(r.Key))
 			buf = binary.LittleEndian.AppendUint64(buf, uint64(r.Raw))
@@ -97,11 +86,11 @@ func (d *Decider) Decide(parallel int) error {
 	g.SetLimit(max(parallel, 1))
 	for b := range d.parts {
 		g.Go(func() error {
-			recs, err := d.loadBucket(b)
+			candidates, err := d.loadBucket(b)
 			if err != nil {
 				return err
 			}
-			Decide(recs, d.canon, d.handle)
+			rules.Decide(candidates, d.canon, d.handle)
 			d.parts[b] = nil
 			return nil
 		})
@@ -109,7 +98,7 @@ func (d *Decider) Decide(parallel int) error {
 	return g.Wait()
 }
 
-func (d *Decider) loadBucket(b int) ([]Rec, error) {
+func (d *Decider) loadBucket(b int) ([]rules.Candidate, error) {
 	if d.files[b] == nil {
 		return d.parts[b], nil
 	}
@@ -120,16 +109,16 @@ func (d *Decider) loadBucket(b int) ([]Rec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading spilled keys: %w", err)
 	}
-	recs := make([]Rec, 0, len(buf)/recSize+len(d.parts[b]))
-	for ; len(buf) >= recSize; buf = buf[recSize:] {
-		recs = append(recs, Rec{
+	candidates := make([]rules.Candidate, 0, len(buf)/candidateSize+len(d.parts[b]))
+	for ; len(buf) >= candidateSize; buf = buf[candidateSize:] {
+		candidates = append(candidates, rules.Candidate{
 			Key: int64(binary.LittleEndian.Uint64(buf)),
 			Raw: int64(binary.LittleEndian.Uint64(buf[8:])),
 			Ver: binary.LittleEndian.Uint64(buf[16:]),
 			Loc: binary.LittleEndian.Uint64(buf[24:]),
 		})
 	}
-	return append(recs, d.parts[b]...), nil
+	return append(candidates, d.parts[b]...), nil
 }
 
 // Close removes the scratch files.

@@ -1,4 +1,4 @@
-package rows
+package rules
 
 import (
 	"cmp"
@@ -53,8 +53,8 @@ type Row struct {
 	At, Size, Format uint32
 }
 
-// Compare orders rows by (partition, raw user, key, version).
-func Compare(a, b Row) int {
+// CompareRows orders rows by (partition, raw user, key, version).
+func CompareRows(a, b Row) int {
 	if a.Part != b.Part {
 		return cmp.Compare(a.Part, b.Part)
 	}

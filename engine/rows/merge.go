@@ -1,17 +1,17 @@
-package merge
+package rows
 
 import (
 	"context"
 	"errors"
 
-	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 	"reconcile/internal/heaps"
 )
 
-// Partition reads the rows of one partition from all cursors in the order of
+// Merge reads the rows of one partition from all cursors in the order of
 // (raw user, key) and hands those that are not dropped to emit. The cursors
 // are closed.
-func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Chunk, i int) error) (err error) {
+func Merge(ctx context.Context, cursors []Cursor, emit func(ch *Chunk, i int) error) (err error) {
 	defer func() {
 		for _, c := range cursors {
 			err = errors.Join(err, c.Close())
@@ -35,7 +35,7 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 	heaps.Make(order)
 	for len(order) > 0 {
 		h := &heads[order[0].Of]
-		if h.chunk.Verdict(h.at) != rows.Drop {
+		if h.chunk.Verdict(h.at) != rules.Drop {
 			if err := emit(h.chunk, h.at); err != nil {
 				return err
 			}
@@ -56,8 +56,8 @@ func Partition(ctx context.Context, cursors []rows.Cursor, emit func(ch *rows.Ch
 
 // head is a cursor and its next row.
 type head struct {
-	cur   rows.Cursor
-	chunk *rows.Chunk
+	cur   Cursor
+	chunk *Chunk
 	at    int
 }
 

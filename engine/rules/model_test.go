@@ -1,4 +1,4 @@
-package merge
+package rules
 
 import (
 	"fmt"
@@ -8,13 +8,12 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
-	"reconcile/engine/rows"
 )
 
 // export invents dumps of one event table and the mapping, with few keys and
 // users, so that much collides. It returns the rows as Decide takes them; what
 // each says is its place.
-func export(t *testing.T, r *rand.Rand) (w *model.World, recs []Rec) {
+func export(t *testing.T, r *rand.Rand) (w *model.World, recs []Candidate) {
 	long := []any{"null", "long"}
 	w = &model.World{}
 	for d := range 1 + r.IntN(4) {
@@ -23,7 +22,7 @@ func export(t *testing.T, r *rand.Rand) (w *model.World, recs []Rec) {
 		for f := range r.IntN(3) {
 			file := &model.File{Key: fmt.Sprintf("%d/%d", d, f), Fields: []model.Field{{Name: "event_id", Type: long}, {Name: "user_id", Type: long}, {Name: "at", Type: "string"}}}
 			for i := range r.IntN(12) {
-				rec := Rec{Key: r.Int64N(5) - 2, Raw: r.Int64N(8) - 4, Ver: ver(t, d, f, i), Loc: uint64(len(recs))}
+				rec := Candidate{Key: r.Int64N(5) - 2, Raw: r.Int64N(8) - 4, Ver: ver(t, d, f, i), Loc: uint64(len(recs))}
 				recs = append(recs, rec)
 				file.Rows = append(file.Rows, []any{rec.Key, rec.Raw, strconv.FormatUint(rec.Loc, 10)})
 			}
@@ -65,10 +64,10 @@ func number(t *testing.T, s string) int64 {
 	return n
 }
 
-// TestModel holds Decide against the model: what is published is the model's
+// TestDecideModel holds Decide against the model: what is published is the model's
 // table, row by row, and what is published or hidden under one mapping is what
 // the model would need under any other.
-func TestModel(t *testing.T) {
+func TestDecideModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 13))
 	hidden := 0
 	for range 2000 {
@@ -80,17 +79,17 @@ func TestModel(t *testing.T) {
 		}
 		verdicts := judged(t, slices.Clone(recs), canon)
 		got := map[string]string{}
-		var kept []Rec
+		var kept []Candidate
 		for _, rec := range recs {
 			switch verdicts[rec.Loc] {
-			case rows.Publish:
+			case Publish:
 				key := fmt.Sprintf("%d/%d", rec.Key, canon(rec.Raw))
 				if got[key] != "" {
 					t.Fatalf("two rows of %s are published\n%s", key, w)
 				}
 				got[key] = strconv.FormatUint(rec.Loc, 10)
 				kept = append(kept, rec)
-			case rows.Shadow:
+			case Shadow:
 				hidden++
 				kept = append(kept, rec)
 			}
@@ -120,7 +119,7 @@ func compare(t *testing.T, w *model.World, want *model.Table, got map[string]str
 }
 
 // apart sees that the rows that were kept suffice when all merges are taken back.
-func apart(t *testing.T, w *model.World, kept []Rec) {
+func apart(t *testing.T, w *model.World, kept []Candidate) {
 	t.Helper()
 	want, err := model.Expect(w.Dumps, nil, model.Plain{}, "t")
 	if err != nil {
@@ -130,7 +129,7 @@ func apart(t *testing.T, w *model.World, kept []Rec) {
 	same := func(u int64) int64 { return u }
 	verdicts := judged(t, kept, same)
 	for _, rec := range kept {
-		if verdicts[rec.Loc] == rows.Publish {
+		if verdicts[rec.Loc] == Publish {
 			got[fmt.Sprintf("%d/%d", rec.Key, rec.Raw)] = strconv.FormatUint(rec.Loc, 10)
 		}
 	}

@@ -1,0 +1,95 @@
+package rows
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"reconcile/engine/rules"
+)
+
+// decided cuts rows into segments, hands them to a decider and returns what it
+// says, and its scratch folder.
+func decided(t *testing.T, candidates []rules.Candidate, limit, per int, canon func(int64) int64) (map[uint64]rules.Verdict, string) {
+	t.Helper()
+	dir := t.TempDir()
+	verdicts := NewVerdicts(len(candidates)) // Set is called by several goroutines
+	d := NewDecider(dir, limit, canon, func(loc uint64, v rules.Verdict) { verdicts.Set(int(loc), v) })
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		checkEmpty(t, dir)
+	})
+	for from := 0; from < len(candidates); from += per {
+		part := candidates[from:min(from+per, len(candidates))]
+		rs := make([]rules.Row, len(part))
+		for i, r := range part {
+			rs[i] = rules.Row{Key: r.Key, Raw: r.Raw, Ver: r.Ver}
+		}
+		if err := d.AddSegment(rs, func(i int) uint64 { return part[i].Loc }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Decide(3); err != nil {
+		t.Fatal(err)
+	}
+	out := map[uint64]rules.Verdict{}
+	for _, r := range candidates {
+		out[r.Loc] = verdicts.Get(int(r.Loc))
+	}
+	return out, dir
+}
+
+// A decider says what Decide says, whether its rows fit in memory or wait in
+// files, however they are cut into segments.
+func TestDecider(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 5))
+	var candidates []rules.Candidate
+	for i := range 5000 {
+		candidates = append(candidates, rules.Candidate{Key: r.Int64() >> (10 + r.IntN(52)), Raw: int64(r.IntN(40)) - 20, Ver: uint64(r.IntN(5))<<44 | uint64(i), Loc: uint64(i)})
+	}
+	canon := func(u int64) int64 { return u / 3 }
+	want := map[uint64]rules.Verdict{}
+	for _, c := range candidates {
+		want[c.Loc] = rules.Publish
+	}
+	rules.Decide(slices.Clone(candidates), canon, func(loc uint64, v rules.Verdict) { want[loc] = v })
+	count := map[rules.Verdict]int{}
+	for _, v := range want {
+		count[v]++
+	}
+	if len(count) != 3 {
+		t.Fatalf("the rows are too tame: %v", count)
+	}
+	for _, limit := range []int{0, 1, 100, 4999, 5000, 1 << 20} {
+		for _, per := range []int{7, 1024, 5000} {
+			t.Run(fmt.Sprintf("%d of %d", limit, per), func(t *testing.T) {
+				got, dir := decided(t, candidates, limit, per, canon)
+				for loc, v := range got {
+					if v != want[loc] {
+						t.Fatalf("row %d: verdict %d, want %d", loc, v, want[loc])
+					}
+				}
+				if spilled := len(list(t, dir)) > 0; spilled != (limit < len(candidates)) {
+					t.Errorf("of %d rows with a limit of %d some are in files: %v", len(candidates), limit, spilled)
+				}
+			})
+		}
+	}
+}
+
+// A scratch folder that is not there is an error that names it, and nothing
+// panics afterwards.
+func TestDeciderNoScratch(t *testing.T) {
+	d := NewDecider(t.TempDir()+"/gone", 1, func(u int64) int64 { return u }, func(uint64, rules.Verdict) {})
+	err := d.AddSegment(make([]rules.Row, 5), func(i int) uint64 { return uint64(i) })
+	if err == nil || !strings.Contains(err.Error(), "scratch folder") || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("got %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
