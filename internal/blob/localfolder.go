@@ -48,8 +48,13 @@ func makeDurable(dir string) error {
 	return errors.Join(syncFolder(d), d.Close())
 }
 
-// inFolder runs act, which makes a name in folder; the folder is made and
-// synchronised when it turns out to be missing.
+// folderTries is how often a folder is made that others, who know nothing of this store,
+// keep removing while it is empty.
+const folderTries = 100
+
+// inFolder runs act, which makes a name in folder. The folder is made and synchronised
+// when it turns out to be missing, and again when somebody removed it before the name
+// was in it.
 func (l *Local) inFolder(root *os.Root, folder string, act func() error) error {
 	l.folders.RLock()
 	err := act()
@@ -59,6 +64,20 @@ func (l *Local) inFolder(root *os.Root, folder string, act func() error) error {
 	}
 	l.folders.Lock()
 	defer l.folders.Unlock()
+	for range folderTries {
+		if err = makeFolder(root, folder); err == nil {
+			err = act()
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
+}
+
+// makeFolder makes a folder and those above it, each name synchronised before the next is
+// made.
+func makeFolder(root *os.Root, folder string) error {
 	for i, c := range folder + "/" {
 		if c != '/' || i == 0 {
 			continue
@@ -73,7 +92,7 @@ func (l *Local) inFolder(root *os.Root, folder string, act func() error) error {
 			}
 		}
 	}
-	return act()
+	return nil
 }
 
 // syncDir makes the names in a folder durable. A folder that is gone has none:
