@@ -49,12 +49,20 @@ func (a Area) ForPlan() (dir string, remove func(), err error) {
 	return dir, remove, nil
 }
 
+// folderTries is how often scratch_dir is made that plans keep removing when they end.
+const folderTries = 100
+
 // folder makes a folder whose name begins with prefix.
 func (a Area) folder(prefix string) (dir string, remove func(), err error) {
-	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
-		return "", nil, fmt.Errorf("scratch_dir: %w", err)
+	for range folderTries {
+		if err = os.MkdirAll(a.Dir, 0o700); err == nil {
+			dir, err = os.MkdirTemp(a.Dir, prefix+"*")
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
-	if dir, err = os.MkdirTemp(a.Dir, prefix+"*"); err != nil {
+	if err != nil {
 		return "", nil, fmt.Errorf("scratch_dir: %w", err)
 	}
 	return dir, func() { _ = os.RemoveAll(dir) }, nil

@@ -23,9 +23,6 @@ func (s *backend) Lock(ctx context.Context, holder state.Holder, wait time.Durat
 	if _, err := s.at.exists(); err != nil {
 		return nil, err
 	}
-	if err := files.MakeDir(filepath.Dir(s.at.file())); err != nil {
-		return nil, fmt.Errorf("lock state: %w", err)
-	}
 	f, err := takeLock(ctx, s.at, wait)
 	if err != nil {
 		return nil, err
@@ -48,10 +45,15 @@ func (s *backend) LockOver(ctx context.Context, holder state.Holder, wait time.D
 // that of his going.
 const minLockWait = 20 * time.Millisecond
 
+// takeLock makes the folder of the state, if need be, and locks the file there.
 func takeLock(ctx context.Context, at paths, wait time.Duration) (*os.File, error) {
 	deadline := time.Now().Add(max(wait, minLockWait))
 	for {
-		f, err := os.OpenFile(at.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+		var f *os.File
+		err := files.InDir(filepath.Dir(at.file()), func() (err error) {
+			f, err = os.OpenFile(at.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("lock state: %w", err)
 		}

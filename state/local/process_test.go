@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -238,6 +240,38 @@ func TestALockFileThatIsRemovedWhileWaiting(t *testing.T) {
 	statetest.Update(t, second, func(tx *state.Tx) error { return tx.PutTable(statetest.Table("t", 1)) })
 	if err := second.Unlock(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The folder of a state can be one that a plan made for its own files, and removes when it
+// ends if it is empty then.
+func TestALockInAFolderThatIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for n := range 300 {
+		above := filepath.Join(dir, fmt.Sprint(n))
+		done := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					_ = os.Remove(filepath.Join(above, "states"))
+					_ = os.Remove(above)
+				}
+			}
+		})
+		s := Open(filepath.Join(above, "states", "state.db"), Options{})
+		l, err := s.Lock(t.Context(), state.NewHolder("apply"), 0)
+		close(done)
+		wg.Wait()
+		if err != nil {
+			t.Fatalf("lock %d: %v", n, err)
+		}
+		if err := l.Unlock(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -72,10 +72,11 @@ func (c cache) keep(ctx context.Context, r *replica) error {
 	if c.dir == "" || r.Empty() {
 		return nil
 	}
-	if err := files.MakeDir(c.dir); err != nil {
+	var f *os.File
+	err := files.InDir(c.dir, func() (err error) {
+		f, err = os.CreateTemp(c.dir, files.TempPrefix+"*")
 		return err
-	}
-	f, err := os.CreateTemp(c.dir, files.TempPrefix+"*")
+	})
 	if err != nil {
 		return err
 	}

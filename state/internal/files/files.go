@@ -87,6 +87,24 @@ func MakeDir(dir string) error {
 	return SyncDir(parent)
 }
 
+// inDirTries is how often a folder is made that others keep removing while it is empty.
+const inDirTries = 100
+
+// InDir runs act, which makes a name in a folder that MakeDir makes, and does both again
+// when somebody removed the folder before the name was in it.
+func InDir(dir string, act func() error) error {
+	var err error
+	for range inDirTries {
+		if err = MakeDir(dir); err == nil {
+			err = act()
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
+}
+
 // Rename moves a durable file to its name and makes the name durable.
 func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
