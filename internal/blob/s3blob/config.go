@@ -117,6 +117,11 @@ func retryer(cfg aws.Config, o Options, attempts int) aws.Retryer {
 	return retry.NewStandard(standard)
 }
 
+// folderInTheWay is the code of versitygw for a key that it has as a folder. It also
+// says so when it did not get to a key because another request had just removed the
+// empty folder above that.
+const folderInTheWay = "ExistingObjectIsDirectory"
+
 const (
 	maxBackoff = 20 * time.Second
 	// throttled is how much longer than others a throttled request waits.
@@ -137,14 +142,15 @@ func backoff(wait time.Duration) func(int, error) (time.Duration, error) {
 }
 
 // ours says of some errors that they go away: a conflict with a request under
-// way, an answer that was cut off, and credentials that expired, which are
-// fetched anew. A certificate that is not trusted never does.
+// way, a folder of the server that came or went meanwhile, an answer that was cut
+// off, and credentials that expired, which are fetched anew. A certificate that is
+// not trusted never does.
 func ours(credentials aws.CredentialsProvider) retry.IsErrorRetryable {
 	return retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 		var ae smithy.APIError
 		if errors.As(err, &ae) {
 			switch ae.ErrorCode() {
-			case "ConditionalRequestConflict", "OperationAborted", "InternalError", "ServiceUnavailable":
+			case "ConditionalRequestConflict", "OperationAborted", "InternalError", "ServiceUnavailable", folderInTheWay:
 				return aws.TrueTernary
 			case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 				if c, ok := credentials.(*aws.CredentialsCache); ok {

@@ -57,6 +57,7 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 		{"key id", list, 403, "InvalidAccessKeyId", "unknown", fs.ErrPermission, []string{"credentials are not valid"}},
 		{"clock", list, 403, "RequestTimeTooSkewed", "too large", nil, []string{"the clock of this machine is wrong"}},
 		{"expired", list, 400, "ExpiredToken", "expired", nil, []string{"credentials have expired"}},
+		{"folder", put, 409, "ExistingObjectIsDirectory", "no", nil, []string{"write s3://bucket/p/k", "has one of this name"}},
 		{"unknown", list, 400, "Strange", "a strange thing", nil, []string{"a strange thing", "Strange"}},
 	} {
 		o := fake(t)

@@ -134,6 +134,8 @@ func (e *Error) named(c call, message string, header http.Header) bool {
 		e.kind, e.Reason = blob.ErrConflict, "it is not as expected: somebody else made, changed or removed it"
 	case "ConditionalRequestConflict", "OperationAborted":
 		e.again, e.Reason = true, "somebody else is changing it at this moment"
+	case folderInTheWay:
+		e.Reason = "the server keeps prefixes as folders, and has one of this name or cannot make the one above it: remove what is in the way"
 	case "NotImplemented", "MethodNotAllowed":
 		e.kind, e.Reason = blob.ErrUnsupported, fmt.Sprintf("the server cannot do %s: %s", c.op, message)
 	case "InvalidObjectState":

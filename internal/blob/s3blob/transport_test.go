@@ -78,6 +78,12 @@ var faults = []fault{
 		return resp, err
 	}},
 	{"late error", false, lateError},
+	{"folder that came or went", false, func(next aws.HTTPClient, r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodPut {
+			return next.Do(r)
+		}
+		return answer(r, 409, "ExistingObjectIsDirectory", "Existing Object is a directory."), nil
+	}},
 }
 
 // lateError is an error that is found after the answer began with 200, as it is
