@@ -28,7 +28,7 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*planner.Sessio
 // planner is what the plans of the engine are made from.
 func (e *Engine) planner() *planner.Planner {
 	r := &planner.Planner{Ask: e.ask, Source: e.source, Objects: e.store, Lake: e.lake, Home: e.home, Declared: e.declared, Unfinished: &e.unfinished, Budget: e.limits.Budget,
-		Mappings: usermapping.Reader{Source: e.source, Unit: e.cfg.Source.TimeUnit, Tagged: e.tagged()}}
+		Mappings: usermapping.Reader{Source: e.source, Unit: e.cfg.Source.TimeUnit, Tagged: e.tagged(), Budget: e.limits.Budget}}
 	if e.opts.Exact {
 		r.Measure = e.measure
 	}

@@ -33,7 +33,7 @@ func benchMapping(b *testing.B) *Mapping {
 	for _, e := range benchRows() {
 		bd.Add(e)
 	}
-	m, _ := bd.Build()
+	m, _ := bd.Build(2)
 	return m
 }
 
@@ -45,7 +45,7 @@ func BenchmarkBuildWithClosure(b *testing.B) {
 		for _, e := range rows {
 			bd.Add(e)
 		}
-		if m, _ := bd.Build(); m.Len() < benchLen*9/10 {
+		if m, _ := bd.Build(2); m.Len() < benchLen*9/10 {
 			b.Fatal(m.Len())
 		}
 	}
@@ -54,15 +54,15 @@ func BenchmarkBuildWithClosure(b *testing.B) {
 func BenchmarkClosureOnly(b *testing.B) {
 	m := benchMapping(b)
 	for b.Loop() {
-		resolve(m)
+		resolve(m, 2)
 	}
 }
 
 // BenchmarkGroups is what the first call of Members costs.
 func BenchmarkGroups(b *testing.B) {
-	c := benchMapping(b).Closure()
+	c := benchMapping(b).Closure(2)
 	for b.Loop() {
-		orderByCanon(c.pairs)
+		orderByCanon(c.pairs, 2)
 	}
 }
 
@@ -89,7 +89,7 @@ func BenchmarkDecode(b *testing.B) {
 
 func BenchmarkCanon(b *testing.B) {
 	m := benchMapping(b)
-	c := m.Closure()
+	c := m.Closure(2)
 	rng := rand.New(rand.NewPCG(2, 2))
 	ids := make([]int64, 1<<20)
 	for i := range ids {
@@ -107,7 +107,7 @@ func BenchmarkCanon(b *testing.B) {
 
 func BenchmarkMembers(b *testing.B) {
 	m := benchMapping(b)
-	c := m.Closure()
+	c := m.Closure(2)
 	var got []int64
 	c.groups()
 	for i := 0; b.Loop(); i++ {
@@ -116,7 +116,7 @@ func BenchmarkMembers(b *testing.B) {
 }
 
 func BenchmarkDiff(b *testing.B) {
-	c := benchMapping(b).Closure()
+	c := benchMapping(b).Closure(2)
 	for b.Loop() {
 		if len(Diff(c, c)) > 0 {
 			b.Fatal("a closure differs from itself")
@@ -130,7 +130,7 @@ func BenchmarkMemory(b *testing.B) {
 		before := heap()
 		m := benchMapping(b)
 		both := heap() - before
-		c := m.Closure()
+		c := m.Closure(2)
 		m = nil
 		alone := heap() - before
 		b.ReportMetric(float64(both)/benchLen, "B/entry-with-mapping")

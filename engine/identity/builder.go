@@ -92,9 +92,9 @@ func (b *Builder) Add(e Entry) {
 	}
 }
 
-// Build chooses one entry per source and reports what was odd about them. The
-// builder is empty afterwards.
-func (b *Builder) Build() (*Mapping, *Report) {
+// Build chooses one entry per source and reports what was odd about them, with
+// that many goroutines. The builder is empty afterwards.
+func (b *Builder) Build(workers int) (*Mapping, *Report) {
 	b.flush()
 	b.buf, b.items = nil, nil
 	m, rep := &Mapping{}, &Report{}
@@ -121,7 +121,7 @@ func (b *Builder) Build() (*Mapping, *Report) {
 		}
 	}
 	*b = Builder{}
-	m.Closure()
+	m.Closure(workers)
 	rep.Entries = m.n
 	rep.loops = m.loops
 	return m, rep

@@ -16,8 +16,9 @@ type Pair struct{ Raw, Canon int64 }
 // stand behind a canonical one. Its content is immutable and it is safe for
 // concurrent use; a nil Closure is the empty one, in which every id is its own.
 type Closure struct {
-	pairs []Pair // Raw != Canon, ascending by Raw
-	byRaw finder
+	pairs   []Pair // Raw != Canon, ascending by Raw
+	byRaw   finder
+	workers int // goroutines that sort pairs
 
 	hinted sync.Once // guards the making of what only CanonAll needs
 	hints  hints
@@ -27,9 +28,9 @@ type Closure struct {
 	byCanon finder
 }
 
-func newClosure(pairs []Pair) *Closure {
+func newClosure(pairs []Pair, workers int) *Closure {
 	raw := func(i int) int64 { return pairs[i].Raw }
-	return &Closure{pairs: pairs, byRaw: newFinder(len(pairs), 2, raw)}
+	return &Closure{pairs: pairs, byRaw: newFinder(len(pairs), 2, raw), workers: workers}
 }
 
 // Moved returns the raw ids that stand for another one, ascending.
@@ -46,7 +47,7 @@ func (c *Closure) Moved() []int64 {
 
 func (c *Closure) groups() {
 	c.once.Do(func() {
-		c.order = orderByCanon(c.pairs)
+		c.order = orderByCanon(c.pairs, c.workers)
 		c.byCanon = newFinder(len(c.pairs), 8, c.canonAt)
 	})
 }
@@ -137,13 +138,13 @@ func (c *Closure) AppendMembers(dst []int64, canon int64) []int64 {
 	return dst
 }
 
-// passLen is about how many pairs orderByCanon sorts at a time; it bounds the
-// memory that the sort takes beside its result.
+// passLen is about how many pairs each goroutine of orderByCanon sorts at a time; it
+// bounds the memory that the sort takes beside its result.
 const passLen = 1 << 19
 
 // orderByCanon returns the places of pairs, which are ascending by Raw, in
 // ascending order of Canon, then Raw.
-func orderByCanon(pairs []Pair) []uint32 {
+func orderByCanon(pairs []Pair, workers int) []uint32 {
 	order := make([]uint32, len(pairs))
 	cuts := canonCuts(pairs)
 	ends := make([]int, len(cuts)+1) // of the ranges, first their lengths
@@ -159,7 +160,7 @@ func orderByCanon(pairs []Pair) []uint32 {
 		order[ends[c]] = uint32(i)
 		ends[c]++
 	}
-	parallel(len(cuts), func(i int) { sortPlaces(order[starts[i]:starts[i+1]], pairs) })
+	parallel(workers, len(cuts), func(i int) { sortPlaces(order[starts[i]:starts[i+1]], pairs) })
 	return order
 }
 

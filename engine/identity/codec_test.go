@@ -43,7 +43,7 @@ func TestRoundTrip(t *testing.T) {
 					HasTime: times == "all" || times == "some" && rng.IntN(2) == 0,
 				})
 			}
-			m, _ := b.Build()
+			m, _ := b.Build(2)
 			stored := encode(t, m)
 			back, err := decode(stored)
 			if err != nil {
@@ -131,7 +131,7 @@ func FuzzDecodeBlock(f *testing.F) {
 			t.Fatal(err)
 		}
 		sameMapping(t, got, back)
-		got.Closure()
+		got.Closure(2)
 	})
 }
 

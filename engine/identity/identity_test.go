@@ -43,7 +43,7 @@ func TestChoice(t *testing.T) {
 				if d := cmp.Diff(c.conflict, rep.FirstConflicts); d != "" || rep.Conflicts != len(c.conflict) {
 					t.Errorf("%d conflicts, diff %s", rep.Conflicts, d)
 				}
-				if got, want := m.Closure().Canon(1), c.to; got != want {
+				if got, want := m.Closure(2).Canon(1), c.to; got != want {
 					t.Errorf("canon = %d, want %d", got, want)
 				}
 				slices.Reverse(c.rows) // the order of Add must not matter
@@ -72,7 +72,7 @@ func TestCyclesAndTails(t *testing.T) {
 	)
 	want := map[int64]int64{3: -2, 1: -2, -2: -2, 50: -2, 51: -2, 8: 8, 9: 8, 4: 4, 5: 4, 20: 22, 21: 22, 22: 22, 77: 77}
 	for id, canon := range want {
-		if got := m.Closure().Canon(id); got != canon {
+		if got := m.Closure(2).Canon(id); got != canon {
 			t.Errorf("canon(%d) = %d, want %d", id, got, canon)
 		}
 	}
@@ -83,10 +83,10 @@ func TestCyclesAndTails(t *testing.T) {
 	if d := cmp.Diff(wantReport, rep, cmp.AllowUnexported(Report{})); d != "" {
 		t.Errorf("report (-want +got):\n%s", d)
 	}
-	if got := m.Closure().AppendMembers(nil, -2); !slices.Equal(got, []int64{-2, 1, 3, 50, 51}) {
+	if got := m.Closure(2).AppendMembers(nil, -2); !slices.Equal(got, []int64{-2, 1, 3, 50, 51}) {
 		t.Errorf("members(-2) = %v", got)
 	}
-	if got := m.Closure().AppendMembers(nil, 3); len(got) != 0 {
+	if got := m.Closure(2).AppendMembers(nil, 3); len(got) != 0 {
 		t.Errorf("members(3) = %v, but 3 stands for -2", got)
 	}
 }
@@ -126,7 +126,7 @@ func TestAgainstNaiveWalk(t *testing.T) {
 				t.Fatalf("seed %d: entry %d is %d -> %d", seed, i, m.From(i), m.To(i))
 			}
 		}
-		checkClosure(t, fmt.Sprint("seed ", seed), w, m.Closure())
+		checkClosure(t, fmt.Sprint("seed ", seed), w, m.Closure(2))
 	}
 }
 
@@ -198,14 +198,14 @@ func TestDiffAndExpand(t *testing.T) {
 				changed = append(changed, id)
 			}
 		}
-		if got := Diff(a.Closure(), b.Closure()); !slices.Equal(got, changed) {
+		if got := Diff(a.Closure(2), b.Closure(2)); !slices.Equal(got, changed) {
 			t.Fatalf("seed %d: diff %v, want %v", seed, got, changed)
 		}
 		var users []int64
 		for range rng.IntN(4) {
 			users = append(users, int64(rng.IntN(ids)))
 		}
-		if got, want := Expand(users, changed, a.Closure(), b.Closure()), naiveExpand(users, changed, older, newer); !slices.Equal(got, want) {
+		if got, want := Expand(users, changed, a.Closure(2), b.Closure(2)), naiveExpand(users, changed, older, newer); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: expand %v, want %v", seed, got, want)
 		}
 	}
@@ -228,8 +228,8 @@ func naiveExpand(users, changed []int64, older, newer *world) []int64 {
 
 func TestEmpty(t *testing.T) {
 	var none *Closure
-	built, rep := NewBuilder().Build()
-	for name, c := range map[string]*Closure{"nil": none, "built": built.Closure(), "nil mapping": (*Mapping)(nil).Closure()} {
+	built, rep := NewBuilder().Build(2)
+	for name, c := range map[string]*Closure{"nil": none, "zero mapping": (&Mapping{}).Closure(2), "built": built.Closure(2), "nil mapping": (*Mapping)(nil).Closure(2)} {
 		if c.Canon(7) != 7 || c.Len() != 0 || !slices.Equal(c.AppendMembers(nil, 7), []int64{7}) {
 			t.Errorf("%s: not the identity", name)
 		}
@@ -238,13 +238,13 @@ func TestEmpty(t *testing.T) {
 		t.Errorf("empty builder made %d entries", built.Len())
 	}
 	some, _ := mapping(Entry{From: 3, To: 1})
-	if got := Diff(nil, some.Closure()); !slices.Equal(got, []int64{3}) {
+	if got := Diff(nil, some.Closure(2)); !slices.Equal(got, []int64{3}) {
 		t.Errorf("diff = %v", got)
 	}
-	if got := Diff(some.Closure(), nil); !slices.Equal(got, []int64{3}) {
+	if got := Diff(some.Closure(2), nil); !slices.Equal(got, []int64{3}) {
 		t.Errorf("diff = %v", got)
 	}
-	if got := Expand([]int64{9}, []int64{3}, some.Closure(), nil); !slices.Equal(got, []int64{1, 3, 9}) {
+	if got := Expand([]int64{9}, []int64{3}, some.Closure(2), nil); !slices.Equal(got, []int64{1, 3, 9}) {
 		t.Errorf("expand = %v", got)
 	}
 }
@@ -254,11 +254,11 @@ func TestExtremeIDs(t *testing.T) {
 		Entry{From: math.MaxInt64, To: math.MinInt64}, Entry{From: 0, To: math.MaxInt64},
 		Entry{From: math.MinInt64 + 1, To: 0}, Entry{From: -1, To: math.MinInt64 + 1})
 	for _, id := range []int64{math.MaxInt64, 0, math.MinInt64 + 1, -1, math.MinInt64} {
-		if got := m.Closure().Canon(id); got != math.MinInt64 {
+		if got := m.Closure(2).Canon(id); got != math.MinInt64 {
 			t.Errorf("canon(%d) = %d", id, got)
 		}
 	}
-	if got := m.Closure().AppendMembers(nil, math.MinInt64); len(got) != 5 {
+	if got := m.Closure(2).AppendMembers(nil, math.MinInt64); len(got) != 5 {
 		t.Errorf("members %v", got)
 	}
 }
@@ -275,11 +275,11 @@ func TestLarge(t *testing.T) {
 			b.Add(Entry{From: at * at, To: -5, Version: uint64(i), Time: 1}) // null time: a tie that the version leaves to the target
 		}
 	}
-	m, rep := b.Build()
+	m, rep := b.Build(2)
 	if m.Len() != n || rep.Chained != n-1 || rep.Conflicts != 10 {
 		t.Fatalf("%d entries, report %+v", m.Len(), rep)
 	}
-	c := m.Closure()
+	c := m.Closure(2)
 	for i := int64(0); i <= n; i += 997 {
 		if got := c.Canon(i * i); got != n*n {
 			t.Fatalf("canon(%d) = %d", i*i, got)

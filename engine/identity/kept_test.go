@@ -11,7 +11,7 @@ func TestKept(t *testing.T) {
 		for id := range ids {
 			b.Add(Entry{From: id, To: 7})
 		}
-		m, _ := b.Build()
+		m, _ := b.Build(2)
 		return m
 	}
 	rng := rand.New(rand.NewPCG(1, 1))

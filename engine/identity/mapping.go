@@ -22,7 +22,7 @@ type column []*block
 func (c column) at(i int) int64 { return c[i>>blockBits][i&(blockLen-1)] }
 
 // Mapping is the chosen target of every source id, in ascending order of the
-// source. Self-maps are kept. It is immutable and safe for concurrent use.
+// source. Self-maps are kept. The zero Mapping is empty. It is immutable and safe for concurrent use.
 //
 // A Mapping holds on to its Closure once that was asked for; whoever needs only
 // the closure lets go of the mapping.
@@ -56,12 +56,12 @@ func (m *Mapping) Time(i int) (t int64, ok bool) {
 }
 
 // Closure returns the mapping with all chains followed. It is computed by the
-// first call. The closure of a nil Mapping is empty.
-func (m *Mapping) Closure() *Closure {
+// first call, with that many goroutines. The closure of a nil Mapping is empty.
+func (m *Mapping) Closure(workers int) *Closure {
 	if m == nil {
 		return nil
 	}
-	m.once.Do(func() { m.closure, m.loops = resolve(m) })
+	m.once.Do(func() { m.closure, m.loops = resolve(m, workers) })
 	return m.closure
 }
 

@@ -93,7 +93,7 @@ func (w *world) build() (*Mapping, *Report) {
 	for _, e := range w.rows {
 		b.Add(e)
 	}
-	return b.Build()
+	return b.Build(2)
 }
 
 // randomRows makes n rows over ids of a small range, so that chains, cycles,

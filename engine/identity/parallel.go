@@ -1,16 +1,14 @@
 package identity
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
 
-// parallel calls do(0) to do(n-1) from as many goroutines as there are
-// processors and waits for all of them.
-func parallel(n int, do func(i int)) {
-	workers := min(n, runtime.GOMAXPROCS(0))
-	if workers < 2 {
+// parallel calls do(0) to do(n-1) from so many goroutines and waits for all of
+// them.
+func parallel(workers, n int, do func(i int)) {
+	if workers = min(n, workers); workers < 2 {
 		for i := range n {
 			do(i)
 		}

@@ -20,16 +20,17 @@ const (
 // resolver follows the chains of a mapping. Every entry is walked over twice,
 // whatever the shape of the graph.
 type resolver struct {
-	m     *Mapping
-	next  []uint32 // entry whose source is this one's target
-	state []uint8
-	pairs []Pair // per entry, until the identities are dropped
-	loops loops
+	m       *Mapping
+	workers int
+	next    []uint32 // entry whose source is this one's target
+	state   []uint8
+	pairs   []Pair // per entry, until the identities are dropped
+	loops   loops
 }
 
 // resolve returns the closure of m and what it found on the way.
-func resolve(m *Mapping) (*Closure, loops) {
-	r := resolver{m: m}
+func resolve(m *Mapping, workers int) (*Closure, loops) {
+	r := resolver{m: m, workers: workers}
 	r.link()
 	r.state, r.pairs = make([]uint8, m.n), make([]Pair, m.n)
 	for i := range r.next {
@@ -44,7 +45,7 @@ func resolve(m *Mapping) (*Closure, loops) {
 	}
 	r.next, r.state = nil, nil
 	kept := slices.DeleteFunc(r.pairs, func(p Pair) bool { return p.Raw == p.Canon })
-	return newClosure(kept), r.loops
+	return newClosure(kept, workers), r.loops
 }
 
 // link finds the successor of every entry. A self-map has none: it is the same
@@ -53,7 +54,7 @@ func (r *resolver) link() {
 	find := newFinder(r.m.n, 1, r.m.from.at)
 	r.next = make([]uint32, r.m.n)
 	var selfMaps atomic.Int64
-	parallel(len(r.m.from), func(b int) {
+	parallel(r.workers, len(r.m.from), func(b int) {
 		selfMaps.Add(int64(r.linkBlock(&find, b)))
 	})
 	r.loops.SelfMaps = int(selfMaps.Load())

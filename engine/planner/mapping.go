@@ -83,7 +83,7 @@ func describeMapping(ctx context.Context, p *Session) error {
 	}
 	if p.Standing != nil && p.unreadable == nil {
 		p.Mapping.Entries = p.StandingMapping.Len()
-		p.Closure = p.StandingMapping.Closure()
+		p.Closure = p.StandingMapping.Closure(p.Budget.Workers())
 		p.Mapping.Notes = p.Standing.Warnings
 	}
 	if len(p.Mapping.Notes) > 0 && p.Ask.Config.OnConflict == "fail" {

@@ -59,7 +59,7 @@ func replaceMapping(p *Session, lost *unreadable) error {
 			return fmt.Errorf("the user mapping of dump %d: %w", p.Standing.Dump, err)
 		}
 		if digest := hex.EncodeToString(sum.Sum(nil)); digest == lost.bad.Ref.Digest {
-			p.Closures[digest] = p.StandingMapping.Closure()
+			p.Closures[digest] = p.StandingMapping.Closure(p.Budget.Workers())
 		}
 	case !p.Ask.AcceptsLoss(feed.TableMapping):
 		lost.way = wayToMapping(p, lost.mapping.Dump)

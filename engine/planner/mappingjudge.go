@@ -196,6 +196,6 @@ func (j *mappingJudge) stay(ctx context.Context) error {
 		return err
 	}
 	j.counts = &judgedMapping{dump: j.have.Dump, mapping: m}
-	j.p.Closures[j.have.Ref.Digest] = m.Closure()
+	j.p.Closures[j.have.Ref.Digest] = m.Closure(j.p.Budget.Workers())
 	return nil
 }

@@ -72,8 +72,7 @@ type MappingAt struct {
 // mapping.
 func LoadMapping(ctx context.Context, store Objects, ref state.Ref) (_ *identity.Mapping, err error) {
 	if ref.IsZero() {
-		m, _ := identity.NewBuilder().Build()
-		return m, nil
+		return &identity.Mapping{}, nil
 	}
 	obj, err := store.OpenObject(ctx, ref)
 	if err != nil {

@@ -31,7 +31,7 @@ type Planner struct {
 	Declared   *lake.Declared     // the sinks of the configuration
 	Unfinished *commit.Unfinished // tables whose last commits cannot be finished
 	Mappings   MappingReader
-	Budget     exec.Budget // of the apply, for estimates
+	Budget     exec.Budget // of the command
 	// Measure computes what the steps of a table come to, where exact figures are asked
 	// for; nil where they are not.
 	Measure func(ctx context.Context, p *Session, t *Table) error

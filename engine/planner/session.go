@@ -92,7 +92,7 @@ func (p *Session) ClosureOf(ctx context.Context, ref state.Ref) (*identity.Closu
 	if err != nil {
 		return nil, err
 	}
-	p.Closures[ref.Digest] = m.Closure()
+	p.Closures[ref.Digest] = m.Closure(p.Budget.Workers())
 	return p.Closures[ref.Digest], nil
 }
 

@@ -38,8 +38,8 @@ func (r *Rebuilder) standFromLake(ctx context.Context, sr *Plan, id int64) (*sta
 		}
 	}
 	read := &planner.MappingRead{Dump: id, Unit: r.Planner.Ask.Config.Source.TimeUnit}
-	read.Mapping, read.Report = b.Build()
-	return standOf(read), nil
+	read.Mapping, read.Report = b.Build(r.Planner.Budget.Workers())
+	return r.standOf(read), nil
 }
 
 // lakeRows reads columns of the published rows of a table, in one sink.

@@ -178,15 +178,15 @@ func (r *Rebuilder) standAt(ctx context.Context, sr *Plan, id int64) (*stand, er
 	if err != nil {
 		return nil, err
 	}
-	sr.stands[id] = standOf(read)
+	sr.stands[id] = r.standOf(read)
 	return sr.stands[id], nil
 }
 
 // standOf is the mapping that was read, as tables stand at it.
-func standOf(read *planner.MappingRead) *stand {
+func (r *Rebuilder) standOf(read *planner.MappingRead) *stand {
 	at := &planner.Session{}
 	at.TakeMapping(read)
-	return &stand{read: read, MappingAt: planner.MappingAt{Mapping: read.Mapping, Closure: read.Mapping.Closure(), Standing: at.Standing}}
+	return &stand{read: read, MappingAt: planner.MappingAt{Mapping: read.Mapping, Closure: read.Mapping.Closure(r.Planner.Budget.Workers()), Standing: at.Standing}}
 }
 
 // Refusal says which tables cannot be rebuilt whole and need -accept-loss, nil if

@@ -23,6 +23,7 @@ type Reader struct {
 	Source *dump.Source
 	Unit   column.TimeUnit // of plain numbers that are times
 	Tagged bool            // the pins of the source are ETags
+	Budget exec.Budget
 }
 
 // ReadMapping implements planner.MappingReader.
@@ -31,7 +32,7 @@ func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*plan
 	for _, f := range e.Files {
 		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
 	}
-	read, err := ingest.ReadMapping(ctx, r.Source, d, r.Unit, r.Tagged)
+	read, err := ingest.ReadMapping(ctx, r.Source, d, r.Budget, r.Unit, r.Tagged)
 	if file := ingest.Holding(err); file != nil {
 		return nil, &planner.BadFileError{File: file.File.Key, Err: file.Err}
 	}

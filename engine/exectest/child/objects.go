@@ -124,6 +124,7 @@ func (w *objectWriter) Abort() error {
 // mappings are the user mappings of one task.
 type mappings struct {
 	objects  *folder
+	budget   exec.Budget
 	mu       sync.Mutex
 	closures map[string]*identity.Closure
 }
@@ -131,8 +132,7 @@ type mappings struct {
 // Mapping implements exec.Mappings.
 func (m *mappings) Mapping(ctx context.Context, ref exec.Ref) (_ *identity.Mapping, err error) {
 	if ref.IsZero() {
-		empty, _ := identity.NewBuilder().Build()
-		return empty, nil
+		return &identity.Mapping{}, nil
 	}
 	o, err := m.objects.Open(ctx, ref)
 	if err != nil {
@@ -164,6 +164,6 @@ func (m *mappings) Closure(ctx context.Context, ref exec.Ref) (*identity.Closure
 	if m.closures == nil {
 		m.closures = map[string]*identity.Closure{}
 	}
-	m.closures[ref.Digest] = full.Closure()
+	m.closures[ref.Digest] = full.Closure(m.budget.Workers())
 	return m.closures[ref.Digest], nil
 }

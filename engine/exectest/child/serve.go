@@ -87,9 +87,10 @@ func serve(ctx context.Context, e exec.Executor, open Openers, req *request, ans
 // env makes what a task is given beside it.
 func (o Openers) env(t *exec.Task, req *request) (*exec.Env, error) {
 	objects := &folder{named: req.Objects, fresh: req.New}
-	env := &exec.Env{Sinks: map[string]exec.Sink{}, Objects: objects, Mappings: &mappings{objects: objects},
+	budget := exec.RowBudget(req.Rows, req.Workers)
+	env := &exec.Env{Sinks: map[string]exec.Sink{}, Objects: objects, Mappings: &mappings{objects: objects, budget: budget},
 		Key:    func(verifier string) []byte { return req.Keys[verifier] },
-		Limits: exec.Limits{Budget: exec.RowBudget(req.Rows, req.Workers), Scratch: req.Scratch, SpillGroup: req.Spill}}
+		Limits: exec.Limits{Budget: budget, Scratch: req.Scratch, SpillGroup: req.Spill}}
 	var err error
 	if env.Source, err = o.Source(t.Source); err != nil {
 		return nil, err

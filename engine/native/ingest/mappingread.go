@@ -28,16 +28,16 @@ type Mapping struct {
 // ReadMapping reads the complete mapping that a dump delivers, whose plain numbers count
 // a unit of time. tagged says that the pins of the source are ETags. A file that cannot be
 // used is a *FileError.
-func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, unit column.TimeUnit, tagged bool) (*Mapping, error) {
+func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
 	m := &Mapping{sums: NewFileSums(tagged), unit: unit}
-	b := identity.NewBuilder()
+	entries := identity.NewBuilder()
 	for i, f := range d.Files {
 		sf := File{Dump: d.Dump, Index: i, Key: f.Key, Columns: d.Columns, HasColumns: d.HasColumns}
-		if err := m.readFile(ctx, src, sf, b); err != nil {
+		if err := m.readFile(ctx, src, sf, entries); err != nil {
 			return nil, &FileError{sf, err}
 		}
 	}
-	m.Mapping, m.Report = b.Build()
+	m.Mapping, m.Report = entries.Build(b.Workers())
 	m.Read = m.sums.ReadOf(d.Dump, len(d.Files))
 	return m, nil
 }
