@@ -39,7 +39,8 @@ const (
 
 	verdictSize    = 40 // bytes of a row that waits for its verdict
 	indexEntrySize = 16 // bytes of an entry of the index
-	rowsOfFile     = 2  // bytes that rows take in memory, for each of their files
+	indexFilters   = 16 << 20
+	rowsOfFile     = 2 // bytes that rows take in memory, for each of their files
 )
 
 // NewBudget is the budget of a command with a memory_limit in bytes.
@@ -80,6 +81,9 @@ func (b Budget) Verdicts() int { return b.rows / workingPart / verdictSize }
 
 // IndexEntries is how many entries of the index are sorted in memory.
 func (b Budget) IndexEntries() int { return b.rows / workingPart / indexEntrySize }
+
+// IndexFilters is up to how many bytes of filters of a run of the index stay in memory.
+func (b Budget) IndexFilters() int { return indexFilters }
 
 // Encoders is how many columns of a file may be encoded at a time where so many files
 // are written side by side.

@@ -16,6 +16,7 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 		{"texts", b.Texts(), rows / 32},
 		{"verdicts", b.Verdicts(), rows / 160},
 		{"index entries", b.IndexEntries(), rows / 64},
+		{"filters of a run of the index", b.IndexFilters(), 16 << 20},
 		{"segments of a prefetched table", b.Prefetched().Segments(), rows / 4},
 		{"workers of a prefetched table", b.Prefetched().Workers(), 1},
 		{"segments of moved users", b.MovedUsers().Segments(), rows / 8},

@@ -11,7 +11,7 @@ import (
 
 // readAll uses every part of a stored run.
 func readAll(b []byte, raws []int64) ([]Entry, error) {
-	r, err := Open(bytes.NewReader(b), int64(len(b)))
+	r, err := Open(bytes.NewReader(b), int64(len(b)), 1<<20)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func TestDamageIsFound(t *testing.T) {
 		if _, err := readAll(good[:i], raws); !errors.Is(err, ErrDamaged) {
 			t.Fatalf("cut at %d: %v", i, err)
 		}
-		if _, err := Open(bytes.NewReader(good[:i]), int64(len(good))); !errors.Is(err, ErrDamaged) {
+		if _, err := Open(bytes.NewReader(good[:i]), int64(len(good)), 1<<20); !errors.Is(err, ErrDamaged) {
 			t.Fatalf("shorter than said, %d: %v", i, err)
 		}
 	}
@@ -72,7 +72,7 @@ func TestFilterDamageOnDemand(t *testing.T) {
 
 func TestErrorsOfTheReaderAndWriter(t *testing.T) {
 	boom := errors.New("boom")
-	if _, err := Open(failing{boom}, 1000); !errors.Is(err, boom) || errors.Is(err, ErrDamaged) {
+	if _, err := Open(failing{boom}, 1000, 1<<20); !errors.Is(err, boom) || errors.Is(err, ErrDamaged) {
 		t.Errorf("reading: %v", err)
 	}
 	w := NewWriter(failing{boom})

@@ -162,6 +162,29 @@ func TestManyReads(t *testing.T) {
 	}
 }
 
+// TestFiltersInMemory is about which filters a run keeps: all of them or none.
+func TestFiltersInMemory(t *testing.T) {
+	b := write(t, randomModel(rand.New(rand.NewPCG(1, 1)), 3000, HashBits).sorted(), 100)
+	all := 0
+	for _, s := range open(t, b).segs {
+		all += int(s.filterLen)
+	}
+	for _, c := range []struct {
+		may  int
+		kept bool
+	}{{0, false}, {all - 1, false}, {all, true}, {all + 1, true}} {
+		r, err := Open(bytes.NewReader(b), int64(len(b)), c.may)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range r.filters {
+			if kept := f != nil; kept != c.kept {
+				t.Errorf("of filters of %d bytes %d may stay in memory: that of segment %d is kept: %v", all, c.may, i, kept)
+			}
+		}
+	}
+}
+
 // TestFiltersNeverLie asks for every user of several segments, with filters
 // kept and not kept, and without any.
 func TestFiltersNeverLie(t *testing.T) {
@@ -326,7 +349,7 @@ func TestVersion1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(bytes.NewReader(data), int64(len(data)))
+	r, err := Open(bytes.NewReader(data), int64(len(data)), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func write(t testing.TB, entries []Entry, perSegment int) []byte {
 
 func open(t testing.TB, b []byte) *Run {
 	t.Helper()
-	r, err := Open(bytes.NewReader(b), int64(len(b)))
+	r, err := Open(bytes.NewReader(b), int64(len(b)), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,6 @@ import (
 	"io"
 )
 
-// keepFilters is up to how many bytes of filters a Run keeps in memory. Those
-// of a greater run are read by each look-up, a segment at a time.
-const keepFilters = 16 << 20
-
 // Run is an open run. It is immutable and safe for concurrent use if its reader
 // is; it holds nothing that has to be closed.
 type Run struct {
@@ -22,10 +18,10 @@ type Run struct {
 	version byte
 }
 
-// Open opens the run that is the first size bytes of r. It reads the directory,
-// and the filters if they are small; damage to these is found here, damage to
-// the rest when it is read.
-func Open(r io.ReaderAt, size int64) (*Run, error) {
+// Open opens the run that is the first size bytes of r. It reads the directory, and
+// the filters if they take at most that many bytes: others are read by each look-up, a
+// segment at a time. Damage to what is read is found here, damage to the rest later.
+func Open(r io.ReaderAt, size int64, filters int) (*Run, error) {
 	f, err := readFooter(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("opening an index run of %d bytes: %w", size, err)
@@ -42,7 +38,7 @@ func Open(r io.ReaderAt, size int64) (*Run, error) {
 		return nil, err
 	}
 	run := &Run{r: r, size: size, version: f.version, segs: segs, entries: int(f.entries), users: int(f.users)}
-	return run, run.loadFilters(keepFilters)
+	return run, run.loadFilters(int64(filters))
 }
 
 func readFooter(r io.ReaderAt, size int64) (f footer, err error) {

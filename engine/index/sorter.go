@@ -154,7 +154,7 @@ func (s *Sorter) create(level int, fill func(*Writer) error) error {
 	if err := w.Close(); err != nil {
 		return s.scratchError(err)
 	}
-	run, err := Open(f, w.Size())
+	run, err := Open(f, w.Size(), 0) // a bare one has no filters
 	if err != nil {
 		return s.scratchError(err)
 	}

@@ -42,7 +42,7 @@ func (d *deltaRun) contest(ctx context.Context) ([]hashed, error) {
 	}
 	slices.Sort(users)
 	g := identity.Expand(slices.Compact(users), d.changed, d.OldMapping, d.NewMapping)
-	known, err := lookupIndex(ctx, d.Env.Objects, d.Old.Index, g)
+	known, err := lookupIndex(ctx, d.Env, d.Old.Index, g)
 	if err != nil {
 		return nil, err
 	}

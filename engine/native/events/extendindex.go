@@ -62,7 +62,7 @@ func (d *deltaRun) mergeIndex(ctx context.Context, c *pass.Outcome, fresh []inde
 			break
 		}
 	}
-	older, err := openRuns(ctx, d.Env.Objects, refs[keep:])
+	older, err := openRuns(ctx, d.Env, refs[keep:])
 	if err != nil {
 		return err
 	}

@@ -19,15 +19,15 @@ type indexRuns struct {
 }
 
 // openRuns opens the runs of an index. The caller closes them.
-func openRuns(ctx context.Context, store exec.Objects, refs []exec.Ref) (*indexRuns, error) {
+func openRuns(ctx context.Context, env *exec.Env, refs []exec.Ref) (*indexRuns, error) {
 	r := &indexRuns{}
 	for _, ref := range refs {
-		obj, err := store.Open(ctx, ref)
+		obj, err := env.Objects.Open(ctx, ref)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("the index: %w", err), r.Close())
 		}
 		r.objs = append(r.objs, obj)
-		run, err := index.Open(obj, obj.Size())
+		run, err := index.Open(obj, obj.Size(), env.Limits.Budget.IndexFilters())
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("the index: %w", obj.Damaged(err)), r.Close())
 		}
@@ -60,8 +60,8 @@ func (r *indexRuns) blame(ctx context.Context, err error) error {
 
 // lookupIndex returns what an index knows of users, which must be sorted; each
 // entry once.
-func lookupIndex(ctx context.Context, store exec.Objects, refs []exec.Ref, users []int64) (_ []index.Entry, err error) {
-	r, err := openRuns(ctx, store, refs)
+func lookupIndex(ctx context.Context, env *exec.Env, refs []exec.Ref, users []int64) (_ []index.Entry, err error) {
+	r, err := openRuns(ctx, env, refs)
 	if err != nil {
 		return nil, err
 	}
