@@ -171,31 +171,27 @@ func (run *applyRun) commitMapping(ctx context.Context) error {
 // that a step was not taken, and the result has a hold that says why.
 func (run *applyRun) applyTable(ctx context.Context, t *planner.Table, first *prefetch) (out TableResult, waits bool) {
 	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
-	for _, kind := range []plan.StepKind{plan.StepChange, plan.StepTake, plan.StepRemove} {
-		if !slices.ContainsFunc(planner.StepsOf(t), func(s plan.Step) bool { return s.Kind == kind }) {
-			continue
-		}
-		switch kind {
-		case plan.StepChange:
-			waits, out.Err = run.takeStep(ctx, t, true, nil, &out)
-		case plan.StepTake:
-			waits, out.Err = run.takeStep(ctx, t, false, first, &out)
-		case plan.StepRemove:
-			out.Err = run.e.removeTable(ctx, run.lock, t)
-		}
-		if waits || out.Err != nil {
-			break
-		}
+	if _, ok := t.Step(plan.StepRemove); ok {
+		out.Err = run.e.removeTable(ctx, run.lock, t)
+		return out, false
+	}
+	if waits, out.Err = run.takeStep(ctx, t, plan.StepChange, nil, &out); !waits && out.Err == nil {
+		waits, out.Err = run.takeStep(ctx, t, plan.StepTake, first, &out)
 	}
 	return out, waits
 }
 
-// takeStep makes one commit of a table. A part file that turns out to be bad holds
-// the table from its dump on; the step is then taken without that. waits says that
-// something keeps the step from being taken: the result names it as a hold.
-func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, ofConfig bool, first *prefetch, out *TableResult) (waits bool, err error) {
+// takeStep makes the commit that is a table's step of a kind, if it has one. A part file
+// that turns out to be bad holds the table from its dump on; the step is then taken
+// without that. waits says that something keeps the step from being taken: the result
+// names it as a hold.
+func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.StepKind, first *prefetch, out *TableResult) (waits bool, err error) {
 	for {
-		s, r, err := run.content(ctx, t, ofConfig, first)
+		step, ok := t.Step(kind)
+		if !ok {
+			return false, nil
+		}
+		s, r, err := run.content(ctx, t, step, first)
 		damage := planner.DamagedObject(err)
 		if s == nil && damage == nil {
 			return false, err
@@ -245,17 +241,19 @@ func (run *applyRun) stepWithout(ctx context.Context, t *planner.Table, s *steps
 	if err := run.e.removeStaged(ctx, run.lock, s.Task); err != nil {
 		return false, err
 	}
-	if s.OfConfig && planner.NewAgain(run.plan, t, bad.Dump) {
+	if !s.Takes() && planner.NewAgain(run.plan, t, bad.Dump) {
 		t.HeldFrom = &bad.Dump
-	} else if s.OfConfig {
+	} else if !s.Takes() {
 		return true, run.holdRebuild(ctx, t, bad)
 	}
 	class := t.Change.Class
-	if err := run.holdFrom(ctx, t, bad); err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
+	err = run.holdFrom(ctx, t, bad)
+	t.Steps = planner.StepsOf(run.plan, t)
+	if err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
 		return false, err
 	}
 	out.Action = plan.Rebuild
-	return run.takeStep(ctx, t, true, nil, out)
+	return run.takeStep(ctx, t, plan.StepChange, nil, out)
 }
 
 func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
@@ -283,13 +281,13 @@ func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
 }
 
 // content computes what a step of a table makes of it, or takes what was computed
-// ahead. Without a step there is nothing to do, or err says why there is none.
-func (run *applyRun) content(ctx context.Context, t *planner.Table, ofConfig bool, first *prefetch) (*steps.Step, *exec.Result, error) {
+// ahead. Where no task could be made of the step, err says why.
+func (run *applyRun) content(ctx context.Context, t *planner.Table, step plan.Step, first *prefetch) (*steps.Step, *exec.Result, error) {
 	if first != nil {
 		return run.awaitPrefetched(first)
 	}
-	s, err := run.e.stepMaker().Next(ctx, run.lock, run.plan, t, ofConfig)
-	if err != nil || !ofConfig && len(s.Pending) == 0 && !t.Remap {
+	s, err := run.e.stepMaker().Next(ctx, run.lock, steps.Order{Plan: run.plan, Table: t, Step: step})
+	if err != nil {
 		return nil, nil, err
 	}
 	res, err := s.Execute(ctx)

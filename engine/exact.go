@@ -6,6 +6,7 @@ import (
 
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/steps"
 )
 
 // measure replaces a table's estimates by exact figures: it computes the new
@@ -20,8 +21,7 @@ func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Tab
 	}
 	defer remove()
 	e.limits.Scratch = dir
-	ofConfig := t.Old != nil && t.Change.Class != plan.ClassNone
-	s, err := e.stepMaker().On(ctx, 0, p.Snap, p, t, ofConfig)
+	s, err := e.stepMaker().On(ctx, 0, p.Snap, steps.Order{Plan: p, Table: t, Step: planner.StepsOf(p, t)[0]})
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Tab
 	}
 	if r.Held != nil {
 		h := holdOf(t.Name, r.Held)
-		if ofConfig {
+		if !s.Takes() {
 			h = t.WaitingRebuild(h)
 			t.Keep()
 		}

@@ -73,11 +73,10 @@ func (run *applyRun) startPrefetches(ctx context.Context, now *planner.Table, co
 // prefetchTable starts the first step of a table. It returns nil if that must wait
 // for the table's turn.
 func (run *applyRun) prefetchTable(ctx context.Context, t *planner.Table) *prefetch {
-	if t.Action == plan.Destroy || t.Action == plan.Forget || t.Old != nil && t.Change.Class != plan.ClassNone || len(t.Pending) == 0 && !t.Remap ||
-		planner.Unreachable(run.plan, t) != nil {
+	if len(t.Steps) == 0 || t.Steps[0].Kind != plan.StepTake || planner.Unreachable(run.plan, t) != nil {
 		return nil
 	}
-	s, err := run.e.stepMaker().Next(ctx, run.lock, run.plan, t, false)
+	s, err := run.e.stepMaker().Next(ctx, run.lock, steps.Order{Plan: run.plan, Table: t, Step: t.Steps[0]})
 	if err != nil {
 		return nil // its turn will tell
 	}

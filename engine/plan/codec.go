@@ -82,7 +82,7 @@ func (p *Plan) check() error {
 		classes := []Class{t.Change.Class}
 		for _, s := range t.Steps {
 			classes = append(classes, s.Class)
-			if s.Kind < StepChange || s.Kind > StepRemove {
+			if s.Kind < StepChange || s.Kind > StepRestore {
 				return fmt.Errorf("table %s: there is no step of kind %d", t.Name, s.Kind)
 			}
 		}

@@ -50,6 +50,17 @@ func (t *Table) Digest() (string, error) {
 	return DigestOf(b), nil
 }
 
+// DigestOf is the digest of a table of the plan; empty where the plan has none of it, or
+// has no inputs of the table.
+func (p *Plan) DigestOf(table string) (string, error) {
+	for _, t := range p.Tables {
+		if t.Name == table && t.Inputs != nil {
+			return t.Digest()
+		}
+	}
+	return "", nil
+}
+
 // DigestOf is the digest of bytes, as Inputs has them.
 func DigestOf(b []byte) string {
 	sum := sha256.Sum256(b)

@@ -58,7 +58,7 @@ func randomPlan(seed uint64, always bool) *Plan {
 		t.Action = []Action{None, Create, Update, Rebuild, Destroy, Forget}[r.IntN(6)]
 		t.Change.Class = Class(r.IntN(4))
 		for i := range t.Steps {
-			t.Steps[i].Kind, t.Steps[i].Class = StepKind(1+r.IntN(3)), Class(r.IntN(4))
+			t.Steps[i].Kind, t.Steps[i].Class = StepKind(1+r.IntN(4)), Class(r.IntN(4))
 		}
 	}
 	return p

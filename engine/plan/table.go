@@ -48,9 +48,13 @@ const (
 	// StepRemove takes the table out of the state and, unless the action is Forget, its
 	// files out of the sinks.
 	StepRemove
+	// StepRestore makes a table of a state that is lost, from the dumps that the lake has
+	// and at the mapping where it stands. Only a rebuild of the state has such steps.
+	StepRestore
 )
 
-// Step is one commit of a table.
+// Step is one commit of a table: what its task is made from, beside the dumps that the
+// table takes and has lost.
 type Step struct {
 	Kind StepKind `cbor:"1,keyasint,omitempty"`
 	// Class is what a StepChange costs.
@@ -59,6 +63,36 @@ type Step struct {
 	ReadFrom string `cbor:"3,keyasint,omitempty"`
 	// Repair says that nothing of the table's old content is trusted.
 	Repair bool `cbor:"4,keyasint,omitempty"`
+	// Remaps says that a StepChange brings the table to the mapping in force, too. Else it
+	// stays at the one where it stands.
+	Remaps bool `cbor:"5,keyasint,omitempty"`
+	// Without are the digests of damaged objects of the state that a rewrite does without.
+	Without []string `cbor:"6,keyasint,omitempty"`
+	// Masks says that a StepChange masks a column that was plain.
+	Masks bool `cbor:"7,keyasint,omitempty"`
+	// Before is the dump from which on a rebuild takes no dumps of the table, as one is
+	// held; nil for none.
+	Before *int64 `cbor:"8,keyasint,omitempty"`
+}
+
+// Step returns the step of a kind, if the table has one.
+func (t *Table) Step(kind StepKind) (Step, bool) {
+	for _, s := range t.Steps {
+		if s.Kind == kind {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s Step) Clone() Step {
+	s.Without = slices.Clone(s.Without)
+	if s.Before != nil {
+		before := *s.Before
+		s.Before = &before
+	}
+	return s
 }
 
 // DumpStep is one dump that a table is about to take.
@@ -76,6 +110,9 @@ type DumpStep struct {
 func (t *Table) Clone() *Table {
 	out := *t
 	out.Steps, out.Dumps = slices.Clone(t.Steps), slices.Clone(t.Dumps)
+	for i, s := range out.Steps {
+		out.Steps[i] = s.Clone()
+	}
 	out.Change.Reasons, out.NewColumns = slices.Clone(t.Change.Reasons), slices.Clone(t.NewColumns)
 	out.Drift, out.Lost = slices.Clone(t.Drift), slices.Clone(t.Lost)
 	out.Destroys, out.Keeping, out.Removes = slices.Clone(t.Destroys), slices.Clone(t.Keeping), slices.Clone(t.Removes)

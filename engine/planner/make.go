@@ -77,14 +77,14 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 // does to its own view of a table leaves the value as it is.
 func (p *Session) describeTables() {
 	for _, t := range p.Drafts {
-		t.Steps = StepsOf(t)
+		t.Steps = StepsOf(p, t)
 		p.Tables = append(p.Tables, t.Clone())
 	}
 }
 
 // StepsOf lists the commits that an apply makes of a table as it is planned, in their
-// order. While an apply is at work, what a step met changes those behind it.
-func StepsOf(t *Table) []plan.Step {
+// order. What a step meets can change what is planned, and so the steps that are left.
+func StepsOf(p *Session, t *Table) []plan.Step {
 	var out []plan.Step
 	switch t.Action {
 	case plan.None:
@@ -93,16 +93,26 @@ func StepsOf(t *Table) []plan.Step {
 		return []plan.Step{{Kind: plan.StepRemove}}
 	}
 	if t.Old != nil && t.Change.Class != plan.ClassNone {
-		s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.Repair != ""}
-		if s.Class == plan.ClassRewrite && t.Kind == feed.KindEvents {
-			s.ReadFrom = t.Old.Sinks[t.ReadFrom].Root
-		}
-		out = append(out, s)
+		out = append(out, changeStep(p, t))
 	}
-	if len(t.Pending) > 0 || t.Remap || t.Old == nil {
+	if len(t.Pending) > 0 || t.Remap {
 		out = append(out, plan.Step{Kind: plan.StepTake})
 	}
 	return out
+}
+
+// changeStep is the step that changes what a table has.
+func changeStep(p *Session, t *Table) plan.Step {
+	back := len(p.Ask.GoesBack(t.Old)) > 0
+	s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.Repair != "", Masks: t.Change.Masks, Before: t.HeldFrom,
+		Remaps: t.Repair+t.Rewrite != "" || back}
+	if t.Rewrite != "" && t.Repair == "" && !back {
+		s.Without = t.Dropped
+	}
+	if s.Class == plan.ClassRewrite && t.Kind == feed.KindEvents && t.ReadFrom < len(t.Old.Sinks) {
+		s.ReadFrom = t.Old.Sinks[t.ReadFrom].Root
+	}
+	return s.Clone()
 }
 
 // AsTheStateSays reports whether a plan met nothing that a commit beside it could be the

@@ -50,7 +50,6 @@ type Session struct {
 	Seen   *seenFiles  // part files that were looked at; nil before the first look
 	Locked bool        // the plan is for an apply
 	Lock   *state.Lock // that it was made under; nil if none
-	Anew   bool        // it is of a state that is lost and made anew
 	Blind  bool        // what the sinks hold is not looked at
 	Heads  lake.Heads  // what the sinks of this state say, by root
 	// ToRestate are the tables of which sinks are to say again what the state does.

@@ -149,11 +149,13 @@ func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, m *steps.Maker, sr
 // one that is lost.
 func (r *Rebuilder) execute(ctx context.Context, generation uint64, m *steps.Maker, sr *Plan, rt *Table) (*steps.Step, *exec.Done, error) {
 	for {
-		s, err := m.On(ctx, generation, sr.plan.Snap, sr.plan, rt.plan, true)
+		in, err := r.standIns(ctx, rt)
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := r.standIn(ctx, s, rt); err != nil {
+		s, err := m.On(ctx, generation, sr.plan.Snap, steps.Order{Plan: sr.plan, Table: rt.plan, StandIns: in,
+			Step: plan.Step{Kind: plan.StepRestore, Class: plan.ClassRebuild, Repair: true}})
+		if err != nil {
 			return nil, nil, err
 		}
 		r.Commits.Protected.Add(s.Task.Attempt)
@@ -176,14 +178,14 @@ func (r *Rebuilder) execute(ctx context.Context, generation uint64, m *steps.Mak
 	}
 }
 
-// standIn has published rows stand in for the rows of a table that are gone, if any are.
-func (r *Rebuilder) standIn(ctx context.Context, s *steps.Step, rt *Table) error {
+// standIns are the published rows that stand in for the rows of a table that are gone, nil
+// if none are.
+func (r *Rebuilder) standIns(ctx context.Context, rt *Table) (*exec.StandIns, error) {
 	if len(rt.Lost) == 0 || rt.plan.Kind == feed.KindMapping {
-		return nil
+		return nil, nil
 	}
-	sk, err := r.Planner.Lake.Open(ctx, rt.from, "")
-	if err != nil {
-		return err
+	if _, err := r.Planner.Lake.Open(ctx, rt.from, ""); err != nil {
+		return nil, err
 	}
 	in := &exec.StandIns{Root: rt.from}
 	for _, c := range rt.columns {
@@ -194,8 +196,7 @@ func (r *Rebuilder) standIn(ctx context.Context, s *steps.Step, rt *Table) error
 		in.Dumps = append(in.Dumps, d.Dump)
 	}
 	slices.Sort(in.Dumps)
-	s.Task.StandIns, s.Env.Sinks[rt.from] = in, sk
-	return nil
+	return in, nil
 }
 
 // publishedIn lists the published files of a table in a sink.

@@ -41,7 +41,7 @@ func (r *Rebuilder) Plan(ctx context.Context, l *state.Lock) (*Plan, error) {
 	if err := r.checkLost(ctx, sr); err != nil {
 		return nil, err
 	}
-	p := &planner.Session{Planner: r.Planner, Locked: true, Anew: true, Closures: map[string]*identity.Closure{}, Heads: lake.Heads{}}
+	p := &planner.Session{Planner: r.Planner, Locked: true, Closures: map[string]*identity.Closure{}, Heads: lake.Heads{}}
 	content, err := published.Read(ctx, r.Planner.Lake, r.Planner.Declared, p.Heads)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // rebuild turns a step into one that takes all applied dumps anew. Of those that
 // are lost the record stays: their rows do not come back unasked, and what they
 // made void stays void.
-func (s *Step) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
+func (s *Step) rebuild(p *planner.Session, t *planner.Table) {
 	s.fresh = true
 	old := *s.old
 	old.Applied, old.Quarantine, old.Users, old.UserRuns, old.Read = nil, nil, state.Ref{}, nil, nil
@@ -21,11 +21,11 @@ func (s *Step) rebuild(t *planner.Table, withdrawn func(dump int64) bool) {
 	for _, a := range s.old.Applied {
 		i := t.DeliveryOf(a.Dump)
 		switch {
-		case withdrawn(a.Dump):
+		case p.Ask.Withdrawn(p.Listing, a.Dump, t.Name):
 		case a.Lost || slices.Contains(t.Lost, a.Dump):
 			a.Lost, lost = true, true
 			old.Applied = append(old.Applied, a)
-		case t.HeldFrom != nil && a.Dump >= *t.HeldFrom:
+		case s.planned.Before != nil && a.Dump >= *s.planned.Before:
 		case i >= 0:
 			s.Pending = append(s.Pending, t.All[i])
 		}
@@ -46,7 +46,7 @@ func repairStep(p *planner.Session, t *planner.Table, s *Step) {
 // backStep makes a step one that rebuilds the table at the mapping in force.
 func backStep(p *planner.Session, t *planner.Table, s *Step) {
 	if t.Kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return p.Ask.Withdrawn(p.Listing, dump, t.Name) })
+		s.rebuild(p, t)
 		return
 	}
 	record := *s.old
@@ -60,25 +60,28 @@ func backStep(p *planner.Session, t *planner.Table, s *Step) {
 // rewriteStep makes a step one that writes the table anew from the rows that it has,
 // without the objects that are damaged, and at the mapping in force.
 func rewriteStep(p *planner.Session, t *planner.Table, s *Step) {
-	s.readFrom = t.ReadFrom
+	s.findReadFrom()
 	old := *s.old
 	old.Index = nil
-	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(t.Dropped, q.Ref.Digest) })
+	old.Quarantine = slices.DeleteFunc(slices.Clone(old.Quarantine), func(q state.DumpRef) bool { return slices.Contains(s.planned.Without, q.Ref.Digest) })
 	s.old = &old
-	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return p.Ask.Withdrawn(p.Listing, dump, t.Name) })
+	if s.planned.Class == plan.ClassRebuild {
+		s.rebuild(p, t)
 	}
 }
 
-// anewStep makes a step one that takes nothing but the dumps that the lake has, and what
-// stands in for those that are lost.
-func (m *Maker) anewStep(p *planner.Session, t *planner.Table, s *Step) {
+// findReadFrom finds the sink whose rows a rewrite reads; the first if any will do.
+func (s *Step) findReadFrom() { s.readFrom = max(s.old.SinkAt(s.planned.ReadFrom), 0) }
+
+// restoreStep makes a step one that takes nothing but the dumps that the lake has, and
+// what stands in for those that are lost.
+func restoreStep(p *planner.Session, t *planner.Table, s *Step) {
 	s.old, s.oldParts, s.left = t.Old, nil, slices.Clone(t.Left)
 	if at := t.Stand; at != nil {
 		s.newMapping, s.mapping, s.full = at.Closure, at.Standing, at.Mapping
 	}
 	if s.kind != feed.KindMapping {
-		s.rebuild(t, func(dump int64) bool { return m.Ask.Withdrawn(p.Listing, dump, t.Name) })
+		s.rebuild(p, t)
 		s.old.Columns = t.Old.Columns
 		for i := range s.old.Applied {
 			if a := &s.old.Applied[i]; slices.Contains(t.Lost, a.Dump) {

@@ -20,27 +20,38 @@ import (
 	"reconcile/state"
 )
 
+// Order is what a task is asked for with: a step of a plan, and the table as those who
+// carry it out have it.
+type Order struct {
+	Plan  *planner.Session
+	Table *planner.Table
+	Step  plan.Step
+	// StandIns are published rows that take the place of those of dumps that are gone;
+	// nil if none do.
+	StandIns *exec.StandIns
+}
+
 // Next prepares a step of a table from the state as it is now: until the table's own
 // first commit that is what the plan saw of it.
-func (m *Maker) Next(ctx context.Context, l *state.Lock, p *planner.Session, t *planner.Table, ofConfig bool) (*Step, error) {
-	if !t.Committed {
-		return m.On(ctx, l.Generation(), p.Snap, p, t, ofConfig)
+func (m *Maker) Next(ctx context.Context, l *state.Lock, o Order) (*Step, error) {
+	if !o.Table.Committed {
+		return m.On(ctx, l.Generation(), o.Plan.Snap, o)
 	}
 	snap, err := m.Declared.Load(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snap.Close() }()
-	return m.On(ctx, l.Generation(), snap, p, t, ofConfig)
+	return m.On(ctx, l.Generation(), snap, o)
 }
 
 // On prepares a step of a table from a view of the state, under a lease of a
 // generation.
-func (m *Maker) On(ctx context.Context, generation uint64, snap *state.Snapshot, p *planner.Session, t *planner.Table, ofConfig bool) (_ *Step, err error) {
-	s := &Step{Definition: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], OfConfig: ofConfig,
+func (m *Maker) On(ctx context.Context, generation uint64, snap *state.Snapshot, o Order) (_ *Step, err error) {
+	p, t := o.Plan, o.Table
+	s := &Step{Definition: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], planned: o.Step,
 		computed: m.Computed[t.Name], executor: m.Executor}
-	base := commit.BaseOf(s.old, s.oldParts)
-	s.masks = ofConfig && t.Change.Masks
+	s.base = commit.BaseOf(s.old, s.oldParts)
 	if t.LostCommit != nil {
 		s.left = t.LostCommit.Left
 	}
@@ -51,16 +62,10 @@ func (m *Maker) On(ctx context.Context, generation uint64, snap *state.Snapshot,
 	}
 	s.newMapping, s.mapping, s.full = p.Closure, p.Standing, p.StandingMapping
 	switch {
-	case p.Anew:
-		m.anewStep(p, t, s)
-	case ofConfig && t.Repair != "":
-		repairStep(p, t, s)
-	case ofConfig && len(m.Ask.GoesBack(t.Old)) > 0:
-		backStep(p, t, s)
-	case ofConfig && t.Rewrite != "":
-		rewriteStep(p, t, s)
-	case ofConfig:
-		err = m.configStep(ctx, p, t, s)
+	case o.Step.Kind == plan.StepRestore:
+		restoreStep(p, t, s)
+	case o.Step.Kind == plan.StepChange:
+		err = m.changeStep(ctx, p, t, s)
 	case s.kind == feed.KindMapping: // written as a whole
 		s.Pending = t.Pending
 	default:
@@ -74,11 +79,25 @@ func (m *Maker) On(ctx context.Context, generation uint64, snap *state.Snapshot,
 	if err := m.newSchemaOf(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := m.makeTask(p, t, s, sinks.AttemptName(generation), max(snap.Serial, p.Heads.TopCommit())); err != nil {
+	if err := m.makeTask(o, s, sinks.AttemptName(generation), max(snap.Serial, p.Heads.TopCommit())); err != nil {
 		return nil, err
 	}
-	s.Task.Base = base
 	return s, nil
+}
+
+// changeStep makes a step one that changes what the table has, as the plan says.
+func (m *Maker) changeStep(ctx context.Context, p *planner.Session, t *planner.Table, s *Step) error {
+	switch {
+	case s.planned.Repair:
+		repairStep(p, t, s)
+	case len(s.planned.Without) > 0:
+		rewriteStep(p, t, s)
+	case s.planned.Remaps:
+		backStep(p, t, s)
+	default:
+		return m.configStep(ctx, p, t, s)
+	}
+	return nil
 }
 
 // configStep makes a step one that changes the table as its configuration changed, and
@@ -87,7 +106,7 @@ func (m *Maker) configStep(ctx context.Context, p *planner.Session, t *planner.T
 	if err := m.oldClosure(ctx, p, s); err != nil {
 		return err
 	}
-	s.readFrom = t.ReadFrom
+	s.findReadFrom()
 	s.newMapping, s.mapping, s.full = s.oldMapping, nil, nil
 	if s.old.HasMapping {
 		s.mapping = &state.Mapping{Dump: s.old.MappingDump, Ref: s.old.Mapping, Rules: s.old.Rules}
@@ -100,8 +119,8 @@ func (m *Maker) configStep(ctx context.Context, p *planner.Session, t *planner.T
 			return err
 		}
 	}
-	if t.Change.Class == plan.ClassRebuild {
-		s.rebuild(t, func(dump int64) bool { return m.Ask.Withdrawn(p.Listing, dump, t.Name) })
+	if s.planned.Class == plan.ClassRebuild {
+		s.rebuild(p, t)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
+	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
@@ -27,7 +28,8 @@ type Step struct {
 
 	Definition *definition.Table
 	kind, key  string
-	OfConfig   bool         // it carries out a change of the configuration
+	planned    plan.Step
+	base       exec.Base    // what the state has of the table
 	old        *state.Table // what the new record begins with; nil for a new table
 	oldParts   []*state.Partition
 	readFrom   int                       // index into old.Sinks
@@ -37,7 +39,6 @@ type Step struct {
 	mapping    *state.Mapping            // that it is of; nil without any
 	full       *identity.Mapping         // likewise
 	left       []state.Step              // removals of files that the state does not list
-	masks      bool                      // the step masks what was plain
 	fresh      bool                      // no stored row is used
 	compared   map[int64]bool            // dumps of which the record goes on knowing what was read
 	claims     map[int64]partfile.Claims // by pending dump: what names mean that Avro does not allow
@@ -49,6 +50,9 @@ type Step struct {
 	made       objects.Made      // by the executor in this process
 	floor      int64             // everything of smaller dumps is void
 }
+
+// Takes reports whether the step takes dumps, and does not change what the table has.
+func (s *Step) Takes() bool { return s.planned.Kind == plan.StepTake }
 
 // live reports whether rows of a dump count.
 func (s *Step) live(id int64) bool { return id >= s.floor }
@@ -175,6 +179,6 @@ func (s *Step) ChangeOf(ctx context.Context, store *state.Store, d *exec.Done) (
 	if err != nil {
 		return nil, err
 	}
-	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.masks
+	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.planned.Masks
 	return c, nil
 }

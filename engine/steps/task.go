@@ -21,11 +21,15 @@ import (
 
 // makeTask makes the task of a step, under the name of an attempt. serial is that of
 // the commit that it will probably become.
-func (m *Maker) makeTask(p *planner.Session, t *planner.Table, s *Step, attempt string, serial uint64) (err error) {
-	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: exec.StepDumps, Schema: s.schema,
-		Floor: s.floor, FailCasts: !s.OfConfig && s.Definition.OnCastError == "fail", Frozen: !s.OfConfig, ETags: m.Tagged, Thresholds: m.Sizes}
-	if s.OfConfig {
-		task.Step = exec.StepConfig
+func (m *Maker) makeTask(o Order, s *Step, attempt string, serial uint64) (err error) {
+	p, t := o.Plan, o.Table
+	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: exec.StepConfig, Base: s.base,
+		Schema: s.schema, Floor: s.floor, ETags: m.Tagged, Thresholds: m.Sizes, StandIns: o.StandIns}
+	if s.Takes() {
+		task.Step, task.FailCasts, task.Frozen = exec.StepDumps, s.Definition.OnCastError == "fail", true
+	}
+	if task.Plan, err = p.DigestOf(t.Name); err != nil {
+		return err
 	}
 	for _, sk := range s.sinksInOrder() {
 		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.Definition.Folder, Compression: sk.Compression, Encodings: planner.EncodingsOf(s.old, sk)})
@@ -44,9 +48,9 @@ func (m *Maker) makeTask(p *planner.Session, t *planner.Table, s *Step, attempt 
 		}
 	}
 	task.Dumps = dumpsOf(task)
-	s.permit(task, t.Change.Class, m.NoDelta)
+	s.permit(task, m.NoDelta)
 	task.Fresh = s.fresh
-	if !s.OfConfig && !m.NoDelta {
+	if s.Takes() && !m.NoDelta {
 		task.Redelivery = redelivery(t, task)
 	}
 	task.Footer = map[string]string{"version": m.Program, "table": s.Definition.Name, "commit": fmt.Sprint(serial + 1)}
@@ -139,13 +143,13 @@ func dumpsOf(t *exec.Task) []int64 {
 
 // permit says how a task may be carried out. Where a resync makes all stored rows void
 // they are not read.
-func (s *Step) permit(t *exec.Task, class plan.Class, noDelta bool) {
-	if s.OfConfig && class == plan.ClassMetadata && s.kind != feed.KindMapping {
+func (s *Step) permit(t *exec.Task, noDelta bool) {
+	if s.planned.Class == plan.ClassMetadata && s.kind != feed.KindMapping {
 		t.Permitted.Metadata = true
 		return
 	}
 	t.Permitted.Bulk = true
-	t.Permitted.Delta = !s.OfConfig && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
+	t.Permitted.Delta = s.Takes() && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
 	if !t.Permitted.Delta && s.old != nil && s.floor != rules.AllLive && s.kind == feed.KindEvents && s.allVoid() {
 		s.fresh = true
 	}
@@ -193,6 +197,9 @@ func (m *Maker) envOf(s *Step, t *exec.Task) *exec.Env {
 	}
 	for _, target := range t.Sinks {
 		env.Sinks[target.Root] = m.Lake.Sink(target.Root)
+	}
+	if t.StandIns != nil {
+		env.Sinks[t.StandIns.Root] = m.Lake.Sink(t.StandIns.Root)
 	}
 	return env
 }
