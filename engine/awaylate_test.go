@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"reconcile/engine/enginetest"
 	"reconcile/engine/model"
 	"reconcile/engine/states"
 	"reconcile/internal/blob"
@@ -192,7 +193,7 @@ func (b *lateBed) begin(ctx context.Context) <-chan error {
 	b.t.Helper()
 	e, ended := b.first(), make(chan error, 1)
 	go func() {
-		_, err := applyAll(ctx, e)
+		_, err := enginetest.Apply(ctx, e)
 		ended <- err
 	}()
 	return ended

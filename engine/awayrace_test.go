@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"reconcile/engine/enginetest"
 	"reconcile/engine/model"
 	"reconcile/engine/states"
 	"reconcile/internal/blob/s3test"
@@ -59,7 +60,7 @@ func (h *harness) race(rounds int) {
 		ends := make(chan error, 2)
 		for _, e := range []*Engine{h.engine(), h.engine()} {
 			go func() {
-				_, err := applyAll(context.Background(), e)
+				_, err := enginetest.Apply(context.Background(), e)
 				ends <- err
 			}()
 		}

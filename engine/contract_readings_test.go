@@ -11,16 +11,13 @@ import (
 )
 
 // severalTypes is a union of everything that an id or a time can come as.
-var severalTypes = []any{"null", "string", "long", "int", "double", "float", "boolean", "bytes", logicals["date"], logicals["ms"],
-	logicals["tus"], logicals["enum"], logicals["fix"], logicals["dec0"]}
+var severalTypes = []any{"null", "string", "long", "int", "double", "float", "boolean", "bytes", avroType("date"), avroType("ms"),
+	avroType("tus"), avroType("enum"), avroType("fix"), avroType("dec0")}
 
 // branchNamed finds a branch of severalTypes.
 func branchNamed(t *testing.T, name string, v any) model.Branch {
 	t.Helper()
-	var want any = name
-	if l, ok := logicals[name]; ok {
-		want = l
-	}
+	want := avroType(name)
 	for i, b := range severalTypes {
 		if fmt.Sprint(b) == fmt.Sprint(want) {
 			if n, ok := v.(int); ok {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/enginetest"
 	"reconcile/engine/inspect"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
@@ -36,85 +37,16 @@ table "users" { sinks = [sink.parquet.lake] }
 table "user_migrations" { sinks = [sink.parquet.lake] }
 `
 
-// dumpOf makes a dump and names its files.
-func dumpOf(id int64, entries ...model.Entry) *model.Dump {
-	d := &model.Dump{ID: id, Entries: entries}
-	n := 0
-	for _, e := range entries {
-		for _, f := range e.Files {
-			if f.Key == "" {
-				f.Key = fmt.Sprintf("sync_%d/x/part-%05d.avro", id, n)
-			}
-			n++
-		}
-	}
-	return d
-}
-
-func full(table string, files ...*model.File) model.Entry {
-	return model.Entry{Table: table, Incremental: model.Bool(false), Files: files}
-}
-
-func more(table string, files ...*model.File) model.Entry {
-	return model.Entry{Table: table, Incremental: model.Bool(true), Files: files}
-}
-
-// withColumns gives an entry the columns of its manifest.
-func withColumns(e model.Entry, columns string) model.Entry {
-	e.Columns = strings.Fields(columns)
-	return e
-}
-
-// logicals are the types that avroPart knows beside the plain ones.
-var logicals = map[string]any{
-	"date":    map[string]any{"type": "int", "logicalType": "date"},
-	"tms":     map[string]any{"type": "int", "logicalType": "time-millis"},
-	"tus":     map[string]any{"type": "long", "logicalType": "time-micros"},
-	"ms":      map[string]any{"type": "long", "logicalType": "timestamp-millis"},
-	"us":      map[string]any{"type": "long", "logicalType": "timestamp-micros"},
-	"localms": map[string]any{"type": "long", "logicalType": "local-timestamp-millis"},
-	"dec":     map[string]any{"type": "bytes", "logicalType": "decimal", "precision": 12.0, "scale": 2.0},
-	"dec0":    map[string]any{"type": "bytes", "logicalType": "decimal", "precision": 12.0, "scale": 0.0},
-	"uuid":    map[string]any{"type": "string", "logicalType": "uuid"},
-	"ints":    map[string]any{"type": "array", "items": "int"},
-	"map":     map[string]any{"type": "map", "values": []any{"null", "string"}},
-	"rec": map[string]any{"type": "record", "name": "R", "fields": []any{
-		map[string]any{"name": "z", "type": []any{"null", "string"}}, map[string]any{"name": "a", "type": "double"}}},
-	"enum": map[string]any{"type": "enum", "name": "E", "symbols": []any{"RED", "BLUE"}},
-	"fix":  map[string]any{"type": "fixed", "name": "F", "size": 2.0},
-}
-
-// avroPart makes a file of nullable fields, "name" or "name:type"; an int stands
-// for an int64.
-func avroPart(fields string, rows ...[]any) *model.File {
-	f := &model.File{}
-	for _, w := range strings.Fields(fields) {
-		name, typ, _ := strings.Cut(w, ":")
-		switch {
-		case typ != "":
-		case strings.HasSuffix(name, "_id"):
-			typ = "long"
-		default:
-			typ = "string"
-		}
-		var full any = typ
-		if l, ok := logicals[typ]; ok {
-			full = l
-		}
-		f.Fields = append(f.Fields, model.Field{Name: name, Type: []any{"null", full}})
-	}
-	for _, r := range rows {
-		for i, v := range r {
-			if n, ok := v.(int); ok {
-				r[i] = int64(n)
-			}
-		}
-		f.Rows = append(f.Rows, r)
-	}
-	return f
-}
-
-func row(values ...any) []any { return values }
+// Short names for what nearly every test writes.
+var (
+	dumpOf      = enginetest.DumpOf
+	full        = enginetest.Full
+	more        = enginetest.More
+	withColumns = enginetest.WithColumns
+	avroPart    = enginetest.Part
+	row         = enginetest.Row
+	avroType    = enginetest.AvroType
+)
 
 // run applies, and fails on an error.
 func (a *bed) run(dumps ...*model.Dump) *Result {

@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,16 +11,14 @@ import (
 	"testing"
 
 	"reconcile/config"
+	"reconcile/engine/enginetest"
 	"reconcile/engine/exec"
 	"reconcile/engine/inspect"
 	"reconcile/engine/model"
 	"reconcile/engine/model/reader"
 	"reconcile/engine/plan"
-	"reconcile/engine/planner"
 	"reconcile/internal/failpoint"
-	"reconcile/internal/feed"
 	"reconcile/sinks"
-	"reconcile/state"
 )
 
 // harness applies the dumps of a world through the real engine and sink, and
@@ -83,16 +78,7 @@ func (h *harness) text() string {
 
 func (h *harness) config() *config.Config {
 	h.t.Helper()
-	if err := os.WriteFile(filepath.Join(h.dir, "conf", "main.hcl"), []byte(h.text()), 0o644); err != nil {
-		h.t.Fatal(err)
-	}
-	cfg, src, diags := config.Load(filepath.Join(h.dir, "conf"), config.Options{Version: "0.1.0"})
-	if diags.HasErrors() {
-		var b strings.Builder
-		_ = src.Write(&b, diags, 100, false)
-		h.t.Fatal(b.String())
-	}
-	return cfg
+	return enginetest.Load(h.t, filepath.Join(h.dir, "conf"), h.text())
 }
 
 func (h *harness) engine() *Engine {
@@ -130,43 +116,7 @@ func (h *harness) apply() (*Result, error) {
 	}
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	h.away.expire(h.t)
-	return applyAll(ctx, h.engine())
-}
-
-// applyAll applies with an engine that was not used before.
-func applyAll(ctx context.Context, e *Engine) (_ *Result, err error) {
-	l, err := e.Lock(ctx, "test")
-	if err != nil {
-		return nil, err
-	}
-	ctx = l.Context(ctx)
-	defer func() {
-		lost := context.Cause(ctx)
-		if err != nil && !errors.Is(lost, state.ErrLost) {
-			lost = l.Lost()
-		}
-		err = errors.Join(err, l.Unlock())
-		if errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
-			err = errors.Join(lost, err)
-		}
-	}()
-	if _, err := e.Recover(ctx, l); err != nil {
-		return nil, err
-	}
-	p, err := e.PlanLocked(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	var before, after bytes.Buffer
-	if err := plan.Encode(&before, &p.Plan); err != nil {
-		return nil, err
-	}
-	res, err := e.Apply(ctx, l, p)
-	if eerr := plan.Encode(&after, &p.Plan); eerr != nil || !bytes.Equal(before.Bytes(), after.Bytes()) {
-		err = errors.Join(err, eerr, errors.New("the apply changed its plan"))
-	}
-	return res, err
+	return enginetest.Apply(ctx, h.engine())
 }
 
 // exactPlan returns what plan -exact says of each table, and sees that it leaves
@@ -250,21 +200,7 @@ func (h *harness) checkIdle() {
 
 // tree lists what the state and the sink consist of.
 func (h *harness) tree() []string {
-	var out []string
-	for _, top := range []string{h.lake(), h.stateDir()} {
-		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") || h.away.isLease(p) {
-				return nil
-			}
-			info, err := d.Info()
-			if err != nil {
-				return nil
-			}
-			out = append(out, fmt.Sprintf("%s %d %d", p, info.Size(), info.ModTime().UnixNano()))
-			return nil
-		})
-	}
-	return out
+	return enginetest.Tree(h.away.isLease, h.lake(), h.stateDir())
 }
 
 // check compares every table with the model.
@@ -274,37 +210,9 @@ func (h *harness) check() {
 		return
 	}
 	cfg := h.config()
-	arrived := h.unskipped(cfg)
-	mapping := h.mappingVerdict().Dump
-	w := &model.World{Dumps: arrived}
-	h.checkUndelivered(cfg, w)
-	for _, name := range w.Tables() {
-		t, diags := cfg.Table(name, h.delivered(name))
-		if diags.HasErrors() {
-			h.t.Fatal(diags)
-		}
-		if t == nil || slices.Contains(h.waiting, name) {
-			continue
-		}
-		s := model.FromDefinition(t, cfg.MaskKey)
-		left := slices.DeleteFunc(slices.Clone(arrived), func(d *model.Dump) bool { last, ok := h.lost[name]; return ok && d.ID <= last })
-		set, _ := model.AppliedFor(left, name, s)
-		want, err := model.Expect(set, mapping, s, name)
-		if err != nil {
-			continue // the table cannot be: it is held
-		}
-		diff := h.diffQuarantine(name, want)
-		for _, sink := range t.Sinks {
-			got, err := reader.Read(filepath.Join(h.folder(sink.Path), t.Folder), name, want)
-			if err != nil {
-				h.t.Fatal(err)
-			}
-			diff = append(append(diff, want.Diff(got.Rows)...), want.DiffColumns(got.Columns)...)
-		}
-		if len(diff) > 0 {
-			h.t.Fatalf("table %s is not what it should be:\n%s\n\nthe model:\n%s\nthe dumps:\n%s", name, strings.Join(diff, "\n"), want, w)
-		}
-	}
+	c := h.comparison(cfg)
+	h.checkUndelivered(cfg, &model.World{Dumps: c.Dumps})
+	c.Check(h.t)
 }
 
 // checkUndelivered sees that nothing is published of a table that only dumps above
@@ -343,50 +251,12 @@ func (h *harness) unskipped(cfg *config.Config) []*model.Dump {
 	return out
 }
 
-// diffQuarantine compares the quarantined rows of a table with the model's.
-func (h *harness) diffQuarantine(name string, want *model.Table) []string {
-	h.t.Helper()
-	var got, expected, out []string
-	for _, q := range want.Quarantine {
-		expected = append(expected, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
-	}
-	shown, err := h.engine().Inspect().Show(context.Background())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if slices.ContainsFunc(shown.Tables, func(t inspect.Table) bool { return t.Name == name }) {
-		err = h.engine().Inspect().Quarantine(context.Background(), name, func(q inspect.Row) error {
-			got = append(got, fmt.Sprintf("dump %d, %s, row %d", q.Dump, q.File, q.Row))
-			return nil
-		})
-	}
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	slices.Sort(got)
-	slices.Sort(expected)
-	if !slices.Equal(got, expected) {
-		out = append(out, fmt.Sprintf("quarantined are %q instead of %q", got, expected))
-	}
-	return out
-}
+// delivered are the columns that dumps deliver of a table.
+func (h *harness) delivered(name string) []string { return enginetest.Columns(h.counting(), name) }
 
-func (h *harness) delivered(name string) []string {
-	var out []string
-	for _, d := range h.counting() {
-		for _, e := range d.Entries {
-			if e.Table != name {
-				continue
-			}
-			out = append(out, e.Columns...)
-			for _, f := range e.Files {
-				for _, fl := range f.Fields {
-					if e.Columns == nil || feed.IsExact(fl.Name) {
-						out = append(out, fl.Name)
-					}
-				}
-			}
-		}
-	}
-	return planner.Unique(out)
+// comparison is what the model makes of what has arrived.
+func (h *harness) comparison(cfg *config.Config) *enginetest.Comparison {
+	h.t.Helper()
+	return &enginetest.Comparison{Config: cfg, Dumps: h.unskipped(cfg), Delivered: h.counting(), Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
+		Folder: h.folder, Inspect: func() *inspect.Reader { return h.engine().Inspect() }}
 }

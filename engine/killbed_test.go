@@ -146,24 +146,16 @@ func killClone(t *testing.T, from, to string) {
 // wants asks the model what is in the lake.
 func (b *killBed) wants() killWants {
 	b.t.Helper()
-	cfg, out := b.config(), killWants{}
-	arrived := b.counting()
-	mapping := model.MappingFor(arrived, model.Guard{}).Dump
-	for _, name := range (&model.World{Dumps: arrived}).Tables() {
-		t, diags := cfg.Table(name, b.delivered(name))
-		if diags.HasErrors() {
-			b.t.Fatal(diags)
-		}
-		if t == nil || !slices.ContainsFunc(t.Sinks, func(s definition.Sink) bool { return s.Label == "lake" }) {
-			continue
-		}
-		s := model.FromDefinition(t, cfg.MaskKey)
-		set, _ := model.AppliedFor(arrived, name, s)
-		want, err := model.Expect(set, mapping, s, name)
+	out := killWants{}
+	c := b.comparison(b.config())
+	for _, name := range c.Tables() {
+		t, want, err := c.Want(b.t, name)
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		out[name] = killWant{t.Folder, want}
+		if t != nil && slices.ContainsFunc(t.Sinks, func(s definition.Sink) bool { return s.Label == "lake" }) {
+			out[name] = killWant{t.Folder, want}
+		}
 	}
 	return out
 }

@@ -12,7 +12,6 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/internal/failpoint"
-	"reconcile/internal/feed"
 )
 
 var (
@@ -102,22 +101,6 @@ func TestMasterProperty(t *testing.T) {
 	}
 }
 
-// unclear reports whether a manifest never says if it is incremental: nothing
-// heals that.
-func unclear(d *model.Dump) bool {
-	said := map[string]bool{}
-	for _, e := range d.Entries {
-		if e.Table == feed.TableMapping {
-			continue
-		}
-		if was, ok := said[e.Table]; e.Incremental == nil || ok && was != *e.Incremental {
-			return true
-		}
-		said[e.Table] = *e.Incremental
-	}
-	return false
-}
-
 // inFolders leaves a harness as it is made.
 func inFolders(*harness) {}
 
@@ -186,7 +169,7 @@ func randomWorld(t *testing.T, seed int64, place func(*harness), after func(h *h
 		}
 	}
 	if healed {
-		h.unchecked = slices.ContainsFunc(h.arrived, unclear) && h.unchecked
+		h.unchecked = slices.ContainsFunc(h.arrived, (*model.Dump).Unclear) && h.unchecked
 		h.grow(r)
 		h.must()
 	}

@@ -2,9 +2,7 @@ package exectest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,9 +11,10 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/enginetest"
 	"reconcile/engine/exec"
+	"reconcile/engine/inspect"
 	"reconcile/engine/model"
-	"reconcile/internal/feed"
 )
 
 // maskKey is the key of all masks. It must be in nothing that leaves the process.
@@ -71,16 +70,7 @@ func (b *bed) config() *config.Config {
 	if b.unit != "" {
 		unit = fmt.Sprintf("\n  time_unit = %q", b.unit)
 	}
-	if err := os.WriteFile(b.path("conf", "main.hcl"), []byte(fmt.Sprintf(prelude, unit)+b.hcl), 0o644); err != nil {
-		b.t.Fatal(err)
-	}
-	cfg, src, diags := config.Load(b.path("conf"), config.Options{Version: "0.1.0"})
-	if diags.HasErrors() {
-		var text strings.Builder
-		_ = src.Write(&text, diags, 100, false)
-		b.t.Fatal(text.String())
-	}
-	return cfg
+	return enginetest.Load(b.t, b.path("conf"), fmt.Sprintf(prelude, unit)+b.hcl)
 }
 
 func (b *bed) engine() *engine.Engine {
@@ -105,24 +95,9 @@ func (b *bed) arrive(dumps ...*model.Dump) {
 	}
 }
 
-// apply is what the command does: lock, recover, plan, apply.
-func (b *bed) apply(ctx context.Context) (_ *engine.Result, err error) {
-	e := b.engine()
-	l, err := e.Lock(ctx, "test")
-	if err != nil {
-		return nil, err
-	}
-	ctx = l.Context(ctx)
-	defer func() { err = errors.Join(err, l.Unlock()) }()
-	if _, err := e.Recover(ctx, l); err != nil {
-		return nil, err
-	}
-	p, err := e.PlanLocked(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	return e.Apply(ctx, l, p)
+// apply is what the command does.
+func (b *bed) apply(ctx context.Context) (*engine.Result, error) {
+	return enginetest.Apply(ctx, b.engine())
 }
 
 // must applies, and compares everything with the model. A second apply must be idle.
@@ -151,21 +126,18 @@ func (b *bed) must() *engine.Result {
 
 // tree lists what the state and the lake consist of.
 func (b *bed) tree() []string {
-	var out []string
-	for _, top := range []string{"lake", "state"} {
-		_ = filepath.WalkDir(b.path(top), func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || strings.HasSuffix(p, ".lock") || strings.HasSuffix(p, ".readers") {
-				return nil
-			}
-			info, err := d.Info()
-			if err != nil {
-				return nil
-			}
-			out = append(out, fmt.Sprintf("%s %d %d", p, info.Size(), info.ModTime().UnixNano()))
-			return nil
-		})
+	return enginetest.Tree(nil, b.path("lake"), b.path("state"))
+}
+
+// check compares every table with the model.
+func (b *bed) check() {
+	b.t.Helper()
+	if b.unchecked {
+		return
 	}
-	return out
+	c := enginetest.Comparison{Config: b.config(), Dumps: b.arrived, Delivered: b.arrived, Mapping: model.MappingFor(b.arrived, model.Guard{}).Dump,
+		Folder: func(root string) string { return root }, Inspect: func() *inspect.Reader { return b.engine().Inspect() }}
+	c.Check(b.t)
 }
 
 // published lists the files of the lake that are not staged, and those of the state but
@@ -174,26 +146,4 @@ func (b *bed) published() []string {
 	return slices.DeleteFunc(b.tree(), func(line string) bool {
 		return strings.HasPrefix(line, b.path("lake", "_reconcile", "staging")) || strings.HasPrefix(line, b.path("state")) && !strings.HasPrefix(line, b.path("state", "state.db "))
 	})
-}
-
-// delivered lists the columns of a table.
-func (b *bed) delivered(name string) []string {
-	var out []string
-	for _, d := range b.arrived {
-		for _, e := range d.Entries {
-			if e.Table != name {
-				continue
-			}
-			out = append(out, e.Columns...)
-			for _, f := range e.Files {
-				for _, field := range f.Fields {
-					if e.Columns == nil || feed.IsExact(field.Name) {
-						out = append(out, field.Name)
-					}
-				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -166,9 +166,9 @@ func caseChangedSince(b *bed) {
 // A column of a file that the manifest does not list is found when the file is read, and
 // the task is made again with it.
 func caseLateColumns(b *bed) {
-	b.arrive(dumpOf(1, listing(more("e", part("event_id user_id path", row(1, 1, "a"))), "event_id user_id path")))
+	b.arrive(dumpOf(1, withColumns(more("e", part("event_id user_id path", row(1, 1, "a"))), "event_id user_id path")))
 	b.must()
-	b.arrive(dumpOf(2, listing(more("e", part("event_id user_id path time", row(2, 1, "b", "2026-01-02"))), "event_id user_id path")))
+	b.arrive(dumpOf(2, withColumns(more("e", part("event_id user_id path time", row(2, 1, "b", "2026-01-02"))), "event_id user_id path")))
 	b.must()
 }
 

@@ -12,7 +12,6 @@ import (
 	"reconcile/engine"
 	"reconcile/engine/exec"
 	"reconcile/engine/model"
-	"reconcile/internal/feed"
 )
 
 // playWorlds applies random exports in random order and grouping, with changes of the
@@ -97,24 +96,8 @@ func (b *bed) heal() {
 			b.t.Fatal(err)
 		}
 	}
-	b.unchecked = b.unchecked && slices.ContainsFunc(b.arrived, unclear)
+	b.unchecked = b.unchecked && slices.ContainsFunc(b.arrived, (*model.Dump).Unclear)
 	b.must()
-}
-
-// unclear reports whether a manifest does not say of a table if it is incremental:
-// nothing heals that.
-func unclear(d *model.Dump) bool {
-	said := map[string]bool{}
-	for _, e := range d.Entries {
-		if e.Table == feed.TableMapping {
-			continue
-		}
-		if was, ok := said[e.Table]; e.Incremental == nil || ok && was != *e.Incremental {
-			return true
-		}
-		said[e.Table] = *e.Incremental
-	}
-	return false
 }
 
 // configure makes the configuration another one, whose masks have the planted key.

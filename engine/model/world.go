@@ -111,6 +111,22 @@ func (d *Dump) full(table string) bool {
 	return len(es) > 0 && es[0].Incremental != nil && !*es[0].Incremental
 }
 
+// Unclear reports whether the manifest never says of a table if it is incremental, or
+// says both: nothing heals that.
+func (d *Dump) Unclear() bool {
+	said := map[string]bool{}
+	for _, e := range d.Entries {
+		if e.Table == migrations {
+			continue
+		}
+		if was, ok := said[e.Table]; e.Incremental == nil || ok && was != *e.Incremental {
+			return true
+		}
+		said[e.Table] = *e.Incremental
+	}
+	return false
+}
+
 // Without returns the dump as if its manifest did not list some tables: what
 // skip_dump means.
 func (d *Dump) Without(tables ...string) *Dump {

@@ -83,6 +83,7 @@ var layers = strings.Fields(`
 
 	engine/model
 	engine/model/reader
+	engine/enginetest
 	engine/exectest/child
 	engine/exectest
 
@@ -118,7 +119,7 @@ var rules = []rule{
 // readsConfig are the packages that may import config itself: the engine, who
 // plans, and commands. Below them a table is a definition.Table. Stores, lake and
 // states open the places that blocks name, and know no tables.
-var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine/states", "engine/inspect", "engine/rebuild", "engine", "engine/planner", "engine/exectest", "cmd/reconcile", "bench/readercheck"}
+var readsConfig = []string{"config", "engine/stores", "engine/lake", "engine/states", "engine/inspect", "engine/rebuild", "engine", "engine/planner", "engine/enginetest", "engine/exectest", "cmd/reconcile", "bench/readercheck"}
 
 // graph says which packages of the module a package imports, both without the
 // module's path.
