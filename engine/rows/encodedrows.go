@@ -81,17 +81,17 @@ func (p *EncodedRows) Len() int { return len(p.rows) }
 // Full reports whether p must be sealed before more is added to it.
 func (p *EncodedRows) Full() bool { return len(p.slabs) >= maxSlabs }
 
-// rowSize is what a Row takes in memory.
-const rowSize = 48
+// RowSize is how many bytes a row takes in memory, beside its columns.
+const RowSize = 48
 
 // Size returns how many bytes the rows take.
-func (p *EncodedRows) Size() int { return rowSize*len(p.rows) + p.bytes }
+func (p *EncodedRows) Size() int { return RowSize*len(p.rows) + p.bytes }
 
 // Seal turns what was collected into a segment. p is empty afterwards.
 func (p *EncodedRows) Seal() *Segment {
 	s := newSegment(p.rows)
 	s.slabs, s.encoded, s.secret = p.slabs, true, p.Secret
-	s.memory = rowSize * cap(p.rows)
+	s.memory = RowSize * cap(p.rows)
 	for _, b := range p.slabs {
 		s.memory += cap(b)
 	}

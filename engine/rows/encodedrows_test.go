@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"reconcile/engine/rules"
 	"reconcile/internal/failpoint"
@@ -245,5 +246,11 @@ func TestPackSpillFails(t *testing.T) {
 		if files, _ := os.ReadDir(dir); len(files) != 0 || len(s.Rows()) != 100 {
 			t.Errorf("%s: %d files are left, or the rows are gone", spec, len(files))
 		}
+	}
+}
+
+func TestRowSize(t *testing.T) {
+	if got := int(unsafe.Sizeof(rules.Row{})); got != RowSize {
+		t.Errorf("a row takes %d bytes, not %d", got, RowSize)
 	}
 }

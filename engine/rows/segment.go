@@ -50,7 +50,7 @@ type Segment struct {
 func NewSegment(rs []rules.Row, batch *column.Batch) *Segment {
 	s := newSegment(rs)
 	s.batch = batch
-	s.memory = rowSize*cap(rs) + batch.Memory()
+	s.memory = RowSize*cap(rs) + batch.Memory()
 	return s
 }
 

@@ -73,7 +73,7 @@ func newBuilder(s *ingest.Schema) *builder {
 // memory estimates the bytes that the builder holds.
 func (b *builder) memory() int {
 	batch := column.Batch{Cols: b.cols}
-	return cap(b.rows)*40 + batch.Memory()
+	return cap(b.rows)*rows.RowSize + batch.Memory()
 }
 
 func (b *builder) seal() *rows.Segment {
