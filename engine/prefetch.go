@@ -51,14 +51,13 @@ func (h *heldProgress) release(table string, tell func(table string, rows, bytes
 	h.tell = tell
 }
 
-// startPrefetches starts the first steps of the tables that come next, as many as there
-// are workers, while all of them are small. begun has those that have not had their
-// turn.
+// startPrefetches starts the first steps of the tables that come next, as many as the
+// budget is for. begun has those that have not had their turn.
 func (run *applyRun) startPrefetches(ctx context.Context, now *planner.Table, coming []*planner.Table, begun map[*planner.Table]*prefetch) {
 	weight := bytesOf(now)
 	for i, t := range coming {
 		weight += bytesOf(t)
-		if i == run.e.limits.Budget.Workers() || !run.e.limits.Budget.Prefetches(weight) {
+		if !run.e.limits.Budget.Prefetches(i+1, weight) {
 			return
 		}
 		if begun[t] != nil {

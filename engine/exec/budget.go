@@ -100,9 +100,12 @@ func (b Budget) UsersDelta() Budget { return Budget{b.rows / usersDeltaPart, b.w
 // have as much as the table whose turn it is.
 func (b Budget) Prefetched() Budget { return Budget{b.rows / b.workers, 1} }
 
-// Prefetches reports whether tables that read and write so many bytes of files together
-// are worked on side by side: with more of them rows would mostly have to be spilled.
-func (b Budget) Prefetches(bytes int64) bool { return bytes*rowsOfFile <= int64(b.rows) }
+// Prefetches reports whether so many tables are prefetched beside the one whose turn it
+// is: one for each worker, if all of these read and write no more than so many bytes of
+// files. With more of them rows would mostly have to be spilled.
+func (b Budget) Prefetches(tables int, bytes int64) bool {
+	return tables <= b.workers && bytes*rowsOfFile <= int64(b.rows)
+}
 
 // Holds reports whether the segments of the rows of so many bytes of files stay in
 // memory.

@@ -52,8 +52,11 @@ func TestBudgetTellsWhatFits(t *testing.T) {
 		bytes             int64
 		holds, prefetches bool
 	}{{250, true, true}, {251, false, true}, {500, false, true}, {501, false, false}} {
-		if b.Holds(c.bytes) != c.holds || b.Prefetches(c.bytes) != c.prefetches {
-			t.Errorf("of %d bytes: holds %v, prefetches %v", c.bytes, b.Holds(c.bytes), b.Prefetches(c.bytes))
+		if b.Holds(c.bytes) != c.holds || b.Prefetches(2, c.bytes) != c.prefetches {
+			t.Errorf("of %d bytes: holds %v, prefetches %v", c.bytes, b.Holds(c.bytes), b.Prefetches(2, c.bytes))
 		}
+	}
+	if b.Prefetches(3, 0) {
+		t.Error("three tables are prefetched by two workers")
 	}
 }
