@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/rules"
 	"reconcile/engine/steps"
 	"reconcile/internal/blob"
 	"reconcile/state"
@@ -94,13 +95,13 @@ func (run *applyRun) holdRebuild(ctx context.Context, t *planner.Table, bad *exe
 // resync turned out to be bad while it was read: the plan did not look at them. What has
 // changed is taken by the same apply, or holds the table, as if the plan had known of the
 // bad file. from is the dump from which on the table is held already.
-func (run *applyRun) compareVoided(ctx context.Context, t *planner.Table, from, resync int64) error {
-	if t.Old == nil || t.Floor >= resync || t.Change.Class == plan.ClassRebuild {
+func (run *applyRun) compareVoided(ctx context.Context, t *planner.Table, from int64, resync rules.Floor) error {
+	if t.Old == nil || t.Floor == resync || t.Change.Class == plan.ClassRebuild {
 		return nil
 	}
 	var list []planner.ReadDelivery
 	for _, was := range t.Old.Read {
-		if d := t.StillListed(was); d != nil && was.Dump >= t.Floor && was.Dump < resync {
+		if d := t.StillListed(was); d != nil && t.Floor.Live(was.Dump) && !resync.Live(was.Dump) {
 			list = append(list, planner.ReadDelivery{Delivery: d, Was: was, Now: map[string]blob.Object{}})
 		}
 	}

@@ -158,13 +158,10 @@ func noteColumns(t *state.Table, s *rules.Schema, d *exec.Done) {
 // contentRules is the number of the content rules that the table's oldest live rows were
 // written by.
 func contentRules(t *exec.Task) int {
-	allVoid := func() bool {
-		return !slices.ContainsFunc(t.Applied, func(a exec.Applied) bool { return t.Live(a.Dump) })
-	}
 	switch {
 	case t.Kind == feed.KindMapping && t.NewMapping != nil:
 		return t.NewMapping.Rules
-	case t.Stored == nil || t.Fresh || allVoid():
+	case t.Stored == nil || t.Fresh || t.AllVoid():
 		return rules.ContentVersion
 	}
 	return t.Stored.Rules

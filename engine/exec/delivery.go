@@ -15,7 +15,6 @@ type Delivery struct {
 	Dump        int64  `cbor:"1,keyasint"`
 	Digest      string `cbor:"2,keyasint,omitempty"`
 	Incremental bool   `cbor:"3,keyasint,omitempty"`
-	Skipped     bool   `cbor:"4,keyasint,omitempty"`
 	// Again says that the table has the dump, and that a file of it has grown since.
 	Again bool `cbor:"5,keyasint,omitempty"`
 	// Columns are those that the manifest lists, in its order; without HasColumns it

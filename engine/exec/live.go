@@ -3,7 +3,12 @@ package exec
 import "slices"
 
 // Live reports whether rows of a dump count.
-func (t *Task) Live(dump int64) bool { return dump >= t.Floor }
+func (t *Task) Live(dump int64) bool { return t.Floor.Live(dump) }
+
+// AllVoid reports whether no dump that the table has brings rows that count.
+func (t *Task) AllVoid() bool {
+	return !slices.ContainsFunc(t.Applied, func(a Applied) bool { return t.Live(a.Dump) })
+}
 
 // Delivery returns what the step takes of a dump, nil if nothing.
 func (t *Task) Delivery(dump int64) *Delivery {
@@ -23,7 +28,7 @@ func (t *Task) AppliedAfter() []Applied {
 		}
 	}
 	for _, d := range t.Deliveries {
-		out = append(out, Applied{Dump: d.Dump, Digest: d.Digest, Incremental: d.Incremental, Skipped: d.Skipped})
+		out = append(out, Applied{Dump: d.Dump, Digest: d.Digest, Incremental: d.Incremental})
 	}
 	slices.SortFunc(out, func(a, b Applied) int { return compareDumps(a.Dump, b.Dump) })
 	return out

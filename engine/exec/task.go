@@ -27,10 +27,10 @@ type Task struct {
 	// Deliveries those that the step takes, each sorted by dump. Dumps are the ids of
 	// both: the index of an id is its rank. Rows of dumps below Floor are void; it is
 	// rules.AllLive if none are.
-	Applied    []Applied  `cbor:"9,keyasint,omitempty"`
-	Deliveries []Delivery `cbor:"10,keyasint,omitempty"`
-	Dumps      []int64    `cbor:"11,keyasint,omitempty"`
-	Floor      int64      `cbor:"12,keyasint"`
+	Applied    []Applied   `cbor:"9,keyasint,omitempty"`
+	Deliveries []Delivery  `cbor:"10,keyasint,omitempty"`
+	Dumps      []int64     `cbor:"11,keyasint,omitempty"`
+	Floor      rules.Floor `cbor:"12,keyasint"`
 
 	// Stored is what the table has; nil for a new one.
 	Stored *Stored `cbor:"13,keyasint,omitempty"`

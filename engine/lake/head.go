@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -150,6 +151,15 @@ func SameContent(a, b sinks.CurrentTable) bool {
 // SameDump reports whether two dumps, of which each may be none, are the same.
 func SameDump(a, b *int64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
+// StandingDumps are the dumps that a table has, as the rules take them.
+func StandingDumps(t *state.Table) []rules.Dump {
+	out := make([]rules.Dump, len(t.Applied))
+	for i, a := range t.Applied {
+		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Skipped: a.Skipped, Lost: a.Lost}
+	}
+	return out
+}
+
 // EntryOf is the entry that the current.json of a sink has of a table at a commit; ok is
 // false where the sink does not hold the table.
 func EntryOf(t *state.Table, root string, commit uint64, complete bool) (_ sinks.CurrentTable, ok bool) {
@@ -162,9 +172,9 @@ func EntryOf(t *state.Table, root string, commit uint64, complete bool) (_ sinks
 		if !a.Lost {
 			c.Dumps = append(c.Dumps, a.Dump)
 		}
-		if !a.Incremental && !a.Skipped && t.Kind != feed.KindMapping {
-			c.Resync = &a.Dump
-		}
+	}
+	if id, ok := rules.LatestResync(StandingDumps(t)); ok && t.Kind != feed.KindMapping {
+		c.Resync = &id
 	}
 	if t.HasMapping {
 		c.Mapping = &t.MappingDump

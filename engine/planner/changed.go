@@ -39,7 +39,7 @@ const (
 // rebuilt. While one cannot be read as a whole, or the rebuild cannot be made, the
 // table is held from its dump on. What a resync makes void is not looked at, nor
 // anything where all is read anyway.
-func compareRead(ctx context.Context, p *Session, t *Table, resync int64, sizes map[int64]int64) error {
+func compareRead(ctx context.Context, p *Session, t *Table, sizes map[int64]int64) error {
 	if t.Old == nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func compareRead(ctx context.Context, p *Session, t *Table, resync int64, sizes 
 			continue
 		}
 		t.Compared[was.Dump] = true // also where a resync turns out to be bad, or the table is held below
-		if was.Dump >= resync && t.Change.Class != plan.ClassRebuild {
+		if t.Floor.Live(was.Dump) && t.Change.Class != plan.ClassRebuild {
 			list = append(list, ReadDelivery{d, was, map[string]blob.Object{}})
 		}
 	}

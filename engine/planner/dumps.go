@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 )
@@ -47,11 +48,11 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Held: h != nil})
 	}
 	t.Bad = bad
-	resync := rules.Live(dumps)
-	if err := compareRead(ctx, p, t, resync, sizes); err != nil {
+	t.Floor = rules.Live(dumps)
+	if err := compareRead(ctx, p, t, sizes); err != nil {
 		return err
 	}
-	t.takeDumps(p, applied, sizes, resync)
+	t.takeDumps(p, applied, sizes)
 	return nil
 }
 
@@ -61,9 +62,10 @@ func keptResyncs(p *Session, t *Table) []rules.Dump {
 		return nil
 	}
 	var out []rules.Dump
-	for _, a := range t.Old.Applied {
-		if !a.Incremental {
-			out = append(out, rules.Dump{ID: a.Dump, Full: true, Withdrawn: p.Ask.Withdrawn(p.Listing, a.Dump, t.Name), Lost: a.Lost})
+	for _, d := range lake.StandingDumps(t.Old) {
+		if d.Full {
+			d.Withdrawn = p.Ask.Withdrawn(p.Listing, d.ID, t.Name)
+			out = append(out, d)
 		}
 	}
 	return out
@@ -98,11 +100,10 @@ func appliedDumps(ctx context.Context, p *Session, t *Table) ([]bool, error) {
 
 // takeDumps lists the pending dumps below the first bad one that no good
 // resync makes void.
-func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64, resync int64) {
-	t.Floor = resync
+func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64) {
 	held := false
 	for i, d := range t.All {
-		if h, ok := t.Bad[d.Dump]; ok && (applied[i] || d.Dump > resync) {
+		if h, ok := t.Bad[d.Dump]; ok && (applied[i] || t.Floor.Before(d.Dump)) {
 			p.Holds = append(p.Holds, h)
 			held = true
 		}
@@ -113,7 +114,7 @@ func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64, res
 			continue
 		}
 		t.Pending = append(t.Pending, d)
-		step := plan.DumpStep{Dump: d.Dump, Resync: !d.Entry.Incremental && !d.Again, Void: d.Dump < resync, Again: d.Again}
+		step := plan.DumpStep{Dump: d.Dump, Resync: !d.Entry.Incremental && !d.Again, Void: !t.Floor.Live(d.Dump), Again: d.Again}
 		if !step.Void {
 			step.Files, step.Bytes = len(d.Entry.Files), sizes[d.Dump]
 		}
@@ -126,13 +127,13 @@ func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64, res
 // returned.
 func (t *Table) Cut(from int64) *plan.Hold {
 	t.Pending = slices.DeleteFunc(t.Pending, func(d Delivery) bool { return d.Dump >= from })
-	dumps := []rules.Dump{{ID: t.resync, Full: true}} // or AllLive
+	dumps := []rules.Dump{{ID: int64(t.resync), Full: true}} // or AllLive
 	for _, d := range t.Pending {
 		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Held: t.Bad[d.Dump].Table != ""})
 	}
 	t.Floor = rules.Live(dumps)
 	for _, d := range t.Pending {
-		if h, ok := t.Bad[d.Dump]; ok && d.Dump > t.Floor {
+		if h, ok := t.Bad[d.Dump]; ok && t.Floor.Before(d.Dump) {
 			t.Pending = slices.DeleteFunc(t.Pending, func(x Delivery) bool { return x.Dump >= d.Dump })
 			return &h
 		}

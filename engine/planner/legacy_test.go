@@ -50,8 +50,7 @@ func TestLegacyColumns(t *testing.T) {
 	for _, name := range []string{"time", "TIME", "session_id", "Session_ID", "Time_", "path", "Path", "route"} {
 		brought = append(brought, rules.Delivered{Name: name, Dump: 2, Listed: true})
 	}
-	all := func(int64) bool { return true }
-	s := rules.NewSchema(table, feed.KindEvents, feed.EventID, have, brought, all, true)
+	s := rules.NewSchema(table, feed.KindEvents, feed.EventID, have, brought, rules.AllLive, true)
 	for field, want := range map[string]string{"time": "Time timestamp", "TIME": "TIME__ string", "session_id": "Session_ID int64", "Session_ID": "Session_ID_ string",
 		"Time_": "time_ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
 		i, ok := s.Target(field)
@@ -67,7 +66,7 @@ func TestLegacyColumns(t *testing.T) {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}
 	// A rebuild, and a new table, go by the rules of today.
-	fresh := rules.NewSchema(table, feed.KindEvents, feed.EventID, nil, brought, all, false)
+	fresh := rules.NewSchema(table, feed.KindEvents, feed.EventID, nil, brought, rules.AllLive, false)
 	for field, want := range map[string]string{"time": "time timestamp", "TIME": "TIME_ string", "session_id": "session_id int64", "Session_ID": "Session_ID_ string",
 		"Time_": "Time__ string", "path": "route string", "Path": "Path string", "route": "route_ string"} {
 		i, ok := fresh.Target(field)

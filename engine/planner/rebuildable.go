@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
@@ -67,11 +68,11 @@ func checkGiven(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 	return nil, nil
 }
 
-// keptDumps lists the dumps that the table has.
+// keptDumps lists the dumps that the table has, and which of them are withdrawn.
 func keptDumps(p *Session, t *Table) []rules.Dump {
-	out := make([]rules.Dump, len(t.Old.Applied))
-	for i, a := range t.Old.Applied {
-		out[i] = rules.Dump{ID: a.Dump, Full: !a.Incremental, Withdrawn: p.Ask.Withdrawn(p.Listing, a.Dump, t.Name), Lost: a.Lost}
+	out := lake.StandingDumps(t.Old)
+	for i := range out {
+		out[i].Withdrawn = p.Ask.Withdrawn(p.Listing, out[i].ID, t.Name)
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/definition"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -24,8 +25,8 @@ type Table struct {
 	Pending    []Delivery          // that it takes, by dump
 	All        []Delivery          // every delivery in the source, for a rebuild
 	Bad        map[int64]plan.Hold // deliveries that cannot be taken, void ones too
-	resync     int64               // the newest full resync among the dumps that it has and keeps
-	Floor      int64               // the newest full resync among these and the pending dumps
+	resync     rules.Floor         // the newest full resync among the dumps that it has and keeps
+	Floor      rules.Floor         // the newest full resync among these and the pending dumps
 	Compared   map[int64]bool      // dumps of which the state is to go on knowing what was read
 	Renewed    []state.ReadDump    // the same content under another ETag
 	oldMapping *identity.Closure

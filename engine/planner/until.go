@@ -6,9 +6,10 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/engine/rules"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
 
 // A source can be read as it was: dumps above until_dump count as not there yet. They
@@ -40,39 +41,36 @@ func goneLater(ctx context.Context, p *Session, t *Table) ([]int64, error) {
 		return nil, nil
 	}
 	var out []int64
-	for _, a := range t.Old.Applied {
-		if a.Lost || !p.Ask.Later(a.Dump) || isVoid(t.Old, a.Dump) {
+	dumps := lake.StandingDumps(t.Old)
+	floor := rules.Live(dumps)
+	for _, have := range dumps {
+		if !p.Ask.Later(have.ID) || !have.Brings(floor) {
 			continue
 		}
-		d := p.Listing.Dump(a.Dump)
+		d := p.Listing.Dump(have.ID)
 		var en *dump.Entry
 		if d != nil {
 			en = d.Entry(t.Name)
 		}
 		if en == nil {
-			out = append(out, a.Dump)
+			out = append(out, have.ID)
 			continue
 		}
-		h, _, err := checkFiles(ctx, p, t, &Delivery{Dump: a.Dump, Entry: en})
+		h, _, err := checkFiles(ctx, p, t, &Delivery{Dump: have.ID, Entry: en})
 		if err != nil {
 			return nil, err
 		}
 		if h != nil {
-			out = append(out, a.Dump)
+			out = append(out, have.ID)
 		}
 	}
 	return out, nil
 }
 
-// isVoid reports whether a full resync that a table has makes one of its dumps void.
-func isVoid(old *state.Table, dump int64) bool {
-	return slices.ContainsFunc(old.Applied, func(a state.Applied) bool { return !a.Incremental && a.Dump > dump })
-}
-
 // NewAgain reports whether a dump that a table has is void, and may count where the table
 // goes back: its files are judged as those of a dump that comes for the first time.
 func NewAgain(p *Session, t *Table, dump int64) bool {
-	return len(p.Ask.GoesBack(t.Old)) > 0 && isVoid(t.Old, dump)
+	return len(p.Ask.GoesBack(t.Old)) > 0 && !rules.Live(lake.StandingDumps(t.Old)).Live(dump)
 }
 
 // holdFrom holds a table that goes back from a dump on: it is rebuilt from those below.

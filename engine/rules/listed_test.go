@@ -13,10 +13,10 @@ import (
 func TestSurvey(t *testing.T) {
 	table := &definition.Table{Name: "e", Kind: feed.KindEvents, Key: feed.EventID, OnSchemaChange: definition.Evolve,
 		Renamed: []string{"Plan"}, Blocks: []definition.Block{{Name: "Plan", As: "shop_plan"}}}
-	s := NewSchema(table, feed.KindEvents, feed.EventID, nil, []Delivered{{Name: "page", Dump: 1, Listed: true}, {Name: "Plan", Dump: 1, Listed: true}, {Name: "order total", Dump: 1, Listed: true}}, all, false)
+	s := NewSchema(table, feed.KindEvents, feed.EventID, nil, []Delivered{{Name: "page", Dump: 1, Listed: true}, {Name: "Plan", Dump: 1, Listed: true}, {Name: "order total", Dump: 1, Listed: true}}, AllLive, false)
 	frozen := *table
 	frozen.OnSchemaChange, frozen.Columns = definition.Freeze, []string{"page"}
-	f := NewSchema(&frozen, feed.KindEvents, feed.EventID, nil, []Delivered{{Name: "page", Dump: 1, Listed: true}}, all, false)
+	f := NewSchema(&frozen, feed.KindEvents, feed.EventID, nil, []Delivered{{Name: "page", Dump: 1, Listed: true}}, AllLive, false)
 	for _, c := range []struct {
 		name string
 		s    *Schema

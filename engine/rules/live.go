@@ -12,26 +12,43 @@ type Dump struct {
 	Lost      bool // the source no longer has it: its rows are gone, what it made void stays void
 }
 
-// AllLive is the floor of a table without a full resync: all its rows count.
-const AllLive int64 = math.MinInt64
+// Floor is the dump of a table from which on rows count: rows of smaller dumps are void.
+type Floor int64
 
-// Live returns the floor of a table that has or takes these dumps, in any order: the
-// dump from which on its rows count, which is the latest full resync that is neither
-// left out nor held, and AllLive without one.
+// AllLive is the floor of a table without a full resync: all its rows count.
+const AllLive Floor = math.MinInt64
+
+// Live returns the floor of a table that has or takes these dumps, in any order: its
+// latest full resync, and AllLive without one.
 //
 // The contract: live(T) is T's rows in the dumps from its latest incremental:false
 // dump on, that dump included, or in all dumps if it never had one.
-func Live(dumps []Dump) (floor int64) {
-	floor = AllLive
-	for _, d := range dumps {
-		if d.Full && !d.Skipped && !d.Withdrawn && !d.Held {
-			floor = max(floor, d.ID)
-		}
+func Live(dumps []Dump) Floor {
+	id, ok := LatestResync(dumps)
+	if !ok {
+		return AllLive
 	}
-	return floor
+	return Floor(id)
 }
 
-// Brings reports whether the dump brings rows that count where the floor is this one.
-func (d Dump) Brings(floor int64) bool {
-	return d.ID >= floor && !d.Skipped && !d.Withdrawn && !d.Held && !d.Lost
+// LatestResync returns the latest of the dumps that makes everything before it void: a
+// full resync that is neither left out nor held. A lost one does so still.
+func LatestResync(dumps []Dump) (id int64, ok bool) {
+	for _, d := range dumps {
+		if d.Full && !d.Skipped && !d.Withdrawn && !d.Held && (!ok || d.ID > id) {
+			id, ok = d.ID, true
+		}
+	}
+	return id, ok
+}
+
+// Live reports whether rows of a dump count.
+func (f Floor) Live(dump int64) bool { return dump >= int64(f) }
+
+// Before reports whether a dump comes after the one that the floor is.
+func (f Floor) Before(dump int64) bool { return dump > int64(f) }
+
+// Brings reports whether the dump brings rows that count.
+func (d Dump) Brings(floor Floor) bool {
+	return floor.Live(d.ID) && !d.Skipped && !d.Withdrawn && !d.Held && !d.Lost
 }

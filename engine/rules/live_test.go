@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"slices"
 	"testing"
 )
@@ -13,12 +14,12 @@ func TestLive(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		dumps []Dump
-		want  int64
+		want  Floor
 		rows  []int64 // dumps that bring rows that count
 	}{
 		{"no dump", nil, AllLive, nil},
 		{"never a resync", []Dump{more(1), more(2)}, AllLive, []int64{1, 2}},
-		{"the smallest id", []Dump{more(AllLive), more(2)}, AllLive, []int64{AllLive, 2}},
+		{"the smallest id", []Dump{more(math.MinInt64), more(2)}, AllLive, []int64{math.MinInt64, 2}},
 		{"the latest resync, itself included", []Dump{full(1), more(2), full(3), more(4)}, 3, []int64{3, 4}},
 		{"in any order", []Dump{more(4), full(3), full(1), more(2)}, 3, []int64{4, 3}},
 		{"all void but the resync", []Dump{more(1), more(2), full(3)}, 3, []int64{3}},
@@ -46,5 +47,30 @@ func TestLive(t *testing.T) {
 		if !slices.Equal(rows, c.rows) {
 			t.Errorf("%s: rows of %v count, want %v", c.name, rows, c.rows)
 		}
+	}
+}
+
+func TestFloor(t *testing.T) {
+	for _, c := range []struct {
+		floor        Floor
+		dump         int64
+		live, before bool
+	}{
+		{5, 4, false, false}, {5, 5, true, false}, {5, 6, true, true},
+		{AllLive, math.MinInt64, true, false}, {AllLive, -1, true, true}, {AllLive, math.MaxInt64, true, true},
+	} {
+		if live, before := c.floor.Live(c.dump), c.floor.Before(c.dump); live != c.live || before != c.before {
+			t.Errorf("floor %d, dump %d: live %v, behind the floor %v", c.floor, c.dump, live, before)
+		}
+	}
+}
+
+// TestLatestResync: the resync of the smallest id is one, though it makes nothing void.
+func TestLatestResync(t *testing.T) {
+	if id, ok := LatestResync([]Dump{{ID: 3}, {ID: math.MinInt64, Full: true}}); id != math.MinInt64 || !ok {
+		t.Errorf("dump %d, %v", id, ok)
+	}
+	if id, ok := LatestResync([]Dump{{ID: 3}, {ID: 4, Full: true, Held: true}}); ok {
+		t.Errorf("dump %d is a resync", id)
 	}
 }

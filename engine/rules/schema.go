@@ -33,9 +33,9 @@ type Schema struct {
 // NewSchema resolves the columns of a table: those it has (in their order and
 // spelling) and those that are newly delivered.
 //
-// live tells whether a dump's rows count: what only the files of void dumps
-// brought is no column. legacy says that an older program named those it has.
-func NewSchema(t *definition.Table, kind, key string, have []Column, delivered []Delivered, live func(int64) bool, legacy bool) *Schema {
+// What only the files of dumps brought that are void by the floor is no column. legacy
+// says that an older program named those it has.
+func NewSchema(t *definition.Table, kind, key string, have []Column, delivered []Delivered, floor Floor, legacy bool) *Schema {
 	s := &Schema{Kind: kind, Key: key, KeyName: key, UserName: feed.UserID, Table: t, Legacy: legacy, Partition: t.Partition, PartitionColumn: -1}
 	known := NewColumnRegistry(t, legacy)
 	for _, c := range have {
@@ -58,7 +58,7 @@ func NewSchema(t *definition.Table, kind, key string, have []Column, delivered [
 	for _, id := range known.order {
 		k := known.byID[id]
 		name := AskedName(t, legacy, k.Delivered, k.Name)
-		if id == feed.UserID || id == key && kind == feed.KindEvents || !t.Takes(name) || !wanted[id] && !k.Listed && (k.Seen == 0 || !live(k.Seen)) {
+		if id == feed.UserID || id == key && kind == feed.KindEvents || !t.Takes(name) || !wanted[id] && !k.Listed && (k.Seen == 0 || !floor.Live(k.Seen)) {
 			continue
 		}
 		if c := known.resolve(id, t.Column(name)); c.Mask == definition.MaskDrop {

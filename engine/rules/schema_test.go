@@ -14,8 +14,6 @@ import (
 	"reconcile/internal/glob"
 )
 
-func all(int64) bool { return true }
-
 // events is the schema of a table of events with a column of every sort.
 func events() *Schema {
 	decimal := column.Type{ID: column.Decimal, Precision: 12, Scale: 2}
@@ -32,7 +30,7 @@ func events() *Schema {
 	for _, name := range []string{"user_id", "event_id", "time", "Plan", "plan", "revenue", "E-Mail", "phone", "PAGE", "Time"} {
 		brought = append(brought, Delivered{Name: name, Dump: 2, Listed: name != "revenue"})
 	}
-	s := NewSchema(table, feed.KindEvents, feed.EventID, have, brought, all, false)
+	s := NewSchema(table, feed.KindEvents, feed.EventID, have, brought, AllLive, false)
 	s.Computed = []ComputedColumn{{Name: "cents", Type: typeInt64}}
 	return s
 }

@@ -38,7 +38,7 @@ func usersSchema(blocks ...definition.Block) *Schema {
 	for _, name := range []string{"user_id", "joindate", "last_modified", "plan", "visits", "session_id"} {
 		brought = append(brought, Delivered{Name: name, Dump: 1, Listed: true})
 	}
-	return NewSchema(table, feed.KindUsers, feed.UserID, nil, brought, all, false)
+	return NewSchema(table, feed.KindUsers, feed.UserID, nil, brought, AllLive, false)
 }
 
 // member is a kept row: canonical user, raw user, rank of its dump, and its values as

@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/engine/lake"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
@@ -48,22 +49,17 @@ type Step struct {
 	schema     *rules.Schema
 	badHeader  *ingest.FileError // a file whose header cannot be read
 	made       objects.Made      // by the executor in this process
-	floor      int64             // everything of smaller dumps is void
+	floor      rules.Floor       // everything of smaller dumps is void
 }
 
 // Takes reports whether the step takes dumps, and does not change what the table has.
 func (s *Step) Takes() bool { return s.planned.Kind == plan.StepTake }
 
-// live reports whether rows of a dump count.
-func (s *Step) live(id int64) bool { return id >= s.floor }
-
 // findFloor finds the dump from which on rows count.
 func (s *Step) findFloor() {
 	var dumps []rules.Dump
 	if s.old != nil {
-		for _, a := range s.old.Applied {
-			dumps = append(dumps, rules.Dump{ID: a.Dump, Full: !a.Incremental, Skipped: a.Skipped, Lost: a.Lost})
-		}
+		dumps = lake.StandingDumps(s.old)
 	}
 	for _, d := range s.Pending {
 		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental})
@@ -81,7 +77,7 @@ func (m *Maker) delivered(ctx context.Context, s *Step) ([]rules.Delivered, erro
 			return nil, err
 		}
 		names := d.Entry.Columns
-		if !d.Entry.HasColumns && s.live(d.Dump) {
+		if !d.Entry.HasColumns && s.floor.Live(d.Dump) {
 			for i, f := range d.Entry.Files {
 				h, err := partfile.Header(ctx, m.Source, f.Key)
 				if err != nil {
@@ -99,7 +95,7 @@ func (m *Maker) delivered(ctx context.Context, s *Step) ([]rules.Delivered, erro
 
 // claim finds out what the names of a delivery mean that Avro does not allow.
 func (m *Maker) claim(ctx context.Context, s *Step, d planner.Delivery) error {
-	if !s.live(d.Dump) {
+	if !s.floor.Live(d.Dump) {
 		return nil
 	}
 	if !d.Entry.HasColumns {
@@ -159,18 +155,13 @@ func (s *Step) resolveSchema() {
 			have = append(have, known)
 		}
 	}
-	s.schema = rules.NewSchema(s.Definition, s.kind, s.key, have, s.brought, s.live, legacy)
+	s.schema = rules.NewSchema(s.Definition, s.kind, s.key, have, s.brought, s.floor, legacy)
 	s.compute = s.schema.Compute(s.computed)
 }
 
 // resyncs reports whether a pending dump makes stored rows void.
 func (s *Step) resyncs() bool {
 	return slices.ContainsFunc(s.Pending, func(d planner.Delivery) bool { return !d.Entry.Incremental && !d.Again })
-}
-
-// allVoid reports whether a resync leaves none of the rows that the table had.
-func (s *Step) allVoid() bool {
-	return !slices.ContainsFunc(s.old.Applied, func(a state.Applied) bool { return s.live(a.Dump) })
 }
 
 // ChangeOf is what is committed of a step.

@@ -150,7 +150,7 @@ func (s *Step) permit(t *exec.Task, noDelta bool) {
 	}
 	t.Permitted.Bulk = true
 	t.Permitted.Delta = s.Takes() && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
-	if !t.Permitted.Delta && s.old != nil && s.floor != rules.AllLive && s.kind == feed.KindEvents && s.allVoid() {
+	if !t.Permitted.Delta && s.old != nil && s.floor != rules.AllLive && s.kind == feed.KindEvents && t.AllVoid() {
 		s.fresh = true
 	}
 }
@@ -165,7 +165,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 	c := task.Stored.ContentOf(task.Applied)
 	// A table that does not rescue judges every dump when it comes: the first may
 	// have come before that was said.
-	if c == nil || task.FailCasts || d.Skipped || d.Again || !d.Incremental || d.Dump < c.Dump {
+	if c == nil || task.FailCasts || d.Again || !d.Incremental || d.Dump < c.Dump {
 		return nil
 	}
 	var sizes []int64

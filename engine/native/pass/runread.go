@@ -29,7 +29,7 @@ func (r *Run) readAfter(g *ingest.Ingest) []exec.Read {
 	var out []exec.Read
 	applies := false
 	for _, d := range r.Task.Deliveries {
-		if d.Skipped || !r.Task.Live(d.Dump) {
+		if !r.Task.Live(d.Dump) {
 			continue
 		}
 		if was := g.Sums.ReadOf(d.Dump, len(d.Files)); was != nil {
@@ -80,7 +80,7 @@ func (r *Run) files() []ingest.File {
 	var out []ingest.File
 	for i := range r.Task.Deliveries {
 		d := &r.Task.Deliveries[i]
-		if d.Skipped || !r.Task.Live(d.Dump) {
+		if !r.Task.Live(d.Dump) {
 			continue
 		}
 		for i, f := range d.Files {
