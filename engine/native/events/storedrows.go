@@ -19,40 +19,66 @@ import (
 // stateRows feeds the rows that a table has, published and shadow, to the
 // ingest as rows of its schema. Rows of void dumps are left out.
 func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
-	conv := g.Schema.Conversions(r.Old.Columns)
-	want := []column.Column{{Name: r.Old.Key, Type: column.Int64Type}, {Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.DumpID, Type: column.Int64Type}}
-	for _, c := range conv {
-		if c.From != nil {
-			want = append(want, *c.From)
-		}
-	}
-	var b *builder
+	f := newStoredFeed(g, r, r.Task.Live)
 	for _, p := range r.OldParts {
-		err := r.EachStored(ctx, p, want, func(in *column.Batch, _ bool) error {
-			if b == nil {
-				b = newBuilder(g.Schema)
-			}
-			if err := b.addState(in, r.Old.Key, conv, r.Rank, r.Task.Live); err != nil {
-				return err
-			}
+		err := r.EachStored(ctx, p, f.columns(), func(in *column.Batch, _ bool) error {
 			g.Progress(int64(in.N), 0)
-			if b.memory() < g.Limits.Budget.Collecting() {
-				return nil
-			}
-			full := b
-			b = nil
-			g.Rounded += full.rounded
-			return g.Keep(ctx, full.seal())
+			return f.add(ctx, in)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if b == nil {
+	return f.flush(ctx)
+}
+
+// storedFeed feeds stored rows to the ingest, as rows of its schema.
+type storedFeed struct {
+	ingest *ingest.Ingest
+	run    *pass.Run
+	takes  func(dump int64) bool // whose rows are fed
+	conv   []rules.Conversion
+	b      *builder // of the segment that is being filled, nil for none
+}
+
+func newStoredFeed(g *ingest.Ingest, r *pass.Run, takes func(dump int64) bool) *storedFeed {
+	return &storedFeed{ingest: g, run: r, takes: takes, conv: g.Schema.Conversions(r.Old.Columns)}
+}
+
+// columns are those that batches of stored rows must have.
+func (f *storedFeed) columns() []column.Column {
+	want := []column.Column{{Name: f.run.Old.Key, Type: column.Int64Type}, {Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.DumpID, Type: column.Int64Type}}
+	for _, c := range f.conv {
+		if c.From != nil {
+			want = append(want, *c.From)
+		}
+	}
+	return want
+}
+
+// add takes the rows of a batch. What was collected is passed on when it is large enough.
+func (f *storedFeed) add(ctx context.Context, in *column.Batch) error {
+	if f.b == nil {
+		f.b = newBuilder(f.ingest.Schema)
+	}
+	if err := f.b.addState(in, f.run.Old.Key, f.conv, f.run.Rank, f.takes); err != nil {
+		return err
+	}
+	if f.b.memory() < f.ingest.Limits.Budget.Collecting() {
 		return nil
 	}
-	g.Rounded += b.rounded
-	return g.Keep(ctx, b.seal())
+	return f.flush(ctx)
+}
+
+// flush passes on what was collected.
+func (f *storedFeed) flush(ctx context.Context) error {
+	if f.b == nil {
+		return nil
+	}
+	full := f.b
+	f.b = nil
+	f.ingest.Rounded += full.rounded
+	return f.ingest.Keep(ctx, full.seal())
 }
 
 // builder collects stored rows, in columns, for a segment.
