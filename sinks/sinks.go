@@ -110,9 +110,9 @@ type Labeled interface {
 	Labels() map[string]string
 }
 
-// Described is what a Reader can do beyond its interface: tell which columns the file
+// ColumnLister is what a Reader can do beyond its interface: tell which columns the file
 // has, by name and type, in their order.
-type Described interface {
+type ColumnLister interface {
 	Columns() []column.Column
 }
 

@@ -185,7 +185,7 @@ func Columns(ctx context.Context, k *lake.Lake, files []File) ([]column.Column, 
 			if err != nil {
 				return UnlessDamaged(gctx, err)
 			}
-			if d, ok := rd.(sinks.Described); ok {
+			if d, ok := rd.(sinks.ColumnLister); ok {
 				each[i] = d.Columns()
 			}
 			return rd.Close()

@@ -158,7 +158,7 @@ func openKnown(ctx context.Context, sk exec.Sink, f published.File, cols []colum
 	if err != nil {
 		return nil, false, published.UnlessDamaged(ctx, err)
 	}
-	d, ok := rd.(sinks.Described)
+	d, ok := rd.(sinks.ColumnLister)
 	if ok {
 		for _, c := range d.Columns() {
 			ok = ok && slices.ContainsFunc(cols, func(w column.Column) bool { return w.Name == c.Name && w.Type == c.Type })

@@ -59,7 +59,7 @@ func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
 // Labels implements sinks.Labeled.
 func (r *reader) Labels() map[string]string { return r.f.Metadata() }
 
-// Columns implements sinks.Described.
+// Columns implements sinks.ColumnLister.
 func (r *reader) Columns() []column.Column { return r.f.Columns() }
 
 // Groups implements sinks.GroupReader.
