@@ -68,9 +68,9 @@ type FileSpec struct {
 	// RowGroupBytes is how many bytes rows that come in small batches may take while they
 	// wait for a row group; 0 is no bound.
 	RowGroupBytes int
-	// Plain asks for nothing that some readers do not know or get wrong, at the price
-	// of size. Rows that are taken over from a file are encoded anew where need be.
-	Plain bool
+	// Form is one that Describe gave. The zero Form is zstd in compact encodings. Rows that
+	// are taken over from a file of another form are encoded anew where need be.
+	Form Form
 }
 
 // Writer writes one data file. Write takes rows in their final order and
@@ -181,6 +181,9 @@ type CurrentTable struct {
 type Sink interface {
 	// Root identifies the place, as messages and the state name it.
 	Root() string
+	// Describe returns the form in which files of a table are staged. Files that the table
+	// has in another one have to be written anew. It fails if there is no such form.
+	Describe(ctx context.Context, t TableSpec) (Form, error)
 	// Stage starts a data file in the attempt's staging folder. name is unique
 	// within the attempt. The returned File's Path is the staged path.
 	Stage(ctx context.Context, attempt, name string, spec FileSpec) (Writer, error)

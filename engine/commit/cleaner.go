@@ -123,7 +123,7 @@ func (w *Cleaner) checkRemoved(ctx context.Context, t *state.Table, attempt stri
 			}
 			keep = slices.DeleteFunc(keep, func(name string) bool { return name == "" })
 		}
-		if _, err := w.lake.Open(ctx, s.Root, s.Compression); err != nil {
+		if _, err := w.lake.Open(ctx, s.Root); err != nil {
 			return err
 		}
 		if err := w.removeStaged(ctx, s.Root, keep, []string{s.Folder}); err != nil {

@@ -67,7 +67,7 @@ const stepsAtOnce = 8
 // only looked at what stands there.
 func (c *Committer) carryOut(ctx context.Context, steps []state.Step, done map[string]bool) (map[sinks.Place]string, error) {
 	for _, s := range steps {
-		if _, err := c.lake.Open(ctx, s.Sink, ""); err != nil {
+		if _, err := c.lake.Open(ctx, s.Sink); err != nil {
 			return nil, err
 		}
 	}

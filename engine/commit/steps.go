@@ -95,7 +95,7 @@ func FillDigests(ctx context.Context, k *lake.Lake, steps []state.Step) error {
 		if s.Before != "" || s.Staged != "" {
 			continue
 		}
-		sk, err := k.Open(ctx, s.Sink, "")
+		sk, err := k.Open(ctx, s.Sink)
 		if err != nil {
 			return errors.Join(err, g.Wait())
 		}

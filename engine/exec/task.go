@@ -1,6 +1,9 @@
 package exec
 
-import "reconcile/engine/rules"
+import (
+	"reconcile/engine/rules"
+	"reconcile/sinks"
+)
 
 // FormatVersion is that of Task and Result. An executor refuses a task of another one.
 const FormatVersion = 1
@@ -117,10 +120,15 @@ type Thresholds struct {
 	IndexRuns int   `cbor:"5,keyasint,omitempty"` // runs of an index, or of the kept users, before they are merged
 }
 
-// Target is one place where files are staged, in the form that its sink described.
+// Target is one place where files are staged, and the form that its sink described.
 type Target struct {
 	Root        string `cbor:"1,keyasint"`
 	Folder      string `cbor:"2,keyasint"` // of the table, below the root
 	Compression string `cbor:"3,keyasint,omitempty"`
 	Encodings   string `cbor:"4,keyasint,omitempty"` // "plain" or "compact"
+}
+
+// Form is the form in which files are staged.
+func (t Target) Form() sinks.Form {
+	return sinks.Form{Folder: t.Folder, Compression: t.Compression, Encodings: t.Encodings}
 }

@@ -22,7 +22,7 @@ type Head struct {
 
 // Head reads the current.json of a sink.
 func (k *Lake) Head(ctx context.Context, root string) (Head, error) {
-	sk, err := k.Open(ctx, root, "")
+	sk, err := k.Open(ctx, root)
 	if err != nil {
 		return Head{}, err
 	}

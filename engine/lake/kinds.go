@@ -13,25 +13,22 @@ const kindParquet = "parquet"
 
 // fileOptions say how a sink writes its files, and what it says when it fails.
 type fileOptions struct {
-	compression string
-	createdBy   string
-	rowGroup    int
-	advice      string
-	scratch     bool
+	createdBy string
+	rowGroup  int
+	advice    string
+	scratch   bool
 }
 
 // newSink makes the sink of a kind in a store. Each kind has its line here.
 func newSink(kind string, st blob.Store, o fileOptions) (sinks.Sink, error) {
 	switch kind {
 	case kindParquet:
-		return parquet.New(st, parquet.Options{Compression: o.compression, CreatedBy: o.createdBy, RowGroup: o.rowGroup,
-			Advice: o.advice, Scratch: o.scratch}), nil
+		return parquet.New(st, parquet.Options{CreatedBy: o.createdBy, RowGroup: o.rowGroup, Advice: o.advice, Scratch: o.scratch}), nil
 	}
 	return nil, fmt.Errorf("sink %s: there is no kind %q", st.Root(), kind)
 }
 
-// Scratch makes a sink for files that are thrown away, in the form of the sinks that the
-// configuration can have.
-func Scratch(st blob.Store, compression string) (sinks.Sink, error) {
-	return newSink(kindParquet, st, fileOptions{compression: compression, scratch: true})
+// Scratch makes a sink for files that are thrown away.
+func Scratch(st blob.Store) (sinks.Sink, error) {
+	return newSink(kindParquet, st, fileOptions{scratch: true})
 }

@@ -56,7 +56,7 @@ func New(o Options) *Lake { return &Lake{o: o, sinks: map[string]*known{}} }
 // OpenDeclared opens the sinks of the configuration.
 func (k *Lake) OpenDeclared(ctx context.Context) error {
 	for _, s := range k.o.Declared.Sinks {
-		if _, err := k.Open(ctx, s.Path, s.Compression); err != nil {
+		if _, err := k.Open(ctx, s.Path); err != nil {
 			return err
 		}
 	}
@@ -81,9 +81,8 @@ func (k *Lake) entry(root string) *known {
 	return s
 }
 
-// Open returns the sink at a root, which the configuration or the state names. The
-// compression counts where it was not open yet; empty stands for the default.
-func (k *Lake) Open(ctx context.Context, root, compression string) (sinks.Sink, error) {
+// Open returns the sink at a root, which the configuration or the state names.
+func (k *Lake) Open(ctx context.Context, root string) (sinks.Sink, error) {
 	s := k.entry(root)
 	if s.sink != nil {
 		return s.sink, nil
@@ -92,7 +91,7 @@ func (k *Lake) Open(ctx context.Context, root, compression string) (sinks.Sink, 
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}
-	o := fileOptions{compression: compression, createdBy: k.o.CreatedBy, rowGroup: k.o.RowGroup}
+	o := fileOptions{createdBy: k.o.CreatedBy, rowGroup: k.o.RowGroup}
 	kind := kindParquet // the state keeps no other
 	if d := k.o.Declared.sink(root); d != nil {
 		kind = d.Kind

@@ -2,9 +2,11 @@ package planner
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
@@ -15,7 +17,7 @@ import (
 
 // planChange finds what there is to change about what the table has, and why: damage
 // first, then what the configuration says.
-func planChange(p *Session, t *Table) {
+func planChange(ctx context.Context, p *Session, t *Table) error {
 	var damage plan.ConfigDiff
 	if t.Repair != "" {
 		damage.Add(plan.ClassRebuild, "-repair: %s", t.Repair)
@@ -25,15 +27,18 @@ func planChange(p *Session, t *Table) {
 	}
 	diffDrift(t, &damage)
 	if p.Snap.Tables[t.Name] != nil {
-		diffConfig(t, p)
+		if err := diffConfig(ctx, p, t); err != nil {
+			return err
+		}
 	}
 	t.mends = t.Repair != "" || damage.Class == plan.ClassRebuild && t.Change.Class != plan.ClassRebuild
 	t.Change.Class = max(t.Change.Class, damage.Class)
 	t.Change.Reasons = append(damage.Reasons, t.Change.Reasons...)
+	return nil
 }
 
 // diffConfig compares the table's record with its configuration.
-func diffConfig(t *Table, p *Session) {
+func diffConfig(ctx context.Context, p *Session, t *Table) error {
 	d, old, cfg := &t.Change, t.Old, t.Definition
 	if old.Key != t.Key {
 		d.Add(plan.ClassRebuild, "the key is %s now, it was %s", t.Key, old.Key)
@@ -58,30 +63,24 @@ func diffConfig(t *Table, p *Session) {
 	if now := cfg.PartitionBy; now != old.PartitionBy {
 		d.Add(plan.ClassRewrite, "partition_by is [%s], it was [%s]", now, old.PartitionBy)
 	}
-	diffSinks(t, p, d)
+	if err := diffSinks(ctx, p, t, d); err != nil {
+		return err
+	}
 	diffSchemaPolicy(t, d)
 	if t.Kind != feed.KindMapping {
 		diffRenamed(t, d)
 		diffColumns(t, d)
 	}
+	return nil
 }
 
-func diffSinks(t *Table, p *Session, d *plan.ConfigDiff) {
+func diffSinks(ctx context.Context, p *Session, t *Table, d *plan.ConfigDiff) error {
 	if t.Kind == feed.KindEvents && len(t.Old.Sinks) == 0 && len(t.Parts) > 0 {
 		d.Add(plan.ClassRebuild, "the only sink that held its rows is forgotten")
 	}
 	for _, s := range t.Definition.Sinks {
-		i := t.Old.SinkAt(s.Path)
-		switch {
-		case i < 0:
-			d.Add(plan.ClassRewrite, "new sink %s", s.Path)
-		case t.Old.Sinks[i].Folder != t.Definition.Folder:
-			d.Add(plan.ClassRewrite, "the folder is %s, it was %s", t.Definition.Folder, t.Old.Sinks[i].Folder)
-			t.destroys("the files", t.Old.Sinks[i], keepFolder(t.Name, t.Old.Sinks[i].Folder))
-		case t.Old.Sinks[i].Compression != s.Compression:
-			d.Add(plan.ClassRewrite, "compression is %s, it was %s", s.Compression, t.Old.Sinks[i].Compression)
-		case EncodingsOf(t.Old, s) != recorded(t.Old.Sinks[i]):
-			d.Add(plan.ClassRewrite, "encodings are %s, they were %s", EncodingsOf(t.Old, s), recorded(t.Old.Sinks[i]))
+		if err := diffForm(ctx, p, t, s, d); err != nil {
+			return err
 		}
 	}
 	for _, o := range t.Old.Sinks {
@@ -90,24 +89,31 @@ func diffSinks(t *Table, p *Session, d *plan.ConfigDiff) {
 			t.destroys("the files", o, keepSink(p, o.Root))
 		}
 	}
+	return nil
 }
 
-// EncodingsOf returns which encodings the files of a table get in a sink: those that
-// the configuration asks for, else those that the table has, plain ones if it is new.
-func EncodingsOf(old *state.Table, s definition.Sink) string {
-	if s.Encodings != "" {
-		return s.Encodings
+// diffForm compares the form that a sink describes with that of the files there.
+func diffForm(ctx context.Context, p *Session, t *Table, s definition.Sink, d *plan.ConfigDiff) error {
+	i := t.Old.SinkAt(s.Path)
+	if i < 0 {
+		d.Add(plan.ClassRewrite, "new sink %s", s.Path)
+		return nil
 	}
-	if old == nil || len(old.Sinks) == 0 {
-		return definition.Plain
+	form, err := p.Lake.Describe(ctx, s, t.Definition.Folder, t.Old)
+	if err != nil {
+		return err
 	}
-	i := slices.IndexFunc(old.Sinks, func(o state.SinkTable) bool { return o.Root == s.Path })
-	return recorded(old.Sinks[max(i, 0)])
+	switch old := lake.FormOf(t.Old.Sinks[i]); {
+	case old.Folder != form.Folder:
+		d.Add(plan.ClassRewrite, "the folder is %s, it was %s", form.Folder, old.Folder)
+		t.destroys("the files", t.Old.Sinks[i], keepFolder(t.Name, old.Folder))
+	case old.Compression != form.Compression:
+		d.Add(plan.ClassRewrite, "compression is %s, it was %s", form.Compression, old.Compression)
+	case old.Encodings != form.Encodings:
+		d.Add(plan.ClassRewrite, "encodings are %s, they were %s", form.Encodings, old.Encodings)
+	}
+	return nil
 }
-
-// recorded returns the encodings of a table's files in a sink. Versions that knew
-// no choice wrote compact ones.
-func recorded(s state.SinkTable) string { return cmp.Or(s.Encodings, definition.Compact) }
 
 // diffSchemaPolicy compares on_schema_change and columns = [...].
 func diffSchemaPolicy(t *Table, d *plan.ConfigDiff) {

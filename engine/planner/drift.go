@@ -93,7 +93,7 @@ func listFolders(ctx context.Context, p *Session, t *Table) (map[string]*listing
 	out := map[string]*listing{}
 	t.Fingerprinted = true
 	for _, at := range FoldersOf(t) {
-		sk, err := p.Lake.Open(ctx, at.Root, "")
+		sk, err := p.Lake.Open(ctx, at.Root)
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ type fileFacts struct {
 // factsOf reads what a data file says of itself. A file that is gone, or is no file
 // that a reader could read, says nothing. Rows are only read with dumps.
 func factsOf(ctx context.Context, p *Session, at sinks.Place, dumps bool) (out fileFacts, err error) {
-	sk, err := p.Lake.Open(ctx, at.Root, "")
+	sk, err := p.Lake.Open(ctx, at.Root)
 	if err != nil {
 		return out, err
 	}

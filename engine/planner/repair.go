@@ -101,7 +101,7 @@ func findFiles(ctx context.Context, p *Session, t *Table) error {
 	}
 	t.Left, t.Removes = nil, nil
 	for _, at := range p.repairFolders(t) {
-		sk, err := p.Lake.Open(ctx, at.Root, "")
+		sk, err := p.Lake.Open(ctx, at.Root)
 		if err != nil {
 			return err
 		}

@@ -239,7 +239,9 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 		return err
 	}
 	if t.Old != nil {
-		planChange(p, t)
+		if err := planChange(ctx, p, t); err != nil {
+			return err
+		}
 		if err := planReturned(ctx, p, t); err != nil {
 			return err
 		}

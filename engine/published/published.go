@@ -130,7 +130,7 @@ func (l *Table) Files(ctx context.Context, k *lake.Lake) ([]File, error) {
 
 // listData lists the data files in a folder of a sink.
 func listData(ctx context.Context, k *lake.Lake, table, root, folder string) ([]File, error) {
-	sk, err := k.Open(ctx, root, "")
+	sk, err := k.Open(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func Columns(ctx context.Context, k *lake.Lake, files []File) ([]column.Column, 
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(filesAtOnce)
 	for i, f := range files {
-		sk, err := k.Open(ctx, f.Root, "")
+		sk, err := k.Open(ctx, f.Root)
 		if err != nil {
 			return nil, errors.Join(err, g.Wait())
 		}

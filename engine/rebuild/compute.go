@@ -184,7 +184,7 @@ func (r *Rebuilder) standIns(ctx context.Context, rt *Table) (*exec.StandIns, er
 	if len(rt.Lost) == 0 || rt.plan.Kind == feed.KindMapping {
 		return nil, nil
 	}
-	if _, err := r.Planner.Lake.Open(ctx, rt.from, ""); err != nil {
+	if _, err := r.Planner.Lake.Open(ctx, rt.from); err != nil {
 		return nil, err
 	}
 	in := &exec.StandIns{Root: rt.from}

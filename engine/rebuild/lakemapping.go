@@ -44,7 +44,7 @@ func (r *Rebuilder) standFromLake(ctx context.Context, sr *Plan, id int64) (*sta
 
 // lakeRows reads columns of the published rows of a table, in one sink.
 func (r *Rebuilder) lakeRows(ctx context.Context, rt *Table, want []column.Column, use func(*column.Batch) error) error {
-	sk, err := r.Planner.Lake.Open(ctx, rt.from, "")
+	sk, err := r.Planner.Lake.Open(ctx, rt.from)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (s *Step) Divert(dir string) error {
 		if err != nil {
 			return err
 		}
-		if s.Env.Sinks[t.Root], err = lake.Scratch(st, t.Compression); err != nil {
+		if s.Env.Sinks[t.Root], err = lake.Scratch(st); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func (m *Maker) On(ctx context.Context, generation uint64, snap *state.Snapshot,
 	if err := m.newSchemaOf(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := m.makeTask(o, s, sinks.AttemptName(generation), max(snap.Serial, p.Heads.TopCommit())); err != nil {
+	if err := m.makeTask(ctx, o, s, sinks.AttemptName(generation), max(snap.Serial, p.Heads.TopCommit())); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -160,7 +160,7 @@ func (m *Maker) openOld(ctx context.Context, old *state.Table) error {
 		return nil
 	}
 	for _, s := range old.Sinks {
-		if _, err := m.Lake.Open(ctx, s.Root, s.Compression); err != nil {
+		if _, err := m.Lake.Open(ctx, s.Root); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,7 +22,7 @@ import (
 
 // makeTask makes the task of a step, under the name of an attempt. serial is that of
 // the commit that it will probably become.
-func (m *Maker) makeTask(o Order, s *Step, attempt string, serial uint64) (err error) {
+func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, serial uint64) (err error) {
 	p, t := o.Plan, o.Table
 	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: exec.StepConfig, Base: s.base,
 		Schema: s.schema, Floor: s.floor, ETags: m.Tagged, Thresholds: m.Sizes, StandIns: o.StandIns}
@@ -32,7 +33,11 @@ func (m *Maker) makeTask(o Order, s *Step, attempt string, serial uint64) (err e
 		return err
 	}
 	for _, sk := range s.sinksInOrder() {
-		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: s.Definition.Folder, Compression: sk.Compression, Encodings: planner.EncodingsOf(s.old, sk)})
+		form, err := m.Lake.Describe(ctx, sk, s.Definition.Folder, s.old)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", s.Definition.Name, err)
+		}
+		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: form.Folder, Compression: form.Compression, Encodings: form.Encodings})
 	}
 	for _, d := range s.Pending {
 		task.Deliveries = append(task.Deliveries, deliveryData(&d, p, s.claims[d.Dump]))

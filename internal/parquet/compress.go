@@ -52,6 +52,12 @@ func (c *compressor) append(dst, src []byte) []byte {
 	return append(dst, src...)
 }
 
+// CheckCompression fails if no file can be written in a compression of that name.
+func CheckCompression(name string) error {
+	_, err := codecOf(name)
+	return err
+}
+
 func codecOf(name string) (format.CompressionCodec, error) {
 	switch name {
 	case "zstd":

@@ -31,8 +31,7 @@ const (
 
 // Options says how files are written. The zero Options is good.
 type Options struct {
-	Compression string // "zstd" (also ""), "snappy" or "none"
-	CreatedBy   string // name and version of the program, for the footer
+	CreatedBy string // name and version of the program, for the footer
 	// RowGroup is the number of rows of a row group, 0 means 128 Ki. A group is
 	// ended earlier when its rows take what the FileSpec allows.
 	RowGroup int

@@ -1,6 +1,7 @@
 package parquet_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/internal/failpoint"
 	pq "reconcile/internal/parquet"
 	"reconcile/sinks"
@@ -37,8 +39,8 @@ func TestConformance(t *testing.T) {
 	for _, compression := range []string{"zstd", "none"} {
 		t.Run(compression, func(t *testing.T) {
 			sinktest.Run(t, func(t *testing.T) sinktest.Place {
-				s, store, _ := open(t, parquet.Options{Compression: compression, RowGroup: 64})
-				return sinktest.Place{Sink: s, Store: store}
+				s, store, _ := open(t, parquet.Options{RowGroup: 64})
+				return sinktest.Place{Sink: s, Store: store, Compression: compression}
 			})
 		})
 	}
@@ -137,7 +139,7 @@ func TestRowGroups(t *testing.T) {
 }
 
 func TestFooter(t *testing.T) {
-	s, store, _ := open(t, parquet.Options{CreatedBy: "reconcile test", Compression: "snappy"})
+	s, store, _ := open(t, parquet.Options{CreatedBy: "reconcile test"})
 	f := stage(t, s, "f", 3)
 	h, err := store.Open(ctx, f.Path)
 	if err != nil {
@@ -148,9 +150,36 @@ func TestFooter(t *testing.T) {
 	if err != nil || pf.Metadata()["commit"] != "7" || pf.CreatedBy() != "reconcile test" {
 		t.Errorf("%v: %v, %q", err, pf.Metadata(), pf.CreatedBy())
 	}
-	s, _, _ = open(t, parquet.Options{Compression: "lzma"})
-	if _, err := s.Stage(ctx, "a", "f", sinks.FileSpec{Columns: cols()}); err == nil {
-		t.Error("an unknown compression was taken")
+}
+
+// TestForms says that a file is written in the form that it is staged in.
+func TestForms(t *testing.T) {
+	s, _, _ := open(t, parquet.Options{})
+	sizes := map[string]int64{}
+	forms := map[string]sinks.Form{}
+	for _, c := range []string{"zstd", "snappy", "none", ""} {
+		for _, e := range []string{definition.Plain, definition.Compact, ""} {
+			form := sinks.Form{Folder: "t", Compression: c, Encodings: e}
+			w, err := s.Stage(ctx, "a", "f", sinks.FileSpec{Columns: cols(), Form: form})
+			if err == nil {
+				err = w.Write(ctx, batch(0, 5000))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := w.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			form.Compression, form.Encodings = cmp.Or(c, "zstd"), cmp.Or(e, definition.Compact)
+			if was, ok := forms[f.Digest]; ok && was != form {
+				t.Errorf("files of the forms %+v and %+v are the same", was, form)
+			}
+			forms[f.Digest], sizes[form.Encodings+" "+form.Compression] = form, f.Size
+		}
+	}
+	if len(forms) != 6 || sizes["plain none"] <= sizes["plain zstd"] || sizes["plain none"] <= sizes["compact none"] {
+		t.Errorf("%d forms of sizes %v", len(forms), sizes)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
+	"reconcile/internal/definition"
 	"reconcile/internal/failpoint"
 	pq "reconcile/internal/parquet"
 	"reconcile/sinks"
@@ -37,7 +38,7 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sinks.NewDigest(), s: s}
 	w.buf = s.buffer(io.MultiWriter(w.sum, obj))
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
-		Compression: s.o.Compression, Plain: spec.Plain, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool, Parallel: spec.Parallel,
+		Compression: spec.Form.Compression, Plain: spec.Form.Encodings == definition.Plain, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool, Parallel: spec.Parallel,
 	})
 	if err != nil {
 		obj.Abort()

@@ -14,7 +14,7 @@ import (
 )
 
 func testRoundTrip(t *testing.T, p Place) {
-	w, err := p.Sink.Stage(ctx, "a1", "f", sinks.FileSpec{Columns: schema()})
+	w, err := p.Sink.Stage(ctx, "a1", "f", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func testRoundTrip(t *testing.T, p Place) {
 // testBatchesStay keeps every batch of two readers of one file, and looks at
 // them only after the last one was read and the readers were closed.
 func testBatchesStay(t *testing.T, p Place) {
-	w, err := p.Sink.Stage(ctx, "a", "f", sinks.FileSpec{Columns: schema()})
+	w, err := p.Sink.Stage(ctx, "a", "f", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func testWrongBatches(t *testing.T, p Place) {
 		"another type":     func(b *column.Batch) { b.Cols[2].Type = column.Type{ID: column.Int64} },
 		"rows are missing": func(b *column.Batch) { b.N++ },
 	} {
-		w, err := p.Sink.Stage(ctx, "a", "f", sinks.FileSpec{Columns: schema()})
+		w, err := p.Sink.Stage(ctx, "a", "f", fileSpec(t, p))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func testNoRows(t *testing.T, p Place) {
 }
 
 func testInvisible(t *testing.T, p Place) {
-	w, err := p.Sink.Stage(ctx, "a", "open", sinks.FileSpec{Columns: schema()})
+	w, err := p.Sink.Stage(ctx, "a", "open", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func testInvisible(t *testing.T, p Place) {
 }
 
 func testAbort(t *testing.T, p Place) {
-	w, err := p.Sink.Stage(ctx, "a", "f", sinks.FileSpec{Columns: schema()})
+	w, err := p.Sink.Stage(ctx, "a", "f", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func testAbort(t *testing.T, p Place) {
 
 func testNames(t *testing.T, p Place) {
 	for _, n := range [][2]string{{"", "f"}, {"a", ""}, {"..", "f"}, {"a", ".."}, {"a/b", "f"}, {"a", "b/f"}, {"a", "f\x00"}} {
-		if _, err := p.Sink.Stage(ctx, n[0], n[1], sinks.FileSpec{Columns: schema()}); err == nil {
+		if _, err := p.Sink.Stage(ctx, n[0], n[1], fileSpec(t, p)); err == nil {
 			t.Errorf("staged %q in %q", n[1], n[0])
 		}
 	}

@@ -198,11 +198,11 @@ func testRemoveStaged(t *testing.T, p Place) {
 	if err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	open, err := p.Sink.Stage(ctx, "kept", "open", sinks.FileSpec{Columns: schema()})
+	open, err := p.Sink.Stage(ctx, "kept", "open", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead, err := p.Sink.Stage(ctx, "dead", "open", sinks.FileSpec{Columns: schema()})
+	dead, err := p.Sink.Stage(ctx, "dead", "open", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func testParallel(t *testing.T, p Place) {
 	for i := range 8 {
 		wg.Go(func() {
 			name := fmt.Sprint(i)
-			w, err := p.Sink.Stage(ctx, "a", name, sinks.FileSpec{Columns: schema()})
+			w, err := p.Sink.Stage(ctx, "a", name, fileSpec(t, p))
 			if err != nil {
 				t.Error(err)
 				return
@@ -313,20 +313,21 @@ func testCancelled(t *testing.T, p Place) {
 	f := stage(t, p, "a", "f", 0, 3)
 	publish(t, p, moveOf(stage(t, p, "a", "g", 0, 3), "t/g.parquet"))
 	done, cancel := context.WithCancel(ctx)
-	w, err := p.Sink.Stage(done, "a", "h", sinks.FileSpec{Columns: schema()})
+	w, err := p.Sink.Stage(done, "a", "h", fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cancel()
 	unchanged(t, p, func() {
-		_, errStage := p.Sink.Stage(done, "a", "i", sinks.FileSpec{Columns: schema()})
+		_, errStage := p.Sink.Stage(done, "a", "i", fileSpec(t, p))
+		_, errDescribe := p.Sink.Describe(done, sinks.TableSpec{Folder: "t"})
 		_, errOpen := p.Sink.Open(done, "t/g.parquet", "", schema())
 		_, errList := p.Sink.List(done, "t")
 		_, errPublish := p.Sink.Publish(done, moveOf(f, "t/f.parquet"))
 		_, _, errCurrent := p.Sink.Current(done)
 		_, errClose := w.Close()
 		for i, err := range []error{
-			w.Write(done, batch(0, 3)), errClose, errStage, errOpen, errList, errPublish, errCurrent,
+			w.Write(done, batch(0, 3)), errClose, errDescribe, errStage, errOpen, errList, errPublish, errCurrent,
 			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, ""), p.Sink.RemoveStaged(done, sinks.StagedRemoval{}),
 		} {
 			if !errors.Is(err, context.Canceled) {

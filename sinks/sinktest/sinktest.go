@@ -23,6 +23,8 @@ import (
 type Place struct {
 	Sink  sinks.Sink
 	Store blob.Store
+	// Compression is what is asked for where files are staged; empty leaves it to the sink.
+	Compression string
 }
 
 // Run runs the conformance tests. open returns a new place that holds nothing
@@ -32,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) Place) {
 		name string
 		test func(t *testing.T, p Place)
 	}{
+		{"describe", testDescribe}, {"described as unknown", testDescribeUnknown},
 		{"round trip", testRoundTrip}, {"missing columns read as null", testMissingColumns},
 		{"batches stay", testBatchesStay}, {"wrong batches", testWrongBatches}, {"empty file", testNoRows},
 		{"staged is invisible", testInvisible}, {"abort", testAbort}, {"names", testNames},
@@ -114,10 +117,20 @@ func rows(b *column.Batch) []string {
 	return out
 }
 
+// fileSpec is what a data file of table t is staged by: the sink describes its form.
+func fileSpec(t *testing.T, p Place) sinks.FileSpec {
+	t.Helper()
+	form, err := p.Sink.Describe(ctx, sinks.TableSpec{Folder: "t", Compression: p.Compression})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sinks.FileSpec{Columns: schema(), Metadata: map[string]string{"commit": "1"}, Form: form}
+}
+
 // stage writes a data file of n rows, different for different from.
 func stage(t *testing.T, p Place, attempt, name string, from, n int) sinks.File {
 	t.Helper()
-	w, err := p.Sink.Stage(ctx, attempt, name, sinks.FileSpec{Columns: schema(), Metadata: map[string]string{"commit": "1"}})
+	w, err := p.Sink.Stage(ctx, attempt, name, fileSpec(t, p))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,10 @@ func sourceFolder(location string) (exec.Source, error) {
 	return dump.Open(st, dump.Options{}), nil
 }
 
-func sinkFolder(target exec.Target, groupRows int, createdBy string) (exec.Sink, error) {
-	st, err := blob.NewLocal(target.Root)
+func sinkFolder(root string, groupRows int, createdBy string) (exec.Sink, error) {
+	st, err := blob.NewLocal(root)
 	if err != nil {
 		return nil, err
 	}
-	return parquet.New(st, parquet.Options{Compression: target.Compression, RowGroup: groupRows, CreatedBy: createdBy}), nil
+	return parquet.New(st, parquet.Options{RowGroup: groupRows, CreatedBy: createdBy}), nil
 }

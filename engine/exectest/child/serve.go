@@ -15,9 +15,8 @@ import (
 // Openers reach the places that a task names.
 type Openers struct {
 	Source func(location string) (exec.Source, error)
-	// Sink opens the sink at a root. target is how files are staged there; of a sink
-	// that is only read it has nothing but the root. createdBy is for the footers.
-	Sink func(target exec.Target, groupRows int, createdBy string) (exec.Sink, error)
+	// Sink opens the sink at a root. createdBy is for the footers.
+	Sink func(root string, groupRows int, createdBy string) (exec.Sink, error)
 }
 
 // Started reports whether this process was started to carry out a task. Then the program
@@ -95,21 +94,27 @@ func (o Openers) env(t *exec.Task, req *request) (*exec.Env, error) {
 	if env.Source, err = o.Source(t.Source); err != nil {
 		return nil, err
 	}
-	targets := t.Sinks
-	if t.Stored != nil {
-		for _, root := range t.Stored.Sinks {
-			targets = append(targets[:len(targets):len(targets)], exec.Target{Root: root})
-		}
-	}
-	for _, target := range targets {
-		if env.Sinks[target.Root] != nil {
+	for _, root := range rootsOf(t) {
+		if env.Sinks[root] != nil {
 			continue
 		}
-		sink, err := o.Sink(target, t.Thresholds.GroupRows, "reconcile "+strings.TrimSpace(t.Footer["version"]))
+		sink, err := o.Sink(root, t.Thresholds.GroupRows, "reconcile "+strings.TrimSpace(t.Footer["version"]))
 		if err != nil {
 			return nil, err
 		}
-		env.Sinks[target.Root] = sink
+		env.Sinks[root] = sink
 	}
 	return env, nil
+}
+
+// rootsOf lists the sinks that a task stages files in or reads.
+func rootsOf(t *exec.Task) []string {
+	var out []string
+	for _, target := range t.Sinks {
+		out = append(out, target.Root)
+	}
+	if t.Stored != nil {
+		out = append(out, t.Stored.Sinks...)
+	}
+	return out
 }

@@ -15,7 +15,6 @@ import (
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
-	"reconcile/internal/definition"
 	"reconcile/sinks"
 )
 
@@ -99,7 +98,7 @@ func (a *Attempt) openData(ctx context.Context) (*Files, error) {
 	name := fmt.Sprintf("f%06d", a.files.Add(1))
 	for i, t := range a.task.Sinks {
 		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
-			Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Plain: t.Encodings == definition.Plain})
+			Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Form: t.Form()})
 		if err != nil {
 			m.abort()
 			return nil, err
