@@ -26,12 +26,14 @@ type Object struct {
 	Pin  string
 }
 
-// File is a file that was written. Digest is that of its bytes, see NewDigest.
+// File is a file that was written. Digest is that of its bytes, see NewDigest. Groups are
+// the offsets of its row groups, none where the form of the sink has no such thing.
 type File struct {
 	Path   string
 	Size   int64
 	Rows   int64
 	Digest string
+	Groups []int64
 }
 
 // Step is one entry of a publish list. With Staged set, the staged file moves

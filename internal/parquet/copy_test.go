@@ -46,7 +46,7 @@ func TestCopyRowGroup(t *testing.T) {
 		if err := w.WriteRowGroup(extra); err != nil {
 			t.Fatal(err)
 		}
-		if info, err := w.Close(); err != nil || info.RowGroups != 4 || info.Rows != 1223 {
+		if info, err := w.Close(); err != nil || len(info.Groups) != 4 || info.Rows != 1223 {
 			t.Fatal(info, err)
 		}
 		checkCopied(t, out.Bytes(), append(want, extra))

@@ -30,9 +30,9 @@ type Options struct {
 
 // Footer is what a finished file holds.
 type Footer struct {
-	Rows      int64
-	Bytes     int64 // size of the file
-	RowGroups int
+	Rows   int64
+	Bytes  int64   // size of the file
+	Groups []int64 // where its row groups begin
 }
 
 // Writer writes one file. One goroutine may use it at a time.
@@ -377,7 +377,16 @@ func (f *Writer) Close() (Footer, error) {
 	if f.err != nil {
 		return Footer{}, f.err
 	}
-	return Footer{Rows: f.rows, Bytes: f.at, RowGroups: len(f.groups)}, nil
+	return Footer{Rows: f.rows, Bytes: f.at, Groups: f.offsets()}, nil
+}
+
+// offsets lists where the row groups begin.
+func (f *Writer) offsets() []int64 {
+	out := make([]int64, len(f.groups))
+	for i := range f.groups {
+		out[i] = f.groups[i].FileOffset
+	}
+	return out
 }
 
 // entries returns the footer entries, those of the caller first.

@@ -7,11 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	pqgo "github.com/parquet-go/parquet-go"
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
@@ -134,8 +137,30 @@ func TestRowGroups(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(c.want) || pf.Rows() != f.Rows {
 			t.Errorf("batches of %v became groups of %v, want %v", c.batches, got, c.want)
 		}
+		if want := groupOffsets(t, h, f.Size); fmt.Sprint(f.Groups) != fmt.Sprint(want) {
+			t.Errorf("batches of %v: the row groups begin at %v, the file says %v", c.batches, want, f.Groups)
+		}
 		h.Close()
 	}
+}
+
+// groupOffsets returns where the first page of each row group of a file is.
+func groupOffsets(t *testing.T, r io.ReaderAt, size int64) []int64 {
+	t.Helper()
+	f, err := pqgo.OpenFile(r, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []int64
+	for _, g := range f.Metadata().RowGroups {
+		m := g.Columns[0].MetaData
+		at := m.DataPageOffset
+		if m.DictionaryPageOffset > 0 {
+			at = min(at, m.DictionaryPageOffset)
+		}
+		out = append(out, at)
+	}
+	return out
 }
 
 func TestFooter(t *testing.T) {

@@ -188,7 +188,7 @@ func (w *writer) Close() (sinks.File, error) {
 	if o.Size != foot.Bytes {
 		return sinks.File{}, fmt.Errorf("write %s: it has %d bytes after %d were written", w.path, o.Size, foot.Bytes)
 	}
-	return sinks.File{Path: w.path, Size: o.Size, Rows: foot.Rows, Digest: sinks.DigestText(w.sum)}, nil
+	return sinks.File{Path: w.path, Size: o.Size, Rows: foot.Rows, Digest: sinks.DigestText(w.sum), Groups: foot.Groups}, nil
 }
 
 // Abort removes what was written.

@@ -118,7 +118,7 @@ func (a *Attempt) closeData(m *Files, final string, p *Part) error {
 			return err
 		}
 		p.Record.Files = append(p.Record.Files, exec.File{Sink: i, Path: path.Join(a.task.Sinks[i].Folder, final),
-			Size: f.Size, Rows: f.Rows, Digest: f.Digest, Staged: f.Path})
+			Size: f.Size, Rows: f.Rows, Digest: f.Digest, Staged: f.Path, Groups: f.Groups})
 	}
 	return nil
 }
