@@ -208,16 +208,16 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 		if err != nil {
 			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
 		}
-		if r.Held != nil {
+		switch r.Outcome {
+		case exec.OutcomeHeld:
 			if waits, err := run.stepWithout(ctx, t, s, r.Held, out); err != nil || waits {
 				return waits, err
 			}
-			continue
-		}
-		if r.Done == nil { // there was nothing to do
+		case exec.OutcomeNothing:
 			return false, run.e.removeStaged(ctx, run.lock, s.Task)
+		default:
+			return run.commitStep(ctx, t, s, r.Done, out)
 		}
-		return run.commitStep(ctx, t, s, r.Done, out)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/steps"
@@ -32,16 +33,16 @@ func (e *Engine) measure(ctx context.Context, p *planner.Session, t *planner.Tab
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	if r.Held != nil {
+	switch r.Outcome {
+	case exec.OutcomeNothing:
+		return nil
+	case exec.OutcomeHeld:
 		h := holdOf(t.Name, r.Held)
 		if !s.Takes() {
 			h = t.WaitingRebuild(h)
 			t.Keep()
 		}
 		p.Holds = append(p.Holds, h)
-		return nil
-	}
-	if r.Done == nil { // there is nothing to do
 		return nil
 	}
 	counts := r.Done.Counts

@@ -47,7 +47,7 @@ func TestResultsOfOtherTasks(t *testing.T) {
 // TestNothingToDo: an executor that finds nothing to do leaves a table as it is.
 func TestNothingToDo(t *testing.T) {
 	a := newBed(t, "table \"*\" { sinks = [sink.parquet.lake] }\n")
-	a.executor = changedResults{func(r *exec.Result) { r.Done = nil }}
+	a.executor = changedResults{func(r *exec.Result) { r.Outcome, r.Done = exec.OutcomeNothing, nil }}
 	a.arrive(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
 	if _, err := a.apply(); err != nil {
 		t.Fatal(err)

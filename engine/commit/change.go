@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/filename"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -22,6 +23,8 @@ type Change struct {
 	Parts   []Part
 	Removed []uint32
 	Whole   bool
+	// Removals are the files of Old that go, as whoever staged the change says.
+	Removals []sinks.Place
 	// Objects are those that are new.
 	Objects []*state.Sealed
 

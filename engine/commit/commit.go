@@ -96,12 +96,12 @@ func (c *Change) putRecords(tx *state.Tx) (*state.Publish, error) {
 
 // PutNew stores the table of a change in a state that does not have it, with the list of
 // what makes it visible. The list is there also where no file changes: current.json has to
-// name the new commit.
+// name the new commit. It fails where that list removes other files than the change says.
 func (c *Change) PutNew(tx *state.Tx) (*state.Publish, error) {
 	c.Table.Commit = tx.Serial()
 	c.nameFiles(tx.Serial())
 	pub := &state.Publish{Table: c.Table.Name, Attempt: c.Attempt, Commit: tx.Serial(), Steps: c.Steps()}
-	errs := []error{tx.PutTable(c.Table), tx.PutPublish(pub)}
+	errs := []error{c.checkRemovals(pub.Steps), tx.PutTable(c.Table), tx.PutPublish(pub)}
 	for _, o := range c.Objects {
 		errs = append(errs, tx.PutObject(o))
 	}

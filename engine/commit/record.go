@@ -7,6 +7,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -27,6 +28,11 @@ func NewChange(ctx context.Context, store *state.Store, t *exec.Task, d *exec.Do
 	c.Table = tableRecord(t, d)
 	for i := range d.Partitions {
 		c.Parts = append(c.Parts, newPart(&d.Partitions[i]))
+	}
+	for _, r := range d.RemovedFiles {
+		for _, path := range r.Paths {
+			c.Removals = append(c.Removals, sinks.Place{Root: r.Root, Path: path})
+		}
 	}
 	return c, nil
 }

@@ -3,6 +3,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -60,6 +61,30 @@ func (c *Change) replaced() map[sinks.Place]state.File {
 		}
 	}
 	return before
+}
+
+// checkRemovals fails if steps remove other files of the table than the change says.
+func (c *Change) checkRemovals(steps []state.Step) error {
+	says, left := map[sinks.Place]bool{}, map[sinks.Place]bool{}
+	for _, at := range c.Removals {
+		says[at] = true
+	}
+	for _, s := range c.Left {
+		left[sinks.Place{Root: s.Sink, Path: s.Path}] = true
+	}
+	for _, s := range steps {
+		at := sinks.Place{Root: s.Sink, Path: s.Path}
+		if s.Staged == "" && !says[at] && !left[at] {
+			return fmt.Errorf("the result of its task keeps %s in %s, which the commit would remove", at.Path, at.Root)
+		}
+		if s.Staged == "" {
+			delete(says, at)
+		}
+	}
+	if stay := slices.SortedFunc(maps.Keys(says), sinks.Place.Compare); len(stay) > 0 {
+		return fmt.Errorf("the result of its task removes %s in %s, which the commit would keep", stay[0].Path, stay[0].Root)
+	}
+	return nil
 }
 
 // keepsFiles reports whether the change touches no data at all.

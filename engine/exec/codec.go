@@ -72,10 +72,10 @@ func DecodeResult(b []byte) (*Result, error) {
 }
 
 // Digest returns what tells the task from all others, the lower-case hex SHA-256 of
-// its encoding without the attempt: a task that is tried again has the same one.
+// its encoding without what is the attempt's: a task that is tried again has the same one.
 func (t *Task) Digest() (string, error) {
 	u := *t
-	u.Attempt = ""
+	u.Attempt, u.Objects = "", ""
 	return digestOf(u)
 }
 

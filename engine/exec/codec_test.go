@@ -83,6 +83,9 @@ func TestTaskDigest(t *testing.T) {
 	if got := digest(func(u *exec.Task) { u.Attempt = "2-b" }); got != was {
 		t.Error("the attempt changes the digest")
 	}
+	if got := digest(func(u *exec.Task) { u.Objects = "/scratch/apply-b/objects" }); got != was {
+		t.Error("the attempt's place for objects changes the digest")
+	}
 	if got := digest(func(u *exec.Task) { u.Footer = map[string]string{"b": "2", "a": "1"} }); got != was {
 		t.Error("the order of a map changes the digest")
 	}
@@ -91,6 +94,7 @@ func TestTaskDigest(t *testing.T) {
 		"the base":     func(u *exec.Task) { u.Base.Commit = 1 },
 		"a delivery":   func(u *exec.Task) { u.Deliveries = []exec.Delivery{{Dump: 1}} },
 		"a strategy":   func(u *exec.Task) { u.Permitted.Delta = true },
+		"a form":       func(u *exec.Task) { u.Formats.Index = 1 },
 		"a threshold":  func(u *exec.Task) { u.Thresholds.CutAt = 1 },
 		"the floor":    func(u *exec.Task) { u.Floor = 1 },
 		"a target":     func(u *exec.Task) { u.Sinks = []exec.Target{{Root: "/lake"}} },

@@ -1,39 +1,37 @@
 package exec
 
-import "fmt"
-
 import "reconcile/engine/plan"
 
-// Result is what became of a task. Exactly one of Done, Held and Late is set, or none
-// of them: then there was nothing to do.
+// Result is what became of a task: one outcome, with what belongs to it.
 type Result struct {
-	Task    string `cbor:"1,keyasint"` // digest of the task
-	Attempt string `cbor:"2,keyasint,omitempty"`
-	Done    *Done  `cbor:"3,keyasint,omitempty"`
-	Held    *Held  `cbor:"4,keyasint,omitempty"`
-	// Late are columns that nothing told of when the task was made. It has to be made
-	// again with them.
-	Late []LateColumn `cbor:"5,keyasint,omitempty"`
+	Task    string  `cbor:"1,keyasint"` // digest of the task
+	Attempt string  `cbor:"2,keyasint,omitempty"`
+	Outcome Outcome `cbor:"6,keyasint"`
+	Done    *Done   `cbor:"3,keyasint,omitempty"` // of OutcomeDone alone
+	Held    *Held   `cbor:"4,keyasint,omitempty"` // of OutcomeHeld alone
+	Again   *Again  `cbor:"5,keyasint,omitempty"` // of OutcomeAgain alone
 }
 
-// Check fails if the result is not of a task, or of another attempt at it.
-func (r *Result) Check(t *Task) error {
-	digest, err := t.Digest()
-	if err != nil {
-		return err
-	}
-	if r.Task != digest || r.Attempt != t.Attempt {
-		return fmt.Errorf("table %s: the executor returned the result of another task: of %s in %s, asked for was %s in %s", t.Table, r.Task, r.Attempt, digest, t.Attempt)
-	}
-	return nil
-}
+// Outcome says how a task ended.
+type Outcome string
+
+// The outcomes. Again is none of those that end a step: what a task names decides its
+// columns, and only reading tells that it did not name all. Whoever made the task makes
+// it again with what Again says, and has that carried out.
+const (
+	OutcomeDone    Outcome = "done"
+	OutcomeHeld    Outcome = "held"
+	OutcomeNothing Outcome = "nothing to do"
+	OutcomeAgain   Outcome = "again"
+)
 
 // Done is the staged new content of a table: durable, and invisible until it is
 // committed.
 type Done struct {
 	Strategy Strategy `cbor:"1,keyasint"`
 	// Partitions are those that are added or replaced. With All set they are all there
-	// is; otherwise those of Removed, by ordinal, go and all others stay.
+	// is; otherwise those of Removed, by ordinal, go and all others stay. RemovedFiles are
+	// the data files that go with that, see FilesRemoved.
 	Partitions []Partition `cbor:"2,keyasint,omitempty"`
 	Removed    []uint32    `cbor:"3,keyasint,omitempty"`
 	All        bool        `cbor:"4,keyasint,omitempty"`
@@ -60,14 +58,24 @@ type Done struct {
 	// Unlisted counts the rows that have a field which no manifest lists, by its name.
 	Unlisted map[string]int64 `cbor:"17,keyasint,omitempty"`
 	Counts   plan.Counts      `cbor:"18,keyasint"`
+	// RemovedFiles has each sink that loses files once, sorted by root.
+	RemovedFiles []Removal `cbor:"19,keyasint,omitempty"`
 }
 
-// Object is a new object, durable where it has neither Bytes nor a Location.
+// Removal is the files that a table has in a sink before a task and not after it.
+type Removal struct {
+	Root  string   `cbor:"1,keyasint"`
+	Paths []string `cbor:"2,keyasint"` // below the root, sorted
+}
+
+// Object is a new object. One that has neither Bytes nor a Location is durable where the
+// objects of the table are kept.
 type Object struct {
 	Ref Ref `cbor:"1,keyasint"`
 	// Bytes are its content, to be stored with the record that names it.
 	Bytes []byte `cbor:"2,keyasint,omitempty"`
-	// Location is a file of its content, which stays there until a commit adopted it.
+	// Location is a file of its content, in the task's place for objects. It stays there
+	// until a commit adopted it.
 	Location string `cbor:"3,keyasint,omitempty"`
 }
 
@@ -82,6 +90,12 @@ type Spelling struct {
 type Carried struct {
 	Column string `cbor:"1,keyasint"`
 	Dump   int64  `cbor:"2,keyasint"`
+}
+
+// Again is what the task must be made again with.
+type Again struct {
+	// Columns are those that nothing told of when the task was made.
+	Columns []LateColumn `cbor:"1,keyasint,omitempty"`
 }
 
 // LateColumn is a delivered name that feeds a column of the table, found in a file.

@@ -81,8 +81,9 @@ type File struct {
 	Appended bool `cbor:"7,keyasint,omitempty"`
 	// Staged is where a new file lies until it is published; empty for one that stays.
 	Staged string `cbor:"8,keyasint,omitempty"`
-	// Groups are the offsets of its row groups and Columns the figures of its columns.
-	// Both may be left out.
+	// Groups are the offsets of the row groups of a new file, none where its sink has no
+	// such thing. Columns are figures of its columns, which are left out until a sink asks
+	// for them. Neither is known of a file that stays.
 	Groups  []int64        `cbor:"9,keyasint,omitempty"`
 	Columns []ColumnFigure `cbor:"10,keyasint,omitempty"`
 }

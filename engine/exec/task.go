@@ -13,8 +13,12 @@ const FormatVersion = 1
 // any number of goroutines may read it.
 type Task struct {
 	Version int `cbor:"1,keyasint"` // FormatVersion
-	// Attempt names the folders in which files are staged. It is left out of the digest.
+	// Attempt names the folders in which files are staged. Objects is the attempt's place
+	// for new objects that neither come along with the result nor go where the state keeps
+	// its own: a folder, which need not be there yet, or a place in a bucket. Both are left
+	// out of the digest.
 	Attempt string `cbor:"2,keyasint,omitempty"`
+	Objects string `cbor:"29,keyasint,omitempty"`
 
 	Table string `cbor:"3,keyasint"` // as delivered
 	Kind  string `cbor:"4,keyasint"` // "events", "users" or "mapping", see package feed
@@ -60,6 +64,7 @@ type Task struct {
 
 	Permitted  Strategies `cbor:"22,keyasint"`
 	Thresholds Thresholds `cbor:"23,keyasint"`
+	Formats    Formats    `cbor:"30,keyasint"`
 	// Footer are the labels that data files get.
 	Footer map[string]string `cbor:"24,keyasint,omitempty"`
 	// Sinks are the places where files are staged, those of Stored first and in their

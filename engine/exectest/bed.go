@@ -103,6 +103,7 @@ func (b *bed) apply(ctx context.Context) (*engine.Result, error) {
 // must applies, and compares everything with the model. A second apply must be idle.
 func (b *bed) must() *engine.Result {
 	b.t.Helper()
+	b.watch.takeSteps()
 	res, err := b.apply(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
@@ -112,6 +113,7 @@ func (b *bed) must() *engine.Result {
 			b.t.Fatalf("table %s: %v", t.Name, t.Err)
 		}
 	}
+	b.checkRemovals(b.watch.takeSteps())
 	b.check()
 	before := b.tree()
 	again, err := b.apply(b.t.Context())

@@ -309,7 +309,8 @@ func caseExact(b *bed) {
 	}
 }
 
-// A task of a version that the executor does not know is refused.
+// A task of a version that the executor does not know is refused, and one that asks for
+// forms that it does not write.
 func caseVersion(b *bed) {
 	b.arrive(dumpOf(1, more("e", events(0, 10))))
 	later := errors.New("of a later version")
@@ -318,6 +319,11 @@ func caseVersion(b *bed) {
 		next.Version++
 		if r, err := b.watch.inner.Execute(ctx, &next, env); err == nil {
 			b.t.Errorf("a task of version %d gave %+v", next.Version, r)
+		}
+		next = *t
+		next.Formats.Index++
+		if r, err := b.watch.inner.Execute(ctx, &next, env); err == nil {
+			b.t.Errorf("a task for runs of the index of form %d gave %+v", next.Formats.Index, r)
 		}
 		return nil, later
 	}

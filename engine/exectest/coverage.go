@@ -21,6 +21,7 @@ var wanted = []string{
 	"held", "held lasting", "late columns", "change of the configuration", "mask with a key", "users", "kept users",
 	"quarantine", "shadow", "index of several runs", "old mapping", "new mapping", "resync", "file that grew",
 	"object with bytes", "object elsewhere", "appended file", "removed partition", "stored rows", "stand-ins",
+	"removed file", "file that stays", "several row groups",
 }
 
 func (c *coverage) note(what string, is bool) {
@@ -53,7 +54,7 @@ func (c *coverage) add(t *exec.Task, r *exec.Result) {
 		c.note("kept users", len(s.UserRuns) > 0)
 		c.note("index of several runs", len(s.Index) > 1)
 	}
-	c.note("late columns", r.Late != nil)
+	c.note("late columns", r.Again != nil)
 	c.note("held", r.Held != nil && !r.Held.Lasting)
 	c.note("held lasting", r.Held != nil && r.Held.Lasting)
 	if r.Done != nil {
@@ -65,6 +66,7 @@ func (c *coverage) addDone(d *exec.Done) {
 	c.note("strategy "+string(d.Strategy), true)
 	c.note("quarantine", len(d.Quarantine) > 0)
 	c.note("removed partition", len(d.Removed) > 0)
+	c.note("removed file", len(d.RemovedFiles) > 0)
 	for _, o := range d.Objects {
 		c.note("object with bytes", o.Bytes != nil)
 		c.note("object elsewhere", o.Bytes == nil)
@@ -73,6 +75,8 @@ func (c *coverage) addDone(d *exec.Done) {
 		c.note("shadow", !p.Shadow.IsZero())
 		for _, f := range p.Files {
 			c.note("appended file", f.Appended)
+			c.note("file that stays", f.Staged == "")
+			c.note("several row groups", len(f.Groups) > 1)
 		}
 	}
 }

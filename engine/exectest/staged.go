@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"reconcile/engine/exec"
+	"reconcile/internal/parquet"
 	"reconcile/sinks"
 )
 
@@ -75,16 +76,40 @@ func checkStaged(t *exec.Task, f exec.File) (err error) {
 	if err == nil && (n != f.Size || sinks.DigestText(sum) != f.Digest) {
 		err = fmt.Errorf("%s has other content than the result says", f.Staged)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return checkGroups(file, f)
 }
 
-// checkObjects sees that new objects are where a result says, and are what it says. Those
-// of a plan are thrown away.
-func (w *watch) checkObjects(ctx context.Context, t *exec.Task, env *exec.Env, d *exec.Done) {
-	if len(t.Sinks) > 0 && strings.HasPrefix(t.Sinks[0].Root, filepath.Join(w.dir, "scratch")) {
-		return
+// checkGroups compares the row groups of a file with those of a result.
+func checkGroups(r io.ReaderAt, f exec.File) error {
+	file, err := parquet.Open(r, f.Size)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Staged, err)
 	}
+	if file.RowGroups() != len(f.Groups) {
+		return fmt.Errorf("%s has %d row groups, and the result says where %d are", f.Staged, file.RowGroups(), len(f.Groups))
+	}
+	for i, at := range f.Groups {
+		if at < 0 || at >= f.Size || i > 0 && at <= f.Groups[i-1] {
+			return fmt.Errorf("%s has %d bytes, and row groups at %d", f.Staged, f.Size, f.Groups)
+		}
+	}
+	return nil
+}
+
+// checkObjects sees that new objects are where a result says, and are what it says: those
+// that lie elsewhere in the task's place for them. Those that a plan keeps are thrown away.
+func (w *watch) checkObjects(ctx context.Context, t *exec.Task, env *exec.Env, d *exec.Done) {
+	planned := len(t.Sinks) > 0 && strings.HasPrefix(t.Sinks[0].Root, filepath.Join(w.dir, "scratch"))
 	for _, o := range d.Objects {
+		if planned && o.Bytes == nil && o.Location == "" {
+			continue
+		}
+		if o.Location != "" && filepath.Dir(o.Location) != t.Objects {
+			w.t.Errorf("table %s: object %s is at %s, which is not in %s", t.Table, o.Ref.Digest, o.Location, t.Objects)
+		}
 		if err := checkObject(ctx, env, o); err != nil {
 			w.t.Errorf("table %s: object %s: %v", t.Table, o.Ref.Digest, err)
 		}

@@ -23,8 +23,11 @@ import (
 // See block.go for the blocks and filter.go for the filter. In version 1 a block
 // does not begin with the width of its hashes, which is four bytes.
 
+// FormatVersion is that of the runs that are written. Older ones are read.
+const FormatVersion = 2
+
 const (
-	magic      = "rcpost\x00\x02"
+	magic      = "rcpost\x00" + string(rune(FormatVersion))
 	footerLen  = 4*8 + 4 + len(magic) + 4
 	blockLimit = 4 << 10  // a block ends with the entry that reaches this
 	maxBlock   = 32 << 10 // blocks had up to 16 KiB, and what their last entry takes

@@ -3,7 +3,6 @@ package native
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
@@ -19,8 +18,8 @@ type Executor struct{}
 
 // Execute implements exec.Executor.
 func (Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec.Result, error) {
-	if t.Version != exec.FormatVersion {
-		return nil, fmt.Errorf("table %s: its task is of version %d, this is %d", t.Table, t.Version, exec.FormatVersion)
+	if err := t.CheckWritable(exec.CurrentFormats()); err != nil {
+		return nil, err
 	}
 	r, err := pass.New(ctx, t, env)
 	if err != nil {
@@ -34,13 +33,13 @@ func (Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec
 	var late *ingest.LateColumns
 	switch {
 	case errors.As(err, &late):
-		out.Late = late.Columns
+		out.Outcome, out.Again = exec.OutcomeAgain, &exec.Again{Columns: late.Columns}
 	case ingest.Holding(err) != nil && ctx.Err() == nil:
-		out.Held = ingest.HeldBy(ingest.Holding(err))
+		out.Outcome, out.Held = exec.OutcomeHeld, ingest.HeldBy(ingest.Holding(err))
 	case err != nil:
 		return nil, ofSource(err)
 	default:
-		out.Done = c.Staged()
+		out.Outcome, out.Done = exec.OutcomeDone, c.Staged(t)
 	}
 	return out, nil
 }

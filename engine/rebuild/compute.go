@@ -163,13 +163,13 @@ func (r *Rebuilder) execute(ctx context.Context, generation uint64, m *steps.Mak
 		if err != nil {
 			return nil, nil, err
 		}
-		bad := res.Held
-		switch {
-		case res.Done != nil:
+		switch res.Outcome {
+		case exec.OutcomeDone:
 			return s, res.Done, nil
-		case bad == nil:
+		case exec.OutcomeNothing:
 			return nil, nil, errors.New("the executor found nothing to do, where all of the table is to be made")
 		}
+		bad := res.Held
 		if !r.Planner.Ask.AcceptsLoss(rt.Name) {
 			return nil, nil, fmt.Errorf("dump %d, file %s: %s; -accept-loss=%s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, rt.Name)
 		}

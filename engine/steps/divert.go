@@ -17,10 +17,13 @@ import (
 
 // Divert has everything that the step stages go below dir.
 func (s *Step) Divert(dir string) error {
-	s.Env.Objects = &scratchObjects{Objects: s.Env.Objects, dir: dir}
 	task := *s.Task
-	task.Sinks = slices.Clone(task.Sinks)
+	task.Sinks, task.Objects = slices.Clone(task.Sinks), objectsIn(dir)
 	s.Task = &task
+	if err := os.MkdirAll(task.Objects, 0o700); err != nil {
+		return fmt.Errorf("scratch_dir: %w", err)
+	}
+	s.Env.Objects = &scratchObjects{Objects: s.Env.Objects, dir: task.Objects}
 	for i := range task.Sinks {
 		t := &task.Sinks[i]
 		t.Root = filepath.Join(dir, fmt.Sprintf("sink%d", i))

@@ -120,23 +120,23 @@ func (m *Maker) claim(ctx context.Context, s *Step, d planner.Delivery) error {
 // of: then the task is made again with them.
 func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 	if s.badHeader != nil {
-		return &exec.Result{Held: ingest.HeldBy(s.badHeader)}, nil
+		return &exec.Result{Outcome: exec.OutcomeHeld, Held: ingest.HeldBy(s.badHeader)}, nil
 	}
 	for {
 		res, err := s.executor.Execute(ctx, s.Task, s.Env)
 		if err == nil {
 			err = res.Check(s.Task)
 		}
-		if err != nil || res.Late == nil {
+		if err != nil || res.Outcome != exec.OutcomeAgain {
 			return res, err
 		}
-		for _, c := range res.Late {
+		for _, c := range res.Again.Columns {
 			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})
 		}
 		s.resolveSchema()
 		again := *s.Task
 		again.Schema, s.Task, s.Env.Compute = s.schema, &again, s.compute
-		for _, c := range res.Late {
+		for _, c := range res.Again.Columns {
 			if _, ok := s.schema.Target(c.Name); !ok { // it would come again and again
 				return nil, fmt.Errorf("dump %d has columns that were not expected, as %s", c.Dump, c.Name)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"reconcile/engine/exec"
@@ -25,7 +26,8 @@ import (
 func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, serial uint64) (err error) {
 	p, t := o.Plan, o.Table
 	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: exec.StepConfig, Base: s.base,
-		Schema: s.schema, Floor: s.floor, ETags: m.Tagged, Thresholds: m.Sizes, StandIns: o.StandIns}
+		Schema: s.schema, Floor: s.floor, ETags: m.Tagged, Thresholds: m.Sizes, StandIns: o.StandIns,
+		Formats: exec.CurrentFormats(), Objects: objectsIn(m.Limits.Scratch)}
 	if s.Takes() {
 		task.Step, task.FailCasts, task.Frozen = exec.StepDumps, s.Definition.OnCastError == "fail", true
 	}
@@ -66,6 +68,10 @@ func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, 
 	s.Task, s.Env = task, m.envOf(s, task)
 	return s.nameMappings()
 }
+
+// objectsIn is the place for new objects in the scratch folder of a command, which goes
+// with all that is in it.
+func objectsIn(scratch string) string { return filepath.Join(scratch, "objects") }
 
 // deliveryData describes a delivery as a task has it.
 func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) exec.Delivery {

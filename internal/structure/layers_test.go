@@ -54,12 +54,12 @@ var layers = strings.Fields(`
 	engine/identity
 	engine/rows
 	engine/index
+	engine/filename
 
 	engine/plan
 	engine/exec
 	engine/quarantine
 	engine/objects
-	engine/filename
 	engine/native/ingest
 	engine/native/rowfile
 	engine/native/redelivery

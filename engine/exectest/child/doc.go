@@ -5,6 +5,6 @@
 // what the task is about: it reaches the source and the sinks by the locations in the
 // task, and finds the objects that the task names in a folder. Keys of masks and limits
 // go through a pipe, progress and the result come back through another one. New objects
-// stay in a folder until a commit adopts them. It is for tests, and for locations that
-// are folders.
+// stay in the task's place for them until a commit adopts them. It is for tests, and for
+// locations that are folders.
 package child

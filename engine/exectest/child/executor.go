@@ -17,8 +17,7 @@ const marker = "RECONCILE_TEST_TASK"
 
 // Executor implements exec.Executor.
 type Executor struct {
-	// Dir is a folder for objects. Those that results name stay there: it has to last
-	// until the results are committed.
+	// Dir is a folder for the objects that tasks name.
 	Dir string
 }
 
@@ -31,7 +30,6 @@ type request struct {
 	Scratch string
 	Spill   int
 	Objects string // folder of those that the task names
-	New     string // folder for those that the result names
 }
 
 // answer is what the process says. The last one has a result or a failure.
@@ -48,16 +46,12 @@ func (x *Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*e
 		return nil, fmt.Errorf("folder of objects: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(in) }()
-	out, err := os.MkdirTemp(x.Dir, "new-")
-	if err != nil {
-		return nil, fmt.Errorf("folder of objects: %w", err)
-	}
 	given, err := give(ctx, t, env, in)
 	if err != nil {
 		return nil, err
 	}
 	req := &request{Keys: keysOf(t, env), Rows: env.Limits.Budget.Rows(), Workers: env.Limits.Budget.Workers(),
-		Scratch: env.Limits.Scratch, Spill: env.Limits.SpillGroup, Objects: in, New: out}
+		Scratch: env.Limits.Scratch, Spill: env.Limits.SpillGroup, Objects: in}
 	if req.Task, err = exec.EncodeTask(t); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,11 @@ func (f *folder) Open(_ context.Context, ref exec.Ref) (exec.OpenObject, error) 
 
 // Create implements exec.Objects.
 func (f *folder) Create(context.Context) exec.ObjectWriter {
-	file, err := os.CreateTemp(f.fresh, "object-*")
+	err := os.MkdirAll(f.fresh, 0o700)
+	var file *os.File
+	if err == nil {
+		file, err = os.CreateTemp(f.fresh, "object-*")
+	}
 	return &objectWriter{file: file, err: err, sum: sha256.New()}
 }
 

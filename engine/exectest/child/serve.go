@@ -85,7 +85,7 @@ func serve(ctx context.Context, e exec.Executor, open Openers, req *request, ans
 
 // env makes what a task is given beside it.
 func (o Openers) env(t *exec.Task, req *request) (*exec.Env, error) {
-	objects := &folder{named: req.Objects, fresh: req.New}
+	objects := &folder{named: req.Objects, fresh: t.Objects}
 	budget := exec.RowBudget(req.Rows, req.Workers)
 	env := &exec.Env{Sinks: map[string]exec.Sink{}, Objects: objects, Mappings: &mappings{objects: objects, budget: budget},
 		Key:    func(verifier string) []byte { return req.Keys[verifier] },

@@ -35,11 +35,12 @@ func (r *Run) NewOutcome(s exec.Strategy) *Outcome {
 	return c
 }
 
-// Staged returns the outcome as data.
-func (c *Outcome) Staged() *exec.Done {
+// Staged returns the outcome of a task as data.
+func (c *Outcome) Staged(t *exec.Task) *exec.Done {
 	for _, p := range c.Parts {
 		c.Partitions = append(c.Partitions, p.Record)
 	}
+	c.RemovedFiles = c.FilesRemoved(t)
 	return &c.Done
 }
 
