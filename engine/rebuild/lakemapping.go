@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"reconcile/engine/identity"
-	"reconcile/engine/native/rowfile"
 	"reconcile/engine/planner"
+	"reconcile/engine/rowfile"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"

@@ -60,8 +60,8 @@ var layers = strings.Fields(`
 	engine/exec
 	engine/quarantine
 	engine/objects
+	engine/rowfile
 	engine/native/ingest
-	engine/native/rowfile
 	engine/native/redelivery
 	engine/native/write
 	engine/native/pass

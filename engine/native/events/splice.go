@@ -10,8 +10,8 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/native/redelivery"
-	"reconcile/engine/native/rowfile"
 	"reconcile/engine/native/write"
+	"reconcile/engine/rowfile"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"

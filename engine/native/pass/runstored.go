@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/exec"
-	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rowfile"
 	"reconcile/internal/column"
 	"reconcile/sinks"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/exec"
-	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rowfile"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 )

@@ -7,7 +7,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/native/pass"
-	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rowfile"
 	"reconcile/internal/column"
 )
 

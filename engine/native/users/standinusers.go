@@ -8,7 +8,7 @@ import (
 
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
-	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rowfile"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"

@@ -11,7 +11,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
-	"reconcile/engine/native/rowfile"
+	"reconcile/engine/rowfile"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
