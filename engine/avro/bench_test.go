@@ -70,7 +70,7 @@ func eventDecoder(b *testing.B, codec string, props int) (*Decoder, []*column.Co
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := h.NewDecoder()
+	d, err := h.NewDecoder(testLimits)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/klauspost/compress/flate"
@@ -83,7 +84,7 @@ func (u *decompressor) decompress(data []byte) ([]byte, error) {
 	case codecBzip2:
 		r = bzip2.NewReader(&u.source)
 	case codecXZ:
-		if r, err = newXZ(&u.source, data); err != nil {
+		if r, err = newXZ(&u.source, data, u.limit); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +107,7 @@ func (u *decompressor) decompressSnappy(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes cannot hold the %d they claim", len(body), n)
 	}
 	if n > u.limit {
-		return nil, errTooLarge
+		return nil, errTooLarge.of(u.limit)
 	}
 	u.out = slices.Grow(u.out[:0], n)[:n]
 	out, err := snappy.Decode(u.out, body)
@@ -130,16 +131,16 @@ func (u *decompressor) decompressZstd(data []byte) ([]byte, error) {
 	}
 	out, err := u.zstd.DecodeAll(data, u.out[:0])
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || len(out) > u.limit {
-		err = errTooLarge
+		err = errTooLarge.of(u.limit)
 	}
 	u.out = out
 	return out, err
 }
 
-// newXZ refuses streams whose first block wants a dictionary beyond maxBlock:
+// newXZ refuses streams whose first block wants a dictionary of more than limit bytes:
 // it would be allocated at once. Its size is the last byte of the only filter
 // that the package knows, LZMA2.
-func newXZ(r io.Reader, data []byte) (io.Reader, error) {
+func newXZ(r io.Reader, data []byte, limit int) (io.Reader, error) {
 	const streamHeader = 12
 	if len(data) > streamHeader+2 {
 		at := streamHeader + 2
@@ -149,12 +150,19 @@ func newXZ(r io.Reader, data []byte) (io.Reader, error) {
 				at += max(n, 0)
 			}
 		}
-		// Size code 32 is 256 MiB.
-		if at+2 < len(data) && data[at] == 0x21 && data[at+1] == 1 && data[at+2] > 32 {
-			return nil, fmt.Errorf("it asks for a dictionary of more than %d bytes", maxBlock)
+		if at+2 < len(data) && data[at] == 0x21 && data[at+1] == 1 && xzDictionary(data[at+2]) > limit {
+			return nil, fmt.Errorf("it asks for a dictionary of more than %d bytes", limit)
 		}
 	}
 	return xz.NewReader(r)
+}
+
+// xzDictionary is the size that a code of LZMA2 stands for, which are up to 40.
+func xzDictionary(code byte) int {
+	if code > 40 {
+		return math.MaxInt
+	}
+	return (2 | int(code&1)) << (code/2 + 11)
 }
 
 // readAll appends what r has to dst, up to limit bytes.
@@ -167,7 +175,7 @@ func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 		dst = dst[:len(dst)+n]
 		switch {
 		case len(dst) > limit:
-			return dst, errTooLarge
+			return dst, errTooLarge.of(limit)
 		case errors.Is(err, io.EOF):
 			return dst, nil
 		case err != nil:

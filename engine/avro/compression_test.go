@@ -12,7 +12,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// testLimit is far below MaxBlock, so that bombs are cheap.
+// testLimits are those of the other tests.
+var testLimits = Limits{Block: 256 << 20, Text: 512 << 20}
+
+// testLimit is far below, so that bombs are cheap.
 const testLimit = 16 << 20
 
 func decompressOne(t *testing.T, codec string, data []byte) ([]byte, error) {

@@ -22,7 +22,7 @@ type Decoder struct {
 	ops     []op
 	r       renderer
 	text    []byte
-	budget  int      // of text made from structured values, for each block
+	limits  Limits
 	ends    []uint32 // of the records of the last block
 	batch   batch
 	encoder *recordEncoder // nil until something is encoded
@@ -31,12 +31,12 @@ type Decoder struct {
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
-func (h *Header) NewDecoder() (*Decoder, error) {
-	u, err := newDecompressor(h.codec, maxBlock)
+func (h *Header) NewDecoder(lim Limits) (*Decoder, error) {
+	u, err := newDecompressor(h.codec, lim.Block)
 	if err != nil {
 		return nil, err
 	}
-	return &Decoder{head: h, blocks: u, ops: make([]op, len(h.proto)), budget: maxText}, nil
+	return &Decoder{head: h, blocks: u, ops: make([]op, len(h.proto)), limits: lim}, nil
 }
 
 // Decode appends the b.Count rows of b to the columns of dst, which has one for
@@ -80,7 +80,7 @@ func (d *Decoder) locate(b *Block, dst []*column.Column) (Records, error) {
 // decodeRecords decodes count records of data into the bound columns. On an error it
 // returns the place too.
 func (d *Decoder) decodeRecords(data []byte, count int) (row, field int, err error) {
-	d.r.reader = reader{buf: data, budget: d.budget}
+	d.r.reader = reader{buf: data, budget: d.limits.Text, limit: d.limits.Text}
 	d.r.entries = d.r.entries[:0]
 	d.ends = slices.Grow(d.ends[:0], count)[:count]
 	row, field, err = d.rows(count)
@@ -291,7 +291,7 @@ func (d *Decoder) render(o *op, row int, n *node) error {
 	}
 	if n.names() {
 		if d.r.budget -= len(d.text); d.r.budget < 0 {
-			return errText
+			return errText.of(d.limits.Text)
 		}
 	}
 	o.codes[row] = o.dict.Add(d.text)

@@ -21,7 +21,7 @@
 //
 // What it promises: a block is decoded wholly or not at all, every malformed
 // byte is a DamageError and never a panic, and what is allocated is bounded by
-// what the file really holds and by MaxBlock, not by what it claims. Neither a
+// what the file really holds and by its Limits, not by what it claims. Neither a
 // row nor a value costs an allocation, decimals of more than 16 bytes aside. It
 // never opens files, never starts a goroutine and never casts to declared
 // types.

@@ -45,7 +45,24 @@ var (
 	errBranch   = errors.New("a union index names no branch")
 	errItems    = errors.New("an array or map block does not have the size it claims")
 	errDepth    = fmt.Errorf("values are nested more than %d deep", maxDepth)
-	errText     = fmt.Errorf("the text of the values exceeds %d bytes", maxText)
 	errDecimal  = fmt.Errorf("a decimal has more than %d bytes", maxDecimal)
-	errTooLarge = fmt.Errorf("decompresses to more than %d bytes", maxBlock)
+	errText     = limitError{says: "the text of the values exceeds %d bytes"}
+	errTooLarge = limitError{says: "decompresses to more than %d bytes"}
 )
+
+// limitError says that something takes more than it may.
+type limitError struct {
+	says  string
+	limit int
+}
+
+func (e limitError) Error() string { return fmt.Sprintf(e.says, e.limit) }
+
+// of returns the error of a limit.
+func (e limitError) of(limit int) error { return limitError{e.says, limit} }
+
+// Is reports whether it is the same error, of whatever limit.
+func (e limitError) Is(target error) bool {
+	other, ok := target.(limitError)
+	return ok && other.says == e.says
+}

@@ -66,11 +66,11 @@ func FuzzContainer(f *testing.F) {
 
 // openData starts reading and decoding a file.
 func openData(data []byte) (*Scanner, *Decoder, error) {
-	s, err := NewScanner(bytes.NewReader(data), int64(len(data)))
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), testLimits.Block)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := s.Header().NewDecoder()
+	d, err := s.Header().NewDecoder(testLimits)
 	return s, d, err
 }
 

@@ -28,7 +28,7 @@ func nativeHeader(t *testing.T) (*Header, *Decoder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder()
+	d, err := h.NewDecoder(testLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestSkipTypes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := h.NewDecoder()
+		d, err := h.NewDecoder(testLimits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder()
+	d, err := h.NewDecoder(testLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

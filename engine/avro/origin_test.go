@@ -55,7 +55,7 @@ func TestOrigins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := h.NewDecoder()
+			d, err := h.NewDecoder(testLimits)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,24 +2,27 @@ package avro
 
 import "encoding/binary"
 
+// Limits say how much memory a block may take, whatever its file claims.
+type Limits struct {
+	Block int // bytes of it, compressed as well as decompressed
+	// Text is how many bytes of text its structured values may make: a few bytes can
+	// stand for much text, since names come from the schema.
+	Text int
+}
+
 const (
-	// maxBlock bounds a block, compressed as well as decompressed, in bytes.
-	maxBlock = 256 << 20
-
-	// maxText bounds the text made of the structured values of a block: a few
-	// bytes can stand for much text, since names come from the schema.
-	maxText = 512 << 20
-
+	maxFixed   = 256 << 20
 	maxDepth   = 10_000
 	maxDecimal = 4096
 )
 
 // reader reads Avro's binary encoding from a decompressed block. budget is
-// what may still be written as text.
+// what may still be written as text, of limit in all.
 type reader struct {
 	buf    []byte
 	pos    int
 	budget int
+	limit  int
 }
 
 func (r *reader) left() int { return len(r.buf) - r.pos }

@@ -126,7 +126,7 @@ func (d *Decoder) fields(p *RecordCodec) (row, field int, err error) {
 		if len(buf) < p.bitBytes() {
 			return i, 0, errLength
 		}
-		if b.code[i], b.pos[i], b.budget[i] = p.bitBytes(), p.rest(buf), d.budget; b.pos[i] > len(buf) {
+		if b.code[i], b.pos[i], b.budget[i] = p.bitBytes(), p.rest(buf), d.limits.Text; b.pos[i] > len(buf) {
 			return i, 0, errLength
 		}
 	}
@@ -330,7 +330,7 @@ func (d *Decoder) batchLong(o *op, i int) bool {
 // batchValue decodes a field of one record of the batch.
 func (d *Decoder) batchValue(o *op, i int) error {
 	b := &d.batch
-	d.r.reader = reader{buf: b.records[i], pos: b.pos[i], budget: b.budget[i]}
+	d.r.reader = reader{buf: b.records[i], pos: b.pos[i], budget: b.budget[i], limit: d.limits.Text}
 	var err error
 	if o.union {
 		err = d.branch(o, b.from+i)

@@ -199,7 +199,7 @@ func encodeAtOnce(t *testing.T, head *Header, p *RecordCodec) (delivered, encode
 }
 
 func mustDecoder(t *testing.T, head *Header) *Decoder {
-	dec, err := head.NewDecoder()
+	dec, err := head.NewDecoder(testLimits)
 	if err != nil {
 		t.Error(err)
 	}

@@ -28,14 +28,16 @@ type Scanner struct {
 	blocks int
 	head   *Header
 	sync   [syncSize]byte
+	limit  int // bytes of a block
 	err    error
 }
 
-// NewScanner reads the header of a file of size bytes, -1 if that is unknown.
+// NewScanner reads the header of a file of size bytes, -1 if that is unknown, whose blocks
+// are to have up to so many bytes as they are stored.
 // It fails with a DamageError if the header is not that of an Avro file that
 // can be decoded, and with the wrapped error of r if r fails.
-func NewScanner(r io.Reader, size int64) (*Scanner, error) {
-	s := &Scanner{r: bufio.NewReaderSize(r, 64<<10), size: size, blocks: -1}
+func NewScanner(r io.Reader, size int64, block int) (*Scanner, error) {
+	s := &Scanner{r: bufio.NewReaderSize(r, 64<<10), size: size, blocks: -1, limit: block}
 	magic, err := s.bytes(nil, 4)
 	if err == nil && string(magic) != "Obj\x01" {
 		return nil, s.damage(0, fmt.Sprintf("it begins with %q, not with Avro's mark", magic), nil)
@@ -90,8 +92,8 @@ func (s *Scanner) nextBlock(b *Block) (bool, error) {
 	if count < 0 || count > maxCount {
 		return false, s.damage(at, fmt.Sprintf("it claims %d records", count), nil)
 	}
-	if size < 0 || size > maxBlock {
-		return false, s.damage(at, fmt.Sprintf("it claims %d bytes; 0 to %d are taken", size, maxBlock), nil)
+	if size < 0 || size > int64(s.limit) {
+		return false, s.damage(at, fmt.Sprintf("it claims %d bytes; 0 to %d are taken", size, s.limit), nil)
 	}
 	if s.size >= 0 && size > s.size-s.off-syncSize {
 		return false, s.damage(at, fmt.Sprintf("it claims %d bytes, but the file has only %d left", size, s.size-s.off), nil)

@@ -25,7 +25,7 @@ func smallFile(tb testing.TB, codec string) []byte {
 func TestScannerBlocks(t *testing.T) {
 	data := smallFile(t, "")
 	for _, size := range []int64{-1, int64(len(data))} {
-		s, err := NewScanner(iotest.OneByteReader(bytes.NewReader(data)), size)
+		s, err := NewScanner(iotest.OneByteReader(bytes.NewReader(data)), size, testLimits.Block)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"enormous count", head.long(1 << 60).long(1), -1, 0, "records"},
 		{"enormous size", head.long(1).long(1 << 60), -1, 0, "bytes"},
 		{"size beyond the file", head.long(1).long(1000), int64(len(head) + 100), 0, "has only"},
-		{"size beyond a file of unknown size", head.long(1).long(maxBlock), -1, 0, "ends inside the block"},
+		{"size beyond a file of unknown size", head.long(1).long(int64(testLimits.Block)), -1, 0, "ends inside the block"},
 		{"count of 11 bytes", append(head, bytes.Repeat([]byte{0x80}, 11)...), -1, 0, "64 bits"},
 		{"shorter than it should be", head.block(1, one), int64(len(head.block(1, one))) + 1, 1, "should have"},
 		{"longer than it should be", head.block(1, one), int64(len(head)), 0, "goes on behind"},
@@ -173,7 +173,7 @@ func TestReaderFails(t *testing.T) {
 	for _, cause := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
 		for n := range len(data) {
 			r := io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(cause))
-			s, err := NewScanner(r, -1)
+			s, err := NewScanner(r, -1, testLimits.Block)
 			if err == nil {
 				var b Block
 				for ok := true; ok && err == nil; {
@@ -207,7 +207,7 @@ func TestMetadataRuns(t *testing.T) {
 // TestMemoryFollowsBytes claims large things in small files.
 func TestMemoryFollowsBytes(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"block":    fileHeader(record(`"string"`), "").long(1).long(maxBlock - 1),
+		"block":    fileHeader(record(`"string"`), "").long(1).long(int64(testLimits.Block) - 1),
 		"metadata": enc("Obj\x01").long(1).long(maxMetadata - 10),
 		"count":    fileHeader(record(`"string"`), "").block(maxCount, make([]byte, 100)),
 		"items":    fileHeader(record(`{"type":"array","items":"long"}`), "").block(1, enc{}.long(1<<60)),

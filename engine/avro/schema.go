@@ -237,7 +237,7 @@ func (n *node) enum(v any) error {
 func (n *node) fixedSize(v any) error {
 	n.kind = kindFixed
 	size, ok := v.(float64)
-	if !ok || size < 0 || size > maxBlock || size != float64(int(size)) {
+	if !ok || size < 0 || size > maxFixed || size != float64(int(size)) {
 		return fmt.Errorf("its size is %s", brief(v))
 	}
 	n.size = int(size)

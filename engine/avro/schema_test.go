@@ -111,7 +111,7 @@ func TestEmptyRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder()
+	d, err := h.NewDecoder(testLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestExponentialRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder()
+	d, err := h.NewDecoder(testLimits)
 	if err != nil {
 		t.Fatal(err)
 	}

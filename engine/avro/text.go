@@ -134,7 +134,7 @@ func (r *renderer) json(n *node, out []byte, depth int) ([]byte, error) {
 		return out, errDepth
 	}
 	if len(out)+entrySize*len(r.entries) > r.budget {
-		return out, errText
+		return out, errText.of(r.limit)
 	}
 	switch n.kind {
 	case kindNull:

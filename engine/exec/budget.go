@@ -37,6 +37,11 @@ const (
 	// files, are what they are.
 	fileRowGroup = 96 << 20
 
+	// mostBlock and mostBlockText are those of a block of a part file. A worker has one
+	// block at a time.
+	mostBlock     = 256 << 20
+	mostBlockText = 512 << 20
+
 	verdictSize    = 40 // bytes of a row that waits for its verdict
 	indexEntrySize = 16 // bytes of an entry of the index
 	indexFilters   = 16 << 20
@@ -59,6 +64,13 @@ func (b Budget) Workers() int { return b.workers }
 
 // Segments is how many bytes of sorted segments stay in memory.
 func (b Budget) Segments() int { return b.rows / segmentsPart }
+
+// Block is how many bytes a block of a part file may have, as it is stored and as it is
+// decoded.
+func (b Budget) Block() int { return mostBlock }
+
+// BlockText is how many bytes of text the structured values of a block may make.
+func (b Budget) BlockText() int { return mostBlockText }
 
 // Collecting is how many bytes of rows a worker collects for a segment: few enough that
 // they are sorted fast, and so many that segments stay few.

@@ -10,6 +10,8 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 		got, want int
 	}{
 		{"segments", b.Segments(), rows / 2},
+		{"a block", b.Block(), 256 << 20},
+		{"text of a block", b.BlockText(), 512 << 20},
 		{"collecting", b.Collecting(), rows / 8},
 		{"row group", b.RowGroup(), rows / 8},
 		{"row group of a file", b.FileRowGroup(), 96 << 20},

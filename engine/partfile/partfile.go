@@ -36,9 +36,9 @@ func (e *FileError) Unwrap() error { return e.Err }
 // readAhead is how much of a part file is read at once.
 const readAhead = 1 << 20
 
-// NewScanner reads an Avro file of a size.
-func NewScanner(r io.Reader, size int64) (*avro.Scanner, error) {
-	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size)
+// NewScanner reads an Avro file of a size, whose blocks have up to so many bytes.
+func NewScanner(r io.Reader, size int64, block int) (*avro.Scanner, error) {
+	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size, block)
 }
 
 // Header reads the header of a part file.
@@ -49,7 +49,7 @@ func Header(ctx context.Context, src Opener, key string) (*avro.Header, error) {
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := NewScanner(io.NewSectionReader(h, 0, size), size)
+	sc, err := NewScanner(io.NewSectionReader(h, 0, size), size, 0) // no block is read
 	if err != nil {
 		return nil, err
 	}

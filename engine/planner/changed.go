@@ -267,7 +267,7 @@ func changeOfFile(ctx context.Context, p *Session, t *Table, id int64, was state
 			return 0, errors.New(h.Reason)
 		}
 	}
-	begins, err := beginsWith(ctx, p.Source, now, was)
+	begins, err := beginsWith(ctx, p, now, was)
 	switch {
 	case err != nil:
 		return 0, err
@@ -281,8 +281,8 @@ func changeOfFile(ctx context.Context, p *Session, t *Table, id int64, was state
 
 // beginsWith reads a file to its end, without decoding it, and reports whether it
 // begins with what was read.
-func beginsWith(ctx context.Context, src *dump.Source, now blob.Object, was state.ReadFile) (_ bool, err error) {
-	h, err := src.Open(ctx, now.Key)
+func beginsWith(ctx context.Context, p *Session, now blob.Object, was state.ReadFile) (_ bool, err error) {
+	h, err := p.Source.Open(ctx, now.Key)
 	if err != nil {
 		return false, err
 	}
@@ -291,7 +291,7 @@ func beginsWith(ctx context.Context, src *dump.Source, now blob.Object, was stat
 		return false, partfile.ErrChanged
 	}
 	sum := &prefixSum{hash: xxh3.New128(), left: was.Size}
-	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size)
+	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size, p.Budget.Block())
 	var b avro.Block
 	for ok := true; ok && err == nil; {
 		if err = ctx.Err(); err == nil {

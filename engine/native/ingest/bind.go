@@ -71,7 +71,7 @@ type filePlan struct {
 // newFilePlan binds the fields of a record format to the columns of a schema.
 func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
 	fields := f.head.Fields()
-	dec, err := f.head.NewDecoder()
+	dec, err := f.head.NewDecoder(f.limits)
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func (b *blocks) begin(ctx context.Context) error {
 		return &FileError{f, partfile.ErrChanged}
 	}
 	size := h.Object().Size
-	if b.scan, err = partfile.NewScanner(b.g.Sums.begin(io.NewSectionReader(h, 0, size)), size); err != nil {
+	if b.scan, err = partfile.NewScanner(b.g.Sums.begin(io.NewSectionReader(h, 0, size)), size, b.g.Limits.Budget.Block()); err != nil {
 		return &FileError{f, err}
 	}
 	b.first, b.format = 0, b.g.Formats.number(&f, b.scan.Header())

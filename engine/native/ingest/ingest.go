@@ -57,7 +57,7 @@ type Ingest struct {
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.
 func New(s *Schema, lim exec.Limits) *Ingest {
-	return &Ingest{Schema: s, Formats: &RecordFormats{pool: avro.NewPool(lim.Budget.Texts())}, Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
+	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.

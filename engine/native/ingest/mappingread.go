@@ -23,13 +23,14 @@ type Mapping struct {
 	Read    *exec.Read       // its files; nil if there are none
 	unit    column.TimeUnit
 	sums    *FileSums
+	limits  avro.Limits
 }
 
 // ReadMapping reads the complete mapping that a dump delivers, whose plain numbers count
 // a unit of time. tagged says that the pins of the source are ETags. A file that cannot be
 // used is a *FileError.
 func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
-	m := &Mapping{sums: NewFileSums(tagged), unit: unit}
+	m := &Mapping{sums: NewFileSums(tagged), unit: unit, limits: limitsOf(b)}
 	entries := identity.NewBuilder()
 	for i, f := range d.Files {
 		sf := File{Dump: d.Dump, Index: i, Key: f.Key, Columns: d.Columns, HasColumns: d.HasColumns}
@@ -49,11 +50,11 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, f File, b *iden
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(m.sums.begin(io.NewSectionReader(h, 0, size)), size)
+	sc, err := partfile.NewScanner(m.sums.begin(io.NewSectionReader(h, 0, size)), size, m.limits.Block)
 	if err != nil {
 		return err
 	}
-	dec, err := sc.Header().NewDecoder()
+	dec, err := sc.Header().NewDecoder(m.limits)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
 )
@@ -15,6 +16,7 @@ type recordFormat struct {
 	head  *avro.Header
 	names rules.FileNames
 
+	limits avro.Limits
 	pool   *avro.Pool
 	once   sync.Once
 	shared *avro.RecordCodec
@@ -29,11 +31,19 @@ func (f *recordFormat) codec(keep []bool) *avro.RecordCodec {
 
 // RecordFormats numbers the record formats of a pass. Any number of goroutines may use it.
 type RecordFormats struct {
-	pool  *avro.Pool // of the memory for texts of encoded records
-	mu    sync.Mutex
-	byKey map[string]int
-	list  []*recordFormat
+	limits avro.Limits
+	pool   *avro.Pool // of the memory for texts of encoded records
+	mu     sync.Mutex
+	byKey  map[string]int
+	list   []*recordFormat
 }
+
+func newRecordFormats(b exec.Budget) *RecordFormats {
+	return &RecordFormats{limits: limitsOf(b), pool: avro.NewPool(b.Texts())}
+}
+
+// limitsOf are those of the blocks of part files.
+func limitsOf(b exec.Budget) avro.Limits { return avro.Limits{Block: b.Block(), Text: b.BlockText()} }
 
 // number returns the number of a file's format.
 func (s *RecordFormats) number(f *File, h *avro.Header) int {
@@ -50,7 +60,7 @@ func (s *RecordFormats) number(f *File, h *avro.Header) int {
 		s.byKey = map[string]int{}
 	}
 	s.byKey[key] = len(s.list)
-	s.list = append(s.list, &recordFormat{head: h, pool: s.pool,
+	s.list = append(s.list, &recordFormat{head: h, limits: s.limits, pool: s.pool,
 		names: rules.FileNames{Fields: partfile.FieldNames(h), Columns: f.Columns, HasColumns: f.HasColumns, Claims: f.Claims}})
 	return len(s.list) - 1
 }

@@ -1,0 +1,63 @@
+package avro
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"reconcile/internal/column"
+)
+
+// TestLimits says what is told of a block that takes more than it may, and that one which
+// takes just as much is read.
+func TestLimits(t *testing.T) {
+	text := enc{}.str(strings.Repeat("x", 997)) // of 999 bytes
+	var bools enc
+	bools = bools.long(100)
+	for range 100 {
+		bools = append(bools, 1)
+	}
+	bools = bools.long(0)
+	const made = len("[true]") + 99*len(",true")
+	for _, c := range []struct {
+		name   string
+		data   enc
+		least  Limits
+		refuse Limits
+		says   string
+	}{
+		{"stored", fileHeader(record(`"string"`), "").block(1, text), Limits{Block: 999}, Limits{Block: 998}, "it claims 999 bytes; 0 to 998 are taken"},
+		{"decompressed", fileHeader(record(`"string"`), codecDeflate).block(1, compressed(t, codecDeflate, text)), Limits{Block: 999},
+			Limits{Block: 998}, "decompresses to more than 998 bytes"},
+		{"dictionary", fileHeader(record(`"string"`), codecXZ).block(1, compressed(t, codecXZ, text)), Limits{Block: 8 << 20},
+			Limits{Block: 8<<20 - 1}, "it asks for a dictionary of more than 8388607 bytes"},
+		{"text", fileHeader(record(`{"type":"array","items":"boolean"}`), "").block(1, bools), Limits{Block: 1000, Text: made},
+			Limits{Block: 1000, Text: 200}, "the text of the values exceeds 200 bytes"},
+	} {
+		if err := readWithin(c.data, c.least); err != nil {
+			t.Errorf("%s: within %+v: %v", c.name, c.least, err)
+		}
+		var damage *DamageError
+		if err := readWithin(c.data, c.refuse); !errors.As(err, &damage) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: within %+v: error %v does not say %q", c.name, c.refuse, err, c.says)
+		}
+	}
+}
+
+// readWithin decodes the only block of a file with one field.
+func readWithin(data []byte, lim Limits) error {
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), lim.Block)
+	if err != nil {
+		return err
+	}
+	d, err := s.Header().NewDecoder(lim)
+	if err != nil {
+		return err
+	}
+	var b Block
+	if _, err := s.Next(&b); err != nil {
+		return err
+	}
+	return d.Decode(&b, []*column.Column{{Type: column.Type{ID: column.String}, Dict: column.NewDict()}})
+}
