@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"reconcile/engine/commit"
+	"reconcile/engine/enginetest"
 	"reconcile/engine/lake"
 	"reconcile/internal/blob"
-	"reconcile/internal/failpoint"
 	"reconcile/sinks"
 	"reconcile/sinks/parquet"
 	"reconcile/state"
@@ -22,15 +22,9 @@ import (
 // list and what the table is then.
 func (a *bed) listOf(point string) (*state.Publish, *state.Table, string) {
 	a.t.Helper()
-	set, err := failpoint.Parse(point)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.fails = set
-	if res, err := a.apply(); err == nil && !res.Partial() {
+	if res, _, err := a.applyFailing(point); err == nil && !res.Partial() {
 		a.t.Fatal("the failpoint was not met")
 	}
-	a.fails = nil
 	snap, err := a.engine().store.Load(a.t.Context())
 	if err != nil || len(snap.Publishes) != 1 {
 		a.t.Fatal(snap.Publishes, err)
@@ -209,16 +203,7 @@ func TestUnconditionalPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.lake.Use(root, parquet.New(unconditional{st}, parquet.Options{RowGroup: a.tuning.GroupRows}))
-		l, err := e.Lock(t.Context(), "test")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := e.PlanLocked(t.Context(), l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := e.Apply(t.Context(), l, p)
-		if err = errors.Join(err, p.Close(), l.Unlock()); err != nil || res.Partial() {
+		if res, err := enginetest.Apply(t.Context(), e); err != nil || res.Partial() {
 			t.Fatal(err, res)
 		}
 		a.check()

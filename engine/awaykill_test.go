@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math/rand"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -55,12 +54,9 @@ func (b *killBed) checkAway(snap *state.Snapshot) {
 // TestFailpointsWithStateAway hits each point in one of the cases, or as often as the
 // flag says in all of them.
 func TestFailpointsWithStateAway(t *testing.T) {
-	cases := awayCases()
-	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
+	beds, hits := killBeds(awayCases(), func(c killCase) *killBed { return newKillBed(t, c, nil, stateInFolder) })
 	total := map[failpoint.Name]int64{}
-	for i, c := range cases {
-		beds[i] = newKillBed(t, c, nil, stateInFolder)
-		hits[i] = beds[i].hits()
+	for i := range hits {
 		for p, n := range hits[i] {
 			total[p] += n
 		}
@@ -70,23 +66,11 @@ func TestFailpointsWithStateAway(t *testing.T) {
 			t.Errorf("no case reaches the point %s", p)
 		}
 	}
-	r := rand.New(rand.NewSource(*flagKillSeed + 200))
-	tries := killTries(r, append(failpoint.All(), failpoint.Away()...), hits)
-	for i, b := range beds {
-		t.Run(cases[i].name, func(t *testing.T) {
-			t.Parallel()
-			b.t = t
-			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
-			if *flagKills > 1 {
-				b.failEverywhere(r, hits[i], *flagKills)
-				return
-			}
-			for _, x := range tries[i] {
-				t.Logf("%s=error@%d", x.point, x.n)
-				b.failOnce(r, x.point, "error", x.n)
-			}
-		})
+	most := 0 // one hit of each point in one of the cases
+	if *flagKills > 1 {
+		most = *flagKills
 	}
+	failAt(t, *flagKillSeed+200, beds, hits, append(failpoint.All(), failpoint.Away()...), most)
 }
 
 // TestExitAtFailpointsWithStateAway ends the process at each point.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"reconcile/engine/enginetest"
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
@@ -75,7 +76,7 @@ func plansBesideApplies(t *testing.T, a *bed, plans int) {
 			d := besideDump(n)
 			if err = d.Write(filepath.Join(a.dir, "dumps")); err == nil {
 				a.remote.upload(t, filepath.Join(a.dir, "dumps"))
-				err = applyWith(t, engineOf())
+				_, err = enginetest.Apply(t.Context(), engineOf())
 			}
 		}
 		applied <- err
@@ -113,23 +114,4 @@ func plansBesideApplies(t *testing.T, a *bed, plans int) {
 	if blind > plans/2 {
 		t.Errorf("%d of %d plans did not look at the sink", blind, plans)
 	}
-}
-
-// applyWith is what the command does.
-func applyWith(t *testing.T, e *Engine) error {
-	l, err := e.Lock(t.Context(), "test")
-	if err != nil {
-		return err
-	}
-	defer l.Unlock()
-	if _, err := e.Recover(t.Context(), l); err != nil {
-		return err
-	}
-	p, err := e.PlanLocked(t.Context(), l)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	_, err = e.Apply(t.Context(), l, p)
-	return err
 }

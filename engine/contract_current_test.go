@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -204,14 +203,7 @@ func TestContractCurrentDiffers(t *testing.T) {
 func TestContractOlderStateInMidCommit(t *testing.T) {
 	a := twoTables(t)
 	a.arrive(dumpOf(2, more("e", avroPart("event_id user_id", row(3, 10)))))
-	var err error
-	if a.fails, err = failpoint.Parse("publish.move.before=error"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.apply(); err == nil {
-		t.Fatal("it was not interrupted")
-	}
-	a.fails = nil
+	a.interruptAt("publish.move.before=error")
 	restore := a.backup()
 	a.held(a.run(dumpOf(3, more("e", avroPart("event_id user_id", row(4, 10))))))
 	top := a.commits()["e"]

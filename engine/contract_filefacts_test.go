@@ -11,7 +11,6 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/internal/column"
-	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 )
@@ -112,14 +111,7 @@ func TestContractExactWhilePublishing(t *testing.T) {
 	a := newBed(t, lakeTables)
 	a.run(dumpOf(1, full("e", avroPart("event_id user_id", row(1, 10)))))
 	a.arrive(dumpOf(2, more("e", avroPart("event_id user_id", row(2, 10)))))
-	var err error
-	if a.fails, err = failpoint.Parse("publish.current.incomplete=error@1"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.apply(); err == nil {
-		t.Fatal("the apply was not interrupted")
-	}
-	a.fails = nil
+	a.interruptAt("publish.current.incomplete=error@1")
 	a.arrive(dumpOf(3, more("e", avroPart("event_id user_id", row(3, 10)))))
 	a.opts.Exact = true
 	p, err := a.engine().Plan(t.Context())

@@ -382,12 +382,7 @@ func TestContractChangedMappingInterrupted(t *testing.T) {
 			f := unfinished(2, "from_user_id to_user_id", row(11, 10), row(12, 10), row(nil, 12))
 			a.run(dumpOf(1, full(feed.TableMapping, f), full("e", avroPart("event_id user_id", row(1, 11), row(1, 12)))))
 			a.show(f, rest)
-			var err error
-			if a.fails, err = failpoint.Parse(fmt.Sprintf("%s=error@%d", failpoint.StateCommitAfter, n)); err != nil {
-				t.Fatal(err)
-			}
-			_, err = a.apply()
-			a.fails = nil
+			_, _, err := a.applyFailing(fmt.Sprintf("%s=error@%d", failpoint.StateCommitAfter, n))
 			a.held(a.run())
 			if a.check(); t.Failed() {
 				t.Fatalf("%d rows are missing, after transaction %d: %v", rest, n, err)

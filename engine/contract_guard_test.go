@@ -11,7 +11,6 @@ import (
 
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
-	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -358,13 +357,9 @@ func TestContractGuardCrash(t *testing.T) {
 		a := guardBed(t)
 		a.run()
 		a.held(a.run(dumpOf(2, mapsUsers(1, 0))), "user_migrations 2")
-		fails, err := failpoint.Parse(fmt.Sprintf("state.commit.before=error@%d", n))
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.opts.Accept, a.fails = []string{"user_migrations@2"}, fails
-		_, err = a.apply()
-		a.opts.Accept, a.fails = nil, nil
+		a.opts.Accept = []string{"user_migrations@2"}
+		_, _, err := a.applyFailing(fmt.Sprintf("state.commit.before=error@%d", n))
+		a.opts.Accept = nil
 		if res := a.run(); !taken && plan.HeldByGuard(res.Holds) {
 			a.users(merged)
 		} else {

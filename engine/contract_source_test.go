@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/enginetest"
 	"reconcile/engine/model"
 	"reconcile/internal/blob"
 )
@@ -50,8 +51,8 @@ type failingHandle struct {
 
 func (h *failingHandle) ReadAt([]byte, int64) (int, error) { return 0, h.err }
 
-// applyFailing applies while an object of the source fails.
-func (a *bed) applyFailing(key, way string, err error) (*Result, error) {
+// applyUnreadable applies while an object of the source fails.
+func (a *bed) applyUnreadable(key, way string, err error) (*Result, error) {
 	a.t.Helper()
 	e := a.engine()
 	store, lerr := blob.NewLocal(filepath.Join(a.dir, "dumps"))
@@ -59,18 +60,7 @@ func (a *bed) applyFailing(key, way string, err error) (*Result, error) {
 		a.t.Fatal(lerr)
 	}
 	e.source = dump.Open(&failing{store, key, way, err}, dump.Options{Retry: blob.Retry{Wait: time.Microsecond}})
-	ctx := context.Background()
-	l, lerr := e.Lock(ctx, "test")
-	if lerr != nil {
-		a.t.Fatal(lerr)
-	}
-	defer l.Unlock()
-	p, lerr := e.PlanLocked(ctx, l)
-	if lerr != nil {
-		return nil, lerr
-	}
-	defer p.Close()
-	return e.Apply(ctx, l, p)
+	return enginetest.Apply(a.t.Context(), e)
 }
 
 // TestContractUnavailableSource: a source that cannot be read says nothing of what
@@ -89,7 +79,7 @@ func TestContractUnavailableSource(t *testing.T) {
 				a := newBed(t, lakeTables)
 				fields := map[string]string{"e": "event_id user_id", "users": "user_id", "user_migrations": "from_user_id to_user_id"}[table]
 				a.arrive(dumpOf(1, more(table, avroPart(fields, []any{int64(1), int64(2)}[:len(strings.Fields(fields))]))))
-				res, got := a.applyFailing(part, way, err)
+				res, got := a.applyUnreadable(part, way, err)
 				if stops {
 					if !errors.Is(got, err) {
 						t.Errorf("%s: %v, %+v", name, got, res)

@@ -9,7 +9,6 @@ import (
 
 	"reconcile/engine/plan"
 	"reconcile/internal/blob/s3test"
-	"reconcile/internal/failpoint"
 )
 
 // loseCopy deletes the bucket of the second sink on S3 and takes the sink out of
@@ -113,21 +112,10 @@ func TestForgottenSinkWithoutSource(t *testing.T) {
 // TestForgottenSinkOfInterruptedCommit loses a sink between the moves of a commit:
 // what was committed is finished in the others.
 func TestForgottenSinkOfInterruptedCommit(t *testing.T) {
-	for _, point := range []string{"publish.current.incomplete=error@2", "publish.move.after=error@4", "publish.current.complete=error@3", "publish.clear.before=error@1"} {
+	for _, point := range interruptedWithSinks {
 		t.Run(point, func(t *testing.T) {
 			b := newSinksBed(t, tablesIn("sink.parquet.copy, sink.parquet.lake, sink.parquet.desk"))
-			b.arrive(killDumps()[:1]...)
-			b.must()
-			b.arrive(killDumps()[1:2]...)
-			set, err := failpoint.Parse(point)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.fails = set
-			if _, err := b.apply(); !errors.Is(err, failpoint.ErrInjected) {
-				t.Fatal(err)
-			}
-			b.fails = nil
+			b.interruptSecond(point)
 			b.loseCopy(tablesIn("sink.parquet.lake, sink.parquet.desk"))
 			b.heldFor("-forget-sink="+b.copy+" lets it go", "pageviews", "sessions")
 			b.arrive(killDumps()[2:3]...)

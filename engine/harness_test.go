@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,6 +118,27 @@ func (h *harness) apply() (*Result, error) {
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	h.away.expire(h.t)
 	return enginetest.Apply(ctx, h.engine())
+}
+
+// applyFailing applies with failpoints set.
+func (h *harness) applyFailing(points string) (*Result, *failpoint.Set, error) {
+	h.t.Helper()
+	set, err := failpoint.Parse(points)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.fails = set
+	res, err := h.apply()
+	h.fails = nil
+	return res, set, err
+}
+
+// interruptAt applies, and is interrupted at a failpoint.
+func (h *harness) interruptAt(point string) {
+	h.t.Helper()
+	if _, _, err := h.applyFailing(point); !errors.Is(err, failpoint.ErrInjected) {
+		h.t.Fatalf("the apply was not interrupted at %s: %v", point, err)
+	}
 }
 
 // exactPlan returns what plan -exact says of each table, and sees that it leaves

@@ -46,13 +46,7 @@ func (b *killBed) hits() map[failpoint.Name]int64 {
 	for _, p := range failpoint.All() {
 		items = append(items, fmt.Sprintf("%s=error@%d", p, never))
 	}
-	set, err := failpoint.Parse(strings.Join(items, ","))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.fails = set
-	_, err = b.apply()
-	b.fails = nil
+	_, set, err := b.applyFailing(strings.Join(items, ","))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -112,6 +106,37 @@ func TestFailpoints(t *testing.T) {
 		if total[p] == 0 && !t.Failed() && !slices.Contains(failpoint.Away(), p) && !slices.Contains(failpoint.Commands(), p) {
 			t.Errorf("no case reaches the point %s", p)
 		}
+	}
+}
+
+// killBeds makes the bed of each case, and counts the points that it reaches undisturbed.
+func killBeds(cases []killCase, bed func(killCase) *killBed) ([]*killBed, []map[failpoint.Name]int64) {
+	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
+	for i, c := range cases {
+		beds[i] = bed(c)
+		hits[i] = beds[i].hits()
+	}
+	return beds, hits
+}
+
+// failAt lets the beds fail at some points: at one hit of each in one of the beds, or
+// with most at as many in each of them.
+func failAt(t *testing.T, seed int64, beds []*killBed, hits []map[failpoint.Name]int64, points []failpoint.Name, most int) {
+	tries := killTries(rand.New(rand.NewSource(seed)), points, hits)
+	for i, b := range beds {
+		t.Run(b.c.name, func(t *testing.T) {
+			t.Parallel()
+			b.t = t
+			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
+			if most > 0 {
+				b.failEverywhere(r, hits[i], most)
+				return
+			}
+			for _, x := range tries[i] {
+				t.Logf("%s=error@%d", x.point, x.n)
+				b.failOnce(r, x.point, "error", x.n)
+			}
+		})
 	}
 }
 

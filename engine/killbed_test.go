@@ -207,13 +207,7 @@ func killFiles(dir string) []string {
 // disturbed applies with a failpoint set, and says how often it was reached.
 func (b *killBed) disturbed(point failpoint.Name, action string, n int64) (int64, error) {
 	b.t.Helper()
-	set, err := failpoint.Parse(fmt.Sprintf("%s=%s@%d", point, action, n))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.fails = set
-	_, err = b.apply()
-	b.fails = nil
+	_, set, err := b.applyFailing(fmt.Sprintf("%s=%s@%d", point, action, n))
 	return set.Hits(point), err
 }
 

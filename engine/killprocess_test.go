@@ -115,11 +115,7 @@ func TestExitAtFailpoints(t *testing.T) {
 }
 
 func exitAtFailpoints(t *testing.T, cases []killCase, points []failpoint.Name, bed func(killCase) *killBed) {
-	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
-	for i, c := range cases {
-		beds[i] = bed(c)
-		hits[i] = beds[i].hits()
-	}
+	beds, hits := killBeds(cases, bed)
 	tries := killTries(rand.New(rand.NewSource(*flagKillSeed)), points, hits)
 	for i, b := range beds {
 		t.Run(cases[i].name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"flag"
-	"math/rand"
 	"testing"
 
 	"reconcile/internal/blob/s3test"
@@ -27,28 +26,9 @@ func onS3(t *testing.T) func() *bucketPair {
 
 // TestFailpointsOnS3 is TestFailpoints there.
 func TestFailpointsOnS3(t *testing.T) {
-	remote, cases := onS3(t), killCases()
-	beds, hits := make([]*killBed, len(cases)), make([]map[failpoint.Name]int64, len(cases))
-	for i, c := range cases {
-		beds[i] = newKillBed(t, c, remote())
-		hits[i] = beds[i].hits()
-	}
-	tries := killTries(rand.New(rand.NewSource(*flagKillSeed+100)), failpoint.All(), hits)
-	for i, b := range beds {
-		t.Run(cases[i].name, func(t *testing.T) {
-			t.Parallel()
-			b.t = t
-			r := rand.New(rand.NewSource(*flagKillSeed + int64(i)))
-			if *flagKillsS3 > 0 {
-				b.failEverywhere(r, hits[i], *flagKillsS3)
-				return
-			}
-			for _, x := range tries[i] {
-				t.Logf("%s=error@%d", x.point, x.n)
-				b.failOnce(r, x.point, "error", x.n)
-			}
-		})
-	}
+	remote := onS3(t)
+	beds, hits := killBeds(killCases(), func(c killCase) *killBed { return newKillBed(t, c, remote()) })
+	failAt(t, *flagKillSeed+100, beds, hits, failpoint.All(), *flagKillsS3)
 }
 
 // TestExitAtFailpointsOnS3 is TestExitAtFailpoints there.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -9,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
-	"reconcile/internal/failpoint"
 )
 
 // copyLake copies all objects of the lake to another prefix of its bucket, and has the
@@ -54,14 +51,7 @@ func movedOnS3(t *testing.T, b *bucketPair, point, by string) {
 	h.must()
 	h.arrive(killDumps()[1:2]...)
 	if point != "" {
-		var err error
-		if h.fails, err = failpoint.Parse(point); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := h.apply(); !errors.Is(err, failpoint.ErrInjected) {
-			t.Fatal(err)
-		}
-		h.fails = nil
+		h.interruptAt(point)
 	} else {
 		h.must()
 	}

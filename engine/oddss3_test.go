@@ -23,12 +23,8 @@ import (
 
 // gated returns a harness from bucket to bucket through a gate.
 func gated(t *testing.T, hcl string) (*harness, *s3test.Gate) {
-	s := s3test.Start(t)
-	s.Setenv(t)
 	h := newHarness(t, hcl)
-	h.remote = newBucketPair(t, s)
-	h.remote.gate = s3test.NewGate(t, s.Endpoint)
-	h.prelude = h.remote.prelude()
+	gatedPair(t).place(h)
 	h.tuning.S3 = func(o *s3blob.Options) { o.Retry.Wait = time.Millisecond }
 	return h, h.remote.gate
 }

@@ -198,14 +198,10 @@ func (h *harness) interrupt(r *rand.Rand) {
 	}
 	points := []failpoint.Name{failpoint.StageClose, failpoint.ObjectWrite, failpoint.StateCommitBefore, failpoint.StateCommitAfter,
 		failpoint.PublishIncomplete, failpoint.PublishMoveAfter, failpoint.PublishRemoveBefore, failpoint.PublishComplete, failpoint.PublishClearAfter}
-	var err error
-	if h.fails, err = failpoint.Parse(fmt.Sprintf("%s=error@%d", points[r.Intn(len(points))], 1+r.Intn(3))); err != nil {
+	_, _, err := h.applyFailing(fmt.Sprintf("%s=error@%d", points[r.Intn(len(points))], 1+r.Intn(3)))
+	if err != nil && !errors.Is(err, failpoint.ErrInjected) {
 		h.t.Fatal(err)
 	}
-	if _, err := h.apply(); err != nil && !errors.Is(err, failpoint.ErrInjected) {
-		h.t.Fatal(err)
-	}
-	h.fails = nil
 }
 
 // goBack sets until_dump, lowers, raises or removes it, or leaves it as it is.

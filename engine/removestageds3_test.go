@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"reconcile/internal/blob/s3test"
-	"reconcile/internal/failpoint"
 )
 
 // commitOf is the serial of a table's last commit, by the state.
@@ -27,27 +26,17 @@ func (h *harness) commitOf(table string) uint64 {
 // the table's next transaction: staged files are gone and unfinished moves are given up.
 // While that fails, the table is held.
 func TestStagedIsRemovedBeforeNextCommitOnS3(t *testing.T) {
-	s := s3test.Start(t)
-	s.Setenv(t)
-	pair := newBucketPair(t, s)
-	pair.gate = s3test.NewGate(t, s.Endpoint)
 	h := newHarness(t, unpartitioned)
-	h.remote, h.prelude = pair, pair.prelude()
+	pair := gatedPair(t)
+	pair.place(h)
+	s := pair.server
 	h.arrive(plainDump(1, 0, 50))
 	h.must()
 	h.arrive(plainDump(2, 50, 50))
-	set, err := failpoint.Parse("publish.clear.after=error")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.fails = set
-	if _, err := h.apply(); err == nil {
-		t.Fatal("the failpoint was not met")
-	}
-	h.fails = nil
+	h.interruptAt("publish.clear.after=error")
 	name := sortedKeys(h.dataFiles())[0]
 	dest, staged := "lake/pageviews/"+name, "lake/_reconcile/staging/0-0123456789abcdef/f000001"
-	_, err = s.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &pair.out, Key: &dest})
+	_, err := s.Client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &pair.out, Key: &dest})
 	if err == nil {
 		_, err = s.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &pair.out, Key: &staged, Body: strings.NewReader("old")})
 	}
@@ -81,14 +70,7 @@ func TestStagedIsRemovedBeforeNextCommitOnS3(t *testing.T) {
 		}
 	}
 	pair.gate.Rule(nil)
-	h.fails, err = failpoint.Parse("state.commit.before=error")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.apply(); err == nil {
-		t.Fatal("the failpoint was not met")
-	}
-	h.fails = nil
+	h.interruptAt("state.commit.before=error")
 	if got := pair.uploads(t); len(got) > 0 {
 		t.Errorf("before the next transaction there are uploads at %q", got)
 	}

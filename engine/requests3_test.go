@@ -34,12 +34,8 @@ func asked(g *s3test.Gate) map[string]int {
 // TestIdleCostsListings is about nights on which nothing arrived: what they
 // cost does not grow with the number of dumps, rows or files.
 func TestIdleCostsListings(t *testing.T) {
-	s := s3test.Start(t)
-	s.Setenv(t)
-	pair := newBucketPair(t, s)
-	pair.gate = s3test.NewGate(t, s.Endpoint)
-	h := newHarness(t, killConfig)
-	h.remote, h.prelude = pair, pair.prelude()
+	h, pair := newHarness(t, killConfig), gatedPair(t)
+	pair.place(h)
 	for _, d := range killDumps() {
 		h.arrive(d)
 		h.must()
@@ -74,12 +70,8 @@ func TestIdleCostsListings(t *testing.T) {
 
 // TestNightCost bounds the requests of a night by what changes.
 func TestNightCost(t *testing.T) {
-	s := s3test.Start(t)
-	s.Setenv(t)
-	pair := newBucketPair(t, s)
-	pair.gate = s3test.NewGate(t, s.Endpoint)
-	h := newHarness(t, killConfig)
-	h.remote, h.prelude = pair, pair.prelude()
+	h, pair := newHarness(t, killConfig), gatedPair(t)
+	pair.place(h)
 	const days = 40
 	var rows [][]any
 	for i := range days {

@@ -40,6 +40,15 @@ func newBucketPair(t *testing.T, s *s3test.Server) *bucketPair {
 	return b
 }
 
+// gatedPair has two buckets on a server of its own, behind a gate.
+func gatedPair(t *testing.T) *bucketPair {
+	s := s3test.Start(t)
+	s.Setenv(t)
+	b := newBucketPair(t, s)
+	b.gate = s3test.NewGate(t, s.Endpoint)
+	return b
+}
+
 func (b *bucketPair) prelude() string {
 	endpoint := b.server.Endpoint
 	if b.gate != nil {

@@ -16,7 +16,6 @@ import (
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
-	"reconcile/internal/failpoint"
 	"reconcile/internal/feed"
 )
 
@@ -130,24 +129,25 @@ table "users"`, 1)
 	}
 }
 
+// interruptedWithSinks are points between the moves of a commit in three sinks.
+var interruptedWithSinks = []string{"publish.current.incomplete=error@2", "publish.move.after=error@4", "publish.current.complete=error@3", "publish.clear.before=error@1"}
+
+// interruptSecond applies a dump, and is interrupted while it applies another one.
+func (b *sinksBed) interruptSecond(point string) {
+	b.t.Helper()
+	b.arrive(killDumps()[:1]...)
+	b.must()
+	b.arrive(killDumps()[1:2]...)
+	b.interruptAt(point)
+}
+
 // TestSinksRecoverOnS3 interrupts the commit of a table with three sinks between
 // its moves, then lets one sink be away while the next apply recovers.
 func TestSinksRecoverOnS3(t *testing.T) {
-	for _, point := range []string{"publish.current.incomplete=error@2", "publish.move.after=error@4", "publish.current.complete=error@3", "publish.clear.before=error@1"} {
+	for _, point := range interruptedWithSinks {
 		t.Run(point, func(t *testing.T) {
 			b := newSinksBed(t, tablesIn("sink.parquet.lake, sink.parquet.copy, sink.parquet.desk"))
-			b.arrive(killDumps()[:1]...)
-			b.must()
-			b.arrive(killDumps()[1:2]...)
-			set, err := failpoint.Parse(point)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.fails = set
-			if _, err := b.apply(); !errors.Is(err, failpoint.ErrInjected) {
-				t.Fatal(err)
-			}
-			b.fails = nil
+			b.interruptSecond(point)
 			b.far.From(1, s3test.Internal)
 			res, err := b.apply()
 			if err != nil || len(res.Holds) == 0 || !res.Partial() {
