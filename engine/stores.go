@@ -8,6 +8,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/dump"
+	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/lake"
 	"reconcile/engine/states"
@@ -61,6 +62,11 @@ func (e *Engine) openState(ctx context.Context, o *states.Opener) (err error) {
 // Inspect shows what the state says.
 func (e *Engine) Inspect() *inspect.Reader {
 	return &inspect.Reader{Config: e.cfg, Store: e.store, Declared: e.declared}
+}
+
+// Health judges how syncs and applies are doing.
+func (e *Engine) Health() *health.Reader {
+	return &health.Reader{Ask: e.ask, Source: e.source, Store: e.store}
 }
 
 // States carries out what commands do with the state as a whole.

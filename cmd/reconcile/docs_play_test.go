@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,6 +31,7 @@ var flagUpdate = flag.Bool("update", false, "write what the program prints into 
 //	                     such record out of all that the page's commands print
 //	<!-- file: NAME -->  writes the block that follows to a file
 //	<!-- export: F -->   writes the export that testdata/docs/F describes
+//	<!-- report: NAME STATUS FINISH NEXT --> writes a sync report of the export
 //	<!-- folder: NAME --> makes a folder
 //	<!-- remove: FOLDER --> removes a folder
 //	<!-- run: COMMAND --> runs a command that is not shown
@@ -69,6 +71,16 @@ func blur(s string) string {
 
 // shown is the folder that the examples seem to run in.
 const shown = "/srv/shop"
+
+// shownDay is when they seem to run, and dump 41 arrived two nights before, a dump each
+// night.
+var shownDay = time.Date(2026, 3, 7, 8, 0, 0, 0, time.UTC)
+
+// arrivalOfDump is when a dump of the examples arrived.
+func arrivalOfDump(id int64) time.Time {
+	const first = 41
+	return time.Date(2026, 3, 5+int(id-first), 1, 30, 0, 0, time.UTC)
+}
 
 // player plays one page.
 type player struct {
@@ -124,6 +136,11 @@ func (p *player) directive(name, arg string) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
+		for _, d := range world.Dumps {
+			p.dated(filepath.Join("dumps", d.ManifestKey()), arrivalOfDump(d.ID))
+		}
+	case "report":
+		p.report(strings.Fields(arg))
 	case "folder":
 		if err := os.MkdirAll(filepath.Join(p.dir, arg), 0o700); err != nil {
 			p.t.Fatal(err)
@@ -148,6 +165,29 @@ func (p *player) directive(name, arg string) {
 	default:
 		p.t.Fatalf("there is no directive %s", name)
 	}
+}
+
+// dated gives a file the time of its last change.
+func (p *player) dated(name string, at time.Time) {
+	p.t.Helper()
+	if err := os.Chtimes(filepath.Join(p.dir, name), at, at); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// report writes a sync report.
+func (p *player) report(words []string) {
+	p.t.Helper()
+	const form = "2006-01-02T15:04"
+	finish, ferr := time.Parse(form, words[2])
+	next, nerr := time.Parse(form, words[3])
+	text := fmt.Sprintf(`{"start_time":%d,"finish_time":%d,"next_sync_at":%d,"status":%q,"error":null}`,
+		finish.Add(-time.Hour).UnixMilli(), finish.UnixMilli(), next.UnixMilli(), words[1])
+	name := filepath.Join("dumps", "sync_reports", words[0])
+	if err := errors.Join(ferr, nerr, os.MkdirAll(filepath.Join(p.dir, "dumps", "sync_reports"), 0o700), os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600)); err != nil {
+		p.t.Fatal(err)
+	}
+	p.dated(name, finish)
 }
 
 func (p *player) block(kind string, body []string) {
@@ -199,7 +239,7 @@ func (p *player) run(command string) string {
 	if words[0] != "reconcile" {
 		p.t.Fatalf("not a command of the examples: %s", command)
 	}
-	cmd := exec.CommandContext(p.t.Context(), words[0], words[1:]...)
+	cmd := exec.CommandContext(p.t.Context(), "reconcile-on-a-day", words[1:]...)
 	cmd.Dir = p.dir
 	cmd.Env = append(os.Environ(), env...)
 	text, err := cmd.CombinedOutput()

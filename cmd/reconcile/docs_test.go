@@ -236,6 +236,7 @@ var recordTypes = map[string]any{
 	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
 	"init": initLine{}, "state_moved": stateMovedLine{},
+	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": fileLine{}, "state_address": tableAddress{},
 	"backup": backupLine{}, "restored": restoredLine{}, "state_rebuild": rebuildLine{}, "state_rebuild_table": rebuildTableLine{}, "state_rebuilt": rebuiltLine{},
 	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": quarantinedRowLine{},

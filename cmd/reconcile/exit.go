@@ -15,7 +15,7 @@ const (
 	exitChanges     = 2  // plan -detailed-exitcode found changes
 	exitPartial     = 3  // something is held or failed; safe to run again
 	exitLocked      = 11 // another has the lock of the state, or took it
-	exitGuarded     = 13 // a guard holds something
+	exitGuarded     = 13 // a guard holds something, or status found a problem
 	exitInterrupted = 130
 )
 

@@ -31,7 +31,6 @@ func habits() map[string]string {
 		"taint":      "reconcile has no taint: a plan rebuilds a table whose files were changed or removed.",
 		"untaint":    "reconcile has no untaint: nothing is ever tainted.",
 		"test":       "reconcile has no test command. `reconcile validate` checks the configuration, `reconcile plan` says what it would do.",
-		"status":     "status " + later + "`reconcile plan` names held tables and pending dumps.",
 		"verify":     "verify " + later + "`reconcile plan` compares the sinks with the state.",
 		"rebuild":    "rebuild " + later + "A plan rebuilds a table whose files were changed or removed.",
 		"history":    "history " + later + "`reconcile show` says which dumps each table has.",

@@ -85,6 +85,7 @@ type holdLine struct {
 	Object string `json:"object,omitempty"`
 	Reason string `json:"reason"`
 	Skip   string `json:"skip_dump,omitempty"`
+	Since  string `json:"since,omitempty"`
 }
 
 // planLine ends a plan.
@@ -159,8 +160,12 @@ func newTableLine(t *plan.Table, destructive bool) tableLine {
 
 func (v *jsonView) holds(holds []plan.Hold) {
 	for _, h := range holds {
-		v.record("hold", holdLine{h.Table, h.Sink, h.Dump, h.File, h.Guard, h.Accept, h.Object, h.Reason, h.Skip}, "")
+		v.record("hold", newHoldLine(h), "")
 	}
+}
+
+func newHoldLine(h plan.Hold) holdLine {
+	return holdLine{Table: h.Table, Sink: h.Sink, Dump: h.Dump, File: h.File, Guard: h.Guard, Accept: h.Accept, Object: h.Object, Reason: h.Reason, Skip: h.Skip}
 }
 
 func forgottenObjects(list []plan.ForgottenSink) (out []forgottenObject) {

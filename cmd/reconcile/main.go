@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +34,7 @@ const failpointEnv = "RECONCILE_FAILPOINT"
 type hooks struct {
 	onProgress func(table string, rows, bytes int64) // is told of all progress
 	lease      states.Lease                          // of a state on S3
+	now        func() time.Time                      // the clock; nil for that of the machine
 }
 
 // start runs the program over the process's own arguments and streams.
@@ -56,7 +58,10 @@ func start(h hooks) (code int) {
 		say(stderr, "Error: %s: %v\n", failpointEnv, err)
 		return exitError
 	}
-	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, hooks: h}
+	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, now: h.now, hooks: h}
+	if p.now == nil {
+		p.now = time.Now
+	}
 	ctx, stop := interruptible(failpoint.With(context.Background(), points), stderr)
 	defer stop()
 	code = p.run(ctx, os.Args[1:])

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"reconcile/internal/near"
 )
@@ -19,6 +20,7 @@ type program struct {
 	out    *output
 	err    io.Writer
 	getenv func(string) (string, bool)
+	now    func() time.Time
 	hooks  hooks
 }
 
@@ -42,7 +44,7 @@ type commonFlags struct {
 // commands returns all verbs, in the order of the help.
 func commands() []*command {
 	return []*command{
-		planCommand(), applyCommand(), showCommand(), stateCommand(), quarantineCommand(),
+		planCommand(), applyCommand(), showCommand(), statusCommand(), stateCommand(), quarantineCommand(),
 		initCommand(), lockCommand(), forceUnlockCommand(),
 		validateCommand(), fmtCommand(), versionCommand(),
 	}

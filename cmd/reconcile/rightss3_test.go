@@ -81,6 +81,7 @@ func TestLeastRights(t *testing.T) {
 	s.Allow(t, b.out, policyText(t, granted(name, b.out, "state/", plan), granted(name, b.out, "lake/", source)))
 	b.run(2, "plan", "-detailed-exitcode")
 	b.run(0, "show")
+	b.run(0, "status")
 	wantText(t, b.run(0, "lock", "show"), "is free")
 	wantText(t, b.run(0, "init"), "Not tried whether it can be written: .*access denied")
 	wantText(t, b.run(1, "apply", "-auto-approve"), "access denied")

@@ -23,15 +23,16 @@ import (
 	"reconcile/engine/states"
 )
 
-// TestMain makes the test binary be the program, too, and the program with
-// something that happens at the first progress of an apply.
+// TestMain makes the test binary be the program, too, the program on a certain day, and
+// with something that happens at the first progress of an apply.
 func TestMain(m *testing.M) {
 	hooked := func(hook func()) func() {
 		return func() { os.Exit(start(hooks{onProgress: func(string, int64, int64) { hook() }})) }
 	}
 	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
 	testscript.Main(m, map[string]func(){
-		"reconcile": main,
+		"reconcile":          main,
+		"reconcile-on-a-day": func() { os.Exit(start(hooks{now: func() time.Time { return shownDay }})) },
 		"reconcile-interrupted": hooked(func() {
 			interrupt()
 			time.Sleep(300 * time.Millisecond)
@@ -89,6 +90,8 @@ func TestScripts(t *testing.T) {
 			"flip":      cmdFlip,
 			"json":      cmdJSON,
 			"harmless":  cmdHarmless,
+			"age":       cmdAge,
+			"report":    cmdReport,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
@@ -254,4 +257,54 @@ func cmdJSON(ts *testscript.TestScript, _ bool, args []string) {
 	if last != args[1] {
 		ts.Fatalf("the last line is of type %q, want %q", last, args[1])
 	}
+}
+
+// cmdAge makes files, or all files of folders, so old: age DURATION FILE...
+func cmdAge(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: age DURATION FILE...")
+	}
+	at := timeAgo(ts, args[0])
+	for _, file := range args[1:] {
+		ts.Check(filepath.WalkDir(ts.MkAbs(file), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			return os.Chtimes(path, at, at)
+		}))
+	}
+}
+
+func timeAgo(ts *testscript.TestScript, age string) time.Time {
+	d, err := time.ParseDuration(age)
+	ts.Check(err)
+	return time.Now().Add(-d)
+}
+
+// cmdReport writes a sync report of an export:
+// report FILE STATUS AGE [start=AGE] [next=AGE] [error=TEXT].
+func cmdReport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: report FILE STATUS AGE [start=AGE] [next=AGE] [error=TEXT]")
+	}
+	finish := timeAgo(ts, args[2])
+	says := map[string]any{"status": args[1], "finish_time": finish.UnixMilli(), "error": nil}
+	for _, arg := range args[3:] {
+		switch name, value, _ := strings.Cut(arg, "="); name {
+		case "start":
+			says["start_time"] = timeAgo(ts, value).UnixMilli()
+		case "next":
+			says["next_sync_at"] = timeAgo(ts, value).UnixMilli()
+		default:
+			text, err := strconv.Unquote(`"` + value + `"`)
+			ts.Check(err)
+			says[name] = text
+		}
+	}
+	text, err := json.Marshal(says)
+	ts.Check(err)
+	file := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o700))
+	ts.Check(os.WriteFile(file, text, 0o600))
+	ts.Check(os.Chtimes(file, finish, finish))
 }

@@ -59,22 +59,27 @@ func (v *textView) holds(holds []plan.Hold) {
 	}
 	v.printf("\n%s\n\n", v.style.paint("1;33", "Held, while the rest goes on:"))
 	for _, h := range holds {
-		var where []string
-		if h.Table != "" {
-			where = append(where, "table."+h.Table)
-		}
-		if h.Sink != "" {
-			where = append(where, "sink "+h.Sink)
-		}
-		if h.Dump != 0 || h.Table == "" && h.File == "" && h.Sink == "" {
-			where = append(where, fmt.Sprintf("dump %d", h.Dump))
-		}
-		if h.File != "" {
-			where = append(where, h.File)
-		}
-		v.printf("  %s\n      %s\n", strings.Join(where, ", "), h.Reason)
+		v.printf("  %s\n      %s\n", whereHeld(&h), h.Reason)
 	}
 	v.wayPast(planner.SkipBlocks(holds))
+}
+
+// whereHeld names what a hold is about.
+func whereHeld(h *plan.Hold) string {
+	var where []string
+	if h.Table != "" {
+		where = append(where, "table."+h.Table)
+	}
+	if h.Sink != "" {
+		where = append(where, "sink "+h.Sink)
+	}
+	if h.Dump != 0 || h.Table == "" && h.File == "" && h.Sink == "" {
+		where = append(where, fmt.Sprintf("dump %d", h.Dump))
+	}
+	if h.File != "" {
+		where = append(where, h.File)
+	}
+	return strings.Join(where, ", ")
 }
 
 // wayPast shows the blocks that leave deliveries out.

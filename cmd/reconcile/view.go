@@ -5,6 +5,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
 )
@@ -30,6 +31,8 @@ type view interface {
 	shown(s *inspect.State)
 	// shownOne shows all that the state has of one table.
 	shownOne(d *inspect.Detail)
+	// status shows how syncs and applies are doing.
+	status(h *health.Health)
 }
 
 // progress shows how far an apply is. add may be called by several goroutines

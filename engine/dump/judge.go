@@ -111,6 +111,9 @@ func (l *Listing) take(group []candidate) {
 	differ := false
 	for _, c := range group {
 		p.Manifests = append(p.Manifests, c.dump.Manifest)
+		if at := c.dump.Object.ModTime; at.After(p.Changed) {
+			p.Changed = at
+		}
 		if c.reason != "" {
 			p.Reason, p.Hint = c.reason, c.hint
 		}

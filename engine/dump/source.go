@@ -124,7 +124,8 @@ type Problem struct {
 	Dump      int64    // meaningful with HasDump
 	HasDump   bool
 	Reason    string
-	Hint      string // what to do
+	Hint      string    // what to do
+	Changed   time.Time // when the last of the manifests changed
 }
 
 // String returns the problem as a sentence that names the manifests.
@@ -205,6 +206,9 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 			found[i], err = s.read(gctx, o.Key)
 			if found[i].dump.Object.Pin == o.Pin {
 				found[i].validator = validator
+			}
+			if found[i].dump.Object.ModTime.IsZero() { // it could not be opened
+				found[i].dump.Object.ModTime = o.ModTime
 			}
 			return err
 		})

@@ -152,6 +152,9 @@ func TestHeldManifestsAreNamed(t *testing.T) {
 		if !strings.HasPrefix(p.String(), want[i]) {
 			t.Errorf("got %s\nwant %s", p, want[i])
 		}
+		if p.Changed.IsZero() {
+			t.Errorf("%s changed at no time", p)
+		}
 	}
 }
 

@@ -96,17 +96,24 @@ func (r *Reader) Show(ctx context.Context) (_ *State, err error) {
 	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {
 		s.Tables = append(s.Tables, showTable(snap.Tables[name], snap.Partitions[name]))
 	}
-	for _, h := range snap.Holds {
-		if lost(snap.Tables[h.Table], h.Dump) {
-			continue
-		}
-		s.Holds = append(s.Holds, shownHold(h))
-	}
+	s.Holds = Holds(snap)
 	planner.NamesWayPast(r.Config, s.Holds)
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}
 	return s, nil
+}
+
+// Holds lists what the state remembers of holds, without those of dumps that a rebuild
+// went on without.
+func Holds(snap *state.Snapshot) []plan.Hold {
+	var out []plan.Hold
+	for _, h := range snap.Holds {
+		if !lost(snap.Tables[h.Table], h.Dump) {
+			out = append(out, shownHold(h))
+		}
+	}
+	return out
 }
 
 // shownHold is what the state remembers of a hold.

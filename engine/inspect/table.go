@@ -53,9 +53,9 @@ func (r *Reader) ShowTable(ctx context.Context, name string) (_ *Detail, err err
 			}
 		}
 	}
-	for _, h := range snap.Holds {
-		if h.Table == name && !lost(t, h.Dump) {
-			d.Holds = append(d.Holds, shownHold(h))
+	for _, h := range Holds(snap) {
+		if h.Table == name {
+			d.Holds = append(d.Holds, h)
 		}
 	}
 	planner.NamesWayPast(r.Config, d.Holds)

@@ -75,6 +75,7 @@ var layers = strings.Fields(`
 	engine/states
 	engine/planner
 	engine/inspect
+	engine/health
 	engine/usermapping
 	engine/published
 	engine/steps
