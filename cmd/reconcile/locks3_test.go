@@ -63,14 +63,10 @@ func (b *bucketBed) holding(program string) *running {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = cmd.Process.Kill() })
-	for range 1000 {
-		if _, err := os.Stat(filepath.Join(b.dir, "waiting")); err == nil {
-			return cmd
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !appears(filepath.Join(b.dir, "waiting")) {
+		b.t.Fatalf("it does not come to read:\n%s", cmd.out)
 	}
-	b.t.Fatalf("it does not come to read:\n%s", cmd.out)
-	return nil
+	return cmd
 }
 
 // let lets the holder go on.

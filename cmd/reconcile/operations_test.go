@@ -15,7 +15,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"reconcile/config"
 	"reconcile/engine/model"
@@ -283,7 +282,9 @@ func (o *operations) frozen() {
 	if err := cmd.Start(); err != nil {
 		o.t.Fatal(err)
 	}
-	o.waitFor(filepath.Join(o.runner, "waiting"))
+	if waiting := filepath.Join(o.runner, "waiting"); !appears(waiting) {
+		o.t.Fatalf("%s does not come", waiting)
+	}
 	frozen := o.runner
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		o.t.Fatal(err)
@@ -301,16 +302,6 @@ func (o *operations) frozen() {
 	o.ended(cmd, out, cmd.Wait(), exitLocked)
 	o.check(o.arrived)
 	o.idle()
-}
-
-func (o *operations) waitFor(path string) {
-	o.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(path); err == nil {
-			return
-		}
-	}
-	o.t.Fatalf("%s does not come", path)
 }
 
 func (o *operations) damagedObject() {
