@@ -71,14 +71,7 @@ func (l *loader) loadState(b *hcl.Block, state *placedPath) {
 func (l *loader) loadS3State(b *hcl.Block, state *placedPath) {
 	c := l.content(b, schema{required: []string{"bucket"}, optional: slices.Concat([]string{"prefix", "backup"}, connectArgs, writeArgs)})
 	l.loadBackup(c.Attributes["backup"])
-	s := &S3{}
-	if v := l.str(c.Attributes["bucket"], true); v != nil && l.bucket(v.value, v.rng) {
-		s.Bucket = v.value
-	}
-	if v := l.str(c.Attributes["prefix"], false); v != nil {
-		s.Prefix = l.prefix(v.value, v.rng)
-	}
-	l.connect(c, s)
+	s := l.location(c)
 	l.written(c, s)
 	if s.Bucket == "" {
 		return

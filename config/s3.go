@@ -142,11 +142,8 @@ func (l *loader) tags(a *hcl.Attribute, s *S3) {
 	}
 }
 
-func (l *loader) loadS3Source(b *hcl.Block) {
-	c := l.content(b, schema{
-		required: []string{"bucket"}, optional: append([]string{"prefix", "manifests", "manifest_bucket", "time_unit", "until_dump"}, connectArgs...),
-		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
-	})
+// location reads a bucket, a prefix, and how they are reached.
+func (l *loader) location(c *hcl.BodyContent) *S3 {
 	s := &S3{}
 	if v := l.str(c.Attributes["bucket"], true); v != nil && l.bucket(v.value, v.rng) {
 		s.Bucket = v.value
@@ -155,6 +152,15 @@ func (l *loader) loadS3Source(b *hcl.Block) {
 		s.Prefix = l.prefix(v.value, v.rng)
 	}
 	l.connect(c, s)
+	return s
+}
+
+func (l *loader) loadS3Source(b *hcl.Block) {
+	c := l.content(b, schema{
+		required: []string{"bucket"}, optional: append([]string{"prefix", "manifests", "manifest_bucket", "time_unit", "until_dump"}, connectArgs...),
+		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
+	})
+	s := l.location(c)
 	l.cfg.Source = Source{Kind: "s3", Manifests: defaultManifests, S3: s, Path: s.URL(), ManifestBucket: s.Bucket}
 	if v := l.set(c.Attributes["manifest_bucket"]); v != nil && l.bucket(v.value, v.rng) {
 		l.cfg.Source.ManifestBucket = v.value

@@ -16,18 +16,7 @@ import (
 // newBackupBed is a bucketBed whose state is on S3, too.
 func newBackupBed(t *testing.T, s *s3test.Server, attributes string) *bucketBed {
 	b := newBucketBed(t, s)
-	b.configure(fmt.Sprintf(bucketConfig, b.in, s.Endpoint, b.out, s.Endpoint) + fmt.Sprintf(`
-reconcile {
-  state "s3" {
-    bucket           = %q
-    prefix           = "state"
-    region           = "us-east-1"
-    endpoint         = %q
-    force_path_style = true
-    %s
-  }
-}
-`, b.out, s.Endpoint, attributes))
+	b.configure(fmt.Sprintf(bucketConfig+stateConfig, b.in, s.Endpoint, b.out, s.Endpoint, b.out, s.Endpoint, attributes))
 	return b
 }
 
@@ -67,13 +56,12 @@ func TestStateRestoredOnS3(t *testing.T) {
 	want := b.rows()
 	repaired := func(what, from string) string {
 		t.Helper()
+		t.Log(what)
 		b.elsewhere()
 		out := b.run(0, "state", "restore", from)
 		b.run(0, "apply", "-auto-approve", "-repair")
 		b.run(0, "plan", "-detailed-exitcode")
-		if got := b.rows(); !slices.Equal(got, want) {
-			t.Errorf("%s: there are the rows\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
+		b.wantRows(want)
 		return out
 	}
 	out := repaired("an older state from a folder", first)
@@ -147,7 +135,5 @@ func TestStateMovesBetweenKinds(t *testing.T) {
 	b.configure(string(onS3))
 	b.run(0, "state", "restore", place)
 	b.run(0, "plan", "-detailed-exitcode")
-	if got := b.rows(); !slices.Equal(got, want) {
-		t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
+	b.wantRows(want)
 }

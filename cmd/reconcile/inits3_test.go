@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"reconcile/internal/blob/s3test"
@@ -17,7 +16,7 @@ func (b *bucketBed) locally() {
 }
 
 func (b *bucketBed) remotely(endpoint string) {
-	b.configure(fmt.Sprintf(bucketConfig+stateConfig, b.in, b.server.Endpoint, b.out, b.server.Endpoint, b.out, endpoint))
+	b.configure(fmt.Sprintf(bucketConfig+stateConfig, b.in, b.server.Endpoint, b.out, b.server.Endpoint, b.out, endpoint, ""))
 }
 
 // TestInitOnS3: it tries the store, and says what it finds; what is out of reach is an
@@ -51,7 +50,7 @@ func TestMoveStateToS3(t *testing.T) {
 	whole.run(0, "apply", "-auto-approve")
 	whole.deliver(nightTwo)
 	whole.run(0, "apply", "-auto-approve")
-	want := strings.Join(whole.rows(), "\n")
+	want := whole.rows()
 
 	b := newBucketBed(t, s)
 	b.deliver(nightOne)
@@ -79,9 +78,7 @@ func TestMoveStateToS3(t *testing.T) {
 	}
 	b.deliver(nightTwo)
 	b.run(0, "apply", "-auto-approve")
-	if got := strings.Join(b.rows(), "\n"); got != want {
-		t.Errorf("there are the rows\n%s\nwant\n%s", got, want)
-	}
+	b.wantRows(want)
 
 	b.locally()
 	wantText(t, b.run(1, "apply", "-auto-approve"), "init -migrate-state")

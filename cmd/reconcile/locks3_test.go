@@ -24,6 +24,7 @@ reconcile {
     region           = "us-east-1"
     endpoint         = %q
     force_path_style = true
+    %s
   }
 }
 `
@@ -31,7 +32,7 @@ reconcile {
 // newStateBed is a bed whose state is on S3, too, with a first night to apply.
 func newStateBed(t *testing.T, s *s3test.Server) *bucketBed {
 	b := newBucketBed(t, s)
-	b.configure(fmt.Sprintf(bucketConfig+stateConfig, b.in, s.Endpoint, b.out, s.Endpoint, b.out, s.Endpoint))
+	b.configure(fmt.Sprintf(bucketConfig+stateConfig, b.in, s.Endpoint, b.out, s.Endpoint, b.out, s.Endpoint, ""))
 	b.deliver(nightOne)
 	return b
 }
@@ -182,14 +183,12 @@ func TestFrozenHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run(0, "apply", "-auto-approve", "-lock-timeout=1m")
-	want := strings.Join(b.rows(), "\n")
+	want := b.rows()
 	b.let()
 	if err := first.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	wantText(t, first.ends(t, 11), `was lost: it was taken over by \S+@\S+ \(process \d+, "apply"\)`)
 	b.run(0, "plan", "-detailed-exitcode")
-	if got := strings.Join(b.rows(), "\n"); got != want {
-		t.Errorf("there are the rows\n%s\nwant\n%s", got, want)
-	}
+	b.wantRows(want)
 }

@@ -147,6 +147,14 @@ func (b *bucketBed) rows() []string {
 	return rows
 }
 
+// wantRows compares the rows of the lake.
+func (b *bucketBed) wantRows(want []string) {
+	b.t.Helper()
+	if got := b.rows(); !slices.Equal(got, want) {
+		b.t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func rowsOf(path string) ([]string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -257,9 +265,7 @@ func TestKilledProgramOnS3(t *testing.T) {
 		time.Sleep(100 * time.Millisecond) // what was asked for last still happens
 		b.run(0, "apply", "-auto-approve")
 		b.run(0, "plan", "-detailed-exitcode")
-		if got := b.rows(); !slices.Equal(got, want) {
-			t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
+		b.wantRows(want)
 	}
 }
 
@@ -334,9 +340,7 @@ func TestRefusalsOnS3(t *testing.T) {
 				gate.Rule(nil)
 				b.run(0, "apply", "-auto-approve")
 				b.run(0, "plan", "-detailed-exitcode")
-				if got := b.rows(); !slices.Equal(got, want) {
-					t.Errorf("there are the rows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-				}
+				b.wantRows(want)
 			})
 		}
 	}

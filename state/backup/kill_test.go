@@ -3,50 +3,29 @@ package backup
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"reconcile/internal/blob"
-	"reconcile/internal/failpoint"
 	"reconcile/state"
 	"reconcile/state/internal/statetest"
 	"reconcile/state/internal/statetest/machines"
 	"reconcile/state/local"
 )
 
-// The tests of killed processes run this binary again with childEnv set to what the child
-// does, pathEnv to the state and backupEnv to the place of the backup.
+// pathEnv names the state to a child process, backupEnv the place of the backup.
 const (
-	childEnv  = "BACKUP_TEST_CHILD"
 	pathEnv   = "BACKUP_TEST_PATH"
-	failEnv   = "BACKUP_TEST_FAILPOINT"
 	backupEnv = "BACKUP_TEST_PLACE"
 )
 
-func TestMain(m *testing.M) {
-	if what := os.Getenv(childEnv); what != "" {
-		if err := child(what); err != nil {
-			fmt.Println("error:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { statetest.Main(m, child) }
 
-func child(what string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	set, err := failpoint.Parse(os.Getenv(failEnv))
-	if err != nil {
-		return err
-	}
+func child(ctx context.Context, what string) error {
 	s := local.Open(os.Getenv(pathEnv), local.Options{Program: "0.1.0", InlineLimit: 100})
-	return backupChild(failpoint.With(ctx, set), s, what, os.Getenv(backupEnv))
+	return backupChild(ctx, s, what, os.Getenv(backupEnv))
 }
 
 // backupChild is what a child process does that is killed.
@@ -79,8 +58,7 @@ func backupChild(ctx context.Context, s *state.Store, what, dir string) error {
 // runKilled runs a child that must be killed at a point.
 func runKilled(t *testing.T, what, path, dir, point string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+what, pathEnv+"="+path, backupEnv+"="+dir, failEnv+"="+point+"=exit")
+	cmd := statetest.Child(what, point+"=exit", pathEnv+"="+path, backupEnv+"="+dir)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 137 {

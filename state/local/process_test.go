@@ -20,33 +20,12 @@ import (
 	"reconcile/state/internal/statetest"
 )
 
-// The tests of several processes run this binary again with childEnv set to
-// what the child does, and pathEnv to the state.
-const (
-	childEnv = "STATE_TEST_CHILD"
-	pathEnv  = "STATE_TEST_PATH"
-	failEnv  = "STATE_TEST_FAILPOINT"
-)
+// pathEnv names the state to a child process.
+const pathEnv = "STATE_TEST_PATH"
 
-func TestMain(m *testing.M) {
-	if what := os.Getenv(childEnv); what != "" {
-		if err := child(what); err != nil {
-			fmt.Println("error:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { statetest.Main(m, child) }
 
-func child(what string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	set, err := failpoint.Parse(os.Getenv(failEnv))
-	if err != nil {
-		return err
-	}
-	ctx = failpoint.With(ctx, set)
+func child(ctx context.Context, what string) error {
 	s := Open(os.Getenv(pathEnv), Options{Program: "0.1.0", InlineLimit: 100})
 	h := state.NewHolder("apply")
 	h.User = "child"
@@ -115,8 +94,7 @@ type process struct {
 
 func start(t *testing.T, what, path, fail string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+what, pathEnv+"="+path, failEnv+"="+fail)
+	cmd := statetest.Child(what, fail, pathEnv+"="+path)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
