@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/users"
+	"reconcile/engine/partfile"
 	"reconcile/internal/feed"
 )
 
@@ -34,8 +35,8 @@ func (Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec
 	switch {
 	case errors.As(err, &late):
 		out.Outcome, out.Again = exec.OutcomeAgain, &exec.Again{Columns: late.Columns}
-	case ingest.Holding(err) != nil && ctx.Err() == nil:
-		out.Outcome, out.Held = exec.OutcomeHeld, ingest.HeldBy(ingest.Holding(err))
+	case partfile.Holding(err) != nil && ctx.Err() == nil:
+		out.Outcome, out.Held = exec.OutcomeHeld, partfile.Holding(err).Held()
 	case err != nil:
 		return nil, ofSource(err)
 	default:
@@ -67,7 +68,7 @@ func metadataOnly(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 
 // ofSource gives the error of a source that cannot be read its class.
 func ofSource(err error) error {
-	var file *ingest.FileError
+	var file *partfile.FileError
 	if errors.As(err, &file) && dump.Unavailable(err) && exec.ClassOf(err) == exec.Unclassed {
 		return &exec.Error{Class: exec.SourceUnavailable, Err: err}
 	}

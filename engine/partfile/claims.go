@@ -72,10 +72,10 @@ func MayRival(columns []string) bool {
 // fieldsOf reads the names of the fields of files. It fails with a FileError.
 func fieldsOf(ctx context.Context, src Opener, keys []string) (map[string]bool, error) {
 	out := map[string]bool{}
-	for i, key := range keys {
+	for _, key := range keys {
 		h, err := Header(ctx, src, key)
 		if err != nil {
-			return nil, &FileError{i, key, err}
+			return nil, &FileError{Key: key, Err: err}
 		}
 		for _, f := range h.Fields() {
 			out[f.Name] = true

@@ -1,11 +1,11 @@
-// Package partfile reads what the part files of a source say of themselves: their
-// headers, and what the names in a manifest mean in them. It never decodes a row.
+// Package partfile knows part files as a source has them: their headers, what the names in
+// a manifest mean in them, digests of their bytes, and why one cannot be used. It never
+// decodes a row.
 package partfile
 
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -17,21 +17,6 @@ import (
 type Opener interface {
 	Open(ctx context.Context, key string) (blob.Handle, error)
 }
-
-// ErrChanged holds a table until the next plan.
-var ErrChanged = errors.New("the file has changed since the plan was made")
-
-// FileError says which file of a delivery cannot be used.
-type FileError struct {
-	Index int // in the manifest's list
-	Key   string
-	Err   error
-}
-
-func (e *FileError) Error() string { return e.Err.Error() }
-
-// Unwrap returns why.
-func (e *FileError) Unwrap() error { return e.Err }
 
 // readAhead is how much of a part file is read at once.
 const readAhead = 1 << 20

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"reconcile/engine/dump"
@@ -63,6 +64,10 @@ func noteRivals(ctx context.Context, p *Session, t *Table, d Delivery) error {
 		return nil
 	}
 	_, rivals, err := partfile.ClaimsOf(ctx, p.Source, d.Entry.Columns, d.Entry.Keys())
+	var bad *partfile.FileError
+	if errors.As(err, &bad) {
+		err = bad.Err
+	}
 	if err != nil && !dump.Unavailable(err) {
 		return nil // the file holds the table where it is read
 	}

@@ -11,7 +11,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/lake"
-	"reconcile/engine/native/ingest"
+	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
@@ -142,7 +142,7 @@ func (m *Maker) newSchemaOf(ctx context.Context, s *Step) error {
 	}
 	var err error
 	s.brought, err = m.delivered(ctx, s)
-	if bad := ingest.Holding(err); bad != nil {
+	if bad := partfile.Holding(err); bad != nil {
 		s.schema = &rules.Schema{Kind: s.kind, Table: s.Definition}
 		s.badHeader = bad
 		return nil

@@ -10,7 +10,6 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/lake"
-	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
@@ -47,9 +46,9 @@ type Step struct {
 	computed   []rules.Computed          // columns of the table
 	compute    rules.Computations        // of them
 	schema     *rules.Schema
-	badHeader  *ingest.FileError // a file whose header cannot be read
-	made       objects.Made      // by the executor in this process
-	floor      rules.Floor       // everything of smaller dumps is void
+	badHeader  *partfile.FileError // a file whose header cannot be read
+	made       objects.Made        // by the executor in this process
+	floor      rules.Floor         // everything of smaller dumps is void
 }
 
 // Takes reports whether the step takes dumps, and does not change what the table has.
@@ -78,10 +77,10 @@ func (m *Maker) delivered(ctx context.Context, s *Step) ([]rules.Delivered, erro
 		}
 		names := d.Entry.Columns
 		if !d.Entry.HasColumns && s.floor.Live(d.Dump) {
-			for i, f := range d.Entry.Files {
+			for _, f := range d.Entry.Files {
 				h, err := partfile.Header(ctx, m.Source, f.Key)
 				if err != nil {
-					return nil, &ingest.FileError{File: ingest.File{Dump: d.Dump, Index: i, Key: f.Key}, Err: err}
+					return nil, &partfile.FileError{Dump: d.Dump, Key: f.Key, Err: err}
 				}
 				names = append(slices.Clip(names), partfile.FieldNames(h)...)
 			}
@@ -104,7 +103,7 @@ func (m *Maker) claim(ctx context.Context, s *Step, d planner.Delivery) error {
 	c, _, err := partfile.ClaimsOf(ctx, m.Source, d.Entry.Columns, d.Entry.Keys())
 	var bad *partfile.FileError
 	if errors.As(err, &bad) {
-		return &ingest.FileError{File: ingest.File{Dump: d.Dump, Index: bad.Index, Key: bad.Key}, Err: bad.Err}
+		return &partfile.FileError{Dump: d.Dump, Key: bad.Key, Err: bad.Err}
 	}
 	if err != nil || c == nil {
 		return err
@@ -120,7 +119,7 @@ func (m *Maker) claim(ctx context.Context, s *Step, d planner.Delivery) error {
 // of: then the task is made again with them.
 func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 	if s.badHeader != nil {
-		return &exec.Result{Outcome: exec.OutcomeHeld, Held: ingest.HeldBy(s.badHeader)}, nil
+		return &exec.Result{Outcome: exec.OutcomeHeld, Held: s.badHeader.Held()}, nil
 	}
 	for {
 		res, err := s.executor.Execute(ctx, s.Task, s.Env)

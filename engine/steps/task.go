@@ -10,7 +10,6 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
-	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
@@ -183,7 +182,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 	for _, f := range d.Files {
 		sizes = append(sizes, f.Size)
 	}
-	if ingest.ContentFingerprint(d.Columns, d.HasColumns, sizes) != c.Fingerprint {
+	if partfile.ContentFingerprint(d.Columns, d.HasColumns, sizes) != c.Fingerprint {
 		return nil
 	}
 	out := &exec.Redelivery{Of: c.Dump, Dump: d.Dump, Content: *c}

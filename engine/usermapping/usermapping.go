@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/objects"
+	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
 	"reconcile/engine/quarantine"
 	"reconcile/internal/column"
@@ -33,8 +34,8 @@ func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*plan
 		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
 	}
 	read, err := ingest.ReadMapping(ctx, r.Source, d, r.Budget, r.Unit, r.Tagged)
-	if file := ingest.Holding(err); file != nil {
-		return nil, &planner.BadFileError{File: file.File.Key, Err: file.Err}
+	if file := partfile.Holding(err); file != nil {
+		return nil, &planner.BadFileError{File: file.Key, Err: file.Err}
 	}
 	if err != nil {
 		return nil, err

@@ -50,7 +50,6 @@ var layers = strings.Fields(`
 	engine/rules
 	engine/dump
 	engine/avro
-	engine/partfile
 	engine/identity
 	engine/rows
 	engine/index
@@ -58,6 +57,7 @@ var layers = strings.Fields(`
 
 	engine/plan
 	engine/exec
+	engine/partfile
 	engine/quarantine
 	engine/objects
 	engine/rowfile

@@ -15,7 +15,7 @@ import (
 
 // blocks hands out the blocks of part files in their order. Any number of goroutines
 // may ask for the next one: whoever works on a block has read it himself, and finds
-// it in his cache. A file that cannot be used is a *FileError, and final.
+// it in his cache. A file that cannot be used is a *partfile.FileError, and final.
 type blocks struct {
 	g   *Ingest
 	src exec.Source
@@ -30,6 +30,11 @@ type blocks struct {
 	err    error
 
 	surveys map[int]*rules.Survey // by record format
+}
+
+// unusable says of a file that it cannot be used.
+func (f *File) unusable(why error) *partfile.FileError {
+	return &partfile.FileError{Dump: f.Dump, Key: f.Key, Pin: f.Pin, Err: why}
 }
 
 func (g *Ingest) blocks(src exec.Source, files []File) *blocks {
@@ -51,7 +56,7 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 		ok, err := b.scan.Next(&j.block)
 		switch {
 		case err != nil:
-			b.err = &FileError{b.file, err}
+			b.err = b.file.unusable(err)
 		case !ok:
 			b.end()
 		default:
@@ -70,15 +75,15 @@ func (b *blocks) begin(ctx context.Context) error {
 	b.files, b.file = b.files[1:], f
 	h, err := b.src.Open(ctx, f.Key)
 	if err != nil {
-		return &FileError{f, err}
+		return f.unusable(err)
 	}
 	b.open = h
 	if f.Pin != "" && h.Object().Pin != f.Pin {
-		return &FileError{f, partfile.ErrChanged}
+		return f.unusable(partfile.ErrChanged)
 	}
 	size := h.Object().Size
-	if b.scan, err = partfile.NewScanner(b.g.Sums.begin(io.NewSectionReader(h, 0, size)), size, b.g.Limits.Budget.Block()); err != nil {
-		return &FileError{f, err}
+	if b.scan, err = partfile.NewScanner(b.g.Sums.Begin(io.NewSectionReader(h, 0, size)), size, b.g.Limits.Budget.Block()); err != nil {
+		return f.unusable(err)
 	}
 	b.first, b.format = 0, b.g.Formats.number(&f, b.scan.Header())
 	return b.survey(f)
@@ -95,7 +100,7 @@ func (b *blocks) survey(f File) error {
 		b.surveys[b.format] = s
 	}
 	if s.Refused != "" && b.g.Frozen {
-		return &FileError{f, errors.New(partfile.FrozenReason(s.Refused))}
+		return f.unusable(errors.New(partfile.FrozenReason(s.Refused)))
 	}
 	if err := lateIn(s, f); err != nil {
 		return err
@@ -106,7 +111,7 @@ func (b *blocks) survey(f File) error {
 
 // end closes the file, which was read to its end.
 func (b *blocks) end() {
-	b.g.Sums.end(b.file, b.open.Object())
+	b.g.Sums.End(b.file.Dump, b.file.Index, b.open.Object())
 	b.close()
 }
 

@@ -112,8 +112,8 @@ func lastError(t *testing.T, b *blocks) error {
 		if ok {
 			continue
 		}
-		var held *FileError
-		if !errors.As(first, &held) || held.File.Key != "1.avro" {
+		var held *partfile.FileError
+		if !errors.As(first, &held) || held.Key != "1.avro" {
 			t.Errorf("the end is %v", first)
 		}
 		if ok, err := b.next(t.Context(), new(job)); ok || err != first {

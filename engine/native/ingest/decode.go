@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/exec"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -24,6 +25,11 @@ type castError struct {
 // Error says what does not cast.
 func (e *castError) Error() string {
 	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.rule.Type)
+}
+
+// Cause implements partfile.ContentError.
+func (e *castError) Cause() exec.Cause {
+	return exec.Cause{Column: e.column, Rule: rules.RuleText(e.rule)}
 }
 
 // Decoder turns records into the payload columns of a schema: bound, cast, and

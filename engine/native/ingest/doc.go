@@ -3,7 +3,7 @@
 // and decodes packed rows when they are written. It reads files of the user mapping by
 // the same binding and casts.
 //
-// A file that cannot be used is a FileError; rows without their keys are set apart for
+// A file that cannot be used is a partfile.FileError; rows without their keys are set apart for
 // the quarantine. The package writes scratch files and nothing else, and never decides
 // which of several rows counts.
 package ingest

@@ -11,22 +11,11 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
+	"reconcile/engine/partfile"
 	"reconcile/engine/quarantine"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 )
-
-// FileError is a file that holds its table.
-type FileError struct {
-	File File
-	Err  error
-}
-
-// Error says which file it is, and why it cannot be used.
-func (e *FileError) Error() string { return e.File.Key + ": " + e.Err.Error() }
-
-// Unwrap returns why it cannot be used.
-func (e *FileError) Unwrap() error { return e.Err }
 
 // Ingest turns sources of rows into sorted segments. The first error wins;
 // segments must be closed by the owner in any case.
@@ -37,7 +26,7 @@ type Ingest struct {
 	FailCasts bool
 	Frozen    bool // a key or timestamp outside of the list of a frozen table holds it
 	Progress  func(rows, bytes int64)
-	Sums      *FileSums // of the files; nil if nobody asks
+	Sums      *partfile.Sums // of the files; nil if nobody asks
 
 	mu       sync.Mutex
 	Segments []*rows.Segment
@@ -69,7 +58,7 @@ type job struct {
 }
 
 // AvroFiles reads part files, blocks in parallel. A file that cannot be used
-// ends it with a *FileError.
+// ends it with a *partfile.FileError.
 func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) error {
 	blocks := g.blocks(src, files)
 	defer blocks.close()
@@ -98,13 +87,13 @@ func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) e
 func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
 	p, err := l.plans.Of(j.format)
 	if err != nil {
-		return &FileError{j.file, err}
+		return j.file.unusable(err)
 	}
 	if p.lacks != "" && j.block.Count > 0 {
-		return &FileError{j.file, newKeyError(p.lacks, l.plans.Formats.format(j.format).names.Fields)}
+		return j.file.unusable(partfile.NewKeyError(p.lacks, l.plans.Formats.format(j.format).names.Fields))
 	}
 	if err := l.locateBlock(p, j.format, j); err != nil {
-		return &FileError{j.file, err}
+		return j.file.unusable(err)
 	}
 	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
 	if l.collected.Size() < g.Limits.Budget.Collecting() && !l.collected.Full() {

@@ -22,20 +22,20 @@ type Mapping struct {
 	Bad     []quarantine.Row // rows without both ids
 	Read    *exec.Read       // its files; nil if there are none
 	unit    column.TimeUnit
-	sums    *FileSums
+	sums    *partfile.Sums
 	limits  avro.Limits
 }
 
 // ReadMapping reads the complete mapping that a dump delivers, whose plain numbers count
 // a unit of time. tagged says that the pins of the source are ETags. A file that cannot be
-// used is a *FileError.
+// used is a *partfile.FileError.
 func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
-	m := &Mapping{sums: NewFileSums(tagged), unit: unit, limits: limitsOf(b)}
+	m := &Mapping{sums: partfile.NewSums(tagged), unit: unit, limits: limitsOf(b)}
 	entries := identity.NewBuilder()
 	for i, f := range d.Files {
 		sf := File{Dump: d.Dump, Index: i, Key: f.Key, Columns: d.Columns, HasColumns: d.HasColumns}
 		if err := m.readFile(ctx, src, sf, entries); err != nil {
-			return nil, &FileError{sf, err}
+			return nil, sf.unusable(err)
 		}
 	}
 	m.Mapping, m.Report = entries.Build(b.Workers())
@@ -50,7 +50,7 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, f File, b *iden
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(m.sums.begin(io.NewSectionReader(h, 0, size)), size, m.limits.Block)
+	sc, err := partfile.NewScanner(m.sums.Begin(io.NewSectionReader(h, 0, size)), size, m.limits.Block)
 	if err != nil {
 		return err
 	}
@@ -71,11 +71,11 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, f File, b *iden
 			return err
 		}
 		if !ok {
-			m.sums.end(f, h.Object())
+			m.sums.End(f.Dump, f.Index, h.Object())
 			return nil
 		}
 		if key := mf.lacks(); key != "" && blk.Count > 0 {
-			return newKeyError(key, partfile.FieldNames(sc.Header()))
+			return partfile.NewKeyError(key, partfile.FieldNames(sc.Header()))
 		}
 		mf.reset()
 		if err := dec.Decode(&blk, mf.dst); err != nil {

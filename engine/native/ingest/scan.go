@@ -19,7 +19,7 @@ func (g *Ingest) Scan(ctx context.Context, src exec.Source, files []File) error 
 		}
 		p, err := plans.Of(j.format)
 		if err != nil {
-			return &FileError{j.file, err}
+			return j.file.unusable(err)
 		}
 		g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
 	}

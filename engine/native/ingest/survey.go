@@ -6,7 +6,6 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/rules"
-	"reconcile/internal/near"
 )
 
 // LateColumns says that a file has columns of the table that nothing told of before.
@@ -29,18 +28,3 @@ func lateIn(s *rules.Survey, f File) error {
 	}
 	return e
 }
-
-// keyError is a part file with rows that lacks a key of its table.
-type keyError struct{ key, near string }
-
-// Error says which key is lacking.
-func (e *keyError) Error() string {
-	hint := ""
-	if e.near != "" {
-		hint = fmt.Sprintf(" (its field %s is another property: names of keys are exact)", e.near)
-	}
-	return fmt.Sprintf("it has rows, but no field %s, which is a key of the table%s", e.key, hint)
-}
-
-// newKeyError describes fields that lack a key.
-func newKeyError(key string, fields []string) *keyError { return &keyError{key, near.Key(key, fields)} }

@@ -8,6 +8,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/redelivery"
+	"reconcile/engine/partfile"
 	"reconcile/engine/rows"
 )
 
@@ -18,7 +19,7 @@ func (r *Run) ReadFiles(ctx context.Context, g *ingest.Ingest) error {
 		r.Redelivery.ShareWith(g)
 		return nil
 	}
-	g.Sums = ingest.NewFileSums(r.Task.ETags)
+	g.Sums = partfile.NewSums(r.Task.ETags)
 	return g.AvroFiles(ctx, r.Env.Source, r.files())
 }
 

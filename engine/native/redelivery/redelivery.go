@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
+	"reconcile/engine/partfile"
 	"reconcile/engine/quarantine"
 )
 
@@ -33,7 +34,7 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *ingest.Sche
 		return nil, nil
 	}
 	g := ingest.New(s, env.Limits)
-	g.Sums = ingest.NewFileSums(task.ETags)
+	g.Sums = partfile.NewSums(task.ETags)
 	if err := g.Scan(ctx, env.Source, files); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package ingest
+package partfile
 
 import (
 	"encoding/binary"
@@ -10,9 +10,9 @@ import (
 	"reconcile/internal/blob"
 )
 
-// FileSums takes digests of part files while they are read, of 128 bits. They detect
+// Sums takes digests of part files while they are read, of 128 bits. They detect
 // accidental change, not tampering.
-type FileSums struct {
+type Sums struct {
 	tagged bool // the pins of the source are ETags, which tell the content
 	hash   *xxh3.Hasher128
 	files  map[filePlace]fileSum
@@ -30,14 +30,14 @@ type fileSum struct {
 	sum  xxh3.Uint128
 }
 
-// NewFileSums returns what takes digests of files; tagged says that the pins of the source
+// NewSums returns what takes digests of files; tagged says that the pins of the source
 // are ETags.
-func NewFileSums(tagged bool) *FileSums {
-	return &FileSums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
+func NewSums(tagged bool) *Sums {
+	return &Sums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
 }
 
-// begin returns what a file is to be read through.
-func (s *FileSums) begin(r io.Reader) io.Reader {
+// Begin returns what a file is to be read through.
+func (s *Sums) Begin(r io.Reader) io.Reader {
 	if s == nil {
 		return r
 	}
@@ -45,16 +45,17 @@ func (s *FileSums) begin(r io.Reader) io.Reader {
 	return io.TeeReader(r, s.hash)
 }
 
-// end notes the digest of the file that was begun last and is read to its end.
-func (s *FileSums) end(f File, o blob.Object) {
+// End notes the digest of the file that was begun last and is read to its end: which one
+// in the manifest of a dump, and what it was.
+func (s *Sums) End(dump int64, index int, o blob.Object) {
 	if s == nil {
 		return
 	}
-	s.files[filePlace{f.Dump, f.Index}] = fileSum{o.Size, tagOf(o, s.tagged), s.hash.Sum128()}
+	s.files[filePlace{dump, index}] = fileSum{o.Size, tagOf(o, s.tagged), s.hash.Sum128()}
 }
 
 // Content describes a delivery, nil unless all of it was read.
-func (s *FileSums) Content(d *exec.Delivery) *exec.Content {
+func (s *Sums) Content(d *exec.Delivery) *exec.Content {
 	if s == nil || len(d.Files) == 0 {
 		return nil
 	}
@@ -91,7 +92,7 @@ func ContentFingerprint(columns []string, has bool, sizes []int64) uint64 {
 }
 
 // ReadOf is what was read of a dump with a number of files, nil unless all of it was.
-func (s *FileSums) ReadOf(dump int64, files int) *exec.Read {
+func (s *Sums) ReadOf(dump int64, files int) *exec.Read {
 	if s == nil || files == 0 {
 		return nil
 	}
