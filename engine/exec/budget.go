@@ -42,6 +42,10 @@ const (
 	mostBlock     = 256 << 20
 	mostBlockText = 512 << 20
 
+	// scratchRows and scratchBytes are small: a merge holds as much of every segment.
+	scratchRows  = 16384
+	scratchBytes = 60 << 10
+
 	verdictSize    = 40 // bytes of a row that waits for its verdict
 	indexEntrySize = 16 // bytes of an entry of the index
 	indexFilters   = 16 << 20
@@ -71,6 +75,13 @@ func (b Budget) Block() int { return mostBlock }
 
 // BlockText is how many bytes of text the structured values of a block may make.
 func (b Budget) BlockText() int { return mostBlockText }
+
+// ScratchRows is how many rows of a scratch file are read at once, ScratchBytes how many
+// bytes of one with encoded rows.
+func (b Budget) ScratchRows() int { return scratchRows }
+
+// ScratchBytes is told of with ScratchRows.
+func (b Budget) ScratchBytes() int { return scratchBytes }
 
 // Collecting is how many bytes of rows a worker collects for a segment: few enough that
 // they are sorted fast, and so many that segments stay few.

@@ -12,6 +12,8 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 		{"segments", b.Segments(), rows / 2},
 		{"a block", b.Block(), 256 << 20},
 		{"text of a block", b.BlockText(), 512 << 20},
+		{"rows of a scratch file", b.ScratchRows(), 16384},
+		{"bytes of a scratch file", b.ScratchBytes(), 60 << 10},
 		{"collecting", b.Collecting(), rows / 8},
 		{"row group", b.RowGroup(), rows / 8},
 		{"row group of a file", b.FileRowGroup(), 96 << 20},
@@ -33,6 +35,16 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 	}
 	if use := b.Segments() + b.Workers()*b.Collecting() + b.Texts() + b.Verdicts()*verdictSize; use > rows*33/32 {
 		t.Errorf("what collects and judges rows takes %d of %d bytes", use, rows)
+	}
+}
+
+func TestLimitsOfScratchFiles(t *testing.T) {
+	b := NewBudget(1<<30, 2)
+	if got := (Limits{Budget: b}).ScratchRows(); got != b.ScratchRows() {
+		t.Errorf("%d rows of a scratch file are read at once", got)
+	}
+	if got := (Limits{Budget: b, SpillGroup: 3}).ScratchRows(); got != 3 {
+		t.Errorf("%d rows of a scratch file are read at once, not the 3 that were asked for", got)
 	}
 }
 

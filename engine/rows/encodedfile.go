@@ -17,10 +17,6 @@ import (
 	"reconcile/internal/failpoint"
 )
 
-// blockBytes is the size of a block in a scratch file of encoded rows, before
-// compression. A merge holds one block of every segment.
-const blockBytes = 60 << 10
-
 // encodedFile is a scratch file of encoded rows: blocks of sorted rows, each of one
 // partition, compressed one by one where that saves enough.
 type encodedFile struct {
@@ -40,7 +36,7 @@ type encodedBlock struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // spillEncoded writes an encoded segment to a scratch file.
-func (s *Segment) spillEncoded(ctx context.Context, dir string, group int) (*encodedFile, error) {
+func (s *Segment) spillEncoded(ctx context.Context, dir string, block ScratchBlock) (*encodedFile, error) {
 	f, err := os.CreateTemp(dir, "rows-*")
 	if err != nil {
 		return nil, scratchError(dir, err)
@@ -50,7 +46,7 @@ func (s *Segment) spillEncoded(ctx context.Context, dir string, group int) (*enc
 		p.aead, err = newCipher()
 	}
 	if err == nil {
-		err = s.writePack(ctx, p, group)
+		err = s.writePack(ctx, p, block)
 	}
 	if err != nil {
 		return nil, scratchError(dir, errors.Join(err, p.remove()))
@@ -74,7 +70,7 @@ func (p *encodedFile) nonce(off int64) []byte {
 	return binary.LittleEndian.AppendUint64(make([]byte, 4, 12), uint64(off))
 }
 
-func (s *Segment) writePack(ctx context.Context, p *encodedFile, group int) error {
+func (s *Segment) writePack(ctx context.Context, p *encodedFile, most ScratchBlock) error {
 	var block []byte
 	var z squeezer
 	off := int64(0)
@@ -83,7 +79,7 @@ func (s *Segment) writePack(ctx context.Context, p *encodedFile, group int) erro
 			if err := failpoint.Hit(ctx, failpoint.SpillWrite); err != nil {
 				return err
 			}
-			hi := s.blockEnd(lo, part.Hi, group)
+			hi := s.blockEnd(lo, part.Hi, most)
 			block = s.appendBlock(block[:0], lo, hi)
 			c, plain := z.squeeze(block)
 			if p.aead != nil {

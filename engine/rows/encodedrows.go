@@ -173,12 +173,11 @@ func readBlock(block []byte, n int, part int64) *Chunk {
 	return ch
 }
 
-// blockEnd returns where a block that begins at row lo ends: by its bytes, or by
-// group rows if that is not 0.
-func (s *Segment) blockEnd(lo, hi, group int) int {
+// blockEnd returns where a block that begins at row lo ends.
+func (s *Segment) blockEnd(lo, hi int, most ScratchBlock) int {
 	size := 0
 	for i := lo; i < hi; i++ {
-		if size >= blockBytes || group > 0 && i-lo >= group {
+		if size >= most.Bytes || i-lo >= most.Rows {
 			return i
 		}
 		size += blockHead + int(s.rows[i].Size)

@@ -104,7 +104,7 @@ func readPacks(t *testing.T, s *Segment) []encodedRow {
 // scratch file, for every size of block.
 func TestPack(t *testing.T) {
 	for _, n := range []int{1, 2, 50, 3000} {
-		for _, group := range []int{0, 1, 7, 5000} {
+		for _, group := range []int{1, 7, 5000, 1 << 14} {
 			r := rand.New(rand.NewPCG(uint64(n), uint64(group)))
 			s, want := encodedRows(r, n)
 			for i := range n {
@@ -114,7 +114,7 @@ func TestPack(t *testing.T) {
 				t.Fatalf("%d rows in memory differ", n)
 			}
 			dir := t.TempDir()
-			if err := s.Spill(t.Context(), dir, group); err != nil {
+			if err := s.Spill(t.Context(), dir, blockOf(group)); err != nil {
 				t.Fatal(err)
 			}
 			if s.Rows() != nil || s.Part(s.Parts[0].Part) != nil {
@@ -157,7 +157,7 @@ func TestPackSqueezed(t *testing.T) {
 			size += blockHead + len(record)
 		}
 		s := p.Seal()
-		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
+		if err := s.Spill(t.Context(), t.TempDir(), testBlock); err != nil {
 			t.Fatal(err)
 		}
 		info, err := s.scratch.f.Stat()
@@ -181,7 +181,7 @@ func TestPackSecret(t *testing.T) {
 			add(&p, rules.Row{Raw: int64(i)}, fmt.Sprintf("%d ada@example.com", i*i*i))
 		}
 		s := p.Seal()
-		if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
+		if err := s.Spill(t.Context(), t.TempDir(), testBlock); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(s.scratch.f.Name())
@@ -204,7 +204,7 @@ func TestPackSecret(t *testing.T) {
 // A scratch file of encoded rows that is damaged is an error that names it.
 func TestPackDamaged(t *testing.T) {
 	s, _ := encodedRows(rand.New(rand.NewPCG(3, 3)), 2000)
-	if err := s.Spill(t.Context(), t.TempDir(), 0); err != nil {
+	if err := s.Spill(t.Context(), t.TempDir(), testBlock); err != nil {
 		t.Fatal(err)
 	}
 	path := s.scratch.f.Name()
@@ -240,7 +240,7 @@ func TestPackSpillFails(t *testing.T) {
 		}
 		s, _ := encodedRows(rand.New(rand.NewPCG(4, 4)), 100)
 		dir := t.TempDir()
-		if err := s.Spill(failpoint.With(t.Context(), set), dir, 5); !errors.Is(err, want) {
+		if err := s.Spill(failpoint.With(t.Context(), set), dir, blockOf(5)); !errors.Is(err, want) {
 			t.Errorf("%s: %v", spec, err)
 		}
 		if files, _ := os.ReadDir(dir); len(files) != 0 || len(s.Rows()) != 100 {

@@ -19,6 +19,11 @@ import (
 	"reconcile/internal/failpoint"
 )
 
+// testBlock is a block as executors ask for it.
+var testBlock = ScratchBlock{Rows: 1 << 14, Bytes: 60 << 10}
+
+func blockOf(rows int) ScratchBlock { return ScratchBlock{rows, testBlock.Bytes} }
+
 // Verdicts that many goroutines set, of neighbours too, are all kept.
 func TestVerdicts(t *testing.T) {
 	for _, n := range []int{0, 1, 15, 16, 17, 1000} {
@@ -163,7 +168,7 @@ func readPart(t *testing.T, s *Segment, part int64) []full {
 // also when they are set later.
 func TestSpill(t *testing.T) {
 	for _, n := range []int{1, 2, 63, 64, 65, 1000} {
-		for _, group := range []int{0, 1, 7, 64, 5000} {
+		for _, group := range []int{1, 7, 64, 5000} {
 			if group == 1 && n > 100 {
 				continue
 			}
@@ -184,7 +189,7 @@ func TestSpill(t *testing.T) {
 					want[p.Part] = readPart(t, s, p.Part)
 				}
 				dir := t.TempDir()
-				if err := s.Spill(t.Context(), dir, group); err != nil {
+				if err := s.Spill(t.Context(), dir, blockOf(group)); err != nil {
 					t.Fatal(err)
 				}
 				checkSpilled(t, s, n, dir)
@@ -248,7 +253,7 @@ func checkSpilled(t *testing.T, s *Segment, n int, dir string) {
 	if err != nil || len(before) != 1 {
 		t.Fatalf("%d files, %v", len(before), err)
 	}
-	if err := s.Spill(t.Context(), filepath.Join(dir, "nowhere"), 1); err != nil {
+	if err := s.Spill(t.Context(), filepath.Join(dir, "nowhere"), blockOf(1)); err != nil {
 		t.Errorf("spilled again: %v", err)
 	}
 	if s.Open(12345) != nil {
@@ -276,7 +281,7 @@ func checkVerdicts(t *testing.T, s *Segment, r *rand.Rand) {
 func TestEmptySegment(t *testing.T) {
 	s := NewSegment(nil, payload(3))
 	dir := t.TempDir()
-	if err := s.Spill(t.Context(), dir, 0); err != nil {
+	if err := s.Spill(t.Context(), dir, testBlock); err != nil {
 		t.Fatal(err)
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 0 || s.Len() != 0 || s.Open(0) != nil {
@@ -295,7 +300,7 @@ func TestCursorClosedEarly(t *testing.T) {
 		rs[i].Part = 1
 	}
 	s := NewSegment(rs, batch)
-	if err := s.Spill(t.Context(), t.TempDir(), 10); err != nil {
+	if err := s.Spill(t.Context(), t.TempDir(), blockOf(10)); err != nil {
 		t.Fatal(err)
 	}
 	for reads := range 3 {
@@ -340,7 +345,7 @@ func TestSpillFails(t *testing.T) {
 		part := s.Parts[0].Part
 		want := readPart(t, s, part)
 		dir := t.TempDir()
-		err := s.Spill(ctx(c.spec), filepath.Join(dir, c.dir), 10)
+		err := s.Spill(ctx(c.spec), filepath.Join(dir, c.dir), blockOf(10))
 		if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -361,7 +366,7 @@ func TestSpillFails(t *testing.T) {
 func TestSpillDamaged(t *testing.T) {
 	rs, batch := some(rand.New(rand.NewPCG(5, 5)), 300)
 	s := NewSegment(rs, batch)
-	if err := s.Spill(t.Context(), t.TempDir(), 100); err != nil {
+	if err := s.Spill(t.Context(), t.TempDir(), blockOf(100)); err != nil {
 		t.Fatal(err)
 	}
 	path := s.file.path

@@ -22,9 +22,12 @@ const (
 	colVer = "\x00ver"
 )
 
-// spillGroup is the number of rows of a row group in a scratch file: small, as
-// a merge holds one group of every segment.
-const spillGroup = 16384
+// ScratchBlock says how much of a scratch file is read at once: a merge holds one
+// block of every segment. Each of the numbers ends a block.
+type ScratchBlock struct {
+	Rows  int
+	Bytes int // of encoded rows, before compression
+}
 
 type spillFile struct {
 	path  string
@@ -33,27 +36,23 @@ type spillFile struct {
 }
 
 // Spill moves the rows of s to a scratch file in dir and frees its memory.
-// group is the number of rows that are read at once; 0 stands for the default.
-func (s *Segment) Spill(ctx context.Context, dir string, group int) error {
+func (s *Segment) Spill(ctx context.Context, dir string, block ScratchBlock) error {
 	if s.spilled() || s.n == 0 {
 		return nil
 	}
 	if s.encoded {
-		p, err := s.spillEncoded(ctx, dir, group)
+		p, err := s.spillEncoded(ctx, dir, block)
 		if err == nil {
 			s.reusable = reuse(s)
 			s.scratch, s.rows, s.slabs = p, nil, nil
 		}
 		return err
 	}
-	if group <= 0 {
-		group = spillGroup
-	}
 	f, err := os.CreateTemp(dir, "spill-*")
 	if err != nil {
 		return scratchError(dir, err)
 	}
-	sf := &spillFile{path: f.Name(), group: group, want: sysColumns()}
+	sf := &spillFile{path: f.Name(), group: block.Rows, want: sysColumns()}
 	for _, c := range s.batch.Cols {
 		sf.want = append(sf.want, column.Column{Name: c.Name, Type: c.Type})
 	}

@@ -164,7 +164,7 @@ func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
 	if !spill {
 		return nil
 	}
-	return s.Spill(ctx, g.Limits.Scratch, g.Limits.SpillGroup)
+	return s.Spill(ctx, g.Limits.Scratch, rows.ScratchBlock{Rows: g.Limits.ScratchRows(), Bytes: g.Limits.Budget.ScratchBytes()})
 }
 
 // Close removes what was spilled.
