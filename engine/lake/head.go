@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -31,6 +32,27 @@ func (k *Lake) Head(ctx context.Context, root string) (Head, error) {
 		return Head{Version: version, Damage: err}, nil
 	}
 	return Head{Current: cur, Version: version}, err
+}
+
+// EachHead calls fn with the root and the head of each sink of the configuration that can
+// be reached.
+func (k *Lake) EachHead(ctx context.Context, fn func(root string, h Head) error) error {
+	for _, s := range k.o.Declared.Sinks {
+		if k.Down(s.Path) != nil {
+			continue
+		}
+		h, err := k.Head(ctx, s.Path)
+		if k.StopsTable(ctx, err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Address(), err)
+		}
+		if err := fn(s.Path, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Heads are those of the sinks of one state, by root.

@@ -124,20 +124,7 @@ func (h *Home) Check(ctx context.Context, snap *state.Snapshot, sink string, cur
 
 // CheckHome is Home.Check for all sinks of the configuration that can be reached.
 func (k *Lake) CheckHome(ctx context.Context, snap *state.Snapshot) error {
-	for _, s := range k.o.Declared.Sinks {
-		if k.Down(s.Path) != nil {
-			continue
-		}
-		head, err := k.Head(ctx, s.Path)
-		if k.StopsTable(ctx, err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.Address(), err)
-		}
-		if err := k.o.Home.Check(ctx, snap, k.o.Declared.Name(s.Path), head.Current); err != nil {
-			return err
-		}
-	}
-	return nil
+	return k.EachHead(ctx, func(root string, head Head) error {
+		return k.o.Home.Check(ctx, snap, k.o.Declared.Name(root), head.Current)
+	})
 }
