@@ -11,7 +11,7 @@ type Limits struct {
 }
 
 const (
-	maxFixed   = 256 << 20
+	maxFixed   = 256 << 20 // bytes of a type, by its schema
 	maxDepth   = 10_000
 	maxDecimal = 4096
 )

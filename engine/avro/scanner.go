@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	syncSize    = 16
+	syncSize = 16
+	// maxMetadata bounds what a header may hold.
 	maxMetadata = 64 << 20
 	// maxCount bounds the records of a block before anything is known of them.
 	maxCount = 1 << 30

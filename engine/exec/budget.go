@@ -1,13 +1,29 @@
 package exec
 
-// Budget hands out memory for rows, and the goroutines that work on them: to those who
-// decode, who collect and sort rows, who judge them, who share texts, who encode, and to
-// the tables whose tasks are prefetched. Nobody else divides memory. It is a value that
-// nobody changes; the budgets that it gives are parts of it.
+// Budget hands out the memory of a command and the goroutines that work on rows, to those
+// who decode, collect and sort rows, judge them, share texts and encode, and to the tables
+// whose tasks are prefetched. Nobody else divides either. It is a value that nobody
+// changes; the budgets that it gives are parts of it.
 //
-// A holder keeps to its part by itself: what does not fit is spilled, or another
-// strategy is taken. What decoding and encoding take beside the rows that they work on,
-// and what the runtime takes, comes out of the rest of memory_limit, see NewBudget.
+// Of memory_limit, programSize is for the program, and four tenths of the rest are for
+// rows. A table holds at a time, in parts of these, for all workers together:
+//
+//	taking rows in    Segments 1/2, Collecting 1/4, Verdicts 1/4, Texts 1/32
+//	writing them      Segments 1/2, RowGroup 1/4 for published and 1/4 for shadow rows,
+//	                  IndexEntries 1/4, Texts 1/32
+//	a pass of users   Segments 1/2, those of MovedUsers 1/8, RowGroup 1/4, Texts 1/32
+//
+// Beside it the prefetched tables hold no more than Rows, all together. So much is within
+// memory_limit, without programSize, with room for what blocks and row groups of usual
+// size come to when they are decoded and encoded.
+//
+// How large others may be does not follow memory_limit: Block and BlockText for each
+// worker, FileRowGroup for each file under way in each sink, IndexFilters for each run of
+// an index that is searched, ScratchRows or ScratchBytes for each spilled segment that is
+// read. Nor does leastRowGroup, where many workers share little memory.
+//
+// A holder keeps to its part by itself: what does not fit is spilled, or another strategy
+// is taken. User mappings are beside memory_limit.
 type Budget struct {
 	rows    int // bytes
 	workers int
@@ -33,23 +49,22 @@ const (
 	// encoded they take several times that.
 	leastRowGroup = 4 << 20
 	mostRowGroup  = 64 << 20
-	// fileRowGroup is the same for every memory_limit: by it row groups, and so the bytes of
-	// files, are what they are.
-	fileRowGroup = 96 << 20
-
-	// mostBlock and mostBlockText are those of a block of a part file. A worker has one
-	// block at a time.
-	mostBlock     = 256 << 20
-	mostBlockText = 512 << 20
-
-	// scratchRows and scratchBytes are small: a merge holds as much of every segment.
-	scratchRows  = 16384
-	scratchBytes = 60 << 10
 
 	verdictSize    = 40 // bytes of a row that waits for its verdict
 	indexEntrySize = 16 // bytes of an entry of the index
-	indexFilters   = 16 << 20
-	rowsOfFile     = 2 // bytes that rows take in memory, for each of their files
+	rowsOfFile     = 2  // bytes that rows take in memory, for each of their files
+)
+
+// What is the same for each memory_limit.
+const (
+	mostBlock     = 256 << 20
+	mostBlockText = 512 << 20
+	// fileRowGroup decides where row groups end, and so about the bytes of files.
+	fileRowGroup = 96 << 20
+	indexFilters = 16 << 20
+	// scratchRows and scratchBytes are small, as a merge holds as much of every segment.
+	scratchRows  = 16384
+	scratchBytes = 60 << 10
 )
 
 // NewBudget is the budget of a command with a memory_limit in bytes.
@@ -66,26 +81,31 @@ func (b Budget) Rows() int { return b.rows }
 // Workers is how many goroutines work on rows side by side.
 func (b Budget) Workers() int { return b.workers }
 
-// Segments is how many bytes of sorted segments stay in memory.
-func (b Budget) Segments() int { return b.rows / segmentsPart }
-
 // Block is how many bytes a block of a part file may have, as it is stored and as it is
-// decoded.
+// decompressed. A worker has one at a time.
 func (b Budget) Block() int { return mostBlock }
 
 // BlockText is how many bytes of text the structured values of a block may make.
 func (b Budget) BlockText() int { return mostBlockText }
 
-// ScratchRows is how many rows of a scratch file are read at once, ScratchBytes how many
-// bytes of one with encoded rows.
-func (b Budget) ScratchRows() int { return scratchRows }
-
-// ScratchBytes is told of with ScratchRows.
-func (b Budget) ScratchBytes() int { return scratchBytes }
-
 // Collecting is how many bytes of rows a worker collects for a segment: few enough that
 // they are sorted fast, and so many that segments stay few.
 func (b Budget) Collecting() int { return b.rows / workingPart / b.workers }
+
+// Segments is how many bytes of sorted segments stay in memory.
+func (b Budget) Segments() int { return b.rows / segmentsPart }
+
+// ScratchRows is how many rows of a spilled segment are read at once.
+func (b Budget) ScratchRows() int { return scratchRows }
+
+// ScratchBytes is how many bytes of a spilled segment of encoded rows are read at once.
+func (b Budget) ScratchBytes() int { return scratchBytes }
+
+// Texts is how many bytes the texts that records share may take.
+func (b Budget) Texts() int { return b.rows / textsPart }
+
+// Verdicts is how many rows that wait for their verdict stay in memory.
+func (b Budget) Verdicts() int { return b.rows / workingPart / verdictSize }
 
 // RowGroup is how many bytes of records may wait for a row group.
 func (b Budget) RowGroup() int {
@@ -96,21 +116,15 @@ func (b Budget) RowGroup() int {
 // file in one sink, as those of small batches do.
 func (b Budget) FileRowGroup() int { return fileRowGroup }
 
-// Texts is how many bytes the texts that records share may take.
-func (b Budget) Texts() int { return b.rows / textsPart }
-
-// Verdicts is how many rows that wait for their verdict stay in memory.
-func (b Budget) Verdicts() int { return b.rows / workingPart / verdictSize }
+// Encoders is how many columns of a file may be encoded at a time where so many files
+// are written side by side.
+func (b Budget) Encoders(files int) int { return b.workers / max(files, 1) }
 
 // IndexEntries is how many entries of the index are sorted in memory.
 func (b Budget) IndexEntries() int { return b.rows / workingPart / indexEntrySize }
 
 // IndexFilters is up to how many bytes of filters of a run of the index stay in memory.
 func (b Budget) IndexFilters() int { return indexFilters }
-
-// Encoders is how many columns of a file may be encoded at a time where so many files
-// are written side by side.
-func (b Budget) Encoders(files int) int { return b.workers / max(files, 1) }
 
 // MovedUsers is the part for the rows of raw users that stand for another one, beside a
 // pass over all users.

@@ -1,6 +1,9 @@
 package exec
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 	b := NewBudget(1<<30, 2)
@@ -33,8 +36,29 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 			t.Errorf("%s: %d instead of %d", c.name, c.got, c.want)
 		}
 	}
-	if use := b.Segments() + b.Workers()*b.Collecting() + b.Texts() + b.Verdicts()*verdictSize; use > rows*33/32 {
-		t.Errorf("what collects and judges rows takes %d of %d bytes", use, rows)
+	for _, limit := range []int64{1 << 20, 64 << 20, 128 << 20, 256 << 20, 1 << 30, 64 << 30} {
+		for workers := 1; workers <= 64; workers *= 2 {
+			if b := NewBudget(limit, workers); b.RowGroup() > leastRowGroup {
+				checkSums(t, fmt.Sprintf("%d workers with %d bytes", workers, limit), limit, b)
+			}
+		}
+	}
+}
+
+// checkSums adds up what is held at a time.
+func checkSums(t *testing.T, name string, limit int64, b Budget) {
+	t.Helper()
+	taking := b.Segments() + b.Workers()*b.Collecting() + b.Verdicts()*verdictSize + b.Texts()
+	writing := b.Segments() + b.Workers()*2*b.RowGroup() + b.IndexEntries()*indexEntrySize + b.Texts()
+	users := b.Segments() + b.MovedUsers().Segments() + b.RowGroup() + b.Texts()
+	usersDelta := 2*(b.UsersDelta().Segments()+b.Workers()*b.UsersDelta().Collecting()) + b.Texts()
+	if taking > b.Rows()+b.Texts() || usersDelta > b.Rows()+b.Texts() {
+		t.Errorf("%s: rows that are taken in get %d bytes of %d, users of a delta %d", name, taking, b.Rows(), usersDelta)
+	}
+	prefetched := b.Workers() * b.Prefetched().Rows()
+	given := int(max(limit-programSize, programSize))
+	if use := max(taking, writing, users, usersDelta) + prefetched; use > given || prefetched > b.Rows() {
+		t.Errorf("%s: a table and %d bytes of prefetched ones get %d of %d bytes", name, prefetched, use, given)
 	}
 }
 

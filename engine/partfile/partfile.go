@@ -18,7 +18,7 @@ type Opener interface {
 	Open(ctx context.Context, key string) (blob.Handle, error)
 }
 
-// readAhead is how much of a part file is read at once.
+// readAhead is how much of a part file is read at once; a task reads one at a time.
 const readAhead = 1 << 20
 
 // NewScanner reads an Avro file of a size, whose blocks have up to so many bytes.
