@@ -38,7 +38,7 @@ func TestAllocationsPerRow(t *testing.T) {
 }
 
 // leastApply is the least of some counts, without collections of garbage: these empty
-// pools, at times that are not the same twice.
+// pools, at moments that vary.
 func leastApply(t *testing.T, base, n int) uint64 {
 	t.Helper()
 	runtime.GC()

@@ -66,8 +66,8 @@ func (run *applyRun) forgetHolds(ctx context.Context) error {
 	})
 }
 
-// holdDamaged gives up a step of a table that met a damaged object. That is remembered,
-// so that it is not taken in vain again until the object is another.
+// holdDamaged gives up a step of a table because of a damaged object. That is
+// remembered, so that the step is not tried again while the object is the same.
 func (run *applyRun) holdDamaged(ctx context.Context, t *planner.Table, s *steps.Step, bad *state.ObjectError) error {
 	if s != nil {
 		if err := run.e.removeStaged(ctx, run.lock, s.Task); err != nil {

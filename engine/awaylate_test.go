@@ -215,7 +215,7 @@ func (b *lateBed) others(commits int) {
 	b.check()
 }
 
-// right sees that tables, current.json and state are right as they are, and that nothing
+// right checks that tables, current.json and state are right as they are, and that nothing
 // is left to do.
 func (b *lateBed) right(what string) {
 	b.t.Helper()

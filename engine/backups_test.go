@@ -242,7 +242,7 @@ func (w *backupWorld) number(table string, now sinks.CurrentTable) {
 	w.commits[now.Commit] = use
 }
 
-// compareSaid sees that no live dump of a table went without a flag.
+// compareSaid checks that no live dump of a table went without a flag.
 func (w *backupWorld) compareSaid(table string, was, now sinks.CurrentTable) {
 	w.t.Helper()
 	if now.Commit < was.Commit && now.Commit > 0 {
@@ -331,7 +331,7 @@ func withoutRows(d *model.Dump) *model.Dump {
 	return &out
 }
 
-// complete sees that every table has all that the source still has.
+// complete checks that every table has all that the source still has.
 func (w *backupWorld) complete() {
 	w.t.Helper()
 	for _, lake := range w.lakes {

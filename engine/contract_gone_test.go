@@ -22,7 +22,7 @@ func (a *bed) unmount(name string, empty bool) {
 	}
 }
 
-// mount undoes it, and sees that nothing was written in between.
+// mount undoes it, and checks that nothing was written in between.
 func (a *bed) mount(name string) {
 	a.t.Helper()
 	at := filepath.Join(a.dir, name)
@@ -39,7 +39,7 @@ const gonePrelude = `
 sink "parquet" "pond" { path = "../pond" }
 `
 
-// TestContractSinkGone: a lake that is not mounted is not written anew. Its tables are
+// TestContractSinkGone: a lake that is not mounted is not rewritten. Its tables are
 // held, the sink is named once, the others go on, and nothing is written in its place.
 func TestContractSinkGone(t *testing.T) {
 	for _, empty := range []bool{false, true} {
@@ -78,7 +78,7 @@ table "e" { sinks = [sink.parquet.lake, sink.parquet.pond] }
 	}
 }
 
-// TestContractSinkLost: a sink that is lost is written anew, from another sink or from
+// TestContractSinkLost: a sink that is lost is rewritten, from another sink or from
 // the source; where the source no longer has all, its loss has to be accepted.
 func TestContractSinkLost(t *testing.T) {
 	a := newBed(t, gonePrelude+`

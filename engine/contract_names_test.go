@@ -124,7 +124,7 @@ func TestContractKeysUnlisted(t *testing.T) {
 			}
 			a.want("e", "event_id user_id session_id time a", "1 9 3 2026-01-01T00:00:00.000Z "+x)
 			a.want("users", "user_id joindate b", "9 2026-01-01T00:00:00.000Z y")
-			// A dump that is made void takes along what only its files brought.
+			// A dump that is voided takes along what only its files brought.
 			a.run(dumpOf(2, listedAs(more("e", avroPart("event_id user_id session_id", row(2, 7, 4))), "a")))
 			a.run(dumpOf(3, listedAs(full("e", avroPart("event_id user_id", row(3, 7))), "a")))
 			if got, want := a.columns("e"), "user_id event_id a _raw_user_id _dump_id _rescued_data"; !sameWords(got, want+" time") && !sameWords(got, want) {

@@ -193,7 +193,7 @@ func TestContractOlderStateAccepted(t *testing.T) {
 	}
 }
 
-// TestContractOlderStateJudges: what no sink names is judged as ever.
+// TestContractOlderStateJudges: what no sink names is judged as usual.
 func TestContractOlderStateJudges(t *testing.T) {
 	a := guardBed(t)
 	a.held(a.run())

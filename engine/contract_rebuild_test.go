@@ -173,7 +173,7 @@ func TestContractRebuildWaits(t *testing.T) {
 	}
 }
 
-// TestContractLostResync: what a lost resync made void does not come back.
+// TestContractLostResync: what a lost resync voided does not come back.
 func TestContractLostResync(t *testing.T) {
 	a := newBed(t, lakeTables)
 	two := avroPart("event_id user_id", row(2, 10))

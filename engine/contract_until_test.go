@@ -159,8 +159,8 @@ func TestContractUntilDumpLoss(t *testing.T) {
 	a.want("e", "event_id user_id", "2 10", "3 10", "4 10")
 }
 
-// TestContractUntilDumpVoid: rows that a taken back resync made void come back, and so do
-// the holds of that time; dumps above that it made void are no loss.
+// TestContractUntilDumpVoid: rows that a taken back resync voided come back, and so do
+// the holds of that time; dumps above that it voided are no loss.
 func TestContractUntilDumpVoid(t *testing.T) {
 	for fault, why := range map[model.Fault]string{model.None: "", model.Missing: "not there", model.Damaged: "sync"} {
 		a := newBed(t, lakeTables)

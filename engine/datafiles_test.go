@@ -38,7 +38,7 @@ func (h *harness) names() map[sinks.Place]bool {
 	return out
 }
 
-// checkNames sees that no name comes back that the state did not list: before is what
+// checkNames checks that no name comes back that the state did not list: before is what
 // it listed before the apply.
 func (h *harness) checkNames(before map[sinks.Place]bool) {
 	h.t.Helper()

@@ -27,7 +27,7 @@ func (b *sinksBed) copyBucket() string {
 	return bucket
 }
 
-// checkUnasked sees that nothing was asked of the sink that is gone.
+// checkUnasked checks that nothing was asked of the sink that is gone.
 func (b *sinksBed) checkUnasked() {
 	b.t.Helper()
 	for _, r := range b.remote.gate.Seen() {
@@ -37,7 +37,7 @@ func (b *sinksBed) checkUnasked() {
 	}
 }
 
-// heldFor sees that an apply holds tables, each for a reason that has the words.
+// heldFor checks that an apply holds tables, each for a reason that has the words.
 func (b *sinksBed) heldFor(words string, tables ...string) {
 	b.t.Helper()
 	res, err := b.apply()

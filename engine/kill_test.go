@@ -79,7 +79,7 @@ func pickHits(r *rand.Rand, total int64, most int) []int64 {
 	return slices.Compact(out)
 }
 
-// TestFailpoints makes every case fail at every point, and sees that readers
+// TestFailpoints makes every case fail at every point, and checks that readers
 // are not misled, that recovery needs nothing but what was staged, and that the
 // next apply ends where an undisturbed one does.
 func TestFailpoints(t *testing.T) {
@@ -175,7 +175,7 @@ func overcome(p failpoint.Name) bool {
 	return false
 }
 
-// failOnce plays the case with one failure, at times with a second one in the
+// failOnce plays the case with one failure, sometimes with a second one in the
 // apply that recovers.
 func (b *killBed) failOnce(r *rand.Rand, p failpoint.Name, action string, n int64) {
 	b.t.Helper()

@@ -300,7 +300,7 @@ func (b *killBed) halfDone(p *state.Publish) bool {
 	return done > 0 && done < len(p.Steps)
 }
 
-// checkDone sees that everything is as it should be and that nothing is left
+// checkDone checks that everything is as it should be and that nothing is left
 // over or to do.
 func (b *killBed) checkDone() {
 	b.t.Helper()
@@ -384,7 +384,7 @@ func (b *killBed) recover(ctx context.Context) error {
 	return errors.Join(err, l.Unlock())
 }
 
-// checkRecovery sees that recovery finishes the listed tables without the
+// checkRecovery checks that recovery finishes the listed tables without the
 // source.
 func (b *killBed) checkRecovery(tables []string) {
 	b.t.Helper()

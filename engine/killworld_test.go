@@ -11,7 +11,7 @@ import (
 
 // The export of the tests that interrupt and damage: few rows, and every kind
 // of step in them. Dump 2 moves the only row of a day away, so that a partition
-// goes; dump 3 delivers pageviews anew; dump 4 has nothing but another mapping.
+// goes; dump 3 delivers pageviews again; dump 4 has nothing but another mapping.
 
 const killConfig = `
 table "*" {

@@ -58,7 +58,7 @@ func TestChangedSincePlan(t *testing.T) {
 			h.remote.upload(t, filepath.Join(h.dir, "dumps"))
 			res, err := e.Apply(t.Context(), l, p)
 			held := err == nil && slices.ContainsFunc(res.Holds, func(h plan.Hold) bool { return h.Table == "pageviews" && (h.File == f.Key || name == "folders") })
-			for _, h := range res.Holds { // on folders, all files were written anew
+			for _, h := range res.Holds { // on folders, all files were rewritten
 				held = held && strings.Contains(h.Reason, "changed since the plan") && (name == "folders" || h.Table == "pageviews")
 			}
 			if !held {

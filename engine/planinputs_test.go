@@ -31,7 +31,7 @@ func (h *harness) planWith(only map[int64]bool) *plan.Plan {
 	return readBack(h.t, &p.Plan, p.Close())
 }
 
-// readBack sees that a plan is what it was after it was written down.
+// readBack checks that a plan is what it was after it was written down.
 func readBack(t *testing.T, p *plan.Plan, err error) *plan.Plan {
 	t.Helper()
 	var b, again bytes.Buffer

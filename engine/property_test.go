@@ -190,7 +190,7 @@ func randomWorld(t *testing.T, seed int64, place func(*harness), after func(h *h
 	}
 }
 
-// interrupt has an apply fail at some point, at times.
+// interrupt sometimes makes an apply fail at some point.
 func (h *harness) interrupt(r *rand.Rand) {
 	h.t.Helper()
 	if r == nil || r.Intn(3) > 0 {

@@ -47,7 +47,7 @@ func nightFile(id, day int64) []queried {
 	return out
 }
 
-// checkNights sees that rows are those of one whole file for each day, each of a
+// checkNights checks that rows are those of one whole file for each day, each of a
 // commit from first to last.
 func checkNights(rows []queried, first, last int64) error {
 	files, at := map[string][]queried{}, map[[2]int64]string{}
@@ -228,7 +228,7 @@ func (n *nights) wanted() []queried {
 	return out
 }
 
-// checkRest sees that the engine returns exactly the rows of the model once
+// checkRest checks that the engine returns exactly the rows of the model once
 // nothing moves.
 func (n *nights) checkRest(q *queryEngine) {
 	n.t.Helper()

@@ -92,7 +92,7 @@ func globFolder(dir string) func(*glob) error {
 
 // globBucket reads a table as engines do: by listing, then by ranges, each on
 // the condition that the object is the one that was opened. A pass that meets
-// another one begins anew, as a query would.
+// another one starts over, as a query would.
 func globBucket(s blob.Store, folder string) func(*glob) error {
 	return func(g *glob) error {
 		list, err := s.List(context.Background(), folder)
@@ -122,7 +122,7 @@ func globBucket(s blob.Store, folder string) func(*glob) error {
 	}
 }
 
-// readerNight delivers all rows of some days anew, and a row more for each day. Users
+// readerNight delivers all rows of some days again, and a row more for each day. Users
 // merge and part meanwhile.
 func readerNight(id int64, days int) *model.Dump {
 	var rows [][]any

@@ -226,7 +226,7 @@ func TestRedeliveryFollowsConfiguration(t *testing.T) {
 	}
 }
 
-// TestStateWithoutContent sees that a state that does not know what its dumps
+// TestStateWithoutContent checks that a state that does not know what its dumps
 // delivered takes the ordinary path, and knows it from then on.
 func TestStateWithoutContent(t *testing.T) {
 	h := newHarness(t, killConfig)

@@ -62,7 +62,7 @@ func chunkBytes(t *testing.T, dir string) (chunks map[string][]byte, bounds map[
 	return chunks, bounds
 }
 
-// TestRedeliveryCopies delivers again the rows of one user and sees that of all column
+// TestRedeliveryCopies delivers again the rows of one user and checks that of all column
 // chunks only those of dumps change, and those only where the user is.
 func TestRedeliveryCopies(t *testing.T) {
 	h := newHarness(t, `
@@ -108,7 +108,7 @@ table "users" { sinks = [sink.parquet.lake] }
 	}
 }
 
-// TestRedeliveryAfterLateDump sees that a partition is known to have rows of the greatest
+// TestRedeliveryAfterLateDump checks that a partition is known to have rows of the greatest
 // dump also after a late one was spliced into row groups that have none of them.
 func TestRedeliveryAfterLateDump(t *testing.T) {
 	h := newHarness(t, `table "*" { sinks = [sink.parquet.lake] }`)

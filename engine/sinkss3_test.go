@@ -222,7 +222,7 @@ func TestDriftOnS3(t *testing.T) {
 		t.Errorf("a changed object is planned as %+v", c)
 	}
 	b.must()
-	// The same content anew, as a restored backup has it, is no drift.
+	// The same content again, as a restored backup has it, is no drift.
 	now, err := os.ReadFile(files[1])
 	if err != nil {
 		t.Fatal(err)

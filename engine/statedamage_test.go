@@ -73,7 +73,7 @@ func (b *killBed) movePartFiles(from, to string) {
 	}
 }
 
-// onlyOldOrNew sees that every table shows what it was or what it should be.
+// onlyOldOrNew checks that every table shows what it was or what it should be.
 func (b *killBed) onlyOldOrNew() {
 	b.t.Helper()
 	for name := range b.tables() {

@@ -23,7 +23,7 @@ import (
 
 var flagRebuilds = flag.Int("rebuilds", 12, "random worlds that lose their state")
 
-// rebuild is what the command does: lock, plan, make the state anew.
+// rebuild is what the command does: lock, plan, rebuild the state.
 func (h *harness) rebuild() (*rebuild.Plan, *rebuild.Rebuilt, error) {
 	ctx := context.Background()
 	if h.fails != nil {
@@ -75,7 +75,7 @@ func TestLostStates(t *testing.T) {
 	}
 }
 
-// rebuiltAsWas loses the state, rebuilds it, and sees that nothing else changed.
+// rebuiltAsWas loses the state, rebuilds it, and checks that nothing else changed.
 func (h *harness) rebuiltAsWas() {
 	h.t.Helper()
 	before := h.lakeFiles()

@@ -45,7 +45,7 @@ func (a *bed) damageState() {
 	}
 }
 
-// wantLost sees that the bed of lostBed is right.
+// wantLost checks that the bed of lostBed is right.
 func (a *bed) wantLost() {
 	a.t.Helper()
 	a.want("e", "event_id user_id _raw_user_id", "1 10 10", "2 10 10", "3 12 12", "4 10 10")
@@ -71,7 +71,7 @@ func (a *bed) rebuildOn() error {
 	return errors.Join(err, l.Unlock())
 }
 
-// TestRebuildChangedFiles writes anew only what is not right in the lake, and keeps the
+// TestRebuildChangedFiles writes again only what is not right in the lake, and keeps the
 // damaged file of the state.
 func TestRebuildChangedFiles(t *testing.T) {
 	a := lostBed(t)

@@ -13,7 +13,7 @@ import (
 	"reconcile/config"
 )
 
-// TestDocumentedConfigurations sees that configurations in the documentation
+// TestDocumentedConfigurations checks that configurations in the documentation
 // have the canonical layout, and that those with a source are whole and right.
 // The others are given a source, a sink and what else they refer to.
 func TestDocumentedConfigurations(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 )
 
 // TestExamplesRun checks layout and validity of every example, applies it, and
-// sees that nothing is left to do.
+// checks that nothing is left to do.
 func TestExamplesRun(t *testing.T) {
 	work := t.TempDir()
 	bin := filepath.Join(work, "reconcile")
@@ -133,7 +133,7 @@ func copyTree(t *testing.T, from, to string) {
 	}
 }
 
-// checkMasks sees that what an example masks stands in no file of its lake or
+// checkMasks checks that what an example masks stands in no file of its lake or
 // state. Parquet pages and state values may be compressed, but a dictionary of
 // a few e-mail addresses is short enough to be searched as it is.
 func checkMasks(t *testing.T, dir string) {

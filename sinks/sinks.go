@@ -71,7 +71,7 @@ type FileSpec struct {
 	// wait for a row group; 0 is no bound.
 	RowGroupBytes int
 	// Form is one that Describe gave. The zero Form is zstd in compact encodings. Rows that
-	// are taken over from a file of another form are encoded anew where need be.
+	// are taken over from a file of another form are encoded again where need be.
 	Form Form
 }
 
@@ -184,7 +184,7 @@ type Sink interface {
 	// Root identifies the place, as messages and the state name it.
 	Root() string
 	// Describe returns the form in which files of a table are staged. Files that the table
-	// has in another one have to be written anew. It fails if there is no such form.
+	// has in another one have to be rewritten. It fails if there is no such form.
 	Describe(ctx context.Context, t TableSpec) (Form, error)
 	// Stage starts a data file in the attempt's staging folder. name is unique
 	// within the attempt. The returned File's Path is the staged path.

@@ -15,8 +15,8 @@ import (
 // A state is moved in four steps, under the locks of both places: its content and
 // objects are copied, in one transaction that marks the new place as not open yet; the
 // copy is proved; the old place is closed by a last record that names the new one; the
-// new place is opened. At no time both are open. Whatever was done when it was killed, to
-// begin anew finishes it.
+// new place is opened. The two are never open at the same time. A
+// move that was killed is finished by starting it again.
 
 // LockBoth takes the locks of two states: of the one to be moved and of the place that it
 // is to be moved to. Generations there go on above those here.
@@ -189,7 +189,7 @@ func (m *migration) copyObject(ctx context.Context, ref Ref) (_ *Sealed, err err
 	return o, err
 }
 
-// prove reads both places anew: all records have to be equal but for the names of
+// prove reads both places again: all records have to be equal but for the names of
 // objects, and each object has to have its digest.
 func (m *migration) prove(ctx context.Context) (err error) {
 	a, err := m.from.load(ctx)

@@ -90,7 +90,7 @@ func (m *comparison) night(s *measure.Series, mapped int) error {
 	return nil
 }
 
-// sizes prints how large the tables are, and sees that they are the same.
+// sizes prints how large the tables are, and checks that they are the same.
 func (m *comparison) sizes() error {
 	ours, err := m.lake.LakeMB()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"reconcile/bench/internal/measure"
 )
 
-// cold loads the set with every engine in turn, and sees that all made the same
+// cold loads the set with every engine in turn, and checks that all made the same
 // tables.
 func (r *runner) cold() error {
 	p, lake, err := r.base()

@@ -165,7 +165,7 @@ func textOf(e ast.Expr, constants map[string]string) (string, bool) {
 	return "", false
 }
 
-// TestCIIsBare sees that CI runs tests, examples and readers without the
+// TestCIIsBare checks that CI runs tests, examples and readers without the
 // environment of its machine, and README.md's commands as they stand there.
 func TestCIIsBare(t *testing.T) {
 	tests := regexp.MustCompile(`^go test\b|^go run \./examples|^"\$work/(reconcile|readercheck)"|^"\$(spark_)?venv/bin/python"`)

@@ -94,7 +94,7 @@ type stateMovedLine struct {
 	Unrecorded []string `json:"unrecorded,omitempty"`
 }
 
-// rebuildLine is a state that is going to be made anew.
+// rebuildLine is a state that is going to be rebuilt.
 type rebuildLine struct {
 	State   string   `json:"state"`
 	Lineage string   `json:"lineage"`
@@ -121,7 +121,7 @@ type lostDumpObject struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// rebuiltLine is a state that was made anew.
+// rebuiltLine is a state that was rebuilt.
 type rebuiltLine struct {
 	Commit uint64          `json:"commit"`
 	Tables []rebuiltObject `json:"tables"`

@@ -218,7 +218,7 @@ func (o *operations) check(dumps []*model.Dump) {
 	}
 }
 
-// idle sees that nothing is left to do.
+// idle checks that nothing is left to do.
 func (o *operations) idle() {
 	o.t.Helper()
 	o.run(0, "plan", "-detailed-exitcode")

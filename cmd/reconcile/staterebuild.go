@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// stateRebuild makes a lost state anew. Where an earlier run had made it and was
-// interrupted then, it goes on with that.
+// stateRebuild rebuilds a lost state. It continues a rebuild that was interrupted after
+// the state was made.
 func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error) {
 	if !o.autoApprove && (o.json || !o.input || !isTerminal(s.stdin)) {
 		return errors.New("state rebuild asks before it changes anything, and here there is nobody to ask: give -auto-approve to go on without a question")

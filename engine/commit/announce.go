@@ -29,7 +29,7 @@ func NewAnnouncer(l *state.Lock, o Options) *Announcer {
 	return &Announcer{lock: l, lake: o.Lake, home: o.Home}
 }
 
-// currentTries is how often current.json is read and judged anew when somebody else
+// currentTries is how often current.json is read and judged again when somebody else
 // wrote it in between.
 const currentTries = 10
 

@@ -20,9 +20,9 @@ type Content struct {
 	Parts []*state.Partition
 }
 
-// RenewFingerprints makes the fingerprints of the folders of tables anew, where a sink has
-// as many files of a table as least, and keeps them. A sink that fails keeps nobody from
-// having applied: it goes without.
+// RenewFingerprints takes new fingerprints of the folders of tables of which a sink has at
+// least so many files, and keeps them. A sink that fails is left without: the apply is
+// done.
 func RenewFingerprints(ctx context.Context, l *state.Lock, k *lake.Lake, tables []Content, least int) error {
 	var changed []*state.Table
 	for _, t := range tables {

@@ -50,7 +50,7 @@ func list(t *testing.T, src *Source, known []byte) *Listing {
 	return l
 }
 
-// sameListing sees that two listings say the same.
+// sameListing checks that two listings say the same.
 func sameListing(t *testing.T, got, want *Listing) {
 	t.Helper()
 	opts := []cmp.Option{cmpopts.IgnoreFields(Listing{}, "Fresh"), cmpopts.IgnoreUnexported(Listing{}), cmpopts.EquateEmpty()}

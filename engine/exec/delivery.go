@@ -6,7 +6,7 @@ type Applied struct {
 	Digest      string `cbor:"2,keyasint,omitempty"` // meaning of the manifest's entry
 	Incremental bool   `cbor:"3,keyasint,omitempty"`
 	Skipped     bool   `cbor:"4,keyasint,omitempty"` // a skip_dump block left it out
-	Lost        bool   `cbor:"5,keyasint,omitempty"` // its rows are gone, what it made void stays void
+	Lost        bool   `cbor:"5,keyasint,omitempty"` // its rows are gone, what it voided stays void
 	StoodIn     bool   `cbor:"6,keyasint,omitempty"` // published rows stand in for its rows
 }
 

@@ -112,8 +112,8 @@ type Held struct {
 	Pin  string `cbor:"3,keyasint,omitempty"` // of the file as the task has it
 	// Reason is for people.
 	Reason string `cbor:"4,keyasint"`
-	// Lasting says that the content of the file is bad: reading it again is in vain until
-	// it, or what Cause names, is another.
+	// Lasting says that the content of the file is bad: reading it again is pointless until
+	// it, or what Cause names, changes.
 	Lasting bool  `cbor:"5,keyasint,omitempty"`
 	Cause   Cause `cbor:"6,keyasint,omitempty"`
 }

@@ -8,7 +8,7 @@ import (
 	"reconcile/sinks"
 )
 
-// checkRemovals sees that of the files that a table had before each step exactly those are
+// checkRemovals checks that of the files that a table had before each step exactly those are
 // gone after it that its result names. What is there after a step the next one of the table
 // says, and of the last one the lake.
 func (b *bed) checkRemovals(steps []doneStep) {

@@ -18,7 +18,7 @@ import (
 	"reconcile/sinks"
 )
 
-// checkDone sees that the staged files are there, and that rows add up.
+// checkDone checks that the staged files are there, and that rows add up.
 func (w *watch) checkDone(t *exec.Task, d *exec.Done) {
 	for _, p := range d.Partitions {
 		rows := make([]int64, len(t.Sinks))
@@ -99,7 +99,7 @@ func checkGroups(r io.ReaderAt, f exec.File) error {
 	return nil
 }
 
-// checkObjects sees that new objects are where a result says, and are what it says: those
+// checkObjects checks that new objects are where a result says, and are what it says: those
 // that lie elsewhere in the task's place for them. Those that a plan keeps are thrown away.
 func (w *watch) checkObjects(ctx context.Context, t *exec.Task, env *exec.Env, d *exec.Done) {
 	planned := len(t.Sinks) > 0 && strings.HasPrefix(t.Sinks[0].Root, filepath.Join(w.dir, "scratch"))

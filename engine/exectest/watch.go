@@ -13,7 +13,7 @@ import (
 )
 
 // watch is an executor that gives another one what was encoded and decoded of a task,
-// and gives back what was encoded and decoded of its result. It sees that both are whole
+// and gives back what was encoded and decoded of its result. It checks that both are whole
 // then, that they hold nothing that they must not, and that what a result names is there.
 type watch struct {
 	t     *testing.T
@@ -135,7 +135,7 @@ func digestOf(t *testing.T, task *exec.Task) string {
 	return d
 }
 
-// checkText sees that encoded bytes hold no key of a mask, and no path of this machine
+// checkText checks that encoded bytes hold no key of a mask, and no path of this machine
 // but locations.
 func (w *watch) checkText(what, table string, b []byte) {
 	for _, secret := range [][]byte{[]byte(maskKey), []byte(hex.EncodeToString([]byte(maskKey))), []byte(base64.StdEncoding.EncodeToString([]byte(maskKey)))} {

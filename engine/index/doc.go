@@ -12,7 +12,7 @@
 // a run may name places where a row no longer is, but whatever was added is
 // found again or the reader gets an error: filters never deny a user of the
 // run, every byte is under a checksum, and input out of order is refused rather
-// than searched in vain. A match of hashes proves nothing; callers verify it on
+// than found missing. A match of hashes proves nothing; callers verify it on
 // the real key (I3).
 //
 // It promises memory that does not grow with the run but for its directory and

@@ -16,7 +16,7 @@ func (f *File) blocks() int {
 	return f.BlockRows
 }
 
-// begin leaves away rows from some block on, at times from the first.
+// begin leaves away rows from some block on, sometimes from the first.
 func (f *File) begin(r *rand.Rand) {
 	if n := len(f.Rows); n > 0 {
 		per := f.blocks()
@@ -26,7 +26,7 @@ func (f *File) begin(r *rand.Rand) {
 
 // Grow brings files that are not complete nearer to it, in memory and in the
 // export in folder dir, and reports whether it found any. A draft becomes another
-// file, at times a shorter one, whose size is not the draft's.
+// file, sometimes a shorter one, whose size is not the draft's.
 func Grow(dumps []*Dump, r *rand.Rand, dir string) (found bool, err error) {
 	done := map[*File]bool{}
 	for _, d := range dumps {

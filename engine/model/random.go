@@ -280,7 +280,7 @@ func (g *gen) fault() Fault {
 	return None
 }
 
-// fileKey invents the name of the next part file, at times in the older layout.
+// fileKey invents the name of the next part file, sometimes in the older layout.
 func (g *gen) fileKey(table string) string {
 	folder := "_heap_table_name=" + url.PathEscape(table)
 	if g.chance(0.1) {

@@ -131,7 +131,7 @@ func (g *gen) spell(name string) string {
 }
 
 // columns invents the manifest's list for an entry: mostly the fields of its
-// files, but narrower, wider, in another order or spelling at times, or none.
+// files, sometimes narrower, wider, in another order or spelling, or none.
 func (g *gen) columns(t *genTable, files []*File) []string {
 	names := []string{}
 	for _, f := range files {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// redeliver lists what was delivered last of a table once more, at times with a
+// redeliver lists what was delivered last of a table once more, sometimes with a
 // difference.
 func (g *gen) redeliver(t *genTable) []Entry {
 	out := Redelivery(t.last, func(f *File) *File {

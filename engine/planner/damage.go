@@ -14,7 +14,7 @@ import (
 // state have, if that is enough, else from the source.
 
 // planDamaged plans a table of which objects are damaged: it is held, or with -repair
-// written anew.
+// rewritten.
 func planDamaged(ctx context.Context, p *Session, t *Table, damage []*state.ObjectError) error {
 	if !p.Ask.Repairs(t.Name) {
 		h, err := DamageHold(ctx, p, t, damage[0])

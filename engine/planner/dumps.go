@@ -123,7 +123,7 @@ func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64) {
 }
 
 // Cut takes the dumps from one on out of the pending ones. If a resync is among
-// them, a bad dump that it would have made void holds the table, too: that hold is
+// them, a bad dump that it would have voided holds the table, too: that hold is
 // returned.
 func (t *Table) Cut(from int64) *plan.Hold {
 	t.Pending = slices.DeleteFunc(t.Pending, func(d Delivery) bool { return d.Dump >= from })

@@ -32,7 +32,7 @@ const (
 )
 
 // scratchOf estimates what a pass takes in scratch_dir: nothing if its rows fit in
-// memory. Stored rows are spilled where all rows are judged anew, because whole
+// memory. Stored rows are spilled where all rows are judged again, because whole
 // says so or as the pending ones are too many for the delta path.
 func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
 	if !whole && b.Holds(pending) {

@@ -10,7 +10,7 @@ import (
 )
 
 // findGone notes which of the sinks that the state has are not there, and holds their
-// tables; those that are said to be lost are written anew.
+// tables; those that are said to be lost are rewritten.
 func findGone(ctx context.Context, p *Session) error {
 	if p.Blind && !p.Locked {
 		return nil

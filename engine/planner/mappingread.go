@@ -61,7 +61,7 @@ type MappingReader interface {
 	ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*MappingRead, error)
 }
 
-// MappingAt is a mapping that a table stands at whose state is made anew.
+// MappingAt is a mapping that a table stands at whose state is rebuilt.
 type MappingAt struct {
 	Mapping  *identity.Mapping
 	Closure  *identity.Closure

@@ -21,7 +21,7 @@ type Options struct {
 	Accept         []string // what guards hold and is to be let through, as holds name it
 	AcceptLoss     []string // tables that may lose rows whose dumps are gone
 	ForgetSinks    []string // paths of sinks that the state is to forget
-	SinksLost      []string // paths of sinks that are not there and are to be written anew
+	SinksLost      []string // paths of sinks that are not there and are to be rewritten
 	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere
 	Repair         bool     // rebuild tables of which nothing can be trusted
 }

@@ -34,7 +34,7 @@ var (
 	ErrElsewhere = errors.New("the state is not lost, but elsewhere")
 )
 
-// Plan finds out how the state is made anew. It fails with ErrWhole or
+// Plan finds out how the state is rebuilt. It fails with ErrWhole or
 // ErrElsewhere if the state reads whole. The caller holds the lock.
 func (r *Rebuilder) Plan(ctx context.Context, l *state.Lock) (*Plan, error) {
 	sr := &Plan{State: r.Store.Place(), stands: map[int64]*stand{}}

@@ -10,7 +10,7 @@ import (
 	"reconcile/internal/feed"
 )
 
-// Plan says how a state is made anew. It is a value of one moment; Rebuild
+// Plan says how a state is rebuilt. It is a value of one moment; Rebuild
 // carries it out.
 type Plan struct {
 	State   string

@@ -18,7 +18,7 @@ import (
 	"reconcile/state"
 )
 
-// A rebuild of a state computes every partition anew. Where the files that are published
+// A rebuild of a state computes every partition again. Where the files that are published
 // hold the same rows, equal in every column, they are taken over as they are, and what
 // was staged is not used. Files are compared by their rows, not their bytes: a file that
 // a delta wrote has its row groups elsewhere.

@@ -242,7 +242,7 @@ func checkSegment(t *testing.T, s *Segment, n int, texts map[rules.Row]string) {
 	}
 }
 
-// checkSpilled sees that a spilled segment lets go of its memory, has one file,
+// checkSpilled checks that a spilled segment lets go of its memory, has one file,
 // and that spilling it again does nothing.
 func checkSpilled(t *testing.T, s *Segment, n int, dir string) {
 	t.Helper()

@@ -9,7 +9,7 @@ type Dump struct {
 	Skipped   bool // a skip_dump block leaves it out
 	Withdrawn bool // the table has it, and it is left out or no longer lists the table
 	Held      bool // it cannot be taken
-	Lost      bool // the source no longer has it: its rows are gone, what it made void stays void
+	Lost      bool // the source no longer has it: its rows are gone, what it voided stays void
 }
 
 // Floor is the dump of a table from which on rows count: rows of smaller dumps are void.

@@ -118,7 +118,7 @@ func compare(t *testing.T, w *model.World, want *model.Table, got map[string]str
 	}
 }
 
-// apart sees that the rows that were kept suffice when all merges are taken back.
+// apart checks that the rows that were kept suffice when all merges are taken back.
 func apart(t *testing.T, w *model.World, kept []Candidate) {
 	t.Helper()
 	want, err := model.Expect(w.Dumps, nil, model.Plain{}, "t")

@@ -2,7 +2,7 @@
 // it tries it, moves it to another place, backs it up and restores it, and tells who has
 // its lock.
 //
-// It promises that a state is refused that is not where the sinks say, and that whatever
-// a killed move or restore did, to begin anew finishes it. It never changes what a state
+// It promises that a state is refused that is not where the sinks say, and that a killed
+// move or restore is finished by starting it again. It never changes what a state
 // says of a table.
 package states

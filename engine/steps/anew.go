@@ -10,9 +10,9 @@ import (
 	"reconcile/state"
 )
 
-// rebuild turns a step into one that takes all applied dumps anew. Of those that
+// rebuild turns a step into one that takes all applied dumps again. Of those that
 // are lost the record stays: their rows do not come back unasked, and what they
-// made void stays void.
+// voided stays void.
 func (s *Step) rebuild(p *planner.Session, t *planner.Table) {
 	s.fresh = true
 	old := *s.old
@@ -57,7 +57,7 @@ func backStep(p *planner.Session, t *planner.Table, s *Step) {
 	}
 }
 
-// rewriteStep makes a step one that writes the table anew from the rows that it has,
+// rewriteStep makes a step one that writes the table again from the rows that it has,
 // without the objects that are damaged, and at the mapping in force.
 func rewriteStep(p *planner.Session, t *planner.Table, s *Step) {
 	s.findReadFrom()

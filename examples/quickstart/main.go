@@ -103,7 +103,7 @@ func (s *stage) lateDump(ctx context.Context) error {
 	return s.shoppers("checkout")
 }
 
-// onceMore sees that there is nothing left to do.
+// onceMore checks that there is nothing left to do.
 func (s *stage) onceMore(ctx context.Context) error {
 	s.title("Once more")
 	before, err := s.snapshot()

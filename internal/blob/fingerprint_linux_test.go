@@ -87,7 +87,7 @@ func (k *lake) files() []Pinned {
 	return out
 }
 
-// check lists with a fingerprint, and sees that everything is found that is there.
+// check lists with a fingerprint, and checks that everything is found that is there.
 func (k *lake) check(fingerprint string, wantWhole bool) {
 	k.t.Helper()
 	got, whole, err := k.l.ListSince(context.Background(), "t", fingerprint, k.files())

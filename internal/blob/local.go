@@ -45,7 +45,7 @@ func NewLocal(dir string) (*Local, error) {
 // Root returns the absolute path of the folder.
 func (l *Local) Root() string { return l.dir }
 
-// withRoot runs f inside the folder. It is opened anew each time, so that a folder
+// withRoot runs f inside the folder. It is opened again each time, so that a folder
 // that was replaced is noticed and the store needs no closing.
 func (l *Local) withRoot(ctx context.Context, f func(*os.Root) error) error {
 	if err := ctx.Err(); err != nil {

@@ -155,7 +155,7 @@ func (s *retrying) Open(ctx context.Context, key string) (h Handle, err error) {
 	return &retryingHandle{ctx: ctx, s: s, h: h, o: h.Object()}, nil
 }
 
-// retryingHandle opens the object anew after a transient error: a stale handle
+// retryingHandle opens the object again after a transient error: a stale handle
 // never recovers. It fails when the object is not the same any more.
 type retryingHandle struct {
 	ctx context.Context

@@ -17,8 +17,8 @@ const (
 	// StageClose is hit when a staged file is complete, before it is durable.
 	StageClose Name = "stage.close"
 
-	// ObjectsMark is hit when the folder of the state's objects was made, before
-	// anything in it says whose it is, and before that is said anew.
+	// ObjectsMark is hit before the folder of the state's objects is labelled with the
+	// state that it belongs to.
 	ObjectsMark Name = "objects.mark"
 	// ObjectWrite is hit when an object of the state is complete in its
 	// temporary file, before that is durable.

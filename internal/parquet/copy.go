@@ -17,7 +17,7 @@ import (
 // of the schema and as many rows as the row group. A column of the schema that
 // src lacks comes out all null; a column of src that the schema lacks is left
 // out. Row groups of other programs or of another compression are encoded
-// anew, and so are columns as a plain file must not have them. After an error the
+// again, and so are columns as a plain file must not have them. After an error the
 // file is of no use.
 func (f *Writer) CopyRowGroup(src *File, group int, replace map[string]*column.Column) error {
 	if err := f.begin(); err != nil {

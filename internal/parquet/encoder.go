@@ -15,9 +15,9 @@ import (
 )
 
 // Pool keeps the encoders of closed writers for new ones: an encoder is half a
-// megabyte and more that many small files need not allocate anew. The zero value is
+// megabyte and more that many small files need not allocate again. The zero value is
 // ready; any number of goroutines may use it. It serves writers of the same
-// Compression and Level; of others, the encoders are made anew.
+// Compression and Level; of others, the encoders are rebuilt.
 type Pool struct{ encoders sync.Pool }
 
 // encoder turns one column of a batch into the pages of a column chunk. It
@@ -102,7 +102,7 @@ func (e *encoder) encode(c *column.Column, out *chunk) error {
 
 // encodeLike is encode for numbers that replace those of a chunk of ours and differ
 // from them in some rows: its encoding is taken over, for trying all of them costs
-// more than it saves. Texts are encoded as ever.
+// more than it saves. Texts are encoded as usual.
 func (e *encoder) encodeLike(m *format.ColumnMetaData, c *column.Column, out *chunk) error {
 	e.like = m
 	defer func() { e.like = nil }()

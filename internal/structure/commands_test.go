@@ -16,7 +16,7 @@ import (
 // repository is where this module lies, seen from the package.
 var repository = filepath.Join("..", "..")
 
-// TestCommandsNameTests sees that what CI runs, and what the documentation says to run,
+// TestCommandsNameTests checks that what CI runs, and what the documentation says to run,
 // are tests that exist: go test is content with a pattern that none matches.
 func TestCommandsNameTests(t *testing.T) {
 	var files []string

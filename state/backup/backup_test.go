@@ -73,7 +73,7 @@ func putTable(t *testing.T, s *state.Store, l *state.Lock, name string, sizes ..
 	})
 }
 
-// checkTable sees that a state has a table with its objects, and no other tables.
+// checkTable checks that a state has a table with its objects, and no other tables.
 func checkTables(t *testing.T, s *state.Store, names ...string) *state.Snapshot {
 	t.Helper()
 	snap := statetest.Load(t, s)

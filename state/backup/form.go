@@ -128,7 +128,7 @@ func (p Place) ReadManifest(ctx context.Context) (*Manifest, string, error) {
 	return m, o.Pin, m.check(p)
 }
 
-// check sees that names in a manifest are such as were ever written.
+// check checks that names in a manifest are such as were ever written.
 func (m *Manifest) check(p Place) error {
 	if m.Format < 1 || !kv.ValidLineage(m.Lineage) || m.Serial == 0 || !kv.ValidDigest(m.File.Digest) || m.File.Name != stateFileName(m.File.Digest) || m.File.Size < 0 {
 		return p.damaged(manifestName, "does not say what the backup is")

@@ -29,7 +29,7 @@ type Result struct {
 	Warnings []string
 }
 
-// backupTries is how often a state that moves on is copied anew.
+// backupTries is how often a state that moves on is copied again.
 const backupTries = 5
 
 // Make makes a place a backup of the newest content, beside whatever applies run. What

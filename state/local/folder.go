@@ -42,7 +42,7 @@ func (d *folder) learn(ctx context.Context) error {
 	return nil
 }
 
-// relearn finds everything out anew, and returns the generation that the state says. What
+// relearn finds everything out again, and returns the generation that the state says. What
 // is wrong with the state its first reader says.
 func (d *folder) relearn(ctx context.Context) (generation uint64) {
 	d.mu.Lock()
@@ -51,7 +51,7 @@ func (d *folder) relearn(ctx context.Context) (generation uint64) {
 	return d.generation
 }
 
-// forget has everything found out anew.
+// forget has everything found out again.
 func (d *folder) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -17,7 +17,7 @@ type world struct {
 	current         int // number of the dump that is being written, from 0
 }
 
-// nightPart is what a night brings anew.
+// nightPart is what a night adds.
 type nightPart struct {
 	events, sessions span
 	old              float64

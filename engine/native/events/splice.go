@@ -161,7 +161,7 @@ func (s *splice) keepShadow() {
 }
 
 // newestKept is the rank of a dump that is not less than those of the rows that
-// are not written anew.
+// are not rewritten.
 func (s *splice) newestKept() int {
 	last := len(s.d.Task.Dumps) - 1
 	switch {

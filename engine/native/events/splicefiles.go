@@ -151,7 +151,7 @@ func (s *splice) lost(ctx context.Context) (map[winner]*spliceFile, error) {
 // positions returns where the overridden rows of the data files are, in order.
 func (m *storedOverrides) positions() []int { return slices.Sorted(maps.Keys(m.data)) }
 
-// writeFile writes a file anew, or keeps it if it need not be.
+// writeFile writes a file again, or keeps it if it need not be.
 func (s *splice) writeFile(ctx context.Context, f *spliceFile) error {
 	changes := func(g groupPlan) bool { return g.dirty || g.rekeyed || g.redelivered }
 	if s.apart && !slices.ContainsFunc(s.groups[f.lo:f.hi], changes) {

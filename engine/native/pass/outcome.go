@@ -62,7 +62,7 @@ func (c *Outcome) CountVerdicts(ing *ingest.Ingest, r *Run) {
 }
 
 // CountNet counts rows as added or removed by the difference alone; of a table
-// that starts anew all are.
+// that starts over, all are.
 func (c *Outcome) CountNet(r *Run) {
 	before := int64(0)
 	if r.Old != nil {

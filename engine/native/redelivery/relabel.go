@@ -82,7 +82,7 @@ func (e *Redelivery) Count(dumps []int64, rescued *column.Column) {
 	e.rescued.Add(kept)
 }
 
-// MoveObject writes an object of rows anew, with those of the first dump as rows
+// MoveObject writes an object of rows again, with those of the first dump as rows
 // of the redelivery. It returns nil for one that has none of them.
 func (e *Redelivery) MoveObject(ctx context.Context, objects exec.Objects, ref exec.Ref, cols []column.Column, c Columns) (_ *exec.Object, err error) {
 	if ref.IsZero() {

@@ -51,7 +51,7 @@ func redelivered(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	return c, nil
 }
 
-// moveKept writes those of the kept users' objects anew that have rows of the first
+// moveKept writes those of the kept users' objects again that have rows of the first
 // dump. It returns all of them, and those that are new.
 func moveKept(ctx context.Context, r *pass.Run) (kept []exec.Ref, moved []*exec.Object, err error) {
 	kept = r.Old.KeptUsers()

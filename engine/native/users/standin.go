@@ -11,7 +11,7 @@ import (
 	"reconcile/internal/column"
 )
 
-// When a state is made anew and live dumps are gone from the source, the published rows
+// When a state is rebuilt and live dumps are gone from the source, the published rows
 // stand in for theirs, if that is accepted. A published row of an event tells all of
 // what it was, its raw user and its dump included: it enters as if its dump had been
 // read. What such dumps had beyond that, rows that others hide, is lost.

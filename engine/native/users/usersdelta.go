@@ -19,10 +19,10 @@ import (
 
 // usersDelta is one pass over the users that takes only what changes: the groups
 // of the delivered users, and of those whose canonical user is another, are
-// merged anew, from the kept rows of their members. All other rows are taken over
+// merged again, from the kept rows of their members. All other rows are taken over
 // from the published file. It gives the rows that a pass over all users gives.
 //
-// Invariants: the published file is sorted by user_id. A group is merged anew as
+// Invariants: the published file is sorted by user_id. A group is merged again as
 // a whole: members holds every raw user whose canonical user is that of any of
 // them. The newest of a raw user's kept rows is its latest, whichever run of the
 // kept users has it.
@@ -93,7 +93,7 @@ func openUsersFile(ctx context.Context, r *pass.Run) (sinks.GroupReader, error) 
 }
 
 // keptAgain reports whether so much was added to the kept users that they are to
-// be written anew.
+// be rewritten.
 func keptAgain(r *pass.Run) bool {
 	added := int64(0)
 	for _, run := range r.Old.UserRuns {

@@ -111,7 +111,7 @@ func (s *shop) delivery(id int64, from, to time.Time) *delivery {
 	first := id == 997
 	for _, name := range eventTables {
 		if name == "add_to_cart" && id == 1002 {
-			// The vendor delivers this table anew, whole.
+			// The vendor delivers this table again, whole.
 			d.tables = append(d.tables, table{name: name, full: true, parts: split(name, s.between(name, begin, to), 2)})
 			continue
 		}

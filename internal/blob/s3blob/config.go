@@ -143,7 +143,7 @@ func backoff(wait time.Duration) func(int, error) (time.Duration, error) {
 
 // ours says of some errors that they go away: a conflict with a request under
 // way, a folder of the server that came or went meanwhile, an answer that was cut
-// off, and credentials that expired, which are fetched anew. A certificate that is
+// off, and credentials that expired, which are fetched again. A certificate that is
 // not trusted never does.
 func ours(credentials aws.CredentialsProvider) retry.IsErrorRetryable {
 	return retry.IsErrorRetryableFunc(func(err error) aws.Ternary {

@@ -47,7 +47,7 @@ func (s *Store) Move(ctx context.Context, from, to string, cond blob.Cond) (blob
 }
 
 // copy copies an object if cond holds for to. What was confirmed and is not there
-// is copied anew.
+// is copied again.
 func (s *Store) copy(ctx context.Context, src head, to string, cond blob.Cond) (o blob.Object, err error) {
 	ctx, tries := watchAttempts(ctx)
 	for n := 1; ; n++ {
@@ -157,7 +157,7 @@ func (s *Store) copyOnce(ctx context.Context, src head, to string, cond blob.Con
 	return o, nil
 }
 
-// copyTries is how often a copy is begun anew when somebody was changing the
+// copyTries is how often a copy is started over when somebody was changing the
 // destination at the same moment or aborted the upload, or when it is not there.
 const copyTries = 3
 

@@ -234,7 +234,7 @@ func (h *handle) keepWindow(w *window) {
 	h.pieces = append(h.pieces, w)
 }
 
-// forget lets a piece that could not be read be tried anew.
+// forget lets a piece that could not be read be tried again.
 func (h *handle) forget(w *window) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -285,7 +285,7 @@ func (s *Store) Delete(ctx context.Context, key string, cond blob.Cond) error {
 	return err
 }
 
-// removed sees that an object is gone that a server says it has removed.
+// removed checks that an object is gone that a server says it has removed.
 func (s *Store) removed(ctx context.Context, h head) error {
 	now, err := s.head(ctx, "delete", h.Key)
 	switch {

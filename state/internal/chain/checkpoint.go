@@ -44,7 +44,7 @@ func checkpoints(list []blob.Object) []Checkpoint {
 }
 
 // OpenCheckpoint opens a checkpoint, which the caller closes. One that is gone, or
-// is being written anew, gives ErrBeginAgain; so does reading it, by blob.ErrConflict,
+// is being rewritten, gives ErrBeginAgain; so does reading it, by blob.ErrConflict,
 // which Load knows.
 func (c *Chain) OpenCheckpoint(ctx context.Context, k Checkpoint) (blob.Handle, error) {
 	h, err := c.place.store.Open(ctx, k.Key)

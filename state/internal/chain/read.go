@@ -59,7 +59,7 @@ func (c *Chain) follow(ctx context.Context, from Position, log *entries) (*View,
 	}
 }
 
-// links sees that a record follows a position.
+// links checks that a record follows a position.
 func (c *Chain) links(p Position, r *Record) error {
 	switch {
 	case r.Prev != p.Digest:

@@ -17,7 +17,7 @@ import (
 )
 
 // Private is a state in a file that only this process sees and that has no name. One that
-// goes bad is made anew from elsewhere; nothing is synced. It is for one goroutine.
+// goes bad is rebuilt from elsewhere; nothing is synced. It is for one goroutine.
 type Private struct {
 	Meta   Meta // of the content; without tallies where there is none
 	format Format
