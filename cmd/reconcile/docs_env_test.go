@@ -19,7 +19,7 @@ import (
 var lookUp = regexp.MustCompile(`^(Getenv|LookupEnv|getenv|Env|env)$`)
 
 // helper begins the paths of what is in no program that users run.
-var helper = regexp.MustCompile(`(_test\.go$|^bench/|^examples/|^internal/blob/(s3test|blobtest)/|^engine/exectest/)`)
+var helper = regexp.MustCompile(`(_test\.go$|^bench/|^examples/|^internal/blob/(s3test|blobtest)/|^engine/exectest/|^state/internal/statetest/)`)
 
 // ofTheConfiguration is the one look-up whose name the configuration gives.
 const ofTheConfiguration = "config/funcs.go"
