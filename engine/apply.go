@@ -48,7 +48,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 		planner.NamesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
-	return (&applyRun{e: e, lock: l, plan: p, result: res}).apply(ctx)
+	return (&applyRun{e: e, lock: l, plan: p, result: res, committed: map[string]bool{}}).apply(ctx)
 }
 
 // apply changes the state and the sinks as planned.
@@ -91,7 +91,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 	if err != nil {
 		return run.result, err
 	}
-	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap), run.e.renewFingerprints(ctx, run.lock, run.plan, snap), run.e.forgetLater(ctx, run.lock, snap))
+	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap), run.renewFingerprints(ctx, snap), run.e.forgetLater(ctx, run.lock, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
@@ -125,7 +125,7 @@ func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (
 		}
 		run.startPrefetches(ctx, t, todo[i+1:], begun)
 		r, waits := run.applyTable(ctx, t, mine)
-		if waits && r.Err == nil && !t.Committed {
+		if waits && r.Err == nil && !run.committed[t.Name] {
 			continue // what was committed counts; the rest is held
 		}
 		run.result.Tables = append(run.result.Tables, r)
@@ -160,7 +160,7 @@ func (run *applyRun) commitMapping(ctx context.Context) error {
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(run.plan.Standing), acceptMappings(run.plan, tx), commit.PutDump(tx, d), putManifests(run.plan, tx, manifests))
+		return errors.Join(tx.SetMapping(run.plan.Standing), acceptMappings(run.plan, tx), commit.PutDump(tx, d), run.putManifests(tx, manifests))
 	})
 }
 
@@ -231,7 +231,7 @@ func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.
 		return run.holdUnpublishable(ctx, s, err)
 	}
 	out.addCounts(s.Task, d)
-	t.Committed, t.LostCommit = true, nil
+	run.committed[t.Name], t.LostCommit = true, nil
 	return false, run.commit(ctx, s, c)
 }
 
@@ -286,7 +286,7 @@ func (run *applyRun) content(ctx context.Context, t *planner.Table, step plan.St
 	if first != nil {
 		return run.awaitPrefetched(first)
 	}
-	s, err := run.e.stepMaker().Next(ctx, run.lock, steps.Order{Plan: run.plan, Table: t, Step: step})
+	s, err := run.stepOf(ctx, t, step)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -127,23 +127,23 @@ func (run *applyRun) mendManifests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return run.lock.Update(ctx, func(tx *state.Tx) error { return putManifests(run.plan, tx, o) })
+	return run.lock.Update(ctx, func(tx *state.Tx) error { return run.putManifests(tx, o) })
 }
 
 // manifestsObject makes the object of the manifests that the plan saw, nil if
 // the state has them.
 func (run *applyRun) manifestsObject(ctx context.Context) (*state.Sealed, error) {
-	if run.plan.ManifestsKept || run.plan.Listing.Fresh == 0 {
+	if run.manifestsKept || run.plan.Listing.Fresh == 0 {
 		return nil, nil
 	}
 	return commit.StoreManifests(ctx, run.e.store, run.plan.Listing.Known())
 }
 
 // putManifests makes it what the state knows.
-func putManifests(p *planner.Session, tx *state.Tx, o *state.Sealed) error {
+func (run *applyRun) putManifests(tx *state.Tx, o *state.Sealed) error {
 	if o == nil {
 		return nil
 	}
-	p.ManifestsKept = true // if the transaction fails, so does the apply
+	run.manifestsKept = true // if the transaction fails, so does the apply
 	return errors.Join(tx.PutObject(o), tx.SetManifests(o.Ref))
 }

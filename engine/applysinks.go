@@ -48,11 +48,12 @@ func (run *applyRun) detachSinks(ctx context.Context) (waiting map[string]bool, 
 
 // putTable stores all that the plan's view of the state has of a table.
 func putTable(p *planner.Session, tx *state.Tx, name string) error {
+	t, parts, lost := p.Records(name)
 	var errs []error
-	if t := p.Snap.Tables[name]; t != nil {
+	if t != nil {
 		errs = append(errs, tx.PutTable(t))
 	}
-	for _, part := range p.Snap.Partitions[name] {
+	for _, part := range parts {
 		errs = append(errs, tx.PutPartition(name, part))
 	}
 	for _, pub := range p.Snap.Publishes {
@@ -60,7 +61,7 @@ func putTable(p *planner.Session, tx *state.Tx, name string) error {
 			errs = append(errs, tx.PutPublish(pub))
 		}
 	}
-	if lost := p.Snap.Lost[name]; lost != nil {
+	if lost != nil {
 		errs = append(errs, tx.SetLost(name, lost))
 	}
 	return errors.Join(errs...)

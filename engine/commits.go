@@ -39,7 +39,7 @@ func (run *applyRun) commit(ctx context.Context, s *steps.Step, ch *commit.Chang
 		return err
 	}
 	if ch.Manifests != nil {
-		run.plan.ManifestsKept = true // if the transaction fails, so does the apply
+		run.manifestsKept = true // if the transaction fails, so does the apply
 	}
 	ch.Dumps = recordsOf(run.plan, s.Pending)
 	for _, h := range run.plan.Snap.Holds {
@@ -67,7 +67,7 @@ func (e *Engine) removeTable(ctx context.Context, l *state.Lock, t *planner.Tabl
 	var steps []state.Step
 	switch {
 	case t.Action == plan.Destroy && t.Repair != "":
-		steps = t.Left
+		steps = slices.Clone(t.Left)
 	case t.Action == plan.Destroy:
 		for _, p := range t.Parts {
 			for _, f := range p.Files {
@@ -98,16 +98,27 @@ func (run *applyRun) restateSinks(ctx context.Context) error {
 
 // renewFingerprints makes the fingerprints of the folders of what this apply changed, and
 // of what had none that were good.
-func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error {
-	var tables []commit.Content
-	for _, t := range p.Drafts {
-		now := snap.Tables[t.Name]
-		under := slices.ContainsFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == t.Name })
-		if now != nil && !under && (!t.Fingerprinted || t.Committed) {
-			tables = append(tables, commit.Content{Table: now, Parts: snap.Partitions[t.Name]})
+func (run *applyRun) renewFingerprints(ctx context.Context, snap *state.Snapshot) error {
+	var tables []string
+	for _, t := range run.plan.Drafts {
+		if !t.Fingerprinted || run.committed[t.Name] {
+			tables = append(tables, t.Name)
 		}
 	}
-	return commit.RenewFingerprints(ctx, l, e.lake, tables, e.fingerprintFrom)
+	return run.e.renewFingerprints(ctx, run.lock, tables, snap)
+}
+
+// renewFingerprints makes the fingerprints of the folders of tables, but for those whose
+// commit is not visible yet.
+func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, tables []string, snap *state.Snapshot) error {
+	var visible []commit.Content
+	for _, name := range tables {
+		under := slices.ContainsFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == name })
+		if now := snap.Tables[name]; now != nil && !under {
+			visible = append(visible, commit.Content{Table: now, Parts: snap.Partitions[name]})
+		}
+	}
+	return commit.RenewFingerprints(ctx, l, e.lake, visible, e.fingerprintFrom)
 }
 
 // removeLeftovers removes what earlier commits and interrupted applies left: staged and
@@ -123,7 +134,7 @@ func (e *Engine) removeLeftovers(ctx context.Context, l *state.Lock, snap *state
 
 // stepMaker returns what makes the steps of tables.
 func (e *Engine) stepMaker() *steps.Maker {
-	return &steps.Maker{Ask: e.ask, Store: e.store, Source: e.source, Declared: e.declared, Lake: e.lake, Executor: e.executor, Limits: e.limits,
+	return &steps.Maker{Ask: e.ask, Store: e.store, Source: e.source, Lake: e.lake, Executor: e.executor, Limits: e.limits,
 		Sizes: e.sizes, Program: e.opts.Program, Tagged: e.tagged(), NoDelta: e.opts.Tuning.NoDelta, Computed: e.opts.Tuning.Computed,
 		Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) }, Progress: e.opts.Progress}
 }

@@ -117,7 +117,7 @@ func (h *harness) apply() (*Result, error) {
 	}
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	h.away.expire(h.t)
-	return enginetest.Apply(ctx, h.engine())
+	return enginetest.Apply(ctx, &watched{Engine: h.engine()})
 }
 
 // applyFailing applies with failpoints set.

@@ -75,7 +75,7 @@ func (run *applyRun) prefetchTable(ctx context.Context, t *planner.Table) *prefe
 	if len(t.Steps) == 0 || t.Steps[0].Kind != plan.StepTake || planner.Unreachable(run.plan, t) != nil {
 		return nil
 	}
-	s, err := run.e.stepMaker().Next(ctx, run.lock, steps.Order{Plan: run.plan, Table: t, Step: t.Steps[0]})
+	s, err := run.stepOf(ctx, t, t.Steps[0])
 	if err != nil {
 		return nil // its turn will tell
 	}

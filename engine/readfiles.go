@@ -22,9 +22,7 @@ func (run *applyRun) renewRead(ctx context.Context, now *state.Snapshot) error {
 	var tables []*state.Table
 	for _, t := range run.plan.Drafts {
 		if rec := now.Tables[t.Name]; rec != nil && len(t.Renewed) > 0 {
-			rec.Read = renewed(rec.Read, t.Renewed)
-			t.Old.Read = rec.Read
-			tables = append(tables, rec)
+			tables = append(tables, run.noteRead(t, rec))
 		}
 	}
 	if len(tables) == 0 && run.plan.SameMapping == nil {
@@ -51,10 +49,24 @@ func (run *applyRun) renewReadOf(ctx context.Context, t *planner.Table) error {
 	if err != nil {
 		return err
 	}
-	rec := snap.Tables[t.Name]
-	rec.Read = renewed(rec.Read, t.Renewed)
-	t.Old.Read = rec.Read
+	rec := run.noteRead(t, snap.Tables[t.Name])
 	return errors.Join(run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
+}
+
+// noteRead has the run go by what is renewed of how a table's files were read, and returns
+// the record to store in place of the one that the state has.
+func (run *applyRun) noteRead(t *planner.Table, has *state.Table) *state.Table {
+	rec := *has
+	rec.Read = renewed(has.Read, t.Renewed)
+	if seen := run.plan.Snap.Tables[t.Name]; seen != nil {
+		own := *seen
+		own.Read = rec.Read
+		run.plan.Snap.Tables[t.Name] = &own
+	}
+	old := *t.Old
+	old.Read = rec.Read
+	t.Old = &old
+	return &rec
 }
 
 // renewed returns records with some of them replaced.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"reconcile/engine/planner"
 	"reconcile/engine/rebuild"
 	"reconcile/engine/steps"
 	"reconcile/state"
@@ -28,6 +27,6 @@ func (b rebuilding) Begin() (*steps.Maker, func(), error) {
 }
 
 // Finish implements rebuild.Apply.
-func (b rebuilding) Finish(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error {
-	return errors.Join(b.e.removeLeftovers(ctx, l, snap), b.e.renewFingerprints(ctx, l, p, snap))
+func (b rebuilding) Finish(ctx context.Context, l *state.Lock, tables []string, snap *state.Snapshot) error {
+	return errors.Join(b.e.removeLeftovers(ctx, l, snap), b.e.renewFingerprints(ctx, l, tables, snap))
 }

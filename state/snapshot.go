@@ -4,11 +4,14 @@ import (
 	"encoding/hex"
 	"io"
 	"iter"
+	"maps"
+	"slices"
 )
 
 // Snapshot is the whole content of the state at one transaction. Its maps are
 // never nil. It belongs to the caller, who may change it; nothing that he
-// changes is stored. Its objects stay until Close.
+// changes is stored. One who got it from somebody else changes a Fork. Its objects stay
+// until Close.
 type Snapshot struct {
 	Lineage string // 32 hex digits, made at the first write; empty when there is no state
 	Serial  uint64 // number of transactions so far; 0 when there is no state
@@ -33,6 +36,55 @@ type Snapshot struct {
 
 // CloseWith has Close close what keeps the collector away, if it is not nil.
 func (s *Snapshot) CloseWith(readers io.Closer) { s.readers = readers }
+
+// Fork returns a view of the same state for one who changes some tables in it: their
+// records, partitions, publish lists and lost commits are copies, and so are all maps that
+// these are in. Everything else is shared with s, which alone has to be closed.
+func (s *Snapshot) Fork(tables []string) *Snapshot {
+	out := *s
+	out.readers = nil
+	out.Tables, out.Partitions, out.Lost = maps.Clone(s.Tables), maps.Clone(s.Partitions), maps.Clone(s.Lost)
+	out.Publishes = slices.Clone(s.Publishes)
+	for _, name := range tables {
+		if t := s.Tables[name]; t != nil {
+			c := *t
+			c.Sinks = slices.Clone(t.Sinks)
+			out.Tables[name] = &c
+		}
+		if parts := s.Partitions[name]; parts != nil {
+			own := make([]*Partition, len(parts))
+			for i, p := range parts {
+				own[i] = p.Fork()
+			}
+			out.Partitions[name] = own
+		}
+		if lost := s.Lost[name]; lost != nil {
+			out.Lost[name] = lost.Fork()
+		}
+	}
+	for i, p := range s.Publishes {
+		if slices.Contains(tables, p.Table) {
+			c := *p
+			c.Steps = slices.Clone(p.Steps)
+			out.Publishes[i] = &c
+		}
+	}
+	return &out
+}
+
+// Fork returns a copy that has its own list of files.
+func (p *Partition) Fork() *Partition {
+	out := *p
+	out.Files = slices.Clone(p.Files)
+	return &out
+}
+
+// Fork returns a copy that has its own list of removals.
+func (l *LostCommit) Fork() *LostCommit {
+	out := *l
+	out.Left = slices.Clone(l.Left)
+	return &out
+}
 
 // Inline returns the digests of the objects that lie inside the state.
 func (s *Snapshot) Inline() map[string]bool {

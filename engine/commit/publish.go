@@ -160,15 +160,19 @@ func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table,
 // putPins records the pins that the files of a table have.
 func putPins(tx *state.Tx, t *state.Table, live []*state.Partition, pins map[sinks.Place]string) (errs []error) {
 	for _, part := range live {
-		dirty := false
-		for i := range part.Files {
-			f := &part.Files[i]
-			if pin, ok := pins[sinks.Place{Root: t.Sinks[f.Sink].Root, Path: f.Path}]; ok && pin != "" && pin != f.Pin {
-				f.Pin, dirty = pin, true
+		now := part
+		for i, f := range part.Files {
+			pin := pins[sinks.Place{Root: t.Sinks[f.Sink].Root, Path: f.Path}]
+			if pin == "" || pin == f.Pin {
+				continue
 			}
+			if now == part {
+				now = part.Fork()
+			}
+			now.Files[i].Pin = pin
 		}
-		if dirty {
-			errs = append(errs, tx.PutPartition(t.Name, part))
+		if now != part {
+			errs = append(errs, tx.PutPartition(t.Name, now))
 		}
 	}
 	return errs

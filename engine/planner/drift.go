@@ -17,7 +17,10 @@ import (
 // that is missing, or whose digest is another, has the table written anew.
 // With must, -refresh=false does not keep it from looking.
 func planDrift(ctx context.Context, p *Session, t *Table, must bool) (err error) {
-	t.LostCommit = p.Snap.Lost[t.Name]
+	t.LostCommit, t.touched = nil, nil
+	if lost := p.Snap.Lost[t.Name]; lost != nil {
+		t.LostCommit = lost.Fork()
+	}
 	// After a lost commit the state does not know what the sink holds.
 	if t.LostCommit == nil && p.Blind && !must {
 		return nil
@@ -31,8 +34,7 @@ func planDrift(ctx context.Context, p *Session, t *Table, must bool) (err error)
 		have[at.Root].pass(at.Path)
 	}
 	for _, part := range t.Parts {
-		for i := range part.Files {
-			f := &part.Files[i]
+		for _, f := range part.Files {
 			if underWay[sinks.Place{Root: t.Old.Sinks[f.Sink].Root, Path: f.Path}] {
 				continue
 			}
@@ -186,29 +188,27 @@ func (l *listing) find(path string) (int, bool) {
 }
 
 // compare checks one file against the listing.
-func (t *Table) compare(ctx context.Context, l *listing, f *state.File) error {
+func (t *Table) compare(ctx context.Context, l *listing, f state.File) error {
 	digest, pin, there, err := l.take(ctx, f.Path, f.Digest, f.Pin)
 	switch {
 	case err != nil:
 		return err
 	case !there:
 		t.drifted(f, "is missing")
-		t.missing = append(t.missing, *f)
+		t.missing = append(t.missing, f)
 		return nil
 	case pin == f.Pin:
 		return nil
 	}
-	t.touched = append(t.touched, touchedFile{*f, digest, pin})
-	if digest == f.Digest {
-		f.Pin = pin
-		return nil
+	t.touched = append(t.touched, touchedFile{f, digest, pin})
+	if digest != f.Digest {
+		t.drifted(f, "was changed")
 	}
-	t.drifted(f, "was changed")
 	return nil
 }
 
 // drifted notes that a sink no longer holds a file as it was written.
-func (t *Table) drifted(f *state.File, how string) {
+func (t *Table) drifted(f state.File, how string) {
 	name := f.Path
 	if len(t.Old.Sinks) > 1 {
 		name = t.Old.Sinks[f.Sink].Root + "/" + f.Path
@@ -248,19 +248,55 @@ func (l *listing) repin(ctx context.Context, s *state.Step) error {
 	return err
 }
 
-// Repin gives files that were touched without being changed, and those that a
-// rebuild replaces, the pins that they have now.
-func (t *Table) Repin(parts []*state.Partition) {
-	for _, p := range parts {
-		for i := range p.Files {
-			f := &p.Files[i]
-			for _, x := range t.touched {
-				if x.file.Path == f.Path && x.file.Sink == f.Sink && x.file.Digest == f.Digest {
-					f.Digest, f.Pin = x.digest, x.pin
-				}
+// FilesNow returns partitions of the table with its files as they are now: those that were
+// touched without being changed have other pins, and those that a step replaces, as they
+// were changed, have another content, too.
+func (t *Table) FilesNow(parts []*state.Partition) []*state.Partition {
+	return repinned(parts, t.touched)
+}
+
+// repinned returns partitions of which some files are as they were found. The partitions
+// that it was given stay as they are.
+func repinned(parts []*state.Partition, found []touchedFile) []*state.Partition {
+	if len(found) == 0 {
+		return parts
+	}
+	by := make(map[fileAt]touchedFile, len(found))
+	for _, x := range found {
+		by[at(x.file)] = x
+	}
+	out := slices.Clone(parts)
+	for i, p := range out {
+		for j, f := range p.Files {
+			x, ok := by[at(f)]
+			if !ok || x.file.Digest != f.Digest {
+				continue
 			}
+			if out[i] == p {
+				out[i] = p.Fork()
+			}
+			out[i].Files[j].Digest, out[i].Files[j].Pin = x.digest, x.pin
 		}
 	}
+	return out
+}
+
+// Records returns what an apply stores of a table whose sinks are at other places now, or
+// are forgotten: its record and partitions in the plan's view of the state, with the pins
+// of the files that were compared by their content, and its lost commit, nil if there is
+// none.
+func (p *Session) Records(table string) (*state.Table, []*state.Partition, *state.LostCommit) {
+	rec, parts, lost := p.Snap.Tables[table], p.Snap.Partitions[table], p.Snap.Lost[table]
+	i := slices.IndexFunc(p.Drafts, func(t *Table) bool { return t.Name == table })
+	if i < 0 {
+		return rec, parts, lost
+	}
+	t := p.Drafts[i]
+	if t.LostCommit != nil {
+		lost = t.LostCommit
+	}
+	same := slices.DeleteFunc(slices.Clone(t.touched), func(x touchedFile) bool { return x.digest != x.file.Digest })
+	return rec, repinned(parts, same), lost
 }
 
 // list lists one of the places where a table is or is to be. same says instead that

@@ -62,6 +62,7 @@ func forgetSinks(p *Session) error {
 		return err
 	}
 	for i := range now {
+		p.Snap = p.Snap.Fork(now[i].Tables)
 		takeSinkOut(p.Snap, &now[i])
 	}
 	for _, root := range before {
@@ -72,6 +73,7 @@ func forgetSinks(p *Session) error {
 }
 
 // takeSinkOut removes all that a view of the state has of a sink, and counts its files.
+// The view has its own records of the tables there.
 func takeSinkOut(snap *state.Snapshot, f *plan.ForgottenSink) {
 	here := func(s state.Step) bool { return s.Sink == f.Root }
 	for _, name := range f.Tables {

@@ -190,17 +190,12 @@ func filesIn(t *Table, root string) []heldFile {
 	if t.Old == nil || t.Repair != "" {
 		return out
 	}
-	same := func(a, b state.File) bool { return a.Sink == b.Sink && a.Path == b.Path }
-	for _, part := range t.Parts {
+	for _, part := range t.FilesNow(t.Parts) {
 		for _, f := range part.Files {
-			if t.Old.Sinks[f.Sink].Root != root || slices.ContainsFunc(t.missing, func(x state.File) bool { return same(x, f) }) {
+			if t.Old.Sinks[f.Sink].Root != root || slices.ContainsFunc(t.missing, func(x state.File) bool { return at(x) == at(f) }) {
 				continue
 			}
-			held := heldFile{f.Path, f.Digest}
-			if i := slices.IndexFunc(t.touched, func(x touchedFile) bool { return same(x.file, f) }); i >= 0 {
-				held.Digest = t.touched[i].digest
-			}
-			out = append(out, held)
+			out = append(out, heldFile{f.Path, f.Digest})
 		}
 	}
 	return out

@@ -46,8 +46,16 @@ func ListSource(ctx context.Context, p *Session) (err error) {
 
 // dropOthers leaves only some dumps in the listing. What has no id cannot be one of them.
 func (p *Session) dropOthers(only map[int64]bool) {
-	p.Listing.Dumps = slices.DeleteFunc(p.Listing.Dumps, func(d *dump.Dump) bool { return !only[d.ID] })
-	p.Listing.Problems = slices.DeleteFunc(p.Listing.Problems, func(pr dump.Problem) bool { return !pr.HasDump || !only[pr.Dump] })
+	p.dropDumps(func(d *dump.Dump) bool { return !only[d.ID] })
+	p.Listing.Problems = slices.DeleteFunc(slices.Clone(p.Listing.Problems), func(pr dump.Problem) bool { return !pr.HasDump || !only[pr.Dump] })
+}
+
+// dropDumps goes on with a listing that lacks some dumps. The one that was read stays as
+// it is.
+func (p *Session) dropDumps(drop func(*dump.Dump) bool) {
+	l := *p.Listing
+	l.Dumps = slices.DeleteFunc(slices.Clone(l.Dumps), drop)
+	p.Listing = &l
 }
 
 func loadManifests(ctx context.Context, store Objects, ref state.Ref) (known []byte, err error) {

@@ -17,6 +17,7 @@ import (
 // DiagnosticsError.
 func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	snap := p.Snap
+	p.loaded = snap
 	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.Blind
 	p.Closures, p.Heads = map[string]*identity.Closure{}, lake.Heads{}
 	defer func() {

@@ -19,7 +19,7 @@ func HoldManifests(p *Session) {
 		}
 		p.Holds = append(p.Holds, plan.Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
 	}
-	p.Listing.Dumps = slices.DeleteFunc(p.Listing.Dumps, func(d *dump.Dump) bool {
+	p.dropDumps(func(d *dump.Dump) bool {
 		was, ok := p.Snap.Dumps[d.ID]
 		if !ok || was.Digest == d.Digest || p.Ask.Later(d.ID) {
 			return false

@@ -18,7 +18,8 @@ import (
 // or a corrected one, has another that no guard holds.
 func planMapping(ctx context.Context, p *Session) error {
 	if p.Snap.Mapping != nil {
-		p.Mapping.From = &p.Snap.Mapping.Dump
+		from := p.Snap.Mapping.Dump
+		p.Mapping.From = &from
 	}
 	have, lost, err := mappingToKeep(ctx, p)
 	if err != nil {
@@ -79,12 +80,13 @@ func (p *Session) TakeMapping(read *MappingRead) {
 func describeMapping(ctx context.Context, p *Session) error {
 	p.Mapping.Taken = p.NewMapping != nil
 	if p.Standing != nil {
-		p.Mapping.To, p.Mapping.Entries = &p.Standing.Dump, int(p.Standing.Ref.Rows)
+		to := p.Standing.Dump
+		p.Mapping.To, p.Mapping.Entries = &to, int(p.Standing.Ref.Rows)
 	}
 	if p.Standing != nil && p.unreadable == nil {
 		p.Mapping.Entries = p.StandingMapping.Len()
 		p.Closure = p.StandingMapping.Closure(p.Budget.Workers())
-		p.Mapping.Notes = p.Standing.Warnings
+		p.Mapping.Notes = slices.Clone(p.Standing.Warnings)
 	}
 	if len(p.Mapping.Notes) > 0 && p.Ask.Config.OnConflict == "fail" {
 		return fmt.Errorf("the user mapping of dump %d: %s; the configuration says identity { on_conflict = \"fail\" }: nothing was applied",
@@ -101,7 +103,7 @@ func describeMapping(ctx context.Context, p *Session) error {
 		var err error
 		old, err = p.ClosureOf(ctx, p.Snap.Mapping.Ref)
 		if DamagedObject(err) != nil {
-			p.Mapping.Notes = append(slices.Clip(p.Mapping.Notes), "how many users it merges or parts is not known, as the mapping before it cannot be read")
+			p.Mapping.Notes = append(p.Mapping.Notes, "how many users it merges or parts is not known, as the mapping before it cannot be read")
 			return nil
 		}
 		if err != nil {

@@ -116,6 +116,7 @@ func moveSinks(ctx context.Context, p *Session) error {
 		return err
 	}
 	for _, m := range now {
+		p.Snap = p.Snap.Fork(m.Tables)
 		lake.RenameSink(p.Snap, m.From, m.To, m.Tables)
 		for _, name := range m.Tables {
 			unpin(p.Snap, name, m.To)

@@ -72,7 +72,7 @@ func EverDelivered(p *Session) config.Delivered {
 func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.DeliveredTable {
 	i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
 	if i < 0 {
-		return append(tables, config.DeliveredTable{Name: en.Name, Columns: en.Columns, Unknown: !en.HasColumns && en.Name != feed.TableMapping})
+		return append(tables, config.DeliveredTable{Name: en.Name, Columns: slices.Clip(en.Columns), Unknown: !en.HasColumns && en.Name != feed.TableMapping})
 	}
 	if len(en.Columns) > 0 {
 		tables[i].Columns = Unique(slices.Concat(tables[i].Columns, en.Columns))

@@ -23,6 +23,7 @@ type Session struct {
 
 	Drafts  []*Table        // those of Plan.Tables
 	Snap    *state.Snapshot // the view of the state, with the places that sinks have
+	loaded  *state.Snapshot // what Snap was before the plan was begun; nobody changes it
 	Listing *dump.Listing   // of the source, without what does not count
 	// NewMapping is the mapping that an apply stores; nil if none.
 	NewMapping *MappingRead
@@ -43,9 +44,8 @@ type Session struct {
 	Diags hcl.Diagnostics
 	// AcceptedMappings are those that -accept lets through.
 	AcceptedMappings []mappingEntry
-	// ManifestsKept says that a commit of this plan has stored the listing, and
-	// ManifestsBad that what the state kept of it is damaged.
-	ManifestsKept, ManifestsBad bool
+	// ManifestsBad says that what the state kept of the listing is damaged.
+	ManifestsBad bool
 
 	Seen   *seenFiles  // part files that were looked at; nil before the first look
 	Locked bool        // the plan is for an apply
@@ -58,14 +58,16 @@ type Session struct {
 	Names named
 }
 
-// ForApply returns the session that one apply works on. What becomes of tables and of the
-// mapping meanwhile, as where a file turns out to be bad, leaves p as it was planned.
-// Both share the tables for which there is nothing to do.
+// ForApply returns the session that one apply works on. What becomes of tables, of the view
+// of the state and of the mapping meanwhile, as where a file turns out to be bad, leaves p
+// as it was planned. Both share the tables for which there is nothing to do, and records,
+// which nobody changes: who needs another one replaces it.
 func (p *Session) ForApply() *Session {
 	out := *p
+	out.Snap = p.Snap.Fork(nil)
 	out.Drafts = make([]*Table, len(p.Drafts))
 	for i, t := range p.Drafts {
-		if out.Drafts[i] = t; t.Action != plan.None {
+		if out.Drafts[i] = t; t.Action != plan.None || len(t.Renewed) > 0 {
 			out.Drafts[i] = t.clone()
 		}
 	}
@@ -77,7 +79,7 @@ func (p *Session) ForApply() *Session {
 }
 
 // Close releases what the plan pins in the state.
-func (p *Session) Close() error { return p.Snap.Close() }
+func (p *Session) Close() error { return p.loaded.Close() }
 
 // ClosureOf returns the closure of a mapping that the state keeps.
 func (p *Session) ClosureOf(ctx context.Context, ref state.Ref) (*identity.Closure, error) {

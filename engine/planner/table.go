@@ -30,12 +30,12 @@ type Table struct {
 	Compared   map[int64]bool      // dumps of which the state is to go on knowing what was read
 	Renewed    []state.ReadDump    // the same content under another ETag
 	oldMapping *identity.Closure
-	Remap      bool // users of stored rows get other persons
-	touched    []touchedFile
-	partial    []int        // sinks, as in old.Sinks, that no longer hold what was written
-	missing    []state.File // files that are gone from their sinks
-	lostIn     []string     // roots of sinks that are said to be lost, where it is written anew
-	mends      bool         // damage makes the table be rebuilt, not its configuration
+	Remap      bool          // users of stored rows get other persons
+	touched    []touchedFile // files of its sinks; known also where the table is kept
+	partial    []int         // sinks, as in old.Sinks, that no longer hold what was written
+	missing    []state.File  // files that are gone from their sinks
+	lostIn     []string      // roots of sinks that are said to be lost, where it is written anew
+	mends      bool          // damage makes the table be rebuilt, not its configuration
 	// Repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. Old has then the dumps that the
 	// sinks name, too, and Left the files to replace.
@@ -56,12 +56,11 @@ type Table struct {
 	LostCommit    *state.LostCommit // that the table's next commit makes good
 	// HeldFrom is the dump from which on a table that goes back is held, nil without
 	// one: a resync that is taken back made it void.
-	HeldFrom  *int64
-	rereads   int64              // bytes of applied dumps that a rebuild takes again
-	Committed bool               // by this apply
-	Known     []string           // delivered names that are known
-	fields    map[int64][]string // by dump whose manifest has no columns: those of its files
-	clash     string             // why it may not be written: its name or folder meets another's, or two globs tie for it
+	HeldFrom *int64
+	rereads  int64              // bytes of applied dumps that a rebuild takes again
+	Known    []string           // delivered names that are known
+	fields   map[int64][]string // by dump whose manifest has no columns: those of its files
+	clash    string             // why it may not be written: its name or folder meets another's, or two globs tie for it
 }
 
 // Delivery is what one dump lists of a table.
@@ -80,6 +79,14 @@ type touchedFile struct {
 	file        state.File
 	digest, pin string
 }
+
+// fileAt is where a data file of a table is.
+type fileAt struct {
+	sink int // as in old.Sinks
+	path string
+}
+
+func at(f state.File) fileAt { return fileAt{f.Sink, f.Path} }
 
 // FoldersOf lists where a table is and where it is to be.
 func FoldersOf(t *Table) []sinks.Place {
@@ -151,7 +158,7 @@ func (t *Table) clone() *Table {
 
 // Keep makes the plan of a table one that leaves it as it is.
 func (t *Table) Keep() {
-	kept := Table{Table: plan.Table{Name: t.Name}, Definition: t.Definition, Kind: t.Kind, Key: t.Key, Old: t.Old, Parts: t.Parts, outdated: t.outdated}
+	kept := Table{Table: plan.Table{Name: t.Name}, Definition: t.Definition, Kind: t.Kind, Key: t.Key, Old: t.Old, Parts: t.Parts, outdated: t.outdated, touched: t.touched}
 	if t.Old != nil {
 		kept.RowsNow, kept.PartitionsNow = t.Old.Rows, len(t.Parts)
 	}

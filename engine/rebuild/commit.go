@@ -96,11 +96,11 @@ func (r *Rebuilder) publish(ctx context.Context, l *state.Lock, sr *Plan, tables
 	if err != nil {
 		return err
 	}
+	var names []string
 	for _, rt := range sr.Tables {
-		rt.plan.Committed = true
-		sr.plan.Drafts = append(sr.plan.Drafts, rt.plan)
+		names = append(names, rt.Name)
 	}
-	return r.Apply.Finish(ctx, l, sr.plan, snap)
+	return r.Apply.Finish(ctx, l, names, snap)
 }
 
 // recover finishes what the state lists and is not visible yet.

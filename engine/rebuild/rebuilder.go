@@ -32,6 +32,6 @@ type Apply interface {
 	// steps that work there.
 	Begin() (m *steps.Maker, remove func(), err error)
 	// Finish removes what earlier commits and stopped commands left, and renews the
-	// fingerprints of the folders of committed tables. snap is the state as it is.
-	Finish(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error
+	// fingerprints of the folders of tables. snap is the state as it is.
+	Finish(ctx context.Context, l *state.Lock, tables []string, snap *state.Snapshot) error
 }

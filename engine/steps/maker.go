@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"reconcile/engine/commit"
 	"reconcile/engine/dump"
@@ -31,32 +32,17 @@ type Order struct {
 	StandIns *exec.StandIns
 }
 
-// Next prepares a step of a table from the state as it is now: until the table's own
-// first commit that is what the plan saw of it.
-func (m *Maker) Next(ctx context.Context, l *state.Lock, o Order) (*Step, error) {
-	if !o.Table.Committed {
-		return m.On(ctx, l.Generation(), o.Plan.Snap, o)
-	}
-	snap, err := m.Declared.Load(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = snap.Close() }()
-	return m.On(ctx, l.Generation(), snap, o)
-}
-
-// On prepares a step of a table from a view of the state, under a lease of a
-// generation.
+// On prepares a step of a table from a view of the state, which stays as it is, under a
+// lease of a generation.
 func (m *Maker) On(ctx context.Context, generation uint64, snap *state.Snapshot, o Order) (_ *Step, err error) {
 	p, t := o.Plan, o.Table
-	s := &Step{Definition: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: snap.Partitions[t.Name], planned: o.Step,
+	s := &Step{Definition: t.Definition, kind: t.Kind, key: t.Key, old: snap.Tables[t.Name], oldParts: t.FilesNow(snap.Partitions[t.Name]), planned: o.Step,
 		computed: m.Computed[t.Name], executor: m.Executor}
-	s.base = commit.BaseOf(s.old, s.oldParts)
+	s.base = commit.BaseOf(s.old, snap.Partitions[t.Name])
 	if t.LostCommit != nil {
-		s.left = t.LostCommit.Left
+		s.left = slices.Clone(t.LostCommit.Left)
 	}
 	s.compared = t.Compared
-	t.Repin(s.oldParts)
 	if err := m.openOld(ctx, s.old); err != nil {
 		return nil, err
 	}
@@ -181,7 +167,6 @@ type Maker struct {
 	Ask      *planner.Request
 	Store    *state.Store
 	Source   *dump.Source
-	Declared *lake.Declared
 	Lake     *lake.Lake
 	Executor exec.Executor
 	Limits   exec.Limits
