@@ -48,7 +48,7 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 		planner.NamesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
-	return (&applyRun{e: e, lock: l, plan: p, result: res, committed: map[string]bool{}}).apply(ctx)
+	return (&applyRun{e: e, lock: l, plan: p, result: res, committed: map[string]bool{}, manifests: manifestKeeper{store: e.store, plan: p}}).apply(ctx)
 }
 
 // apply changes the state and the sinks as planned.
@@ -65,7 +65,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	remembered := func() error {
-		return errors.Join(run.forgetHolds(ctx), rememberGuards(ctx, run.lock, run.plan), run.mendManifests(ctx), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
+		return errors.Join(run.forgetHolds(ctx), rememberGuards(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
 	}
 	if err := errors.Join(run.e.removeLeftovers(ctx, run.lock, now), remembered()); err != nil {
 		return nil, err
@@ -91,7 +91,8 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 	if err != nil {
 		return run.result, err
 	}
-	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap), run.renewFingerprints(ctx, snap), run.e.forgetLater(ctx, run.lock, snap))
+	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap),
+		run.e.renewFingerprints(ctx, run.lock, withoutFingerprints(run.plan.Drafts, run.committed), snap), run.e.forgetLater(ctx, run.lock, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.
@@ -149,7 +150,7 @@ func (run *applyRun) commitMapping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	manifests, err := run.manifestsObject(ctx)
+	manifests, err := run.manifests.object(ctx)
 	if err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (run *applyRun) commitMapping(ctx context.Context) error {
 				return err
 			}
 		}
-		return errors.Join(tx.SetMapping(run.plan.Standing), acceptMappings(run.plan, tx), commit.PutDump(tx, d), run.putManifests(tx, manifests))
+		return errors.Join(tx.SetMapping(run.plan.Standing), acceptMappings(run.plan, tx), commit.PutDump(tx, d), run.manifests.put(tx, manifests))
 	})
 }
 

@@ -117,33 +117,3 @@ func acceptMappings(p *planner.Session, tx *state.Tx) error {
 	}
 	return errors.Join(errs...)
 }
-
-// mendManifests keeps the manifests anew where what the state kept is damaged.
-func (run *applyRun) mendManifests(ctx context.Context) error {
-	if !run.plan.ManifestsBad {
-		return nil
-	}
-	o, err := commit.StoreManifests(ctx, run.e.store, run.plan.Listing.Known())
-	if err != nil {
-		return err
-	}
-	return run.lock.Update(ctx, func(tx *state.Tx) error { return run.putManifests(tx, o) })
-}
-
-// manifestsObject makes the object of the manifests that the plan saw, nil if
-// the state has them.
-func (run *applyRun) manifestsObject(ctx context.Context) (*state.Sealed, error) {
-	if run.manifestsKept || run.plan.Listing.Fresh == 0 {
-		return nil, nil
-	}
-	return commit.StoreManifests(ctx, run.e.store, run.plan.Listing.Known())
-}
-
-// putManifests makes it what the state knows.
-func (run *applyRun) putManifests(tx *state.Tx, o *state.Sealed) error {
-	if o == nil {
-		return nil
-	}
-	run.manifestsKept = true // if the transaction fails, so does the apply
-	return errors.Join(tx.PutObject(o), tx.SetManifests(o.Ref))
-}

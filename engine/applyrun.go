@@ -16,10 +16,9 @@ type applyRun struct {
 	lock   *state.Lock
 	plan   *planner.Session // that is left: the run's own
 	result *Result
-	// committed are the tables that the run has committed, and manifestsKept says that the
-	// state knows the listing of the plan.
-	committed     map[string]bool
-	manifestsKept bool
+	// committed are the tables that the run has committed.
+	committed map[string]bool
+	manifests manifestKeeper
 }
 
 // stepOf prepares a step of a table from the state as it is now: until the table's own

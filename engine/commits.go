@@ -35,11 +35,11 @@ func (run *applyRun) commit(ctx context.Context, s *steps.Step, ch *commit.Chang
 		return err
 	}
 	var err error
-	if ch.Manifests, err = run.manifestsObject(ctx); err != nil {
+	if ch.Manifests, err = run.manifests.object(ctx); err != nil {
 		return err
 	}
 	if ch.Manifests != nil {
-		run.manifestsKept = true // if the transaction fails, so does the apply
+		run.manifests.kept = true // if the transaction fails, so does the apply
 	}
 	ch.Dumps = recordsOf(run.plan, s.Pending)
 	for _, h := range run.plan.Snap.Holds {
@@ -96,16 +96,16 @@ func (run *applyRun) restateSinks(ctx context.Context) error {
 	return nil
 }
 
-// renewFingerprints makes the fingerprints of the folders of what this apply changed, and
-// of what had none that were good.
-func (run *applyRun) renewFingerprints(ctx context.Context, snap *state.Snapshot) error {
-	var tables []string
-	for _, t := range run.plan.Drafts {
-		if !t.Fingerprinted || run.committed[t.Name] {
-			tables = append(tables, t.Name)
+// withoutFingerprints lists the tables whose folders need new fingerprints: what an apply
+// committed, and what had none that were good.
+func withoutFingerprints(tables []*planner.Table, committed map[string]bool) []string {
+	var out []string
+	for _, t := range tables {
+		if !t.Fingerprinted || committed[t.Name] {
+			out = append(out, t.Name)
 		}
 	}
-	return run.e.renewFingerprints(ctx, run.lock, tables, snap)
+	return out
 }
 
 // renewFingerprints makes the fingerprints of the folders of tables, but for those whose

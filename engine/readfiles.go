@@ -22,7 +22,7 @@ func (run *applyRun) renewRead(ctx context.Context, now *state.Snapshot) error {
 	var tables []*state.Table
 	for _, t := range run.plan.Drafts {
 		if rec := now.Tables[t.Name]; rec != nil && len(t.Renewed) > 0 {
-			tables = append(tables, run.noteRead(t, rec))
+			tables = append(tables, noteRead(run.plan, t, rec))
 		}
 	}
 	if len(tables) == 0 && run.plan.SameMapping == nil {
@@ -49,19 +49,19 @@ func (run *applyRun) renewReadOf(ctx context.Context, t *planner.Table) error {
 	if err != nil {
 		return err
 	}
-	rec := run.noteRead(t, snap.Tables[t.Name])
+	rec := noteRead(run.plan, t, snap.Tables[t.Name])
 	return errors.Join(run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
 }
 
-// noteRead has the run go by what is renewed of how a table's files were read, and returns
+// noteRead has an apply go by what is renewed of how a table's files were read, and returns
 // the record to store in place of the one that the state has.
-func (run *applyRun) noteRead(t *planner.Table, has *state.Table) *state.Table {
+func noteRead(p *planner.Session, t *planner.Table, has *state.Table) *state.Table {
 	rec := *has
 	rec.Read = renewed(has.Read, t.Renewed)
-	if seen := run.plan.Snap.Tables[t.Name]; seen != nil {
+	if seen := p.Snap.Tables[t.Name]; seen != nil {
 		own := *seen
 		own.Read = rec.Read
-		run.plan.Snap.Tables[t.Name] = &own
+		p.Snap.Tables[t.Name] = &own
 	}
 	old := *t.Old
 	old.Read = rec.Read
