@@ -65,9 +65,9 @@ func (j *judge) column(t *tableBlock, b *columnBlock, tables []*DeliveredTable) 
 	}
 	switch {
 	case b.mask != nil && len(j.d.Tables) == 0:
-		v.add(b.mask.rng, meetsNothing, "Nothing was delivered so far, so that nobody can tell whether there is a column %q to mask.", b.name)
+		v.add(b.mask.rng, matchesNothing, "Nothing was delivered so far, so that nobody can tell whether there is a column %q to mask.", b.name)
 	case b.mask != nil:
-		v.add(b.mask.rng, meetsNothing, "No table that the block %q takes has a delivered column %q, so that the mask masks nothing.%s"+optionalBlock, string(t.pattern), b.name, hint)
+		v.add(b.mask.rng, matchesNothing, "No table that the block %q takes has a delivered column %q, so that the mask masks nothing.%s"+optionalBlock, string(t.pattern), b.name, hint)
 	case len(tables) > 0 && !anyUnknown(tables):
 		j.warn(b.rng, "Column not delivered", "%s column %q so far.%s", takenBy(t), b.name, hint)
 	}

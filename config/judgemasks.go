@@ -36,11 +36,11 @@ func columnsOf(tables []*DeliveredTable) []string {
 	return out
 }
 
-// maskable is what masks can meet in tables.
+// maskable is what masks can match in tables.
 type maskable struct {
 	tables  []*DeliveredTable
 	columns []string // as delivered, each once, keys and timestamps too
-	names   []string // by which they are met, but for new names
+	names   []string // by which they are matched, but for new names
 	renamed []string // new names, once they are needed
 	all     bool     // renamed is complete
 }
@@ -93,11 +93,11 @@ func (s *maskable) near(name string) (column, table string) {
 }
 
 const (
-	meetsNothing  = "Mask that meets nothing"
-	nameUnmet     = "Name that meets nothing"
-	nameMisspelt  = "Misspelt name in a mask"
-	optionalMask  = " If it is delivered later, say optional = true in the mask."
-	optionalBlock = " If it is delivered later, say optional = true in the column block."
+	matchesNothing     = "Mask that meets nothing"
+	nameMatchesNothing = "Name that meets nothing"
+	nameMisspelt       = "Misspelt name in a mask"
+	optionalMask       = " If it is delivered later, say optional = true in the mask."
+	optionalBlock      = " If it is delivered later, say optional = true in the column block."
 )
 
 // mask judges the names of a mask block.
@@ -105,38 +105,38 @@ func (j *judge) mask(m *maskBlock) {
 	tables := j.tablesOf(func(t *DeliveredTable) bool { return m.takesTable(t.Name) })
 	v := j.verdictOf(m.digest(), m.optional, tables)
 	if len(j.d.Tables) == 0 {
-		v.add(m.rng, meetsNothing, "Nothing was delivered so far, so that nobody can tell whether the mask %q meets what it is for.", m.name)
+		v.add(m.rng, matchesNothing, "Nothing was delivered so far, so that nobody can tell whether the mask %q meets what it is for.", m.name)
 		return
 	}
 	j.maskTables(m, v)
 	s := newMaskable(tables)
-	var unmet []setting[string]
-	met := false
+	var unmatched []setting[string]
+	matched := false
 	for i, p := range m.mask.Columns {
 		if s.matches(p) {
-			met = true
+			matched = true
 		} else if !p.IsGlob() {
-			unmet = append(unmet, m.listed[i])
+			unmatched = append(unmatched, m.listed[i])
 		}
 	}
 	hint := ""
-	for _, name := range unmet {
+	for _, name := range unmatched {
 		near, table := s.near(name.value)
 		switch {
 		case near != "":
 			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list."+optionalMask,
 				m.name, name.value, table, near, keyNote(near))
-		case met:
-			j.warn(name.rng, nameUnmet, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, s.hint(name.value))
+		case matched:
+			j.warn(name.rng, nameMatchesNothing, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, s.hint(name.value))
 		case hint == "":
 			hint = s.hint(name.value)
 		}
 	}
-	if !met {
+	if !matched {
 		if hint == "" {
 			hint = j.elsewhere(m, tables)
 		}
-		v.add(m.columnsAt, meetsNothing, "No delivered column of a table that the mask %q takes has one of its names, so that it masks nothing.%s"+optionalMask, m.name, hint)
+		v.add(m.columnsAt, matchesNothing, "No delivered column of a table that the mask %q takes has one of its names, so that it masks nothing.%s"+optionalMask, m.name, hint)
 	}
 }
 
@@ -160,7 +160,7 @@ func (j *judge) maskTables(m *maskBlock, v verdict) {
 			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, which the mask %q names, but %q is. Write the name as it is delivered, or take it off the list."+optionalMask,
 				name.value, m.name, j.d.Tables[near].Name)
 		} else {
-			j.warn(name.rng, nameUnmet, "No table that was delivered is called %q so far, which the mask %q names.%s", name.value, m.name, didYouMean(name.value, j.tableNames()))
+			j.warn(name.rng, nameMatchesNothing, "No table that was delivered is called %q so far, which the mask %q names.%s", name.value, m.name, didYouMean(name.value, j.tableNames()))
 		}
 	}
 }

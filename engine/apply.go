@@ -282,7 +282,7 @@ func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
 }
 
 // content computes what a step of a table makes of it, or takes what was computed
-// ahead. Where no task could be made of the step, err says why.
+// before its turn. Where no task could be made of the step, err says why.
 func (run *applyRun) content(ctx context.Context, t *planner.Table, step plan.Step, first *prefetch) (*steps.Step, *exec.Result, error) {
 	if first != nil {
 		return run.awaitPrefetched(first)

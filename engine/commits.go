@@ -126,7 +126,7 @@ func (e *Engine) renewFingerprints(ctx context.Context, l *state.Lock, tables []
 // now. Where there is nothing of the kind it writes nothing. snap is the state as
 // it is.
 func (e *Engine) removeLeftovers(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
-	if err := errors.Join(commit.NewCleaner(l, e.commits()).All(ctx, snap), e.scratch().Sweep()); err != nil {
+	if err := errors.Join(commit.NewCleaner(l, e.commits()).All(ctx, snap), e.scratch().RemoveStale()); err != nil {
 		return err
 	}
 	return commit.CollectGarbage(ctx, l, snap)

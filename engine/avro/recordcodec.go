@@ -84,7 +84,7 @@ func (d *Decoder) Encode(b *Block, dst []*column.Column, p *RecordCodec) (delive
 	k.out = Records{Data: k.out.Data[:0], Ends: k.out.Ends[:0]}
 	for from := 0; from < b.Count; from += batchRecords {
 		if err := k.encode(delivered, from, min(from+batchRecords, b.Count)); err != nil {
-			return Records{}, Records{}, damaged(b, "its records cannot be packed", err)
+			return Records{}, Records{}, damaged(b, "its records cannot be encoded", err)
 		}
 	}
 	return delivered, k.out, nil

@@ -48,7 +48,7 @@ func (d *Decoder) DecodeRecord(record []byte, dst []*column.Column) error {
 func (d *Decoder) DecodeEncoded(records [][]byte, p *RecordCodec, dst []*column.Column) error {
 	for f := range dst {
 		if dst[f] != nil && !p.kept[f] {
-			return fmt.Errorf("decoding Avro: field %q was not packed", d.head.fields[f].Name)
+			return fmt.Errorf("decoding Avro: field %q was not encoded", d.head.fields[f].Name)
 		}
 	}
 	if err := d.bind(len(records), dst); err != nil {

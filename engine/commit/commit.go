@@ -62,8 +62,8 @@ func (c *Committer) Commit(ctx context.Context, ch *Change) error {
 		return fmt.Errorf("table %s: %w", ch.Table.Name, err)
 	}
 	err = c.Publish(ctx, lineage, pub, ch.Table, ch.Partitions())
-	var unswept *StagedLeftError
-	if err != nil && !errors.As(err, &unswept) {
+	var left *StagedLeftError
+	if err != nil && !errors.As(err, &left) {
 		err = fmt.Errorf("table %s was committed and is being made visible (the next apply goes on): %w", ch.Table.Name, err)
 	}
 	return err

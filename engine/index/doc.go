@@ -11,9 +11,8 @@
 // user of a table. A stale entry costs a read; a missing one is corruption. So
 // a run may name places where a row no longer is, but whatever was added is
 // found again or the reader gets an error: filters never deny a user of the
-// run, every byte is under a checksum, and input out of order is refused rather
-// than found missing. A match of hashes proves nothing; callers verify it on
-// the real key (I3).
+// run, every byte is under a checksum, and input out of order is refused. A
+// match of hashes proves nothing; callers verify it on the real key (I3).
 //
 // It promises memory that does not grow with the run but for its directory and
 // at most 16 MiB of filters: a writer takes about 20 MB, a scan or a look-up

@@ -79,8 +79,8 @@ func (r *Rebuilder) publish(ctx context.Context, l *state.Lock, sr *Plan, tables
 	committer := commit.New(l, r.Commits)
 	for _, t := range tables {
 		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.Table, t.change.Partitions())
-		var unswept *commit.StagedLeftError
-		if err != nil && !errors.As(err, &unswept) {
+		var left *commit.StagedLeftError
+		if err != nil && !errors.As(err, &left) {
 			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.Table.Name, err)
 		}
 		if err != nil {

@@ -84,13 +84,13 @@ func (s *Segment) Rows() []rules.Row { return s.rows }
 // Close removes the scratch file, if any. The rows are gone then; closing again does
 // nothing.
 func (s *Segment) Close() error {
-	file, packs := s.file, s.scratch
+	file, encoded := s.file, s.scratch
 	s.file, s.scratch = nil, nil
 	switch {
 	case file != nil:
 		return file.remove()
-	case packs != nil:
-		return packs.remove()
+	case encoded != nil:
+		return encoded.remove()
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (a Area) prefix() string {
 }
 
 // ForApply makes a folder for an apply, which holds the lock of the state. remove removes
-// it; if nobody does, Sweep does.
+// it; if nobody does, RemoveStale does.
 func (a Area) ForApply() (dir string, remove func(), err error) { return a.folder(a.prefix()) }
 
 // ForPlan makes a folder for a plan. remove removes it, and those above it that were not
@@ -81,9 +81,9 @@ func missing(dir string) []string {
 	}
 }
 
-// Sweep removes the folders of applies that were killed: under the lock of the state
+// RemoveStale removes the folders of applies that were killed: under the lock of the state
 // nobody else has one.
-func (a Area) Sweep() error {
+func (a Area) RemoveStale() error {
 	list, err := os.ReadDir(a.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -114,7 +114,7 @@ func (d *deltaRun) intersect(known []index.Entry, was, now *buckets) []hashed {
 	for _, e := range hits {
 		x, y := was.openCount(d.OldMapping.Canon(e.Raw), e.Hash), now.openCount(d.NewMapping.Canon(e.Raw), e.Hash)
 		if x != nil && *x > 2 || y != nil && *y > 2 {
-			d.met = append(d.met, e)
+			d.contestedEntries = append(d.contestedEntries, e)
 			out = append(out, hashed{e.Raw, e.Hash})
 		}
 	}

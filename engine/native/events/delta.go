@@ -25,17 +25,17 @@ import (
 // deltaRun is the state of one pass of the delta path.
 type deltaRun struct {
 	*pass.Run
-	layout  *rules.Layout // of stored rows
-	ing     *ingest.Ingest
-	byOrd   map[uint32]*exec.Partition
-	byValue map[int64]*exec.Partition
-	next    uint32
-	changed []int64       // raw users whose canonical user differs
-	met     []index.Entry // of the index, sorted: all that are contested
-	stored  map[uint32]*storedOverrides
-	counts  plan.Counts
-	touched map[int64]bool // partition values to rewrite
-	looked  sync.Pool      // of *column.Batch, of splices that are done
+	layout           *rules.Layout // of stored rows
+	ing              *ingest.Ingest
+	byOrd            map[uint32]*exec.Partition
+	byValue          map[int64]*exec.Partition
+	next             uint32
+	changed          []int64       // raw users whose canonical user differs
+	contestedEntries []index.Entry // of the index, sorted: all that are contested
+	stored           map[uint32]*storedOverrides
+	counts           plan.Counts
+	touched          map[int64]bool // partition values to rewrite
+	looked           sync.Pool      // of *column.Batch, of splices that are done
 }
 
 // storedOverrides are the verdicts of a partition's stored rows that differ from
@@ -162,7 +162,7 @@ func (d *deltaRun) touchDelivered() {
 // for contested pairs and returns the rows that really are.
 func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]rules.Candidate, error) {
 	ords := map[uint32]bool{}
-	for _, e := range d.met {
+	for _, e := range d.contestedEntries {
 		ords[e.Part] = true
 	}
 	want := []column.Column{{Name: d.Old.Key, Type: column.Int64Type}, {Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.DumpID, Type: column.Int64Type}}

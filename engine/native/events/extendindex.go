@@ -23,7 +23,7 @@ func (d *deltaRun) extendIndex(ctx context.Context, c *pass.Outcome, ords map[in
 	}
 	index.Sort(entries)
 	entries = slices.DeleteFunc(slices.Compact(entries), func(e index.Entry) bool {
-		_, ok := slices.BinarySearchFunc(d.met, e, index.Compare)
+		_, ok := slices.BinarySearchFunc(d.contestedEntries, e, index.Compare)
 		return ok
 	})
 	if len(entries) == 0 {
