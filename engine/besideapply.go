@@ -11,10 +11,9 @@ import (
 const plansBesideApply = 10
 
 // Plan reads what there is and says what an apply would do. It changes nothing
-// and may run beside an apply: where one committed meanwhile, what the sinks hold need
-// not be what the state said, and the plan is made again. Only a plan that met something
-// of the kind asks for that: where the sinks are as the state said, it is right for the
-// moment at which that was read.
+// and may run beside an apply. If an apply committed meanwhile and the plan found that the
+// sinks are not as the state says, the plan is made again. If they are as the state says,
+// the plan is right for the moment at which the state was read.
 func (e *Engine) Plan(ctx context.Context) (*planner.Session, error) {
 	for try := 1; ; try++ {
 		e.lake.LookAgain()

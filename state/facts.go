@@ -118,7 +118,7 @@ func (tx *Tx) SetLost(table string, lost *LostCommit) error {
 	return tx.PutSetting(lostPrefix+table, data)
 }
 
-// SetForgotten notes that the state has let go of the sink at a root.
+// SetForgotten records that the state forgot the sink at a root.
 func (tx *Tx) SetForgotten(root string) error { return tx.PutSetting(forgottenPrefix+root, nil) }
 
 // SetAccepted notes that guards do not judge a delivery again, while the manifest's

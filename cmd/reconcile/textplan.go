@@ -59,7 +59,7 @@ func countingLine(p *plan.Plan) string {
 	return "No changes. Every table is what the configuration and the export say."
 }
 
-// forgotten lists the sinks that are let go.
+// forgotten lists the sinks that the state forgets.
 func (v *textView) forgotten(list []plan.ForgottenSink) {
 	if len(list) == 0 {
 		return

@@ -87,7 +87,7 @@ type ObjectWriter interface {
 type Mappings interface {
 	// Mapping returns a mapping; the zero Ref is the empty one.
 	Mapping(ctx context.Context, ref Ref) (*identity.Mapping, error)
-	// Closure returns what a mapping comes to, nil for the zero Ref. It is the same for
+	// Closure returns the closure of a mapping, nil for the zero Ref. It is the same for
 	// the same Ref.
 	Closure(ctx context.Context, ref Ref) (*identity.Closure, error)
 }

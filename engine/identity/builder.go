@@ -92,8 +92,8 @@ func (b *Builder) Add(e Entry) {
 	}
 }
 
-// Build chooses one entry per source and reports what was odd about them, with
-// that many goroutines. The builder is empty afterwards.
+// Build chooses one entry per source and reports irregular ones, with that many
+// goroutines. The builder is empty afterwards.
 func (b *Builder) Build(workers int) (*Mapping, *Report) {
 	b.flush()
 	b.buf, b.items = nil, nil

@@ -24,8 +24,8 @@ func (c column) at(i int) int64 { return c[i>>blockBits][i&(blockLen-1)] }
 // Mapping is the chosen target of every source id, in ascending order of the
 // source. Self-maps are kept. The zero Mapping is empty. It is immutable and safe for concurrent use.
 //
-// A Mapping holds on to its Closure once that was asked for; whoever needs only
-// the closure lets go of the mapping.
+// A Mapping keeps its Closure once that was asked for. Who needs only the closure
+// should not keep the mapping.
 type Mapping struct {
 	n              int
 	from, to, time column

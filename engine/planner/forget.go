@@ -13,8 +13,8 @@ import (
 )
 
 // A table waits for all sinks that the state names for it, also for one that left
-// the configuration, because its files are to be removed there. One that will
-// never be back is let go: the state forgets it, and nobody looks at it again.
+// the configuration, because its files are to be removed there. With -forget-sink the
+// state forgets one that will never be back.
 
 // SinksToForget lists the sinks that -forget-sink names: those that the state
 // knows, with their tables, and those that it has forgotten already.

@@ -84,7 +84,7 @@ func (p *Session) describeTables() {
 }
 
 // StepsOf lists the commits that an apply makes of a table as it is planned, in their
-// order. What a step meets can change what is planned, and so the steps that are left.
+// order. What a step finds can change what is planned, and so the steps that are left.
 func StepsOf(p *Session, t *Table) []plan.Step {
 	var out []plan.Step
 	switch t.Action {
@@ -116,8 +116,8 @@ func changeStep(p *Session, t *Table) plan.Step {
 	return s.Clone()
 }
 
-// AsTheStateSays reports whether a plan met nothing that a commit beside it could be the
-// reason of.
+// AsTheStateSays reports whether a plan found nothing that a commit beside it could
+// explain.
 func (p *Session) AsTheStateSays() bool {
 	return len(p.Holds)+len(p.Restated)+len(p.Recover) == 0 && !slices.ContainsFunc(p.Drafts, func(t *Table) bool {
 		return len(t.Drift) > 0 || len(t.Removes) > 0 || len(t.touched) > 0 || t.LostCommit != nil || t.Action == plan.Rebuild

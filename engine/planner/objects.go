@@ -63,8 +63,9 @@ func useOf(t *state.Table, parts []*state.Partition, digest string) (ObjectUse, 
 	return "", state.Ref{}
 }
 
-// knownDamage lists the damaged objects of a table: those that an earlier apply met
-// and that are as they were, and for a repair all of them, which takes reading all.
+// knownDamage lists the damaged objects of a table: those that an earlier apply
+// found and that did not change since, and for a repair all of them, which takes reading
+// all.
 func knownDamage(ctx context.Context, p *Session, t *Table) ([]*state.ObjectError, error) {
 	if t.Old == nil {
 		return nil, nil

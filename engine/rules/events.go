@@ -29,8 +29,8 @@ type Candidate struct {
 
 const bucketBits = 6
 
-// Buckets is the number of parts that keys are spread over by hash: rows of one key meet
-// in one of them, so that each part can be judged alone.
+// Buckets is the number of parts that keys are spread over by hash: all rows of one
+// key are in the same part, so that each part can be judged alone.
 const Buckets = 1 << bucketBits
 
 // BucketOf returns the bucket of a key.

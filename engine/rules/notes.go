@@ -14,7 +14,7 @@ import (
 
 // The latest row of every raw user is kept as delivered (after masks), un-cast: which
 // member of a group supplies a value depends on what casts, and that on the
-// configuration. Its columns carry a prefix, so that no delivered name meets ours.
+// configuration. Its columns carry a prefix, so that no delivered name equals one of ours.
 const (
 	keptPrefix = "c:"
 	keptUser   = "user"

@@ -7,7 +7,7 @@ import (
 	"reconcile/internal/feed"
 )
 
-// How delivered names become columns of a table, and which column blocks they meet.
+// How delivered names become columns of a table, and which column blocks match them.
 
 // ID tells the columns of the table apart: delivered names with one ID are
 // spellings of one column. A block with As takes its own spelling alone, and

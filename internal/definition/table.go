@@ -180,7 +180,7 @@ func (m *Mask) TakesColumn(delivered, published string) bool {
 	return false
 }
 
-// MaskedNames are the names by which masks meet a delivered column, none of a key or
+// MaskedNames are the names by which masks match a delivered column, none of a key or
 // a timestamp.
 func MaskedNames(delivered, published string) []string {
 	if feed.IsExact(delivered) {

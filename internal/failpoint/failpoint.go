@@ -1,7 +1,7 @@
 // Package failpoint lets a test make the program fail or die at a named step.
 //
 // A Set travels in the context: there is no global switch, two runs in one
-// process do not meet, and a program that was given no Set pays one context
+// process do not affect each other, and a program that was given no Set pays one context
 // lookup per durable step. Every step that makes something durable or visible
 // has a name here, so that the list of names is the list of test cases.
 //

@@ -33,8 +33,8 @@ func (l *session) checkpoint(ctx context.Context) {
 //
 // Of objects: only the holder of a lease names those of its generation, and a checkpoint
 // that is more than a day old, made under a later lease, shows which of them it did. So
-// one that neither the state nor that checkpoint names was let go, if it ever was named,
-// before the checkpoint: more than a day ago.
+// if neither the state nor that checkpoint names one, nothing has named it for more than a
+// day.
 func (l *session) collect(ctx context.Context, keep func(id string) bool) (int, error) {
 	col := l.collection(keep)
 	col.Then = func(ctx context.Context, k chain.Checkpoint) (func(string) bool, error) {

@@ -91,7 +91,7 @@ func (s *backend) working() *replica {
 	return s.session.replica
 }
 
-// missing tells an object that was let go, since the state was loaded, from one that
+// missing tells an object that was removed after the state was loaded from one that
 // should be there.
 func (s *backend) missing(ctx context.Context, ref state.Ref) error {
 	s.mu.Lock()

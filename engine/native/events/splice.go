@@ -50,8 +50,8 @@ type splice struct {
 	kept   int64 // rows of files that stay
 }
 
-// extraRow is a row that comes to the rows of the file: a delivered one, or
-// one of the shadow rows.
+// extraRow is a row that is added to the file: a delivered one, or one of the shadow
+// rows.
 type extraRow struct {
 	chunk *rows.Chunk
 	at    int

@@ -101,9 +101,9 @@ func (s *splice) tooManyAppended() bool {
 // winner is what rows compete for: one of each is published.
 type winner struct{ key, user int64 }
 
-// assign gives the rows that come to the files. A row that takes the place of another
-// comes to the file that loses that one: a reader then sees it once, whenever it opens
-// the files, as only one of them changes for it.
+// assign distributes the new rows over the files. A row that replaces another goes into
+// the file of that one. So only one file changes for it, and a reader sees the row once,
+// whenever it opens the files.
 func (s *splice) assign(ctx context.Context) error {
 	if !s.apart {
 		s.files[0].extra = s.extra

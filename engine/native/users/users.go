@@ -216,7 +216,7 @@ func (k *userKeeper) flush(ctx context.Context) error {
 	} else {
 		into := k.OwnSource()
 		if k.flow != nil {
-			into = -1 // who reads the rows meanwhile must not meet additions
+			into = -1 // the rows are being read: nothing may be added to their dictionary
 		}
 		for i, p := range k.s.Payload {
 			k.g.ColumnInto(&out.Cols[l.PayloadAt(i)], k.Columns(p.Name), k.Selection, into)

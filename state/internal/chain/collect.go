@@ -47,8 +47,8 @@ type Collected struct {
 //   - The payload objects of the records at or below that lower one.
 //   - An object that is not live, was written more than a day ago, and is not named
 //     by the newest old checkpoint, nor can be by a record behind it: if it was ever
-//     named, it was let go before that checkpoint, more than a day ago. No record
-//     to come names it: the holder of the lease makes them, and its own are live.
+//     named, that ended before that checkpoint, more than a day ago. No later record
+//     names it: the holder of the lease makes them, and its own are live.
 //
 // It fails with ErrBeginAgain, and removes nothing, when a checkpoint stands above
 // the head: the lease is lost.

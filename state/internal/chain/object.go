@@ -115,7 +115,7 @@ func (c *Chain) OpenObject(ctx context.Context, name string, size int64) (blob.H
 
 // Missing is the error of an object that is named by the state as of a position and
 // is not there: ErrBeginAgain if the chain has moved on from there, for then the
-// object may have been let go, else a *DamagedError.
+// object may have been removed, else a *DamagedError.
 func (c *Chain) Missing(ctx context.Context, name string, at Position) error {
 	v, err := c.Follow(ctx, at)
 	switch {

@@ -32,8 +32,8 @@ type Options struct {
 	// is any record. It is asked only if the store has no lease, or a damaged one was
 	// forced: with records, that counts as taken over.
 	Newest func(ctx context.Context) (generation uint64, any bool, err error)
-	// Above is what the generation has to exceed, as the lease of another place may have
-	// made what this one's holder meets.
+	// Above is what the generation has to exceed: the lease of another place may have
+	// given it to what the holder of this one finds.
 	Above uint64
 	Clock Clock // nil means that of this machine
 }

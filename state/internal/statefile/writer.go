@@ -111,8 +111,8 @@ func (w *writer) wipe(bb *bolt.Bucket, t *kv.Tally) error {
 	return w.deleteAll(bb, t, doomed)
 }
 
-// collect deletes the small objects that the transaction lets go, except those that it
-// puts again.
+// collect deletes the small objects that the transaction no longer needs, except those
+// that it puts again.
 func (w *writer) collect(bb *bolt.Bucket, t *kv.Tally) error {
 	var doomed [][]byte
 	for _, k := range w.changes.Collect {
