@@ -195,3 +195,15 @@ func (x indexRegion) columnIndex(cc *format.ColumnChunk) ([]byte, error) {
 	}
 	return x.data[at : at+n], nil
 }
+
+// Replacing lists by name the columns that replace those of a copied row group. Nil ones
+// are left out.
+func Replacing(cols ...*column.Column) map[string]*column.Column {
+	out := map[string]*column.Column{}
+	for _, c := range cols {
+		if c != nil {
+			out[c.Name] = c
+		}
+	}
+	return out
+}

@@ -16,6 +16,7 @@ import (
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
+	"reconcile/internal/parquet"
 )
 
 // splice gives a partition that has files its new content. A row group that
@@ -277,7 +278,7 @@ func (s *splice) write(ctx context.Context, g int) error {
 	if err != nil {
 		return err
 	}
-	return s.data.Data.Copy(ctx, p.file.rd, p.at, rowfile.Replacing(users, dumps))
+	return s.data.Data.Copy(ctx, p.file.rd, p.at, parquet.Replacing(users, dumps))
 }
 
 // newUsers returns the column of canonical users of a row group. The raw users of

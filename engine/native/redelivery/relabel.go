@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
+	"reconcile/internal/parquet"
 	"reconcile/sinks"
 )
 
@@ -127,7 +128,7 @@ func (e *Redelivery) moveGroups(ctx context.Context, o *rowfile.ObjectReader, w 
 		if err != nil {
 			return err
 		}
-		if err := w.Parquet.CopyRowGroup(o.Parquet, g, rowfile.Replacing(col)); err != nil {
+		if err := w.Parquet.CopyRowGroup(o.Parquet, g, parquet.Replacing(col)); err != nil {
 			return o.Blame(ctx, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/rowfile"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
+	"reconcile/internal/parquet"
 	"reconcile/sinks"
 )
 
@@ -137,7 +138,7 @@ func copyUsers(ctx context.Context, r *pass.Run, from sinks.GroupReader, w *writ
 		if err != nil {
 			return false, err
 		}
-		if err := to.Copy(ctx, from, g, rowfile.Replacing(col)); err != nil {
+		if err := to.Copy(ctx, from, g, parquet.Replacing(col)); err != nil {
 			return false, err
 		}
 	}

@@ -19,3 +19,6 @@ func SortUnique(ids []int64) []int64 {
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
+
+// ordered maps an id to an unsigned number of the same order.
+func ordered(id int64) uint64 { return uint64(id) ^ 1<<63 }

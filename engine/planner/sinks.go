@@ -3,11 +3,35 @@ package planner
 import (
 	"context"
 	"maps"
-	"slices"
-
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"slices"
 )
+
+// checkSinks refuses sinks that belong to another state.
+func checkSinks(ctx context.Context, p *Session) error {
+	err := p.Lake.EachHead(ctx, func(root string, head lake.Head) error {
+		p.Heads[root] = head
+		cur := head.Current
+		if err := p.Home.Check(ctx, p.Snap, p.Declared.Name(root), cur); err != nil {
+			return err
+		}
+		if cur != nil {
+			p.Lake.NoteLineage(root, cur.Lineage)
+		}
+		if cur != nil && cur.Lineage != p.Lineage {
+			return p.Lake.OtherLineage(root, cur.Lineage, p.Lineage)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if p.Blind && !p.Locked {
+		return nil
+	}
+	return checkMoved(p, p.Snap, p.Heads, nil)
+}
 
 // findGone notes which of the sinks that the state has are not there, and holds their
 // tables; those that are said to be lost are rewritten.
@@ -48,4 +72,18 @@ func isLost(p *Session, t *Table, root string, sink int) bool {
 	p.Lake.NoteLost(root)
 	t.lostIn = append(t.lostIn, root)
 	return true
+}
+
+// Unreachable returns why a table cannot be worked on in this run, nil if it
+// can: one of its sinks failed, or its last commit could not be finished.
+func Unreachable(p *Session, t *Table) error {
+	if err := p.Unfinished.Why(t.Name); err != nil && (t.Repair == "" || lake.Distrusted(err) == nil) {
+		return err
+	}
+	for _, at := range FoldersOf(t) {
+		if err := p.Lake.Unusable(at.Root); err != nil {
+			return err
+		}
+	}
+	return nil
 }
