@@ -79,9 +79,6 @@ func (t *Task) Digest() (string, error) {
 	return digestOf(u)
 }
 
-// DigestOf returns the digest of what a task says of a table's partitions.
-func DigestOf(parts []Partition) (string, error) { return digestOf(parts) }
-
 func digestOf(v any) (string, error) {
 	b, err := encode(v)
 	if err != nil {

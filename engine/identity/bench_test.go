@@ -111,7 +111,7 @@ func BenchmarkMembers(b *testing.B) {
 	var got []int64
 	c.groups()
 	for i := 0; b.Loop(); i++ {
-		got = c.AppendMembers(got[:0], c.Canon(m.From(i*7919%m.Len())))
+		got = c.appendMembers(got[:0], c.Canon(m.From(i*7919%m.Len())))
 	}
 }
 

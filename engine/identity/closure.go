@@ -9,26 +9,26 @@ import (
 	"reconcile/internal/radix"
 )
 
-// Pair is a raw id and the canonical id that it stands for.
-type Pair struct{ Raw, Canon int64 }
+// pair is a raw id and the canonical id that it stands for.
+type pair struct{ Raw, Canon int64 }
 
 // Closure answers which canonical id a raw id stands for, and which raw ids
 // stand behind a canonical one. Its content is immutable and it is safe for
 // concurrent use; a nil Closure is the empty one, in which every id is its own.
 type Closure struct {
-	pairs   []Pair // Raw != Canon, ascending by Raw
+	pairs   []pair // Raw != Canon, ascending by Raw
 	byRaw   finder
 	workers int // goroutines that sort pairs
 
 	hinted sync.Once // guards the making of what only CanonAll needs
 	hints  hints
 
-	once    sync.Once // guards the making of what only AppendMembers needs
+	once    sync.Once // guards the making of what only appendMembers needs
 	order   []uint32  // places in pairs, ascending by Canon, then Raw
 	byCanon finder
 }
 
-func newClosure(pairs []Pair, workers int) *Closure {
+func newClosure(pairs []pair, workers int) *Closure {
 	raw := func(i int) int64 { return pairs[i].Raw }
 	return &Closure{pairs: pairs, byRaw: newFinder(len(pairs), 2, raw), workers: workers}
 }
@@ -108,10 +108,10 @@ func fill(ids []int64, id int64) {
 	}
 }
 
-// AppendMembers appends every id whose canonical id is canon, ascending: canon itself
+// appendMembers appends every id whose canonical id is canon, ascending: canon itself
 // and the raw ids that map to it. It appends none if canon stands for another id.
 // The first call, of a Closure, sorts its pairs.
-func (c *Closure) AppendMembers(dst []int64, canon int64) []int64 {
+func (c *Closure) appendMembers(dst []int64, canon int64) []int64 {
 	if c == nil {
 		return append(dst, canon)
 	}
@@ -144,7 +144,7 @@ const passLen = 1 << 19
 
 // orderByCanon returns the places of pairs, which are ascending by Raw, in
 // ascending order of Canon, then Raw.
-func orderByCanon(pairs []Pair, workers int) []uint32 {
+func orderByCanon(pairs []pair, workers int) []uint32 {
 	order := make([]uint32, len(pairs))
 	cuts := canonCuts(pairs)
 	ends := make([]int, len(cuts)+1) // of the ranges, first their lengths
@@ -165,7 +165,7 @@ func orderByCanon(pairs []Pair, workers int) []uint32 {
 }
 
 // sortPlaces sorts places, which are ascending, by Canon.
-func sortPlaces(places []uint32, pairs []Pair) {
+func sortPlaces(places []uint32, pairs []pair) {
 	both := make([]radix.Item, 2*len(places))
 	a, tmp := both[:len(places)], both[len(places):]
 	differ := uint64(0)
@@ -191,7 +191,7 @@ func cutOf(cuts []uint64, canon int64) int {
 
 // canonCuts returns the lower bounds of ranges of canonical ids that hold about
 // passLen pairs each, 32 ranges at most.
-func canonCuts(pairs []Pair) []uint64 {
+func canonCuts(pairs []pair) []uint64 {
 	cuts := []uint64{0}
 	passes := min(32, len(pairs)/passLen+1)
 	if passes == 1 {

@@ -6,7 +6,7 @@ import "slices"
 // ascending.
 func Diff(old, new *Closure) []int64 {
 	var changed []int64
-	var a, b []Pair
+	var a, b []pair
 	if old != nil {
 		a = old.pairs
 	}
@@ -53,7 +53,7 @@ func Expand(seed, changed []int64, old, new *Closure) []int64 {
 	}
 	var members []int64
 	for _, canon := range sortUnique(before) {
-		members = old.AppendMembers(members[:0], canon)
+		members = old.appendMembers(members[:0], canon)
 		for _, id := range members {
 			groups = append(groups, new.Canon(id))
 		}
@@ -61,7 +61,7 @@ func Expand(seed, changed []int64, old, new *Closure) []int64 {
 	groups = sortUnique(groups)
 	all := make([]int64, 0, len(groups)+len(groups)/4)
 	for _, canon := range groups {
-		all = new.AppendMembers(all, canon)
+		all = new.appendMembers(all, canon)
 	}
 	slices.Sort(all)
 	return all

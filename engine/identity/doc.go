@@ -10,7 +10,7 @@
 // It promises results that depend on the rows and their versions only, not on
 // the order in which they were added; linear time without recursion; about 24
 // bytes of memory per entry of a Mapping, and per pair of a Closure 19, or 24
-// once AppendMembers was asked; and that damaged bytes are an error (ErrDamaged),
+// once its members were asked for; and that damaged bytes are an error (ErrDamaged),
 // never a wrong mapping. It never
 // reads a source, never logs, and never decides whether a conflict is fatal:
 // the Report says what was found.

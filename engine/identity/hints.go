@@ -13,7 +13,7 @@ type hints struct {
 	set   []uint64
 }
 
-func newHints(pairs []Pair) hints {
+func newHints(pairs []pair) hints {
 	n := len(pairs)
 	trim := n / 1024
 	h := hints{base: ordered(pairs[trim].Raw)}

@@ -83,10 +83,10 @@ func TestCyclesAndTails(t *testing.T) {
 	if d := cmp.Diff(wantReport, rep, cmp.AllowUnexported(Report{})); d != "" {
 		t.Errorf("report (-want +got):\n%s", d)
 	}
-	if got := m.Closure(2).AppendMembers(nil, -2); !slices.Equal(got, []int64{-2, 1, 3, 50, 51}) {
+	if got := m.Closure(2).appendMembers(nil, -2); !slices.Equal(got, []int64{-2, 1, 3, 50, 51}) {
 		t.Errorf("members(-2) = %v", got)
 	}
-	if got := m.Closure(2).AppendMembers(nil, 3); len(got) != 0 {
+	if got := m.Closure(2).appendMembers(nil, 3); len(got) != 0 {
 		t.Errorf("members(3) = %v, but 3 stands for -2", got)
 	}
 }
@@ -141,7 +141,7 @@ func checkClosure(t *testing.T, name string, w *world, c *Closure) {
 		if canon != id {
 			moved++
 		}
-		if got, want := c.AppendMembers(nil, id), w.members(id); !slices.Equal(got, want) {
+		if got, want := c.appendMembers(nil, id), w.members(id); !slices.Equal(got, want) {
 			t.Fatalf("%s: members(%d) = %v, want %v", name, id, got, want)
 		}
 	}
@@ -230,7 +230,7 @@ func TestEmpty(t *testing.T) {
 	var none *Closure
 	built, rep := NewBuilder().Build(2)
 	for name, c := range map[string]*Closure{"nil": none, "zero mapping": (&Mapping{}).Closure(2), "built": built.Closure(2), "nil mapping": (*Mapping)(nil).Closure(2)} {
-		if c.Canon(7) != 7 || c.Len() != 0 || !slices.Equal(c.AppendMembers(nil, 7), []int64{7}) {
+		if c.Canon(7) != 7 || c.Len() != 0 || !slices.Equal(c.appendMembers(nil, 7), []int64{7}) {
 			t.Errorf("%s: not the identity", name)
 		}
 	}
@@ -258,7 +258,7 @@ func TestExtremeIDs(t *testing.T) {
 			t.Errorf("canon(%d) = %d", id, got)
 		}
 	}
-	if got := m.Closure(2).AppendMembers(nil, math.MinInt64); len(got) != 5 {
+	if got := m.Closure(2).appendMembers(nil, math.MinInt64); len(got) != 5 {
 		t.Errorf("members %v", got)
 	}
 }
@@ -288,7 +288,7 @@ func TestLarge(t *testing.T) {
 			t.Fatalf("%d is mapped", i*i+1)
 		}
 	}
-	if got := c.AppendMembers(nil, n*n); len(got) != n+1 || !slices.IsSorted(got) {
+	if got := c.appendMembers(nil, n*n); len(got) != n+1 || !slices.IsSorted(got) {
 		t.Fatalf("%d members", len(got))
 	}
 }

@@ -24,7 +24,7 @@ type resolver struct {
 	workers int
 	next    []uint32 // entry whose source is this one's target
 	state   []uint8
-	pairs   []Pair // per entry, until the identities are dropped
+	pairs   []pair // per entry, until the identities are dropped
 	loops   loops
 }
 
@@ -32,7 +32,7 @@ type resolver struct {
 func resolve(m *Mapping, workers int) (*Closure, loops) {
 	r := resolver{m: m, workers: workers}
 	r.link()
-	r.state, r.pairs = make([]uint8, m.n), make([]Pair, m.n)
+	r.state, r.pairs = make([]uint8, m.n), make([]pair, m.n)
 	for i := range r.next {
 		if r.state[i] == unseen {
 			r.walk(uint32(i))
@@ -44,7 +44,7 @@ func resolve(m *Mapping, workers int) (*Closure, loops) {
 		}
 	}
 	r.next, r.state = nil, nil
-	kept := slices.DeleteFunc(r.pairs, func(p Pair) bool { return p.Raw == p.Canon })
+	kept := slices.DeleteFunc(r.pairs, func(p pair) bool { return p.Raw == p.Canon })
 	return newClosure(kept, workers), r.loops
 }
 
@@ -106,7 +106,7 @@ func (r *resolver) walk(i uint32) {
 	}
 	for j = i; j != none && r.state[j] == onPath; j = r.next[j] {
 		r.state[j] = mark
-		r.pairs[j] = Pair{Raw: r.m.from.at(int(j)), Canon: end}
+		r.pairs[j] = pair{Raw: r.m.from.at(int(j)), Canon: end}
 	}
 }
 

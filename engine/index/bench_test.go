@@ -134,7 +134,7 @@ func BenchmarkMerge(b *testing.B) {
 	for b.Loop() {
 		var out bytes.Buffer
 		w := NewWriter(&out)
-		if err := Merge(ctx, w, runs, nil); err != nil {
+		if err := mergeRuns(ctx, w, runs, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

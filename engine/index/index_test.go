@@ -267,7 +267,7 @@ func TestMerge(t *testing.T) {
 		}
 		var out bytes.Buffer
 		w := NewWriter(&out)
-		if err := Merge(ctx, w, runs, func(e Entry) bool { return e.Part != 3 }); err != nil {
+		if err := mergeRuns(ctx, w, runs, func(e Entry) bool { return e.Part != 3 }); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {

@@ -8,10 +8,10 @@ import (
 	"reconcile/internal/heaps"
 )
 
-// Merge adds the entries of all runs to w in order, without duplicates. keep,
+// mergeRuns adds the entries of all runs to w in order, without duplicates. keep,
 // unless nil, tells which of them stay; leaving out an entry that B still needs
 // is corruption. It does not close w.
-func Merge(ctx context.Context, w *Writer, runs []*Run, keep func(Entry) bool) error {
+func mergeRuns(ctx context.Context, w *Writer, runs []*Run, keep func(Entry) bool) error {
 	cursors, h, err := newCursors(ctx, runs)
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ func (s *Sorter) WriteTo(ctx context.Context, w *Writer) error {
 		}
 	}
 	s.buf = nil
-	return Merge(ctx, w, s.runs(0), nil)
+	return mergeRuns(ctx, w, s.runs(0), nil)
 }
 
 // Close removes the scratch files.
@@ -123,7 +123,7 @@ func (s *Sorter) spill(ctx context.Context) error {
 func (s *Sorter) compact(ctx context.Context) error {
 	from := len(s.spills) - fanIn
 	runs, level := s.runs(from), s.spills[from].level+1
-	if err := s.create(level, func(w *Writer) error { return Merge(ctx, w, runs, nil) }); err != nil {
+	if err := s.create(level, func(w *Writer) error { return mergeRuns(ctx, w, runs, nil) }); err != nil {
 		return err
 	}
 	merged := s.spills[len(s.spills)-1]

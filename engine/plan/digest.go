@@ -47,7 +47,7 @@ func (t *Table) Digest() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	return DigestOf(b), nil
+	return digestOf(b), nil
 }
 
 // DigestOf is the digest of a table of the plan; empty where the plan has none of it, or
@@ -61,8 +61,8 @@ func (p *Plan) DigestOf(table string) (string, error) {
 	return "", nil
 }
 
-// DigestOf is the digest of bytes, as Inputs has them.
-func DigestOf(b []byte) string {
+// digestOf is the digest of bytes, as Inputs has them.
+func digestOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
@@ -74,5 +74,5 @@ func DigestValue(v any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("digest: %w", err)
 	}
-	return DigestOf(b), nil
+	return digestOf(b), nil
 }

@@ -43,7 +43,7 @@ func diffConfig(ctx context.Context, p *Session, t *Table) error {
 	if old.Key != t.Key {
 		d.Add(plan.ClassRebuild, "the key is %s now, it was %s", t.Key, old.Key)
 	}
-	if back := p.Ask.GoesBack(old); len(back) > 0 {
+	if back := p.Ask.goesBack(old); len(back) > 0 {
 		d.Add(plan.ClassRebuild, "until_dump is %d: %s", *p.Ask.Config.Source.UntilDump, takenBack(back))
 	}
 	find := t.finder()

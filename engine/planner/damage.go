@@ -16,7 +16,7 @@ import (
 // planDamaged plans a table of which objects are damaged: it is held, or with -repair
 // rewritten.
 func planDamaged(ctx context.Context, p *Session, t *Table, damage []*state.ObjectError) error {
-	if !p.Ask.Repairs(t.Name) {
+	if !p.Ask.repairs(t.Name) {
 		h, err := DamageHold(ctx, p, t, damage[0])
 		t.Keep()
 		p.Holds = append(p.Holds, h)

@@ -61,7 +61,7 @@ func (t *Table) Classify(columns []string) (ok bool) {
 // no list has the keys and the time, which need not be in it.
 func knownColumns(ctx context.Context, p *Session, t *Table) ([]string, error) {
 	out := stateNames(t.Old)
-	if len(t.All) > 0 && len(p.Ask.GoesBack(t.Old)) > 0 {
+	if len(t.All) > 0 && len(p.Ask.goesBack(t.Old)) > 0 {
 		out = nil // it has columns that only later dumps brought
 	}
 	var bare, lists []Delivery
@@ -85,11 +85,11 @@ func knownColumns(ctx context.Context, p *Session, t *Table) ([]string, error) {
 		if t.fields == nil {
 			t.fields = map[int64][]string{}
 		}
-		t.fields[d.Dump] = Unique(names)
+		t.fields[d.Dump] = unique(names)
 		out = append(out, names...)
 	}
 	if !t.lacksExact(out) {
-		return Unique(out), nil
+		return unique(out), nil
 	}
 	for _, d := range lists {
 		names, err := unappliedFields(ctx, p, t, d)
@@ -98,7 +98,7 @@ func knownColumns(ctx context.Context, p *Session, t *Table) ([]string, error) {
 		}
 		out = append(out, slices.DeleteFunc(names, func(n string) bool { return !feed.IsExact(n) })...)
 	}
-	return Unique(out), nil
+	return unique(out), nil
 }
 
 // stateNames are the delivered names that the state knows of a table.
@@ -142,7 +142,7 @@ func (t *Table) lacksExact(columns []string) bool {
 // applied. A file that cannot be read holds the table where the files are read, or
 // here if nothing else says what the table is like.
 func unappliedFields(ctx context.Context, p *Session, t *Table, d Delivery) ([]string, error) {
-	if t.Old != nil && len(p.Ask.GoesBack(t.Old)) == 0 && slices.ContainsFunc(t.Old.Applied, func(a state.Applied) bool { return a.Digest == d.Entry.Digest }) {
+	if t.Old != nil && len(p.Ask.goesBack(t.Old)) == 0 && slices.ContainsFunc(t.Old.Applied, func(a state.Applied) bool { return a.Digest == d.Entry.Digest }) {
 		return nil, nil
 	}
 	var out []string
@@ -168,8 +168,8 @@ func sameList(a, b []string) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-// Unique returns names without those that repeat.
-func Unique(names []string) []string {
+// unique returns names without those that repeat.
+func unique(names []string) []string {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
 		had := seen[n]

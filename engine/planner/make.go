@@ -104,7 +104,7 @@ func StepsOf(p *Session, t *Table) []plan.Step {
 
 // changeStep is the step that changes what a table has.
 func changeStep(p *Session, t *Table) plan.Step {
-	back := len(p.Ask.GoesBack(t.Old)) > 0
+	back := len(p.Ask.goesBack(t.Old)) > 0
 	s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.Repair != "", Masks: t.Change.Masks, Before: t.HeldFrom,
 		Remaps: t.Repair+t.Rewrite != "" || back}
 	if t.Rewrite != "" && t.Repair == "" && !back {

@@ -12,7 +12,7 @@ import (
 
 // planMappingTable plans user_migrations as a table: it follows the mapping.
 func planMappingTable(p *Session, t *Table) {
-	if t.Repair != "" || len(p.Ask.GoesBack(t.Old)) > 0 {
+	if t.Repair != "" || len(p.Ask.goesBack(t.Old)) > 0 {
 		return // the rebuild itself goes by the mapping in force
 	}
 	if p.Standing == nil {
@@ -41,7 +41,7 @@ func (t *Table) standsAt(m *state.Mapping) bool {
 
 // planRemap finds out whether the mapping that the table stands at differs.
 func planRemap(ctx context.Context, p *Session, t *Table) (err error) {
-	if t.Old == nil || t.Kind == feed.KindMapping || t.Repair+t.Rewrite != "" || len(p.Ask.GoesBack(t.Old)) > 0 {
+	if t.Old == nil || t.Kind == feed.KindMapping || t.Repair+t.Rewrite != "" || len(p.Ask.goesBack(t.Old)) > 0 {
 		return nil
 	}
 	if t.oldMapping, err = p.ClosureOf(ctx, t.Old.Mapping); err != nil {

@@ -19,7 +19,7 @@ func (n *named) note(t *Table) *config.DeliveredTable {
 		unknown = unknown || !d.Entry.HasColumns && (t.unread != nil || d.Entry.Problem != "")
 	}
 	unknown = unknown || !listed
-	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: Unique(append(stateNames(t.Old), t.Known...)), Unknown: unknown && t.Name != feed.TableMapping})
+	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: unique(append(stateNames(t.Old), t.Known...)), Unknown: unknown && t.Name != feed.TableMapping})
 	return &n.tables[len(n.tables)-1]
 }
 
@@ -75,7 +75,7 @@ func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.Delivered
 		return append(tables, config.DeliveredTable{Name: en.Name, Columns: slices.Clip(en.Columns), Unknown: !en.HasColumns && en.Name != feed.TableMapping})
 	}
 	if len(en.Columns) > 0 {
-		tables[i].Columns = Unique(slices.Concat(tables[i].Columns, en.Columns))
+		tables[i].Columns = unique(slices.Concat(tables[i].Columns, en.Columns))
 	}
 	return tables
 }
@@ -133,7 +133,7 @@ func readBare(ctx context.Context, p *Session, tables []config.DeliveredTable) (
 				}
 				more = true
 			}
-			tables[i].Columns = Unique(tables[i].Columns)
+			tables[i].Columns = unique(tables[i].Columns)
 		}
 	}
 	return more, nil

@@ -77,7 +77,7 @@ func knownDamage(ctx context.Context, p *Session, t *Table) ([]*state.ObjectErro
 			out = append(out, &state.ObjectError{Ref: ref, State: p.Objects.Place(), Missing: h.Missing, Err: errors.New(h.Reason)})
 		}
 	}
-	if !p.Ask.Repairs(t.Name) {
+	if !p.Ask.repairs(t.Name) {
 		return out, nil
 	}
 	for use, ref := range EachObject(t.Old, t.Parts) {

@@ -42,8 +42,8 @@ func (q *Request) Later(id int64) bool {
 	return until != nil && id > *until
 }
 
-// GoesBack lists the applied dumps of a table that are above until_dump.
-func (q *Request) GoesBack(old *state.Table) []int64 {
+// goesBack lists the applied dumps of a table that are above until_dump.
+func (q *Request) goesBack(old *state.Table) []int64 {
 	if old == nil || q.Config.Source.UntilDump == nil {
 		return nil
 	}
@@ -78,13 +78,13 @@ func (q *Request) Withdrawn(l *dump.Listing, id int64, table string) bool {
 	return q.LeftOut(id, table) || d != nil && d.Entry(table) == nil
 }
 
-// Targeted reports whether the command is about a table.
-func (q *Request) Targeted(name string) bool {
+// targeted reports whether the command is about a table.
+func (q *Request) targeted(name string) bool {
 	return len(q.Targets) == 0 || slices.Contains(q.Targets, "table."+name)
 }
 
-// Repairs reports whether a table that is held for -repair is rebuilt.
-func (q *Request) Repairs(table string) bool { return q.Repair && q.Targeted(table) }
+// repairs reports whether a table that is held for -repair is rebuilt.
+func (q *Request) repairs(table string) bool { return q.Repair && q.targeted(table) }
 
 // AcceptsLoss reports whether a table may lose rows whose dumps are gone.
 func (q *Request) AcceptsLoss(table string) bool { return slices.Contains(q.AcceptLoss, table) }

@@ -22,7 +22,7 @@ func leavingOlder(ctx context.Context, p *Session, t *Table) (held bool, err err
 			return true, nil
 		}
 		return false, err
-	case p.Ask.Repairs(t.Name):
+	case p.Ask.repairs(t.Name):
 		t.Repair = d.Why
 		return false, findFiles(ctx, p, t)
 	}
@@ -76,7 +76,7 @@ func planStray(ctx context.Context, p *Session, t *Table) error {
 		}
 	}
 	switch {
-	case !p.Ask.Repairs(t.Name):
+	case !p.Ask.repairs(t.Name):
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
 		return nil
 	case !p.Ask.AcceptsLoss(t.Name):

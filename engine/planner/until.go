@@ -70,7 +70,7 @@ func goneLater(ctx context.Context, p *Session, t *Table) ([]int64, error) {
 // NewAgain reports whether a dump that a table has is void, and may count where the table
 // goes back: its files are judged as those of a dump that comes for the first time.
 func NewAgain(p *Session, t *Table, dump int64) bool {
-	return len(p.Ask.GoesBack(t.Old)) > 0 && !rules.Live(lake.StandingDumps(t.Old)).Live(dump)
+	return len(p.Ask.goesBack(t.Old)) > 0 && !rules.Live(lake.StandingDumps(t.Old)).Live(dump)
 }
 
 // holdFrom holds a table that goes back from a dump on: it is rebuilt from those below.

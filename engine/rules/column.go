@@ -24,8 +24,8 @@ type Column struct {
 	Spellings []string // other names under which it was delivered
 }
 
-// Names returns all names under which the column was delivered.
-func (c *Column) Names() []string { return append([]string{c.Delivered}, c.Spellings...) }
+// names returns all names under which the column was delivered.
+func (c *Column) names() []string { return append([]string{c.Delivered}, c.Spellings...) }
 
 // MayFeed reports whether a field of that name may have fed the column: by the same
 // name in whatever case, or by the Avro form of one of its names.

@@ -45,7 +45,7 @@ func (b *ColumnRegistry) addColumn(id string, c Column) {
 	}
 	k.Listed = k.Listed || c.Listed
 	k.Seen = max(k.Seen, c.Seen)
-	for _, name := range c.Names() {
+	for _, name := range c.names() {
 		k.Spell(name)
 	}
 }

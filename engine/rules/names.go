@@ -27,8 +27,8 @@ func (s *Schema) Target(name string) (int, bool) {
 	return i, i >= 0
 }
 
-// Drops reports whether a mask leaves a delivered column out.
-func (s *Schema) Drops(name string) bool { return s.Table.Column(name).Mask == definition.MaskDrop }
+// drops reports whether a mask leaves a delivered column out.
+func (s *Schema) drops(name string) bool { return s.Table.Column(name).Mask == definition.MaskDrop }
 
 // Places reports whether a target's column says where a row belongs: its user, its key,
 // its partition, and of users which of them is the latest.
@@ -66,8 +66,8 @@ func (s *Schema) Rescues(name string) bool {
 	return len(targets) > 0 && !dropped && !masked
 }
 
-// SameColumn reports whether two delivered names feed one column.
-func (s *Schema) SameColumn(a, b string) bool {
+// sameColumn reports whether two delivered names feed one column.
+func (s *Schema) sameColumn(a, b string) bool {
 	x, _ := s.Feeds(a)
 	y, _ := s.Feeds(b)
 	return slices.ContainsFunc(x, func(t int) bool { return slices.Contains(y, t) })
@@ -77,7 +77,7 @@ func (s *Schema) SameColumn(a, b string) bool {
 // column already.
 func (s *Schema) AddRescued(keep, items []column.Rescued) []column.Rescued {
 	for _, it := range items {
-		known := func(k column.Rescued) bool { return k.Name == it.Name || s.SameColumn(k.Name, it.Name) }
+		known := func(k column.Rescued) bool { return k.Name == it.Name || s.sameColumn(k.Name, it.Name) }
 		if !slices.ContainsFunc(keep, known) {
 			keep = append(keep, it)
 		}

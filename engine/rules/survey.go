@@ -36,7 +36,7 @@ func (s *Schema) Survey(f *FileNames) *Survey {
 			if c := &s.Payload[target]; c.Delivered != field {
 				out.Spelled = append(out.Spelled, [2]string{c.ID, field})
 			}
-		case !s.Drops(name):
+		case !s.drops(name):
 			out.Late = append(out.Late, name)
 		}
 		if unlisted {
