@@ -1,5 +1,5 @@
 // Package exectest judges executors: what every one of them has to do, played through
-// the engine with the commands' own sequence, and compared with the model.
+// the engine in the sequence of a command, and compared with the model.
 //
 // It promises that an executor that passes brings tables to what the contract says, in
 // one process or several, that it works from what a task holds and nothing else, ends

@@ -3,8 +3,8 @@
 // answers at once "has this key been seen?" and "where are this user's rows?".
 //
 // The index is a set of immutable sorted runs, each one object of the state. A
-// run is written once in ascending order (Writer, Sorter, Merge), read by range
-// (Open, Visit, Scan), and holds a filter over its users, so that users it has
+// run is written once in ascending order (Writer, Sorter), read by range
+// (Open, Lookup, Scan), and holds a filter over its users, so that users it has
 // never seen cost no read.
 //
 // Invariant I2: the index knows every key of B, the newest row per key and raw

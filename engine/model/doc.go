@@ -13,7 +13,7 @@
 //	users                              expectUsers: newest per raw user, then
 //	                                   mergeUsers, column by column
 //	user_migrations                    expectMigrations
-//	canon                              choose, Closure
+//	canon                              choose, closure
 //	live                               liveFrom
 //	held tables                        AppliedFor, MappingFor
 //

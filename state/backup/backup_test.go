@@ -73,7 +73,7 @@ func putTable(t *testing.T, s *state.Store, l *state.Lock, name string, sizes ..
 	})
 }
 
-// checkTable checks that a state has a table with its objects, and no other tables.
+// checkTables checks that a state has some tables with their objects, and no others.
 func checkTables(t *testing.T, s *state.Store, names ...string) *state.Snapshot {
 	t.Helper()
 	snap := statetest.Load(t, s)

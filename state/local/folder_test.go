@@ -228,7 +228,7 @@ func TestFoldersOfOtherStates(t *testing.T) {
 	}
 }
 
-// moveTo makes a folder of the version before of that of a state.
+// moveToShared makes the folder of a state one of the version before.
 func moveToShared(t testing.TB, s *state.Store) {
 	t.Helper()
 	if err := errors.Join(os.Rename(at(s).objects(), at(s).shared()), os.Remove(filepath.Join(at(s).shared(), markerName))); err != nil {

@@ -162,7 +162,7 @@ func (r *remover) history(ctx context.Context, list []Checkpoint, keep uint64) e
 	return r.checkpoints(ctx, list, keep)
 }
 
-// listCheckpoints removes those below a serial.
+// checkpoints removes those below a serial.
 func (r *remover) checkpoints(ctx context.Context, list []Checkpoint, keep uint64) error {
 	var keys []string
 	for _, k := range list {
