@@ -14,14 +14,6 @@ import (
 	"reconcile/internal/parquet"
 )
 
-// Names of the columns that carry a Row in a scratch file. The payload's names
-// cannot meet them: a delivered name never holds a NUL.
-const (
-	colRaw = "\x00raw"
-	colKey = "\x00key"
-	colVer = "\x00ver"
-)
-
 // ScratchBlock says how much of a scratch file is read at once: a merge holds one
 // block of every segment. Each of the numbers ends a block.
 type ScratchBlock struct {
@@ -30,9 +22,9 @@ type ScratchBlock struct {
 }
 
 type spillFile struct {
-	path  string
-	want  []column.Column
-	group int
+	path   string
+	layout *rules.Layout
+	group  int
 }
 
 // Spill moves the rows of s to a scratch file in dir and frees its memory.
@@ -52,10 +44,7 @@ func (s *Segment) Spill(ctx context.Context, dir string, block ScratchBlock) err
 	if err != nil {
 		return scratchError(dir, err)
 	}
-	sf := &spillFile{path: f.Name(), group: block.Rows, want: sysColumns()}
-	for _, c := range s.batch.Cols {
-		sf.want = append(sf.want, column.Column{Name: c.Name, Type: c.Type})
-	}
+	sf := &spillFile{path: f.Name(), group: block.Rows, layout: rules.Spilled(s.batch.Cols)}
 	err = errors.Join(s.writeSpill(ctx, f, sf), f.Close())
 	if err != nil {
 		_ = os.Remove(sf.path)
@@ -72,14 +61,9 @@ func scratchError(dir string, err error) error {
 	return fmt.Errorf("spilling rows to %s: %w", dir, err)
 }
 
-func sysColumns() []column.Column {
-	i64 := column.Type{ID: column.Int64}
-	return []column.Column{{Name: colRaw, Type: i64}, {Name: colKey, Type: i64}, {Name: colVer, Type: i64}}
-}
-
 func (s *Segment) writeSpill(ctx context.Context, f *os.File, sf *spillFile) error {
 	bw := bufio.NewWriterSize(f, 1<<20)
-	w, err := parquet.NewWriter(bw, sf.want, parquet.Options{Compression: "snappy"})
+	w, err := parquet.NewWriter(bw, sf.layout.Columns, parquet.Options{Compression: "snappy"})
 	if err != nil {
 		return err
 	}
@@ -88,7 +72,7 @@ func (s *Segment) writeSpill(ctx context.Context, f *os.File, sf *spillFile) err
 		if err := failpoint.Hit(ctx, failpoint.SpillWrite); err != nil {
 			return err
 		}
-		out := s.sorted(&g, sf.want, lo, min(lo+sf.group, s.n))
+		out := s.sorted(&g, sf.layout, lo, min(lo+sf.group, s.n))
 		if err := w.WriteRowGroup(out); err != nil {
 			return err
 		}
@@ -100,7 +84,7 @@ func (s *Segment) writeSpill(ctx context.Context, f *os.File, sf *spillFile) err
 }
 
 // sorted gathers the rows lo to hi as they stand in the sort order.
-func (s *Segment) sorted(g *column.Gatherer, want []column.Column, lo, hi int) *column.Batch {
+func (s *Segment) sorted(g *column.Gatherer, l *rules.Layout, lo, hi int) *column.Batch {
 	n := hi - lo
 	raw, key, ver := make([]int64, n), make([]int64, n), make([]int64, n)
 	selection := make([]column.SourceRow, n)
@@ -108,13 +92,11 @@ func (s *Segment) sorted(g *column.Gatherer, want []column.Column, lo, hi int) *
 		raw[i], key[i], ver[i] = r.Raw, r.Key, int64(r.Ver)
 		selection[i].Row = r.At
 	}
-	out := &column.Batch{N: n, Cols: make([]column.Column, len(want))}
-	for i, w := range want {
-		out.Cols[i] = column.Column{Name: w.Name, Type: w.Type}
-	}
-	out.Cols[0].Ints, out.Cols[1].Ints, out.Cols[2].Ints = raw, key, ver
-	for i := range s.batch.Cols {
-		g.Column(&out.Cols[3+i], []*column.Column{&s.batch.Cols[i]}, selection)
+	out := &column.Batch{N: n, Cols: l.NewColumns()}
+	out.Cols[l.RawUser].Ints, out.Cols[l.Key].Ints, out.Cols[l.Version].Ints = raw, key, ver
+	own := l.Payload(out.Cols)
+	for i := range own {
+		g.Column(&own[i], []*column.Column{&s.batch.Cols[i]}, selection)
 	}
 	return out
 }
@@ -160,17 +142,17 @@ func (c *spillCursor) Next(context.Context) (*Chunk, error) {
 		}
 	}
 	group := c.pos / c.file.group
-	b := &column.Batch{}
-	if err := c.pq.ReadRowGroup(group, c.file.want, b); err != nil {
+	b, l := &column.Batch{}, c.file.layout
+	if err := c.pq.ReadRowGroup(group, l.Columns, b); err != nil {
 		return nil, fmt.Errorf("reading spilled rows of %s: %w", c.file.path, err)
 	}
 	base := group * c.file.group
 	lo, hi := c.pos-base, min(c.rng.Hi-base, b.N)
 	ch := &Chunk{Batch: b, Verdicts: c.verdicts, First: c.pos, Rows: make([]rules.Row, hi-lo)}
+	raws, keys, vers := b.Cols[l.RawUser].Ints, b.Cols[l.Key].Ints, b.Cols[l.Version].Ints
 	for i := range ch.Rows {
 		at := lo + i
-		ch.Rows[i] = rules.Row{Part: c.rng.Part, Raw: b.Cols[0].Ints[at], Key: b.Cols[1].Ints[at],
-			Ver: uint64(b.Cols[2].Ints[at]), At: uint32(at)}
+		ch.Rows[i] = rules.Row{Part: c.rng.Part, Raw: raws[at], Key: keys[at], Ver: uint64(vers[at]), At: uint32(at)}
 	}
 	c.pos = base + hi
 	return ch, nil

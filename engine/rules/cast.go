@@ -22,9 +22,9 @@ func KeyColumn(name string) Column {
 	return Column{Name: name, Delivered: name, ID: name, Type: typeInt64, Rule: column.Rule{Type: typeInt64}}
 }
 
-// TimeColumn is one of the timestamps of the contract, whose plain numbers count a unit
+// timeColumn is one of the timestamps of the contract, whose plain numbers count a unit
 // of time.
-func TimeColumn(name string, unit column.TimeUnit) Column {
+func timeColumn(name string, unit column.TimeUnit) Column {
 	rule := column.Rule{Type: typeTimestamp, Event: true, Unit: unit}
 	return Column{Name: name, Delivered: name, ID: name, Type: typeTimestamp, Rule: rule}
 }
@@ -45,15 +45,24 @@ func (c *Column) Cast(src, dst *column.Column, from Origins) column.CastResult {
 		return column.CastResult{Fails: castIDs(src, dst, base, from.NoID)}
 	}
 	res := c.Rule.Cast(src, dst)
-	if from.Zero != nil && feed.IsTimestamp(c.ID) {
-		for row := range src.Len() {
-			if from.Zero(row) {
-				dst.SetNull(base + row)
-			}
-		}
+	if c.DropZeros(dst, base, from) {
 		res.Fails = slices.DeleteFunc(res.Fails, func(f column.Fail) bool { return from.Zero(f.Row) })
 	}
 	return res
+}
+
+// DropZeros makes null which of the values from base on stand for no time, cast or as
+// users are kept. It reports whether any can.
+func (c *Column) DropZeros(dst *column.Column, base int, from Origins) bool {
+	if from.Zero == nil || !feed.IsTimestamp(c.ID) {
+		return false
+	}
+	for row := range dst.Len() - base {
+		if from.Zero(row) {
+			dst.SetNull(base + row)
+		}
+	}
+	return true
 }
 
 // castIDs casts ids. What was delivered as something else is none, though its text may

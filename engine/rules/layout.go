@@ -19,11 +19,12 @@ var (
 // A published batch has user, key, payload, computed columns, raw user, dump and
 // rescued; a stored batch, which is what a merge reads of published rows, has key, raw
 // user, dump, payload and rescued; a batch of kept users has user, dump, payload and
-// the notes in the place of rescued.
+// the notes in the place of rescued; a spilled batch has raw user, key, version and, as
+// its payload, what else its rows have.
 type Layout struct {
-	Columns                           []column.Column // name and type of each; a batch gets copies
-	User, Key, RawUser, Dump, Rescued int
-	payload, computed                 span
+	Columns                                    []column.Column // name and type of each; a batch gets copies
+	User, Key, RawUser, Version, Dump, Rescued int
+	payload, computed                          span
 }
 
 // span is where columns lie that are beside each other.
@@ -81,7 +82,9 @@ func (l *Layout) addPayload(s *Schema) {
 	}
 }
 
-func noColumns() *Layout { return &Layout{User: -1, Key: -1, RawUser: -1, Dump: -1, Rescued: -1} }
+func noColumns() *Layout {
+	return &Layout{User: -1, Key: -1, RawUser: -1, Version: -1, Dump: -1, Rescued: -1}
+}
 
 // Published is the layout of a table's data files. That of user_migrations is
 // MappingLayout.
@@ -119,6 +122,18 @@ func (s *Schema) Kept() *Layout {
 	l.User, l.Dump = l.addColumn(keptUser, typeInt64), l.addColumn(KeptDump, typeInt64)
 	l.addPayload(s)
 	l.Rescued = l.addColumn(s.Payload[s.Rescued()].Name, typeString)
+	return l
+}
+
+// Spilled is the layout of rows that wait in a scratch file, with columns of their own.
+// No name of these holds a NUL.
+func Spilled(own []column.Column) *Layout {
+	l := noColumns()
+	l.RawUser, l.Key, l.Version = l.addColumn("\x00raw", typeInt64), l.addColumn("\x00key", typeInt64), l.addColumn("\x00ver", typeInt64)
+	l.payload = span{len(l.Columns), len(own)}
+	for _, c := range own {
+		l.addColumn(c.Name, c.Type)
+	}
 	return l
 }
 

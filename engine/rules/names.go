@@ -3,7 +3,6 @@ package rules
 import (
 	"slices"
 
-	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
@@ -18,7 +17,7 @@ const (
 // TargetKey. It reports false for a name that feeds nothing.
 func (s *Schema) Target(name string) (int, bool) {
 	switch {
-	case name == feed.UserID:
+	case name == feed.UserID && s.Kind != feed.KindMapping:
 		return TargetUser, true
 	case name == s.Key && s.Kind == feed.KindEvents:
 		return TargetKey, true
@@ -57,32 +56,6 @@ func (s *Schema) Feeds(field string) (targets []int, dropped bool) {
 	return targets, slices.ContainsFunc(s.Dropped, func(c Column) bool {
 		return s.Table.ID(c.Delivered) == id || c.isAvroForm(field)
 	})
-}
-
-// Rescues reports whether a rescued value of that name belongs to the rows.
-func (s *Schema) Rescues(name string) bool {
-	targets, dropped := s.Feeds(name)
-	masked := slices.ContainsFunc(targets, func(t int) bool { return t >= 0 && s.Payload[t].Mask != definition.MaskNone })
-	return len(targets) > 0 && !dropped && !masked
-}
-
-// sameColumn reports whether two delivered names feed one column.
-func (s *Schema) sameColumn(a, b string) bool {
-	x, _ := s.Feeds(a)
-	y, _ := s.Feeds(b)
-	return slices.ContainsFunc(x, func(t int) bool { return slices.Contains(y, t) })
-}
-
-// AddRescued adds values that did not cast, unless the row holds one of that
-// column already.
-func (s *Schema) AddRescued(keep, items []column.Rescued) []column.Rescued {
-	for _, it := range items {
-		known := func(k column.Rescued) bool { return k.Name == it.Name || s.sameColumn(k.Name, it.Name) }
-		if !slices.ContainsFunc(keep, known) {
-			keep = append(keep, it)
-		}
-	}
-	return keep
 }
 
 // NoteOf returns the index in Payload of the column that a note of a delivered name is

@@ -13,8 +13,8 @@ const HiveNull = "__HIVE_DEFAULT_PARTITION__"
 
 const msPerDay = 24 * 60 * 60 * 1000
 
-// PartitionOf returns the partition of row i: the time in units of the partitioning.
-func PartitionOf(u definition.Unit, c *column.Column, i int) int64 {
+// partitionOf returns the partition of row i: the time in units of the partitioning.
+func partitionOf(u definition.Unit, c *column.Column, i int) int64 {
 	if u == definition.UnitNone {
 		return 0
 	}
@@ -36,6 +36,17 @@ func PartitionOf(u definition.Unit, c *column.Column, i int) int64 {
 		return int64(t.Year())
 	}
 	return int64(t.Year())*12 + int64(t.Month()) - 1
+}
+
+// PartitionAt returns the partition of a row of a payload batch.
+func (s *Schema) PartitionAt(payload []column.Column, row int) int64 {
+	switch {
+	case s.Partition.Unit == definition.UnitNone:
+		return 0
+	case s.PartitionColumn < 0:
+		return NullPart
+	}
+	return partitionOf(s.Partition.Unit, &payload[s.PartitionColumn], row)
 }
 
 func floorDiv(a, b int64) int64 {

@@ -75,6 +75,16 @@ func NewSchema(t *definition.Table, kind, key string, have []Column, delivered [
 	return s
 }
 
+// DeliveredMapping is the schema under which files of user_migrations are read, whose
+// plain numbers count a unit of time: fields are its columns by their exact names, listed
+// or not.
+func DeliveredMapping(unit column.TimeUnit) *Schema {
+	s := &Schema{Kind: feed.KindMapping, Key: feed.FromUserID, Table: &definition.Table{}, PartitionColumn: -1, Payload: []Column{
+		KeyColumn(feed.FromUserID), KeyColumn(feed.ToUserID), timeColumn(feed.Time, unit), {Name: feed.RescuedData, ID: feed.RescuedData}}}
+	s.Prepare()
+	return s
+}
+
 // Prepare makes look-ups fast in a schema that was decoded.
 func (s *Schema) Prepare() {
 	s.byID = make(map[string]int, len(s.Payload))
@@ -93,6 +103,17 @@ func (s *Schema) ByID(id string) int {
 		return i
 	}
 	return -1
+}
+
+// Required lists the delivered names of the columns without which there is no row.
+func (s *Schema) Required() []string {
+	switch s.Kind {
+	case feed.KindMapping:
+		return []string{feed.FromUserID, feed.ToUserID}
+	case feed.KindUsers:
+		return []string{feed.UserID}
+	}
+	return []string{feed.UserID, s.Key}
 }
 
 // Rescued returns the index in Payload of _rescued_data.

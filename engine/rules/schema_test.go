@@ -146,6 +146,22 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestSpilled: the columns of the rows stand behind what tells the rows.
+func TestSpilled(t *testing.T) {
+	own := []column.Column{{Name: "page"}, {Name: "time", Type: typeTimestamp, Ints: []int64{1}}}
+	l := Spilled(own)
+	cols := l.NewColumns()
+	for _, at := range []int{l.RawUser, l.Key, l.Version} {
+		if cols[at].Type != typeInt64 {
+			t.Errorf("column %d is %s", at, cols[at].Type)
+		}
+	}
+	payload := l.Payload(cols)
+	if len(cols) != 5 || len(payload) != 2 || payload[0].Name != "page" || payload[1].Name != "time" || payload[1].Type != typeTimestamp || payload[1].Ints != nil {
+		t.Errorf("%d columns, with %+v", len(cols), payload)
+	}
+}
+
 func TestConversions(t *testing.T) {
 	s := events()
 	old := []Column{
@@ -153,14 +169,67 @@ func TestConversions(t *testing.T) {
 		{Name: "revenue", Delivered: "revenue", Mask: definition.MaskDrop},
 	}
 	got := map[string]Conversion{}
-	for i, c := range s.Conversions(old) {
-		c.From = nil
-		if s.Conversions(old)[i].From != nil {
+	list, l := s.Conversions(old, "id")
+	if len(list) != s.Rescued() {
+		t.Errorf("%d conversions", len(list))
+	}
+	for i, c := range list {
+		if c.At >= 0 {
+			if name := l.Columns[c.At].Name; name != s.Payload[i].Name {
+				t.Errorf("%s is read of %s", s.Payload[i].Name, name)
+			}
+			c.At = 0
 			got[s.Payload[i].Name] = c
 		}
 	}
-	want := map[string]Conversion{"time": {Cast: true}, "E-Mail": {HMAC: true}, "page": {}, feed.RescuedData: {}}
+	want := map[string]Conversion{"time": {Cast: true}, "E-Mail": {HMAC: true}, "page": {}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("conversions (-want +got):\n%s", d)
+	}
+	var names []string
+	for _, at := range []int{l.Key, l.RawUser, l.Dump, l.Rescued} {
+		names = append(names, l.Columns[at].Name)
+	}
+	if d := cmp.Diff([]string{"id", feed.RawUserID, feed.DumpID, feed.RescuedData}, names); d != "" || len(l.Columns) != 4+len(want) {
+		t.Errorf("%d columns are read (-want +got):\n%s", len(l.Columns), d)
+	}
+}
+
+// TestDeliveredMapping: the fields of the mapping are exact names, listed or not, and
+// nothing else of its files is read.
+func TestDeliveredMapping(t *testing.T) {
+	s := DeliveredMapping(column.UnitSeconds)
+	fields := []string{"time", "Time", "user_id", "from_user_id", "FROM_USER_ID", "to_user_id", "reason"}
+	for _, columns := range [][]string{nil, {}, {"reason", "TIME", "From_User_Id"}} {
+		f := &FileNames{Fields: fields, Columns: columns, HasColumns: columns != nil}
+		got := map[string]string{}
+		for _, field := range fields {
+			if name, listed := s.Meant(f, field); listed {
+				if target, ok := s.Target(name); ok {
+					got[field] = s.Payload[target].Name
+				}
+			}
+		}
+		if d := cmp.Diff(map[string]string{"time": "time", "from_user_id": "from_user_id", "to_user_id": "to_user_id"}, got); d != "" {
+			t.Errorf("where %q is listed, fields feed (-want +got):\n%s", columns, d)
+		}
+	}
+	if unit := s.Payload[s.ByID(feed.Time)].Rule.Unit; unit != column.UnitSeconds {
+		t.Errorf("times count %s", unit)
+	}
+}
+
+func TestRequired(t *testing.T) {
+	for _, c := range []struct {
+		s    *Schema
+		want []string
+	}{
+		{events(), []string{"user_id", "event_id"}},
+		{usersSchema(), []string{"user_id"}},
+		{DeliveredMapping(column.UnitAuto), []string{"from_user_id", "to_user_id"}},
+	} {
+		if d := cmp.Diff(c.want, c.s.Required()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.s.Kind, d)
+		}
 	}
 }

@@ -145,7 +145,7 @@ func TestUsers(t *testing.T) {
 
 // TestCast has what the contract says of ids, of the timestamps and of masked columns.
 func TestCast(t *testing.T) {
-	id, at := KeyColumn(feed.SessionID), TimeColumn(feed.Time, column.UnitAuto)
+	id, at := KeyColumn(feed.SessionID), timeColumn(feed.Time, column.UnitAuto)
 	masked := Column{ID: feed.Time, Mask: definition.MaskHMAC}
 	for _, c := range []struct {
 		name  string

@@ -12,9 +12,10 @@ import (
 // standInEvents feeds published rows of dumps that are gone to the ingest, as rows of its
 // schema.
 func standInEvents(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
-	f := newStoredFeed(g, r, func(dump int64) bool { return slices.Contains(r.Stands.Dumps, dump) && r.Task.Live(dump) })
-	if err := r.Stands.Each(ctx, f.columns(), func(in *column.Batch) error { return f.add(ctx, in) }); err != nil {
+	b := newBuilder(g, r, func(dump int64) bool { return slices.Contains(r.Stands.Dumps, dump) && r.Task.Live(dump) })
+	err := r.Stands.Each(ctx, b.layout.Columns, func(in *column.Batch) error { return b.add(ctx, in) })
+	if err != nil {
 		return err
 	}
-	return f.flush(ctx)
+	return b.seal(ctx)
 }

@@ -1,10 +1,7 @@
 package events
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"fmt"
 	"slices"
 
 	"reconcile/engine/native/ingest"
@@ -12,88 +9,57 @@ import (
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
-	"reconcile/internal/definition"
-	"reconcile/internal/feed"
 )
 
 // stateRows feeds the rows that a table has, published and shadow, to the
 // ingest as rows of its schema. Rows of void dumps are left out.
 func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
-	f := newStoredFeed(g, r, r.Task.Live)
+	b := newBuilder(g, r, r.Task.Live)
 	for _, p := range r.OldParts {
-		err := r.EachStored(ctx, p, f.columns(), func(in *column.Batch, _ bool) error {
+		err := r.EachStored(ctx, p, b.layout.Columns, func(in *column.Batch, _ bool) error {
 			g.Progress(int64(in.N), 0)
-			return f.add(ctx, in)
+			return b.add(ctx, in)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return f.flush(ctx)
+	return b.seal(ctx)
 }
 
-// storedFeed feeds stored rows to the ingest, as rows of its schema.
-type storedFeed struct {
-	ingest *ingest.Ingest
-	run    *pass.Run
-	takes  func(dump int64) bool // whose rows are fed
-	conv   []rules.Conversion
-	b      *builder // of the segment that is being filled, nil for none
+// builder collects stored rows, in columns, for segments of an ingest.
+type builder struct {
+	ingest      *ingest.Ingest
+	schema      *ingest.Schema
+	layout      *rules.Layout // of the rows as they are read
+	conversions []rules.Conversion
+	rank        map[int64]int
+	takes       func(dump int64) bool
+
+	cols  []column.Column // nil before the first batch of a segment
+	rows  []rules.Row
+	items map[int][]column.Rescued // of the current batch, by row
 }
 
-func newStoredFeed(g *ingest.Ingest, r *pass.Run, takes func(dump int64) bool) *storedFeed {
-	return &storedFeed{ingest: g, run: r, takes: takes, conv: g.Schema.Conversions(r.Old.Columns)}
+// newBuilder returns a builder of the rows of dumps that takes names.
+func newBuilder(g *ingest.Ingest, r *pass.Run, takes func(dump int64) bool) *builder {
+	b := &builder{ingest: g, schema: g.Schema, rank: r.Rank, takes: takes, items: map[int][]column.Rescued{}}
+	b.conversions, b.layout = g.Schema.Conversions(r.Old.Columns, r.Old.Key)
+	return b
 }
 
-// columns are those that batches of stored rows must have.
-func (f *storedFeed) columns() []column.Column {
-	want := []column.Column{{Name: f.run.Old.Key, Type: column.Int64Type}, {Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.DumpID, Type: column.Int64Type}}
-	for _, c := range f.conv {
-		if c.From != nil {
-			want = append(want, *c.From)
-		}
+// add takes a batch of stored rows.
+func (b *builder) add(ctx context.Context, in *column.Batch) error {
+	if b.cols == nil {
+		b.cols = b.schema.EmptyPayload()
 	}
-	return want
-}
-
-// add takes the rows of a batch. What was collected is passed on when it is large enough.
-func (f *storedFeed) add(ctx context.Context, in *column.Batch) error {
-	if f.b == nil {
-		f.b = newBuilder(f.ingest.Schema)
-	}
-	if err := f.b.addState(in, f.run.Old.Key, f.conv, f.run.Rank, f.takes); err != nil {
+	if err := b.convertBatch(in); err != nil {
 		return err
 	}
-	if f.b.memory() < f.ingest.Limits.Budget.Collecting() {
+	if b.memory() < b.ingest.Limits.Budget.Collecting() {
 		return nil
 	}
-	return f.flush(ctx)
-}
-
-// flush passes on what was collected.
-func (f *storedFeed) flush(ctx context.Context) error {
-	if f.b == nil {
-		return nil
-	}
-	full := f.b
-	f.b = nil
-	f.ingest.Rounded += full.rounded
-	return f.ingest.Keep(ctx, full.seal())
-}
-
-// builder collects stored rows, in columns, for a segment.
-type builder struct {
-	schema *ingest.Schema
-	cols   []column.Column
-	n      int
-	rows   []rules.Row
-	items  map[int][]column.Rescued // of the current batch, by row
-	// rounded counts values.
-	rounded int64
-}
-
-func newBuilder(s *ingest.Schema) *builder {
-	return &builder{schema: s, cols: s.EmptyPayload(), items: map[int][]column.Rescued{}}
+	return b.seal(ctx)
 }
 
 // memory estimates the bytes that the builder holds.
@@ -102,56 +68,58 @@ func (b *builder) memory() int {
 	return cap(b.rows)*rows.RowSize + batch.Memory()
 }
 
-func (b *builder) seal() *rows.Segment {
-	return rows.NewSegment(b.rows, &column.Batch{N: b.n, Cols: b.cols})
+// seal gives the ingest what was collected.
+func (b *builder) seal(ctx context.Context) error {
+	if b.cols == nil {
+		return nil
+	}
+	s := b.segment()
+	b.rows, b.cols = nil, nil
+	return b.ingest.Keep(ctx, s)
 }
 
-// addState appends rows that a table has, of the dumps that takes names.
-func (b *builder) addState(in *column.Batch, key string, conv []rules.Conversion, rank map[int64]int, takes func(dump int64) bool) error {
-	keys, raws, dumps := in.Col(key), in.Col(feed.RawUserID), in.Col(feed.DumpID)
+func (b *builder) segment() *rows.Segment {
+	return rows.NewSegment(b.rows, &column.Batch{N: len(b.rows), Cols: b.cols})
+}
+
+// convertBatch appends the rows of a batch that are taken.
+func (b *builder) convertBatch(in *column.Batch) error {
+	l := b.layout
+	keys, raws, dumps := in.Cols[l.Key].Ints, in.Cols[l.RawUser].Ints, in.Cols[l.Dump].Ints
 	selection := make([]column.SourceRow, 0, in.N)
 	for i := range in.N {
-		if takes(dumps.Ints[i]) {
+		if b.takes(dumps[i]) {
 			selection = append(selection, column.SourceRow{Row: uint32(i)})
 		}
 	}
 	clear(b.items)
-	n := len(conv) - 1
 	var g column.Gatherer
-	for i, c := range conv[:n] {
+	for i, c := range b.conversions {
 		g.Column(&b.cols[i], []*column.Column{b.convert(in, c, i)}, selection)
 	}
-	if err := b.carryRescued(in.Col(feed.RescuedData), selection); err != nil {
+	if err := b.schema.CarryRescued(&b.cols[b.schema.Rescued()], &in.Cols[l.Rescued], selection, b.items); err != nil {
 		return err
 	}
-	for i, p := range selection {
-		ver, err := rules.Version(rank[dumps.Ints[p.Row]], 0, 0)
+	for _, p := range selection {
+		ver, err := rules.Version(b.rank[dumps[p.Row]], 0, 0)
 		if err != nil {
 			return err
 		}
-		r := rules.Row{Raw: raws.Ints[p.Row], Key: keys.Ints[p.Row], Ver: ver, At: uint32(b.n + i)}
-		if b.schema.Partition.Unit != definition.UnitNone {
-			r.Part = rules.NullPart
-			if b.schema.PartitionColumn >= 0 {
-				r.Part = rules.PartitionOf(b.schema.Partition.Unit, &b.cols[b.schema.PartitionColumn], b.n+i)
-			}
-		}
-		b.rows = append(b.rows, r)
+		at := len(b.rows)
+		b.rows = append(b.rows, rules.Row{Part: b.schema.PartitionAt(b.cols, at), Raw: raws[p.Row], Key: keys[p.Row], Ver: ver, At: uint32(at)})
 	}
-	b.n += len(selection)
 	return nil
 }
 
 // convert returns column i of the new schema for all rows of in, nil for null.
 // Values that do not cast are left in items, by row of in.
 func (b *builder) convert(in *column.Batch, c rules.Conversion, i int) *column.Column {
-	if c.From == nil || c.Void {
+	if c.At < 0 || c.Void {
 		return nil
 	}
-	src := in.Col(c.From.Name)
-	p := b.schema.Payload[i]
-	if c.From.Type == column.StringType && (c.HMAC || c.Cast) {
-		restoreOriginals(b.schema, src, in.Col(feed.RescuedData), i)
+	src, p := &in.Cols[c.At], &b.schema.Payload[i]
+	if src.Type == column.StringType && (c.HMAC || c.Cast) {
+		b.schema.RestoreOriginals(src, &in.Cols[b.layout.Rescued], i)
 	}
 	switch {
 	case c.HMAC:
@@ -159,71 +127,12 @@ func (b *builder) convert(in *column.Batch, c rules.Conversion, i int) *column.C
 	case c.Cast:
 		dst := &column.Column{Name: p.Name, Type: p.Type}
 		dst.Reset()
-		res := p.Rule.Cast(src, dst)
-		b.rounded += res.Rounded
+		res := p.Cast(src, dst, rules.Origins{})
+		b.ingest.Rounded += res.Rounded
 		for _, f := range res.Fails {
-			b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: p.Delivered, Value: append([]byte(nil), f.Text...)})
+			b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: p.Delivered, Value: slices.Clone(f.Text)})
 		}
 		return dst
 	}
 	return src
-}
-
-// restoreOriginals gives the values of a text column, payload i, back the bytes that
-// were not valid UTF-8, which rescued keeps: masks and casts are of the original.
-func restoreOriginals(s *ingest.Schema, c, rescued *column.Column, i int) {
-	for row, code := range c.Codes {
-		if code == 0 || rescued.IsNull(row) || !bytes.Contains(c.Dict.Value(code), ingest.Replacement) {
-			continue
-		}
-		items, err := column.SplitRescue(rescued.Bytes(row))
-		if err != nil {
-			continue // carryRescued says so
-		}
-		for _, it := range items {
-			if targets, _ := s.Feeds(it.Name); !slices.Contains(targets, i) {
-				continue
-			}
-			original, err := base64.StdEncoding.DecodeString(string(it.Value))
-			if err == nil && bytes.Equal(bytes.ToValidUTF8(original, ingest.Replacement), c.Dict.Value(code)) {
-				c.Codes[row] = c.Dict.Add(original)
-				break
-			}
-		}
-	}
-}
-
-// carryRescued appends _rescued_data: what the rows had, without the columns
-// that the schema masks or no longer has, and what did not cast now. What a row
-// had already wins: it is the original, the column holds the repaired text.
-func (b *builder) carryRescued(old *column.Column, selection []column.SourceRow) error {
-	dst := &b.cols[len(b.cols)-1]
-	for _, p := range selection {
-		had := []byte(nil)
-		if !old.IsNull(int(p.Row)) {
-			had = old.Bytes(int(p.Row))
-		}
-		items := b.items[int(p.Row)]
-		if had == nil && items == nil {
-			dst.AppendNulls(1)
-			continue
-		}
-		all, err := column.SplitRescue(had)
-		if err != nil {
-			return fmt.Errorf("_rescued_data %q: %w", had, err)
-		}
-		keep := all[:0]
-		for _, it := range all {
-			if b.schema.Rescues(it.Name) {
-				keep = append(keep, it)
-			}
-		}
-		keep = b.schema.AddRescued(keep, items)
-		if len(keep) == 0 {
-			dst.AppendNulls(1)
-			continue
-		}
-		dst.AppendBytes(column.AppendRescue(nil, keep))
-	}
-	return nil
 }

@@ -49,7 +49,14 @@ func (u *use) origin(row int) avro.Origin {
 type binding struct {
 	target int // as of rules.Schema.Target
 	uses   []use
-	direct bool // decoded straight into the payload column
+	direct bool   // decoded straight into the payload column
+	only   source // of all values, if there is one use
+}
+
+// source says of the values of a binding which use each comes from, and what they were.
+type source struct {
+	use func(row int) *use
+	rules.Origins
 }
 
 // filePlan is how the records of one record format are turned into columns. It belongs
@@ -104,6 +111,9 @@ func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
 		if s.readsOrigins(target) {
 			b.watch(dec)
 		}
+		if len(b.uses) == 1 {
+			b.only = b.source(func(int) *use { return &b.uses[0] })
+		}
 		p.all = append(p.all, len(p.bindings))
 		if s.Places(target) {
 			p.place = append(p.place, len(p.bindings))
@@ -112,18 +122,19 @@ func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
 		}
 		p.bindings = append(p.bindings, *b)
 	}
-	for i := range s.Payload[:len(s.Payload)-1] {
+	for i := range s.Payload[:s.Rescued()] {
 		if byTarget[i] == nil {
 			p.absent = append(p.absent, i)
 		}
 	}
-	switch {
-	case byTarget[rules.TargetUser] == nil:
-		p.lacks = feed.UserID
-	case byTarget[rules.TargetKey] == nil && s.Kind == feed.KindEvents:
-		p.lacks = s.Key
+	lacks := func(key string) bool {
+		target, ok := s.Target(key)
+		return !ok || byTarget[target] == nil
 	}
-	p.codec = f.codec(p.wanted())
+	keys := s.Required()
+	if i := slices.IndexFunc(keys, lacks); i >= 0 {
+		p.lacks = keys[i]
+	}
 	return p, nil
 }
 
@@ -196,12 +207,12 @@ func (b *binding) texts() {
 // winner returns the column whose values count, and the use that each row takes
 // its value from. Of several spellings the last that has a value wins; lose is
 // told of the others.
-func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, func(row int) *use) {
+func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, source) {
 	if len(b.uses) == 1 {
-		return &b.uses[0].col, func(int) *use { return &b.uses[0] }
+		return &b.uses[0].col, b.only
 	}
 	out := &column.Column{Type: column.StringType, Dict: column.NewDict()}
-	from := make([]int, n)
+	won := make([]int, n)
 	for row := range n {
 		last := -1
 		for u := range b.uses {
@@ -219,20 +230,19 @@ func (b *binding) winner(n int, lose func(row int, u *use)) (*column.Column, fun
 		} else {
 			out.AppendBytes(b.uses[last].col.Bytes(row))
 		}
-		from[row] = last
+		won[row] = last
 	}
-	return out, func(row int) *use { return &b.uses[from[row]] }
+	return out, b.source(func(row int) *use { return &b.uses[won[row]] })
 }
 
-// origins says of the values of a binding what they were, if from gives the use of each.
-func (b *binding) origins(from func(row int) *use) rules.Origins {
-	if !b.watched() {
-		return rules.Origins{}
+// source says of the values of a binding what they were, if of gives the use of each.
+func (b *binding) source(of func(row int) *use) source {
+	out := source{use: of}
+	if b.watched() {
+		out.NoID = func(row int) bool { return of(row).origin(row) != avro.Plain }
+		out.Zero = func(row int) bool { return of(row).origin(row) == avro.Zero }
 	}
-	return rules.Origins{
-		NoID: func(row int) bool { return from(row).origin(row) != avro.Plain },
-		Zero: func(row int) bool { return from(row).origin(row) == avro.Zero },
-	}
+	return out
 }
 
 func nativeType(n avro.Native) column.Type {

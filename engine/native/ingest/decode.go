@@ -1,9 +1,8 @@
 package ingest
 
 import (
-	"bytes"
 	"fmt"
-	"unicode/utf8"
+	"slices"
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
@@ -12,9 +11,6 @@ import (
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
-
-// Replacement stands for invalid UTF-8.
-var Replacement = []byte("\uFFFD")
 
 // castError is a value that does not cast in a table that does not rescue.
 type castError struct {
@@ -60,6 +56,16 @@ func (d *Decoder) Records(p *filePlan, records [][]byte) error {
 		return err
 	}
 	d.finish(p, len(records))
+	return nil
+}
+
+// block decodes a block as it was delivered.
+func (d *Decoder) block(p *filePlan, b *avro.Block) error {
+	d.setTargets(p, p.all)
+	if err := p.dec.Decode(b, p.dst); err != nil {
+		return err
+	}
+	d.bindAll(p, p.all, int(b.Count))
 	return nil
 }
 
@@ -115,12 +121,7 @@ func (d *Decoder) bindAll(p *filePlan, bindings []int, n int) {
 // bind moves the values of one binding to their column.
 func (d *Decoder) bind(bd *binding, n int, failCasts bool) {
 	if bd.direct {
-		c, name := &d.Cols[bd.target], bd.uses[0].name
-		if d.schema.Kind == feed.KindUsers {
-			d.keptUncast(c, &d.schema.Payload[bd.target], n, func(int) *use { return &bd.uses[0] }, failCasts)
-		} else {
-			d.repair(c, name, n)
-		}
+		d.bindDirect(bd, n, failCasts)
 		return
 	}
 	if bd.target >= 0 && d.schema.Payload[bd.target].Mask == definition.MaskHMAC {
@@ -131,25 +132,55 @@ func (d *Decoder) bind(bd *binding, n int, failCasts bool) {
 	src, from := bd.winner(n, d.loser(bd))
 	switch bd.target {
 	case rules.TargetUser:
-		d.users.Cast(src, &d.user, bd.origins(from))
+		d.users.Cast(src, &d.user, from.Origins)
 		return
 	case rules.TargetKey:
-		d.keys.Cast(src, &d.key, bd.origins(from))
+		d.keys.Cast(src, &d.key, from.Origins)
 		return
 	}
-	p := &d.schema.Payload[bd.target]
-	dst := &d.Cols[bd.target]
-	if d.schema.Kind == feed.KindUsers {
-		d.keepUncast(src, dst, p, n, from, failCasts)
+	p, dst := &d.schema.Payload[bd.target], &d.Cols[bd.target]
+	if d.schema.Kind == feed.KindUsers { // they are cast when they are merged
+		for row := range n {
+			if src.IsNull(row) {
+				dst.AppendNulls(1)
+			} else {
+				dst.AppendBytes(src.Bytes(row))
+			}
+		}
+		d.noteUncast(dst, p, n, from, failCasts)
 		return
 	}
-	res := p.Cast(src, dst, bd.origins(from))
+	res := p.Cast(src, dst, from.Origins)
 	d.Rounded += res.Rounded
-	for _, f := range res.Fails {
-		if failCasts && !f.Kept {
+	d.rescueFails(res.Fails, from)
+	if failCasts {
+		d.failOn(p, res.Fails)
+	}
+}
+
+// bindDirect is bind for values that were decoded straight into their column.
+func (d *Decoder) bindDirect(bd *binding, n int, failCasts bool) {
+	c := &d.Cols[bd.target]
+	if d.schema.Kind == feed.KindUsers {
+		d.noteUncast(c, &d.schema.Payload[bd.target], n, bd.only, failCasts)
+		return
+	}
+	d.rescueFails(rules.RepairTexts(c, n), bd.only)
+}
+
+// rescueFails rescues the originals of values of a column that did not cast.
+func (d *Decoder) rescueFails(fails []column.Fail, from source) {
+	for _, f := range fails {
+		d.items[f.Row] = append(d.items[f.Row], column.Rescued{Name: from.use(f.Row).name, Value: slices.Clone(f.Text)})
+	}
+}
+
+// failOn notes which rows hold a table that does not rescue.
+func (d *Decoder) failOn(p *rules.Column, fails []column.Fail) {
+	for _, f := range fails {
+		if !f.Kept {
 			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.Rule}
 		}
-		d.items[f.Row] = append(d.items[f.Row], column.Rescued{Name: from(f.Row).name, Value: append([]byte(nil), f.Text...)})
 	}
 }
 
@@ -160,7 +191,7 @@ func (d *Decoder) loser(bd *binding) func(row int, u *use) {
 		return func(int, *use) {}
 	}
 	return func(row int, u *use) {
-		d.items[row] = append(d.items[row], column.Rescued{Name: d.loserNote(bd, u), Value: append([]byte(nil), u.col.Bytes(row)...)})
+		d.items[row] = append(d.items[row], column.Rescued{Name: d.loserNote(bd, u), Value: slices.Clone(u.col.Bytes(row))})
 	}
 }
 
@@ -176,76 +207,23 @@ func (d *Decoder) loserNote(bd *binding, u *use) string {
 	return rules.LoserName(d.schema.Payload[bd.target].ID, u.name)
 }
 
-// repair replaces invalid UTF-8 among the last n values of a column that was
-// decoded straight into place, and rescues the originals.
-func (d *Decoder) repair(c *column.Column, name string, n int) {
-	if len(c.Dict.Invalid()) == 0 {
-		return
-	}
-	base := len(c.Codes) - n
-	for row, code := range c.Codes[base:] {
-		if code == 0 {
-			continue
-		}
-		v := c.Dict.Value(code)
-		if utf8.Valid(v) {
-			continue
-		}
-		v = append([]byte(nil), v...)
-		d.items[row] = append(d.items[row], column.Rescued{Name: name, Value: v, Base64: true})
-		c.Codes[base+row] = c.Dict.Add(bytes.ToValidUTF8(v, Replacement))
-	}
-}
-
-// keepUncast copies the texts of a users column as they are: users are cast
-// when they are merged.
-func (d *Decoder) keepUncast(src, dst *column.Column, p *rules.Column, n int, from func(int) *use, failCasts bool) {
-	for row := range n {
-		if src.IsNull(row) {
-			dst.AppendNulls(1)
-		} else {
-			dst.AppendBytes(src.Bytes(row))
-		}
-	}
-	d.keptUncast(dst, p, n, from, failCasts)
-}
-
-// keptUncast notes what the last n values of a users column need to be cast
-// later, and finds those that will not cast where the table does not rescue.
-func (d *Decoder) keptUncast(c *column.Column, p *rules.Column, n int, from func(int) *use, failCasts bool) {
-	base := len(c.Codes) - n
-	if feed.IsTimestamp(p.ID) {
-		for row := range n {
-			if from(row).origin(row) == avro.Zero {
-				c.Codes[base+row] = 0 // no time
-			}
-		}
-	}
+// noteUncast notes what the last n values of a users column need to be cast later, and
+// finds those that will not cast where the table does not rescue.
+func (d *Decoder) noteUncast(c *column.Column, p *rules.Column, n int, from source, failCasts bool) {
+	base := c.Len() - n
+	p.DropZeros(c, base, from.Origins)
 	d.noteSpelling(c, base, n, p, from)
-	if !failCasts || p.Mask != definition.MaskNone {
+	if !failCasts {
 		return
 	}
 	src := column.Column{Type: column.StringType, Codes: c.Codes[base:], Dict: c.Dict}
-	var dst column.Column
-	for _, f := range p.Rule.Cast(&src, &dst).Fails {
-		if !f.Kept {
-			d.failed[f.Row] = &castError{column: p.Delivered, value: string(f.Text), rule: p.Rule}
-		}
-	}
-	if !feed.IsID(p.ID) {
-		return
-	}
-	for row := range n {
-		if from(row).origin(row) != avro.Plain && !c.IsNull(base+row) {
-			d.failed[row] = &castError{column: p.Delivered, value: string(src.Bytes(row)), rule: p.Rule}
-		}
-	}
+	d.failOn(p, p.Cast(&src, &column.Column{}, from.Origins).Fails)
 }
 
-func (d *Decoder) noteSpelling(c *column.Column, base, n int, p *rules.Column, from func(int) *use) {
+func (d *Decoder) noteSpelling(c *column.Column, base, n int, p *rules.Column, from source) {
 	id := feed.IsID(p.ID)
 	for row := range n {
-		u := from(row)
+		u := from.use(row)
 		if u.name != p.Delivered && !c.IsNull(base+row) {
 			d.items[row] = append(d.items[row], rules.SpellingNote(p.ID, u.name))
 		}
@@ -257,7 +235,7 @@ func (d *Decoder) noteSpelling(c *column.Column, base, n int, p *rules.Column, f
 
 // rescue writes the rescued values of n rows to the last payload column.
 func (d *Decoder) rescue(n int) {
-	c := &d.Cols[len(d.Cols)-1]
+	c := &d.Cols[d.schema.Rescued()]
 	base := len(c.Codes)
 	c.AppendNulls(n)
 	for row, items := range d.items {

@@ -8,7 +8,6 @@ import (
 	"reconcile/engine/quarantine"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
-	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
 
@@ -76,7 +75,7 @@ func (l *locator) place(p *filePlan, format int, j *job, recs, encoded avro.Reco
 			return err
 		}
 		at, end := encoded.Bounds(i)
-		l.collected.Add(rules.Row{Part: d.partition(i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(format)})
+		l.collected.Add(rules.Row{Part: d.schema.PartitionAt(d.Cols, i), Raw: d.user.Ints[i], Key: d.rowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(format)})
 	}
 	for _, r := range lack {
 		if err := l.reject(p, j, r); err != nil {
@@ -106,17 +105,6 @@ func (d *Decoder) rowKey(i int) int64 {
 		return d.schema.ModifiedMillis(&d.Cols[c], i)
 	}
 	return math.MinInt64
-}
-
-func (d *Decoder) partition(i int) int64 {
-	s := d.schema
-	switch {
-	case s.Partition.Unit == definition.UnitNone:
-		return 0
-	case s.PartitionColumn < 0:
-		return rules.NullPart
-	}
-	return rules.PartitionOf(s.Partition.Unit, &d.Cols[s.PartitionColumn], i)
 }
 
 func (l *locator) reject(p *filePlan, j *job, r lacking) error {

@@ -21,46 +21,41 @@ type Mapping struct {
 	Report  *identity.Report
 	Bad     []quarantine.Row // rows without both ids
 	Read    *exec.Read       // its files; nil if there are none
-	unit    column.TimeUnit
 	sums    *partfile.Sums
-	limits  avro.Limits
 }
 
 // ReadMapping reads the complete mapping that a dump delivers, whose plain numbers count
 // a unit of time. tagged says that the pins of the source are ETags. A file that cannot be
 // used is a *partfile.FileError.
 func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
-	m := &Mapping{sums: partfile.NewSums(tagged), unit: unit, limits: limitsOf(b)}
-	entries := identity.NewBuilder()
+	m := &Mapping{sums: partfile.NewSums(tagged)}
+	s := &Schema{Schema: *rules.DeliveredMapping(unit)}
+	r := &mappingReader{schema: s, dec: NewDecoder(s), limits: limitsOf(b), entries: identity.NewBuilder()}
 	for i, f := range d.Files {
-		sf := File{Dump: d.Dump, Index: i, Key: f.Key, Columns: d.Columns, HasColumns: d.HasColumns}
-		if err := m.readFile(ctx, src, sf, entries); err != nil {
-			return nil, sf.unusable(err)
+		r.file = File{Dump: d.Dump, Index: i, Key: f.Key, Columns: d.Columns, HasColumns: d.HasColumns}
+		if err := m.readFile(ctx, src, r); err != nil {
+			return nil, r.file.unusable(err)
 		}
 	}
-	m.Mapping, m.Report = entries.Build(b.Workers())
-	m.Read = m.sums.ReadOf(d.Dump, len(d.Files))
+	m.Mapping, m.Report = r.entries.Build(b.Workers())
+	m.Bad, m.Read = r.bad, m.sums.ReadOf(d.Dump, len(d.Files))
 	return m, nil
 }
 
-func (m *Mapping) readFile(ctx context.Context, src exec.Source, f File, b *identity.Builder) error {
-	h, err := src.Open(ctx, f.Key)
+func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *mappingReader) error {
+	h, err := src.Open(ctx, r.file.Key)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(m.sums.Begin(io.NewSectionReader(h, 0, size)), size, m.limits.Block)
+	sc, err := partfile.NewScanner(m.sums.Begin(io.NewSectionReader(h, 0, size)), size, r.limits.Block)
 	if err != nil {
 		return err
 	}
-	dec, err := sc.Header().NewDecoder(m.limits)
-	if err != nil {
+	if err := r.begin(sc.Header()); err != nil {
 		return err
 	}
-	mf := newMappingFile(f, m.unit)
-	mf.bind(dec, sc.Header().Fields())
-	first := 0
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -71,127 +66,76 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, f File, b *iden
 			return err
 		}
 		if !ok {
-			m.sums.End(f.Dump, f.Index, h.Object())
+			m.sums.End(r.file.Dump, r.file.Index, h.Object())
 			return nil
 		}
-		if key := mf.lacks(); key != "" && blk.Count > 0 {
-			return partfile.NewKeyError(key, partfile.FieldNames(sc.Header()))
-		}
-		mf.reset()
-		if err := dec.Decode(&blk, mf.dst); err != nil {
+		if err := r.addBlock(&blk); err != nil {
 			return err
 		}
-		if err := m.addBlock(mf, b, int(blk.Count), first); err != nil {
-			return err
-		}
-		first += int(blk.Count)
 	}
 }
 
-// mappingFile is how the blocks of a file are read: what feeds from_user_id,
-// to_user_id and time, as of other tables.
-type mappingFile struct {
-	file  File
-	binds [3]binding
-	cols  [3]rules.Column // that they feed
-	dst   []*column.Column
-	out   [3]column.Column
+// mappingReader makes entries of the mapping of the blocks of its files.
+type mappingReader struct {
+	schema  *Schema
+	dec     *Decoder
+	limits  avro.Limits
+	entries *identity.Builder
+	bad     []quarantine.Row // rows without both ids
+
+	file   File
+	fields []string  // of the file
+	plan   *filePlan // likewise
+	first  int       // row of the next block
 }
 
-func newMappingFile(f File, unit column.TimeUnit) *mappingFile {
-	return &mappingFile{file: f, cols: [3]rules.Column{rules.KeyColumn(feed.FromUserID), rules.KeyColumn(feed.ToUserID), rules.TimeColumn(feed.Time, unit)}}
-}
-
-// bind finds the fields by their exact names, listed or not.
-func (mf *mappingFile) bind(dec *avro.Decoder, fields []avro.Field) {
-	mf.dst = make([]*column.Column, len(fields))
-	for fi, f := range fields {
-		is := func(c rules.Column) bool { return c.Name == f.Name }
-		if i := slices.IndexFunc(mf.cols[:], is); i >= 0 {
-			mf.binds[i].uses = []use{newUse(fi, f)}
-		}
-	}
-	for i := range mf.binds {
-		b := &mf.binds[i]
-		b.watch(dec)
-		for u := range b.uses {
-			mf.dst[b.uses[u].field] = &b.uses[u].col
-		}
-	}
-}
-
-// lacks is an id of the mapping that the file has no field for, empty if it has both.
-func (mf *mappingFile) lacks() string {
-	for i, c := range mf.cols[:2] {
-		if len(mf.binds[i].uses) == 0 {
-			return c.Name
-		}
-	}
-	return ""
-}
-
-func (mf *mappingFile) reset() {
-	for i := range mf.binds {
-		for u := range mf.binds[i].uses {
-			mf.binds[i].uses[u].col.Reset()
-		}
-	}
-	for i, c := range mf.cols {
-		mf.out[i] = column.Column{Type: c.Type}
-	}
-}
-
-// cast makes ids and times of the n rows of a block.
-func (mf *mappingFile) cast(n int) {
-	for i := range mf.binds {
-		bd := &mf.binds[i]
-		if len(bd.uses) == 0 {
-			mf.out[i].AppendNulls(n)
-			continue
-		}
-		src, from := bd.winner(n, func(int, *use) {})
-		mf.cols[i].Cast(src, &mf.out[i], bd.origins(from))
-	}
+// begin binds the fields of the next file.
+func (r *mappingReader) begin(h *avro.Header) (err error) {
+	r.first, r.fields = 0, partfile.FieldNames(h)
+	names := rules.FileNames{Fields: r.fields, Columns: r.file.Columns, HasColumns: r.file.HasColumns}
+	r.plan, err = newFilePlan(&recordFormat{head: h, names: names, limits: r.limits}, r.schema)
+	return err
 }
 
 // addBlock adds the rows of one block; those without both ids go to the quarantine.
-func (m *Mapping) addBlock(mf *mappingFile, b *identity.Builder, n, first int) error {
-	mf.cast(n)
-	out := &mf.out
-	for i := range n {
-		ver, err := rules.Version(0, mf.file.Index, first+i)
+func (r *mappingReader) addBlock(blk *avro.Block) error {
+	if r.plan.lacks != "" && blk.Count > 0 {
+		return partfile.NewKeyError(r.plan.lacks, r.fields)
+	}
+	if err := r.dec.block(r.plan, blk); err != nil {
+		return err
+	}
+	from, to, time := r.column(feed.FromUserID), r.column(feed.ToUserID), r.column(feed.Time)
+	for i := range int(blk.Count) {
+		ver, err := rules.Version(0, r.file.Index, r.first+i)
 		if err != nil {
 			return err
 		}
-		if !out[0].IsNull(i) && !out[1].IsNull(i) {
-			e := identity.Entry{From: out[0].Ints[i], To: out[1].Ints[i], Version: ver}
-			if !out[2].IsNull(i) {
-				e.Time, e.HasTime = out[2].Ints[i], true
-			}
-			b.Add(e)
+		if from.IsNull(i) || to.IsNull(i) {
+			r.bad = append(r.bad, r.badRow(i))
 			continue
 		}
-		m.Bad = append(m.Bad, mf.badRow(i, first))
+		e := identity.Entry{From: from.Ints[i], To: to.Ints[i], Version: ver}
+		if !time.IsNull(i) {
+			e.Time, e.HasTime = time.Ints[i], true
+		}
+		r.entries.Add(e)
 	}
+	r.first += int(blk.Count)
 	return nil
 }
 
+// column returns the values of a column in the current block.
+func (r *mappingReader) column(name string) *column.Column { return &r.dec.Cols[r.schema.ByID(name)] }
+
 // badRow is row i of the current block, which lacks an id.
-func (mf *mappingFile) badRow(i, first int) quarantine.Row {
-	bad := quarantine.Row{Table: feed.TableMapping, Dump: mf.file.Dump, File: mf.file.Key, Row: int64(first + i)}
+func (r *mappingReader) badRow(i int) quarantine.Row {
+	bad := quarantine.Row{Table: feed.TableMapping, Dump: r.file.Dump, File: r.file.Key, Row: int64(r.first + i)}
+	lacks := func(name string) bool { return r.column(name).IsNull(i) }
+	keys := r.schema.Required()
+	bad.Reason = keys[slices.IndexFunc(keys, lacks)] + " is missing or not an integer"
 	var items []column.Rescued
-	for c := range mf.binds {
-		for u := range mf.binds[c].uses {
-			if us := &mf.binds[c].uses[u]; !us.col.IsNull(i) {
-				items = append(items, column.Rescued{Name: us.name, Value: column.AppendText(nil, &us.col, i)})
-			}
-		}
-	}
-	for c := 1; c >= 0; c-- {
-		if mf.out[c].IsNull(i) {
-			bad.Reason = mf.cols[c].Name + " is missing or not an integer"
-		}
-	}
+	r.dec.eachText(r.plan, i, func(_ int, item column.Rescued) { items = append(items, item) })
 	bad.Data = string(column.AppendRescue(nil, items))
 	return bad
 }

@@ -84,10 +84,12 @@ func (p *Plans) Of(format int) (*filePlan, error) {
 		p.list = append(p.list, nil)
 	}
 	if p.list[format] == nil {
-		plan, err := newFilePlan(p.Formats.format(format), p.Schema)
+		f := p.Formats.format(format)
+		plan, err := newFilePlan(f, p.Schema)
 		if err != nil {
 			return nil, err
 		}
+		plan.codec = f.codec(plan.wanted())
 		p.list[format] = plan
 	}
 	return p.list[format], nil

@@ -18,6 +18,18 @@ func (d *Decoder) reject(p *filePlan, target int) quarantine.Row {
 	}
 	reason := name + " is missing"
 	var items []column.Rescued
+	d.eachText(p, 0, func(of int, item column.Rescued) {
+		items = append(items, item)
+		if of == target {
+			reason = fmt.Sprintf("%s is not an integer: %s", name, strconv.Quote(string(item.Value)))
+		}
+	})
+	return quarantine.Row{Reason: reason, Data: string(column.AppendRescue(nil, items))}
+}
+
+// eachText calls visit with the delivered values of a decoded row, as texts, each with
+// the target that it feeds.
+func (d *Decoder) eachText(p *filePlan, row int, visit func(target int, item column.Rescued)) {
 	for bi := range p.bindings {
 		bd := &p.bindings[bi]
 		for u := range bd.uses {
@@ -25,15 +37,9 @@ func (d *Decoder) reject(p *filePlan, target int) quarantine.Row {
 			if bd.direct {
 				c = &d.Cols[bd.target]
 			}
-			if c.IsNull(0) {
-				continue
-			}
-			v := column.AppendText(nil, c, 0)
-			items = append(items, column.Rescued{Name: bd.uses[u].name, Value: v})
-			if bd.target == target {
-				reason = fmt.Sprintf("%s is not an integer: %s", name, strconv.Quote(string(v)))
+			if !c.IsNull(row) {
+				visit(bd.target, column.Rescued{Name: bd.uses[u].name, Value: column.AppendText(nil, c, row)})
 			}
 		}
 	}
-	return quarantine.Row{Reason: reason, Data: string(column.AppendRescue(nil, items))}
 }

@@ -71,7 +71,7 @@ func (b *userStandIns) add(in *column.Batch, i int) error {
 		return err
 	}
 	var notes []column.Rescued
-	last := len(b.s.Payload) - 1
+	last := b.s.Rescued()
 	modified := in.Col(feed.LastModified)
 	for c, p := range b.r.Schema.Payload[:last] {
 		dst, src, items := &b.cols[c], in.Col(p.Name), rescued[c]
