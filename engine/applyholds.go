@@ -45,11 +45,15 @@ func (run *applyRun) rememberHold(ctx context.Context, h plan.Hold, bad *exec.He
 }
 
 // forgetHolds drops what is remembered of files that nobody delivers any more,
-// that are left out now, or that only a rebuild needed that is not planned any more.
+// that are left out now, or that only a rebuild needed that is not planned any more. Of
+// dumps that the plan is not of, nothing is known.
 func (run *applyRun) forgetHolds(ctx context.Context) error {
 	gone := slices.DeleteFunc(slices.Clone(run.plan.Snap.Holds), func(h state.Hold) bool {
 		if h.Object != "" {
 			return planner.StillDamaged(run.plan, h)
+		}
+		if !run.plan.Ask.Counts(h.Dump) {
+			return true
 		}
 		d := run.plan.Listing.Dump(h.Dump)
 		return d != nil && d.Entry(h.Table) != nil && !run.e.ask.LeftOut(h.Dump, h.Table) && run.plan.NeedsHold(h)

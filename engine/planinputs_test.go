@@ -18,12 +18,13 @@ import (
 	"reconcile/sinks"
 )
 
-// planWith returns the plan with its inputs, as if only some dumps had arrived.
-func (h *harness) planWith(only map[int64]bool) *plan.Plan {
+// planElsewhere returns the plan with its inputs, as somebody reads it who got it from
+// elsewhere.
+func (h *harness) planElsewhere() *plan.Plan {
 	h.t.Helper()
-	h.opts.Inputs, h.opts.OnlyDumps = true, only
+	h.opts.Inputs = true
 	e := h.engine()
-	h.opts.Inputs, h.opts.OnlyDumps = false, nil
+	h.opts.Inputs = false
 	p, err := e.Plan(context.Background())
 	if err != nil {
 		h.t.Fatal(err)
@@ -58,14 +59,6 @@ func (h *harness) differences(a, b *plan.Plan) []plan.Difference {
 	out, err := plan.Compare(a, b)
 	if err != nil {
 		h.t.Fatal(err)
-	}
-	return out
-}
-
-func dumpSet(ids []int64) map[int64]bool {
-	out := map[int64]bool{}
-	for _, id := range ids {
-		out[id] = true
 	}
 	return out
 }
@@ -121,16 +114,16 @@ func TestLaterDumpsLeaveDigests(t *testing.T) {
 			}
 			h.opts.NoRefresh = r.Intn(4) == 0
 			h.arrive(w.Dumps[a:b]...)
-			first := h.planWith(nil)
-			if again := h.planWith(nil); !reflect.DeepEqual(first.Tables, again.Tables) {
+			first := h.planElsewhere()
+			if again := h.planElsewhere(); !reflect.DeepEqual(first.Tables, again.Tables) {
 				t.Fatalf("two plans of the same moment differ:\n%+v\n%+v", first.Tables, again.Tables)
 			}
 			h.arrive(w.Dumps[b:]...)
-			if diff := h.differences(first, h.planWith(dumpSet(first.Dumps))); len(diff) > 0 {
+			if diff := h.rederive(first); len(diff) > 0 {
 				t.Errorf("later dumps change the plan of earlier ones: %v", diff)
 			}
 			if b < len(w.Dumps) {
-				later += len(h.differences(first, h.planWith(nil)))
+				later += len(h.differences(first, h.planElsewhere()))
 			}
 		})
 	}
@@ -167,9 +160,9 @@ func TestInputsAreNamed(t *testing.T) {
 	} {
 		a := twoTables(t)
 		a.arrive(pending())
-		first := a.planWith(nil)
+		first := a.planElsewhere()
 		change(a)
-		got := fmt.Sprint(a.differences(first, a.planWith(nil)))
+		got := fmt.Sprint(a.differences(first, a.planElsewhere()))
 		if got = strings.ReplaceAll(got, config.Resolve(a.lake()), "LAKE"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
@@ -180,15 +173,15 @@ func TestInputsAreNamed(t *testing.T) {
 func TestInputsMove(t *testing.T) {
 	a := twoTables(t)
 	a.arrive(dumpOf(3, more("e", avroPart("event_id user_id", row(3, 12)))))
-	first := a.planWith(nil)
+	first := a.planElsewhere()
 	a.run()
-	got := a.differences(first, a.planWith(nil))
+	got := a.differences(first, a.planElsewhere())
 	if len(got) != 1 || got[0].Table != "e" || !slices.Contains(got[0].What, "the applied dumps") || !slices.Contains(got[0].What, "dump 3 is no longer pending") {
 		t.Errorf("after an apply: %v", got)
 	}
-	first = a.planWith(nil)
+	first = a.planElsewhere()
 	a.arrive(dumpOf(4, full(feed.TableMapping, avroPart("from_user_id to_user_id", row(11, 10), row(12, 10)))))
-	got = a.differences(first, a.planWith(nil))
+	got = a.differences(first, a.planElsewhere())
 	for _, d := range got {
 		if !slices.Contains(d.What, "the user mapping") {
 			t.Errorf("after a new mapping: %v", d)

@@ -10,6 +10,10 @@ import (
 
 // PlanLocked is Plan for the holder of the lock, who is going to apply.
 func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*planner.Session, error) {
+	return e.planLocked(ctx, l, e.planner())
+}
+
+func (e *Engine) planLocked(ctx context.Context, l *state.Lock, r *planner.Planner) (*planner.Session, error) {
 	snap := e.loaded
 	e.loaded = nil
 	if snap == nil {
@@ -18,7 +22,7 @@ func (e *Engine) PlanLocked(ctx context.Context, l *state.Lock) (*planner.Sessio
 			return nil, err
 		}
 	}
-	p, err := planner.MakePlan(ctx, &planner.Session{Planner: e.planner(), Snap: snap, Locked: true, Lock: l, Blind: e.opts.NoRefresh})
+	p, err := planner.MakePlan(ctx, &planner.Session{Planner: r, Snap: snap, Locked: true, Lock: l, Blind: r.Ask.NoRefresh})
 	if err == nil {
 		l.Exceed(p.Heads.TopCommit())
 	}

@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 )
+
+// ErrOtherState says that two plans are of different states.
+var ErrOtherState = errors.New("the plan is of another state")
 
 // Difference is a table of which two plans do not say the same.
 type Difference struct {
@@ -13,20 +15,17 @@ type Difference struct {
 	What []string
 }
 
-// Compare says of which tables two plans differ in what their digests are of, by name,
-// and in what. It fails with ErrNoInputs where one of them has no inputs.
-func Compare(a, b *Plan) ([]Difference, error) {
-	was, now := a.byName(), b.byName()
-	names := slices.Sorted(maps.Keys(was))
-	for name := range now {
-		if was[name] == nil {
-			names = append(names, name)
-		}
+// Compare says of which tables a plan differs from an earlier one in what their digests are
+// of, by name, and in what. A table that the earlier plan does not have and for which the
+// other has nothing to do makes no difference. It fails with ErrOtherState where the plans
+// are of different states, and with ErrNoInputs where one of them has no inputs.
+func Compare(was, now *Plan) ([]Difference, error) {
+	if was.Lineage != now.Lineage {
+		return nil, fmt.Errorf("%w: it is of lineage %q, and the state has %q", ErrOtherState, was.Lineage, now.Lineage)
 	}
-	slices.Sort(names)
 	var out []Difference
-	for _, name := range names {
-		what, err := compareTables(was[name], now[name])
+	for name, t := range pairs(was.Tables, now.Tables, func(t **Table) string { return (*t).Name }) {
+		what, err := compareTables(t)
 		if err != nil {
 			return nil, err
 		}
@@ -37,103 +36,81 @@ func Compare(a, b *Plan) ([]Difference, error) {
 	return out, nil
 }
 
-func (p *Plan) byName() map[string]*Table {
-	out := make(map[string]*Table, len(p.Tables))
-	for _, t := range p.Tables {
-		out[t.Name] = t
-	}
-	return out
-}
-
-func compareTables(a, b *Table) ([]string, error) {
+func compareTables(t pair[*Table]) ([]string, error) {
 	switch {
-	case a == nil:
+	case t.was == nil && (*t.now).Action == None:
+		return nil, nil
+	case t.was == nil:
 		return []string{"the table was not in the plan"}, nil
-	case b == nil:
+	case t.now == nil:
 		return []string{"the table is not in the plan any more"}, nil
 	}
-	was, err := a.Digest()
+	was, err := (*t.was).Digest()
 	if err != nil {
 		return nil, err
 	}
-	now, err := b.Digest()
+	now, err := (*t.now).Digest()
 	if err != nil || was == now {
 		return nil, err
 	}
-	what := compareInputs(a.Inputs, b.Inputs)
-	if len(what) == 0 {
-		what = append(what, "the steps")
+	if what := compareInputs((*t.was).Inputs, (*t.now).Inputs); len(what) > 0 {
+		return what, nil
 	}
-	return what, nil
+	return []string{"the steps"}, nil
 }
 
 // compareInputs names what differs of two tables' inputs.
-func compareInputs(a, b *Inputs) (what []string) {
+func compareInputs(was, now *Inputs) (what []string) {
 	note := func(differs bool, format string, args ...any) {
 		if differs {
 			what = append(what, fmt.Sprintf(format, args...))
 		}
 	}
-	note(a.Definition != b.Definition, "the configuration")
-	note(a.Commit != b.Commit, "the commit of the table: %d, it was %d", b.Commit, a.Commit)
-	note(a.Applied != b.Applied, "the applied dumps")
-	what = append(what, comparePending(a.Pending, b.Pending)...)
-	note(!same(a.Mapping, b.Mapping), "the user mapping")
-	return append(what, compareSinks(a.Sinks, b.Sinks)...)
+	note(was.Definition != now.Definition, "the configuration")
+	note(was.Commit != now.Commit, "the commit of the table: %d, it was %d", now.Commit, was.Commit)
+	note(was.Applied != now.Applied, "the applied dumps")
+	for id, d := range pairs(was.Pending, now.Pending, func(d *Delivery) int64 { return d.Dump }) {
+		what = append(what, compareDeliveries(id, d)...)
+	}
+	note(!same(was.Mapping, now.Mapping), "the user mapping")
+	for root, s := range pairs(was.Sinks, now.Sinks, func(s *SinkInput) string { return s.Root }) {
+		what = append(what, compareSinks(root, s)...)
+	}
+	return what
 }
 
-func comparePending(a, b []Delivery) (what []string) {
-	was, now := map[int64]Delivery{}, map[int64]Delivery{}
-	ids := map[int64]bool{}
-	for _, d := range a {
-		was[d.Dump], ids[d.Dump] = d, true
+func compareDeliveries(id int64, d pair[Delivery]) (what []string) {
+	switch {
+	case d.was == nil:
+		return []string{fmt.Sprintf("dump %d is pending", id)}
+	case d.now == nil:
+		return []string{fmt.Sprintf("dump %d is no longer pending", id)}
+	case d.was.Manifest != d.now.Manifest:
+		return []string{fmt.Sprintf("the manifest of dump %d", id)}
+	case len(d.was.Files) != len(d.now.Files):
+		return []string{fmt.Sprintf("whether dump %d is read", id)}
 	}
-	for _, d := range b {
-		now[d.Dump], ids[d.Dump] = d, true
-	}
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		x, had := was[id]
-		y, has := now[id]
-		switch {
-		case !had:
-			what = append(what, fmt.Sprintf("dump %d is pending", id))
-		case !has:
-			what = append(what, fmt.Sprintf("dump %d is no longer pending", id))
-		case x.Manifest != y.Manifest || len(x.Files) != len(y.Files):
-			what = append(what, fmt.Sprintf("the manifest of dump %d", id))
-		default:
-			for i, f := range x.Files {
-				if f.compared() != y.Files[i].compared() {
-					what = append(what, fmt.Sprintf("the file %s of dump %d", y.Files[i].File, id))
-				}
-			}
+	for i, f := range d.was.Files {
+		if f.compared() != d.now.Files[i].compared() {
+			what = append(what, fmt.Sprintf("the file %s of dump %d", d.now.Files[i].File, id))
 		}
 	}
 	return what
 }
 
-func compareSinks(a, b []SinkInput) (what []string) {
-	was, now := map[string]SinkInput{}, map[string]SinkInput{}
-	roots := map[string]bool{}
-	for _, s := range a {
-		was[s.Root], roots[s.Root] = s, true
+func compareSinks(root string, s pair[SinkInput]) []string {
+	switch {
+	case s.was == nil || s.now == nil:
+		return []string{fmt.Sprintf("whether the sink at %s has the table", root)}
+	case s.was.Checked != s.now.Checked:
+		return []string{fmt.Sprintf("whether the sink at %s was looked at", root)}
 	}
-	for _, s := range b {
-		now[s.Root], roots[s.Root] = s, true
+	var what []string
+	if s.was.Entry != s.now.Entry {
+		what = append(what, fmt.Sprintf("the current.json of the sink at %s", root))
 	}
-	for _, root := range slices.Sorted(maps.Keys(roots)) {
-		x, had := was[root]
-		y, has := now[root]
-		switch {
-		case had != has:
-			what = append(what, fmt.Sprintf("whether the sink at %s has the table", root))
-		case x.Checked != y.Checked:
-			what = append(what, fmt.Sprintf("whether the sink at %s was looked at", root))
-		case x.Entry != y.Entry:
-			what = append(what, fmt.Sprintf("the current.json of the sink at %s", root))
-		case x.Listing != y.Listing:
-			what = append(what, fmt.Sprintf("the files in the sink at %s", root))
-		}
+	if s.was.Listing != s.now.Listing {
+		what = append(what, fmt.Sprintf("the files in the sink at %s", root))
 	}
 	return what
 }

@@ -259,3 +259,76 @@ func scramble(v reflect.Value) {
 		v.SetUint(v.Uint() + 1)
 	}
 }
+
+// A table that an earlier plan does not have makes a difference only if something is to be
+// done about it, and plans of two states cannot be compared.
+func TestCompareWhole(t *testing.T) {
+	one := &Plan{Tables: []*Table{tableWith(nil)}}
+	more := func(a Action) *Plan {
+		return &Plan{Tables: []*Table{tableWith(nil), tableWith(func(x *Table) { x.Name, x.Action = "new", a })}}
+	}
+	for name, c := range map[string]struct {
+		was, now *Plan
+		want     string
+	}{
+		"an idle one comes": {one, more(None), "[]"},
+		"one comes":         {one, more(Create), "[{new [the table was not in the plan]}]"},
+		"an idle one goes":  {more(None), one, "[{new [the table is not in the plan any more]}]"},
+	} {
+		got, err := Compare(c.was, c.now)
+		if text := fmt.Sprint(got); err != nil || text != c.want {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
+	}
+	if _, err := Compare(&Plan{Lineage: "a"}, &Plan{Lineage: "b"}); !errors.Is(err, ErrOtherState) {
+		t.Error(err)
+	}
+}
+
+// eachLeaf calls f with each text, number and flag of a value, and its path.
+func eachLeaf(path string, v reflect.Value, f func(path string, v reflect.Value)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		eachLeaf(path, v.Elem(), f)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			eachLeaf(path+"."+v.Type().Field(i).Name, v.Field(i), f)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			eachLeaf(fmt.Sprintf("%s[%d]", path, i), v.Index(i), f)
+		}
+	default:
+		f(path, v)
+	}
+}
+
+// Each field of a table's steps and inputs makes a difference that is named, but what is
+// another thing on another machine.
+func TestCompareMissesNothing(t *testing.T) {
+	was := randomPlan(1, true).Tables[0]
+	seen := 0
+	check := func(path string, part func(*Table) any) {
+		eachLeaf(path, reflect.ValueOf(part(was)), func(leaf string, _ reflect.Value) {
+			now := was.Clone()
+			eachLeaf(path, reflect.ValueOf(part(now)), func(other string, v reflect.Value) {
+				if other == leaf {
+					scramble(v)
+				}
+			})
+			got, err := Compare(&Plan{Tables: []*Table{was}}, &Plan{Tables: []*Table{now}})
+			left := strings.HasSuffix(leaf, ".Content") // of a portable pin
+			if err != nil || (len(got) == 1 && len(got[0].What) > 0) == left {
+				t.Errorf("%s: %v %v", leaf, got, err)
+			}
+			seen++
+		})
+	}
+	check("Action", func(x *Table) any { return &x.Action })
+	check("Steps", func(x *Table) any { return &x.Steps })
+	check("Lost", func(x *Table) any { return &x.Lost })
+	check("Inputs", func(x *Table) any { return x.Inputs })
+	if seen < 40 {
+		t.Errorf("only %d fields were changed", seen)
+	}
+}

@@ -10,7 +10,9 @@ import (
 	"io"
 	"slices"
 
+	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -161,7 +163,8 @@ func (p *Session) describeSinks(t *Table, in *plan.Inputs) error {
 		s := plan.SinkInput{Root: root, Checked: !p.Blind}
 		if s.Checked {
 			var err error
-			if entry, ok := p.Heads.Table(root, t.Name); ok {
+			if entry, ok := entryIn(p, root, t.Name); ok {
+				entry.Dumps = slices.Concat([]int64{}, entry.Dumps)
 				if s.Entry, err = plan.DigestValue(entry); err != nil {
 					return err
 				}
@@ -173,6 +176,15 @@ func (p *Session) describeSinks(t *Table, in *plan.Inputs) error {
 		in.Sinks = append(in.Sinks, s)
 	}
 	return nil
+}
+
+// entryIn is what the current.json of a sink says of a table. While a commit of the table is
+// being made visible it is what that will leave there: an apply finishes it before it plans.
+func entryIn(p *Session, root, table string) (sinks.CurrentTable, bool) {
+	if rec := p.Snap.Tables[table]; rec != nil && slices.Contains(p.Recover, table) {
+		return lake.EntryOf(rec, root, rec.Commit, true)
+	}
+	return p.Heads.Table(root, table)
 }
 
 // heldFile is a data file as a sink holds it.

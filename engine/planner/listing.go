@@ -29,7 +29,7 @@ func ListSource(ctx context.Context, p *Session) (err error) {
 		return err
 	}
 	if p.Ask.OnlyDumps != nil {
-		p.dropOthers(p.Ask.OnlyDumps)
+		p.dropOthers()
 	}
 	for _, d := range p.Listing.Dumps {
 		p.Dumps = append(p.Dumps, d.ID)
@@ -44,18 +44,19 @@ func ListSource(ctx context.Context, p *Session) (err error) {
 	return nil
 }
 
-// dropOthers leaves only some dumps in the listing. What has no id cannot be one of them.
-func (p *Session) dropOthers(only map[int64]bool) {
-	p.dropDumps(func(d *dump.Dump) bool { return !only[d.ID] })
-	p.Listing.Problems = slices.DeleteFunc(slices.Clone(p.Listing.Problems), func(pr dump.Problem) bool { return !pr.HasDump || !only[pr.Dump] })
+// dropOthers leaves only the dumps in the listing that the plan is to be of. What has no id
+// cannot be one of them.
+func (p *Session) dropOthers() {
+	p.Listing = without(p.Listing, func(d *dump.Dump) bool { return !p.Ask.Counts(d.ID) })
+	p.Listing.Problems = slices.DeleteFunc(slices.Clone(p.Listing.Problems), func(pr dump.Problem) bool { return !pr.HasDump || !p.Ask.Counts(pr.Dump) })
 }
 
-// dropDumps goes on with a listing that lacks some dumps. The one that was read stays as
-// it is.
-func (p *Session) dropDumps(drop func(*dump.Dump) bool) {
-	l := *p.Listing
-	l.Dumps = slices.DeleteFunc(slices.Clone(l.Dumps), drop)
-	p.Listing = &l
+// without returns a listing that lacks some of the dumps of another one, which stays as it
+// is.
+func without(l *dump.Listing, drop func(*dump.Dump) bool) *dump.Listing {
+	out := *l
+	out.Dumps = slices.DeleteFunc(slices.Clone(l.Dumps), drop)
+	return &out
 }
 
 func loadManifests(ctx context.Context, store Objects, ref state.Ref) (known []byte, err error) {

@@ -19,7 +19,7 @@ func HoldManifests(p *Session) {
 		}
 		p.Holds = append(p.Holds, plan.Hold{Dump: pr.Dump, File: strings.Join(pr.Manifests, ", "), Reason: pr.Reason + "; " + pr.Hint})
 	}
-	p.dropDumps(func(d *dump.Dump) bool {
+	p.Listing = without(p.Listing, func(d *dump.Dump) bool {
 		was, ok := p.Snap.Dumps[d.ID]
 		if !ok || was.Digest == d.Digest || p.Ask.Later(d.ID) {
 			return false

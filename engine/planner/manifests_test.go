@@ -15,12 +15,13 @@ func TestListingStays(t *testing.T) {
 	one, two, three := &dump.Dump{ID: 1, Digest: "a"}, &dump.Dump{ID: 2, Digest: "b"}, &dump.Dump{ID: 3, Digest: "c"}
 	read := &dump.Listing{Dumps: []*dump.Dump{one, two, three}, Problems: []dump.Problem{{Dump: 4, HasDump: true}, {}}}
 	session := func() *Session {
-		return &Session{Planner: &Planner{Ask: &Request{Config: &config.Config{}}}, Listing: read,
+		ask := &Request{Config: &config.Config{}, Options: Options{OnlyDumps: map[int64]bool{2: true, 3: true}}}
+		return &Session{Planner: &Planner{Ask: ask}, Listing: read,
 			Snap: &state.Snapshot{Dumps: map[int64]*state.Dump{1: {ID: 1, Digest: "other"}}}}
 	}
 	for name, leave := range map[string]func(*Session){
 		"changed manifests": HoldManifests,
-		"other dumps":       func(p *Session) { p.dropOthers(map[int64]bool{2: true, 3: true}) },
+		"other dumps":       (*Session).dropOthers,
 	} {
 		p := session()
 		leave(p)

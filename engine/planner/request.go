@@ -36,6 +36,9 @@ type Request struct {
 	GuardFrom int
 }
 
+// Counts reports whether a dump is one of those that the plan is to be of.
+func (q *Request) Counts(id int64) bool { return q.OnlyDumps == nil || q.OnlyDumps[id] }
+
 // Later reports whether a dump is above until_dump.
 func (q *Request) Later(id int64) bool {
 	until := q.Config.Source.UntilDump
