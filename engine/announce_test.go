@@ -64,13 +64,13 @@ func TestLateAnnouncements(t *testing.T) {
 		before, _ := os.ReadFile(a.currentFile())
 		_, err := late(complete)
 		after, _ := os.ReadFile(a.currentFile())
-		if lake.Distrusted(err) == nil || !bytes.Equal(before, after) {
+		if lake.WhyDistrusted(err) == "" || !bytes.Equal(before, after) {
 			t.Errorf("complete %v, of an older commit: %v; it says %s", complete, err, after)
 		}
 	}
 	table.Applied[0].Dump = 77 // of another state, with the same numbers
 	list.Commit = a.commits()["e"]
-	if _, err := late(false); lake.Distrusted(err) == nil {
+	if _, err := late(false); lake.WhyDistrusted(err) == "" {
 		t.Errorf("of a commit of another state: %v", err)
 	}
 	a.checkIdle()
@@ -142,8 +142,8 @@ func TestRacingAnnouncements(t *testing.T) {
 		want  func(err error) bool
 	}{
 		"another table":   {3, func(c *sinks.Current) { e := c.Tables["f"]; e.Commit++; c.Tables["f"] = e }, func(err error) bool { return err == nil }},
-		"the table":       {1, func(c *sinks.Current) { e := c.Tables["e"]; e.Commit += 100; c.Tables["e"] = e }, func(err error) bool { return lake.Distrusted(err) != nil }},
-		"another state":   {1, func(c *sinks.Current) { c.Lineage = "x" }, func(err error) bool { return err != nil && lake.Distrusted(err) == nil }},
+		"the table":       {1, func(c *sinks.Current) { e := c.Tables["e"]; e.Commit += 100; c.Tables["e"] = e }, func(err error) bool { return lake.WhyDistrusted(err) != "" }},
+		"another state":   {1, func(c *sinks.Current) { c.Lineage = "x" }, func(err error) bool { return err != nil && lake.WhyDistrusted(err) == "" }},
 		"again and again": {1000, func(*sinks.Current) {}, func(err error) bool { return errors.Is(err, sinks.ErrCurrentChanged) }},
 		"complete by others": {1, func(c *sinks.Current) {
 			e := c.Tables["e"]

@@ -201,8 +201,8 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 		if damage != nil && ctx.Err() == nil {
 			return true, run.holdDamaged(ctx, t, s, damage)
 		}
-		if d := lake.Distrusted(err); d != nil {
-			run.result.Holds = append(run.result.Holds, planner.RepairHold(t.Name, d.Why))
+		if why := lake.WhyDistrusted(err); why != "" {
+			run.result.Holds = append(run.result.Holds, planner.RepairHold(t.Name, why))
 			_ = run.e.removeStaged(ctx, run.lock, s.Task) // what stays the next apply removes
 			return true, nil
 		}

@@ -6,7 +6,7 @@ import (
 
 	"reconcile/engine/plan"
 	"reconcile/engine/steps"
-	"reconcile/sinks"
+	"reconcile/internal/errclass"
 )
 
 // A commit is made visible by renames, which end at a mount. So it is found out before
@@ -16,7 +16,7 @@ import (
 // be. What was staged is removed, if not here then by the next apply.
 func (run *applyRun) holdUnpublishable(ctx context.Context, s *steps.Step, why error) (waits bool, err error) {
 	removed := run.e.removeStaged(ctx, run.lock, s.Task)
-	if !sinks.OfFolder(why) {
+	if errclass.Of(why) != errclass.FolderUnusable {
 		return false, errors.Join(why, removed)
 	}
 	run.result.Holds = append(run.result.Holds, plan.Hold{Table: s.Definition.Name, Reason: why.Error()})

@@ -1,16 +1,15 @@
 package sinks
 
 import (
-	"errors"
 	"fmt"
 
-	"reconcile/internal/blob"
+	"reconcile/internal/errclass"
 )
 
 // The errors of a sink are of these classes: the place is unavailable
 // (UnavailableError), somebody else changed what it holds (ErrDrift), a staged file is
-// lost (ErrStagedLost), or a folder cannot be published to (OfFolder). All others are
-// about the content of one file, or about a call.
+// lost (ErrStagedLost), or a folder of it cannot be used: files cannot be moved there, or
+// a link leads away. All others are about the content of one file, or about a call.
 
 // UnavailableError says that the place of a sink could not be read or written. It stops
 // the tables of that sink and no others.
@@ -31,15 +30,14 @@ func (e *UnavailableError) Error() string {
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
+// ErrorClass implements errclass.Classed.
+func (e *UnavailableError) ErrorClass() (class errclass.Class, about string) {
+	return errclass.SinkUnavailable, e.Root
+}
+
 // ErrDrift reports content that the state does not know.
-var ErrDrift = errors.New("changed by somebody else")
+var ErrDrift = errclass.New(errclass.Changed, "changed by somebody else")
 
 // ErrStagedLost reports a staged file that somebody removed: its table must
 // be rebuilt.
-var ErrStagedLost = errors.New("a staged file is gone")
-
-// OfFolder reports whether an error is one of a folder in a sink, and no fault of the
-// rest: files cannot be moved there, or a link leads away.
-func OfFolder(err error) bool {
-	return errors.Is(err, blob.ErrDevice) || errors.Is(err, blob.ErrOutside)
-}
+var ErrStagedLost = errclass.New(errclass.StagedLost, "a staged file is gone")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"reconcile/internal/errclass"
 )
 
 var (
@@ -22,7 +24,7 @@ var (
 	// finds out.
 	ErrUnknownOutcome = errors.New("it is unknown whether the commit counts")
 	// ErrLost is matched by errors of a holder whose lock went to somebody else.
-	ErrLost = errors.New("the lock of the state was lost")
+	ErrLost = errclass.New(errclass.LeaseLost, "the lock of the state was lost")
 )
 
 // ObjectError says that one object of the state is missing, damaged or cannot be
@@ -49,6 +51,11 @@ func (e *ObjectError) Is(target error) bool {
 
 func (e *ObjectError) Unwrap() error { return e.Err }
 
+// ErrorClass implements errclass.Classed.
+func (e *ObjectError) ErrorClass() (class errclass.Class, about string) {
+	return errclass.Damaged, e.Ref.Digest
+}
+
 // DamagedError says that the state file is damaged, and how.
 type DamagedError struct {
 	Path   string
@@ -65,6 +72,11 @@ func (e *DamagedError) Error() string {
 
 // Is reports whether target is ErrDamaged.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
+
+// ErrorClass implements errclass.Classed. It is about no object: all of the state is.
+func (e *DamagedError) ErrorClass() (class errclass.Class, about string) {
+	return errclass.Damaged, ""
+}
 
 // VersionError says that a newer program wrote the state.
 type VersionError struct {
@@ -120,6 +132,11 @@ func (e *LostError) Unwrap() error { return e.Err }
 
 // Is reports whether target is ErrLost.
 func (e *LostError) Is(target error) bool { return target == ErrLost }
+
+// ErrorClass implements errclass.Classed.
+func (e *LostError) ErrorClass() (class errclass.Class, about string) {
+	return errclass.LeaseLost, ""
+}
 
 // PlainBackupsError warns of backups that the state keeps of itself, when a mask was added.
 type PlainBackupsError struct {

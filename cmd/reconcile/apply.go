@@ -12,6 +12,7 @@ import (
 	"reconcile/engine"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
@@ -110,14 +111,14 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 // because the lock was lost, failed for that.
 func (s *session) unlock(ctx context.Context, lock *state.Lock, err error) error {
 	lost := context.Cause(ctx)
-	if err != nil || errors.Is(lost, state.ErrLost) {
+	if err != nil || errclass.Of(lost) == errclass.LeaseLost {
 		if known := lock.Lost(); known != nil {
 			lost = known
 		}
 	}
 	uerr := lock.Unlock()
 	s.warnings(lock.Warnings())
-	if errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) && !errors.Is(err, state.ErrLost) {
+	if errclass.Of(lost) == errclass.LeaseLost && !errors.Is(err, state.ErrUnknownOutcome) && errclass.Of(err) != errclass.LeaseLost {
 		return errors.Join(lost, uerr)
 	}
 	return errors.Join(err, uerr)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
@@ -26,7 +27,7 @@ func codeOf(ctx context.Context, err error) int {
 		return exitError
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, state.ErrLocked), errors.Is(err, state.ErrLost):
+	case errors.Is(err, state.ErrLocked), errclass.Of(err) == errclass.LeaseLost:
 		return exitLocked
 	}
 	return exitError

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/lake"
-	"reconcile/sinks"
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
@@ -19,11 +19,11 @@ func (c *Committer) Recover(ctx context.Context, snap *state.Snapshot, leaving m
 			continue
 		}
 		err := c.finish(ctx, snap, p)
-		if lake.Gone(err) {
+		if errclass.Of(err) == errclass.SinkMissing {
 			c.unfinished.noteReason(p.Table, err)
 			continue
 		}
-		if errors.Is(err, sinks.ErrStagedLost) {
+		if errclass.Of(err) == errclass.StagedLost {
 			err = c.abandon(ctx, p, err)
 		}
 		if err != nil {

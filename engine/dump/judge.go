@@ -34,7 +34,7 @@ const (
 // wrong with the manifest itself is a reason.
 func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 	c := candidate{dump: &Dump{Manifest: key}, hint: hintMend}
-	data, o, err := blob.ReadAll(ctx, s.store, key, maxManifest)
+	data, o, err := s.readAll(ctx, key, maxManifest)
 	if cerr := ctx.Err(); cerr != nil {
 		return c, cerr
 	}

@@ -58,7 +58,7 @@ type SyncReports struct {
 // the last changed ones. A source may have none. Only a source that is Unavailable is an
 // error; what is wrong with one report makes that one broken.
 func (s *Source) SyncReports(ctx context.Context, since time.Time, atLeast int) (*SyncReports, error) {
-	list, err := s.store.List(ctx, reportFolder)
+	list, err := s.ListFolder(ctx, reportFolder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &SyncReports{}, nil
 	}
@@ -109,7 +109,7 @@ func isReport(key string) bool {
 // readReport reads one report. It fails only if the source is Unavailable.
 func (s *Source) readReport(ctx context.Context, key string) (r SyncReport, broken string, err error) {
 	r.Key = key
-	data, _, err := blob.ReadAll(ctx, s.store, key, maxReport)
+	data, _, err := s.readAll(ctx, key, maxReport)
 	if Unavailable(err) {
 		return r, "", fmt.Errorf("the sync report %s cannot be read: %w", key, err)
 	}

@@ -44,7 +44,8 @@ type Options struct {
 }
 
 // Source is an export as a store holds it. Its methods can be used by several
-// goroutines at once. Reads are retried with back-off.
+// goroutines at once. Reads are retried with back-off. Errors of a source that cannot be
+// read are of the class SourceUnavailable.
 type Source struct {
 	store blob.Store
 	glob  string
@@ -136,34 +137,6 @@ func (p Problem) String() string {
 	}
 	fmt.Fprintf(&b, "%s: %s; %s", strings.Join(p.Manifests, " and "), p.Reason, p.Hint)
 	return b.String()
-}
-
-// Unavailable reports whether an error says nothing of what the source holds:
-// that it cannot be reached, that who asks is not known there, or that the context
-// ended. Nothing may be concluded from it, so that nothing is held either: it stops
-// the run.
-func Unavailable(err error) bool {
-	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, blob.ErrConflict), refused(err):
-		return false
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return true
-	}
-	return blob.Transient(err) || remote(err)
-}
-
-// refused reports whether a store does not give out one object, which holds what
-// needs it and nothing else. In a folder that is a permission; what a store behind a
-// network denies without saying ErrRefused is about who asks.
-func refused(err error) bool {
-	return errors.Is(err, blob.ErrRefused) || errors.Is(err, fs.ErrPermission) && !remote(err)
-}
-
-// remote reports whether an error comes from a store behind a network, which has
-// tried again before it gave up.
-func remote(err error) bool {
-	var r interface{ Retried() bool }
-	return errors.As(err, &r) && r.Retried()
 }
 
 // List reads all manifests. A source without a folder for them is an error, an
@@ -259,7 +232,7 @@ func (s *Source) manifests(ctx context.Context) (objects []blob.Object, changed 
 			s.Root(), folder, s.place(s.glob), fs.ErrNotExist)
 	}
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("list the manifests: %w", err)
+		return nil, nil, 0, fmt.Errorf("list the manifests: %w", s.class(err))
 	}
 	for _, o := range list {
 		name := o.Key[len(folder)+1:]
@@ -277,22 +250,40 @@ func (s *Source) manifests(ctx context.Context) (objects []blob.Object, changed 
 
 // Stat returns what is known of a file of the source without reading it.
 func (s *Source) Stat(ctx context.Context, key string) (blob.Object, error) {
-	return s.store.Stat(ctx, key)
+	o, err := s.store.Stat(ctx, key)
+	return o, s.class(err)
 }
 
 // Sizes returns the sizes of files, -1 of those of which it does not know better than
 // Stat does.
 func (s *Source) Sizes(ctx context.Context, keys []string) ([]int64, error) {
-	return blob.Sizes(ctx, s.store, keys)
+	sizes, err := blob.Sizes(ctx, s.store, keys)
+	return sizes, s.class(err)
 }
 
 // ListFolder returns all files below a folder of the source.
 func (s *Source) ListFolder(ctx context.Context, folder string) ([]blob.Object, error) {
-	return s.store.List(ctx, folder)
+	list, err := s.store.List(ctx, folder)
+	return list, s.class(err)
 }
 
 // Open opens a file of the source. The handle's Object tells which content it
 // reads; reading fails rather than going on in another.
 func (s *Source) Open(ctx context.Context, key string) (blob.Handle, error) {
-	return s.store.Open(ctx, key)
+	h, err := s.store.Open(ctx, key)
+	if err != nil {
+		return nil, s.class(err)
+	}
+	return handle{h, s}, nil
+}
+
+// readAll reads a whole file of at most max bytes.
+func (s *Source) readAll(ctx context.Context, key string, max int64) ([]byte, blob.Object, error) {
+	h, err := s.Open(ctx, key)
+	if err != nil {
+		return nil, blob.Object{}, err
+	}
+	defer h.Close()
+	data, err := blob.ReadWhole(h, max)
+	return data, h.Object(), err
 }

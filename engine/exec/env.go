@@ -13,8 +13,8 @@ import (
 
 // Executor carries out tasks. Any number of them may run side by side.
 //
-// Execute returns when all that the result names is durable. It fails with an error
-// of one of the classes of this package, or with one that no caller decides by; then,
+// Execute returns when all that the result names is durable. Its errors are of the classes
+// that sinks, source and objects gave them (package errclass); others end the run. Then,
 // and when ctx ends, what was staged is left for the caller to remove. It ends
 // within a second of ctx.
 type Executor interface {

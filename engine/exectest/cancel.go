@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconcile/engine/exec"
+	"reconcile/internal/errclass"
 )
 
 const (
@@ -46,8 +47,8 @@ func (b *bed) cancelOne(r *rand.Rand) {
 			if late := time.Since(at); late > atOnce {
 				b.t.Errorf("the task ended %v after it was cancelled", late)
 			}
-			switch class := exec.ClassOf(err); {
-			case class == exec.Cancelled:
+			switch class := errclass.Of(err); {
+			case class == errclass.Cancelled:
 				ended++
 			case err != nil:
 				b.t.Errorf("the task was cancelled after %v of %v, and failed with %v, of class %q", wait, took, err, class)

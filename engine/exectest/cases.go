@@ -12,6 +12,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/model"
+	"reconcile/internal/errclass"
 )
 
 const tables = `
@@ -271,7 +272,7 @@ func caseStagedLost(b *bed) {
 		}
 	}
 	_, err := b.apply(b.t.Context())
-	if class := exec.ClassOf(err); class != exec.StagedLost {
+	if class := errclass.Of(err); class != errclass.StagedLost {
 		b.t.Fatalf("staged files are gone, and the error is of the class %q: %v", class, err)
 	}
 	b.watch.after = nil

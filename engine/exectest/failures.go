@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"reconcile/engine"
+	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/internal/blob"
+	"reconcile/internal/errclass"
 )
 
 // unreachable begins the location of a source that Openers of a suite cannot read.
@@ -22,49 +24,68 @@ const unreachable = "unreachable:"
 // unreachable is given out, and fails; open opens all others.
 func OpenSource(location string, open func(location string) (exec.Source, error)) (exec.Source, error) {
 	if strings.HasPrefix(location, unreachable) {
-		return downSource{}, nil
+		return downSource(location), nil
 	}
 	return open(location)
 }
 
-// downSource is a source that cannot be read.
-type downSource struct{}
+// downSource is a source in a store that cannot be read.
+func downSource(location string) *dump.Source {
+	return dump.Open(downStore{root: location}, dump.Options{Retry: blob.Retry{Attempts: 1}})
+}
 
-// Open implements exec.Source.
-func (downSource) Open(context.Context, string) (blob.Handle, error) {
+// downStore is a store of which nothing can be opened.
+type downStore struct {
+	blob.Store
+	root string
+}
+
+// Root implements blob.Store.
+func (s downStore) Root() string { return s.root }
+
+// Open implements blob.Store.
+func (s downStore) Open(context.Context, string) (blob.Handle, error) {
 	return nil, &fs.PathError{Op: "open", Path: "part file", Err: syscall.EIO}
 }
 
 // failure is what is done to what a task needs, and the class of the error that it has
 // then.
 type failure struct {
-	class  exec.Class
+	class  errclass.Class
 	damage func(b *bed, t *exec.Task, env *exec.Env)
 }
 
 var failures = map[string]failure{
-	"sink": {exec.SinkUnavailable, func(b *bed, t *exec.Task, _ *exec.Env) {
+	"sink": {errclass.SinkUnavailable, func(b *bed, t *exec.Task, _ *exec.Env) {
 		staging := b.path("lake", "_reconcile", "staging")
 		if err := errors.Join(os.RemoveAll(staging), os.WriteFile(staging, nil, 0o600)); err != nil {
 			b.t.Error(err)
 		}
 	}},
-	"source": {exec.SourceUnavailable, func(b *bed, t *exec.Task, env *exec.Env) {
-		t.Source, env.Source = unreachable+t.Source, downSource{}
+	"source": {errclass.SourceUnavailable, func(b *bed, t *exec.Task, env *exec.Env) {
+		t.Source = unreachable + t.Source
+		env.Source = downSource(t.Source)
 	}},
-	"index": {exec.Damaged, func(b *bed, t *exec.Task, _ *exec.Env) {
+	"index": {errclass.Damaged, func(b *bed, t *exec.Task, _ *exec.Env) {
 		for _, ref := range t.Stored.Index {
 			b.overwrite("state", ref.Digest)
 		}
 	}},
-	"missing index": {exec.Damaged, func(b *bed, t *exec.Task, _ *exec.Env) {
+	"missing index": {errclass.Damaged, func(b *bed, t *exec.Task, _ *exec.Env) {
 		for _, ref := range t.Stored.Index {
 			if err := os.Remove(b.find("state", ref.Digest)); err != nil {
 				b.t.Error(err)
 			}
 		}
 	}},
-	"data file": {exec.Changed, func(b *bed, t *exec.Task, _ *exec.Env) {
+	"folder": {errclass.FolderUnusable, func(b *bed, _ *exec.Task, _ *exec.Env) {
+		elsewhere := b.path("elsewhere")
+		err := os.Rename(b.path("lake", "e"), elsewhere)
+		if err = errors.Join(err, os.Symlink(elsewhere, b.path("lake", "e"))); err != nil {
+			b.t.Error(err)
+		}
+	}},
+	"data file": {errclass.Changed, func(b *bed, t *exec.Task, _ *exec.Env) {
 		for _, p := range t.Stored.Partitions {
 			for _, f := range p.Files {
 				b.overwrite("lake", filepath.FromSlash(f.Path))
@@ -89,7 +110,7 @@ func playFailures(t *testing.T, e exec.Executor, seen *coverage) {
 				f.damage(b, task, env)
 				before := b.published()
 				r, err := e.Execute(ctx, task, env)
-				if class := exec.ClassOf(err); class != f.class {
+				if class := errclass.Of(err); class != f.class {
 					t.Errorf("the error is of the class %q instead of %q: %v, %+v", class, f.class, err, r)
 				}
 				b.checkError(task, f.class, err)
@@ -108,31 +129,35 @@ func playFailures(t *testing.T, e exec.Executor, seen *coverage) {
 }
 
 // checkError sees that an error names the sink or the object that it is about.
-func (b *bed) checkError(t *exec.Task, class exec.Class, err error) {
-	var known *exec.Error
-	if class == exec.Damaged && (!errors.As(err, &known) || known.Ref.Digest != t.Stored.Index[0].Digest) {
-		b.t.Errorf("the error does not name the object: %v", err)
+func (b *bed) checkError(t *exec.Task, class errclass.Class, err error) {
+	known := errclass.Find(err)
+	if known == nil {
+		return
 	}
-	if class == exec.SinkUnavailable && !strings.Contains(err.Error(), t.Sinks[0].Root) {
-		b.t.Errorf("the error does not name the sink: %v", err)
+	_, about := known.ErrorClass()
+	if class == errclass.Damaged && about != t.Stored.Index[0].Digest {
+		b.t.Errorf("the error is about the object %q: %v", about, err)
+	}
+	if class == errclass.SinkUnavailable && (about != t.Sinks[0].Root || !strings.Contains(known.Error(), about)) {
+		b.t.Errorf("the error is about the sink %q: %v", about, err)
 	}
 }
 
 // checkOutcome sees that an apply took the error for what it is: a damaged object holds
 // the table, a sink stops its tables, and a source ends the run.
-func (b *bed) checkOutcome(class exec.Class, res *engine.Result, err error) {
+func (b *bed) checkOutcome(class errclass.Class, res *engine.Result, err error) {
 	b.t.Helper()
 	switch class {
-	case exec.Damaged:
+	case errclass.Damaged:
 		if err != nil || len(res.Tables) > 0 || len(res.Holds) != 1 || res.Holds[0].Object == "" {
 			b.t.Errorf("an object is damaged, and the apply gave %+v, %v", res, err)
 		}
-	case exec.SourceUnavailable:
-		if exec.ClassOf(err) != class {
+	case errclass.SourceUnavailable:
+		if errclass.Of(err) != class {
 			b.t.Errorf("the source cannot be read, and the apply gave %+v, %v", res, err)
 		}
 	default:
-		if err != nil || len(res.Tables) != 1 || exec.ClassOf(res.Tables[0].Err) != class {
+		if err != nil || len(res.Tables) != 1 || errclass.Of(res.Tables[0].Err) != class {
 			b.t.Errorf("%s, and the apply gave %+v, %v", class, res, err)
 		}
 	}

@@ -2,32 +2,31 @@ package lake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
 // DistrustError says why a table cannot be worked on by what the state and the sinks
-// have of it: the state is older than a sink, or an object of it is damaged. Planning,
+// have of it: the state is older than a sink, or of another lake. Planning,
 // applying or committing a table returns it from wherever it is found. The table stays
 // as it is until it is repaired.
-type DistrustError struct {
-	Why string
-	Err error // what was found; nil if Why says all
-}
+type DistrustError struct{ Why string }
 
 func (d *DistrustError) Error() string { return d.Why }
 
-func (d *DistrustError) Unwrap() error { return d.Err }
+// ErrorClass implements errclass.Classed.
+func (d *DistrustError) ErrorClass() (class errclass.Class, about string) {
+	return errclass.Distrusted, ""
+}
 
-// Distrusted returns why a table waits for -repair, nil if that is not what err says.
-func Distrusted(err error) *DistrustError {
-	var d *DistrustError
-	if errors.As(err, &d) {
-		return d
+// WhyDistrusted returns why a table waits for -repair, empty if that is not what err says.
+func WhyDistrusted(err error) string {
+	if errclass.Of(err) != errclass.Distrusted {
+		return ""
 	}
-	return nil
+	return errclass.Find(err).Error()
 }
 
 // FoundNewer is the error of one who finds that a sink is newer than his state: he has

@@ -2,11 +2,11 @@ package lake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
@@ -20,10 +20,9 @@ type GoneError struct{ Root string }
 
 func (g *GoneError) Error() string { return "the sink at " + g.Root + " is not there" }
 
-// Gone reports whether an error is that a sink is not there.
-func Gone(err error) bool {
-	var g *GoneError
-	return errors.As(err, &g)
+// ErrorClass implements errclass.Classed.
+func (g *GoneError) ErrorClass() (class errclass.Class, about string) {
+	return errclass.SinkMissing, g.Root
 }
 
 // NoteGone notes that a sink is not there.

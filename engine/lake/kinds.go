@@ -16,19 +16,18 @@ type fileOptions struct {
 	createdBy string
 	rowGroup  int
 	advice    string
-	scratch   bool
 }
 
 // newSink makes the sink of a kind in a store. Each kind has its line here.
 func newSink(kind string, st blob.Store, o fileOptions) (sinks.Sink, error) {
 	switch kind {
 	case kindParquet:
-		return parquet.New(st, parquet.Options{CreatedBy: o.createdBy, RowGroup: o.rowGroup, Advice: o.advice, Scratch: o.scratch}), nil
+		return parquet.New(st, parquet.Options{CreatedBy: o.createdBy, RowGroup: o.rowGroup, Advice: o.advice}), nil
 	}
 	return nil, fmt.Errorf("sink %s: there is no kind %q", st.Root(), kind)
 }
 
 // Scratch makes a sink for files that are thrown away.
 func Scratch(st blob.Store) (sinks.Sink, error) {
-	return newSink(kindParquet, st, fileOptions{scratch: true})
+	return newSink(kindParquet, st, fileOptions{})
 }

@@ -9,13 +9,13 @@ package lake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"reconcile/config"
 	"reconcile/internal/blob"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 )
 
@@ -131,17 +131,22 @@ func (k *Lake) Unusable(root string) error {
 
 // StopsTable reports whether an error concerns one table and what shares its sink, so
 // that the rest can go on: a sink that fails, which is noted, or that somebody else
-// changed under a commit, or a state that is older than the sink.
+// changed under a commit, a folder that cannot be used, or a state that is older than the
+// sink.
 func (k *Lake) StopsTable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	var down *sinks.UnavailableError
-	if errors.As(err, &down) {
-		k.entry(down.Root).down = down
+	switch errclass.Of(err) {
+	case errclass.SinkUnavailable:
+		down := errclass.Find(err)
+		_, root := down.ErrorClass()
+		k.entry(root).down = down
+		return true
+	case errclass.Changed, errclass.FolderUnusable, errclass.Distrusted:
 		return true
 	}
-	return errors.Is(err, sinks.ErrDrift) || sinks.OfFolder(err) || Distrusted(err) != nil
+	return false
 }
 
 // LookAgain forgets which sinks failed, and what they were written from, for a plan that

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/native/events"
 	"reconcile/engine/native/ingest"
@@ -38,7 +37,7 @@ func (Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*exec
 	case partfile.Holding(err) != nil && ctx.Err() == nil:
 		out.Outcome, out.Held = exec.OutcomeHeld, partfile.Holding(err).Held()
 	case err != nil:
-		return nil, ofSource(err)
+		return nil, err
 	default:
 		out.Outcome, out.Done = exec.OutcomeDone, c.Staged(t)
 	}
@@ -64,13 +63,4 @@ func compute(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 // metadataOnly changes the table's record and nothing else.
 func metadataOnly(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	return r.NewOutcome(exec.Metadata), ctx.Err()
-}
-
-// ofSource gives the error of a source that cannot be read its class.
-func ofSource(err error) error {
-	var file *partfile.FileError
-	if errors.As(err, &file) && dump.Unavailable(err) && exec.ClassOf(err) == exec.Unclassed {
-		return &exec.Error{Class: exec.SourceUnavailable, Err: err}
-	}
-	return err
 }

@@ -1,11 +1,10 @@
 // Package objects gives executors the objects of a state: it reads and writes them by the
-// executor's own types, gives damage its class, and notes what this process wrote. It
-// never makes an object part of the state: that a commit does.
+// executor's own types, and notes what this process wrote. It never makes an object part of
+// the state: that a commit does.
 package objects
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"reconcile/engine/exec"
@@ -22,32 +21,14 @@ type Objects struct {
 func (o Objects) Open(ctx context.Context, ref exec.Ref) (exec.OpenObject, error) {
 	obj, err := o.State.OpenObject(ctx, state.Ref(ref))
 	if err != nil {
-		return nil, classed(err)
+		return nil, err
 	}
-	return keptObject{obj}, nil
+	return obj, nil
 }
 
 // Create implements exec.Objects.
 func (o Objects) Create(ctx context.Context) exec.ObjectWriter {
 	return keptObjectWriter{o.State.NewObject(ctx), o.Made}
-}
-
-// keptObject gives damage its class.
-type keptObject struct{ *state.Object }
-
-// Verify implements exec.OpenObject.
-func (o keptObject) Verify(ctx context.Context) error { return classed(o.Object.Verify(ctx)) }
-
-// Damaged implements exec.OpenObject.
-func (o keptObject) Damaged(err error) error { return classed(o.Object.Damaged(err)) }
-
-// classed gives the error of a damaged object its class.
-func classed(err error) error {
-	var bad *state.ObjectError
-	if errors.As(err, &bad) {
-		return &exec.Error{Class: exec.Damaged, Ref: exec.Ref(bad.Ref), Err: err}
-	}
-	return err
 }
 
 // keptObjectWriter notes what it made.

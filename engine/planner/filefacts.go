@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
 
 	"reconcile/internal/column"
+	"reconcile/internal/errclass"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -33,10 +33,9 @@ func factsOf(ctx context.Context, p *Session, at sinks.Place, dumps bool) (out f
 		return out, err
 	}
 	r, err := sk.Open(ctx, at.Path, "", []column.Column{{Name: feed.DumpID, Type: column.Type{ID: column.Int64}}})
-	var down *sinks.UnavailableError
 	switch {
 	case err == nil:
-	case ctx.Err() != nil || errors.As(err, &down) && !errors.Is(err, fs.ErrNotExist):
+	case ctx.Err() != nil || errclass.Of(err) == errclass.SinkUnavailable:
 		return out, err
 	default:
 		return out, nil
@@ -58,11 +57,10 @@ func DumpsIn(ctx context.Context, r sinks.Reader) ([]int64, error) {
 	seen := map[int64]bool{}
 	for {
 		b, err := r.Next(ctx)
-		var down *sinks.UnavailableError
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case errors.As(err, &down):
+		case errclass.Of(err) == errclass.SinkUnavailable:
 			return nil, err
 		case b == nil || err != nil:
 			return slices.Sorted(maps.Keys(seen)), nil

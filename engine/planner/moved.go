@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -237,8 +237,7 @@ func CheckMovedLists(ctx context.Context, p *Session, snap *state.Snapshot, but 
 	says := lake.Heads{}
 	for _, s := range p.Ask.Config.Sinks {
 		got, err := p.Lake.Head(ctx, s.Path)
-		var down *sinks.UnavailableError
-		if err != nil && !errors.As(err, &down) {
+		if err != nil && errclass.Of(err) != errclass.SinkUnavailable {
 			return err
 		}
 		says[s.Path] = got

@@ -6,17 +6,19 @@ import (
 	"iter"
 	"slices"
 
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
 // DamagedObject returns the object of the state that made something fail, nil if it
 // was not one.
 func DamagedObject(err error) *state.ObjectError {
-	var bad *state.ObjectError
-	if errors.As(err, &bad) {
-		return bad
+	if errclass.Of(err) != errclass.Damaged {
+		return nil
 	}
-	return nil
+	var bad *state.ObjectError
+	_ = errors.As(err, &bad) // it is none where the state as a whole is damaged
+	return bad
 }
 
 // ObjectUse is what a table has an object for.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/internal/errclass"
 	"slices"
 )
 
@@ -77,7 +78,7 @@ func isLost(p *Session, t *Table, root string, sink int) bool {
 // Unreachable returns why a table cannot be worked on in this run, nil if it
 // can: one of its sinks failed, or its last commit could not be finished.
 func Unreachable(p *Session, t *Table) error {
-	if err := p.Unfinished.Why(t.Name); err != nil && (t.Repair == "" || lake.Distrusted(err) == nil) {
+	if err := p.Unfinished.Why(t.Name); err != nil && (t.Repair == "" || errclass.Of(err) != errclass.Distrusted) {
 		return err
 	}
 	for _, at := range FoldersOf(t) {

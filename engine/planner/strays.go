@@ -14,19 +14,19 @@ import (
 // one of its sinks. With -repair it goes, and all files in its folders with it.
 func leavingOlder(ctx context.Context, p *Session, t *Table) (held bool, err error) {
 	_, err = judgeNewer(ctx, p, t)
-	d := lake.Distrusted(err)
+	why := lake.WhyDistrusted(err)
 	switch {
-	case d == nil:
+	case why == "":
 		if p.Lake.StopsTable(ctx, err) {
 			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: err.Error()})
 			return true, nil
 		}
 		return false, err
 	case p.Ask.repairs(t.Name):
-		t.Repair = d.Why
+		t.Repair = why
 		return false, findFiles(ctx, p, t)
 	}
-	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: d.Why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
+	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
 	return true, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/definition"
+	"reconcile/internal/errclass"
 	"reconcile/internal/feed"
 )
 
@@ -120,8 +121,8 @@ func planTable(ctx context.Context, p *Session, t *Table) (*Table, error) {
 		t.Keep()
 		return t.ifPublished(), nil
 	}
-	if held := Unreachable(p, t); held != nil && lake.Distrusted(held) == nil {
-		if !lake.Gone(held) {
+	if held := Unreachable(p, t); held != nil && errclass.Of(held) != errclass.Distrusted {
+		if errclass.Of(held) != errclass.SinkMissing {
 			p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
 		}
 		t.Keep()
@@ -170,13 +171,13 @@ func planSound(ctx context.Context, p *Session, t *Table) error {
 	if bad := DamagedObject(err); bad != nil {
 		damage = append(damage, bad)
 	}
-	d := lake.Distrusted(err)
-	if d == nil && len(damage) == 0 {
+	distrust := lake.WhyDistrusted(err)
+	if distrust == "" && len(damage) == 0 {
 		return err
 	}
 	p.Holds, p.Notices, p.ToRestate = p.Holds[:holds], p.Notices[:notices], p.ToRestate[:restated]
-	if d != nil {
-		return planDistrusted(ctx, p, t, d.Why)
+	if distrust != "" {
+		return planDistrusted(ctx, p, t, distrust)
 	}
 	return planDamaged(ctx, p, t, damage)
 }

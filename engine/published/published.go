@@ -18,6 +18,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/planner"
 	"reconcile/internal/column"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 )
 
@@ -234,8 +235,7 @@ func (l *Table) CheckPlaces(t *planner.Table) error {
 
 // UnlessDamaged returns an error that is not about the content of a file.
 func UnlessDamaged(ctx context.Context, err error) error {
-	var down *sinks.UnavailableError
-	if ctx.Err() != nil || errors.As(err, &down) {
+	if ctx.Err() != nil || errclass.Of(err) == errclass.SinkUnavailable {
 		return err
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/engine/commit"
 	"reconcile/engine/planner"
+	"reconcile/internal/errclass"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -121,7 +122,7 @@ func (r *Rebuilder) recover(ctx context.Context, l *state.Lock, c *commit.Commit
 // tried, it may have been: then what it lists has to stay.
 func (r *Rebuilder) dropStaged(ctx context.Context, l *state.Lock, sr *Plan) error {
 	r.Commits.Protected.Clear()
-	if errors.Is(context.Cause(ctx), state.ErrLost) {
+	if errclass.Of(context.Cause(ctx)) == errclass.LeaseLost {
 		return nil
 	}
 	return r.removeStaged(context.WithoutCancel(ctx), l, sr)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"reconcile/engine/published"
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
@@ -15,7 +16,7 @@ import (
 func (r *Rebuilder) checkLost(ctx context.Context, sr *Plan) error {
 	snap, err := r.Store.Load(ctx)
 	switch {
-	case errors.Is(err, state.ErrDamaged):
+	case errclass.Of(err) == errclass.Damaged:
 		sr.Damage = err.Error()
 		return nil
 	case err != nil:
@@ -37,7 +38,7 @@ func (r *Rebuilder) checkElsewhere(ctx context.Context, l *published.Lake) error
 		snap, err := r.Planner.Home.Load(ctx, r.Planner.Home.Resolve(at))
 		var moved *state.MovedError
 		switch {
-		case errors.Is(err, state.ErrDamaged), errors.As(err, &moved) && r.Planner.Home.Resolve(moved.To) == r.Planner.Home.Resolve(r.Store.Place()):
+		case errclass.Of(err) == errclass.Damaged, errors.As(err, &moved) && r.Planner.Home.Resolve(moved.To) == r.Planner.Home.Resolve(r.Store.Place()):
 			continue
 		case err != nil && r.Planner.Home.SaidLost(r.Planner.Home.Resolve(at)):
 			continue

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"reconcile/config"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -84,7 +85,7 @@ func (k *Keeper) MigrateState(ctx context.Context, from string) (_ *StateMoved, 
 	ctx = b.Context(a.Context(ctx))
 	defer func() {
 		err = errors.Join(err, b.Unlock(), a.Unlock())
-		if lost := context.Cause(ctx); errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
+		if lost := context.Cause(ctx); errclass.Of(lost) == errclass.LeaseLost && !errors.Is(err, state.ErrUnknownOutcome) {
 			err = lost
 		}
 	}()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/internal/blob"
+	"reconcile/internal/errclass"
 )
 
 // Divert has everything that the step stages go below dir.
@@ -37,8 +39,22 @@ func (s *Step) Divert(dir string) error {
 		if s.Env.Sinks[t.Root], err = lake.Scratch(st); err != nil {
 			return err
 		}
+		s.scratch = append(s.scratch, st.Root())
 	}
 	return nil
+}
+
+// ofScratch makes of the error of a place that Divert made one of scratch_dir: no sink
+// failed.
+func (s *Step) ofScratch(err error) error {
+	if errclass.Of(err) != errclass.SinkUnavailable {
+		return err
+	}
+	found := errclass.Find(err)
+	if _, root := found.ErrorClass(); !slices.Contains(s.scratch, root) {
+		return err
+	}
+	return fmt.Errorf("scratch_dir: %w", errors.Unwrap(found))
 }
 
 // scratchObjects are objects of a state, and beside them new ones in a folder, which

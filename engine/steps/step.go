@@ -49,6 +49,7 @@ type Step struct {
 	badHeader  *partfile.FileError // a file whose header cannot be read
 	made       objects.Made        // by the executor in this process
 	floor      rules.Floor         // everything of smaller dumps is void
+	scratch    []string            // the places that Divert made
 }
 
 // Takes reports whether the step takes dumps, and does not change what the table has.
@@ -127,7 +128,7 @@ func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 			err = res.Check(s.Task)
 		}
 		if err != nil || res.Outcome != exec.OutcomeAgain {
-			return res, err
+			return res, s.ofScratch(err)
 		}
 		for _, c := range res.Again.Columns {
 			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"reconcile/internal/errclass"
 )
 
 // Mover is what a Store can do beyond its interface: tell whether Move can bring
@@ -24,7 +26,7 @@ func CanMove(ctx context.Context, s Store, from string, to []string) error {
 
 // ErrDevice reports a folder of a local store to which no file of the rest of the
 // store can be moved: a rename ends at a mount.
-var ErrDevice = errors.New("it is mounted by itself, or on another device than the rest, so that no file can be moved there at once: " +
+var ErrDevice = errclass.New(errclass.FolderUnusable, "it is mounted by itself, or on another device than the rest, so that no file can be moved there at once: "+
 	"unmount it, or mount that device elsewhere and give the table a sink of its own there")
 
 // CanMove compares the devices of the folders or, of those that do not exist, of the

@@ -22,19 +22,26 @@ func ReadAll(ctx context.Context, s Store, key string, max int64) ([]byte, Objec
 		return nil, Object{}, err
 	}
 	defer h.Close()
+	data, err := ReadWhole(h, max)
+	return data, h.Object(), err
+}
+
+// ReadWhole reads all of an object that is open, of at most max bytes (ErrTooLarge if it
+// has more).
+func ReadWhole(h Handle, max int64) ([]byte, error) {
 	o := h.Object()
 	if o.Size > max {
-		return nil, o, fmt.Errorf("read %s: %w: %d bytes, at most %d are read", key, ErrTooLarge, o.Size, max)
+		return nil, fmt.Errorf("read %s: %w: %d bytes, at most %d are read", o.Key, ErrTooLarge, o.Size, max)
 	}
 	data := make([]byte, o.Size)
 	n, err := h.ReadAt(data, 0)
 	if n == len(data) && (err == nil || err == io.EOF) {
-		return data, o, nil
+		return data, nil
 	}
 	if err == nil || err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return nil, o, fmt.Errorf("read %s: %w", key, err)
+	return nil, fmt.Errorf("read %s: %w", o.Key, err)
 }
 
 // Put writes a whole object if cond holds.

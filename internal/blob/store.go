@@ -14,6 +14,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"reconcile/internal/errclass"
 )
 
 // Object is what a store knows of an object without reading it. Key is
@@ -110,7 +112,7 @@ var ErrConflict = errors.New("the object is not as expected")
 
 // ErrOutside reports a symbolic link that leads out of a local store.
 // It is never followed.
-var ErrOutside = errors.New("a symbolic link that leads out of the folder and is not followed: put what it names there itself")
+var ErrOutside = errclass.New(errclass.FolderUnusable, "a symbolic link that leads out of the folder and is not followed: put what it names there itself")
 
 // ErrUnsupported reports something that a store cannot do, or not safely: above
 // all a conditional write where the server ignores the condition.

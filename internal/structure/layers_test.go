@@ -12,6 +12,7 @@ import (
 // stand before it. Tests are left out.
 var layers = strings.Fields(`
 	internal/failpoint
+	internal/errclass
 	internal/plain
 	internal/glob
 	internal/heaps

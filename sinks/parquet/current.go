@@ -21,15 +21,20 @@ const maxCurrent = 64 << 20
 
 // Current reads current.json. Fields that it does not know are ignored.
 func (s *sink) Current(ctx context.Context) (c *sinks.Current, version string, err error) {
-	data, o, err := blob.ReadAll(ctx, s.store, current, maxCurrent)
+	h, err := s.open(ctx, current)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
 	if err != nil {
 		return nil, "", err
 	}
+	defer h.Close()
+	data, err := blob.ReadWhole(h, maxCurrent)
+	if err != nil {
+		return nil, "", err
+	}
 	c, err = parseCurrent(data, s.place(current))
-	return c, o.Pin, err
+	return c, h.Object().Pin, err
 }
 
 // parseCurrent reads what a file holds.
@@ -99,7 +104,7 @@ func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current, version string)
 	if errors.Is(err, blob.ErrConflict) {
 		return fmt.Errorf("write %s: %w (%w)", s.place(current), sinks.ErrCurrentChanged, err)
 	}
-	return err
+	return s.class(err)
 }
 
 // listsInLine puts each list of numbers onto one line: those of dumps become long,

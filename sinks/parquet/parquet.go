@@ -38,9 +38,6 @@ type Options struct {
 	Retry    blob.Retry // of reads
 	// Advice ends the message when the place is unavailable; empty for none.
 	Advice string
-	// Scratch says that the place is none of the configuration but scratch space:
-	// its failures are returned as the store gives them.
-	Scratch bool
 }
 
 // sink implements sinks.Sink.
@@ -61,9 +58,6 @@ func New(store blob.Store, o Options) sinks.Sink {
 	if o.RowGroup <= 0 {
 		o.RowGroup = 128 << 10
 	}
-	if !o.Scratch {
-		store = classed{store, o.Advice}
-	}
 	return &sink{store: blob.WithRetries(store, o.Retry), o: o}
 }
 
@@ -78,7 +72,8 @@ func (s *sink) List(ctx context.Context, folder string) ([]sinks.Object, error) 
 
 // Fingerprint makes a fingerprint of the folder of a table, as its store does.
 func (s *sink) Fingerprint(ctx context.Context, folder string, paths []string) (string, error) {
-	return blob.Fingerprint(ctx, s.store, folder, paths)
+	fingerprint, err := blob.Fingerprint(ctx, s.store, folder, paths)
+	return fingerprint, s.class(err)
 }
 
 // ListSince is List with a fingerprint.
@@ -91,12 +86,12 @@ func (s *sink) ListSince(ctx context.Context, folder, fingerprint string, files 
 		return nil, false, nil
 	}
 	if err != nil || whole && list == nil {
-		return nil, whole, err
+		return nil, whole, s.class(err)
 	}
 	objs := make([]sinks.Object, 0, len(list))
 	for _, o := range list {
 		if !blob.Under(o.Key, private) {
-			objs = append(objs, describe(o))
+			objs = append(objs, objectOf(o))
 		}
 	}
 	return objs, whole, nil
@@ -104,10 +99,10 @@ func (s *sink) ListSince(ctx context.Context, folder, fingerprint string, files 
 
 // CanPublish fails if a file cannot be moved from where they are staged.
 func (s *sink) CanPublish(ctx context.Context, folders []string) error {
-	return blob.CanMove(ctx, s.store, staging, folders)
+	return s.class(blob.CanMove(ctx, s.store, staging, folders))
 }
 
-func describe(o blob.Object) sinks.Object {
+func objectOf(o blob.Object) sinks.Object {
 	return sinks.Object{Path: o.Key, Size: o.Size, Pin: o.Pin}
 }
 
@@ -134,7 +129,7 @@ func (s *sink) RemoveStaged(ctx context.Context, o sinks.StagedRemoval) error {
 		err = s.store.RemoveLeftovers(ctx, blob.Leftovers{Prefix: private, Protect: protected, Moved: o.Folders})
 	}
 	if err != nil {
-		return fmt.Errorf("remove staged leftovers: %w", err)
+		return fmt.Errorf("remove staged leftovers: %w", s.class(err))
 	}
 	return failpoint.Hit(ctx, failpoint.SweepAfter)
 }

@@ -30,7 +30,7 @@ func (s *sink) Publish(ctx context.Context, st sinks.Step) (sinks.Object, error)
 	if err != nil {
 		return sinks.Object{}, err
 	}
-	return describe(o), nil
+	return objectOf(o), nil
 }
 
 // Published returns what a move brought to its place, if that is there.
@@ -49,7 +49,7 @@ func (s *sink) Published(ctx context.Context, st sinks.Step) (sinks.Object, erro
 	if err != nil || !slices.Contains(digests, st.After) {
 		return sinks.Object{}, err
 	}
-	return describe(o), nil
+	return objectOf(o), nil
 }
 
 // checkStep refuses what no publish list holds.
@@ -84,7 +84,7 @@ func (s *sink) statAt(ctx context.Context, key string) (*blob.Object, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return &o, err
+	return &o, s.class(err)
 }
 
 func (s *sink) move(ctx context.Context, st sinks.Step) (o blob.Object, err error) {
@@ -128,7 +128,7 @@ func (s *sink) rename(ctx context.Context, st sinks.Step, cond blob.Cond) (blob.
 	case errors.Is(err, fs.ErrNotExist):
 		return blob.Object{}, s.lost(st, "it went just now")
 	case err != nil:
-		return blob.Object{}, err
+		return blob.Object{}, s.class(err)
 	}
 	return o, failpoint.Hit(ctx, failpoint.PublishMoveAfter)
 }
@@ -171,13 +171,13 @@ func (s *sink) remove(ctx context.Context, st sinks.Step) error {
 			return s.drift(st.Path, "it changed just now")
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return s.class(err)
 		}
 		if err := failpoint.Hit(ctx, failpoint.PublishRemoveAfter); err != nil {
 			return err
 		}
 	}
-	return s.store.RemoveEmptyFolders(ctx, blob.Dir(st.Path), "")
+	return s.class(s.store.RemoveEmptyFolders(ctx, blob.Dir(st.Path), ""))
 }
 
 // held returns the digests of what stands at the step's path, of the kinds that the
@@ -200,7 +200,7 @@ func (s *sink) Digest(ctx context.Context, key, like string) (string, error) {
 
 // digests reads a whole file and returns its digests of the kinds of like.
 func (s *sink) digests(ctx context.Context, key string, like ...string) (o blob.Object, digests []string, err error) {
-	h, err := s.store.Open(ctx, key)
+	h, err := s.open(ctx, key)
 	if err != nil {
 		return o, nil, err
 	}

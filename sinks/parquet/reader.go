@@ -14,7 +14,7 @@ import (
 
 // Open opens a data file. An empty pin takes the file as it is.
 func (s *sink) Open(ctx context.Context, path, pin string, columns []column.Column) (sinks.Reader, error) {
-	h, err := s.store.Open(ctx, path)
+	h, err := s.open(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w (%w)", s.drift(path, "it is gone"), fs.ErrNotExist)
 	}
@@ -37,7 +37,7 @@ func (s *sink) Open(ctx context.Context, path, pin string, columns []column.Colu
 
 // reader gives the row groups of a file as batches.
 type reader struct {
-	h     blob.Handle
+	h     *input
 	f     *pq.File
 	want  []column.Column
 	place string

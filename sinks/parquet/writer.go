@@ -33,10 +33,10 @@ func (s *sink) Stage(ctx context.Context, attempt, name string, spec sinks.FileS
 	}
 	obj, err := s.store.Create(ctx, blob.Join(folder, name), blob.Cond{})
 	if err != nil {
-		return nil, err
+		return nil, s.class(err)
 	}
 	w := &writer{ctx: ctx, obj: obj, path: blob.Join(folder, name), sum: sinks.NewDigest(), s: s}
-	w.buf = s.buffer(io.MultiWriter(w.sum, obj))
+	w.buf = s.buffer(io.MultiWriter(w.sum, output{obj, s}))
 	w.file, err = pq.NewWriter(w.buf, spec.Columns, pq.Options{
 		Compression: spec.Form.Compression, Plain: spec.Form.Encodings == definition.Plain, Metadata: spec.Metadata, CreatedBy: s.o.CreatedBy, Pool: &s.pool, Parallel: spec.Parallel,
 	})
@@ -183,7 +183,7 @@ func (w *writer) Close() (sinks.File, error) {
 	}
 	o, err := w.obj.Commit()
 	if err != nil {
-		return sinks.File{}, err
+		return sinks.File{}, w.s.class(err)
 	}
 	if o.Size != foot.Bytes {
 		return sinks.File{}, fmt.Errorf("write %s: it has %d bytes after %d were written", w.path, o.Size, foot.Bytes)

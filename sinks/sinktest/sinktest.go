@@ -16,6 +16,7 @@ import (
 
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 )
 
@@ -228,11 +229,11 @@ func wantAll(t *testing.T, p Place, prefix string, want ...string) {
 	}
 }
 
-// wantErr demands an error that matches want and names the file.
+// wantErr demands an error that matches want, is of its class, and names the file.
 func wantErr(t *testing.T, err, want error, file string) {
 	t.Helper()
-	if !errors.Is(err, want) || !strings.Contains(err.Error(), file) {
-		t.Errorf("got %v, want one that matches %q and names %s", err, want, file)
+	if !errors.Is(err, want) || errclass.Of(err) != errclass.Of(want) || !strings.Contains(err.Error(), file) {
+		t.Errorf("got %v of the class %q, want one that matches %q and names %s", err, errclass.Of(err), want, file)
 	}
 }
 

@@ -5,34 +5,29 @@ import (
 	"errors"
 
 	"reconcile/engine/exec"
-	"reconcile/sinks"
+	"reconcile/internal/errclass"
 )
 
 // failure is an error as it is told to another process.
 type failure struct {
-	Class exec.Class
 	Text  string
-	// Cause is the text of what Root or Ref, the sink or the object, failed with.
-	Cause string
-	Root  string
-	Ref   exec.Ref
+	Class errclass.Class
+	// About is the sink or object that the class is about, and Cause the text of what gave
+	// the error its class.
+	About, Cause string
 }
 
 // failureOf describes an error.
 func failureOf(err error) *failure {
-	f := &failure{Class: exec.ClassOf(err), Text: err.Error(), Cause: err.Error()}
-	var known *exec.Error
-	if errors.As(err, &known) {
-		f.Cause, f.Root, f.Ref = known.Err.Error(), known.Root, known.Ref
-	}
-	var down *sinks.UnavailableError
-	if errors.As(err, &down) {
-		f.Cause, f.Root = down.Err.Error(), down.Root
+	f := &failure{Text: err.Error()}
+	if c := errclass.Find(err); c != nil {
+		f.Class, f.About = c.ErrorClass()
+		f.Cause = c.Error()
 	}
 	return f
 }
 
-// told is an error of another process: its text, and what callers decide by.
+// told is an error of another process: its text, and what gave it its class.
 type told struct {
 	text  string
 	cause error
@@ -41,28 +36,24 @@ type told struct {
 func (e *told) Error() string { return e.text }
 func (e *told) Unwrap() error { return e.cause }
 
-// err makes an error of what was told.
+// err makes an error of what was told. That an object is damaged whoever keeps it says.
 func (f *failure) err(ctx context.Context, env *exec.Env, g given) error {
-	e := &told{text: f.Text}
 	switch f.Class {
-	case exec.Damaged:
+	case errclass.Unclassed:
+		return errors.New(f.Text)
+	case errclass.Damaged:
 		return f.damaged(ctx, env, g)
-	case exec.SinkUnavailable:
-		e.cause = &sinks.UnavailableError{Root: f.Root, Err: errors.New(f.Cause)}
-	case exec.Changed:
-		e.cause = sinks.ErrDrift
-	case exec.StagedLost:
-		e.cause = sinks.ErrStagedLost
 	}
-	return &exec.Error{Class: f.Class, Root: f.Root, Ref: f.Ref, Err: e}
+	return &told{f.Text, &errclass.Error{Class: f.Class, About: f.About, Err: errors.New(f.Cause)}}
 }
 
-// damaged makes the error of a damaged object, as whoever keeps the object says it.
+// damaged makes the error of a damaged object.
 func (f *failure) damaged(ctx context.Context, env *exec.Env, g given) error {
-	if err := g[f.Ref.Digest]; err != nil {
-		return err
+	object := g[f.About]
+	if object.err != nil {
+		return object.err
 	}
-	obj, err := env.Objects.Open(ctx, f.Ref)
+	obj, err := env.Objects.Open(ctx, object.ref)
 	if err != nil {
 		return err
 	}

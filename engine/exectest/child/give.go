@@ -11,23 +11,25 @@ import (
 	"reconcile/engine/exec"
 )
 
-// given is what became of the objects that a task names: why one could not be handed
-// over, by digest. The process tells whether it needs that one.
-type given map[string]error
+// given is what became of the objects that a task names, by digest. The process tells
+// whether it needs one that could not be handed over.
+type given map[string]handedOver
+
+// handedOver is what became of one object.
+type handedOver struct {
+	ref exec.Ref
+	err error // why it could not be handed over
+}
 
 // give puts the objects and user mappings that a task names into a folder, each under
 // its digest.
 func give(ctx context.Context, t *exec.Task, env *exec.Env, dir string) (given, error) {
 	out := given{}
 	for _, ref := range mappingsOf(t) {
-		if err := giveMapping(ctx, ref, env, dir); err != nil {
-			out[ref.Digest] = err
-		}
+		out[ref.Digest] = handedOver{ref, giveMapping(ctx, ref, env, dir)}
 	}
 	for _, ref := range objectsOf(t) {
-		if err := giveObject(ctx, ref, env, dir); err != nil {
-			out[ref.Digest] = err
-		}
+		out[ref.Digest] = handedOver{ref, giveObject(ctx, ref, env, dir)}
 	}
 	return out, ctx.Err()
 }

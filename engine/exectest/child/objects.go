@@ -15,6 +15,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
+	"reconcile/internal/errclass"
 )
 
 // broughtAlong is how many bytes an object may have that is part of the result.
@@ -30,7 +31,7 @@ type folder struct {
 func (f *folder) Open(_ context.Context, ref exec.Ref) (exec.OpenObject, error) {
 	file, err := os.Open(filepath.Join(f.named, ref.Digest))
 	if err != nil {
-		return nil, &exec.Error{Class: exec.Damaged, Ref: ref, Err: err}
+		return nil, &errclass.Error{Class: errclass.Damaged, About: ref.Digest, Err: err}
 	}
 	return &object{file, ref}, nil
 }
@@ -71,7 +72,7 @@ func (o *object) Damaged(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &exec.Error{Class: exec.Damaged, Ref: o.ref, Err: err}
+	return &errclass.Error{Class: errclass.Damaged, About: o.ref.Digest, Err: err}
 }
 
 // objectWriter writes a new object. Small ones become part of the result.
