@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/exec"
 	"reconcile/internal/blob"
 )
 
@@ -20,6 +21,9 @@ type Opener interface {
 
 // readAhead is how much of a part file is read at once; a task reads one at a time.
 const readAhead = 1 << 20
+
+// Limits are those of the blocks of part files under a budget.
+func Limits(b exec.Budget) avro.Limits { return avro.Limits{Block: b.Block(), Text: b.BlockText()} }
 
 // NewScanner reads an Avro file of a size, whose blocks have up to so many bytes.
 func NewScanner(r io.Reader, size int64, block int) (*avro.Scanner, error) {

@@ -10,7 +10,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
-	"reconcile/engine/native/ingest"
+	"reconcile/engine/mappingfile"
 	"reconcile/engine/objects"
 	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
@@ -33,7 +33,7 @@ func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*plan
 	for _, f := range e.Files {
 		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
 	}
-	read, err := ingest.ReadMapping(ctx, r.Source, d, r.Budget, r.Unit, r.Tagged)
+	read, err := mappingfile.Read(ctx, r.Source, d, r.Budget, r.Unit, r.Tagged)
 	if file := partfile.Holding(err); file != nil {
 		return nil, &planner.BadFileError{File: file.Key, Err: file.Err}
 	}

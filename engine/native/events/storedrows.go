@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/rows"
@@ -30,7 +31,7 @@ func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
 // builder collects stored rows, in columns, for segments of an ingest.
 type builder struct {
 	ingest      *ingest.Ingest
-	schema      *ingest.Schema
+	schema      *decode.Schema
 	layout      *rules.Layout // of the rows as they are read
 	conversions []rules.Conversion
 	rank        map[int64]int

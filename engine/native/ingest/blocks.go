@@ -32,11 +32,6 @@ type blocks struct {
 	surveys map[int]*rules.Survey // by record format
 }
 
-// unusable says of a file that it cannot be used.
-func (f *File) unusable(why error) *partfile.FileError {
-	return &partfile.FileError{Dump: f.Dump, Key: f.Key, Pin: f.Pin, Err: why}
-}
-
 func (g *Ingest) blocks(src exec.Source, files []File) *blocks {
 	return &blocks{g: g, src: src, files: files, surveys: map[int]*rules.Survey{}}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/linkedin/goavro/v2"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/decode"
 	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
@@ -59,7 +60,7 @@ func TestBlocks(t *testing.T) {
 	}
 	src := dump.Open(store, dump.Options{})
 
-	g := New(&Schema{}, exec.Limits{Budget: exec.RowBudget(0, 4)})
+	g := New(&decode.Schema{}, exec.Limits{Budget: exec.RowBudget(0, 4)})
 	rows := int64(0)
 	g.Progress = func(n, _ int64) { rows += n }
 	got := askAtOnce(t, g.blocks(src, files))

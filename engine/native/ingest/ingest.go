@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
 	"reconcile/engine/quarantine"
@@ -20,7 +21,7 @@ import (
 // Ingest turns sources of rows into sorted segments. The first error wins;
 // segments must be closed by the owner in any case.
 type Ingest struct {
-	Schema    *Schema
+	Schema    *decode.Schema
 	Formats   *RecordFormats
 	Limits    exec.Limits
 	FailCasts bool
@@ -45,7 +46,7 @@ type Ingest struct {
 }
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.
-func New(s *Schema, lim exec.Limits) *Ingest {
+func New(s *decode.Schema, lim exec.Limits) *Ingest {
 	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
 }
 
@@ -89,8 +90,8 @@ func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
 	if err != nil {
 		return j.file.unusable(err)
 	}
-	if p.lacks != "" && j.block.Count > 0 {
-		return j.file.unusable(partfile.NewKeyError(p.lacks, l.plans.Formats.format(j.format).names.Fields))
+	if p.Lacks != "" && j.block.Count > 0 {
+		return j.file.unusable(partfile.NewKeyError(p.Lacks, l.plans.Formats.format(j.format).names.Fields))
 	}
 	if err := l.locateBlock(p, j.format, j); err != nil {
 		return j.file.unusable(err)
@@ -118,15 +119,15 @@ func (g *Ingest) seal(ctx context.Context, l *locator) error {
 	return err
 }
 
-func (g *Ingest) count(p *filePlan, rows, bytes int64) {
+func (g *Ingest) count(p *decode.Plan, rows, bytes int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.Read += rows
 	g.Bytes += bytes
-	for _, name := range p.spelled {
+	for _, name := range p.Spelled {
 		g.Spelled[name] = true
 	}
-	for _, name := range p.unlisted {
+	for _, name := range p.Unlisted {
 		g.Unlisted[name] += rows
 	}
 }

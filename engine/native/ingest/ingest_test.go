@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/rules"
 	"reconcile/internal/definition"
@@ -16,13 +17,13 @@ import (
 func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 	value := bytes.Repeat([]byte("ada@example.com;"), 3)
 	for name, c := range map[string]struct {
-		Schema   *Schema
+		Schema   *decode.Schema
 		readable bool
 	}{
-		"no mask": {&Schema{Schema: rules.Schema{Payload: []rules.Column{{}}}}, true},
-		"hmac":    {&Schema{Schema: rules.Schema{Payload: []rules.Column{{}, {Mask: definition.MaskHMAC}}}}, false},
-		"null":    {&Schema{Schema: rules.Schema{Payload: []rules.Column{{Mask: definition.MaskNull}}}}, false},
-		"drop":    {&Schema{Schema: rules.Schema{Payload: []rules.Column{{}}, Dropped: []rules.Column{{Delivered: "email"}}}}, false},
+		"no mask": {&decode.Schema{Schema: rules.Schema{Payload: []rules.Column{{}}}}, true},
+		"hmac":    {&decode.Schema{Schema: rules.Schema{Payload: []rules.Column{{}, {Mask: definition.MaskHMAC}}}}, false},
+		"null":    {&decode.Schema{Schema: rules.Schema{Payload: []rules.Column{{Mask: definition.MaskNull}}}}, false},
+		"drop":    {&decode.Schema{Schema: rules.Schema{Payload: []rules.Column{{}}, Dropped: []rules.Column{{Delivered: "email"}}}}, false},
 	} {
 		dir := t.TempDir()
 		g := New(c.Schema, exec.Limits{Budget: exec.RowBudget(0, 1), Scratch: dir})

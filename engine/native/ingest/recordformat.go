@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
@@ -39,11 +40,8 @@ type RecordFormats struct {
 }
 
 func newRecordFormats(b exec.Budget) *RecordFormats {
-	return &RecordFormats{limits: limitsOf(b), pool: avro.NewPool(b.Texts())}
+	return &RecordFormats{limits: partfile.Limits(b), pool: avro.NewPool(b.Texts())}
 }
-
-// limitsOf are those of the blocks of part files.
-func limitsOf(b exec.Budget) avro.Limits { return avro.Limits{Block: b.Block(), Text: b.BlockText()} }
 
 // number returns the number of a file's format.
 func (s *RecordFormats) number(f *File, h *avro.Header) int {
@@ -73,23 +71,23 @@ func (s *RecordFormats) format(n int) *recordFormat {
 
 // Plans are the plans of one goroutine, by format.
 type Plans struct {
-	Schema  *Schema
+	Schema  *decode.Schema
 	Formats *RecordFormats
-	list    []*filePlan
+	list    []*decode.Plan
 }
 
 // Of returns the plan of a record format, which is made when it is first asked for.
-func (p *Plans) Of(format int) (*filePlan, error) {
+func (p *Plans) Of(format int) (*decode.Plan, error) {
 	for len(p.list) <= format {
 		p.list = append(p.list, nil)
 	}
 	if p.list[format] == nil {
 		f := p.Formats.format(format)
-		plan, err := newFilePlan(f, p.Schema)
+		plan, err := decode.NewPlan(f.head, &f.names, f.limits, p.Schema)
 		if err != nil {
 			return nil, err
 		}
-		plan.codec = f.codec(plan.wanted())
+		plan.Codec = f.codec(plan.Wanted())
 		p.list[format] = plan
 	}
 	return p.list[format], nil

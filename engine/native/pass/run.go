@@ -3,9 +3,9 @@ package pass
 import (
 	"context"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
-	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/redelivery"
 	"reconcile/engine/native/write"
 )
@@ -15,7 +15,7 @@ import (
 type Run struct {
 	Task       *exec.Task
 	Env        *exec.Env
-	Schema     *ingest.Schema
+	Schema     *decode.Schema
 	Old        *exec.Stored      // nil for a new table
 	OldParts   []*exec.Partition // of it
 	OldSinks   []exec.Sink       // by index of old.Sinks
@@ -34,7 +34,7 @@ type Run struct {
 
 // New opens what a task names.
 func New(ctx context.Context, t *exec.Task, env *exec.Env) (*Run, error) {
-	r := &Run{Task: t, Env: env, Schema: ingest.NewSchema(t.Schema, env.Key, env.Compute), Old: t.Stored, Rank: make(map[int64]int, len(t.Dumps))}
+	r := &Run{Task: t, Env: env, Schema: decode.NewSchema(t.Schema, env.Key, env.Compute), Old: t.Stored, Rank: make(map[int64]int, len(t.Dumps))}
 	for i, id := range t.Dumps {
 		r.Rank[id] = i
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/redelivery"
@@ -70,7 +71,7 @@ func (r *Run) quarantinedBefore() int64 {
 }
 
 // NewIngest returns an ingest of the task's part files.
-func (r *Run) NewIngest(s *ingest.Schema) *ingest.Ingest {
+func (r *Run) NewIngest(s *decode.Schema) *ingest.Ingest {
 	g := ingest.New(s, r.Env.Limits)
 	g.FailCasts, g.Frozen, g.Progress = r.Task.FailCasts, r.Task.Frozen, r.Env.Events.Progress
 	return g

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/partfile"
@@ -28,7 +29,7 @@ type Redelivery struct {
 
 // Confirm reads the files of a candidate. It returns nil if there is none, or it is
 // another content.
-func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *ingest.Schema, files []ingest.File) (*Redelivery, error) {
+func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Schema, files []ingest.File) (*Redelivery, error) {
 	may := task.Redelivery
 	if may == nil {
 		return nil, nil

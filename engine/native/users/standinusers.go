@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/rowfile"
@@ -46,7 +47,7 @@ func standInUsers(ctx context.Context, g *ingest.Ingest, r *pass.Run) (err error
 // userStandIns collects published users as un-cast rows.
 type userStandIns struct {
 	r    *pass.Run
-	s    *ingest.Schema // un-cast
+	s    *decode.Schema // un-cast
 	rows []rules.Row
 	cols []column.Column
 }

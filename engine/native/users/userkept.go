@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
-	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/rowfile"
 	"reconcile/engine/rows"
@@ -18,7 +18,7 @@ import (
 
 // keptUsers opens the rows that a run of the kept users holds, as the new schema
 // has them: all of them, or those of some raw users, who are sorted.
-func keptUsers(ctx context.Context, r *pass.Run, s *ingest.Schema, run exec.Ref, only []int64) (rows.Cursor, error) {
+func keptUsers(ctx context.Context, r *pass.Run, s *decode.Schema, run exec.Ref, only []int64) (rows.Cursor, error) {
 	have, l := s.Known(r.Old.Columns), s.Kept()
 	want := l.Only(l.User, l.Dump)
 	keys := map[string][]byte{}
@@ -45,7 +45,7 @@ func keptUsers(ctx context.Context, r *pass.Run, s *ingest.Schema, run exec.Ref,
 
 // keptRuns opens runs of the kept users. Of a raw user the newest of all rows
 // counts.
-func keptRuns(ctx context.Context, r *pass.Run, s *ingest.Schema, runs []exec.Ref, only []int64) ([]rows.Cursor, error) {
+func keptRuns(ctx context.Context, r *pass.Run, s *decode.Schema, runs []exec.Ref, only []int64) ([]rows.Cursor, error) {
 	var out []rows.Cursor
 	for _, run := range runs {
 		c, err := keptUsers(ctx, r, s, run, only)
@@ -63,7 +63,7 @@ func keptRuns(ctx context.Context, r *pass.Run, s *ingest.Schema, runs []exec.Re
 // keptCursor reads kept users in the order of their raw ids.
 type keptCursor struct {
 	r      *pass.Run
-	s      *ingest.Schema
+	s      *decode.Schema
 	layout *rules.Layout // user and dump come first; columns that an object lacks are left out
 	rd     *rowfile.ObjectReader
 	masks  map[string][]byte   // new masks, by column

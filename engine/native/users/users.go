@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/native/ingest"
@@ -70,7 +71,7 @@ func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 
 // keptBefore opens the kept rows, or those of some raw users, that the table goes on
 // from: none if it starts as new.
-func keptBefore(ctx context.Context, r *pass.Run, stored *ingest.Schema, only []int64) ([]rows.Cursor, error) {
+func keptBefore(ctx context.Context, r *pass.Run, stored *decode.Schema, only []int64) ([]rows.Cursor, error) {
 	if r.Old == nil || r.Task.Fresh {
 		return nil, nil
 	}
@@ -78,7 +79,7 @@ func keptBefore(ctx context.Context, r *pass.Run, stored *ingest.Schema, only []
 }
 
 // pickMoved picks the latest rows of the raw users that stand for another one.
-func pickMoved(ctx context.Context, r *pass.Run, stored *ingest.Schema, ing, moved *ingest.Ingest) error {
+func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, moved *ingest.Ingest) error {
 	users := r.NewMapping.Moved()
 	if len(users) == 0 {
 		return nil
@@ -143,7 +144,7 @@ func latestUsers(ctx context.Context, r *pass.Run, k *userKeeper, kept []rows.Cu
 type userKeeper struct {
 	write.Gatherer
 	r       *pass.Run
-	s       *ingest.Schema
+	s       *decode.Schema
 	layout  *rules.Layout         // of kept rows
 	w       *rowfile.ObjectWriter // takes the rows to be kept; nil if none are
 	out     write.AsyncWriter     // writes to w

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/native/ingest"
@@ -28,7 +29,7 @@ import (
 // kept users has it.
 type usersDelta struct {
 	*pass.Run
-	stored  *ingest.Schema
+	stored  *decode.Schema
 	ing     *ingest.Ingest // delivered rows
 	groups  *ingest.Ingest // rows of members
 	changed []int64        // raw users whose canonical user differs

@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/identity"
-	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rules"
@@ -19,7 +19,7 @@ import (
 type usersSplice struct {
 	file   sinks.GroupReader
 	to     *write.PartWriter
-	schema *ingest.Schema
+	schema *decode.Schema
 	layout *rules.Layout      // of published rows
 	group  int                // rows of a row group
 	gone   identity.Ascending // canonical users whose published row does not stay

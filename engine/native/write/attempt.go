@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/rowfile"
@@ -25,7 +26,7 @@ type Attempt struct {
 	objects exec.Objects
 	sinks   []exec.Sink // by index of the task's
 	budget  exec.Budget
-	Schema  *ingest.Schema
+	Schema  *decode.Schema
 	// Parallel is how many columns of a file are encoded at a time, more than one
 	// where files are not written side by side.
 	Parallel int
@@ -124,7 +125,7 @@ func (a *Attempt) closeData(m *Files, final string, p *Part) error {
 }
 
 // NewAttempt begins to stage what a task asks for.
-func NewAttempt(t *exec.Task, env *exec.Env, s *ingest.Schema) *Attempt {
+func NewAttempt(t *exec.Task, env *exec.Env, s *decode.Schema) *Attempt {
 	a := &Attempt{task: t, objects: env.Objects, budget: env.Limits.Budget, Schema: s}
 	for _, s := range t.Sinks {
 		a.sinks = append(a.sinks, env.Sinks[s.Root])
@@ -218,7 +219,7 @@ type Output struct {
 
 // RowGroupBuilder returns a builder for one file. Whoever is done with it gives it
 // back with release.
-func (o *Output) RowGroupBuilder(s *ingest.Schema, open func() (BatchWriter, error)) *RowGroupBuilder {
+func (o *Output) RowGroupBuilder(s *decode.Schema, open func() (BatchWriter, error)) *RowGroupBuilder {
 	a, _ := o.free.Get().(*RowGroupBuilder)
 	if a == nil {
 		a = &RowGroupBuilder{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, groupBytes: o.Limits.Budget.RowGroup()}

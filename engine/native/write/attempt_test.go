@@ -5,8 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
-	"reconcile/engine/native/ingest"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -27,7 +27,7 @@ func TestDataFilesKeepToTheBudget(t *testing.T) {
 	b := exec.RowBudget(1<<30, 2)
 	var s specSink
 	a := NewAttempt(&exec.Task{Sinks: []exec.Target{{Root: "lake"}}}, &exec.Env{Sinks: map[string]exec.Sink{"lake": &s}, Limits: exec.Limits{Budget: b}},
-		&ingest.Schema{Schema: rules.Schema{Kind: feed.KindMapping}})
+		&decode.Schema{Schema: rules.Schema{Kind: feed.KindMapping}})
 	if _, err := a.openData(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
 		t.Fatal(err)
 	}

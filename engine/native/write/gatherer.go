@@ -1,6 +1,7 @@
 package write
 
 import (
+	"reconcile/engine/decode"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
@@ -30,7 +31,7 @@ const codeSize = 4
 // encodedSource is the selected records of one format, and what becomes of them.
 type encodedSource struct {
 	records [][]byte // of their chunks
-	dec     *ingest.Decoder
+	dec     *decode.Decoder
 	batch   column.Batch
 }
 
@@ -85,7 +86,7 @@ func (p *Gatherer) Resolve() error {
 			return err
 		}
 		if s.dec == nil {
-			s.dec = ingest.NewDecoder(p.Plans.Schema)
+			s.dec = decode.NewDecoder(p.Plans.Schema)
 		}
 		rescued, rounded := s.dec.Rescued, s.dec.Rounded
 		if err := s.dec.Records(plan, s.records); err != nil {

@@ -3,6 +3,7 @@ package write
 import (
 	"testing"
 
+	"reconcile/engine/decode"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
@@ -15,7 +16,7 @@ func TestPickerCountsColumns(t *testing.T) {
 	n := copy(pack.Block(10), "0123456789")
 	pack.Add(rules.Row{Size: uint32(n)})
 	ch := pack.Seal().Part(0)
-	p := Gatherer{Plans: ingest.Plans{Schema: &ingest.Schema{Schema: rules.Schema{Payload: make([]rules.Column, 300)}}}}
+	p := Gatherer{Plans: ingest.Plans{Schema: &decode.Schema{Schema: rules.Schema{Payload: make([]rules.Column, 300)}}}}
 	p.AddRow(ch, 0)
 	p.AddRow(ch, 0)
 	if p.Bytes != 2*(10+300*codeSize) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"reconcile/engine/native/ingest"
+	"reconcile/engine/decode"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
@@ -19,7 +19,7 @@ type BatchWriter interface {
 // a row group at a time. One goroutine uses it.
 type RowGroupBuilder struct {
 	Gatherer
-	schema *ingest.Schema
+	schema *decode.Schema
 	canon  func(int64) int64
 	dumps  []int64 // id by rank
 	Group  int     // rows of a row group

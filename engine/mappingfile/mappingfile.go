@@ -1,4 +1,4 @@
-package ingest
+package mappingfile
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/avro"
+	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/partfile"
@@ -24,17 +25,17 @@ type Mapping struct {
 	sums    *partfile.Sums
 }
 
-// ReadMapping reads the complete mapping that a dump delivers, whose plain numbers count
+// Read reads the complete mapping that a dump delivers, whose plain numbers count
 // a unit of time. tagged says that the pins of the source are ETags. A file that cannot be
 // used is a *partfile.FileError.
-func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
+func Read(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
 	m := &Mapping{sums: partfile.NewSums(tagged)}
-	s := &Schema{Schema: *rules.DeliveredMapping(unit)}
-	r := &mappingReader{schema: s, dec: NewDecoder(s), limits: limitsOf(b), entries: identity.NewBuilder()}
+	s := &decode.Schema{Schema: *rules.DeliveredMapping(unit)}
+	r := &reader{delivery: d, schema: s, dec: decode.NewDecoder(s), limits: partfile.Limits(b), entries: identity.NewBuilder()}
 	for i, f := range d.Files {
-		r.file = File{Dump: d.Dump, Index: i, Key: f.Key, Columns: d.Columns, HasColumns: d.HasColumns}
+		r.index, r.key = i, f.Key
 		if err := m.readFile(ctx, src, r); err != nil {
-			return nil, r.file.unusable(err)
+			return nil, &partfile.FileError{Dump: d.Dump, Key: f.Key, Err: err}
 		}
 	}
 	m.Mapping, m.Report = r.entries.Build(b.Workers())
@@ -42,8 +43,8 @@ func ReadMapping(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.
 	return m, nil
 }
 
-func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *mappingReader) error {
-	h, err := src.Open(ctx, r.file.Key)
+func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *reader) error {
+	h, err := src.Open(ctx, r.key)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *mappingReade
 			return err
 		}
 		if !ok {
-			m.sums.End(r.file.Dump, r.file.Index, h.Object())
+			m.sums.End(r.delivery.Dump, r.index, h.Object())
 			return nil
 		}
 		if err := r.addBlock(&blk); err != nil {
@@ -75,39 +76,41 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *mappingReade
 	}
 }
 
-// mappingReader makes entries of the mapping of the blocks of its files.
-type mappingReader struct {
-	schema  *Schema
-	dec     *Decoder
-	limits  avro.Limits
-	entries *identity.Builder
-	bad     []quarantine.Row // rows without both ids
+// reader makes entries of the mapping of the blocks of its files.
+type reader struct {
+	delivery *exec.Delivery
+	schema   *decode.Schema
+	dec      *decode.Decoder
+	limits   avro.Limits
+	entries  *identity.Builder
+	bad      []quarantine.Row // rows without both ids
 
-	file   File
-	fields []string  // of the file
-	plan   *filePlan // likewise
-	first  int       // row of the next block
+	index  int // of the file in the manifest
+	key    string
+	fields []string     // of the file
+	plan   *decode.Plan // likewise
+	first  int          // row of the next block
 }
 
 // begin binds the fields of the next file.
-func (r *mappingReader) begin(h *avro.Header) (err error) {
+func (r *reader) begin(h *avro.Header) (err error) {
 	r.first, r.fields = 0, partfile.FieldNames(h)
-	names := rules.FileNames{Fields: r.fields, Columns: r.file.Columns, HasColumns: r.file.HasColumns}
-	r.plan, err = newFilePlan(&recordFormat{head: h, names: names, limits: r.limits}, r.schema)
+	names := rules.FileNames{Fields: r.fields, Columns: r.delivery.Columns, HasColumns: r.delivery.HasColumns}
+	r.plan, err = decode.NewPlan(h, &names, r.limits, r.schema)
 	return err
 }
 
 // addBlock adds the rows of one block; those without both ids go to the quarantine.
-func (r *mappingReader) addBlock(blk *avro.Block) error {
-	if r.plan.lacks != "" && blk.Count > 0 {
-		return partfile.NewKeyError(r.plan.lacks, r.fields)
+func (r *reader) addBlock(blk *avro.Block) error {
+	if r.plan.Lacks != "" && blk.Count > 0 {
+		return partfile.NewKeyError(r.plan.Lacks, r.fields)
 	}
-	if err := r.dec.block(r.plan, blk); err != nil {
+	if err := r.dec.Block(r.plan, blk); err != nil {
 		return err
 	}
 	from, to, time := r.column(feed.FromUserID), r.column(feed.ToUserID), r.column(feed.Time)
 	for i := range int(blk.Count) {
-		ver, err := rules.Version(0, r.file.Index, r.first+i)
+		ver, err := rules.Version(0, r.index, r.first+i)
 		if err != nil {
 			return err
 		}
@@ -126,16 +129,16 @@ func (r *mappingReader) addBlock(blk *avro.Block) error {
 }
 
 // column returns the values of a column in the current block.
-func (r *mappingReader) column(name string) *column.Column { return &r.dec.Cols[r.schema.ByID(name)] }
+func (r *reader) column(name string) *column.Column { return &r.dec.Cols[r.schema.ByID(name)] }
 
 // badRow is row i of the current block, which lacks an id.
-func (r *mappingReader) badRow(i int) quarantine.Row {
-	bad := quarantine.Row{Table: feed.TableMapping, Dump: r.file.Dump, File: r.file.Key, Row: int64(r.first + i)}
+func (r *reader) badRow(i int) quarantine.Row {
+	bad := quarantine.Row{Table: feed.TableMapping, Dump: r.delivery.Dump, File: r.key, Row: int64(r.first + i)}
 	lacks := func(name string) bool { return r.column(name).IsNull(i) }
 	keys := r.schema.Required()
 	bad.Reason = keys[slices.IndexFunc(keys, lacks)] + " is missing or not an integer"
 	var items []column.Rescued
-	r.dec.eachText(r.plan, i, func(_ int, item column.Rescued) { items = append(items, item) })
+	r.dec.EachText(r.plan, i, func(_ int, item column.Rescued) { items = append(items, item) })
 	bad.Data = string(column.AppendRescue(nil, items))
 	return bad
 }

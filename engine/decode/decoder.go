@@ -1,4 +1,4 @@
-package ingest
+package decode
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ func (e *castError) Cause() exec.Cause {
 // with what did not cast rescued. One goroutine uses it.
 type Decoder struct {
 	schema *Schema
-	// FailCasts says that the table does not rescue.
+	// failCasts says that the table does not rescue.
 	failCasts bool
 	Cols      []column.Column
 	user, key column.Column
@@ -50,17 +50,17 @@ func NewDecoder(s *Schema) *Decoder {
 }
 
 // Records decodes encoded records into all columns. What the columns held is gone.
-func (d *Decoder) Records(p *filePlan, records [][]byte) error {
+func (d *Decoder) Records(p *Plan, records [][]byte) error {
 	d.setTargets(p, p.all)
-	if err := p.dec.DecodeEncoded(records, p.codec, p.dst); err != nil {
+	if err := p.dec.DecodeEncoded(records, p.Codec, p.dst); err != nil {
 		return err
 	}
 	d.finish(p, len(records))
 	return nil
 }
 
-// block decodes a block as it was delivered.
-func (d *Decoder) block(p *filePlan, b *avro.Block) error {
+// Block decodes a block as it was delivered.
+func (d *Decoder) Block(p *Plan, b *avro.Block) error {
 	d.setTargets(p, p.all)
 	if err := p.dec.Decode(b, p.dst); err != nil {
 		return err
@@ -69,8 +69,8 @@ func (d *Decoder) block(p *filePlan, b *avro.Block) error {
 	return nil
 }
 
-// record is records for one record as it was delivered.
-func (d *Decoder) record(p *filePlan, record []byte) error {
+// Record is Records for one record as it was delivered.
+func (d *Decoder) Record(p *Plan, record []byte) error {
 	d.setTargets(p, p.all)
 	if err := p.dec.DecodeRecord(record, p.dst); err != nil {
 		return err
@@ -79,13 +79,13 @@ func (d *Decoder) record(p *filePlan, record []byte) error {
 	return nil
 }
 
-func (d *Decoder) finish(p *filePlan, n int) {
+func (d *Decoder) finish(p *Plan, n int) {
 	d.bindAll(p, p.all, n)
 	d.rescue(n)
 }
 
 // setTargets points the plan at the columns that some of its bindings feed.
-func (d *Decoder) setTargets(p *filePlan, bindings []int) {
+func (d *Decoder) setTargets(p *Plan, bindings []int) {
 	for i := range d.Cols {
 		d.Cols[i].Reset()
 	}
@@ -105,7 +105,7 @@ func (d *Decoder) setTargets(p *filePlan, bindings []int) {
 
 // bindAll moves what was decoded to its columns, of which those that the records
 // lack become null.
-func (d *Decoder) bindAll(p *filePlan, bindings []int, n int) {
+func (d *Decoder) bindAll(p *Plan, bindings []int, n int) {
 	clear(d.items)
 	clear(d.failed)
 	d.user = column.Column{Type: column.Int64Type, Ints: d.user.Ints[:0]}

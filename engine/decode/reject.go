@@ -1,4 +1,4 @@
-package ingest
+package decode
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	"reconcile/internal/feed"
 )
 
-// reject describes the only row that d decoded: it lacks the column of target.
-func (d *Decoder) reject(p *filePlan, target int) quarantine.Row {
+// Reject describes the only row that d decoded: it lacks the column of target.
+func (d *Decoder) Reject(p *Plan, target int) quarantine.Row {
 	name := feed.UserID
 	if target == rules.TargetKey {
 		name = d.schema.Key
 	}
 	reason := name + " is missing"
 	var items []column.Rescued
-	d.eachText(p, 0, func(of int, item column.Rescued) {
+	d.EachText(p, 0, func(of int, item column.Rescued) {
 		items = append(items, item)
 		if of == target {
 			reason = fmt.Sprintf("%s is not an integer: %s", name, strconv.Quote(string(item.Value)))
@@ -27,9 +27,9 @@ func (d *Decoder) reject(p *filePlan, target int) quarantine.Row {
 	return quarantine.Row{Reason: reason, Data: string(column.AppendRescue(nil, items))}
 }
 
-// eachText calls visit with the delivered values of a decoded row, as texts, each with
+// EachText calls visit with the delivered values of a decoded row, as texts, each with
 // the target that it feeds.
-func (d *Decoder) eachText(p *filePlan, row int, visit func(target int, item column.Rescued)) {
+func (d *Decoder) EachText(p *Plan, row int, visit func(target int, item column.Rescued)) {
 	for bi := range p.bindings {
 		bd := &p.bindings[bi]
 		for u := range bd.uses {

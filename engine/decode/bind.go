@@ -1,29 +1,15 @@
-package ingest
+package decode
 
 import (
 	"maps"
 	"slices"
 
 	"reconcile/engine/avro"
-	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
-
-// File is one part file of a table in a dump.
-type File struct {
-	Dump       int64
-	Rank       int // of the dump, for versions
-	Index      int // in the manifest
-	Key        string
-	Pin        string   // that the plan saw, empty for any
-	Again      bool     // of a dump that the table has: its values were judged
-	Columns    []string // of the manifest
-	HasColumns bool
-	Claims     partfile.Claims // of its entry
-}
 
 // use is one field of a file that feeds a column. col is scratch space for a
 // block's values, unless they go straight to their column.
@@ -59,36 +45,40 @@ type source struct {
 	rules.Origins
 }
 
-// filePlan is how the records of one record format are turned into columns. It belongs
+// Plan is how the records of one record format are turned into columns. It belongs
 // to one goroutine.
-type filePlan struct {
+type Plan struct {
 	dec      *avro.Decoder
-	codec    *avro.RecordCodec // which all plans of the record format share
 	bindings []binding
 	all      []int // the bindings, each
 	place    []int // those that say where a row belongs
 	checks   []*use
 	absent   []int // payload columns that the record format lacks
 	dst      []*column.Column
-	unlisted []string // delivered fields that the manifest does not list
-	spelled  []string // columns whose names are spelled in another way here
-	lacks    string   // key column that the record format has no field for
+
+	// Codec is that of encoded records, which all plans of a record format share; nil if
+	// no records are encoded.
+	Codec    *avro.RecordCodec
+	Unlisted []string // delivered fields that the manifest does not list
+	Spelled  []string // columns whose names are spelled in another way here
+	Lacks    string   // key column that the record format has no field for
 }
 
-// newFilePlan binds the fields of a record format to the columns of a schema.
-func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
-	fields := f.head.Fields()
-	dec, err := f.head.NewDecoder(f.limits)
+// NewPlan binds the fields of files that are written alike, and whose manifests list the
+// same names, to the columns of a schema.
+func NewPlan(head *avro.Header, names *rules.FileNames, limits avro.Limits, s *Schema) (*Plan, error) {
+	fields := head.Fields()
+	dec, err := head.NewDecoder(limits)
 	if err != nil {
 		return nil, err
 	}
-	p := &filePlan{dec: dec, dst: make([]*column.Column, len(fields))}
+	p := &Plan{dec: dec, dst: make([]*column.Column, len(fields))}
 	byTarget := map[int]*binding{}
-	for _, fi := range f.names.Order() {
+	for _, fi := range names.Order() {
 		field := fields[fi]
-		name, listed := s.Meant(&f.names, field.Name)
+		name, listed := s.Meant(names, field.Name)
 		if !listed {
-			p.unlisted = append(p.unlisted, field.Name)
+			p.Unlisted = append(p.Unlisted, field.Name)
 			continue
 		}
 		target, ok := s.Target(name)
@@ -101,7 +91,7 @@ func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
 			byTarget[target] = b
 		}
 		if target >= 0 && field.Name != s.Payload[target].Delivered {
-			p.spelled = append(p.spelled, s.Payload[target].ID)
+			p.Spelled = append(p.Spelled, s.Payload[target].ID)
 		}
 		b.uses = append(b.uses, newUse(fi, field))
 	}
@@ -133,13 +123,13 @@ func newFilePlan(f *recordFormat, s *Schema) (*filePlan, error) {
 	}
 	keys := s.Required()
 	if i := slices.IndexFunc(keys, lacks); i >= 0 {
-		p.lacks = keys[i]
+		p.Lacks = keys[i]
 	}
 	return p, nil
 }
 
-// wanted says which fields feed some column.
-func (p *filePlan) wanted() []bool {
+// Wanted says which fields feed some column.
+func (p *Plan) Wanted() []bool {
 	out := make([]bool, len(p.dst))
 	for i := range p.bindings {
 		for _, u := range p.bindings[i].uses {
@@ -151,7 +141,7 @@ func (p *filePlan) wanted() []bool {
 
 // check adds the fields of a binding that must be decoded to know that they can
 // be decoded.
-func (p *filePlan) check(b *binding, fields []avro.Field) {
+func (p *Plan) check(b *binding, fields []avro.Field) {
 	for _, u := range b.uses {
 		if fields[u.field].Checked {
 			p.checks = append(p.checks, &use{field: u.field, name: u.name, col: column.Column{Type: column.StringType}})

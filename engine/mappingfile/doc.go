@@ -1,0 +1,3 @@
+// Package mappingfile reads the user mapping that a dump delivers. It never decides which
+// mapping counts.
+package mappingfile
