@@ -57,7 +57,7 @@ func (r *Rebuilder) lakeRows(ctx context.Context, rt *Table, want []column.Colum
 // mappingRows adds the entries of the published user_migrations.
 func (r *Rebuilder) mappingRows(ctx context.Context, rt *Table, b *identity.Builder) error {
 	l := rules.PublishedMapping()
-	return r.lakeRows(ctx, rt, l.Columns[:l.Canonical], func(in *column.Batch) error {
+	return r.lakeRows(ctx, rt, l.Entries(), func(in *column.Batch) error {
 		from, to, t := in.Cols[l.From].Ints, in.Cols[l.To].Ints, &in.Cols[l.Time]
 		for i := range in.N {
 			entry := identity.Entry{From: from[i], To: to[i]}

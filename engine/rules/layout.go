@@ -143,6 +143,10 @@ type MappingLayout struct {
 	From, To, Time, Canonical, Dump int
 }
 
+// Entries returns the columns that the mapping's entries are made of. In a batch of them
+// alone they are where the layout says.
+func (l *MappingLayout) Entries() []column.Column { return l.Columns[:l.Canonical] }
+
 // PublishedMapping is the layout of the data files of user_migrations.
 func PublishedMapping() *MappingLayout {
 	return &MappingLayout{From: 0, To: 1, Time: 2, Canonical: 3, Dump: 4, Columns: []column.Column{
