@@ -297,7 +297,7 @@ func TestListingCosts(t *testing.T) {
 }
 
 // A brief look sees what any other does.
-func TestLookBriefly(t *testing.T) {
+func TestStatBriefly(t *testing.T) {
 	k := newLake(t)
 	k.do(os.Symlink("part", k.at("t/y=1/link")))
 	root, err := os.OpenRoot(k.dir)

@@ -4,7 +4,7 @@ package blob
 
 import "golang.org/x/sys/unix"
 
-// lookBriefly is unix.Fstatat without following links. The name ends with a zero.
-func lookBriefly(fd int, name []byte, st *unix.Stat_t) error {
+// statBriefly is unix.Fstatat without following links. The name ends with a zero.
+func statBriefly(fd int, name []byte, st *unix.Stat_t) error {
 	return unix.Fstatat(fd, string(name[:len(name)-1]), st, unix.AT_SYMLINK_NOFOLLOW)
 }
