@@ -3,38 +3,24 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-
 	"reconcile/engine/commit"
-	"reconcile/engine/exec"
-	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
-	"reconcile/engine/steps"
 	"reconcile/engine/usermapping"
-	"reconcile/internal/feed"
 	"reconcile/state"
+	"slices"
 )
 
-// Refusal says why a plan may not be applied as it is, nil if it may.
-func (e *Engine) Refusal(p *plan.Plan) error {
-	var errs []error
-	for _, t := range p.Tables {
-		if t.Action == plan.None {
-			continue
-		}
-		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
-			errs = append(errs, refusesDestroy(t))
-		}
-		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
-			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", plan.ErrRefused, t.Name, t.Lost, t.Name))
-		}
-	}
-	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
-		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", plan.ErrRefused, planner.GoneMappingsText(&p.Mapping), feed.TableMapping))
-	}
-	return errors.Join(errs...)
+// applyRun is one apply under way: the plan that is carried out, the lock it is
+// carried out under, and what it did so far. One goroutine has it.
+type applyRun struct {
+	e      *Engine
+	lock   *state.Lock
+	plan   *planner.Session // that is left: the run's own
+	result *Result
+	// committed are the tables that the run has committed.
+	committed map[string]bool
+	manifests manifestKeeper
 }
 
 // Apply carries out a plan that was made under the same lock. The session stays as it is.
@@ -163,134 +149,4 @@ func (run *applyRun) commitMapping(ctx context.Context) error {
 		}
 		return errors.Join(tx.SetMapping(run.plan.Standing), acceptMappings(run.plan, tx), commit.PutDump(tx, d), run.manifests.put(tx, manifests))
 	})
-}
-
-// applyTable brings one table to its planned state: first a change of its
-// configuration, as a commit of its own, then its dumps and its mapping.
-//
-// What was prefetched, if anything, is the content after its only step. waits says
-// that a step was not taken, and the result has a hold that says why.
-func (run *applyRun) applyTable(ctx context.Context, t *planner.Table, first *prefetch) (out TableResult, waits bool) {
-	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
-	if _, ok := t.Step(plan.StepRemove); ok {
-		out.Err = run.e.removeTable(ctx, run.lock, t)
-		return out, false
-	}
-	if waits, out.Err = run.takeStep(ctx, t, plan.StepChange, nil, &out); !waits && out.Err == nil {
-		waits, out.Err = run.takeStep(ctx, t, plan.StepTake, first, &out)
-	}
-	return out, waits
-}
-
-// takeStep makes the commit that is a table's step of a kind, if it has one. A part file
-// that turns out to be bad holds the table from its dump on; the step is then taken
-// without that. waits says that something keeps the step from being taken: the result
-// names it as a hold.
-func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.StepKind, first *prefetch, out *TableResult) (waits bool, err error) {
-	for {
-		step, ok := t.Step(kind)
-		if !ok {
-			return false, nil
-		}
-		s, r, err := run.content(ctx, t, step, first)
-		damage := planner.DamagedObject(err)
-		if s == nil && damage == nil {
-			return false, err
-		}
-		first = nil
-		if damage != nil && ctx.Err() == nil {
-			return true, run.holdDamaged(ctx, t, s, damage)
-		}
-		if why := lake.WhyDistrusted(err); why != "" {
-			run.result.Holds = append(run.result.Holds, planner.RepairHold(t.Name, why))
-			_ = run.e.removeStaged(ctx, run.lock, s.Task) // what stays the next apply removes
-			return true, nil
-		}
-		if err != nil {
-			return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
-		}
-		switch r.Outcome {
-		case exec.OutcomeHeld:
-			if waits, err := run.stepWithout(ctx, t, s, r.Held, out); err != nil || waits {
-				return waits, err
-			}
-		case exec.OutcomeNothing:
-			return false, run.e.removeStaged(ctx, run.lock, s.Task)
-		default:
-			return run.commitStep(ctx, t, s, r.Done, out)
-		}
-	}
-}
-
-// commitStep commits what a step staged.
-func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done, out *TableResult) (waits bool, err error) {
-	c, err := s.ChangeOf(ctx, run.e.store, d)
-	if err != nil {
-		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
-	}
-	if err := commit.CanCarryOut(ctx, run.e.lake, c.Steps()); err != nil {
-		return run.holdUnpublishable(ctx, s, err)
-	}
-	out.addCounts(s.Task, d)
-	run.committed[t.Name], t.LostCommit = true, nil
-	return false, run.commit(ctx, s, c)
-}
-
-// stepWithout makes a step one without a bad file: the table is held from its dump on.
-// Without a resync the table may have to be rebuilt before the step.
-func (run *applyRun) stepWithout(ctx context.Context, t *planner.Table, s *steps.Step, bad *exec.Held, out *TableResult) (waits bool, err error) {
-	if err := run.e.removeStaged(ctx, run.lock, s.Task); err != nil {
-		return false, err
-	}
-	if !s.Takes() && planner.NewAgain(run.plan, t, bad.Dump) {
-		t.HeldFrom = &bad.Dump
-	} else if !s.Takes() {
-		return true, run.holdRebuild(ctx, t, bad)
-	}
-	class := t.Change.Class
-	err = run.holdFrom(ctx, t, bad)
-	t.Steps = planner.StepsOf(run.plan, t)
-	if err != nil || t.Change.Class != plan.ClassRebuild || class == plan.ClassRebuild {
-		return false, err
-	}
-	out.Action = plan.Rebuild
-	return run.takeStep(ctx, t, plan.StepChange, nil, out)
-}
-
-func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
-	a, b := &out.Counts, d.Counts
-	a.Read += b.Read
-	a.Bytes += b.Bytes
-	a.Added += b.Added
-	a.Replaced += b.Replaced
-	a.Rekeyed += b.Rekeyed
-	a.Collapsed += b.Collapsed
-	a.Revived += b.Revived
-	a.Removed += b.Removed
-	a.Quarantined += b.Quarantined
-	a.Rescued += b.Rescued
-	a.Rounded += b.Rounded
-	a.Partitions += b.Partitions
-	a.Written += b.Written
-	a.Rows = b.Rows
-	if d.Strategy == exec.Redeliver {
-		out.RedeliveryOf = &t.Redelivery.Of
-	}
-	for k, v := range d.Unlisted {
-		out.Unlisted[k] += v
-	}
-}
-
-// content computes what a step of a table makes of it, or takes what was computed
-// before its turn. Where no task could be made of the step, err says why.
-func (run *applyRun) content(ctx context.Context, t *planner.Table, step plan.Step, first *prefetch) (*steps.Step, *exec.Result, error) {
-	if first != nil {
-		return run.awaitPrefetched(first)
-	}
-	s, err := run.stepOf(ctx, t, step)
-	if err != nil {
-		return nil, nil, err
-	}
-	res, err := s.Execute(ctx)
-	return s, res, err
 }

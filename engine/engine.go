@@ -117,6 +117,11 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	return e, nil
 }
 
+// Lock takes the state for writing. The caller unlocks it.
+func (e *Engine) Lock(ctx context.Context, command string) (*state.Lock, error) {
+	return e.store.Lock(ctx, state.NewHolder(command), e.opts.LockTimeout)
+}
+
 // newLimits are the limits of a command.
 func newLimits(cfg *config.Config, o Options) exec.Limits {
 	workers := orDefault(o.Parallelism, runtime.GOMAXPROCS(0))

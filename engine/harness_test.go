@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -282,3 +284,6 @@ func (h *harness) comparison(cfg *config.Config) *enginetest.Comparison {
 	return &enginetest.Comparison{Config: cfg, Dumps: h.unskipped(cfg), Delivered: h.counting(), Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
 		Folder: h.folder, Inspect: func() *inspect.Reader { return h.engine().Inspect() }}
 }
+
+// sortedKeys returns the keys of m in order.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,11 +1,33 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
-	"strings"
-
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
+	"reconcile/internal/feed"
+	"strings"
 )
+
+// Refusal says why a plan may not be applied as it is, nil if it may.
+func (e *Engine) Refusal(p *plan.Plan) error {
+	var errs []error
+	for _, t := range p.Tables {
+		if t.Action == plan.None {
+			continue
+		}
+		if len(t.Destroys) > 0 && !e.opts.AllowDestroy {
+			errs = append(errs, refusesDestroy(t))
+		}
+		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
+			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", plan.ErrRefused, t.Name, t.Lost, t.Name))
+		}
+	}
+	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
+		errs = append(errs, fmt.Errorf("%w: %s; accept that with -accept-loss=%s", plan.ErrRefused, planner.GoneMappingsText(&p.Mapping), feed.TableMapping))
+	}
+	return errors.Join(errs...)
+}
 
 // refusesDestroy says why a table's step is refused without -allow-destroy.
 func refusesDestroy(t *plan.Table) error {

@@ -36,12 +36,12 @@ func (run *applyRun) rememberNames(ctx context.Context) error {
 // remember makes a set in the state another one.
 func remember(have, want map[string]bool, set func(name string, in bool) error) error {
 	var errs []error
-	for _, name := range sortedKeys(want) {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if !have[name] {
 			errs = append(errs, set(name, true))
 		}
 	}
-	for _, name := range sortedKeys(have) {
+	for _, name := range slices.Sorted(maps.Keys(have)) {
 		if !want[name] {
 			errs = append(errs, set(name, false))
 		}
@@ -53,7 +53,7 @@ func remember(have, want map[string]bool, set func(name string, in bool) error) 
 // nothing has any more: when they count again they come as new ones.
 func (e *Engine) forgetLater(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
 	var gone []int64
-	for _, id := range sortedKeys(snap.Dumps) {
+	for _, id := range slices.Sorted(maps.Keys(snap.Dumps)) {
 		if e.ask.Later(id) && !isApplied(snap, id) {
 			gone = append(gone, id)
 		}
