@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 	"testing"
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
+	"reconcile/internal/errclass"
 )
 
 // badValue is content that the configuration does not take.
@@ -31,7 +31,7 @@ func TestHeld(t *testing.T) {
 		"damaged":       {fmt.Errorf("block 3: %w", &avro.DamageError{}), true, true, exec.Cause{}},
 		"without a key": {NewKeyError("event_id", []string{"Event_ID"}), true, true, exec.Cause{Key: "event_id"}},
 		"bad value":     {fmt.Errorf("row 1: %w", badValue{}), true, true, exec.Cause{Column: "a", Rule: "int"}},
-		"unavailable":   {&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}, false, false, exec.Cause{}},
+		"unavailable":   {errclass.New(errclass.SourceUnavailable, "no route to it"), false, false, exec.Cause{}},
 	} {
 		err := fmt.Errorf("table e: %w", &FileError{Dump: 7, Key: "sync_7/a.avro", Pin: "p", Err: c.err})
 		bad := Holding(err)
