@@ -131,10 +131,3 @@ func (e *Engine) removeLeftovers(ctx context.Context, l *state.Lock, snap *state
 	}
 	return commit.CollectGarbage(ctx, l, snap)
 }
-
-// stepMaker returns what makes the steps of tables.
-func (e *Engine) stepMaker() *steps.Maker {
-	return &steps.Maker{Ask: e.ask, Store: e.store, Source: e.source, Lake: e.lake, Executor: e.executor, Limits: e.limits,
-		Sizes: e.sizes, Program: e.opts.Program, Tagged: e.tagged(), NoDelta: e.opts.Tuning.NoDelta, Computed: e.opts.Tuning.Computed,
-		Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) }, Progress: e.opts.Progress}
-}

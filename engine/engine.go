@@ -17,6 +17,7 @@ import (
 	"reconcile/engine/rules"
 	"reconcile/engine/scratch"
 	"reconcile/engine/states"
+	"reconcile/engine/steps"
 	"reconcile/engine/stores"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
@@ -158,4 +159,11 @@ func (e *Engine) applyScratch() (remove func(), err error) {
 	}
 	e.limits.Scratch = dir
 	return remove, nil
+}
+
+// stepMaker returns what makes the steps of tables.
+func (e *Engine) stepMaker() *steps.Maker {
+	return &steps.Maker{Ask: e.ask, Store: e.store, Source: e.source, Lake: e.lake, Executor: e.executor, Limits: e.limits,
+		Sizes: e.sizes, Program: e.opts.Program, Tagged: e.tagged(), NoDelta: e.opts.Tuning.NoDelta, Computed: e.opts.Tuning.Computed,
+		Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) }, Progress: e.opts.Progress}
 }

@@ -176,8 +176,3 @@ func (run *applyRun) holdUnpublishable(ctx context.Context, s *steps.Step, why e
 	run.result.Holds = append(run.result.Holds, plan.Hold{Table: s.Definition.Name, Reason: why.Error()})
 	return true, nil
 }
-
-// holdOf is the hold of a table by a file.
-func holdOf(table string, bad *exec.Held) plan.Hold {
-	return plan.Hold{Table: table, Dump: bad.Dump, File: bad.File, Reason: bad.Reason}
-}

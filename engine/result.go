@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/stores"
 )
@@ -37,4 +38,9 @@ type Result struct {
 // Partial reports whether something was held or failed while the rest went on.
 func (r *Result) Partial() bool {
 	return len(r.Holds) > 0 || slices.ContainsFunc(r.Tables, func(t TableResult) bool { return t.Err != nil })
+}
+
+// holdOf is the hold of a table by a file.
+func holdOf(table string, bad *exec.Held) plan.Hold {
+	return plan.Hold{Table: table, Dump: bad.Dump, File: bad.File, Reason: bad.Reason}
 }

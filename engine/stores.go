@@ -47,6 +47,9 @@ func (e *Engine) openStores(ctx context.Context) error {
 	return e.lake.OpenDeclared(ctx)
 }
 
+// tagged reports whether the pins of the source are ETags.
+func (e *Engine) tagged() bool { return e.cfg.Source.S3 != nil }
+
 // openState opens the state, which is looked at later.
 func (e *Engine) openState(ctx context.Context, o *states.Opener) (err error) {
 	if in := e.opts.Tuning.State; in != nil {
