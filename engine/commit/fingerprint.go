@@ -3,6 +3,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"reconcile/engine/lake"
 	"reconcile/sinks"
@@ -26,8 +27,10 @@ type Content struct {
 func RenewFingerprints(ctx context.Context, l *state.Lock, k *lake.Lake, tables []Content, least int) error {
 	var changed []*state.Table
 	for _, t := range tables {
-		if renewFingerprints(ctx, k, t, least) {
-			changed = append(changed, t.Table)
+		if own := withFingerprints(ctx, k, t, least); !slices.Equal(own, t.Table.Sinks) {
+			record := *t.Table
+			record.Sinks = own
+			changed = append(changed, &record)
 		}
 	}
 	if len(changed) == 0 || ctx.Err() != nil {
@@ -42,26 +45,23 @@ func RenewFingerprints(ctx context.Context, l *state.Lock, k *lake.Lake, tables 
 	})
 }
 
-// renewFingerprints gives a table new fingerprints, and reports whether they are other
-// ones.
-func renewFingerprints(ctx context.Context, k *lake.Lake, t Content, least int) bool {
-	changed := false
-	for i := range t.Table.Sinks {
-		s := &t.Table.Sinks[i]
+// withFingerprints returns where sinks hold a table, with new fingerprints.
+func withFingerprints(ctx context.Context, k *lake.Lake, t Content, least int) []state.SinkTable {
+	out := slices.Clone(t.Table.Sinks)
+	for i := range out {
+		s := &out[i]
 		m, ok := k.Sink(s.Root).(sinks.Fingerprinter)
 		if !ok || k.Unusable(s.Root) != nil {
 			continue
 		}
-		fingerprint := ""
+		s.Fingerprint = ""
 		if paths := pathsIn(i, t.Parts); len(paths) >= least {
 			if got, err := m.Fingerprint(ctx, s.Folder, paths); err == nil {
-				fingerprint = got
+				s.Fingerprint = got
 			}
 		}
-		changed = changed || fingerprint != s.Fingerprint
-		s.Fingerprint = fingerprint
 	}
-	return changed
+	return out
 }
 
 // pathsIn lists the files of a table in one of its sinks.
