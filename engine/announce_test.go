@@ -192,7 +192,7 @@ func (u unconditional) Create(ctx context.Context, key string, cond blob.Cond) (
 }
 
 // In a place that keeps no condition on writes a state whose lock ends with its process
-// goes on as ever.
+// goes on as usual.
 func TestUnconditionalPlace(t *testing.T) {
 	a := twoTables(t)
 	for id := 2; id < 4; id++ {

@@ -68,7 +68,7 @@ func putTable(p *planner.Session, tx *state.Tx, name string) error {
 }
 
 // waitAfter holds the tables that were planned before their last commit was
-// finished, as far as there is more to do: the next apply plans that anew.
+// finished, as far as there is more to do: the next apply plans that again.
 func (run *applyRun) waitAfter(ctx context.Context) (waiting map[string]bool, err error) {
 	snap, err := run.lock.Load(ctx)
 	if err != nil {

@@ -143,7 +143,7 @@ func (h *harness) interruptAt(point string) {
 	}
 }
 
-// exactPlan returns what plan -exact says of each table, and sees that it leaves
+// exactPlan returns what plan -exact says of each table, and checks that it leaves
 // everything as it was.
 func (h *harness) exactPlan() map[string]plan.Counts {
 	h.t.Helper()
@@ -206,7 +206,7 @@ func (h *harness) must() {
 	}
 }
 
-// checkIdle sees that a second apply finds nothing to do and writes nothing.
+// checkIdle checks that a second apply finds nothing to do and writes nothing.
 func (h *harness) checkIdle() {
 	h.t.Helper()
 	before := h.tree()
@@ -239,7 +239,7 @@ func (h *harness) check() {
 	c.Check(h.t)
 }
 
-// checkUndelivered sees that nothing is published of a table that only dumps above
+// checkUndelivered checks that nothing is published of a table that only dumps above
 // until_dump bring.
 func (h *harness) checkUndelivered(cfg *config.Config, w *model.World) {
 	h.t.Helper()

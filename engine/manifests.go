@@ -17,7 +17,7 @@ type manifestKeeper struct {
 	kept  bool // the state knows what the plan listed
 }
 
-// mend keeps the manifests anew where what the state kept is damaged.
+// mend stores the manifests again if what the state has of them is damaged.
 func (k *manifestKeeper) mend(ctx context.Context, l *state.Lock) error {
 	if !k.plan.ManifestsBad {
 		return nil

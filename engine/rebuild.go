@@ -9,7 +9,7 @@ import (
 	"reconcile/state"
 )
 
-// Rebuilder makes the state anew.
+// Rebuilder rebuilds the state.
 func (e *Engine) Rebuilder() *rebuild.Rebuilder {
 	return &rebuild.Rebuilder{Store: e.store, Planner: e.planner(), Commits: e.commits(), Apply: rebuilding{e}}
 }

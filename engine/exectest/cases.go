@@ -261,7 +261,7 @@ func caseTriedAgain(b *bed) {
 }
 
 // Staged files that are gone when the commit needs them are an error of that class; the
-// next apply writes the table anew.
+// next apply writes the table again.
 func caseStagedLost(b *bed) {
 	b.arrive(dumpOf(1, more("e", events(0, 100))))
 	b.must()

@@ -128,7 +128,7 @@ func playFailures(t *testing.T, e exec.Executor, seen *coverage) {
 	}
 }
 
-// checkError sees that an error names the sink or the object that it is about.
+// checkError checks that an error names the sink or the object that it is about.
 func (b *bed) checkError(t *exec.Task, class errclass.Class, err error) {
 	known := errclass.Find(err)
 	if known == nil {
@@ -143,7 +143,7 @@ func (b *bed) checkError(t *exec.Task, class errclass.Class, err error) {
 	}
 }
 
-// checkOutcome sees that an apply took the error for what it is: a damaged object holds
+// checkOutcome checks that an apply took the error for what it is: a damaged object holds
 // the table, a sink stops its tables, and a source ends the run.
 func (b *bed) checkOutcome(class errclass.Class, res *engine.Result, err error) {
 	b.t.Helper()

@@ -28,10 +28,10 @@ func (g *GoneError) ErrorClass() (class errclass.Class, about string) {
 // NoteGone notes that a sink is not there.
 func (k *Lake) NoteGone(root string) { k.entry(root).gone = &GoneError{root} }
 
-// NoteLost notes that a sink is written anew, as it is said to be lost, and is.
+// NoteLost notes that a sink that is said to be lost really is, and so is rewritten.
 func (k *Lake) NoteLost(root string) { k.entry(root).lost = true }
 
-// Lost reports whether a sink is written anew, as it is said to be lost.
+// Lost reports whether a sink is lost, and so is rewritten.
 func (k *Lake) Lost(root string) bool { return k.lookUp(root).lost }
 
 // GoneText says of a sink that is not there what can be done. tables are those that the

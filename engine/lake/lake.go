@@ -45,7 +45,7 @@ type known struct {
 	sink          sinks.Sink // nil until it is opened
 	down          error      // it failed
 	gone          error      // it is not there
-	lost          bool       // it is written anew, as it is said to be lost
+	lost          bool       // it is said to be lost and is: it is rewritten
 	stagedRemoved bool       // nothing was published to it since what was staged was removed
 	lineage       string     // of the state that it was written from, as far as that was read
 }

@@ -15,7 +15,7 @@ import (
 // an apply; the next plan reads the new ones, and those that may have changed.
 
 // ListSource lists the source. What the state keeps of the manifests is only to spare
-// reading them: where it is damaged they are read, and the next apply keeps them anew.
+// reading them: where it is damaged they are read, and the next apply stores them again.
 func ListSource(ctx context.Context, p *Session) (err error) {
 	var known []byte
 	if !p.Snap.Manifests.IsZero() {

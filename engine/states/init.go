@@ -62,8 +62,7 @@ type StateMoved struct {
 }
 
 // MigrateState moves the state to where the configuration says: from a place, or from
-// where the sinks say that it is. Whatever was done when it was killed, to begin anew
-// finishes it.
+// where the sinks say that it is. A move that was killed is finished by starting it again.
 func (k *Keeper) MigrateState(ctx context.Context, from string) (_ *StateMoved, err error) {
 	out := &StateMoved{To: k.Store.Place()}
 	if from == "" {

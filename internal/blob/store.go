@@ -100,7 +100,7 @@ type Leftovers struct {
 	Protect func(key string) bool
 	// Moved are prefixes that objects are moved to. Where a move is a copy that takes
 	// several requests, those that did not end are given up: if one is under way, it
-	// begins anew.
+	// starts over.
 	Moved []string
 }
 

@@ -21,7 +21,7 @@ const (
 	SinkMissing       Class = "sink not there"           // the tables of the sink are held
 	FolderUnusable    Class = "folder unusable"          // the table whose folder it is stops
 	Distrusted        Class = "state and sinks disagree" // the table is held until it is repaired
-	StagedLost        Class = "staged file lost"         // the table is written anew
+	StagedLost        Class = "staged file lost"         // the table is rewritten
 	Changed           Class = "changed by somebody else" // the table stops
 	Damaged           Class = "damaged state"            // what needs the damaged object is held
 	SourceUnavailable Class = "source unavailable"       // the run ends

@@ -171,7 +171,7 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// checkClass sees that an error is of a class, and about what another one is.
+// checkClass checks that an error is of a class, and about what another one is.
 func checkClass(t *testing.T, p *place, err error, class errclass.Class, like errclass.Classed) {
 	t.Helper()
 	found := errclass.Find(err)
