@@ -22,8 +22,8 @@ func planChange(ctx context.Context, p *Session, t *Table) error {
 	if t.Repair != "" {
 		damage.Add(plan.ClassRebuild, "-repair: %s", t.Repair)
 	}
-	if t.Rewrite != "" {
-		damage.Add(plan.ClassRewrite, "-repair: %s", t.Rewrite)
+	if t.rewrite != "" {
+		damage.Add(plan.ClassRewrite, "-repair: %s", t.rewrite)
 	}
 	diffDrift(t, &damage)
 	if p.Snap.Tables[t.Name] != nil {

@@ -42,9 +42,9 @@ func planDamaged(ctx context.Context, p *Session, t *Table, damage []*state.Obje
 	}
 	all := t.All
 	t.Keep()
-	t.All, t.Rewrite = all, strings.Join(why, "; ")
+	t.All, t.rewrite = all, strings.Join(why, "; ")
 	for _, bad := range damage {
-		t.Dropped = append(t.Dropped, bad.Ref.Digest)
+		t.dropped = append(t.dropped, bad.Ref.Digest)
 	}
 	return planContent(ctx, p, t)
 }

@@ -232,7 +232,7 @@ func diffDrift(t *Table, d *plan.ConfigDiff) {
 	case t.Kind != feed.KindEvents:
 		d.Add(plan.ClassRewrite, "%s; the state keeps its rows", why)
 	case t.LostCommit == nil && whole < len(t.Old.Sinks):
-		t.ReadFrom = whole
+		t.readFrom = whole
 		d.Add(plan.ClassRewrite, "%s; %s does", why, t.Old.Sinks[whole].Root)
 	default:
 		d.Add(plan.ClassRebuild, "%s", why)

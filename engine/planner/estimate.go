@@ -56,7 +56,7 @@ func (t *Table) estimate(b exec.Budget) {
 	switch {
 	case t.Old == nil || t.Change.Class == plan.ClassRebuild || t.Change.Class == plan.ClassRewrite:
 		t.Partitions, t.BytesToWrite = int64(len(t.Parts)), now+in
-	case len(t.Pending) > 0 || t.Remap:
+	case len(t.Pending) > 0 || t.remap:
 		t.Partitions = min(int64(len(t.Parts)), int64(max(1, len(t.Dumps)*2)))
 		if n := int64(len(t.Parts)); n > 0 {
 			t.BytesToWrite = now*t.Partitions/n + in

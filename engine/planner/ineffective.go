@@ -21,7 +21,7 @@ func noteIneffective(p *Session) {
 			note("-accept=%s has no effect: no guard holds that", name)
 		}
 	}
-	if p.Ask.Repair && !slices.ContainsFunc(p.Drafts, func(t *Table) bool { return t.Repair != "" || t.Rewrite != "" }) && p.NewMapping == nil && len(p.Holds) == 0 {
+	if p.Ask.Repair && !slices.ContainsFunc(p.Drafts, func(t *Table) bool { return t.Repair != "" || t.rewrite != "" }) && p.NewMapping == nil && len(p.Holds) == 0 {
 		note("-repair has no effect: no table is held for it")
 	}
 	for _, name := range p.Ask.SinksLost {

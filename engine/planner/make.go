@@ -96,7 +96,7 @@ func StepsOf(p *Session, t *Table) []plan.Step {
 	if t.Old != nil && t.Change.Class != plan.ClassNone {
 		out = append(out, changeStep(p, t))
 	}
-	if len(t.Pending) > 0 || t.Remap {
+	if len(t.Pending) > 0 || t.remap {
 		out = append(out, plan.Step{Kind: plan.StepTake})
 	}
 	return out
@@ -106,12 +106,12 @@ func StepsOf(p *Session, t *Table) []plan.Step {
 func changeStep(p *Session, t *Table) plan.Step {
 	back := len(p.Ask.goesBack(t.Old)) > 0
 	s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.Repair != "", Masks: t.Change.Masks, Before: t.HeldFrom,
-		Remaps: t.Repair+t.Rewrite != "" || back}
-	if t.Rewrite != "" && t.Repair == "" && !back {
-		s.Without = t.Dropped
+		Remaps: t.Repair+t.rewrite != "" || back}
+	if t.rewrite != "" && t.Repair == "" && !back {
+		s.Without = t.dropped
 	}
-	if s.Class == plan.ClassRewrite && t.Kind == feed.KindEvents && t.ReadFrom < len(t.Old.Sinks) {
-		s.ReadFrom = t.Old.Sinks[t.ReadFrom].Root
+	if s.Class == plan.ClassRewrite && t.Kind == feed.KindEvents && t.readFrom < len(t.Old.Sinks) {
+		s.ReadFrom = t.Old.Sinks[t.readFrom].Root
 	}
 	return s.Clone()
 }

@@ -16,7 +16,7 @@ func planMappingTable(p *Session, t *Table) {
 		return // the rebuild itself goes by the mapping in force
 	}
 	if p.Standing == nil {
-		t.Remap = t.Old != nil && t.Old.HasMapping // it is withdrawn
+		t.remap = t.Old != nil && t.Old.HasMapping // it is withdrawn
 		return
 	}
 	if !t.standsAt(p.Standing) {
@@ -41,7 +41,7 @@ func (t *Table) standsAt(m *state.Mapping) bool {
 
 // planRemap finds out whether the mapping that the table stands at differs.
 func planRemap(ctx context.Context, p *Session, t *Table) (err error) {
-	if t.Old == nil || t.Kind == feed.KindMapping || t.Repair+t.Rewrite != "" || len(p.Ask.goesBack(t.Old)) > 0 {
+	if t.Old == nil || t.Kind == feed.KindMapping || t.Repair+t.rewrite != "" || len(p.Ask.goesBack(t.Old)) > 0 {
 		return nil
 	}
 	if t.oldMapping, err = p.ClosureOf(ctx, t.Old.Mapping); err != nil {
@@ -51,7 +51,7 @@ func planRemap(ctx context.Context, p *Session, t *Table) (err error) {
 		return nil
 	}
 	t.Rekeyed = len(identity.Diff(t.oldMapping, p.Closure))
-	t.Remap = t.Rekeyed > 0
+	t.remap = t.Rekeyed > 0
 	return nil
 }
 

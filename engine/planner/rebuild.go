@@ -98,7 +98,7 @@ func (t *Table) WaitingRebuild(h plan.Hold) plan.Hold {
 
 // lossFlags are the flags that let the table's rebuild go on without what is gone.
 func (t *Table) lossFlags() string {
-	if t.Repair+t.Rewrite != "" {
+	if t.Repair+t.rewrite != "" {
 		return fmt.Sprintf("-repair -target=table.%s -accept-loss=%s", t.Name, t.Name)
 	}
 	flags := ""

@@ -10,7 +10,7 @@ import (
 // planReturned has users rebuilt when the source has all dumps again for which published
 // rows stand in: these are not told from rows of the raw users that they are named after.
 func planReturned(ctx context.Context, p *Session, t *Table) error {
-	if t.Kind != feed.KindUsers || t.Repair+t.Rewrite != "" {
+	if t.Kind != feed.KindUsers || t.Repair+t.rewrite != "" {
 		return nil
 	}
 	back := 0

@@ -30,7 +30,7 @@ type Table struct {
 	Compared   map[int64]bool      // dumps of which the state is to go on knowing what was read
 	Renewed    []state.ReadDump    // the same content under another ETag
 	oldMapping *identity.Closure
-	Remap      bool          // users of stored rows get other persons
+	remap      bool          // users of stored rows get other persons
 	touched    []touchedFile // files of its sinks; known also where the table is kept
 	partial    []int         // sinks, as in old.Sinks, that no longer hold what was written
 	missing    []state.File  // files that are gone from their sinks
@@ -43,14 +43,14 @@ type Table struct {
 	Left           []state.Step
 	Stand          *MappingAt // of a state that is made anew: the mapping where the lake has the table
 	mappingInFiles *int64     // of user_migrations: the newest mapping that the files to replace show
-	// Rewrite says why -repair writes the table anew from the rows that it has, empty
-	// if it does not; Dropped are the objects that it does without.
-	Rewrite string
-	Dropped []string
+	// rewrite says why -repair writes the table anew from the rows that it has, empty
+	// if it does not; dropped are the objects that it does without.
+	rewrite string
+	dropped []string
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated      string
-	ReadFrom      int               // the sink, as in old.Sinks, that a rewrite reads
+	readFrom      int               // the sink, as in old.Sinks, that a rewrite reads
 	unread        *plan.Hold        // a file whose header would have told the columns
 	Fingerprinted bool              // the fingerprints of its folders are as good as new ones
 	LostCommit    *state.LostCommit // that the table's next commit makes good
@@ -152,7 +152,7 @@ func (t *Table) clone() *Table {
 	out.Table = *t.Table.Clone()
 	out.Pending, out.All = slices.Clone(t.Pending), slices.Clone(t.All)
 	out.Bad, out.Compared = maps.Clone(t.Bad), maps.Clone(t.Compared)
-	out.Renewed, out.Left, out.Dropped = slices.Clone(t.Renewed), slices.Clone(t.Left), slices.Clone(t.Dropped)
+	out.Renewed, out.Left, out.dropped = slices.Clone(t.Renewed), slices.Clone(t.Left), slices.Clone(t.dropped)
 	return &out
 }
 

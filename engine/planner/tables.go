@@ -290,7 +290,7 @@ func (t *Table) nameAction() {
 		t.Action = plan.None
 	case t.Change.Class == plan.ClassRebuild:
 		t.Action = plan.Rebuild
-	case len(t.Pending) > 0 || t.Remap || t.Change.Class != plan.ClassNone:
+	case len(t.Pending) > 0 || t.remap || t.Change.Class != plan.ClassNone:
 		t.Action = plan.Update
 	}
 }
