@@ -24,6 +24,7 @@ import (
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/internal/blob/s3test"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 	"reconcile/state"
 	"reconcile/state/remote"
@@ -422,7 +423,7 @@ func (b *lateBed) pause(n, records int) {
 	held.Go()
 	err = await(b.t, ended)
 	b.t.Logf("%s: %v", what, err)
-	if lost := errors.Is(err, state.ErrLost) || errors.Is(err, state.ErrUnknownOutcome) || errors.Is(err, state.ErrLocked); !lost && (err != nil || holds && !done) {
+	if lost := errclass.Of(err) == errclass.LeaseLost || errors.Is(err, state.ErrUnknownOutcome) || errors.Is(err, state.ErrLocked); !lost && (err != nil || holds && !done) {
 		b.t.Fatalf("%s: it ended with %v", what, err)
 	}
 	b.right(what)

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/internal/errclass"
 	"reconcile/state"
 )
 
@@ -28,11 +29,11 @@ func Apply[R any](ctx context.Context, e Engine[R]) (res R, err error) {
 	ctx = l.Context(ctx)
 	defer func() {
 		lost := context.Cause(ctx)
-		if err != nil && !errors.Is(lost, state.ErrLost) {
+		if err != nil && errclass.Of(lost) != errclass.LeaseLost {
 			lost = l.Lost()
 		}
 		err = errors.Join(err, l.Unlock())
-		if errors.Is(lost, state.ErrLost) && !errors.Is(err, state.ErrUnknownOutcome) {
+		if errclass.Of(lost) == errclass.LeaseLost && !errors.Is(err, state.ErrUnknownOutcome) {
 			err = errors.Join(lost, err)
 		}
 	}()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/errclass"
 	"reconcile/sinks"
 )
 
@@ -330,7 +331,7 @@ func testCancelled(t *testing.T, p Place) {
 			w.Write(done, batch(0, 3)), errClose, errDescribe, errStage, errOpen, errList, errPublish, errCurrent,
 			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, ""), p.Sink.RemoveStaged(done, sinks.StagedRemoval{}),
 		} {
-			if !errors.Is(err, context.Canceled) {
+			if !errors.Is(err, context.Canceled) || errclass.Of(err) != errclass.Cancelled {
 				t.Errorf("operation %d under a cancelled context: %v", i, err)
 			}
 		}
