@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 // elsewhere.
 func (h *harness) planElsewhere() *plan.Plan {
 	h.t.Helper()
+	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	h.opts.Inputs = true
 	e := h.engine()
 	h.opts.Inputs = false

@@ -23,6 +23,7 @@ import (
 func (h *harness) underLock(from *plan.Plan, use func(e *Engine, l *state.Lock, p *planner.Session, stale []plan.Difference)) error {
 	h.t.Helper()
 	ctx := context.Background()
+	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	e := h.engine()
 	l, err := e.Lock(ctx, "test")
 	if err != nil {
