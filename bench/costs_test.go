@@ -17,6 +17,7 @@ import (
 	"reconcile/bench/internal/export"
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/enginetest"
 	"reconcile/internal/blob/s3test"
 )
 
@@ -141,17 +142,7 @@ func (c *costs) apply(name string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	l, err := e.Lock(c.t.Context(), "bench")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer l.Unlock()
-	p, err := e.PlanLocked(c.t.Context(), l)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer p.Close()
-	res, err := e.Apply(c.t.Context(), l, p)
+	res, err := enginetest.Apply(c.t.Context(), e)
 	if err != nil {
 		c.t.Fatal(err)
 	}
