@@ -202,7 +202,8 @@ func (l *loader) loadSkip(b *hcl.Block, seen map[int64]hcl.Range) {
 
 func (l *loader) loadIdentity(blocks hcl.Blocks) {
 	if b := l.only(blocks, "identity block"); b != nil {
-		c := l.content(b, schema{optional: []string{"on_conflict"}})
+		c := l.content(b, schema{optional: []string{"on_conflict"}, blocks: []hcl.BlockHeaderSchema{{Type: "guard"}}})
+		l.loadMappingGuard(c.Blocks.OfType("guard"))
 		if s := l.oneOf(c.Attributes["on_conflict"], "warn", "fail"); s != nil {
 			l.cfg.OnConflict = s.value
 		}

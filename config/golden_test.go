@@ -172,6 +172,7 @@ func describe(w *bytes.Buffer, cfg *Config, t *definition.Table, cols []string) 
 	for _, s := range t.Sinks {
 		fmt.Fprintf(w, " %s(%s)", s.Address(), strings.TrimSpace(s.Compression+" "+s.Encodings))
 	}
+	describeGuard(w, t.Guard)
 	w.WriteByte('\n')
 	for _, c := range cols {
 		s := t.Column(c)
@@ -195,5 +196,14 @@ func describe(w *bytes.Buffer, cfg *Config, t *definition.Table, cols []string) 
 			w.WriteString(" not taken")
 		}
 		w.WriteByte('\n')
+	}
+}
+
+func describeGuard(w *bytes.Buffer, g definition.Guard) {
+	if g.MaxRemovedRows != nil {
+		fmt.Fprintf(w, " removed<=%s", g.MaxRemovedRows)
+	}
+	if g.HoldsEmpty {
+		w.WriteString(" no empty resync")
 	}
 }

@@ -228,7 +228,6 @@ func rootSchema() *hcl.BodySchema {
 // with what can be done without them.
 func laterBlocks() map[string]string {
 	return map[string]string{
-		"guard":      "Look at the destructive section of the plan before you apply.",
 		"check":      "Check the published tables with your own queries.",
 		"derived":    "Derive the table from the published ones with your own query.",
 		"properties": "",

@@ -134,6 +134,7 @@ func inherit(chain []*tableBlock) *tableBlock {
 		m.onSchema = first(m.onSchema, t.onSchema)
 		m.onCast = first(m.onCast, t.onCast)
 		m.listed = first(m.listed, t.listed)
+		m.guard = m.guard.inherit(t.guard)
 	}
 	m.columns = inheritColumns(chain)
 	return m
@@ -172,7 +173,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	m := inherit(chain)
 	t := &definition.Table{
 		Name: name, Folder: definition.EncodeFolder(name), Exact: !m.pattern.IsGlob(), TableBlocks: labels(chain),
-		OnSchemaChange: definition.Evolve, OnCastError: definition.Rescue, TimeUnit: c.Source.TimeUnit, Blocks: definedBlocks(m.columns),
+		OnSchemaChange: definition.Evolve, OnCastError: definition.Rescue, TimeUnit: c.Source.TimeUnit, Blocks: definedBlocks(m.columns), Guard: m.guard.defined(),
 	}
 	t.Kind, t.Key = kindOf(name, delivered)
 	t.Renamed = renamedBy(t.Blocks)

@@ -28,6 +28,7 @@ type tableBlock struct {
 	listed    *setting[[]setting[string]] // columns = [...]
 	as        *setting[string]
 	columns   []*columnBlock
+	guard     guardBlock
 }
 
 // columnBlock is one column block as it is written; nil settings inherit.
@@ -87,8 +88,8 @@ func (l *loader) loadTables(blocks hcl.Blocks) {
 func (l *loader) loadTable(b *hcl.Block, p glob.Pattern) *tableBlock {
 	c := l.content(b, schema{
 		optional: []string{"sinks", "partition_by", "on_schema_change", "columns", "on_cast_error", "as", "inherit"},
-		later:    []string{"keep"}, laterBlocks: []string{"check", "guard", "property"},
-		blocks: []hcl.BlockHeaderSchema{{Type: "column", LabelNames: []string{"name"}}},
+		later:    []string{"keep"}, laterBlocks: []string{"check", "property"},
+		blocks: []hcl.BlockHeaderSchema{{Type: "column", LabelNames: []string{"name"}}, {Type: "guard"}},
 	})
 	t := &tableBlock{pattern: p, rng: b.DefRange}
 	if s := l.boolean(c.Attributes["inherit"]); s != nil {
@@ -109,6 +110,7 @@ func (l *loader) loadTable(b *hcl.Block, p glob.Pattern) *tableBlock {
 	for _, n := range c.Blocks.OfType("column") {
 		l.loadColumn(t, n)
 	}
+	l.loadGuard(t, c.Blocks.OfType("guard"))
 	return t
 }
 

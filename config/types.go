@@ -21,15 +21,18 @@ type Config struct {
 	Source      Source
 	Sinks       []*Sink // in the order of their declaration
 	OnConflict  string  // identity { on_conflict }: "warn" or "fail"
-	Skips       []Skip
-	Ignores     []string // names and globs of ignore blocks
-	Removed     []Removed
-	Moves       []Move // of moved blocks, in their order
-	masks       []*maskBlock
-	tables      []*tableBlock
-	ignores     []ignoreBlock
-	skips       []skipBlock
-	removals    []removedBlock
+	// MaxMappingsRemoved is how many of the users of a mapping the next one may leave out,
+	// by identity { guard { } }; nil for the default guard.
+	MaxMappingsRemoved *definition.Share
+	Skips              []Skip
+	Ignores            []string // names and globs of ignore blocks
+	Removed            []Removed
+	Moves              []Move // of moved blocks, in their order
+	masks              []*maskBlock
+	tables             []*tableBlock
+	ignores            []ignoreBlock
+	skips              []skipBlock
+	removals           []removedBlock
 }
 
 // String names the configuration without its content, which holds secrets.

@@ -51,7 +51,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	remembered := func() error {
-		return errors.Join(run.forgetHolds(ctx), rememberGuards(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
+		return errors.Join(run.forgetHolds(ctx), rememberGuards(ctx, run.lock, run.plan), acceptDumps(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
 	}
 	if err := errors.Join(run.e.removeLeftovers(ctx, run.lock, now), remembered()); err != nil {
 		return nil, err

@@ -388,3 +388,35 @@ func TestContractGuardWithoutTable(t *testing.T) {
 	a.held(a.run(), held)
 	a.checkIdle()
 }
+
+// TestContractGuardDeclared: a declared guard takes the place of the default one: it judges
+// by mappings of any size, and "100%" lets everything pass.
+func TestContractGuardDeclared(t *testing.T) {
+	for share, c := range map[string]struct {
+		first, second model.Entry
+		trips         bool
+	}{
+		"1%":   {mapsUsers(1, 100), mapsUsers(3, 100), true},
+		"1.0%": {mapsUsers(1, 100), mapsUsers(2, 100), false},
+		"50%":  {mapsUsers(1, 3), mapsUsers(3, 3), true},
+		"60%":  {mapsUsers(1, 200), mapsUsers(1, 80), false},
+		"0%":   {mapsUsers(1, 0), mapsUsers(1, 1), false},
+		"0.0%": {mapsUsers(1, 2), mapsUsers(1, 1), true},
+		"100%": {mapsUsers(1, 100), mapsUsers(1, 0), false},
+	} {
+		for _, together := range []bool{true, false} {
+			a := newBed(t, lakeTables+"identity {\n  guard { max_mappings_removed = \""+share+"\" }\n}\n")
+			a.arrive(dumpOf(1, c.first))
+			if !together {
+				a.held(a.run())
+			}
+			a.arrive(dumpOf(2, c.second))
+			if res := a.run(); plan.HeldByGuard(res.Holds) != c.trips {
+				t.Errorf("%s, together %v: %+v", share, together, res.Holds)
+			} else if c.trips {
+				a.held(res, "user_migrations 2 more -accept=user_migrations@2")
+				a.acceptingDump(2)
+			}
+		}
+	}
+}

@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"reconcile/engine/objects"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/engine/tablekeys"
 	"reconcile/engine/usermapping"
 	"reconcile/state"
 )
@@ -84,6 +86,7 @@ func (e *Engine) planLocked(ctx context.Context, l *state.Lock, r *planner.Plann
 // planner is what the plans of the engine are made from.
 func (e *Engine) planner() *planner.Planner {
 	r := &planner.Planner{Ask: e.ask, Source: e.source, Objects: e.store, Lake: e.lake, Home: e.home, Declared: e.declared, Unfinished: &e.unfinished, Budget: e.limits.Budget,
+		Scratch: e.scratch().ForPlan, Keys: tablekeys.Reader{Source: e.source, Lake: e.lake, Objects: objects.Objects{State: e.store}, Budget: e.limits.Budget},
 		Mappings: usermapping.Reader{Source: e.source, Unit: e.cfg.Source.TimeUnit, Tagged: e.tagged(), Budget: e.limits.Budget}}
 	if e.opts.Exact {
 		r.Measure = e.measure

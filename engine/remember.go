@@ -187,3 +187,19 @@ func renewed(list, by []state.ReadDump) []state.ReadDump {
 	}
 	return out
 }
+
+// acceptDumps notes which full resyncs this command accepts. They stay accepted, also where
+// something else keeps it from taking them.
+func acceptDumps(ctx context.Context, l *state.Lock, p *planner.Session) error {
+	fresh := slices.DeleteFunc(slices.Clone(p.AcceptedDumps), func(d planner.AcceptedDump) bool { return p.Snap.Accepted[d.Delivery] == d.Digest })
+	if len(fresh) == 0 {
+		return nil
+	}
+	return l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, d := range fresh {
+			errs = append(errs, tx.SetAccepted(d.Delivery, d.Digest))
+		}
+		return errors.Join(errs...)
+	})
+}

@@ -45,6 +45,8 @@ type Change struct {
 	Dumps     []*state.Dump
 	Holds     []state.Hold
 	Manifests *state.Sealed
+	// Judged are deliveries of which guards are to know that they are accepted, or not.
+	Judged map[state.Delivery]string
 }
 
 // Part is the new content of one partition.

@@ -91,6 +91,9 @@ func (c *Change) putRecords(tx *state.Tx) (*state.Publish, error) {
 	for _, h := range c.Holds {
 		errs = append(errs, tx.DeleteHold(h))
 	}
+	for d, digest := range c.Judged {
+		errs = append(errs, tx.SetAccepted(d, digest))
+	}
 	return pub, errors.Join(errs...)
 }
 

@@ -47,6 +47,15 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 		}
 		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Held: h != nil})
 	}
+	tripped, err := judgeResyncs(ctx, p, t, applied)
+	if err != nil {
+		return err
+	}
+	for i := range dumps {
+		if h, ok := tripped[dumps[i].ID]; ok && !dumps[i].Held {
+			dumps[i].Held, bad[h.Dump] = true, h
+		}
+	}
 	t.Bad = bad
 	t.Floor = rules.Live(dumps)
 	if err := compareRead(ctx, p, t, sizes); err != nil {
@@ -99,16 +108,21 @@ func appliedDumps(ctx context.Context, p *Session, t *Table) ([]bool, error) {
 }
 
 // takeDumps lists the pending dumps below the first bad one that no good
-// resync makes void.
+// resync makes void. Of the others above it, a resync that a guard holds is named, too:
+// accepted, it makes that one void.
 func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64) {
 	held := false
 	for i, d := range t.All {
-		if h, ok := t.Bad[d.Dump]; ok && (applied[i] || t.Floor.Before(d.Dump)) {
+		h, bad := t.Bad[d.Dump]
+		bad = bad && (applied[i] || t.Floor.Before(d.Dump))
+		if bad && (!held || h.Guard != "") {
 			p.Holds = append(p.Holds, h)
-			held = true
 		}
-		if held {
-			break
+		if bad && h.Guard != "" {
+			break // what is above is judged when this one is accepted, or void
+		}
+		if held = held || bad; held {
+			continue
 		}
 		if applied[i] && !d.Again {
 			continue

@@ -1,11 +1,13 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -17,16 +19,25 @@ import (
 
 // mappingGuard says how much of a mapping a later one may lack.
 type mappingGuard struct {
-	from       int // ids that a mapping must have for others to be judged by it
-	maxRemoved int // per cent of its ids
+	from       int              // ids that a mapping must have for others to be judged by it
+	maxRemoved definition.Share // of its ids
 }
 
 const (
 	defaultGuardFrom  = 100
-	defaultMaxRemoved = 50
+	defaultMaxRemoved = definition.Whole / 2
 	// guardRemoved names, in a hold, the guard that tripped.
 	guardRemoved = "max_mappings_removed"
 )
+
+// mappingGuardOf is the guard that a configuration declares, which judges by every mapping
+// that maps someone, or else the default.
+func mappingGuardOf(q *Request) mappingGuard {
+	if declared := q.Config.MaxMappingsRemoved; declared != nil {
+		return mappingGuard{from: 1, maxRemoved: *declared}
+	}
+	return mappingGuard{from: cmp.Or(q.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}
+}
 
 // trips reports whether next lacks too many ids of base, and how many it lacks.
 func (g mappingGuard) trips(base, next *identity.Mapping) (removed int, trips bool) {
@@ -34,7 +45,7 @@ func (g mappingGuard) trips(base, next *identity.Mapping) (removed int, trips bo
 		return 0, false
 	}
 	removed = base.Len() - base.Kept(next)
-	return removed, removed*100 > base.Len()*g.maxRemoved
+	return removed, g.maxRemoved.IsExceeded(int64(removed), int64(base.Len()))
 }
 
 // AcceptName is what -accept calls a dump of a table.
@@ -44,7 +55,7 @@ func AcceptName(table string, dump int64) string { return table + "@" + strconv.
 func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) plan.Hold {
 	name := AcceptName(feed.TableMapping, d.Dump)
 	return plan.Hold{Table: feed.TableMapping, Dump: d.Dump, Guard: guardRemoved, Accept: name,
-		Reason: fmt.Sprintf("of the %d users that the mapping of dump %d maps, this one leaves out %d, more than %d %%: it is not taken; if it is right, -accept=%s takes it, else skip_dump %q { tables = [%q] } passes over it",
+		Reason: fmt.Sprintf("of the %d users that the mapping of dump %d maps, this one leaves out %d, more than %s: it is not taken; if it is right, -accept=%s takes it, else skip_dump %q { tables = [%q] } passes over it",
 			base.mapping.Len(), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.Dump), feed.TableMapping)}
 }
 

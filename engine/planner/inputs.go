@@ -12,6 +12,7 @@ import (
 
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -64,7 +65,9 @@ func (p *Session) mappingInput() (*plan.MappingInput, error) {
 // describeRecord notes the configuration of a table, and what the state has of it.
 func describeRecord(t *Table, in *plan.Inputs) (err error) {
 	if t.Definition != nil {
-		if in.Definition, err = plan.DigestValue(t.Definition); err != nil {
+		content := *t.Definition
+		content.Guard = definition.Guard{} // what it holds is not pending
+		if in.Definition, err = plan.DigestValue(content); err != nil {
 			return err
 		}
 	}

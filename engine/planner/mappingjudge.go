@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -35,8 +34,7 @@ type trippedMapping struct {
 // judgeMappings judges what was delivered beyond have, the mapping of the state. What
 // -accept names counts only where it would be held else.
 func judgeMappings(ctx context.Context, p *Session, have *state.Mapping) (*mappingJudge, error) {
-	j := &mappingJudge{p: p, have: have,
-		guard: mappingGuard{from: cmp.Or(p.Ask.GuardFrom, defaultGuardFrom), maxRemoved: defaultMaxRemoved}}
+	j := &mappingJudge{p: p, have: have, guard: mappingGuardOf(p.Ask)}
 	for _, d := range p.Listing.Dumps {
 		if en := d.Entry(feed.TableMapping); en != nil && !p.Ask.LeftOut(d.ID, feed.TableMapping) {
 			j.dumps = append(j.dumps, mappingEntry{d.ID, en})

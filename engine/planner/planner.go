@@ -31,7 +31,10 @@ type Planner struct {
 	Declared   *lake.Declared     // the sinks of the configuration
 	Unfinished *commit.Unfinished // tables whose last commits cannot be finished
 	Mappings   MappingReader
+	Keys       KeyReader
 	Budget     exec.Budget // of the command
+	// Scratch makes a folder for what does not fit into memory; remove removes it.
+	Scratch func() (dir string, remove func(), err error)
 	// Measure computes what the steps of a table come to, where exact figures are asked
 	// for; nil where they are not.
 	Measure func(ctx context.Context, p *Session, t *Table) error

@@ -44,6 +44,8 @@ type Session struct {
 	Diags hcl.Diagnostics
 	// AcceptedMappings are those that -accept lets through.
 	AcceptedMappings []mappingEntry
+	// AcceptedDumps are full resyncs that -accept lets through.
+	AcceptedDumps []AcceptedDump
 	// ManifestsBad says that what the state kept of the listing is damaged.
 	ManifestsBad bool
 
@@ -133,6 +135,12 @@ type seenFiles struct {
 type restated struct {
 	Root  string
 	Table *state.Table
+}
+
+// AcceptedDump is a delivery that -accept lets through, with the digest of its entry.
+type AcceptedDump struct {
+	state.Delivery
+	Digest string
 }
 
 // mappingEntry is what one dump says of the mapping.

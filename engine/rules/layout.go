@@ -119,7 +119,7 @@ func (s *Schema) Stored() *Layout {
 // Kept is the layout of the kept rows of users; s is un-cast.
 func (s *Schema) Kept() *Layout {
 	l := noColumns()
-	l.User, l.Dump = l.addColumn(keptUser, typeInt64), l.addColumn(KeptDump, typeInt64)
+	l.User, l.Dump = l.addColumn(KeptUser, typeInt64), l.addColumn(KeptDump, typeInt64)
 	l.addPayload(s)
 	l.Rescued = l.addColumn(s.Payload[s.Rescued()].Name, typeString)
 	return l

@@ -17,7 +17,8 @@ import (
 // configuration. Its columns carry a prefix, so that no delivered name equals one of ours.
 const (
 	keptPrefix = "c:"
-	keptUser   = "user"
+	// KeptUser is the column of the raw user of a row.
+	KeptUser = "user"
 	// KeptDump is the column of the dump of a row.
 	KeptDump = "dump"
 	// KeptNotes holds spellings and losers of spelling, as a rescue object.

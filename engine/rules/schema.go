@@ -85,6 +85,16 @@ func DeliveredMapping(unit column.TimeUnit) *Schema {
 	return s
 }
 
+// DeliveredKeys is the schema under which no more is read of a table's files than raw users
+// and, if it is not empty, the key: of users there is none.
+func DeliveredKeys(key string) *Schema {
+	kind := feed.KindEvents
+	if key == "" {
+		kind = feed.KindUsers
+	}
+	return &Schema{Kind: kind, Key: key, Table: &definition.Table{}, PartitionColumn: -1, Payload: []Column{{Name: feed.RescuedData, ID: feed.RescuedData}}}
+}
+
 // Prepare makes look-ups fast in a schema that was decoded.
 func (s *Schema) Prepare() {
 	s.byID = make(map[string]int, len(s.Payload))

@@ -97,6 +97,7 @@ type Table struct {
 	Blocks         []Block  // the more specific first
 	Renamed        []string // the names of the blocks with As, each once, sorted
 	Masks          []Mask   // those that match the table
+	Guard          Guard
 }
 
 // Block is what one column block says; what is empty or nil it says nothing of.

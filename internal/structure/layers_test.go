@@ -54,6 +54,7 @@ var layers = strings.Fields(`
 	engine/identity
 	engine/rows
 	engine/index
+	engine/keyset
 	engine/filename
 
 	engine/plan
@@ -80,6 +81,7 @@ var layers = strings.Fields(`
 	engine/inspect
 	engine/health
 	engine/usermapping
+	engine/tablekeys
 	engine/published
 	engine/steps
 	engine/rebuild
