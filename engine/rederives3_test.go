@@ -14,6 +14,7 @@ func TestRederiveOnS3(t *testing.T) {
 	h.arrive(dumps[0])
 	h.must()
 	h.arrive(dumps[1])
+	h.remote.upload(t, filepath.Join(h.dir, "dumps"))
 	gate.Rule(nil)
 	plain, err := h.engine().Plan(t.Context())
 	if err != nil {
