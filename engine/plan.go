@@ -59,6 +59,9 @@ func (e *Engine) planNow(ctx context.Context, blind bool) (*planner.Session, uin
 		p.Notices = append(p.Notices, "-refresh=false: whether the sinks hold what the state says, or a newer state wrote them, was not checked")
 	}
 	p, err = planner.MakePlan(ctx, p)
+	if err == nil && p.Lineage == "" && e.ask.Inputs {
+		p.Lineage = state.NewLineage() // of the state that an apply of the plan makes
+	}
 	return p, from, err
 }
 
@@ -100,6 +103,11 @@ func (e *Engine) planner() *planner.Planner {
 // something has changed since, and what: those are not to be applied. A plan of another
 // state fails with plan.ErrOtherState.
 //
+// A table whose last commit is a step of that very plan goes on with the steps that are
+// left, and one that has all of them is left alone: so a plan that was applied in part, or
+// whose apply was killed, can be applied again. Where there is no state, the one that an
+// apply makes gets the lineage that the plan chose.
+//
 // An apply that planned under its own lock has no use for it.
 func (e *Engine) Rederive(ctx context.Context, l *state.Lock, from *plan.Plan) (*planner.Session, []plan.Difference, error) {
 	r := e.planner()
@@ -109,11 +117,17 @@ func (e *Engine) Rederive(ctx context.Context, l *state.Lock, from *plan.Plan) (
 		ask.OnlyDumps[id] = true
 	}
 	r.Ask = &ask
+	if from.Serial == 0 {
+		l.Begin(from.Lineage)
+	}
 	p, err := e.planLocked(ctx, l, r)
 	if err != nil {
 		return nil, nil, err
 	}
-	stale, err := plan.Compare(from, &p.Plan)
+	if p.Lineage == "" && from.Serial == 0 {
+		p.Lineage = from.Lineage
+	}
+	stale, err := compareWith(p, from)
 	if err != nil {
 		return nil, nil, errors.Join(err, p.Close())
 	}

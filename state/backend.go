@@ -61,6 +61,9 @@ type Session interface {
 	// Context returns a context that ends with ctx, or when the right is lost; its
 	// cause then says to whom.
 	Context(ctx context.Context) context.Context
+	// Begin says of which lineage a state is that the session makes, where there is none;
+	// without it a new one.
+	Begin(lineage string)
 	// Generation grows with each holder of a lease. Where locks end with their process it
 	// is the last one of the place that the state was moved from, 0 if that had none.
 	Generation() uint64

@@ -125,6 +125,10 @@ type Table struct {
 	// named, not names in any case as in older programs. Names outlive rows: a resync
 	// renews Rules alone, a rebuild both.
 	ExactNames bool `cbor:"36,keyasint,omitempty"`
+	// Plan is the digest that the saved plan has of the table whose step the last commit
+	// was, and PlanStep which step; empty where no saved plan was applied.
+	Plan     string `cbor:"65,keyasint,omitempty"`
+	PlanStep string `cbor:"66,keyasint,omitempty"`
 	// Keys 20 and 24 are of removed fields, and must not be used again.
 }
 

@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"reconcile/state/internal/kv"
 )
+
+// NewLineage returns the lineage of a state that is to be made, see Session.Begin.
+func NewLineage() string { return kv.NewLineage() }
 
 // Store is a state. It holds nothing open between two calls, and may be used by
 // several goroutines.

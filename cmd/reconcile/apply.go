@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"reconcile/config"
 	"reconcile/engine"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -25,16 +26,21 @@ func applyCommand() *command {
 	var o applyOptions
 	c := &command{
 		name:    "apply",
-		usage:   "[flags]",
+		usage:   "[FILE] [flags]",
 		summary: "Show the plan, ask, and make it so",
 		help: `First finishes what an interrupted apply had committed. Asks on a terminal; without
 one it needs -auto-approve. Ctrl-C stops at a safe point, and the next apply goes
 on from there.
 
+With a FILE that ` + "`reconcile plan -out=FILE`" + ` wrote, it does what the plan says without
+a question, of the dumps that it names, or refuses before anything is changed: what
+the plan was given, as -accept and -target, is in the file. After a kill or exit
+code 3 the same file goes on with the rest.
+
 Exit codes: 0 done or nothing to do; 1 on an error, also when the answer is not
 yes; 3 applied in part, because something is held or failed, safe to run again;
-11 another process holds the lock of the state; 13 as 3, and a guard holds
-something; 130 interrupted.`,
+11 another process holds the lock of the state; 12 the saved plan is not of what is
+there now; 13 as 3, and a guard holds something; 130 interrupted.`,
 		maxArgs: 1,
 	}
 	c.flags = func(f *flag.FlagSet) {
@@ -46,11 +52,11 @@ something; 130 interrupted.`,
 		f.BoolVar(&o.lock, "lock", true, "refused: an apply always takes the lock")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
-		if len(args) > 0 {
-			return 0, fmt.Errorf("apply %s: saved plans come in a later version of reconcile. `reconcile apply` without a file shows the plan and asks", args[0])
-		}
 		if !o.lock {
 			return 0, errors.New("-lock=false: an apply always takes the lock. Two applies at once would take each other's files for those of somebody else. To wait for the other one give -lock-timeout=2m; `reconcile lock show` says who has the lock")
+		}
+		if len(args) == 1 {
+			return runApplySaved(ctx, s, &o, args[0])
 		}
 		if !o.autoApprove && (c.common.json || !o.input || !isTerminal(s.stdin)) {
 			return 0, errors.New("apply asks before it changes anything, and here there is nobody to ask: give -auto-approve to apply without a question")
@@ -62,7 +68,34 @@ something; 130 interrupted.`,
 
 // runApply takes the lock and finishes what an earlier apply committed before
 // it plans: the plan is then of a state that only this process can change.
-func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err error) {
+func runApply(ctx context.Context, s *session, o *applyOptions) (int, error) {
+	return s.locked(ctx, o, func(ctx context.Context, at applied) (*planner.Session, error) {
+		p, err := at.engine.PlanLocked(ctx, at.lock)
+		if err != nil {
+			return nil, err
+		}
+		s.warn(p.Warnings())
+		s.view.plan(&p.Plan)
+		if err := at.engine.Refusal(&p.Plan); err != nil {
+			return p, err
+		}
+		if p.Changes() && !o.autoApprove {
+			return p, s.confirm(ctx, "Do you want to make these changes?", "apply")
+		}
+		return p, nil
+	})
+}
+
+// applied is what an apply makes its plan with.
+type applied struct {
+	engine *engine.Engine
+	config *config.Config
+	lock   *state.Lock
+}
+
+// locked takes the lock, finishes what an earlier apply committed, makes a plan and
+// carries it out.
+func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(context.Context, applied) (*planner.Session, error)) (code int, err error) {
 	e, cfg, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {
 		return 0, err
@@ -84,20 +117,12 @@ func runApply(ctx context.Context, s *session, o *applyOptions) (code int, err e
 	if err != nil {
 		return 0, err
 	}
-	p, err := e.PlanLocked(ctx, lock)
+	p, err := makePlan(ctx, applied{e, cfg, lock})
+	if p != nil {
+		defer func() { err = errors.Join(err, p.Close()) }()
+	}
 	if err != nil {
 		return 0, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	s.warn(p.Warnings())
-	s.view.plan(&p.Plan)
-	if err := e.Refusal(&p.Plan); err != nil {
-		return 0, err
-	}
-	if p.Changes() && !o.autoApprove {
-		if err := s.confirm(ctx, "Do you want to make these changes?", "apply"); err != nil {
-			return 0, err
-		}
 	}
 	s.limitMemory(cfg, p.Mapping.Entries)
 	if p.Changes() {

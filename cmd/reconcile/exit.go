@@ -16,15 +16,19 @@ const (
 	exitChanges     = 2  // plan -detailed-exitcode found changes
 	exitPartial     = 3  // something is held or failed; safe to run again
 	exitLocked      = 11 // another has the lock of the state, or took it
+	exitStale       = 12 // the saved plan is not of what is there now
 	exitGuarded     = 13 // a guard holds something, or status found a problem
 	exitInterrupted = 130
 )
 
 // codeOf returns the exit code of a failed command.
 func codeOf(ctx context.Context, err error) int {
+	var stale *staleError
 	switch {
 	case errors.Is(err, state.ErrUnknownOutcome):
 		return exitError
+	case errors.As(err, &stale):
+		return exitStale
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.Is(err, state.ErrLocked), errclass.Of(err) == errclass.LeaseLost:

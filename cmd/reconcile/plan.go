@@ -20,7 +20,8 @@ func planCommand() *command {
 		summary: "Show what an apply would do, and change nothing",
 		help: `Reads the listings, the manifests and the user mapping exactly. What would need
 the rows decoded is an estimate, marked ~, unless -exact is given. A plan can
-run beside an apply.
+run beside an apply. With -out=FILE the plan is saved: ` + "`reconcile show FILE`" + ` shows
+it, and ` + "`reconcile apply FILE`" + ` does what it says, or refuses.
 
 Exit codes: 0; 1 on an error; 2 with -detailed-exitcode when there are changes,
 held or not; where 2 does not apply, 3 when something is held, and 13 when a guard
@@ -29,7 +30,7 @@ holds it.`,
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
-		f.StringVar(&o.out, "out", "", "save the plan to `FILE` (comes in a later version)")
+		f.StringVar(&o.out, "out", "", "save the plan to `FILE`, for `reconcile apply FILE`")
 		f.Bool("lock", true, "changes nothing: a plan takes no lock")
 		f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 	}
@@ -38,10 +39,8 @@ holds it.`,
 }
 
 func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err error) {
-	if o.out != "" {
-		return 0, errors.New("plan -out=FILE comes in a later version of reconcile: this one has no saved plans. `reconcile apply` shows its plan and asks before it changes anything")
-	}
-	e, _, err := s.engine(ctx, &o.engineFlags)
+	o.inputs = o.out != ""
+	e, cfg, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {
 		return 0, err
 	}
@@ -53,6 +52,11 @@ func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err err
 	defer func() { err = errors.Join(err, p.Close()) }()
 	s.warn(p.Warnings())
 	s.view.plan(&p.Plan)
+	if o.out != "" {
+		if err := s.savePlan(o, cfg, &p.Plan); err != nil {
+			return 0, err
+		}
+	}
 	if o.detailed && p.Changes() {
 		return exitChanges, nil
 	}

@@ -117,7 +117,7 @@ func (v *textView) tableHealth(h *health.Health) {
 		for i := range cells {
 			cells[i] = plain.Text(cells[i])
 		}
-		fmt.Fprintf(w, "  %s\n", strings.Join(cells, "\t"))
+		say(w, "  %s\n", plain.Trusted(strings.Join(cells, "\t")))
 	}
 	row("table", "last delivery", "not applied", "mapping")
 	for i := range h.Tables {

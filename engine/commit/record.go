@@ -81,6 +81,9 @@ func tableRecord(task *exec.Task, d *exec.Done) *state.Table {
 		OnSchemaChange: table.OnSchemaChange, OnCastError: table.OnCastError, Listed: table.Columns, Columns: RecordColumns(task.Schema),
 		ExactNames: !task.Schema.Legacy, Generation: d.Generation, NextOrdinal: d.NextOrdinal, Users: state.Ref(d.Users),
 		Rows: d.Counts.Rows, LastDelivery: task.LastDelivery(), Rules: contentRules(task)}
+	if task.Plan != "" {
+		t.Plan, t.PlanStep = task.Plan, string(task.Step)
+	}
 	if task.Kind != feed.KindMapping {
 		t.Renamed = table.Renamed
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrOtherState says that two plans are of different states.
@@ -17,15 +18,18 @@ type Difference struct {
 
 // Compare says of which tables a plan differs from an earlier one in what their digests are
 // of, by name, and in what. A table that the earlier plan does not have and for which the
-// other has nothing to do makes no difference. It fails with ErrOtherState where the plans
-// are of different states, and with ErrNoInputs where one of them has no inputs.
-func Compare(was, now *Plan) ([]Difference, error) {
+// other has nothing to do makes no difference. taken is how many steps of the earlier plan
+// were committed since, by table: a table that has all of them makes no difference, and of
+// one that has some only what the others are about is compared. It fails with ErrOtherState
+// where the plans are of different states, and with ErrNoInputs where one of them has no
+// inputs.
+func Compare(was, now *Plan, taken map[string]int) ([]Difference, error) {
 	if was.Lineage != now.Lineage {
 		return nil, fmt.Errorf("%w: it is of lineage %q, and the state has %q", ErrOtherState, was.Lineage, now.Lineage)
 	}
 	var out []Difference
 	for name, t := range pairs(was.Tables, now.Tables, func(t **Table) string { return (*t).Name }) {
-		what, err := compareTables(t)
+		what, err := compareTables(t, taken[name])
 		if err != nil {
 			return nil, err
 		}
@@ -36,14 +40,19 @@ func Compare(was, now *Plan) ([]Difference, error) {
 	return out, nil
 }
 
-func compareTables(t pair[*Table]) ([]string, error) {
+func compareTables(t pair[*Table], taken int) ([]string, error) {
 	switch {
+	case taken > 0 && taken >= len((*t.was).Steps):
+		return nil, nil
 	case t.was == nil && (*t.now).Action == None:
 		return nil, nil
 	case t.was == nil:
 		return []string{"the table was not in the plan"}, nil
 	case t.now == nil:
 		return []string{"the table is not in the plan any more"}, nil
+	}
+	if taken > 0 {
+		return compareRest(*t.was, *t.now, taken)
 	}
 	was, err := (*t.was).Digest()
 	if err != nil {
@@ -57,6 +66,23 @@ func compareTables(t pair[*Table]) ([]string, error) {
 		return what, nil
 	}
 	return []string{"the steps"}, nil
+}
+
+// compareRest names what differs for the steps that are left of a table. What the steps
+// before them changed is the table's commit, the dumps that it has, and its files.
+func compareRest(was, now *Table, taken int) ([]string, error) {
+	if was.Inputs == nil || now.Inputs == nil {
+		return nil, fmt.Errorf("table %s: %w", was.Name, ErrNoInputs)
+	}
+	then, at := was.Inputs.clone(), now.Inputs.clone()
+	then.Commit, then.Applied, then.Sinks = at.Commit, at.Applied, at.Sinks
+	if what := compareInputs(then, at); len(what) > 0 {
+		return what, nil
+	}
+	if !slices.EqualFunc(was.Steps[taken:], now.Steps, func(a, b Step) bool { return a.Kind == b.Kind }) {
+		return []string{"the steps that are left"}, nil
+	}
+	return nil, nil
 }
 
 // compareInputs names what differs of two tables' inputs.

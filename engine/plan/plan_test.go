@@ -175,7 +175,7 @@ func TestDigestNeedsInputs(t *testing.T) {
 	if _, err := x.Digest(); !errors.Is(err, ErrNoInputs) {
 		t.Error(err)
 	}
-	if _, err := Compare(&Plan{Tables: []*Table{x}}, &Plan{Tables: []*Table{x}}); !errors.Is(err, ErrNoInputs) {
+	if _, err := Compare(&Plan{Tables: []*Table{x}}, &Plan{Tables: []*Table{x}}, nil); !errors.Is(err, ErrNoInputs) {
 		t.Error(err)
 	}
 }
@@ -202,7 +202,7 @@ func TestCompare(t *testing.T) {
 		if digest(t, a) == digest(t, b) {
 			t.Errorf("%s: the digest stays", want)
 		}
-		got, err := Compare(&Plan{Tables: []*Table{a}}, &Plan{Tables: []*Table{b}})
+		got, err := Compare(&Plan{Tables: []*Table{a}}, &Plan{Tables: []*Table{b}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,11 +210,11 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: %s", want, text)
 		}
 	}
-	got, err := Compare(&Plan{Serial: 1, Tables: []*Table{tableWith(nil)}}, &Plan{Serial: 2, Tables: []*Table{tableWith(nil)}})
+	got, err := Compare(&Plan{Serial: 1, Tables: []*Table{tableWith(nil)}}, &Plan{Serial: 2, Tables: []*Table{tableWith(nil)}}, nil)
 	if err != nil || len(got) > 0 {
 		t.Errorf("equal tables differ: %v, %v", got, err)
 	}
-	got, err = Compare(&Plan{Tables: []*Table{tableWith(nil)}}, &Plan{Tables: []*Table{tableWith(func(x *Table) { x.Name = "f" })}})
+	got, err = Compare(&Plan{Tables: []*Table{tableWith(nil)}}, &Plan{Tables: []*Table{tableWith(func(x *Table) { x.Name = "f" })}}, nil)
 	if err != nil || len(got) != 2 || got[0].Table != "e" || got[1].Table != "f" {
 		t.Errorf("a table that comes and one that goes: %v, %v", got, err)
 	}
@@ -275,12 +275,12 @@ func TestCompareWhole(t *testing.T) {
 		"one comes":         {one, more(Create), "[{new [the table was not in the plan]}]"},
 		"an idle one goes":  {more(None), one, "[{new [the table is not in the plan any more]}]"},
 	} {
-		got, err := Compare(c.was, c.now)
+		got, err := Compare(c.was, c.now, nil)
 		if text := fmt.Sprint(got); err != nil || text != c.want {
 			t.Errorf("%s: %s, %v", name, text, err)
 		}
 	}
-	if _, err := Compare(&Plan{Lineage: "a"}, &Plan{Lineage: "b"}); !errors.Is(err, ErrOtherState) {
+	if _, err := Compare(&Plan{Lineage: "a"}, &Plan{Lineage: "b"}, nil); !errors.Is(err, ErrOtherState) {
 		t.Error(err)
 	}
 }
@@ -316,7 +316,7 @@ func TestCompareMissesNothing(t *testing.T) {
 					scramble(v)
 				}
 			})
-			got, err := Compare(&Plan{Tables: []*Table{was}}, &Plan{Tables: []*Table{now}})
+			got, err := Compare(&Plan{Tables: []*Table{was}}, &Plan{Tables: []*Table{now}}, nil)
 			left := strings.HasSuffix(leaf, ".Content") // of a portable pin
 			if err != nil || (len(got) == 1 && len(got[0].What) > 0) == left {
 				t.Errorf("%s: %v %v", leaf, got, err)

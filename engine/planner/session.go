@@ -58,6 +58,9 @@ type Session struct {
 	ToRestate []restated
 	// Names is what was found out about the names in the configuration.
 	Names named
+	// SavedDigests are the digests of tables in the saved plan that this one was derived
+	// from again; nil if there is none. By these the tables' commits name the plan.
+	SavedDigests map[string]string
 }
 
 // ForApply returns the session that one apply works on. What becomes of tables, of the view

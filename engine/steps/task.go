@@ -20,18 +20,28 @@ import (
 	"reconcile/state"
 )
 
+// TaskStep is what tasks and records call a step of a kind.
+func TaskStep(kind plan.StepKind) exec.Step {
+	if kind == plan.StepTake {
+		return exec.StepDumps
+	}
+	return exec.StepConfig
+}
+
 // makeTask makes the task of a step, under the name of an attempt. serial is that of
 // the commit that it will probably become.
 func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, serial uint64) (err error) {
 	p, t := o.Plan, o.Table
-	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: exec.StepConfig, Base: s.base,
+	task := &exec.Task{Version: exec.FormatVersion, Attempt: attempt, Table: s.Definition.Name, Kind: s.kind, Key: s.key, Step: TaskStep(s.planned.Kind), Base: s.base,
 		Schema: s.schema, Floor: s.floor, ETags: m.Tagged, Thresholds: m.Sizes, StandIns: o.StandIns,
 		Formats: exec.CurrentFormats(), Objects: objectsIn(m.Limits.Scratch)}
 	if s.Takes() {
-		task.Step, task.FailCasts, task.Frozen = exec.StepDumps, s.Definition.OnCastError == "fail", true
+		task.FailCasts, task.Frozen = s.Definition.OnCastError == "fail", true
 	}
-	if task.Plan, err = p.DigestOf(t.Name); err != nil {
-		return err
+	if task.Plan = p.SavedDigests[t.Name]; p.SavedDigests == nil {
+		if task.Plan, err = p.DigestOf(t.Name); err != nil {
+			return err
+		}
 	}
 	for _, sk := range s.sinksInOrder() {
 		form, err := m.Lake.Describe(ctx, sk, s.Definition.Folder, s.old)

@@ -58,6 +58,7 @@ var layers = strings.Fields(`
 	engine/filename
 
 	engine/plan
+	engine/planfile
 	engine/exec
 	engine/partfile
 	engine/quarantine

@@ -27,6 +27,8 @@ type folder struct {
 	// generation is the one that it says, 0 if there is none.
 	generation uint64
 	claimed    bool // the marker names the lineage
+	// first is the lineage that a state about to be made is to have; empty for any.
+	first string
 }
 
 // learn finds out which state there is. It needs d.mu.
@@ -55,7 +57,14 @@ func (d *folder) relearn(ctx context.Context) (generation uint64) {
 func (d *folder) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.known, d.claimed = false, false
+	d.known, d.claimed, d.first = false, false, ""
+}
+
+// begin says which lineage a state about to be made is to have.
+func (d *folder) begin(lineage string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.first = lineage
 }
 
 // claim makes the folder, with its marker, or proves that the one that is there is of
@@ -71,11 +80,8 @@ func (d *folder) claim(ctx context.Context) error {
 		return err
 	}
 	want := marker{lineage: d.lineage, begun: !d.born}
-	switch {
-	case m != nil && m.begun && want.begun:
-		want.lineage = m.lineage // of an apply that ended before its first transaction
-	case want.begun:
-		want.lineage = kv.NewLineage()
+	if want.begun {
+		want.lineage = d.lineageAfter(m)
 	}
 	if m == nil || *m != want {
 		if err := writeMarker(ctx, d.at.objects(), want); err != nil {
@@ -115,7 +121,21 @@ func (d *folder) firstLineage() string {
 	if d.claimed && !d.born {
 		return d.lineage
 	}
-	if m, err := readMarker(d.at.objects()); err == nil && m != nil && m.begun {
+	m, err := readMarker(d.at.objects())
+	if err != nil {
+		m = nil
+	}
+	return d.lineageAfter(m)
+}
+
+// lineageAfter is the lineage of a state about to be made where a marker stands: that
+// which was asked for, that of an apply that ended before its first transaction, or a new
+// one. It needs d.mu.
+func (d *folder) lineageAfter(m *marker) string {
+	switch {
+	case d.first != "":
+		return d.first
+	case m != nil && m.begun:
 		return m.lineage
 	}
 	return kv.NewLineage()

@@ -67,6 +67,9 @@ func (l *session) Unlock() error {
 	return nil
 }
 
+// Begin says of which lineage a state is that the session makes.
+func (l *session) Begin(lineage string) { l.folder.begin(lineage) }
+
 // Load is that of the backend for the holder of the lock, whose own snapshots do not
 // keep his own collection waiting. Its Snapshot need not be closed.
 func (l *session) Load(ctx context.Context) (*state.Snapshot, error) { return l.file.load(ctx) }

@@ -36,6 +36,13 @@ type session struct {
 	warnings  []string
 }
 
+// Begin says of which lineage a state is that the session makes.
+func (l *session) Begin(lineage string) {
+	if l.replica.Meta.Lineage == "" && !l.committed {
+		l.lineage = lineage
+	}
+}
+
 // begin loads the head and writes the fence.
 func (l *session) begin(ctx context.Context) error {
 	h, err := l.log.head(ctx)

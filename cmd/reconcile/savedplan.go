@@ -1,0 +1,146 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"reconcile/config"
+	"reconcile/engine/plan"
+	"reconcile/engine/planfile"
+	"reconcile/engine/planner"
+)
+
+// staleError says that a saved plan is not of what is there now. Nothing was applied.
+type staleError struct {
+	file    string
+	reasons []string
+}
+
+func (e *staleError) Error() string {
+	return fmt.Sprintf("the plan in %s is stale, and nothing was applied: %s. Make it again: `reconcile plan -out=%s`", e.file, strings.Join(e.reasons, "; "), e.file)
+}
+
+// savedPlanLine says where a plan was saved.
+type savedPlanLine struct {
+	File string `json:"file"`
+}
+
+// savePlan writes a plan to the file that -out names.
+func (s *session) savePlan(o *planOptions, cfg *config.Config, p *plan.Plan) error {
+	digest, err := cfg.Digest()
+	if err != nil {
+		return err
+	}
+	saved := &planfile.File{Program: programVersion(), Config: digest, Plan: p, Command: planfile.Command{
+		Targets: o.targets, Accept: o.accept, AcceptLoss: o.acceptLoss, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
+		MovedSinks: o.movedSinks, SinksLost: o.sinksLost, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy, Repair: o.repair}}
+	if err := planfile.Write(o.out, saved); err != nil {
+		return err
+	}
+	s.view.record("saved_plan", savedPlanLine{o.out}, "\nSaved the plan. To do exactly that: reconcile apply %s\n", o.out)
+	return nil
+}
+
+// readSaved reads a saved plan.
+func readSaved(file string) (*planfile.File, error) {
+	saved, err := planfile.Read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s. A saved plan is written by `reconcile plan -out=FILE`; a table is named as table.%s", file, file)
+	}
+	return saved, err
+}
+
+// showSaved shows the plan in a file.
+func (s *session) showSaved(file string) error {
+	saved, err := readSaved(file)
+	if err == nil {
+		s.view.plan(saved.Plan)
+	}
+	return err
+}
+
+// runApplySaved does what a saved plan says, or refuses before anything is changed.
+func runApplySaved(ctx context.Context, s *session, o *applyOptions, file string) (int, error) {
+	if given := o.ofPlans(); len(given) > 0 {
+		return 0, fmt.Errorf("apply %s: %s: what a saved plan does was decided when it was made; give it to `reconcile plan -out=%s`", file, strings.Join(given, ", "), file)
+	}
+	saved, err := readSaved(file)
+	if err != nil {
+		return 0, err
+	}
+	if v := programVersion(); saved.Program != v {
+		return 0, &staleError{file, []string{fmt.Sprintf("it was made by version %s of reconcile, and this is %s", saved.Program, v)}}
+	}
+	if len(o.targets) > 0 && !sameNames(o.targets, saved.Command.Targets) {
+		return 0, &staleError{file, []string{"it was made for " + cmp.Or(strings.Join(saved.Command.Targets, ", "), "all tables")}}
+	}
+	o.take(saved)
+	return s.locked(ctx, o, func(ctx context.Context, at applied) (*planner.Session, error) {
+		return s.rederive(ctx, at, file, saved)
+	})
+}
+
+// rederive makes the plan of a file again under the lock, and refuses where it is another.
+func (s *session) rederive(ctx context.Context, at applied, file string, saved *planfile.File) (*planner.Session, error) {
+	digest, err := at.config.Digest()
+	if err != nil {
+		return nil, err
+	}
+	if digest != saved.Config {
+		return nil, &staleError{file, []string{"the configuration has changed: the source, what is left out of it, the sinks, or tables that were removed"}}
+	}
+	p, stale, err := at.engine.Rederive(ctx, at.lock, saved.Plan)
+	switch {
+	case errors.Is(err, plan.ErrOtherState):
+		return nil, &staleError{file, []string{err.Error()}}
+	case err != nil:
+		return nil, err
+	case len(stale) > 0:
+		return p, &staleError{file, differences(stale)}
+	}
+	s.warn(p.Warnings())
+	s.view.plan(&p.Plan)
+	return p, at.engine.Refusal(&p.Plan)
+}
+
+// differences says what has changed of each table.
+func differences(stale []plan.Difference) (out []string) {
+	for _, d := range stale {
+		out = append(out, fmt.Sprintf("table.%s: %s", d.Table, strings.Join(d.What, ", ")))
+	}
+	return out
+}
+
+// ofPlans lists the flags, of those given, that only a plan takes.
+func (e *engineFlags) ofPlans() (out []string) {
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"-accept", len(e.accept) > 0}, {"-accept-loss", len(e.acceptLoss) > 0}, {"-accept-manifest", len(e.acceptManifest) > 0},
+		{"-forget-sink", len(e.forgetSinks) > 0}, {"-moved-sink", len(e.movedSinks) > 0}, {"-sink-lost", len(e.sinksLost) > 0},
+		{"-state-lost", len(e.statesLost) > 0}, {"-allow-destroy", e.allowDestroy}, {"-repair", e.repair}, {"-exact", e.exact}, {"-refresh", !e.refresh},
+	} {
+		if f.given {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
+// take sets the flags that a plan was made with.
+func (e *engineFlags) take(saved *planfile.File) {
+	c := saved.Command
+	e.targets, e.accept, e.acceptLoss, e.acceptManifest = c.Targets, c.Accept, c.AcceptLoss, c.AcceptManifest
+	e.forgetSinks, e.movedSinks, e.sinksLost, e.statesLost = c.ForgetSinks, c.MovedSinks, c.SinksLost, c.StatesLost
+	e.allowDestroy, e.repair, e.refresh, e.inputs = c.AllowDestroy, c.Repair, !saved.Plan.Unchecked, true
+}
+
+func sameNames(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
