@@ -75,7 +75,7 @@ func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
 	}
-	c.Judged = planner.Judged(run.plan, t, s.Pending)
+	c.Judged = planner.Judged(run.plan, t)
 	if err := commit.CanCarryOut(ctx, run.e.lake, c.Steps()); err != nil {
 		return run.holdUnpublishable(ctx, s, err)
 	}

@@ -246,21 +246,45 @@ func (a *bed) removeTree(name string) {
 }
 
 // TestContractResyncUntil: what was applied, or accepted, does not trip when the table comes
-// back from until_dump. A resync that tripped, and was only made void, is held when the one
-// that did so is taken back.
+// back from until_dump.
 func TestContractResyncUntil(t *testing.T) {
-	until := func(id int64) *int64 { return &id }
-	a := newBed(t, guarded(halfOfRows))
-	a.run(dumpOf(1, full("e", someKeys(1, 4))))
-	a.run(dumpOf(2, full("e", someKeys(1, 1))))
-	a.acceptingAs("e@2")
-	a.run(dumpOf(3, full("e", someKeys(1, 2))))
-	a.until = until(1)
-	a.held(a.run())
-	a.has("1", "2", "3", "4")
-	a.until = nil
-	a.held(a.run())
-	a.has("1", "2")
+	until := int64(1)
+	for _, guarding := range []bool{true, false} {
+		a := newBed(t, lakeTables)
+		if guarding {
+			a.hcl = guarded(halfOfRows)
+		}
+		a.run(dumpOf(1, full("e", someKeys(1, 4))))
+		a.run(dumpOf(2, full("e", someKeys(1, 1))))
+		if guarding {
+			a.acceptingAs("e@2")
+		}
+		a.hcl = guarded(halfOfRows)
+		for range 2 {
+			a.until = &until
+			a.held(a.run())
+			a.has("1", "2", "3", "4")
+			a.until = nil
+			a.held(a.run())
+			a.has("1")
+			a.checkIdle()
+		}
+	}
+}
+
+// TestContractResyncTrippedCountsNot: the rows of a resync that trips are none to judge a
+// later one by, which then makes it void.
+func TestContractResyncTrippedCountsNot(t *testing.T) {
+	for _, together := range []bool{true, false} {
+		a := newBed(t, guarded(halfOfRows))
+		a.run(dumpOf(1, full("e", someKeys(1, 4))))
+		a.arrive(dumpOf(2, full("e", someKeys(100, 120))))
+		if !together {
+			a.held(a.run(), "e 2 @2")
+		}
+		a.held(a.run(dumpOf(3, full("e", someKeys(1, 3)))))
+		a.has("1", "2", "3")
+	}
 }
 
 // TestContractResyncLate: a resync that comes late, below applied dumps, is judged by what
@@ -283,17 +307,29 @@ func TestContractResyncLate(t *testing.T) {
 	}
 }
 
-// TestContractResyncAcceptedWaits: an acceptance stays when something else keeps the dump
-// from being taken.
+// TestContractResyncAcceptedWaits: an acceptance stays when something keeps the dump from
+// being taken.
 func TestContractResyncAcceptedWaits(t *testing.T) {
 	a := newBed(t, guarded(halfOfRows))
+	a.run(dumpOf(1, full("e", someKeys(1, 4)), full("f", someKeys(1, 4))))
+	a.held(a.run(dumpOf(2, full("e"), full("f"))), "e 2 @2", "f 2 @2")
+	a.opts.Accept, a.opts.Targets = []string{"e@2"}, []string{"table.f"}
+	a.held(a.run(), "f 2 @2")
+	a.has("1", "2", "3", "4")
+	a.opts.Accept, a.opts.Targets = nil, nil
+	a.held(a.run(), "f 2 @2")
+	a.has()
+}
+
+// TestContractResyncAboveBad: what a guard holds above a damaged file is named, too, as its
+// acceptance makes the file void.
+func TestContractResyncAboveBad(t *testing.T) {
+	a := newBed(t, guarded(halfOfRows))
 	a.run(dumpOf(1, full("e", someKeys(1, 4))))
-	bad := damagedEvents(1, 4)
-	a.held(a.run(dumpOf(2, full("e")), dumpOf(3, full("e", someKeys(7, 7)))), "e 2 @2")
-	a.acceptingAs("e@2")
-	a.has("7")
-	a.held(a.run(dumpOf(4, more("e", bad))), "e 4 part-")
-	a.held(a.run(dumpOf(5, full("e"))), "e 4 part-", "e 5 @5")
+	a.held(a.run(dumpOf(2, more("e", damagedEvents(1, 4)))), "e 2 part-")
+	a.held(a.run(dumpOf(3, full("e"))), "e 2 part-", "e 3 @3")
+	a.acceptingAs("e@3")
+	a.has()
 }
 
 // TestContractResyncIneffective: what no guard holds has no effect, and is said to have none.

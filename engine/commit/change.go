@@ -45,7 +45,7 @@ type Change struct {
 	Dumps     []*state.Dump
 	Holds     []state.Hold
 	Manifests *state.Sealed
-	// Judged are deliveries of which guards are to know that they are accepted, or not.
+	// Judged are deliveries that guards are not to judge again, with the digests of their entries.
 	Judged map[state.Delivery]string
 }
 

@@ -289,23 +289,14 @@ func acceptResync(p *Session, table string, d Delivery, name string) {
 	p.AcceptedDumps = append(p.AcceptedDumps, AcceptedDump{state.Delivery{Table: table, Dump: d.Dump}, d.Entry.Digest})
 }
 
-// voidAndTripped is what the state has in the place of a digest of a resync that trips and
-// was taken only as a later one makes it void: it is judged again where that one goes.
-const voidAndTripped = "tripped"
-
-// Judged says which resyncs of a table are to be known as accepted, or as such that trip, once a step
-// that takes some dumps is committed. Those that a table has are accepted without; they are
-// named where the table goes back.
-func Judged(p *Session, t *Table, takes []Delivery) map[state.Delivery]string {
+// Judged says which resyncs of a table are to be known as accepted once a step of it is
+// committed: those that it had and gives up as it goes back. Those that it has are accepted
+// without.
+func Judged(p *Session, t *Table) map[state.Delivery]string {
 	if t.Definition == nil || !t.Definition.Guard.JudgesResyncs() {
 		return nil
 	}
 	out := map[state.Delivery]string{}
-	for _, d := range takes {
-		if t.Bad[d.Dump].Guard != "" {
-			out[state.Delivery{Table: t.Name, Dump: d.Dump}] = voidAndTripped
-		}
-	}
 	for _, id := range p.Ask.goesBack(t.Old) {
 		i := slices.IndexFunc(t.Old.Applied, func(a state.Applied) bool { return a.Dump == id })
 		at := state.Delivery{Table: t.Name, Dump: id}
