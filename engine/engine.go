@@ -39,8 +39,9 @@ type Options struct {
 	Tuning   Tuning
 }
 
-// Tuning holds thresholds that tests make small, so that little data takes
-// every path. Zero values stand for the defaults.
+// Tuning holds thresholds that tests make small, so that little data takes every path, and
+// what is registered: computed columns, another executor. Zero values stand for the
+// defaults.
 type Tuning struct {
 	Memory     int // bytes of rows that wait for their partition
 	SpillGroup int // rows of a row group in scratch files
