@@ -57,7 +57,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	if !run.plan.Changes() {
-		return run.result, nil
+		return run.result, run.after().remember(ctx, run.lock, now)
 	}
 	cleanup, err := run.e.applyScratch()
 	if err != nil {
@@ -78,7 +78,13 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return run.result, err
 	}
 	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap),
-		run.e.renewFingerprints(ctx, run.lock, withoutFingerprints(run.plan.Drafts, run.committed), snap), run.e.forgetLater(ctx, run.lock, snap))
+		run.e.renewFingerprints(ctx, run.lock, withoutFingerprints(run.plan.Drafts, run.committed), snap), run.e.forgetLater(ctx, run.lock, snap), run.after().remember(ctx, run.lock, snap))
+}
+
+// after is the apply, when it has done what it could.
+func (run *applyRun) after() *afterApply {
+	failed := slices.ContainsFunc(run.result.Tables, func(t TableResult) bool { return t.Err != nil })
+	return &afterApply{plan: run.plan, holds: run.result.Holds, committed: run.committed, failed: failed, at: run.e.now()}
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.

@@ -49,6 +49,7 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 			return true, run.holdDamaged(ctx, t, s, damage)
 		}
 		if why := lake.WhyDistrusted(err); why != "" {
+			run.plan.Distrusted = append(run.plan.Distrusted, t.Name)
 			run.result.Holds = append(run.result.Holds, planner.RepairHold(t.Name, why))
 			_ = run.e.removeStaged(ctx, run.lock, s.Task) // what stays the next apply removes
 			return true, nil
@@ -71,7 +72,7 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 
 // commitStep commits what a step staged.
 func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done, out *TableResult) (waits bool, err error) {
-	c, err := s.ChangeOf(ctx, run.e.store, d)
+	c, err := s.ChangeOf(ctx, run.e.store, d, run.e.now())
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
 	}

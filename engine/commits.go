@@ -50,13 +50,19 @@ func (run *applyRun) commit(ctx context.Context, s *steps.Step, ch *commit.Chang
 	return committer.Commit(ctx, ch)
 }
 
-// recordsOf are the records of the dumps of deliveries.
+// recordsOf are the records of the dumps of deliveries. When a dump arrived says the table
+// that took it first: a manifest that is copied again is no other delivery.
 func recordsOf(p *planner.Session, pending []planner.Delivery) []*state.Dump {
 	var out []*state.Dump
 	for _, d := range pending {
-		if x := commit.DumpRecord(p.Listing.Dump(d.Dump)); x != nil {
-			out = append(out, x)
+		x := commit.DumpRecord(p.Listing.Dump(d.Dump))
+		if x == nil {
+			continue
 		}
+		if was := p.Snap.Dumps[d.Dump]; was != nil && was.Arrived != 0 {
+			x.Arrived = was.Arrived
+		}
+		out = append(out, x)
 	}
 	return out
 }

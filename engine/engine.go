@@ -36,7 +36,9 @@ type Options struct {
 	// Progress is told of rows and bytes as they are read; it may be called by
 	// several goroutines at once.
 	Progress func(table string, rows, bytes int64)
-	Tuning   Tuning
+	// Now is the clock by which commits and holds are dated; nil for that of the machine.
+	Now    func() time.Time
+	Tuning Tuning
 }
 
 // Tuning holds thresholds that tests make small, so that little data takes every path, and
@@ -96,6 +98,7 @@ type Engine struct {
 	unfinished      commit.Unfinished
 	loaded          *state.Snapshot // by Recover, for the plan that follows; nil if that changed something
 	executor        exec.Executor
+	now             func() time.Time
 	limits          exec.Limits
 	sizes           exec.Thresholds
 	fingerprintFrom int // files that a table must have in a sink for its folder to get a fingerprint
@@ -113,6 +116,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	}
 	if e.executor = o.Tuning.Executor; e.executor == nil {
 		e.executor = native.Executor{}
+	}
+	if e.now = o.Now; e.now == nil {
+		e.now = time.Now
 	}
 	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}

@@ -41,6 +41,9 @@ func randomTable(r *rand.Rand) *Table {
 	if yes() {
 		t.Columns, t.Sinks, t.Spelling = []Column{{Name: text()}}, []SinkTable{{Root: text(), Fingerprint: text()}}, []string{text()}
 	}
+	if yes() {
+		t.Committed, t.History, t.ColumnLog = r.Int64(), []byte(text()), []byte(text())
+	}
 	return t
 }
 

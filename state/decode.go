@@ -140,6 +140,12 @@ func (d *decoder) settings() error {
 			}
 			continue
 		}
+		if string(e.Key) == waitingKey {
+			if err := d.mode.Unmarshal(e.Payload, &d.snap.Waiting); err != nil {
+				return &kv.RecordError{Bucket: kv.Settings, Key: e.Key, Err: err}
+			}
+			continue
+		}
 		fact, err := d.snap.addSetting(string(e.Key), e.Payload)
 		switch {
 		case err != nil:

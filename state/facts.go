@@ -27,6 +27,8 @@ type Facts struct {
 	// PlainLeft says that deleted records may still hold plain values of a column that
 	// is masked by now.
 	PlainLeft bool
+	// Waiting is what the last apply left waiting.
+	Waiting Waiting
 	// Successor is the place that the state was moved to: it is closed. Arriving is the
 	// place that it is being moved from: it is not open yet. Both are empty of a state
 	// that can be used.
@@ -184,6 +186,9 @@ func putFacts(tx *Tx, f *Facts) error {
 	}
 	if f.PlainLeft {
 		errs = append(errs, tx.SetPlainLeft(true))
+	}
+	if !f.Waiting.Empty() {
+		errs = append(errs, tx.SetWaiting(&f.Waiting))
 	}
 	return errors.Join(errs...)
 }

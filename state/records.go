@@ -34,6 +34,9 @@ type Dump struct {
 	ID       int64  `cbor:"1,keyasint"`
 	Manifest string `cbor:"2,keyasint"` // key of the manifest in the source
 	Digest   string `cbor:"3,keyasint"` // of its meaning
+	// Arrived is when the manifest changed last as the dump was applied first, in ms since
+	// the epoch; 0 if that is not known.
+	Arrived int64 `cbor:"60,keyasint,omitempty"`
 	// Key 4 is of a removed field, and must not be used again.
 }
 
@@ -125,6 +128,11 @@ type Table struct {
 	// named, not names in any case as in older programs. Names outlive rows: a resync
 	// renews Rules alone, a rebuild both.
 	ExactNames bool `cbor:"36,keyasint,omitempty"`
+	// Committed is when its last commit was made, in ms since the epoch; 0 of an earlier
+	// version. History and ColumnLog are read by Commits and ColumnChanges.
+	Committed int64  `cbor:"60,keyasint,omitempty"`
+	History   []byte `cbor:"61,keyasint,omitempty"`
+	ColumnLog []byte `cbor:"62,keyasint,omitempty"`
 	// Plan is the digest that the saved plan has of the table whose step the last commit
 	// was, and PlanStep which step; empty where no saved plan was applied.
 	Plan     string `cbor:"65,keyasint,omitempty"`

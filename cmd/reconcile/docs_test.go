@@ -237,6 +237,7 @@ var recordTypes = map[string]any{
 	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
 	"init": initLine{}, "state_moved": stateMovedLine{},
 	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
+	"commit": commitLine{}, "history": historyLine{}, "column_change": columnChangeLine{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": fileLine{}, "state_address": tableAddress{},
 	"backup": backupLine{}, "restored": restoredLine{}, "state_rebuild": rebuildLine{}, "state_rebuild_table": rebuildTableLine{}, "state_rebuilt": rebuiltLine{},
 	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": quarantinedRowLine{},

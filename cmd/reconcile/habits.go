@@ -33,8 +33,6 @@ func habits() map[string]string {
 		"test":       "reconcile has no test command. `reconcile validate` checks the configuration, `reconcile plan` says what it would do.",
 		"verify":     "verify " + later + "`reconcile plan` compares the sinks with the state.",
 		"rebuild":    "rebuild " + later + "A plan rebuilds a table whose files were changed or removed.",
-		"history":    "history " + later + "`reconcile show` says which dumps each table has.",
-		"schema":     "schema " + later + "`reconcile show -json` lists the columns of each table.",
 		"ddl":        "ddl " + later + "`reconcile show -json` lists columns, types and folders.",
 		"properties": "properties " + later,
 	}

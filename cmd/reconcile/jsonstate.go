@@ -33,6 +33,7 @@ type shownLine struct {
 	Kind        string         `json:"kind"`
 	Key         string         `json:"key,omitempty"`
 	Commit      uint64         `json:"commit"`
+	Committed   string         `json:"committed_at,omitempty"`
 	Dumps       []int64        `json:"dumps"`
 	Skipped     []int64        `json:"skipped_dumps,omitempty"`
 	Lost        []int64        `json:"lost_dumps,omitempty"`
@@ -169,7 +170,7 @@ func each[A, B any](list []A, convert func(A) B) []B {
 
 func newShownLine(t *inspect.Table) shownLine {
 	return shownLine{
-		Address: "table." + t.Name, Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, Dumps: t.Dumps, Skipped: t.Skipped, Lost: t.Lost,
+		Address: "table." + t.Name, Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, Committed: instant(t.Committed), Dumps: t.Dumps, Skipped: t.Skipped, Lost: t.Lost,
 		Mapping: t.Mapping, PartitionBy: t.PartitionBy, Partitions: t.Partitions, Rows: t.Rows, Hidden: t.Hidden, Quarantined: t.Quarantined,
 		Columns: each(t.Columns, func(c inspect.Column) columnObject { return columnObject(c) }),
 		Sinks:   each(t.Sinks, func(s inspect.Sink) sinkObject { return sinkObject(s) }),
@@ -181,7 +182,7 @@ func (v *jsonView) shown(s *inspect.State) {
 	for i := range s.Tables {
 		v.record("state_table", newShownLine(&s.Tables[i]), "")
 	}
-	v.holds(s.Holds)
+	v.heldSince(s.Holds)
 }
 
 func (v *jsonView) shownOne(d *inspect.Detail) {
@@ -189,7 +190,7 @@ func (v *jsonView) shownOne(d *inspect.Detail) {
 	for _, f := range d.Files {
 		v.record("state_file", fileLine(f), "")
 	}
-	v.holds(d.Holds)
+	v.heldSince(d.Holds)
 }
 
 func newRebuildTableLine(t *rebuild.Table) rebuildTableLine {

@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/health"
+	"reconcile/engine/inspect"
 )
 
 // statusLine says how syncs and applies are doing; tables, holds and problems come before
@@ -71,8 +72,10 @@ type tableStatusLine struct {
 	Address   string           `json:"address"`
 	Name      string           `json:"name"`
 	Commit    uint64           `json:"commit"`
+	Committed string           `json:"committed_at,omitempty"`
 	Last      *deliveredObject `json:"last_delivery"`
 	Unapplied int              `json:"unapplied_dumps"`
+	Behind    bool             `json:"behind,omitempty"`
 	Oldest    *deliveredObject `json:"oldest_unapplied,omitempty"`
 	Mapping   *int64           `json:"mapping_dump"`
 	Stopped   *stoppedObject   `json:"stopped,omitempty"`
@@ -123,17 +126,22 @@ func newReport(h *health.Health, r *dump.SyncReport) *reportObject {
 		Age: *ageOf(h.Now, r.Finish), Status: r.Status, Error: r.Error}
 }
 
+// heldSince shows what waits, and since when.
+func (v *jsonView) heldSince(holds []inspect.Hold) {
+	for _, h := range holds {
+		line := newHoldLine(h.Hold)
+		line.Since = instant(h.Since)
+		v.record("hold", line, "")
+	}
+}
+
 func (v *jsonView) status(h *health.Health) {
 	for i := range h.Tables {
 		t := &h.Tables[i]
-		v.record("status_table", tableStatusLine{"table." + t.Name, t.Name, t.Commit, newDelivered(h, t.Last), t.Unapplied,
+		v.record("status_table", tableStatusLine{"table." + t.Name, t.Name, t.Commit, instant(t.Committed), newDelivered(h, t.Last), t.Unapplied, t.Behind,
 			newDelivered(h, t.Oldest), t.Mapping, (*stoppedObject)(t.Stopped)}, "")
 	}
-	for _, x := range h.Holds {
-		line := newHoldLine(x.Hold)
-		line.Since = instant(x.Since)
-		v.record("hold", line, "")
-	}
+	v.heldSince(h.Holds)
 	for i := range h.Problems {
 		p := &h.Problems[i]
 		line := problemLine{Kind: string(p.Kind), Tables: p.Tables, Check: p.Check, Dump: p.Dump, Since: instant(p.Since), Age: ageOf(h.Now, p.Since),

@@ -179,7 +179,7 @@ func (b *secretBed) play(masks bool) {
 	b.deliver(secretSecond)
 	b.run(3, "plan", "-exact", "-out=second.plan")
 	b.run(3, "apply", "-auto-approve", "-json")
-	for _, args := range [][]string{{"show"}, {"show", "-json"}, {"status"}, {"status", "-json"}, {"quarantine", "list"}, {"quarantine", "export"}, {"quarantine", "export", "-o=quarantined.json"}} {
+	for _, args := range [][]string{{"show"}, {"show", "-json"}, {"status"}, {"status", "-json"}, {"history"}, {"history", "-json"}, {"schema", "history"}, {"schema", "history", "-json"}, {"quarantine", "list"}, {"quarantine", "export"}, {"quarantine", "export", "-o=quarantined.json"}} {
 		b.run(0, args...)
 	}
 	b.scan()
@@ -295,7 +295,7 @@ func TestPlantedCredentials(t *testing.T) {
 	b := newBucketBed(t, s)
 	b.deliver(nightOne)
 	var said strings.Builder
-	for _, args := range [][]string{{"validate"}, {"plan"}, {"plan", "-json"}, {"apply", "-auto-approve"}, {"show"}, {"show", "-json"}, {"status"}, {"status", "-json"}} {
+	for _, args := range [][]string{{"validate"}, {"plan"}, {"plan", "-json"}, {"apply", "-auto-approve"}, {"show"}, {"show", "-json"}, {"status"}, {"status", "-json"}, {"history", "-json"}, {"schema", "history"}} {
 		said.WriteString(b.run(0, args...))
 	}
 	secret := s.SecretKey

@@ -176,6 +176,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 				s.hooks.onProgress(table, rows, bytes)
 			}
 		},
+		Now:    s.now,
 		Tuning: engine.Tuning{Lease: s.hooks.lease},
 	}
 	for _, name := range o.accept {

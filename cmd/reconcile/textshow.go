@@ -20,7 +20,7 @@ func (v *textView) shown(s *inspect.State) {
 	for i := range s.Tables {
 		v.shownTable(&s.Tables[i], s.Mapping, true)
 	}
-	v.holds(s.Holds)
+	v.heldSince(s.Holds)
 	for _, t := range s.Unfinished {
 		v.printf("\ntable.%s: its last commit is not wholly visible yet; the next apply finishes it.\n", t)
 	}
@@ -51,7 +51,7 @@ func (v *textView) shownOne(d *inspect.Detail) {
 	for _, f := range d.Files {
 		v.printf("    %s/%s  %s, %s\n", f.Root, f.Path, plural(f.Rows, "row"), size(f.Bytes))
 	}
-	v.holds(d.Holds)
+	v.heldSince(d.Holds)
 	if d.Unfinished {
 		v.printf("\nIts last commit is not wholly visible yet; the next apply finishes it.\n")
 	}
@@ -69,6 +69,9 @@ func (v *textView) shownTable(t *inspect.Table, newest *inspect.Mapping, columns
 		extra += fmt.Sprintf(", %s in the quarantine", count(t.Quarantined))
 	}
 	line("rows", "%s%s", count(t.Rows), extra)
+	if !t.Committed.IsZero() {
+		line("changed", "%s, by commit %d", clock(t.Committed), t.Commit)
+	}
 	if len(t.Dumps) > 0 {
 		line("dumps", "%s", strings.TrimPrefix(strings.TrimPrefix(idList(t.Dumps), "dumps "), "dump "))
 	}

@@ -8,17 +8,17 @@ import (
 
 	"reconcile/engine/dump"
 	"reconcile/engine/health"
+	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/internal/feed"
-	"reconcile/internal/plain"
 )
 
 func (v *textView) status(h *health.Health) {
 	v.syncs(h)
 	v.tableHealth(h)
 	v.stopped(h)
-	v.heldSince(h)
+	v.heldSince(h.Holds)
 	for _, t := range h.Unfinished {
 		v.printf("\ntable.%s: its last commit is not wholly visible yet; the next apply finishes it.\n", t)
 	}
@@ -113,26 +113,23 @@ func (v *textView) tableHealth(h *health.Health) {
 	}
 	v.printf("\n")
 	w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) {
-		for i := range cells {
-			cells[i] = plain.Text(cells[i])
-		}
-		say(w, "  %s\n", plain.Trusted(strings.Join(cells, "\t")))
-	}
-	row("table", "last delivery", "not applied", "mapping")
+	writeCells(w, "  table", "last delivery", "not applied", "mapping")
 	for i := range h.Tables {
 		t := &h.Tables[i]
 		last, waits, mapping := "none", "-", "-"
 		if t.Last != nil {
 			last = delivery(h, t.Last)
 		}
-		if t.Unapplied > 0 {
+		switch {
+		case t.Unapplied > 0:
 			waits = plural(int64(t.Unapplied), "dump")
+		case t.Behind:
+			waits = "left behind"
 		}
 		if t.Mapping != nil {
 			mapping = fmt.Sprintf("dump %d", *t.Mapping)
 		}
-		row(t.Name, last, waits, mapping)
+		writeCells(w, "  "+t.Name, last, waits, mapping)
 	}
 	_ = w.Flush() // the writer keeps the error for the end of the program
 }
@@ -176,20 +173,20 @@ func stoppedTables(h *health.Health) (names []string, list []*health.Stopped) {
 }
 
 // heldSince lists what waits, and since when.
-func (v *textView) heldSince(h *health.Health) {
-	if len(h.Holds) == 0 {
+func (v *textView) heldSince(holds []inspect.Hold) {
+	if len(holds) == 0 {
 		return
 	}
 	v.printf("\n%s\n\n", v.style.paint("1;33", "Held, while the rest goes on:"))
-	all := make([]plan.Hold, len(h.Holds))
-	for i := range h.Holds {
-		x := &h.Holds[i]
+	all := make([]plan.Hold, len(holds))
+	for i := range holds {
+		h := &holds[i]
 		since := ""
-		if !x.Since.IsZero() {
-			since = ", for " + span(h.Now.Sub(x.Since))
+		if !h.Since.IsZero() {
+			since = ", since " + clock(h.Since)
 		}
-		v.printf("  %s%s\n      %s\n", whereHeld(&x.Hold), since, x.Reason)
-		all[i] = x.Hold
+		v.printf("  %s%s\n      %s\n", whereHeld(&h.Hold), since, h.Reason)
+		all[i] = h.Hold
 	}
 	v.wayPast(planner.SkipBlocks(all))
 }

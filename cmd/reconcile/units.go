@@ -84,6 +84,9 @@ func span(d time.Duration) string {
 		}
 		return n
 	}
+	if d > 0 && d < time.Second {
+		return "less than a second"
+	}
 	return fmt.Sprintf("%d s", max(0, d/time.Second))
 }
 

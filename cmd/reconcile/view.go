@@ -33,6 +33,10 @@ type view interface {
 	shownOne(d *inspect.Detail)
 	// status shows how syncs and applies are doing.
 	status(h *health.Health)
+	// history shows what commits did.
+	history(h *inspect.History)
+	// schemaHistory shows what became of columns.
+	schemaHistory(list []inspect.ColumnChange)
 }
 
 // progress shows how far an apply is. add may be called by several goroutines

@@ -47,6 +47,9 @@ type Change struct {
 	Manifests *state.Sealed
 	// Judged are deliveries that guards are not to judge again, with the digests of their entries.
 	Judged map[state.Delivery]string
+
+	log    state.Commit // what Note was told
+	before *state.Table // the record that the state has, as Prepare found it; nil if none
 }
 
 // Part is the new content of one partition.

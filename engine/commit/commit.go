@@ -30,7 +30,8 @@ func (c *Committer) checkBase(ctx context.Context, ch *Change) error {
 	if err != nil {
 		return err
 	}
-	now := BaseOf(snap.Tables[ch.Table.Name], snap.Partitions[ch.Table.Name])
+	ch.before = snap.Tables[ch.Table.Name]
+	now := BaseOf(ch.before, snap.Partitions[ch.Table.Name])
 	if err := snap.Close(); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (c *Change) PutNew(tx *state.Tx) (*state.Publish, error) {
 	c.Table.Commit = tx.Serial()
 	c.nameFiles(tx.Serial())
 	pub := &state.Publish{Table: c.Table.Name, Attempt: c.Attempt, Commit: tx.Serial(), Steps: c.Steps()}
-	errs := []error{c.checkRemovals(pub.Steps), tx.PutTable(c.Table), tx.PutPublish(pub)}
+	errs := []error{c.checkRemovals(pub.Steps), c.follow(tx.Serial()), tx.PutTable(c.Table), tx.PutPublish(pub)}
 	for _, o := range c.Objects {
 		errs = append(errs, tx.PutObject(o))
 	}

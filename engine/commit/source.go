@@ -14,7 +14,11 @@ func DumpRecord(d *dump.Dump) *state.Dump {
 	if d == nil {
 		return nil
 	}
-	return &state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest}
+	out := &state.Dump{ID: d.ID, Manifest: d.Manifest, Digest: d.Digest}
+	if at := d.Object.ModTime; !at.IsZero() {
+		out.Arrived = at.UnixMilli()
+	}
+	return out
 }
 
 // PutDump stores the record of a dump; of none it stores nothing.

@@ -2,6 +2,7 @@ package health
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"reconcile/engine/dump"
@@ -133,6 +134,34 @@ func (a *arrivals) stopped(dumps int) *Stopped {
 		return &Stopped{Missing: missing, Usual: usual}
 	}
 	return nil
+}
+
+// Backlog is what a table, or the mapping by its name, has not applied of what was
+// delivered.
+type Backlog struct {
+	Table  string
+	Dumps  int
+	Newest int64 // the greatest of them
+}
+
+// Backlogs lists, by table, what of a listing is not applied, whether or not the
+// configuration takes the table.
+func Backlogs(ask *planner.Request, l *dump.Listing, snap *state.Snapshot) []Backlog {
+	return collect(ask, l, snap).backlogs()
+}
+
+func (d *deliveries) backlogs() []Backlog {
+	var out []Backlog
+	for _, a := range d.tables {
+		if a.unapplied > 0 {
+			out = append(out, Backlog{a.name, a.unapplied, a.newest})
+		}
+	}
+	if m := d.mapping; m != nil && m.unapplied > 0 {
+		out = append(out, Backlog{m.name, m.unapplied, m.newest})
+	}
+	slices.SortFunc(out, func(a, b Backlog) int { return strings.Compare(a.Table, b.Table) })
+	return out
 }
 
 // unclear reports whether only the files of a table that was never applied tell whether

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
 )
 
@@ -19,7 +20,7 @@ type Health struct {
 	Newest   *Delivered // the newest dump of the source; nil of an empty one
 	Mapping  Mapping
 	Tables   []Table // those that the configuration takes, by name
-	Holds    []Hold
+	Holds    []inspect.Hold
 	Problems []Problem
 	// Unfinished are the tables whose last commit is not wholly visible yet.
 	Unfinished []string
@@ -63,11 +64,14 @@ type Mapping struct {
 type Table struct {
 	Name   string
 	Commit uint64 // 0 of a table that was never applied
+	// Committed is when that was made; zero where that is not known.
+	Committed time.Time
 	// Last is the last delivery of the table; nil if the source and the state know none.
 	Last *Delivered
-	// Unapplied is how many delivered dumps it has not applied, Oldest the one of them
-	// that arrived first.
+	// Unapplied is how many delivered dumps it has not applied. Behind says that -target
+	// left something else of it undone. Oldest is what arrived first of that.
 	Unapplied int
+	Behind    bool
 	Oldest    *Delivered
 	Mapping   *int64 // dump of the mapping that it stands at; nil if none
 	Stopped   *Stopped
@@ -77,12 +81,6 @@ type Table struct {
 type Stopped struct {
 	Missing int // newest dumps that do not bring it
 	Usual   int // it came with one of so many, or more often
-}
-
-// Hold is something that waits.
-type Hold struct {
-	plan.Hold
-	Since time.Time // zero where that is not known
 }
 
 // Kind is what a problem is about.

@@ -135,18 +135,37 @@ func (j *judge) describeTable(name string, a *arrivals, old *state.Table) Table 
 		}
 	}
 	if old != nil {
-		t.Commit = old.Commit
+		t.Commit, t.Committed = old.Commit, state.Time(old.Committed)
 		if old.HasMapping {
 			t.Mapping = &old.MappingDump
 		}
 		if last := old.LastDelivery; len(old.Applied) > 0 && (t.Last == nil || t.Last.Dump < last) { // its dump is gone from the source
-			t.Last = &Delivered{Dump: last}
+			t.Last = &Delivered{last, j.arrivalOf(last)}
 		}
 	}
 	if name == feed.TableMapping {
 		j.describeMappingTable(&t)
 	}
+	t.Behind = slices.ContainsFunc(j.in.Snap.Waiting.Tables, func(w state.WaitingTable) bool { return w.Table == name && w.Behind })
+	if t.Behind && t.Oldest == nil {
+		t.Oldest = j.mappingAfter(t.Mapping)
+	}
 	return t
+}
+
+// mappingAfter is the first mapping behind one that a table stands at, nil if none is in
+// force.
+func (j *judge) mappingAfter(at *int64) *Delivered {
+	m := j.in.Snap.Mapping
+	if m == nil {
+		return nil
+	}
+	for _, d := range j.in.Listing.Dumps {
+		if d.Entry(feed.TableMapping) != nil && (at == nil || d.ID > *at) && d.ID <= m.Dump {
+			return &Delivered{d.ID, arrived(d)}
+		}
+	}
+	return nil
 }
 
 // describeMappingTable describes user_migrations: it shows the mapping in force, and all
@@ -162,10 +181,13 @@ func (j *judge) describeMappingTable(t *Table) {
 	}
 }
 
-// arrivalOf is when a dump arrived, zero if the source does not have it.
+// arrivalOf is when a dump arrived, zero if neither the source nor the state tells.
 func (j *judge) arrivalOf(id int64) time.Time {
 	if d := j.in.Listing.Dump(id); d != nil {
 		return arrived(d)
+	}
+	if d := j.in.Snap.Dumps[id]; d != nil {
+		return state.Time(d.Arrived)
 	}
 	return time.Time{}
 }
@@ -188,7 +210,10 @@ func (j *judge) describeMapping() {
 // tell by themselves.
 func (j *judge) listHolds() {
 	for _, h := range inspect.Holds(j.in.Snap) {
-		j.hold(h, j.arrivalOf(h.Dump))
+		if h.Since.IsZero() { // it cannot be older than its dump
+			h.Since = j.arrivalOf(h.Dump)
+		}
+		j.Holds = append(j.Holds, h)
 	}
 	j.holdManifests()
 	for _, name := range slices.Sorted(maps.Keys(j.tables)) {
@@ -203,31 +228,17 @@ func (j *judge) listHolds() {
 			j.hold(plan.Hold{Table: feed.TableMapping, Dump: p.Dump, Reason: p.reason}, p.At)
 		}
 	}
-	slices.SortStableFunc(j.Holds, func(a, b Hold) int {
+	slices.SortStableFunc(j.Holds, func(a, b inspect.Hold) int {
 		return cmp.Or(strings.Compare(a.Table, b.Table), cmp.Compare(a.Dump, b.Dump))
 	})
-	j.nameWaysPast()
+	inspect.NameWaysPast(j.in.Ask.Config, j.Holds)
 }
 
-// nameWaysPast gives the holds the blocks that go past them.
-func (j *judge) nameWaysPast() {
-	list := make([]plan.Hold, len(j.Holds))
-	for i, h := range j.Holds {
-		list[i] = h.Hold
-	}
-	planner.NamesWayPast(j.in.Ask.Config, list)
-	for i, h := range list {
-		j.Holds[i].Hold = h
-	}
-}
-
-// hold adds what is held, unless the same table is held at the same dump already.
+// hold adds what is held, unless it is known to be.
 func (j *judge) hold(h plan.Hold, since time.Time) {
-	same := func(x Hold) bool {
-		return x.Table == h.Table && x.Dump == h.Dump && x.Object == h.Object && (h.Table != "" || x.File == h.File)
-	}
-	if !slices.ContainsFunc(j.Holds, same) {
-		j.Holds = append(j.Holds, Hold{h, since})
+	hold := inspect.Hold{Hold: h, Since: since}
+	if !slices.ContainsFunc(j.Holds, func(x inspect.Hold) bool { return x.Same(&hold) }) {
+		j.Holds = append(j.Holds, hold)
 	}
 }
 

@@ -57,6 +57,8 @@ func loadConfig(t *testing.T, text string) *config.Config {
 //	at NAME ID                               the mapping that it stands at
 //	mapping ID                               the mapping of the state
 //	hold TABLE ID [guard]                    what the state remembers of a hold
+//	held TABLE ID AGE                        a hold that an apply dated; a table of "-" is a dump's, by its manifest
+//	behind TABLE                             -target left something of it
 //	limit CHECK TABLE AGE
 func site(t *testing.T, text, lines string) Input {
 	t.Helper()
@@ -144,6 +146,15 @@ func (s *siteParser) line(words []string) error {
 			in.Fields = map[string][]string{}
 		}
 		in.Fields[words[1]] = words[2:]
+	case "held":
+		n, _ := strconv.ParseInt(words[2], 10, 64)
+		h := state.HeldSince{Table: words[1], Dump: n, File: "part.avro", Reason: "it is missing", Since: ago(words[3]).UnixMilli()}
+		if h.Table == "-" {
+			h.Table, h.File = "", fmt.Sprintf("manifests/%d.json", n)
+		}
+		in.Snap.Waiting.Holds = append(in.Snap.Waiting.Holds, h)
+	case "behind":
+		in.Snap.Waiting.Tables = append(in.Snap.Waiting.Tables, state.WaitingTable{Table: words[1], Behind: true})
 	case "limit":
 		d, err := time.ParseDuration(words[3])
 		in.Limits = append(in.Limits, Limit{Check: words[1], Table: words[2], MaxAge: d})
@@ -369,6 +380,40 @@ func TestProblems(t *testing.T) {
 			dump 2 10h a
 			table a 1
 			hold a 2`},
+		"held since an apply met it": {lines: `
+			synced
+			dump 1 50h a
+			dump 2 29h a b
+			dump 3 40h b
+			table a 1
+			table b 2
+			hold a 2
+			held a 2 31h
+			held b 3 29h`, want: []string{"unapplied dump=3 tables=b 40h0m0s limit 30h0m0s", "held dump=2 tables=a 31h0m0s limit 30h0m0s"}},
+		"a dump of which an apply met that it cannot be read": {lines: `
+			synced
+			dump 1 10h
+			broken 2 50h
+			broken 3 50h
+			held - 2 29h`, want: []string{"held dump=3 50h0m0s limit 30h0m0s"}},
+		"a table that -target left behind a mapping": {lines: `
+			synced
+			dump 1 60h a b user_migrations
+			dump 2 50h user_migrations
+			dump 3 10h user_migrations
+			table a 1
+			table b 1
+			at a 1
+			at b 3
+			behind a
+			mapping 3`, want: []string{"unapplied dump=2 tables=a 50h0m0s limit 30h0m0s"}},
+		"a table that a mapping does not touch": {lines: `
+			synced
+			dump 1 60h a user_migrations
+			dump 2 50h user_migrations
+			table a 1
+			at a 1
+			mapping 2`},
 		"a guard holds the mapping": {lines: `
 			synced
 			dump 1 60h user_migrations

@@ -6,14 +6,12 @@ package inspect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"reconcile/config"
 	"reconcile/engine/lake"
-	"reconcile/engine/plan"
-	"reconcile/engine/planner"
 	"reconcile/state"
 )
 
@@ -32,7 +30,7 @@ type State struct {
 	Program    string   // version that wrote last
 	Mapping    *Mapping // nil when no mapping was read yet
 	Tables     []Table  // by name
-	Holds      []plan.Hold
+	Holds      []Hold
 	Unfinished []string // tables whose commit is not wholly visible yet
 }
 
@@ -47,7 +45,8 @@ type Table struct {
 	Name        string
 	Kind        string // "events", "users" or "mapping"
 	Key         string
-	Commit      uint64 // serial of its last commit
+	Commit      uint64    // serial of its last commit
+	Committed   time.Time // when that was made; zero where that is not known
 	Dumps       []int64
 	Skipped     []int64
 	Lost        []int64 // a rebuild went on without them
@@ -97,44 +96,15 @@ func (r *Reader) Show(ctx context.Context) (_ *State, err error) {
 		s.Tables = append(s.Tables, showTable(snap.Tables[name], snap.Partitions[name]))
 	}
 	s.Holds = Holds(snap)
-	planner.NamesWayPast(r.Config, s.Holds)
+	NameWaysPast(r.Config, s.Holds)
 	for _, p := range snap.Publishes {
 		s.Unfinished = append(s.Unfinished, p.Table)
 	}
 	return s, nil
 }
 
-// Holds lists what the state remembers of holds, without those of dumps that a rebuild
-// went on without.
-func Holds(snap *state.Snapshot) []plan.Hold {
-	var out []plan.Hold
-	for _, h := range snap.Holds {
-		if !lost(snap.Tables[h.Table], h.Dump) {
-			out = append(out, shownHold(h))
-		}
-	}
-	return out
-}
-
-// shownHold is what the state remembers of a hold.
-func shownHold(h state.Hold) plan.Hold {
-	if h.Object != "" {
-		return plan.Hold{Table: h.Table, Object: h.Object, Reason: fmt.Sprintf("object %s of the state cannot be read: %s", h.Object, h.Reason)}
-	}
-	out := plan.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason}
-	if h.Guard != "" {
-		out.Accept = planner.AcceptName(h.Table, h.Dump)
-	}
-	return out
-}
-
-// lost reports whether a rebuild of the table went on without a dump.
-func lost(t *state.Table, dump int64) bool {
-	return t != nil && slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Lost && a.Dump == dump })
-}
-
 func showTable(t *state.Table, parts []*state.Partition) Table {
-	out := Table{Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, PartitionBy: t.PartitionBy,
+	out := Table{Name: t.Name, Kind: t.Kind, Key: t.Key, Commit: t.Commit, Committed: state.Time(t.Committed), PartitionBy: t.PartitionBy,
 		Partitions: len(parts), Rows: t.Rows, Dumps: []int64{}, Columns: []Column{}}
 	for _, a := range t.Applied {
 		switch {

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"reconcile/engine/plan"
-	"reconcile/engine/planner"
 	"reconcile/internal/near"
 	"reconcile/state"
 )
@@ -17,9 +15,9 @@ import (
 type Detail struct {
 	Table      Table
 	Lineage    string
-	Files      []File      // by partition and sink
-	Holds      []plan.Hold // of this table
-	Unfinished bool        // its last commit is not wholly visible yet
+	Files      []File // by partition and sink
+	Holds      []Hold // of this table
+	Unfinished bool   // its last commit is not wholly visible yet
 }
 
 // File is one live data file.
@@ -58,7 +56,7 @@ func (r *Reader) ShowTable(ctx context.Context, name string) (_ *Detail, err err
 			d.Holds = append(d.Holds, h)
 		}
 	}
-	planner.NamesWayPast(r.Config, d.Holds)
+	NameWaysPast(r.Config, d.Holds)
 	for _, p := range snap.Publishes {
 		d.Unfinished = d.Unfinished || p.Table == name
 	}

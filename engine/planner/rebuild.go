@@ -49,7 +49,7 @@ func PlanRebuild(ctx context.Context, p *Session, t *Table) (out []plan.Hold, er
 	if h := t.lossHold(); h != nil && !p.Ask.AcceptsLoss(t.Name) {
 		holds = append(holds, *h)
 	}
-	if len(holds) > 0 && p.Ask.targeted(t.Name) {
+	if len(holds) > 0 && p.Ask.Targeted(t.Name) {
 		out = append(out, holds...)
 		t.Keep()
 	}

@@ -33,6 +33,7 @@ func RepairHold(table, why string) plan.Hold {
 func planDistrusted(ctx context.Context, p *Session, t *Table, why string) error {
 	all := t.All
 	t.Keep()
+	p.Distrusted = append(p.Distrusted, t.Name)
 	if !p.Ask.repairs(t.Name) {
 		p.Holds = append(p.Holds, RepairHold(t.Name, why))
 		return nil

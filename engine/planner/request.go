@@ -81,13 +81,13 @@ func (q *Request) Withdrawn(l *dump.Listing, id int64, table string) bool {
 	return q.LeftOut(id, table) || d != nil && d.Entry(table) == nil
 }
 
-// targeted reports whether the command is about a table.
-func (q *Request) targeted(name string) bool {
+// Targeted reports whether the command is about a table.
+func (q *Request) Targeted(name string) bool {
 	return len(q.Targets) == 0 || slices.Contains(q.Targets, "table."+name)
 }
 
 // repairs reports whether a table that is held for -repair is rebuilt.
-func (q *Request) repairs(table string) bool { return q.Repair && q.targeted(table) }
+func (q *Request) repairs(table string) bool { return q.Repair && q.Targeted(table) }
 
 // AcceptsLoss reports whether a table may lose rows whose dumps are gone.
 func (q *Request) AcceptsLoss(table string) bool { return slices.Contains(q.AcceptLoss, table) }

@@ -53,7 +53,9 @@ type Session struct {
 	Locked bool        // the plan is for an apply
 	Lock   *state.Lock // that it was made under; nil if none
 	Blind  bool        // what the sinks hold is not looked at
-	Heads  lake.Heads  // what the sinks of this state say, by root
+	// Distrusted are tables of which sink and state do not go together.
+	Distrusted []string
+	Heads      lake.Heads // what the sinks of this state say, by root
 	// ToRestate are the tables of which sinks are to say again what the state does.
 	ToRestate []restated
 	// Names is what was found out about the names in the configuration.

@@ -224,7 +224,7 @@ func planLeaving(ctx context.Context, p *Session, t *Table) (*Table, error) {
 			t.destroys("its files", s, keepForgotten(t.Name))
 		}
 	}
-	if !p.Ask.targeted(t.Name) {
+	if !p.Ask.Targeted(t.Name) {
 		t.Action, t.Destroys, t.Behind = plan.None, nil, true
 	}
 	return t, nil
@@ -265,7 +265,7 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 		p.Holds = append(p.Holds, holds...)
 	}
 	t.nameAction()
-	if !p.Ask.targeted(t.Name) && t.Action != plan.None {
+	if !p.Ask.Targeted(t.Name) && t.Action != plan.None {
 		t.Behind, t.Action = true, plan.None
 	}
 	if t.Action == plan.None {

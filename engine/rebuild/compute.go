@@ -127,7 +127,7 @@ func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, m *steps.Maker, sr
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.ChangeOf(ctx, r.Store, d)
+	c, err := s.ChangeOf(ctx, r.Store, d, r.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ package rebuild
 
 import (
 	"context"
+	"time"
 
 	"reconcile/engine/commit"
 	"reconcile/engine/planner"
@@ -24,6 +25,7 @@ type Rebuilder struct {
 	Planner *planner.Planner
 	Commits commit.Options
 	Apply   Apply
+	Now     func() time.Time
 }
 
 // Apply is what a rebuild has in common with an apply.

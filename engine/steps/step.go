@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
@@ -164,12 +165,13 @@ func (s *Step) resyncs() bool {
 	return slices.ContainsFunc(s.Pending, func(d planner.Delivery) bool { return !d.Entry.Incremental && !d.Again })
 }
 
-// ChangeOf is what is committed of a step.
-func (s *Step) ChangeOf(ctx context.Context, store *state.Store, d *exec.Done) (*commit.Change, error) {
+// ChangeOf is what is committed of a step at a time.
+func (s *Step) ChangeOf(ctx context.Context, store *state.Store, d *exec.Done, at time.Time) (*commit.Change, error) {
 	c, err := commit.NewChange(ctx, store, s.Task, d, s.made.Has)
 	if err != nil {
 		return nil, err
 	}
 	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.planned.Masks
+	c.Note(s.kindOf(), at.UnixMilli(), s.dumps(), d.Counts)
 	return c, nil
 }
