@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/health"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
 	"reconcile/internal/errclass"
@@ -20,6 +22,7 @@ import (
 type applyOptions struct {
 	engineFlags
 	autoApprove, input, lock bool
+	waitForNew               time.Duration
 }
 
 func applyCommand() *command {
@@ -40,7 +43,8 @@ code 3 the same file goes on with the rest.
 Exit codes: 0 done or nothing to do; 1 on an error, also when the answer is not
 yes; 3 applied in part, because something is held or failed, safe to run again;
 11 another process holds the lock of the state; 12 the saved plan is not of what is
-there now; 13 as 3, and a guard holds something; 130 interrupted.`,
+there now; 13 as 3, and a guard holds something, or nothing new came within
+-wait-for-new; 130 interrupted.`,
 		maxArgs: 1,
 	}
 	c.flags = func(f *flag.FlagSet) {
@@ -49,11 +53,15 @@ there now; 13 as 3, and a guard holds something; 130 interrupted.`,
 		f.BoolVar(&o.autoApprove, "auto-approve", false, "do not ask")
 		f.BoolVar(&o.input, "input", true, "never ask, fail instead")
 		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait so long for another apply, as `2m`")
+		f.DurationVar(&o.waitForNew, "wait-for-new", 0, "wait so long, without the lock, until something new is delivered, as `6h`")
 		f.BoolVar(&o.lock, "lock", true, "refused: an apply always takes the lock")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
 		if !o.lock {
 			return 0, errors.New("-lock=false: an apply always takes the lock. Two applies at once would take each other's files for those of somebody else. To wait for the other one give -lock-timeout=2m; `reconcile lock show` says who has the lock")
+		}
+		if o.waitForNew < 0 {
+			return 0, errors.New("-wait-for-new needs a time above 0, as 6h")
 		}
 		if len(args) == 1 {
 			return runApplySaved(ctx, s, &o, args[0])
@@ -100,6 +108,11 @@ func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(con
 	if err != nil {
 		return 0, err
 	}
+	if o.waitForNew > 0 {
+		if came, err := s.waitForNew(ctx, e, o.waitForNew); err != nil || !came {
+			return exitGuarded, err
+		}
+	}
 	lock, err := e.Lock(ctx, "apply")
 	if err != nil {
 		return 0, err
@@ -130,6 +143,41 @@ func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(con
 		defer debug.SetGCPercent(debug.SetGCPercent(applyGC))
 	}
 	return s.carryOut(ctx, e, lock, p)
+}
+
+// waitingLine says that an apply waits for something new.
+type waitingLine struct {
+	Limit int64 `json:"limit_seconds"`
+}
+
+// waitedLine says what the wait came to.
+type waitedLine struct {
+	New        bool     `json:"new"`
+	Tables     []string `json:"tables,omitempty"`
+	Newest     *int64   `json:"newest_dump,omitempty"`
+	Unfinished []string `json:"unfinished,omitempty"`
+}
+
+// waitForNew waits until something was delivered that no apply has seen, or an
+// interrupted one left something to finish.
+func (s *session) waitForNew(ctx context.Context, e *engine.Engine, limit time.Duration) (came bool, err error) {
+	s.view.record("waiting", waitingLine{int64(limit / time.Second)}, "Waiting for something new, %s at most.\n", span(limit))
+	if err := s.out.flush(); err != nil {
+		return false, fmt.Errorf("the output could not be written: %w", err)
+	}
+	news, err := e.Health().Wait(ctx, health.Wait{Limit: limit, Now: time.Now, Sleep: health.Sleep})
+	switch {
+	case err != nil:
+		return false, err
+	case news == nil:
+		s.view.record("waited", waitedLine{}, "Nothing new came within %s: nothing was applied.\n", span(limit))
+		return false, nil
+	case len(news.Unfinished) > 0:
+		s.view.record("waited", waitedLine{New: true, Unfinished: news.Unfinished}, "An interrupted apply left something to finish: %s.\n", tableList(news.Unfinished))
+		return true, nil
+	}
+	s.view.record("waited", waitedLine{New: true, Tables: news.Tables, Newest: &news.Newest}, "Dump %d brings something new: %s.\n", news.Newest, tableList(news.Tables))
+	return true, nil
 }
 
 // unlock gives the lock back, and says what went wrong without harm. What failed

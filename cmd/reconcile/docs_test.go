@@ -234,7 +234,7 @@ type (
 // recordTypes gives the form of every record that the program prints.
 var recordTypes = map[string]any{
 	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "plan": planLine{},
-	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{},
+	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
 	"init": initLine{}, "state_moved": stateMovedLine{},
 	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
 	"commit": commitLine{}, "history": historyLine{}, "column_change": columnChangeLine{},

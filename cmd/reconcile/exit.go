@@ -17,7 +17,7 @@ const (
 	exitPartial     = 3  // something is held or failed; safe to run again
 	exitLocked      = 11 // another has the lock of the state, or took it
 	exitStale       = 12 // the saved plan is not of what is there now
-	exitGuarded     = 13 // a guard holds something, or status found a problem
+	exitGuarded     = 13 // a guard holds something, status found a problem, or nothing new came in time
 	exitInterrupted = 130
 )
 

@@ -69,6 +69,9 @@ func runApplySaved(ctx context.Context, s *session, o *applyOptions, file string
 	if given := o.ofPlans(); len(given) > 0 {
 		return 0, fmt.Errorf("apply %s: %s: what a saved plan does was decided when it was made; give it to `reconcile plan -out=%s`", file, strings.Join(given, ", "), file)
 	}
+	if o.waitForNew > 0 {
+		return 0, fmt.Errorf("apply %s: -wait-for-new: a saved plan names its dumps, and there is nothing to wait for", file)
+	}
 	saved, err := readSaved(file)
 	if err != nil {
 		return 0, err
