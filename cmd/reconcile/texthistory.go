@@ -44,7 +44,7 @@ func writeCells(w *tabwriter.Writer, cells ...string) {
 	for i := range cells {
 		cells[i] = plain.Text(cells[i])
 	}
-	fmt.Fprintln(w, strings.Join(cells, "\t"))
+	say(w, "%s\n", plain.Trusted(strings.Join(cells, "\t")))
 }
 
 // orDash writes a time, if it is known.
