@@ -38,7 +38,7 @@ func (a *afterApply) remember(ctx context.Context, l *state.Lock, snap *state.Sn
 		return nil
 	}
 	now := a.waiting(snap)
-	if sameWaiting(&now, &snap.Waiting) && !slices.ContainsFunc(snap.Waiting.Holds, func(h state.HeldSince) bool { return isOver(h, snap) }) {
+	if sameWaiting(&now, &snap.Waiting) && !slices.ContainsFunc(snap.Waiting.Holds, func(h state.HeldSince) bool { return isOver(h, now.Holds, snap) }) {
 		return nil
 	}
 	return l.Update(ctx, func(tx *state.Tx) error { return tx.SetWaiting(&now) })
@@ -130,10 +130,12 @@ func sinceWhen(holds []state.HeldSince) map[heldSubject]int64 {
 	return out
 }
 
-// isOver reports whether a table has the dump that held it. It may be held by another.
-func isOver(h state.HeldSince, snap *state.Snapshot) bool {
+// isOver reports whether a table has the dump that held it, and is held by another now. A
+// dump that it has can hold it, too, as where its files changed.
+func isOver(h state.HeldSince, now []state.HeldSince, snap *state.Snapshot) bool {
 	t := snap.Tables[h.Table]
-	return t != nil && slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == h.Dump && !a.Lost })
+	return t != nil && slices.ContainsFunc(t.Applied, func(a state.Applied) bool { return a.Dump == h.Dump && !a.Lost }) &&
+		!slices.ContainsFunc(now, func(x state.HeldSince) bool { return x.Table == h.Table && x.Dump == h.Dump })
 }
 
 // sameWaiting reports whether the same waits. An apply can meet another file that holds a
