@@ -101,3 +101,25 @@ func replayed(t *testing.T, changes []inspect.ColumnChange) map[string]string {
 	}
 	return out
 }
+
+// TestWhenADumpArrived: the state keeps when the manifest changed last as the first table
+// took the dump, also where a copy of it changed since.
+func TestWhenADumpArrived(t *testing.T) {
+	a := newBed(t, "table \"*\" { sinks = [sink.parquet.lake] }\n")
+	part := avroPart("event_id user_id", row(1, 10))
+	a.arrive(dumpOf(1, full("e", part), full("f", part)))
+	first := time.Date(2026, 3, 5, 1, 30, 0, 0, time.UTC)
+	for i, table := range []string{"table.e", "table.f"} {
+		at, file := first.Add(time.Duration(i)*time.Hour), filepath.Join(a.dir, "dumps", "manifests", "sync_1.json")
+		if err := os.Chtimes(file, at, at); err != nil {
+			t.Fatal(err)
+		}
+		a.opts.Targets = []string{table}
+		if _, err := a.apply(); err != nil {
+			t.Fatal(err)
+		}
+		if got := state.Time(a.snapshot().Dumps[1].Arrived); !got.Equal(first) {
+			t.Errorf("after %s it arrived at %s, want %s", table, got, first)
+		}
+	}
+}

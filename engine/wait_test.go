@@ -87,6 +87,10 @@ func TestWaitForNew(t *testing.T) {
 	a.wantNews("6 e")
 	a.held(a.run(), "e sync_5")
 	a.wantNews("nothing")
+	a.arrive(dumpOf(-1, more("e", part(20)))) // late ones do not wait
+	a.wantNews("6 e")
+	a.held(a.run(), "e sync_5")
+	a.wantNews("nothing")
 	a.arrive(dumpOf(7, more("f", part(7))))
 	a.wantNews("7 f")
 	a.opts.Targets = []string{"table.e"}
@@ -105,6 +109,10 @@ func TestWaitForNew(t *testing.T) {
 	if !a.snapshot().Waiting.Empty() {
 		t.Errorf("there still waits %+v", a.snapshot().Waiting)
 	}
+
+	a.replace(dumpOf(8, full("e", part(8)), more("g", part(9)))) // a manifest that changed holds its dump
+	a.wantNews("nothing")
+	a.replace(dumpOf(8, full("e", part(8))))
 
 	a.arrive(dumpOf(9, more("e", part(9))))
 	a.interruptAt("publish.move.before=error")

@@ -251,9 +251,7 @@ func (j *judge) holdManifests() {
 	for _, d := range j.in.Listing.Dumps {
 		changed[d.Manifest] = arrived(d)
 	}
-	listing := *j.in.Listing
-	listing.Dumps = slices.Clone(listing.Dumps) // those that are held are taken out of it
-	p := &planner.Session{Planner: &planner.Planner{Ask: j.in.Ask}, Snap: j.in.Snap, Listing: &listing}
+	p := &planner.Session{Planner: &planner.Planner{Ask: j.in.Ask}, Snap: j.in.Snap, Listing: j.in.Listing}
 	planner.HoldManifests(p)
 	for _, h := range p.Holds {
 		j.hold(h, changed[h.File])

@@ -326,6 +326,11 @@ func TestProblems(t *testing.T) {
 			dump 1 10h a
 			dump 2 50h a
 			table a 2`},
+		"of several dumps the one that arrived first counts": {lines: `
+			synced
+			dump 1 10h a
+			dump 2 50h a
+			dump 3 40h a`, want: []string{"unapplied dump=2 tables=a 50h0m0s limit 30h0m0s"}},
 		"dumps that are left out, and tables that nobody wants": {config: strings.Replace(testConfig, `source "local" { path = "dumps" }`, `source "local" {
 			path = "dumps"
 			until_dump = 4
@@ -436,8 +441,8 @@ func TestProblems(t *testing.T) {
 			table b 1`, want: []string{"unapplied dump=1 tables=a 31h0m0s limit 30h0m0s", "held dump=1 tables=a 31h0m0s limit 30h0m0s"}},
 		"a malformed entry that a resync makes void": {lines: `
 			synced
-			dump 1 29h a:bad
-			dump 2 10h a:full`},
+			dump 1 31h a:bad
+			dump 2 10h a:full`, want: []string{"unapplied dump=1 tables=a 31h0m0s limit 30h0m0s"}},
 		"a malformed entry of a table that nobody wants": {lines: `
 			synced
 			dump 1 31h ignored:bad

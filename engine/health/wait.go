@@ -67,7 +67,7 @@ func (r *Reader) news(ctx context.Context) (*News, error) {
 	}
 	p := &planner.Session{Planner: &planner.Planner{Ask: r.Ask}, Snap: snap, Listing: listing}
 	planner.HoldManifests(p) // what is held is none
-	seen := collect(r.Ask, listing, snap)
+	seen := collect(r.Ask, p.Listing, snap)
 	fields, err := r.fields(ctx, snap, seen)
 	if err != nil {
 		return nil, err
