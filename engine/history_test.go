@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconcile/engine/inspect"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -44,7 +48,18 @@ func (h *harness) checkHistory() {
 	if !slices.IsSortedFunc(all.Commits, func(a, b inspect.Commit) int { return a.At.Compare(b.At) }) {
 		h.t.Fatalf("the clock went back: %+v", all.Commits)
 	}
+	text, err := os.ReadFile(filepath.Join(h.lake(), "_reconcile", "current.json"))
+	var current sinks.Current
+	if err == nil {
+		err = json.Unmarshal(text, &current)
+	}
+	if err != nil && len(snap.Tables) > 0 {
+		h.t.Fatal(err)
+	}
 	for name, table := range snap.Tables {
+		if e, ok := current.Tables[name]; ok && e.Committed != state.Time(table.Committed).Format(time.RFC3339) {
+			h.t.Fatalf("table %s was committed at %s, current.json says %q", name, state.Time(table.Committed), e.Committed)
+		}
 		var list []inspect.Commit
 		took := map[int64]bool{}
 		for _, c := range all.Commits {

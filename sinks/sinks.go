@@ -168,10 +168,14 @@ type Current struct {
 
 // CurrentTable is one table in Current.
 type CurrentTable struct {
-	Commit   uint64  `json:"commit"`
-	Complete bool    `json:"complete"`
-	Dumps    []int64 `json:"dumps"`
-	Mapping  *int64  `json:"mapping"`
+	Commit   uint64 `json:"commit"`
+	Complete bool   `json:"complete"`
+	// Committed is when the commit was made, by RFC 3339 in UTC; empty in files of earlier
+	// versions.
+	Committed string `json:"committed_at,omitempty"`
+
+	Dumps   []int64 `json:"dumps"`
+	Mapping *int64  `json:"mapping"`
 	// Resync is the newest full resync of the table: rows of smaller dumps are void.
 	Resync *int64 `json:"resync,omitempty"`
 	Folder string `json:"folder"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
@@ -200,6 +201,9 @@ func EntryOf(t *state.Table, root string, commit uint64, complete bool) (_ sinks
 	}
 	if t.HasMapping {
 		c.Mapping = &t.MappingDump
+	}
+	if at := state.Time(t.Committed); !at.IsZero() {
+		c.Committed = at.Format(time.RFC3339)
 	}
 	return c, true
 }
