@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Area is scratch_dir, which other states may use too, as one state uses it.
@@ -54,13 +55,15 @@ const folderTries = 100
 
 // folder makes a folder whose name begins with prefix.
 func (a Area) folder(prefix string) (dir string, remove func(), err error) {
-	for range folderTries {
+	for try := range folderTries {
 		if err = os.MkdirAll(a.Dir, 0o700); err == nil {
 			dir, err = os.MkdirTemp(a.Dir, prefix+"*")
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
+		// A folder is seen for a moment after nothing can be made in it any more.
+		time.Sleep(time.Duration(try) * 50 * time.Microsecond)
 	}
 	if err != nil {
 		return "", nil, fmt.Errorf("scratch_dir: %w", err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // inMade is in for a write: it makes the folder of the store if need be.
@@ -64,13 +65,15 @@ func (l *Local) inFolder(root *os.Root, folder string, act func() error) error {
 	}
 	l.folders.Lock()
 	defer l.folders.Unlock()
-	for range folderTries {
+	for try := range folderTries {
 		if err = makeFolder(root, folder); err == nil {
 			err = act()
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
+		// A folder is seen for a moment after nothing can be made in it any more.
+		time.Sleep(time.Duration(try) * 50 * time.Microsecond)
 	}
 	return err
 }

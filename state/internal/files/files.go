@@ -94,13 +94,15 @@ const inDirTries = 100
 // when somebody removed the folder before the name was in it.
 func InDir(dir string, act func() error) error {
 	var err error
-	for range inDirTries {
+	for try := range inDirTries {
 		if err = MakeDir(dir); err == nil {
 			err = act()
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
+		// A folder is seen for a moment after nothing can be made in it any more.
+		time.Sleep(time.Duration(try) * 50 * time.Microsecond)
 	}
 	return err
 }
