@@ -50,6 +50,7 @@ there now; 13 as 3, and a guard holds something, or nothing new came within
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		c.common.compactFlag(f)
 		f.BoolVar(&o.autoApprove, "auto-approve", false, "do not ask")
 		f.BoolVar(&o.input, "input", true, "never ask, fail instead")
 		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait so long for another apply, as `2m`")

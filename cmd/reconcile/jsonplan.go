@@ -97,6 +97,7 @@ type planLine struct {
 	Change    int      `json:"change"`
 	Destroy   int      `json:"destroy"`
 	Held      int      `json:"held"`
+	Guarded   int      `json:"held_by_guards"`
 	Recover   []string `json:"recover,omitempty"`
 	Accepted  []int64  `json:"accepted_manifests,omitempty"`
 	Restated  []string `json:"current_json,omitempty"`
@@ -135,7 +136,7 @@ func (v *jsonView) plan(p *plan.Plan) {
 		v.record("table", newTableLine(t, false), "")
 	}
 	v.holds(p.Holds)
-	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Recover: p.Recover,
+	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Guarded: heldByGuards(p.Holds), Recover: p.Recover,
 		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Restated: p.Restated, Unclaimed: p.Unclaimed,
 		Forgotten: forgottenObjects(p.Forgotten), Moved: movedObjects(p.Moved)}
 	l.Add, l.Change, l.Destroy = p.Counts()

@@ -30,8 +30,11 @@ holds it.`,
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		c.common.compactFlag(f)
 		f.StringVar(&o.out, "out", "", "save the plan to `FILE`, for `reconcile apply FILE`")
+		f.Bool("input", true, "changes nothing: a plan never asks")
 		f.Bool("lock", true, "changes nothing: a plan takes no lock")
+		f.Duration("lock-timeout", 0, "changes nothing: a plan takes no lock and waits for none, as `2m`")
 		f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 	}
 	c.run = func(ctx context.Context, s *session, _ []string) (int, error) { return runPlan(ctx, s, &o) }

@@ -38,7 +38,7 @@ type command struct {
 
 // commonFlags are those of every command.
 type commonFlags struct {
-	json, noColor bool
+	json, noColor, compact bool
 }
 
 // commands returns all verbs, in the order of the help.
@@ -157,12 +157,17 @@ func (p *program) newView(c commonFlags) view {
 	if c.json {
 		return &jsonView{out: p.out}
 	}
-	return &textView{out: p.out, err: p.err, style: styleFor(p.out, c.noColor, p.getenv), errStyle: styleFor(p.err, c.noColor, p.getenv)}
+	return &textView{out: p.out, err: p.err, compact: c.compact, style: styleFor(p.out, c.noColor, p.getenv), errStyle: styleFor(p.err, c.noColor, p.getenv)}
 }
 
 // jsonFlag adds -json.
 func (c *commonFlags) jsonFlag(f *flag.FlagSet) {
 	f.BoolVar(&c.json, "json", false, "print one JSON object a line (docs/json-output.md)")
+}
+
+// compactFlag adds -compact-warnings.
+func (c *commonFlags) compactFlag(f *flag.FlagSet) {
+	f.BoolVar(&c.compact, "compact-warnings", false, "show warnings by their summaries alone, unless there are errors")
 }
 
 func newFlagSet(name string) *flag.FlagSet {

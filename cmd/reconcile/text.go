@@ -18,6 +18,7 @@ type textView struct {
 	out             *output
 	err             io.Writer
 	style, errStyle style
+	compact         bool // warnings by their summaries alone
 }
 
 func (v *textView) printf(format string, args ...any) { say(v.out, format, args...) }
@@ -29,9 +30,39 @@ func (v *textView) errors() io.Writer {
 }
 
 func (v *textView) diagnostics(src config.Sources, diags hcl.Diagnostics) {
+	if v.compact && !diags.HasErrors() {
+		v.compactWarnings(diags)
+		return
+	}
 	if err := src.Write(v.errors(), diags, v.out.width, bool(v.errStyle)); err != nil {
 		say(v.err, "%v\n", diags)
 	}
+}
+
+// compactWarnings lists the summaries of warnings, each once, with where the first of
+// them is.
+func (v *textView) compactWarnings(diags hcl.Diagnostics) {
+	byText := map[string]hcl.Diagnostics{}
+	var order []string
+	for _, d := range diags {
+		if byText[d.Summary] == nil {
+			order = append(order, d.Summary)
+		}
+		byText[d.Summary] = append(byText[d.Summary], d)
+	}
+	w := v.errors()
+	say(w, "%s\n\n", v.errStyle.yellow("Warnings:"))
+	for _, text := range order {
+		say(w, "- %s\n", text)
+		list := byText[text]
+		if at := list[0].Subject; at != nil {
+			say(w, "  on %s line %d\n", at.Filename, at.Start.Line)
+		}
+		if n := len(list) - 1; n > 0 {
+			say(w, "  and %s more like it\n", count(int64(n)))
+		}
+	}
+	say(w, "\nWithout -compact-warnings they are shown in full.\n")
 }
 
 func (v *textView) failure(err error, code int) {

@@ -45,18 +45,35 @@ func (v *textView) plan(p *plan.Plan) {
 
 // countingLine is the last line of a plan.
 func countingLine(p *plan.Plan) string {
+	held := heldText(p.Holds)
 	if p.Changes() {
 		add, change, destroy := p.Counts()
 		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
 		if n := len(p.Forgotten); n > 0 {
 			line += fmt.Sprintf(", %s to forget", plural(int64(n), "sink"))
 		}
+		if held != "" {
+			line += ", " + held
+		}
 		return line
 	}
-	if len(p.Holds) > 0 {
-		return "No changes. What is held waits until its reason is gone."
+	if held != "" {
+		return "No changes, " + held + ": what is held waits until its reason is gone."
 	}
 	return "No changes. Every table is what the configuration and the export say."
+}
+
+// heldText counts what is held; "" for nothing. By it -detailed-exitcode, whose 2 hides
+// that, still shows whether a guard holds something.
+func heldText(holds []plan.Hold) string {
+	if len(holds) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d held", len(holds))
+	if n := heldByGuards(holds); n > 0 {
+		text += fmt.Sprintf(" (%d by a guard)", n)
+	}
+	return text
 }
 
 // forgotten lists the sinks that the state forgets.

@@ -61,6 +61,16 @@ func needs(t *plan.Table) []string {
 	return out
 }
 
+// heldByGuards counts the holds of guards.
+func heldByGuards(holds []plan.Hold) (n int) {
+	for _, h := range holds {
+		if h.Guard != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // split divides the steps of a plan: destructive ones, other ones, and tables
 // that -target leaves behind.
 func split(p *plan.Plan) (destructive, steps, behind []*plan.Table) {

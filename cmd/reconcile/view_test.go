@@ -111,7 +111,7 @@ table.left is left behind: -target does not name it.
 Delivered, but no table block takes it: _event_metadata.
 Add a block, or say ignore "_event_metadata" {}.
 
-Plan: 1 table to add, 3 to change, 1 to destroy
+Plan: 1 table to add, 3 to change, 1 to destroy, 2 held
 `
 
 func TestTextPlan(t *testing.T) {
