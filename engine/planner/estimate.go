@@ -1,9 +1,16 @@
 package planner
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
 	"reconcile/engine/exec"
+	"reconcile/engine/index"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
+	"reconcile/state"
 )
 
 // bytesNow is what the table takes in its sinks or, when none is left, in what it
@@ -45,24 +52,159 @@ func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
 }
 
 // estimate fills in what an apply would write, without decoding rows.
-func (t *Table) estimate(b exec.Budget) {
+func (t *Table) estimate(ctx context.Context, p *Session) error {
 	now := t.bytesNow()
-	in, whole := int64(0), t.Old == nil || t.Change.Class >= plan.ClassRewrite
+	in, whole, resync := int64(0), t.Old == nil || t.Change.Class >= plan.ClassRewrite, false
 	for _, d := range t.Dumps {
-		in += d.Bytes
-		whole = whole || d.Resync
-	}
-	t.Scratch = scratchOf(b, now, in, whole)
-	switch {
-	case t.Old == nil || t.Change.Class == plan.ClassRebuild || t.Change.Class == plan.ClassRewrite:
-		t.Partitions, t.BytesToWrite = int64(len(t.Parts)), now+in
-	case len(t.Pending) > 0 || t.remap:
-		t.Partitions = min(int64(len(t.Parts)), int64(max(1, len(t.Dumps)*2)))
-		if n := int64(len(t.Parts)); n > 0 {
-			t.BytesToWrite = now*t.Partitions/n + in
+		if d.Resync && !d.Void {
+			in, resync = 0, true // what is below it is not read
+		}
+		if !d.Void {
+			in += d.Bytes
 		}
 	}
-	if t.Definition != nil && t.Kind == feed.KindEvents && t.Old == nil {
-		t.Partitions = 0
+	t.Scratch = scratchOf(p.Budget, now, in, whole || resync)
+	come := t.publishedSize(in)
+	switch {
+	case t.Old == nil:
+		t.BytesToWrite = come
+	case resync && t.Kind != feed.KindMapping:
+		t.Partitions, t.BytesToWrite = int64(len(t.Parts)), come
+	case whole || t.Kind == feed.KindUsers:
+		t.Partitions, t.BytesToWrite = int64(len(t.Parts)), now+come
+	case len(t.Pending) > 0 || t.remap:
+		size, n, err := t.rewritten(ctx, p)
+		if err != nil {
+			return err
+		}
+		t.Partitions, t.BytesToWrite = n, size+come
 	}
+	return nil
+}
+
+// publishedPerDelivered is about what a byte of a part file becomes in a sink, where
+// nothing is known of the table: Parquet in zstd of Avro in snappy.
+const publishedPerDelivered = 1. / 3
+
+// publishedSize estimates what the rows of part files take in the sinks: from what those of
+// the table's last dumps came to, if that is known.
+func (t *Table) publishedSize(delivered int64) int64 {
+	if t.Old == nil {
+		return int64(float64(delivered) * publishedPerDelivered * float64(len(t.Definition.Sinks)))
+	}
+	perByte := t.rowsPerDelivered()
+	if perByte == 0 || t.Old.Rows == 0 {
+		return int64(float64(delivered) * publishedPerDelivered * float64(len(t.Old.Sinks)))
+	}
+	return int64(float64(delivered) * perByte * float64(t.bytesNow()) / float64(t.Old.Rows))
+}
+
+// rowsPerDelivered is how many rows a byte of the table's last dumps brought, 0 if that is
+// not known.
+func (t *Table) rowsPerDelivered() float64 {
+	var ids []int64
+	size := int64(0)
+	for _, d := range t.Old.Read {
+		ids = append(ids, d.Dump)
+		for _, f := range d.Files {
+			size += f.Size
+		}
+	}
+	log, err := t.Old.Commits()
+	if err != nil || size == 0 {
+		return 0
+	}
+	for _, c := range slices.Backward(log) {
+		if slices.Equal(c.Dumps, ids) {
+			return float64(c.Added+c.Replaced) / float64(size)
+		}
+	}
+	return 0
+}
+
+// rewritten estimates how many partitions the steps write, and of how many bytes these are
+// now. Rows that come go where those of the newest dump went, as a rule to the partitions of
+// the last days. The rows of users that get another person are where the index says.
+func (t *Table) rewritten(ctx context.Context, p *Session) (bytes, partitions int64, err error) {
+	rekeyed, err := t.rekeyedParts(ctx, p)
+	if err != nil {
+		return 0, 0, err
+	}
+	newest := t.newestDump()
+	for _, part := range t.Parts {
+		takes := len(t.Pending) > 0 && (part.Newest == nil || *part.Newest >= newest)
+		if takes || rekeyed == nil || rekeyed[part.Ordinal] {
+			partitions++
+			bytes += sizeOf(part)
+		}
+	}
+	return bytes, max(partitions, 1), nil
+}
+
+// newestDump is the greatest dump of which the table shows rows, 0 if none is known.
+func (t *Table) newestDump() int64 {
+	newest := int64(0)
+	for _, part := range t.Parts {
+		if part.Newest != nil {
+			newest = max(newest, *part.Newest)
+		}
+	}
+	return newest
+}
+
+func sizeOf(part *state.Partition) int64 {
+	n := int64(0)
+	for _, f := range part.Files {
+		n += f.Size
+	}
+	return n
+}
+
+// maxProbed is of how many users an estimate asks the index at most. Of more, every so
+// manieth is asked.
+const maxProbed = 10_000
+
+// rekeyedParts returns the ordinals of the partitions that have rows of users who get
+// another person; nil if that is not known, as where the index is damaged, which the apply
+// finds out.
+func (t *Table) rekeyedParts(ctx context.Context, p *Session) (map[uint32]bool, error) {
+	out := map[uint32]bool{}
+	if len(t.rekeyed) == 0 {
+		return out, nil
+	}
+	users := t.rekeyed
+	if every := (len(users) + maxProbed - 1) / maxProbed; every > 1 {
+		users = nil
+		for i := 0; i < len(t.rekeyed); i += every {
+			users = append(users, t.rekeyed[i])
+		}
+	}
+	for _, ref := range t.Old.Index {
+		found, err := lookUp(ctx, p, ref, users)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, nil
+		}
+		for _, e := range found {
+			out[e.Part] = true
+		}
+	}
+	return out, nil
+}
+
+// lookUp returns what a run of an index knows of users, which are sorted.
+func lookUp(ctx context.Context, p *Session, ref state.Ref, users []int64) (_ []index.Entry, err error) {
+	obj, err := p.Objects.OpenObject(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("the index: %w", err)
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	run, err := index.Open(obj, obj.Size(), p.Budget.IndexFilters())
+	if err != nil {
+		return nil, fmt.Errorf("the index: %w", obj.Damaged(err))
+	}
+	found, _, err := index.Lookup(ctx, []*index.Run{run}, users)
+	return found, err
 }

@@ -50,8 +50,8 @@ func planRemap(ctx context.Context, p *Session, t *Table) (err error) {
 	if t.oldMapping == p.Closure {
 		return nil
 	}
-	t.Rekeyed = len(identity.Diff(t.oldMapping, p.Closure))
-	t.remap = t.Rekeyed > 0
+	t.rekeyed = identity.Diff(t.oldMapping, p.Closure)
+	t.Rekeyed, t.remap = len(t.rekeyed), len(t.rekeyed) > 0
 	return nil
 }
 

@@ -30,6 +30,7 @@ type Table struct {
 	Compared   map[int64]bool      // dumps of which the state is to go on knowing what was read
 	Renewed    []state.ReadDump    // the same content under another ETag
 	oldMapping *identity.Closure
+	rekeyed    []int64       // users that get another person, sorted
 	remap      bool          // users of stored rows get other persons
 	touched    []touchedFile // files of its sinks; known also where the table is kept
 	partial    []int         // sinks, as in old.Sinks, that no longer hold what was written

@@ -274,7 +274,9 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 	if err := CanPublish(ctx, p, t); err != nil {
 		return err
 	}
-	t.estimate(p.Budget)
+	if err := t.estimate(ctx, p); err != nil {
+		return err
+	}
 	if p.Measure == nil {
 		return nil
 	}
