@@ -206,4 +206,7 @@ func describeGuard(w *bytes.Buffer, g definition.Guard) {
 	if g.HoldsEmpty {
 		w.WriteString(" no empty resync")
 	}
+	if g.MaxRewrittenBytes != nil {
+		fmt.Fprintf(w, " rewritten<=%s", g.MaxRewrittenBytes)
+	}
 }

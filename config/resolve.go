@@ -274,6 +274,16 @@ func definedBlocks(blocks []*columnBlock) []definition.Block {
 	return out
 }
 
+// MasksByKey names the masks whose key has a verifier.
+func (c *Config) MasksByKey(verifier string) (out []string) {
+	for _, m := range c.masks {
+		if verifier != "" && m.mask.Verifier == verifier {
+			out = append(out, m.name)
+		}
+	}
+	return out
+}
+
 // MaskKey returns the key of the masks that have a verifier, nil if none has it.
 func (c *Config) MaskKey(verifier string) Secret {
 	for _, m := range c.masks {

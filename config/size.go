@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// parseSize reads an amount of memory: bytes, or a number with one of the units
+// parseSize reads an amount of memory or of files: bytes, or a number with one of the units
 // B, KB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB (powers of 1024).
 func parseSize(s string) (int64, error) {
 	text := strings.TrimSpace(s)

@@ -90,7 +90,7 @@ func (a *afterApply) heldSince(was []state.HeldSince) []state.HeldSince {
 	since := sinceWhen(was)
 	var out []state.HeldSince
 	for _, h := range a.holds {
-		held := state.HeldSince{Table: h.Table, Sink: h.Sink, Dump: h.Dump, File: h.File, Guard: h.Guard, Object: h.Object, Reason: h.Reason}
+		held := state.HeldSince{Table: h.Table, Sink: h.Sink, Dump: h.Dump, File: h.File, Guard: h.Guard, Object: h.Object, Reason: h.Reason, Accept: h.Accept}
 		at, known := since[subjectOf(held)]
 		if !known {
 			at = a.at.UnixMilli()

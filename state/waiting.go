@@ -21,6 +21,8 @@ type HeldSince struct {
 	Object string `cbor:"6,keyasint,omitempty"` // digest
 	Reason string `cbor:"7,keyasint,omitempty"`
 	Since  int64  `cbor:"8,keyasint,omitempty"`
+	// Accept is what -accept names to let it through; empty where an earlier version wrote it.
+	Accept string `cbor:"9,keyasint,omitempty"`
 }
 
 // WaitingTable is a table that an apply left as it was, or the mapping by its name.

@@ -24,11 +24,14 @@ const (
 // codeOf returns the exit code of a failed command.
 func codeOf(ctx context.Context, err error) int {
 	var stale *staleError
+	var guarded *guardedError
 	switch {
 	case errors.Is(err, state.ErrUnknownOutcome):
 		return exitError
 	case errors.As(err, &stale):
 		return exitStale
+	case errors.As(err, &guarded):
+		return exitGuarded
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.Is(err, state.ErrLocked), errclass.Of(err) == errclass.LeaseLost:

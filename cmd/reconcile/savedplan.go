@@ -25,6 +25,33 @@ func (e *staleError) Error() string {
 	return fmt.Sprintf("the plan in %s is stale, and nothing was applied: %s. Make it again: `reconcile plan -out=%s`", e.file, strings.Join(e.reasons, "; "), e.file)
 }
 
+// guardedError says that guards hold what a saved plan would do. Nothing was applied.
+type guardedError struct {
+	file  string
+	holds []plan.Hold
+}
+
+func (e *guardedError) Error() string {
+	var reasons []string
+	for _, h := range e.holds {
+		reasons = append(reasons, fmt.Sprintf("table.%s: %s", h.Table, h.Reason))
+	}
+	return fmt.Sprintf("the plan in %s cannot be carried out, and nothing was applied: %s. An -accept is given to `reconcile plan -out=%s`", e.file, strings.Join(reasons, "; "), e.file)
+}
+
+// refuseStale says why tables are not as a saved plan has them: by guards, where these hold
+// some of them now.
+func refuseStale(file string, saved *plan.Plan, now *planner.Session, stale []plan.Difference) error {
+	held := slices.DeleteFunc(slices.Clone(now.Holds), func(h plan.Hold) bool {
+		return h.Guard == "" || !slices.ContainsFunc(stale, func(d plan.Difference) bool { return d.Table == h.Table }) ||
+			slices.ContainsFunc(saved.Holds, func(was plan.Hold) bool { return was.Table == h.Table && was.Accept == h.Accept })
+	})
+	if len(held) > 0 {
+		return &guardedError{file, held}
+	}
+	return &staleError{file, differences(stale)}
+}
+
 // savedPlanLine says where a plan was saved.
 type savedPlanLine struct {
 	File string `json:"file"`
@@ -104,7 +131,7 @@ func (s *session) rederive(ctx context.Context, at applied, file string, saved *
 	case err != nil:
 		return nil, err
 	case len(stale) > 0:
-		return p, &staleError{file, differences(stale)}
+		return p, refuseStale(file, saved.Plan, p, stale)
 	}
 	s.warn(p.Warnings())
 	s.view.plan(&p.Plan)

@@ -207,8 +207,9 @@ func (b *secretBed) mistakes() {
 	}
 	b.run(1, "plan", "-var=mask_kei="+plantedKey)
 	b.env = []string{"RECONCILE_VAR_mask_key=" + plantedNext}
-	b.run(3, "plan")
-	b.run(3, "apply", "-auto-approve")
+	b.run(13, "plan")
+	b.run(13, "apply", "-auto-approve")
+	b.run(3, "apply", "-auto-approve", "-accept=mask.hashed")
 	b.scan()
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reconcile/internal/definition"
 )
 
 // count writes a number with thousands separators.
@@ -34,14 +36,7 @@ func plural(n int64, one string) string {
 
 // size writes a number of bytes in decimal units.
 func size(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, unit := float64(n)/1000, 0
-	for v >= 999.95 && unit < 4 {
-		v, unit = v/1000, unit+1
-	}
-	return fmt.Sprintf("%.1f %cB", v, "kMGTP"[unit])
+	return definition.Bytes(n).String()
 }
 
 // idList names dumps: all of a few, the ends of many.

@@ -30,7 +30,7 @@ func (h *Hold) Same(o *Hold) bool {
 func Holds(snap *state.Snapshot) []Hold {
 	var out []Hold
 	for _, h := range snap.Waiting.Holds {
-		out = append(out, Hold{withAccept(plan.Hold{Table: h.Table, Sink: h.Sink, Dump: h.Dump, File: h.File, Guard: h.Guard, Object: h.Object, Reason: h.Reason}), state.Time(h.Since)})
+		out = append(out, Hold{withAccept(plan.Hold{Table: h.Table, Sink: h.Sink, Dump: h.Dump, File: h.File, Guard: h.Guard, Object: h.Object, Reason: h.Reason, Accept: h.Accept}), state.Time(h.Since)})
 	}
 	for _, h := range snap.Holds {
 		hold := Hold{Hold: rememberedHold(h), Since: heldSince(snap, h.Table)}
@@ -61,9 +61,10 @@ func rememberedHold(h state.Hold) plan.Hold {
 	return withAccept(plan.Hold{Table: h.Table, Dump: h.Dump, File: h.File, Guard: h.Guard, Reason: h.Reason})
 }
 
-// withAccept names what lets a delivery through that a guard holds.
+// withAccept names what lets a delivery through that a guard holds, where an earlier
+// version did not keep that.
 func withAccept(h plan.Hold) plan.Hold {
-	if h.Guard != "" {
+	if h.Guard != "" && h.Accept == "" {
 		h.Accept = planner.AcceptName(h.Table, h.Dump)
 	}
 	return h

@@ -69,15 +69,15 @@ func (t *Table) estimate(ctx context.Context, p *Session) error {
 	case t.Old == nil:
 		t.BytesToWrite = come
 	case resync && t.Kind != feed.KindMapping:
-		t.Partitions, t.BytesToWrite = int64(len(t.Parts)), come
+		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, come
 	case whole || t.Kind == feed.KindUsers:
-		t.Partitions, t.BytesToWrite = int64(len(t.Parts)), now+come
+		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, now+come
 	case len(t.Pending) > 0 || t.remap:
 		size, n, err := t.rewritten(ctx, p)
 		if err != nil {
 			return err
 		}
-		t.Partitions, t.BytesToWrite = n, size+come
+		t.Partitions, t.replaces, t.BytesToWrite = n, size, size+come
 	}
 	return nil
 }

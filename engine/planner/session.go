@@ -58,6 +58,7 @@ type Session struct {
 	Heads      lake.Heads // what the sinks of this state say, by root
 	// ToRestate are the tables of which sinks are to say again what the state does.
 	ToRestate []restated
+	maskKeys  maskKeys
 	// Names is what was found out about the names in the configuration.
 	Names named
 	// SavedDigests are the digests of tables in the saved plan that this one was derived

@@ -59,6 +59,7 @@ type Table struct {
 	// one: a resync that is taken back made it void.
 	HeldFrom *int64
 	rereads  int64              // bytes of applied dumps that a rebuild takes again
+	replaces int64              // about how many bytes of its files the steps write again
 	Known    []string           // delivered names that are known
 	fields   map[int64][]string // by dump whose manifest has no columns: those of its files
 	clash    string             // why it may not be written: its name or folder meets another's, or two globs tie for it

@@ -35,6 +35,7 @@ func planTables(ctx context.Context, p *Session) error {
 		}
 	}
 	holdClashes(p, resolved)
+	p.maskKeys = findMaskKeys(resolved)
 	var foreign []error // of all tables: they are named at once
 	for _, t := range resolved {
 		t, err := planTable(ctx, p, t)
@@ -274,8 +275,18 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 	if err := CanPublish(ctx, p, t); err != nil {
 		return err
 	}
+	return judgeSteps(ctx, p, t)
+}
+
+// judgeSteps estimates what the steps of a table write, and has guards judge that.
+func judgeSteps(ctx context.Context, p *Session, t *Table) error {
 	if err := t.estimate(ctx, p); err != nil {
 		return err
+	}
+	if holds := judgePlanned(p, t); len(holds) > 0 {
+		p.Holds = append(p.Holds, holds...)
+		t.Keep()
+		return nil
 	}
 	if p.Measure == nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 
 // full is a table that says something of everything.
 func full() *Table {
-	half := Share(500_000)
+	half, many := Share(500_000), Bytes(10_000_000_000)
 	decimal, unit := column.Type{ID: column.Decimal, Precision: 12, Scale: 2}, column.UnitMillis
 	return &Table{
 		Name: "Check out", Kind: feed.KindEvents, Key: feed.EventID, Folder: EncodeFolder("Check out"), Exact: true, TableBlocks: []string{"Check out", "Check*"},
@@ -31,7 +31,7 @@ func full() *Table {
 			{Name: "joindate", Level: 1, Unit: &unit},
 		},
 		Renamed: []string{"Plan"},
-		Guard:   Guard{MaxRemovedRows: &half, HoldsEmpty: true},
+		Guard:   Guard{MaxRemovedRows: &half, HoldsEmpty: true, MaxRewrittenBytes: &many},
 		Masks: []Mask{
 			{Method: MaskHMAC, Verifier: "4567", Columns: []glob.Pattern{"*mail", "[a-f]x"}},
 			{Method: MaskNull, Columns: []glob.Pattern{"secret*"}},

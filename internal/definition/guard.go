@@ -11,6 +11,9 @@ import (
 type Guard struct {
 	MaxRemovedRows *Share // of its rows, that a full resync may leave out; nil for all
 	HoldsEmpty     bool   // a full resync without rows
+	// MaxRewrittenBytes is how much of the table's files one apply may write again; nil for
+	// all.
+	MaxRewrittenBytes *Bytes
 }
 
 // JudgesResyncs reports whether a full resync can trip the guard.
@@ -59,4 +62,19 @@ func (s Share) IsExceeded(part, whole int64) bool {
 	l, r := new(big.Int).SetInt64(part), new(big.Int).SetInt64(whole)
 	l.Mul(l, big.NewInt(int64(Whole)))
 	return l.Cmp(r.Mul(r, big.NewInt(int64(s)))) > 0
+}
+
+// Bytes is an amount of them.
+type Bytes int64
+
+// String writes an amount in decimal units.
+func (b Bytes) String() string {
+	if b < 1000 {
+		return fmt.Sprintf("%d B", int64(b))
+	}
+	v, unit := float64(b)/1000, 0
+	for v >= 999.95 && unit < 4 {
+		v, unit = v/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %cB", v, "kMGTP"[unit])
 }
