@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"time"
@@ -23,6 +24,8 @@ func NewHolder(command string) Holder {
 	}
 	if u, err := user.Current(); err == nil {
 		h.User = u.Username
+	} else { // an image has no list of users
+		h.User = fmt.Sprintf("uid %d", os.Getuid())
 	}
 	return h
 }

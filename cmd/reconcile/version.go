@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// version is set by releases: -ldflags "-X main.version=1.2.3".
-var version string
+// version and commit are set by releases (.ci/release): -ldflags "-X main.version=1.2.3".
+var version, commit string
 
 // nextVersion is what a build without a version of its own will become.
 const nextVersion = "0.1.0-dev"
@@ -29,6 +29,9 @@ func programVersion() string {
 
 // revision is the commit that the program was built from, if that is known.
 func revision() string {
+	if commit != "" {
+		return commit
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
