@@ -53,6 +53,7 @@ func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err err
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	p.Folder = folderOfPlan(s.chdir)
 	s.warn(p.Warnings())
 	s.view.plan(&p.Plan)
 	if o.out != "" {

@@ -22,6 +22,7 @@ type program struct {
 	getenv func(string) (string, bool)
 	now    func() time.Time
 	hooks  hooks
+	chdir  string // the folder that -chdir names
 }
 
 // command is one verb. Its flags and run close over the options of one run.
@@ -96,6 +97,7 @@ func (p *program) global(args []string) (name string, rest []string, err error) 
 		if err := os.Chdir(*dir); err != nil {
 			return "", nil, fmt.Errorf("-chdir: %w", err)
 		}
+		p.chdir = *dir
 	}
 	rest = f.Args()
 	switch {

@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/planfile"
 	"reconcile/engine/planner"
+	"reconcile/internal/plain"
 )
 
 // staleError says that a saved plan is not of what is there now. Nothing was applied.
@@ -83,12 +84,21 @@ func readSaved(file string) (*planfile.File, error) {
 }
 
 // showSaved shows the plan in a file.
-func (s *session) showSaved(file string) error {
+func (s *session) showSaved(o *showOptions, file string) error {
 	saved, err := readSaved(file)
-	if err == nil {
+	switch {
+	case err != nil:
+		return err
+	case !o.markdown:
 		s.view.plan(saved.Plan)
+		return nil
 	}
-	return err
+	text, err := markdownPlan(saved.Plan, markdownOptions{file: file, commit: o.commit}).Render(o.maxBytes)
+	if err != nil {
+		return fmt.Errorf("-max-bytes: %w", err)
+	}
+	say(s.out, "%s", plain.Trusted(text))
+	return nil
 }
 
 // runApplySaved does what a saved plan says, or refuses before anything is changed.

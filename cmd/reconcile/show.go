@@ -2,12 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"strings"
 )
 
+type showOptions struct {
+	configFlags
+	markdown bool
+	maxBytes int
+	commit   string
+}
+
 func showCommand() *command {
-	var o configFlags
+	var o showOptions
 	c := &command{
 		name:    "show",
 		usage:   "[table.NAME | FILE] [flags]",
@@ -16,20 +24,27 @@ func showCommand() *command {
 		help: `Reads the state only, neither the source nor a sink, and can run beside an apply.
 With a table, all that the state has of it. What is pending, ` + "`reconcile plan`" + ` says.
 With a file that ` + "`reconcile plan -out=FILE`" + ` wrote, the plan in it, and neither state
-nor configuration are read.`,
+nor configuration are read. With -markdown as a comment of a pull request.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		f.BoolVar(&o.markdown, "markdown", false, "show a saved plan as Markdown")
+		f.IntVar(&o.maxBytes, "max-bytes", bytesOfComment, "with -markdown: in at most `N` bytes")
+		f.StringVar(&o.commit, "commit", "", "with -markdown: say that the plan was made for the commit `SHA`")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
-		switch {
-		case len(args) == 1 && strings.HasPrefix(args[0], "table."):
-			return exitDone, s.showTable(ctx, &o, args[0])
-		case len(args) == 1:
-			return exitDone, s.showSaved(args[0])
+		ofTable := len(args) == 1 && strings.HasPrefix(args[0], "table.")
+		if err := o.check(c.common.json, len(args) == 1 && !ofTable); err != nil {
+			return 0, err
 		}
-		e, err := s.reader(ctx, &o)
+		switch {
+		case ofTable:
+			return exitDone, s.showTable(ctx, &o.configFlags, args[0])
+		case len(args) == 1:
+			return exitDone, s.showSaved(&o, args[0])
+		}
+		e, err := s.reader(ctx, &o.configFlags)
 		if err != nil {
 			return 0, err
 		}
@@ -41,6 +56,19 @@ nor configuration are read.`,
 		return exitDone, nil
 	}
 	return c
+}
+
+// check refuses flags that do not go together.
+func (o *showOptions) check(json, ofFile bool) error {
+	switch {
+	case o.markdown && !ofFile:
+		return errors.New("-markdown shows a saved plan: give the file that `reconcile plan -out=FILE` wrote")
+	case o.markdown && json:
+		return errors.New("-markdown and -json are two forms: give one of them")
+	case !o.markdown && o.commit != "":
+		return errors.New("-commit is for -markdown")
+	}
+	return nil
 }
 
 // showTable shows one table.

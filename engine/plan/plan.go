@@ -26,6 +26,8 @@ type Plan struct {
 	// Unchecked says that what the sinks hold was not looked at. Where the plan is derived
 	// again, that is not done either.
 	Unchecked bool `cbor:"15,keyasint,omitempty"`
+	// Folder is that of the configuration, as the command was given it.
+	Folder string `cbor:"20,keyasint,omitempty"`
 }
 
 // Mapping is what becomes of the user mapping.

@@ -94,6 +94,8 @@ var layers = strings.Fields(`
 	engine/exectest/child
 	engine/exectest
 
+	cmd/reconcile/internal/markdown
+	cmd/reconcile/internal/markdown/markdowntest
 	cmd/reconcile
 
 	bench

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"reconcile/engine/plan"
+	"reconcile/internal/plain"
+)
+
+// What plans say is worded once. Each view gives it the form in which it shows texts of
+// others: a function like fmt.Sprintf, of which the arguments are names, lists of names,
+// numbers, and what is the program's own, which is plain.Trusted.
+
+// sentence is the form of text: who prints it escapes it.
+func sentence(format string, args ...any) string {
+	for i, a := range args {
+		if list, ok := a.([]string); ok {
+			args[i] = strings.Join(list, ", ")
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// number is plural for a wording.
+func number[T int | int64](n T, one string) plain.Trusted {
+	return plain.Trusted(plural(int64(n), one))
+}
+
+// volume is size for a wording.
+func volume(n int64) plain.Trusted { return plain.Trusted(size(n)) }
+
+// ids is idList for a wording.
+func ids(list []int64) plain.Trusted { return plain.Trusted(idList(list)) }
+
+// countingLine is the last line of a plan.
+func countingLine(p *plan.Plan) string {
+	held := heldText(p.Holds)
+	if p.Changes() {
+		add, change, destroy := p.Counts()
+		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
+		if n := len(p.Forgotten); n > 0 {
+			line += fmt.Sprintf(", %s to forget", plural(int64(n), "sink"))
+		}
+		if held != "" {
+			line += ", " + held
+		}
+		return line
+	}
+	if held != "" {
+		return "No changes, " + held + ": what is held waits until its reason is gone."
+	}
+	return "No changes. Every table is what the configuration and the export say."
+}
+
+// heldText counts what is held; "" for nothing. By it -detailed-exitcode, whose 2 hides
+// that, still shows whether a guard holds something.
+func heldText(holds []plan.Hold) string {
+	if len(holds) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d held", len(holds))
+	if n := heldByGuards(holds); n > 0 {
+		text += fmt.Sprintf(" (%d by a guard)", n)
+	}
+	return text
+}
+
+// facts say what an apply does beside the steps of tables.
+func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T {
+	var out []T
+	add := func(format string, args ...any) { out = append(out, word(format, args...)) }
+	if len(p.Recover) > 0 {
+		add("The apply first finishes what an interrupted one had committed: %s.", p.Recover)
+	}
+	if len(p.Accepted) > 0 {
+		add("Taken with their changed manifests: %s.", ids(p.Accepted))
+	}
+	for _, m := range p.Moved {
+		add("The sink that was at %s is known at %s: %s. What was at the old place is not looked at.", m.From, m.To, number(len(m.Tables), "table"))
+	}
+	for _, root := range p.Restated {
+		add("%s is written again: it does not say what the state does, and the files are as the state knows them.", root+"/_reconcile/current.json")
+	}
+	if len(p.AcceptedNow) > 0 {
+		add("Taken although a guard tripped: %s.", p.AcceptedNow)
+	}
+	return out
+}
+
+// mappingText says what becomes of the user mapping; "" for nothing.
+func mappingText[T ~string](m *plan.Mapping, word func(format string, args ...any) T) T {
+	entries, merged := number(m.Entries, "entry"), number(m.Merged, "user")
+	switch {
+	case m.To == nil && m.From != nil:
+		return word("that of dump %d is withdrawn, and there is no other: %s parted.", *m.From, number(m.Parted, "user"))
+	case m.To == nil:
+		return ""
+	case m.From == nil:
+		return word("dump %d brings the first one, of %s: %s merged.", *m.To, entries, merged)
+	case *m.From == *m.To && m.Merged+m.Parted > 0:
+		return word("that of dump %d has changed, and has %s now: %s merged, %s parted.", *m.To, entries, merged, plain.Trusted(count(int64(m.Parted))))
+	case *m.From != *m.To:
+		return word("that of dump %d, of %s, replaces that of dump %d: %s merged, %s parted.", *m.To, entries, *m.From, merged, plain.Trusted(count(int64(m.Parted))))
+	}
+	return ""
+}
+
+// actionText says what becomes of a table.
+func actionText[T ~string](t *plan.Table, word func(format string, args ...any) T) T {
+	switch t.Action {
+	case plan.Create:
+		return "create"
+	case plan.Rebuild:
+		return "rebuild from the source"
+	case plan.Destroy:
+		return word("destroy, with %s", number(t.RowsNow, "row"))
+	case plan.Forget:
+		return "forget; its files stay"
+	}
+	if t.Change.Class == plan.ClassRewrite {
+		return "rewrite from the sink"
+	}
+	return "update"
+}
+
+// details are the lines below a table of a plan.
+func details[T ~string](t *plan.Table, word func(format string, args ...any) T) []T {
+	var out []T
+	add := func(format string, args ...any) { out = append(out, word(format, args...)) }
+	for _, r := range t.Change.Reasons {
+		add("%s", r)
+	}
+	for _, line := range dumpLines(t) {
+		add("%s", line)
+	}
+	if len(t.NewColumns) > 0 && t.Action != plan.Create {
+		add("new columns: %s", t.NewColumns)
+	}
+	for _, line := range numbers(t) {
+		add("%s", line)
+	}
+	for _, d := range t.Destroys {
+		add("destroys %s", d)
+	}
+	for _, f := range t.Removes {
+		add("removes %s, which the state does not know", f)
+	}
+	if len(t.Lost) > 0 {
+		add("%s: gone from the source, their rows would be lost", ids(t.Lost))
+	}
+	if t.LostMapping != nil {
+		add("the user mapping of dump %d: gone from the source", *t.LostMapping)
+	}
+	return out
+}
+
+// numbers are the lines of which all is the program's own.
+func numbers(t *plan.Table) []plain.Trusted {
+	var out []plain.Trusted
+	if t.Rekeyed > 0 {
+		out = append(out, number(t.Rekeyed, "user")+" with another canonical id")
+	}
+	if line := costLine(t); line != "" {
+		out = append(out, plain.Trusted(line))
+	}
+	if t.Scratch > 0 && t.Action != plan.Destroy && t.Action != plan.Forget {
+		out = append(out, "~"+volume(t.Scratch)+" of scratch_dir meanwhile")
+	}
+	if t.Counts != nil {
+		out = append(out, plain.Trusted("rows: "+countsText(t.Counts)))
+	}
+	return out
+}
+
+// dumpLines names the dumps to apply: full resyncs and what is read again one by
+// one, what is void and the others together.
+func dumpLines(t *plan.Table) (out []plain.Trusted) {
+	add := func(format string, args ...any) { out = append(out, plain.Trusted(fmt.Sprintf(format, args...))) }
+	var void, others []int64
+	files, total := 0, int64(0)
+	for _, d := range t.Dumps {
+		switch {
+		case d.Void:
+			void = append(void, d.Dump)
+		case d.Again:
+			add("dump %d: read again, as a file of it has grown since, %s, %s to read", d.Dump, number(d.Files, "file"), volume(d.Bytes))
+		case d.Resync:
+			voids := ""
+			if t.RowsNow > 0 {
+				voids = "; voids what is there, " + plural(t.RowsNow, "row")
+			}
+			add("dump %d: full resync, %s, %s to read%s", d.Dump, number(d.Files, "file"), volume(d.Bytes), voids)
+		default:
+			others = append(others, d.Dump)
+			files += d.Files
+			total += d.Bytes
+		}
+	}
+	if len(void) > 0 {
+		add("%s: void, not read", ids(void))
+	}
+	if len(others) > 0 {
+		add("%s: %s, %s to read", ids(others), number(files, "file"), volume(total))
+	}
+	return out
+}
+
+// costLine says what there is to write.
+func costLine(t *plan.Table) string {
+	if t.BytesToWrite == 0 && t.Partitions == 0 || t.Action == plan.Destroy || t.Action == plan.Forget {
+		return ""
+	}
+	about := "~"
+	if t.Exact {
+		about = ""
+	}
+	if t.PartitionsNow == 0 && t.Partitions == 0 {
+		return fmt.Sprintf("%s%s to write", about, size(t.BytesToWrite))
+	}
+	return fmt.Sprintf("%s%s to rewrite (there are %s), %s%s to write", about, plural(t.Partitions, "partition"),
+		count(int64(t.PartitionsNow)), about, size(t.BytesToWrite))
+}
+
+// countsText says what happens to rows, leaving out what does not.
+func countsText(c *plan.Counts) string {
+	var parts []string
+	for _, x := range tally(c) {
+		if x.n != 0 {
+			parts = append(parts, count(x.n)+" "+x.what)
+		}
+	}
+	if len(parts) == 0 {
+		return "none changes"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// counted is one of the numbers of an apply.
+type counted struct {
+	what string
+	n    int64
+}
+
+// tally lists the numbers that people ask for, in the order of the summary.
+func tally(c *plan.Counts) []counted {
+	return []counted{
+		{"added", c.Added}, {"replaced", c.Replaced}, {"re-keyed", c.Rekeyed}, {"collapsed", c.Collapsed},
+		{"revived", c.Revived}, {"removed", c.Removed}, {"quarantined", c.Quarantined}, {"rescued", c.Rescued},
+		{"rounded", c.Rounded},
+	}
+}
