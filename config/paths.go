@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,6 +25,20 @@ type placedPath struct {
 // movedPath is a path of a moved block, which is that of a sink.
 const movedPath = "moved"
 
+// insteadOf says what to write for an address that is no place of what is asked for.
+func insteadOf(scheme, address, what string) string {
+	inS3 := slices.Contains([]string{"s3", "s3a", "s3n"}, scheme)
+	_, rest, _ := strings.Cut(address, "://")
+	switch {
+	case inS3 && (what == movedPath || strings.HasPrefix(what, "sink.")):
+		return fmt.Sprintf("Write it as %q.", "s3://"+rest)
+	case inS3 && (what == "source" || what == "state"):
+		bucket, _, _ := strings.Cut(rest, "/")
+		return fmt.Sprintf("A %s in a bucket is %s \"s3\" { bucket = %q }; \"local\" names a folder, as in \"./dumps\".", what, what, bucket)
+	}
+	return "Name a local folder, as in \"./lake\"."
+}
+
 // place reads a path of this machine, or of a sink on S3. Relative ones start at
 // the configuration's folder.
 func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
@@ -38,7 +53,7 @@ func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
 			}
 			return nil
 		}
-		l.add(errorAt(s.rng, "Not a path", "%q is an address. Name a local folder, as in \"./lake\".", s.value))
+		l.add(errorAt(s.rng, "Not a path", "%q is an address. %s", s.value, insteadOf(scheme, s.value, what)))
 		return nil
 	}
 	if strings.ContainsRune(s.value, 0) {

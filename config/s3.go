@@ -51,6 +51,10 @@ func (l *loader) bucket(name string, rng hcl.Range) bool {
 	if bucketName.MatchString(name) || strings.HasPrefix(name, "arn:") {
 		return true
 	}
+	if scheme, ok := urlScheme(name); ok {
+		l.add(errorAt(rng, "Invalid bucket", "%q is an address. Name the bucket alone, without %s:// before it or a folder behind it.", name, scheme))
+		return false
+	}
 	l.add(errorAt(rng, "Invalid bucket", "%q is not the name of a bucket: 3 to 63 lower-case letters, digits, \"-\" or \".\".", name))
 	return false
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // connect makes the client that the options ask for. It sends nothing.
@@ -38,19 +40,23 @@ func (s *Store) connect(ctx context.Context) error {
 	if o.RoleARN != "" {
 		assume(&cfg, o)
 	}
+	s.algorithm = checksums[o.Write.Checksum]
+	if o.Write.Checksum == "" && cfg.RequestChecksumCalculation == aws.RequestChecksumCalculationWhenRequired {
+		s.algorithm = ""
+	}
 	cfg.HTTPClient = s.transport(cfg.HTTPClient)
 	s.attempts = orDefault(o.Retry.Attempts, orDefault(cfg.RetryMaxAttempts, defaultAttempts))
 	cfg.Retryer = func() aws.Retryer { return retryer(cfg, o, s.attempts) }
 	s.api = s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.UsePathStyle = o.ForcePathStyle
-		so.APIOptions = append(so.APIOptions, noteAttempts)
+		so.APIOptions = append(so.APIOptions, noteAttempts, signNoAcceptEncoding)
 		if o.Endpoint != "" {
 			so.BaseEndpoint = aws.String(o.Endpoint)
 		}
 		// Ranges cannot be validated by the checksum of the whole.
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		so.DisableLogOutputChecksumValidationSkipped = true
-		if o.Write.Checksum == "none" {
+		if s.algorithm == "" {
 			so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		}
 	})
@@ -160,7 +166,8 @@ func ours(credentials aws.CredentialsProvider) retry.IsErrorRetryable {
 			}
 			return aws.UnknownTernary
 		}
-		if untrusted(err) != nil {
+		var fe errForeign
+		if untrusted(err) != nil || errors.As(err, &fe) {
 			return aws.FalseTernary
 		}
 		var de *smithy.DeserializationError
@@ -169,4 +176,26 @@ func ours(credentials aws.CredentialsProvider) retry.IsErrorRetryable {
 		}
 		return aws.UnknownTernary
 	})
+}
+
+// signNoAcceptEncoding leaves Accept-Encoding out of what is signed, as proxies and some
+// stores rewrite it on the way. It says all the same that content is not to be packed.
+func signNoAcceptEncoding(stack *middleware.Stack) error {
+	const name = "Accept-Encoding"
+	hide := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		if req, ok := in.Request.(*smithyhttp.Request); ok {
+			req.Header.Del(name)
+		}
+		return next.HandleFinalize(ctx, in)
+	}
+	show := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		if req, ok := in.Request.(*smithyhttp.Request); ok {
+			req.Header.Set(name, "identity")
+		}
+		return next.HandleFinalize(ctx, in)
+	}
+	if err := stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("HideAcceptEncoding", hide), "Signing", middleware.Before); err != nil {
+		return err
+	}
+	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("ShowAcceptEncoding", show), "Signing", middleware.After)
 }

@@ -111,7 +111,9 @@ func explain(ctx context.Context, c call, err error) error {
 	if errors.As(err, &ae) {
 		e.Code, message = ae.ErrorCode(), ae.ErrorMessage()
 	}
-	if !e.named(c, message, header) {
+	if e.refusesChecksum(message) {
+		e.Reason = "the server does not take the checksum that is sent with it; set checksum = \"none\" in the block that names the bucket: " + message
+	} else if !e.named(c, message, header) {
 		e.byStatus(c, message)
 	}
 	e.refused = e.refused && c.reads()
@@ -120,6 +122,17 @@ func explain(ctx context.Context, c call, err error) error {
 
 // reads reports whether a request is for what an object holds.
 func (c call) reads() bool { return c.op == "GetObject" || c.op == "HeadObject" }
+
+var checksumWords = regexp.MustCompile(`(?i)checksum|aws-chunked|STREAMING-|x-amz-trailer`)
+
+// refusesChecksum reports whether a server knows no checksums, not whether one is wrong.
+func (e *Error) refusesChecksum(message string) bool {
+	switch e.Code {
+	case "NotImplemented", "InvalidArgument", "InvalidRequest", "MalformedTrailerError", "":
+		return (e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented) && checksumWords.MatchString(message)
+	}
+	return false
+}
 
 // named judges by the error code.
 func (e *Error) named(c call, message string, header http.Header) bool {

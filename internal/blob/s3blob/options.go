@@ -71,7 +71,8 @@ type Write struct {
 	StorageClass string            // "STANDARD", "STANDARD_IA", ...
 	Tags         map[string]string // at most 10
 	// Checksum is "crc32c" (also if empty), "crc64nvme", "crc32" or "sha256".
-	// "none" is for servers that know no checksums.
+	// "none" is for servers that know no checksums; empty is that, too, where the
+	// configuration of the SDK says request_checksum_calculation = when_required.
 	Checksum string
 }
 
@@ -144,15 +145,6 @@ func checkEndpoint(endpoint string) error {
 		return errors.New("endpoint holds credentials; set a profile or the environment of the AWS SDK instead")
 	}
 	return nil
-}
-
-var checksums = map[string]types.ChecksumAlgorithm{
-	"":          types.ChecksumAlgorithmCrc32c,
-	"crc32c":    types.ChecksumAlgorithmCrc32c,
-	"crc64nvme": types.ChecksumAlgorithmCrc64nvme,
-	"crc32":     types.ChecksumAlgorithmCrc32,
-	"sha256":    types.ChecksumAlgorithmSha256,
-	"none":      "",
 }
 
 func (w Write) check() error {

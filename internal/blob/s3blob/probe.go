@@ -185,7 +185,7 @@ func (p *probe) complete() (bool, error) {
 		return false, err
 	}
 	return p.both(func(ctx context.Context, cond blob.Cond) error {
-		u, err := p.s.begin(p.ctx, key, "", checksums[p.s.o.Write.Checksum])
+		u, err := p.s.begin(p.ctx, key, "", p.s.algorithm)
 		if err != nil {
 			return err
 		}

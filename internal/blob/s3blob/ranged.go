@@ -116,7 +116,7 @@ func (r *ranged) answer(c call, out *s3.GetObjectOutput, room int) (int, error) 
 	}
 	got := pin(out.ETag)
 	if got == "" {
-		return 0, wrong("the server sends no ETag: what is read could change unseen")
+		return 0, wrong(noETag)
 	}
 	if r.o.Pin == "" {
 		r.s.sawBucket()

@@ -30,6 +30,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/middleware"
 
 	"reconcile/internal/blob"
@@ -43,6 +44,8 @@ type Store struct {
 	region string
 	// attempts is how often a request is tried.
 	attempts int
+	// algorithm is that of the checksums of what is written, empty for none.
+	algorithm types.ChecksumAlgorithm
 	// slots limits the requests that move content.
 	slots chan struct{}
 	caps  [capabilities]capability
@@ -134,8 +137,8 @@ func (s *Store) check(doing, key string, writable bool) error {
 	return nil
 }
 
-// pin is an ETag without its quotes.
-func pin(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
+// pin is an ETag without its quotes, and without the W/ of proxies that compress answers.
+func pin(etag *string) string { return strings.Trim(strings.TrimPrefix(aws.ToString(etag), "W/"), `"`) }
 
 func quoted(pin string) *string { return aws.String(`"` + pin + `"`) }
 
@@ -167,6 +170,9 @@ func (s *Store) Stat(ctx context.Context, key string) (o blob.Object, err error)
 	return o, err
 }
 
+// noETag is why an answer about an object is not believed.
+const noETag = "the server sends no ETag: see that the endpoint is that of an S3 server, and that no proxy answers in its place"
+
 // head is an object with the idempotency token that its writer gave it.
 type head struct {
 	blob.Object
@@ -185,8 +191,11 @@ func (s *Store) head(ctx context.Context, doing, key string) (head, error) {
 	if err != nil {
 		return head{}, s.orNoBucket(ctx, explain(ctx, s.about("HeadObject", doing, key), err))
 	}
-	s.sawBucket()
 	o := blob.Object{Key: key, Size: aws.ToInt64(out.ContentLength), Pin: pin(out.ETag), ModTime: instant(out.LastModified), Now: serverTime(out.ResultMetadata)}
+	if o.Pin == "" {
+		return head{}, &Error{Doing: doing, Place: s.place(key), Reason: noETag}
+	}
+	s.sawBucket()
 	return head{o, out.Metadata[tokenKey]}, nil
 }
 

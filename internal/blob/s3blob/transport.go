@@ -96,6 +96,11 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 		return nil, w.end(err)
 	}
 	resp.Body = &watchedBody{resp.Body, w}
+	if op == "ListObjectsV2" && resp.StatusCode == http.StatusOK {
+		if err := checkListing(resp); err != nil {
+			return nil, err
+		}
+	}
 	return resp, nil
 }
 

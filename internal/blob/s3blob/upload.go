@@ -53,15 +53,17 @@ func (s *Store) begin(ctx context.Context, key, token string, sum types.Checksum
 func (u *upload) part(ctx context.Context, n int32, data []byte) error {
 	release := u.s.slot(ctx)
 	defer release()
+	sum := checksumOf(u.sum, data)
 	out, err := u.s.api.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket: &u.s.o.Bucket, Key: aws.String(u.s.full(u.key)), UploadId: u.id, PartNumber: aws.Int32(n),
-		Body: bytes.NewReader(data), ContentLength: aws.Int64(int64(len(data))), ChecksumAlgorithm: u.sum,
+		Body: bytes.NewReader(data), ContentLength: aws.Int64(int64(len(data))),
+		ChecksumCRC32: sum.crc32, ChecksumCRC32C: sum.crc32c, ChecksumCRC64NVME: sum.crc64nvme, ChecksumSHA256: sum.sha256,
 	})
 	if err != nil {
 		return explain(ctx, (&writer{s: u.s, key: u.key}).about("UploadPart"), err)
 	}
-	u.add(types.CompletedPart{PartNumber: aws.Int32(n), ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32, ChecksumCRC32C: out.ChecksumCRC32C,
-		ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA256: out.ChecksumSHA256}, int64(len(data)))
+	u.add(types.CompletedPart{PartNumber: aws.Int32(n), ETag: out.ETag, ChecksumCRC32: sum.crc32, ChecksumCRC32C: sum.crc32c,
+		ChecksumCRC64NVME: sum.crc64nvme, ChecksumSHA256: sum.sha256}, int64(len(data)))
 	return nil
 }
 

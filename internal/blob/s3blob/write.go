@@ -142,7 +142,7 @@ func (w *writer) start() (err error) {
 			return w.s.unsafe(w.about("CompleteMultipartUpload"))
 		}
 	}
-	if w.up, err = w.s.begin(w.ctx, w.key, w.token, checksums[w.s.o.Write.Checksum]); err != nil {
+	if w.up, err = w.s.begin(w.ctx, w.key, w.token, w.s.algorithm); err != nil {
 		return err
 	}
 	w.parts, w.pctx = errgroup.WithContext(w.ctx)
@@ -205,12 +205,14 @@ func (w *writer) send(ctx context.Context) (string, error) {
 	a := w.s.o.Write
 	in := &s3.PutObjectInput{
 		Bucket: &w.s.o.Bucket, Key: aws.String(w.s.full(w.key)), Body: bytes.NewReader(w.buf),
-		ContentLength: aws.Int64(int64(len(w.buf))), Metadata: tokenMetadata(w.token), ChecksumAlgorithm: checksums[a.Checksum],
+		ContentLength: aws.Int64(int64(len(w.buf))), Metadata: tokenMetadata(w.token),
 		ACL: types.ObjectCannedACL(a.ACL), StorageClass: types.StorageClass(a.StorageClass), Tagging: a.tagging(),
 		ServerSideEncryption: types.ServerSideEncryption(a.SSE),
 	}
 	in.SSEKMSKeyId, in.BucketKeyEnabled = a.key()
 	in.IfMatch, in.IfNoneMatch = conditions(w.cond)
+	sum := checksumOf(w.s.algorithm, w.buf)
+	in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA256 = sum.crc32, sum.crc32c, sum.crc64nvme, sum.sha256
 	release := w.s.slot(ctx)
 	defer release()
 	out, err := w.s.api.PutObject(ctx, in)
