@@ -52,7 +52,7 @@ func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
 }
 
 // estimate fills in what an apply would write, without decoding rows.
-func (t *Table) estimate(ctx context.Context, p *Session) error {
+func estimate(ctx context.Context, p *Session, t *Table) error {
 	now := t.bytesNow()
 	in, whole, resync := int64(0), t.Old == nil || t.Change.Class >= plan.ClassRewrite, false
 	for _, d := range t.Dumps {
@@ -64,7 +64,7 @@ func (t *Table) estimate(ctx context.Context, p *Session) error {
 		}
 	}
 	t.Scratch = scratchOf(p.Budget, now, in, whole || resync)
-	come := t.publishedSize(in)
+	come := publishedSize(t, in)
 	switch {
 	case t.Old == nil:
 		t.BytesToWrite = come
@@ -73,7 +73,7 @@ func (t *Table) estimate(ctx context.Context, p *Session) error {
 	case whole || t.Kind == feed.KindUsers:
 		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, now+come
 	case len(t.Pending) > 0 || t.remap:
-		size, n, err := t.rewritten(ctx, p)
+		size, n, err := toRewrite(ctx, p, t)
 		if err != nil {
 			return err
 		}
@@ -88,11 +88,11 @@ const publishedPerDelivered = 1. / 3
 
 // publishedSize estimates what the rows of part files take in the sinks: from what those of
 // the table's last dumps came to, if that is known.
-func (t *Table) publishedSize(delivered int64) int64 {
+func publishedSize(t *Table, delivered int64) int64 {
 	if t.Old == nil {
 		return int64(float64(delivered) * publishedPerDelivered * float64(len(t.Definition.Sinks)))
 	}
-	perByte := t.rowsPerDelivered()
+	perByte := rowsPerDelivered(t)
 	if perByte == 0 || t.Old.Rows == 0 {
 		return int64(float64(delivered) * publishedPerDelivered * float64(len(t.Old.Sinks)))
 	}
@@ -101,7 +101,7 @@ func (t *Table) publishedSize(delivered int64) int64 {
 
 // rowsPerDelivered is how many rows a byte of the table's last dumps brought, 0 if that is
 // not known.
-func (t *Table) rowsPerDelivered() float64 {
+func rowsPerDelivered(t *Table) float64 {
 	var ids []int64
 	size := int64(0)
 	for _, d := range t.Old.Read {
@@ -122,15 +122,15 @@ func (t *Table) rowsPerDelivered() float64 {
 	return 0
 }
 
-// rewritten estimates how many partitions the steps write, and of how many bytes these are
+// toRewrite estimates how many partitions the steps write, and of how many bytes these are
 // now. Rows that come go where those of the newest dump went, as a rule to the partitions of
 // the last days. The rows of users that get another person are where the index says.
-func (t *Table) rewritten(ctx context.Context, p *Session) (bytes, partitions int64, err error) {
-	rekeyed, err := t.rekeyedParts(ctx, p)
+func toRewrite(ctx context.Context, p *Session, t *Table) (bytes, partitions int64, err error) {
+	rekeyed, err := rekeyedParts(ctx, p, t)
 	if err != nil {
 		return 0, 0, err
 	}
-	newest := t.newestDump()
+	newest := newestDump(t.Parts)
 	for _, part := range t.Parts {
 		takes := len(t.Pending) > 0 && (part.Newest == nil || *part.Newest >= newest)
 		if takes || rekeyed == nil || rekeyed[part.Ordinal] {
@@ -141,10 +141,10 @@ func (t *Table) rewritten(ctx context.Context, p *Session) (bytes, partitions in
 	return bytes, max(partitions, 1), nil
 }
 
-// newestDump is the greatest dump of which the table shows rows, 0 if none is known.
-func (t *Table) newestDump() int64 {
+// newestDump is the greatest dump of which partitions have rows, 0 if none is known.
+func newestDump(parts []*state.Partition) int64 {
 	newest := int64(0)
-	for _, part := range t.Parts {
+	for _, part := range parts {
 		if part.Newest != nil {
 			newest = max(newest, *part.Newest)
 		}
@@ -167,7 +167,7 @@ const maxProbed = 10_000
 // rekeyedParts returns the ordinals of the partitions that have rows of users who get
 // another person; nil if that is not known, as where the index is damaged, which the apply
 // finds out.
-func (t *Table) rekeyedParts(ctx context.Context, p *Session) (map[uint32]bool, error) {
+func rekeyedParts(ctx context.Context, p *Session, t *Table) (map[uint32]bool, error) {
 	out := map[uint32]bool{}
 	if len(t.rekeyed) == 0 {
 		return out, nil

@@ -280,7 +280,7 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 
 // judgeSteps estimates what the steps of a table write, and has guards judge that.
 func judgeSteps(ctx context.Context, p *Session, t *Table) error {
-	if err := t.estimate(ctx, p); err != nil {
+	if err := estimate(ctx, p, t); err != nil {
 		return err
 	}
 	if holds := judgePlanned(p, t); len(holds) > 0 {
