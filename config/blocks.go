@@ -276,6 +276,7 @@ func (l *loader) checkWhole(blocks map[string]hcl.Blocks) {
 	l.checkPaths()
 	l.checkSharedSinks()
 	l.checkBackup()
+	l.checkMetrics()
 	l.checkMasksUsed()
 	if l.broken {
 		return

@@ -60,7 +60,7 @@ func (l *loader) eval(expr hcl.Expression) (cty.Value, bool) {
 	v, ok := l.raw(expr, false)
 	if ok && v.HasMarkDeep(sensitive) {
 		l.add(errorAt(expr.Range(), "Sensitive value in a public place",
-			"The value comes from a sensitive variable, but what stands here is shown in plans and stored in the state. Only the key of a mask may be sensitive; nonsensitive(...) declares that a value is no secret."))
+			"The value comes from a sensitive variable, but what stands here is shown in plans and stored in the state. Only the key of a mask, and webhook and headers of a notify block, may be sensitive; nonsensitive(...) declares that a value is no secret."))
 		ok = false
 	}
 	v, marks := v.UnmarkDeep()

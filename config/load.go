@@ -62,10 +62,12 @@ const (
 // diagnostics, those of the Config's methods too.
 func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 	l := newLoader(o)
-	configs, autos, diag := l.read(dir)
-	if diag == nil && len(configs) == 0 {
-		diag = errorPlain("No configuration", "The folder %s has no *%s file. A configuration is all such files of one folder; -chdir=DIR names another one.", dir, configExt)
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, l.src, hcl.Diagnostics{errorPlain("No configuration", "The folder %s cannot be resolved: %s.", dir, err)}
 	}
+	l.dir = Resolve(abs)
+	configs, autos, diag := l.read(dir)
 	if diag != nil {
 		return nil, l.src, hcl.Diagnostics{diag}
 	}
@@ -74,11 +76,6 @@ func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 
 // read finds the files of the folder, sorted by name.
 func (l *loader) read(dir string) (configs, autos []source, diag *hcl.Diagnostic) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, nil, errorPlain("No configuration", "The folder %s cannot be resolved: %s.", dir, err)
-	}
-	l.dir = Resolve(abs)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, nil, errorPlain("No configuration", "The folder of the configuration cannot be read: %s.", err)
@@ -99,6 +96,9 @@ func (l *loader) read(dir string) (configs, autos []source, diag *hcl.Diagnostic
 		} else {
 			autos = append(autos, source{path, b})
 		}
+	}
+	if len(configs) == 0 {
+		return nil, nil, errorPlain("No configuration", "The folder %s has no *%s file. A configuration is all such files of one folder; -chdir=DIR names another one.", dir, configExt)
 	}
 	return configs, autos, nil
 }
@@ -127,6 +127,8 @@ type loader struct {
 	hidden  []string     // texts out of env(), which diagnostics must not quote
 	paths   []placedPath // for the check of what lies in what
 	backup  *setting[string]
+	// textfile is where figures go, nil without one.
+	textfile *placedPath
 }
 
 func newLoader(o Options) *loader {
@@ -142,20 +144,6 @@ func (l *loader) add(diags ...*hcl.Diagnostic) { l.diags = append(l.diags, diags
 // then the blocks.
 func (l *loader) load(configs, autos []source) (*Config, Sources, hcl.Diagnostics) {
 	blocks := l.parse(configs)
-	l.begin(blocks, autos)
-	l.loadSinks()
-	l.loadMasks()
-	l.loadIdentity(blocks["identity"])
-	l.loadTables(blocks["table"])
-	l.loadIgnores(blocks["ignore"])
-	l.loadRemoved(blocks["removed"])
-	l.loadMoved(blocks["moved"])
-	l.checkWhole(blocks)
-	return l.end()
-}
-
-// begin evaluates what everything else needs, and where things lie.
-func (l *loader) begin(blocks map[string]hcl.Blocks, autos []source) {
 	for _, b := range blocks["variable"] {
 		l.declareVariable(b)
 	}
@@ -176,10 +164,17 @@ func (l *loader) begin(blocks map[string]hcl.Blocks, autos []source) {
 
 	l.loadReconcile(blocks["reconcile"])
 	l.loadSource(blocks["source"])
-}
+	l.loadSinks()
+	l.loadMasks()
+	l.loadIdentity(blocks["identity"])
+	l.loadTables(blocks["table"])
+	l.loadIgnores(blocks["ignore"])
+	l.loadRemoved(blocks["removed"])
+	l.loadMoved(blocks["moved"])
+	l.loadMetrics(blocks["metrics"])
+	l.loadNotify(blocks["notify"])
+	l.checkWhole(blocks)
 
-// end returns what was loaded.
-func (l *loader) end() (*Config, Sources, hcl.Diagnostics) {
 	l.src.blank(l.blanks)
 	l.hideRemembered()
 	diags := sortDiagnostics(l.diags)
@@ -225,7 +220,8 @@ func rootSchema() *hcl.BodySchema {
 		{Type: "table", LabelNames: []string{"name"}},
 		{Type: "ignore", LabelNames: []string{"name"}},
 		{Type: "removed", LabelNames: []string{"name"}},
-		{Type: "moved"},
+		{Type: "moved"}, {Type: "metrics"},
+		{Type: "notify", LabelNames: []string{"name"}},
 	}}
 	for _, name := range sortedKeys(laterBlocks()) {
 		s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: name}) // for suggestions

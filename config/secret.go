@@ -129,10 +129,11 @@ func (l *loader) blankCalls(body hcl.Body) {
 }
 
 // secretLines finds what may be secret in a file that does not parse: what is
-// assigned to a name that mask keys and defaults of variables have.
+// assigned to a name that mask keys, defaults of variables and what calls webhooks have.
 func secretLines(c source) []hcl.Range {
-	re := regexp.MustCompile(`(?m)(?:^|[^A-Za-z0-9_-])(?:key|default)[ \t]*=((?s:[ \t]*<<.*)|[^\n]*)`)
-	return rangesOf(c, re)
+	re := regexp.MustCompile(`(?m)(?:^|[^A-Za-z0-9_-])(?:key|default|webhook)[ \t]*=((?s:[ \t]*<<.*)|[^\n]*)`)
+	headers := regexp.MustCompile(`(?m)(?:^|[^A-Za-z0-9_-])headers[ \t]*=([^}]*)`)
+	return append(rangesOf(c, re), rangesOf(c, headers)...)
 }
 
 // assignedLines finds everything that a variable file which does not parse may

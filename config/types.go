@@ -27,7 +27,9 @@ type Config struct {
 	Skips              []Skip
 	Ignores            []string // names and globs of ignore blocks
 	Removed            []Removed
-	Moves              []Move // of moved blocks, in their order
+	Moves              []Move   // of moved blocks, in their order
+	Metrics            *Metrics // nil for none
+	Notify             []Notify
 	masks              []*maskBlock
 	tables             []*tableBlock
 	ignores            []ignoreBlock

@@ -11,8 +11,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// envPrefix begins the environment variables that set variables.
-const envPrefix = "RECONCILE_VAR_"
+// EnvPrefix begins the names of environment variables that set variables.
+const EnvPrefix = "RECONCILE_VAR_"
 
 // variable is a declared variable. A null or absent value becomes the default.
 type variable struct {
@@ -151,8 +151,8 @@ type given map[string]cty.Value
 func (l *loader) setVariables(autos []source) {
 	values := given{}
 	for _, name := range sortedKeys(l.vars) {
-		if text, ok := l.opts.Env(envPrefix + name); ok {
-			values[name] = l.textValue(l.vars[name], text, "environment variable "+envPrefix+name)
+		if text, ok := l.opts.Env(EnvPrefix + name); ok {
+			values[name] = l.textValue(l.vars[name], text, "environment variable "+EnvPrefix+name)
 		}
 	}
 	for _, f := range autos {
@@ -301,7 +301,7 @@ func (l *loader) finalValue(v *variable, values given) cty.Value {
 			what = "is not nullable and was given null"
 		}
 		l.add(errorAt(v.rng, "Variable without a value", "The variable %q %s. Set it with -var '%s=...', in a file for -var-file or named *%s, or with the environment variable %s%s.",
-			v.name, what, v.name, autoVarExt, envPrefix, v.name))
+			v.name, what, v.name, autoVarExt, EnvPrefix, v.name))
 		return cty.UnknownVal(v.typ)
 	}
 	v.ok = val.IsWhollyKnown()

@@ -82,7 +82,11 @@ func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.
 	}
 	out.addCounts(s.Task, d)
 	run.committed[t.Name], t.LostCommit = true, nil
-	return false, run.commit(ctx, s, c)
+	if err := run.commit(ctx, s, c); err != nil {
+		return false, err
+	}
+	out.Resyncs = append(out.Resyncs, s.TakenResyncs()...)
+	return false, nil
 }
 
 // stepWithout makes a step one without a bad file: the table is held from its dump on.

@@ -16,7 +16,9 @@ type TableResult struct {
 	Unlisted map[string]int64 // rows by field that no manifest lists
 	// RedeliveryOf is the dump that the one applied delivered again, byte for byte.
 	RedeliveryOf *int64
-	Err          error
+	// Resyncs are the full resyncs that were committed, of a table that was there before.
+	Resyncs []int64
+	Err     error
 }
 
 // Result is what an apply did. An apply that was interrupted has the tables

@@ -58,21 +58,26 @@ there now; 13 as 3, and a guard holds something, or nothing new came within
 		f.BoolVar(&o.lock, "lock", true, "refused: an apply always takes the lock")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
-		if !o.lock {
-			return 0, errors.New("-lock=false: an apply always takes the lock. Two applies at once would take each other's files for those of somebody else. To wait for the other one give -lock-timeout=2m; `reconcile lock show` says who has the lock")
-		}
-		if o.waitForNew < 0 {
-			return 0, errors.New("-wait-for-new needs a time above 0, as 6h")
-		}
-		if len(args) == 1 {
-			return runApplySaved(ctx, s, &o, args[0])
-		}
-		if !o.autoApprove && (c.common.json || !o.input || !isTerminal(s.stdin)) {
-			return 0, errors.New("apply asks before it changes anything, and here there is nobody to ask: give -auto-approve to apply without a question")
-		}
-		return runApply(ctx, s, &o)
+		return s.watched(ctx, func() (int, error) { return o.run(ctx, s, c.common.json, args) })
 	}
 	return c
+}
+
+// run applies what the configuration or a saved plan says.
+func (o *applyOptions) run(ctx context.Context, s *session, json bool, args []string) (int, error) {
+	if !o.lock {
+		return 0, errors.New("-lock=false: an apply always takes the lock. Two applies at once would take each other's files for those of somebody else. To wait for the other one give -lock-timeout=2m; `reconcile lock show` says who has the lock")
+	}
+	if o.waitForNew < 0 {
+		return 0, errors.New("-wait-for-new needs a time above 0, as 6h")
+	}
+	if len(args) == 1 {
+		return runApplySaved(ctx, s, o, args[0])
+	}
+	if !o.autoApprove && (json || !o.input || !isTerminal(s.stdin)) {
+		return 0, errors.New("apply asks before it changes anything, and here there is nobody to ask: give -auto-approve to apply without a question")
+	}
+	return runApply(ctx, s, o)
 }
 
 // runApply takes the lock and finishes what an earlier apply committed before
@@ -125,6 +130,7 @@ func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(con
 		return 0, err
 	}
 	defer func() { s.backUpAfter(ctx, e, lock, before) }()
+	defer func() { s.watch.readAfter(ctx) }()
 	done := o.collectLate()
 	tables, err := e.Recover(ctx, lock)
 	s.recovered(tables)
@@ -134,6 +140,7 @@ func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(con
 	p, err := makePlan(ctx, applied{e, cfg, lock})
 	if p != nil {
 		defer func() { err = errors.Join(err, p.Close()) }()
+		s.watch.planned(p)
 	}
 	if err != nil {
 		return 0, err
@@ -228,6 +235,7 @@ func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lo
 	s.meter = pr.add
 	res, err := e.Apply(ctx, lock, p)
 	pr.stop()
+	s.watch.result = res
 	if res != nil {
 		s.recovered(res.Recovered)
 		s.view.result(res, err)

@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/inspect"
+	"reconcile/engine/report"
+	"reconcile/internal/notify"
+	"reconcile/internal/promtext"
 	"reconcile/sinks"
 )
 
@@ -131,4 +135,50 @@ func TestConfigurationIsDocumented(t *testing.T) {
 		}
 	}
 	same(t, "functions", slices.Collect(maps.Keys(funcs)), listed)
+}
+
+// The page about operations has every field of a message and every event.
+func TestMessagesAreDocumented(t *testing.T) {
+	page := section(readPage(t, "docs/operations.md"), "## Be told")
+	code := map[string]string{}
+	fields(reflect.TypeFor[notify.Message](), "", code)
+	same(t, "fields of a message", slices.Collect(maps.Keys(code)), firstCells(page))
+	_, example, _ := strings.Cut(page, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	dec := json.NewDecoder(strings.NewReader(example))
+	dec.DisallowUnknownFields()
+	var m notify.Message
+	if err := dec.Decode(&m); err != nil || len(m.Events) == 0 || m.Version != notify.Version {
+		t.Errorf("the example is read as %+v, %v", m, err)
+	}
+	for _, k := range notify.Kinds() {
+		for _, text := range []string{page, readPage(t, "docs/configuration.md")} {
+			if !strings.Contains(text, "`"+string(k)+"`") {
+				t.Errorf("a page does not have the event %s", k)
+			}
+		}
+	}
+}
+
+// The page about operations has every figure, with its type, and alerts name no other.
+func TestMetricsAreDocumented(t *testing.T) {
+	page := section(readPage(t, "docs/operations.md"), "## Measure the nights")
+	run := &report.Run{After: &inspect.Figures{Tables: []inspect.TableFigures{{}}}}
+	earlier, err := promtext.Read("nothing there")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code, listed []string
+	for _, f := range run.Metrics(earlier, nil).Families {
+		code = append(code, f.Name+" "+string(f.Kind))
+	}
+	for _, row := range tableRows(page) {
+		listed = append(listed, row[0]+" "+row[1])
+	}
+	same(t, "figures", code, listed)
+	for _, name := range regexp.MustCompile(`reconcile_[a-z_]+`).FindAllString(page, -1) {
+		if !slices.ContainsFunc(code, func(c string) bool { return strings.HasPrefix(c, name+" ") }) {
+			t.Errorf("there is no figure %s", name)
+		}
+	}
 }

@@ -40,10 +40,7 @@ func (c *command) describe(w io.Writer, f *flag.FlagSet) {
 		placeholder, usage := flag.UnquoteUsage(fl)
 		name := "-" + fl.Name
 		if b, ok := fl.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
-			switch {
-			case placeholder != "":
-				name += "[=" + placeholder + "]"
-			case fl.DefValue == "true":
+			if fl.DefValue == "true" {
 				name += "=false"
 			}
 		} else {

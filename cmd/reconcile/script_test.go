@@ -3,13 +3,19 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,6 +24,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"reconcile/engine/states"
@@ -97,6 +105,8 @@ func TestScripts(t *testing.T) {
 			"harmless":  cmdHarmless,
 			"age":       cmdAge,
 			"report":    cmdReport,
+			"prom":      cmdProm,
+			"hook":      cmdHook,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
@@ -308,4 +318,61 @@ func cmdReport(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(file), 0o700))
 	ts.Check(os.WriteFile(file, text, 0o600))
 	ts.Check(os.Chtimes(file, finish, finish))
+}
+
+// cmdProm prints the samples of a file of figures as the parser of Prometheus reads them,
+// with sorted labels and without the folder: prom FILE.
+func cmdProm(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: prom FILE")
+	}
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := p.TextToMetricFamilies(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	for name, f := range families {
+		for _, m := range f.Metric {
+			var labels []string
+			for _, l := range m.Label {
+				if l.GetName() != "folder" {
+					labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+				}
+			}
+			slices.Sort(labels)
+			value := m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			fmt.Fprintf(ts.Stdout(), "%s{%s} %s\n", name, strings.Join(labels, ","), strconv.FormatFloat(value, 'f', -1, 64))
+		}
+	}
+}
+
+// cmdHook starts a webhook over TLS that adds what it is sent to a file, and the headers to
+// one beside it; HOOK is its address, and programs trust it: hook FILE.
+func cmdHook(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hook FILE")
+	}
+	file := ts.MkAbs(args[0])
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var headers strings.Builder
+		err = errors.Join(err, r.Header.Write(&headers), add(file, body), add(strings.TrimSuffix(file, ".jsonl")+".headers", []byte(headers.String())))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of programs that do not trust it
+	ts.Defer(srv.Close)
+	cert := filepath.Join(filepath.Dir(file), "hook.pem")
+	ts.Check(os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600))
+	ts.Setenv("SSL_CERT_FILE", cert)
+	ts.Setenv("HOOK", srv.URL)
+}
+
+// add adds to a file.
+func add(file string, data []byte) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }

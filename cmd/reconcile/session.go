@@ -22,6 +22,7 @@ type session struct {
 	view    view
 	sources config.Sources // of the configuration, once it was read
 	meter   func(table string, rows, bytes int64)
+	watch   *watch // of an apply; nil of other commands
 }
 
 // configFlags choose the values of variables.
@@ -186,6 +187,9 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 		opts.AcceptLoss = append(opts.AcceptLoss, strings.TrimPrefix(t, "table."))
 	}
 	e, err := engine.New(ctx, cfg, opts)
+	if s.watch != nil {
+		s.watch.cfg, s.watch.engine = cfg, e
+	}
 	return e, cfg, err
 }
 

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -31,6 +32,21 @@ func (s *Step) dumps() []int64 {
 	out := make([]int64, len(s.Pending))
 	for i, d := range s.Pending {
 		out[i] = d.Dump
+	}
+	return out
+}
+
+// TakenResyncs are the full resyncs by which the step makes void what the table had: those
+// that it takes of a table that was there, and that no later one makes void. Deliveries of
+// the mapping are always whole.
+func (s *Step) TakenResyncs() (out []int64) {
+	if s.kindOf() != state.CommitTake || s.kind == feed.KindMapping {
+		return nil
+	}
+	for _, d := range s.Pending {
+		if !d.Entry.Incremental && !d.Again && s.floor.Live(d.Dump) {
+			out = append(out, d.Dump)
+		}
 	}
 	return out
 }

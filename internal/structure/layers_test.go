@@ -22,6 +22,8 @@ var layers = strings.Fields(`
 	internal/feed
 	internal/near
 	internal/structure
+	internal/notify
+	internal/promtext
 	internal/parquet
 	internal/blob
 	internal/blob/blobtest
@@ -75,7 +77,6 @@ var layers = strings.Fields(`
 	engine/native
 	engine/scratch
 	engine/stores
-	engine/scaffold
 	engine/lake
 	engine/commit
 	engine/states
@@ -88,6 +89,7 @@ var layers = strings.Fields(`
 	engine/steps
 	engine/rebuild
 	engine
+	engine/report
 
 	engine/model
 	engine/model/reader
