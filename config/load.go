@@ -39,6 +39,8 @@ type Options struct {
 type Input struct {
 	Name, Value string
 	File        string
+	// IsExpression says that Value is an expression whatever type the variable has.
+	IsExpression bool
 }
 
 // ParseVar reads the argument of a -var flag, NAME=VALUE.

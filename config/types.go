@@ -30,11 +30,14 @@ type Config struct {
 	Moves              []Move   // of moved blocks, in their order
 	Metrics            *Metrics // nil for none
 	Notify             []Notify
-	masks              []*maskBlock
-	tables             []*tableBlock
-	ignores            []ignoreBlock
-	skips              []skipBlock
-	removals           []removedBlock
+	// PlainInputs are the values that the command line gave to variables that are not
+	// sensitive, one by one and in its order: given again, they give the same.
+	PlainInputs []Input
+	masks       []*maskBlock
+	tables      []*tableBlock
+	ignores     []ignoreBlock
+	skips       []skipBlock
+	removals    []removedBlock
 }
 
 // String names the configuration without its content, which holds secrets.

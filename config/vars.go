@@ -156,7 +156,7 @@ func (l *loader) setVariables(autos []source) {
 		}
 	}
 	for _, f := range autos {
-		l.readVarFile(f, values)
+		l.readVarFile(f, values, nil)
 	}
 	for _, in := range l.opts.Inputs {
 		if in.File != "" {
@@ -165,7 +165,7 @@ func (l *loader) setVariables(autos []source) {
 				l.add(errorPlain("Unreadable variable file", "The file of -var-file cannot be read: %s.", err))
 				continue
 			}
-			l.readVarFile(source{in.File, b}, values)
+			l.readVarFile(source{in.File, b}, values, l.notePlain)
 			continue
 		}
 		v := l.vars[in.Name]
@@ -175,6 +175,11 @@ func (l *loader) setVariables(autos []source) {
 			}
 			continue
 		}
+		l.notePlain(v, in)
+		if in.IsExpression {
+			values[in.Name] = l.expressionValue(v, in.Value, "-var "+in.Name)
+			continue
+		}
 		values[in.Name] = l.textValue(v, in.Value, "-var "+in.Name)
 	}
 	vals := map[string]cty.Value{}
@@ -182,6 +187,13 @@ func (l *loader) setVariables(autos []source) {
 		vals[name] = l.finalValue(l.vars[name], values)
 	}
 	l.ctx.Variables["var"] = cty.ObjectVal(vals)
+}
+
+// notePlain notes a value that the command line gives, if it may be kept.
+func (l *loader) notePlain(v *variable, in Input) {
+	if !v.sensitive {
+		l.cfg.PlainInputs = append(l.cfg.PlainInputs, in)
+	}
 }
 
 // textValue reads a value that came as bare text: primitive types take it as it
@@ -196,6 +208,11 @@ func (l *loader) textValue(v *variable, text, from string) cty.Value {
 		}
 		return val
 	}
+	return l.expressionValue(v, text, from)
+}
+
+// expressionValue reads a value that came as the text of an expression.
+func (l *loader) expressionValue(v *variable, text, from string) cty.Value {
 	name := "<" + from + ">"
 	if !v.sensitive {
 		l.src[name] = &hcl.File{Bytes: []byte(text)}
@@ -244,7 +261,8 @@ func hideInput(diags hcl.Diagnostics, secret bool) hcl.Diagnostics {
 	return diags
 }
 
-func (l *loader) readVarFile(f source, values given) {
+// readVarFile reads the values of a file. note, if there is one, gets each of them.
+func (l *loader) readVarFile(f source, values given, note func(*variable, Input)) {
 	file, diags := hclsyntax.ParseConfig(f.text, f.name, hcl.InitialPos)
 	if file == nil {
 		file = &hcl.File{Bytes: f.text}
@@ -268,6 +286,9 @@ func (l *loader) readVarFile(f source, values given) {
 		switch {
 		case v != nil:
 			values[name] = l.inputValue(v, a.Expr)
+			if note != nil {
+				note(v, Input{Name: name, Value: string(a.Expr.Range().SliceBytes(f.text)), IsExpression: true})
+			}
 		case !l.broken:
 			l.add(warnAt(a.NameRange, "Unknown variable", "No variable named %q is declared; the value is not used.%s", name, didYouMean(name, sortedKeys(l.vars))))
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +66,9 @@ func (s *session) savePlan(o *planOptions, cfg *config.Config, p *plan.Plan) err
 	saved := &planfile.File{Program: programVersion(), Config: digest, Plan: p, Command: planfile.Command{
 		Targets: o.targets, Accept: o.accept, AcceptLoss: o.acceptLoss, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
 		MovedSinks: o.movedSinks, SinksLost: o.sinksLost, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy, Repair: o.repair}}
+	for _, in := range cfg.PlainInputs {
+		saved.Command.Variables = append(saved.Command.Variables, planfile.Variable{Name: in.Name, Value: in.Value, IsExpression: in.IsExpression})
+	}
 	if err := planfile.Write(o.out, saved); err != nil {
 		return err
 	}
@@ -116,9 +118,6 @@ func runApplySaved(ctx context.Context, s *session, o *applyOptions, file string
 	if v := programVersion(); saved.Program != v {
 		return 0, &staleError{file, []string{fmt.Sprintf("it was made by version %s of reconcile, and this is %s", saved.Program, v)}}
 	}
-	if len(o.targets) > 0 && !sameNames(o.targets, saved.Command.Targets) {
-		return 0, &staleError{file, []string{"it was made for " + cmp.Or(strings.Join(saved.Command.Targets, ", "), "all tables")}}
-	}
 	o.take(saved)
 	return s.locked(ctx, o, func(ctx context.Context, at applied) (*planner.Session, error) {
 		return s.rederive(ctx, at, file, saved)
@@ -162,7 +161,7 @@ func (e *engineFlags) ofPlans() (out []string) {
 		name  string
 		given bool
 	}{
-		{"-accept", len(e.accept) > 0}, {"-accept-loss", len(e.acceptLoss) > 0}, {"-accept-manifest", len(e.acceptManifest) > 0},
+		{"-target", len(e.targets) > 0}, {"-accept", len(e.accept) > 0}, {"-accept-loss", len(e.acceptLoss) > 0}, {"-accept-manifest", len(e.acceptManifest) > 0},
 		{"-forget-sink", len(e.forgetSinks) > 0}, {"-moved-sink", len(e.movedSinks) > 0}, {"-sink-lost", len(e.sinksLost) > 0},
 		{"-state-lost", len(e.statesLost) > 0}, {"-allow-destroy", e.allowDestroy}, {"-repair", e.repair}, {"-exact", e.exact}, {"-refresh", !e.refresh},
 	} {
@@ -179,8 +178,26 @@ func (e *engineFlags) take(saved *planfile.File) {
 	e.targets, e.accept, e.acceptLoss, e.acceptManifest = c.Targets, c.Accept, c.AcceptLoss, c.AcceptManifest
 	e.forgetSinks, e.movedSinks, e.sinksLost, e.statesLost = c.ForgetSinks, c.MovedSinks, c.SinksLost, c.StatesLost
 	e.allowDestroy, e.repair, e.refresh, e.inputs = c.AllowDestroy, c.Repair, !saved.Plan.Unchecked, true
+	e.saved, e.onlySecrets = nil, true
+	for _, v := range c.Variables {
+		e.saved = append(e.saved, config.Input{Name: v.Name, Value: v.Value, IsExpression: v.IsExpression})
+	}
 }
 
-func sameNames(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+// refusePlainInputs refuses values of variables that are not sensitive: those that count
+// are in the saved plan.
+func (c *configFlags) refusePlainInputs(cfg *config.Config) error {
+	var names []string
+	left := c.saved // one of them may be of a variable that is sensitive now
+	for _, in := range cfg.PlainInputs {
+		if i := slices.Index(left, in); i >= 0 {
+			left = left[i+1:]
+			continue
+		}
+		names = append(names, in.Name)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("-var, -var-file: %s: the values that the plan was made with are in the file, but those of sensitive variables; to change others, make the plan again with them", strings.Join(names, ", "))
 }

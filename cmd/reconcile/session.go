@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,9 @@ type session struct {
 
 // configFlags choose the values of variables.
 type configFlags struct {
-	inputs []config.Input
+	inputs      []config.Input
+	saved       []config.Input // of a saved plan; they come first
+	onlySecrets bool           // inputs may set sensitive variables only
 }
 
 func (c *configFlags) register(f *flag.FlagSet) {
@@ -111,10 +114,15 @@ func (e *configError) Error() string { return e.diags.Error() }
 
 // load reads the configuration of the working directory and shows warnings.
 func (s *session) load(c *configFlags) (*config.Config, error) {
-	cfg, sources, diags := config.Load(".", config.Options{Inputs: c.inputs, Env: s.getenv, Version: programVersion()})
+	cfg, sources, diags := config.Load(".", config.Options{Inputs: slices.Concat(c.saved, c.inputs), Env: s.getenv, Version: programVersion()})
 	s.sources = sources
 	if diags.HasErrors() {
 		return nil, &configError{diags}
+	}
+	if c.onlySecrets {
+		if err := c.refusePlainInputs(cfg); err != nil {
+			return nil, err
+		}
 	}
 	s.warn(diags)
 	s.limitMemory(cfg, 0)

@@ -45,6 +45,17 @@ type Command struct {
 	StatesLost     []string `cbor:"8,keyasint,omitempty"`
 	AllowDestroy   bool     `cbor:"9,keyasint,omitempty"`
 	Repair         bool     `cbor:"10,keyasint,omitempty"`
+	// Variables are the values that the command line gave to variables that are not
+	// sensitive.
+	Variables []Variable `cbor:"20,keyasint,omitempty"`
+}
+
+// Variable is the value of a variable as it was given: the text of an expression, or text
+// that the type of the variable makes one.
+type Variable struct {
+	Name         string `cbor:"1,keyasint,omitempty"`
+	Value        string `cbor:"2,keyasint,omitempty"`
+	IsExpression bool   `cbor:"3,keyasint,omitempty"`
 }
 
 // content is a File as it is written.

@@ -12,7 +12,8 @@ import (
 )
 
 func example() *File {
-	return &File{Program: "1.2.3", Config: "abc", Command: Command{Targets: []string{"table.a"}, AcceptManifest: []int64{7}, AllowDestroy: true},
+	return &File{Program: "1.2.3", Config: "abc", Command: Command{Targets: []string{"table.a"}, AcceptManifest: []int64{7}, AllowDestroy: true,
+		Variables: []Variable{{Name: "a", Value: "[1]", IsExpression: true}, {Name: "b"}}},
 		Plan: &plan.Plan{Lineage: "l", Serial: 4, Dumps: []int64{1, 2}, Tables: []*plan.Table{{Name: "a\xff", Action: plan.Update, Steps: []plan.Step{{Kind: plan.StepTake}}, Inputs: &plan.Inputs{Commit: 3}}}}}
 }
 
