@@ -64,12 +64,10 @@ const (
 // diagnostics, those of the Config's methods too.
 func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 	l := newLoader(o)
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, l.src, hcl.Diagnostics{errorPlain("No configuration", "The folder %s cannot be resolved: %s.", dir, err)}
-	}
-	l.dir = Resolve(abs)
 	configs, autos, diag := l.read(dir)
+	if diag == nil && len(configs) == 0 {
+		diag = errorPlain("No configuration", "The folder %s has no *%s file. A configuration is all such files of one folder; -chdir=DIR names another one.", dir, configExt)
+	}
 	if diag != nil {
 		return nil, l.src, hcl.Diagnostics{diag}
 	}
@@ -78,6 +76,11 @@ func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 
 // read finds the files of the folder, sorted by name.
 func (l *loader) read(dir string) (configs, autos []source, diag *hcl.Diagnostic) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, nil, errorPlain("No configuration", "The folder %s cannot be resolved: %s.", dir, err)
+	}
+	l.dir = Resolve(abs)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, nil, errorPlain("No configuration", "The folder of the configuration cannot be read: %s.", err)
@@ -98,9 +101,6 @@ func (l *loader) read(dir string) (configs, autos []source, diag *hcl.Diagnostic
 		} else {
 			autos = append(autos, source{path, b})
 		}
-	}
-	if len(configs) == 0 {
-		return nil, nil, errorPlain("No configuration", "The folder %s has no *%s file. A configuration is all such files of one folder; -chdir=DIR names another one.", dir, configExt)
 	}
 	return configs, autos, nil
 }
@@ -146,6 +146,22 @@ func (l *loader) add(diags ...*hcl.Diagnostic) { l.diags = append(l.diags, diags
 // then the blocks.
 func (l *loader) load(configs, autos []source) (*Config, Sources, hcl.Diagnostics) {
 	blocks := l.parse(configs)
+	l.begin(blocks, autos)
+	l.loadSinks()
+	l.loadMasks()
+	l.loadIdentity(blocks["identity"])
+	l.loadTables(blocks["table"])
+	l.loadIgnores(blocks["ignore"])
+	l.loadRemoved(blocks["removed"])
+	l.loadMoved(blocks["moved"])
+	l.loadMetrics(blocks["metrics"])
+	l.loadNotify(blocks["notify"])
+	l.checkWhole(blocks)
+	return l.end()
+}
+
+// begin evaluates what everything else needs, and where things lie.
+func (l *loader) begin(blocks map[string]hcl.Blocks, autos []source) {
 	for _, b := range blocks["variable"] {
 		l.declareVariable(b)
 	}
@@ -166,17 +182,10 @@ func (l *loader) load(configs, autos []source) (*Config, Sources, hcl.Diagnostic
 
 	l.loadReconcile(blocks["reconcile"])
 	l.loadSource(blocks["source"])
-	l.loadSinks()
-	l.loadMasks()
-	l.loadIdentity(blocks["identity"])
-	l.loadTables(blocks["table"])
-	l.loadIgnores(blocks["ignore"])
-	l.loadRemoved(blocks["removed"])
-	l.loadMoved(blocks["moved"])
-	l.loadMetrics(blocks["metrics"])
-	l.loadNotify(blocks["notify"])
-	l.checkWhole(blocks)
+}
 
+// end returns what was loaded.
+func (l *loader) end() (*Config, Sources, hcl.Diagnostics) {
 	l.src.blank(l.blanks)
 	l.hideRemembered()
 	diags := sortDiagnostics(l.diags)

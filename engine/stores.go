@@ -1,22 +1,15 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"time"
 
 	"reconcile/config"
-	"reconcile/engine/dump"
 	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/lake"
 	"reconcile/engine/states"
 	"reconcile/internal/blob"
 )
-
-// sourceGrace is how long a listed file on S3 may take to appear.
-const sourceGrace = 3 * time.Second
 
 // newPlaces says where the state and the sinks are, and opens none of them.
 func (e *Engine) newPlaces() *states.Opener {
@@ -33,17 +26,10 @@ func (e *Engine) newPlaces() *states.Opener {
 
 // openStores opens the source and the declared sinks.
 func (e *Engine) openStores(ctx context.Context) error {
-	src := e.cfg.Source
-	st, err := e.stores.Open(ctx, src.Path, src.S3, sourceGrace)
-	if err != nil {
-		return fmt.Errorf("source %s: %w", src.Path, err)
+	var err error
+	if e.source, err = e.stores.Source(ctx, e.cfg.Source); err != nil {
+		return err
 	}
-	o := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil, Literal: src.S3 != nil,
-		Settle: cmp.Or(e.opts.Tuning.Settle, blob.DefaultSettle)}
-	if src.S3 != nil {
-		o.Prefix = src.S3.Prefix
-	}
-	e.source = dump.Open(st, o)
 	return e.lake.OpenDeclared(ctx)
 }
 

@@ -235,7 +235,7 @@ type (
 var recordTypes = map[string]any{
 	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
-	"init": initLine{}, "state_moved": stateMovedLine{},
+	"init": initLine{}, "state_moved": stateMovedLine{}, "configuration_written": surveyed{},
 	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
 	"commit": commitLine{}, "history": historyLine{}, "column_change": columnChangeLine{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": fileLine{}, "state_address": tableAddress{},

@@ -40,7 +40,10 @@ func (c *command) describe(w io.Writer, f *flag.FlagSet) {
 		placeholder, usage := flag.UnquoteUsage(fl)
 		name := "-" + fl.Name
 		if b, ok := fl.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
-			if fl.DefValue == "true" {
+			switch {
+			case placeholder != "":
+				name += "[=" + placeholder + "]"
+			case fl.DefValue == "true":
 				name += "=false"
 			}
 		} else {

@@ -14,6 +14,7 @@ type initOptions struct {
 	migrate     bool
 	from        string
 	lockTimeout time.Duration
+	source      fromSource
 }
 
 func initCommand() *command {
@@ -21,13 +22,17 @@ func initCommand() *command {
 	c := &command{
 		name:    "init",
 		usage:   "[flags]",
-		summary: "Try the place of the state, or move the state there",
+		summary: "Write a first configuration, or try or move the place of the state",
 		help: `Nothing has to be set up before the first plan. init reads the state, and tries
 whether its store keeps what an apply needs; it leaves nothing behind.
 
 With -migrate-state it moves the state to where the configuration says, from where the
 sinks say that it is: it copies all, proves the copy, closes the old state, which tells
-from then on where it went, and opens the new one. If it is stopped, run it again.`,
+from then on where it went, and opens the new one. If it is stopped, run it again.
+
+With -from-source it writes a configuration into a folder that has none, or nothing but
+a source block: the tables that the manifests deliver, and types of columns, guessed
+from the first rows of the newest files. It replaces no file.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
@@ -35,6 +40,7 @@ from then on where it went, and opens the new one. If it is stopped, run it agai
 		f.BoolVar(&o.migrate, "migrate-state", false, "move the state to where the configuration says")
 		f.StringVar(&o.from, "from", "", "with -migrate-state: move the state from `PLACE`, a path or s3://bucket/prefix")
 		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "with -migrate-state: wait so long for another apply, as `2m`")
+		o.source.register(f)
 		f.Bool("input", true, "changes nothing: init never asks")
 		f.Bool("reconfigure", false, "changes nothing: init remembers no configuration")
 		f.Bool("upgrade", false, "changes nothing: there is nothing to download")
@@ -42,6 +48,14 @@ from then on where it went, and opens the new one. If it is stopped, run it agai
 	c.run = func(ctx context.Context, s *session, _ []string) (int, error) {
 		if !o.migrate && (o.from != "" || o.lockTimeout != 0) {
 			return 0, errors.New("-from and -lock-timeout are for `reconcile init -migrate-state`")
+		}
+		switch {
+		case o.source.asked && o.migrate:
+			return 0, errors.New("-from-source and -migrate-state do not go together")
+		case o.source.asked:
+			return exitDone, s.writeFromSource(ctx, &o.configFlags, &o.source)
+		case len(o.source.attributes) > 0:
+			return 0, errors.New("how a bucket is reached is given with `reconcile init -from-source=s3://bucket/prefix`; else the configuration says it")
 		}
 		e, _, err := s.engine(ctx, &engineFlags{configFlags: o.configFlags, refresh: true, lockTimeout: o.lockTimeout})
 		if err != nil {

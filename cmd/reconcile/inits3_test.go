@@ -42,6 +42,22 @@ func TestInitOnS3(t *testing.T) {
 	wantText(t, b.run(1, "init"), "there is no such bucket")
 }
 
+// TestFirstConfigurationOnS3: it is written of a bucket, and works as it is.
+func TestFirstConfigurationOnS3(t *testing.T) {
+	b := newBucketBed(t, s3test.Start(t))
+	b.deliver(nightOne)
+	if err := os.Remove(filepath.Join(b.dir, "main.hcl")); err != nil {
+		t.Fatal(err)
+	}
+	place := "-from-source=s3://" + b.in + "/export"
+	wantText(t, b.run(0, "init", place, "-manifest-bucket=csq-rs3-test", "-region=us-east-1", "-force-path-style", "-endpoint="+b.server.Endpoint), `main\.hcl is written: \d+ tables?`)
+	b.run(0, "validate")
+	b.run(0, "fmt", "-check")
+	b.run(0, "apply", "-auto-approve")
+	b.run(0, "plan", "-detailed-exitcode")
+	wantText(t, b.run(1, "init", place), "nothing of it is overwritten")
+}
+
 // TestMoveStateToS3 moves a state to S3 and back between two nights, killed on the way.
 func TestMoveStateToS3(t *testing.T) {
 	s := s3test.Start(t)

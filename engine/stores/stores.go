@@ -4,10 +4,13 @@
 package stores
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"reconcile/config"
+	"reconcile/engine/dump"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 )
@@ -50,6 +53,23 @@ func (o *Opener) Open(ctx context.Context, place string, c *config.S3, grace tim
 	}
 	o.remote = append(o.remote, st)
 	return st, nil
+}
+
+// sourceGrace is how long a listed file on S3 may take to appear.
+const sourceGrace = 3 * time.Second
+
+// Source opens the source. It reads nothing.
+func (o *Opener) Source(ctx context.Context, src config.Source) (*dump.Source, error) {
+	st, err := o.Open(ctx, src.Path, src.S3, sourceGrace)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", src.Path, err)
+	}
+	d := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil, Literal: src.S3 != nil,
+		Settle: cmp.Or(o.Settle, blob.DefaultSettle)}
+	if src.S3 != nil {
+		d.Prefix = src.S3.Prefix
+	}
+	return dump.Open(st, d), nil
 }
 
 // Traffic is what a place on S3 was asked for.

@@ -77,6 +77,7 @@ var layers = strings.Fields(`
 	engine/native
 	engine/scratch
 	engine/stores
+	engine/scaffold
 	engine/lake
 	engine/commit
 	engine/states
