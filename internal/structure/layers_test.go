@@ -111,6 +111,7 @@ var layers = strings.Fields(`
 	bench/compare
 	bench/table
 	bench/readercheck
+	deploy
 	examples
 	examples/quickstart
 	examples/quickstart/generate
