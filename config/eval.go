@@ -275,7 +275,7 @@ func (l *loader) content(b *hcl.Block, s schema) *hcl.BodyContent {
 		hs.Blocks = append(hs.Blocks, hcl.BlockHeaderSchema{Type: name})
 	}
 	content, diags := l.withoutLater(b.Body, s.laterBlocks).Content(hs)
-	l.add(diags...)
+	l.add(l.answerHabits(diags)...)
 	for _, name := range s.later {
 		if a := content.Attributes[name]; a != nil {
 			l.add(notYet(a.NameRange, fmt.Sprintf("argument %q here", name), ""))

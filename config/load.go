@@ -212,8 +212,9 @@ func (l *loader) parse(configs []source) map[string]hcl.Blocks {
 			continue
 		}
 		l.blankCalls(f.Body)
+		l.blankSecretNames(f.Body)
 		content, diags := l.withoutLater(f.Body, sortedKeys(laterBlocks())).Content(rootSchema())
-		l.add(diags...)
+		l.add(l.answerHabits(diags)...)
 		for _, b := range content.Blocks {
 			blocks[b.Type] = append(blocks[b.Type], b)
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -69,6 +70,9 @@ func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
 		if name := near.Name(call.Name, levels); name != "" {
 			return partitionCall{}, true, fmt.Errorf("there is no level %q. Did you mean %q?", call.Name, name)
 		}
+		if namesColumn(call) {
+			return partitionCall{}, true, fmt.Errorf("there is no level %q: the levels are %s", call.Name, quoted(levels, "and"))
+		}
 		return partitionCall{}, false, nil
 	}
 	if len(call.Args) != 1 || call.ExpandFinal {
@@ -80,8 +84,47 @@ func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
 	if v, diags := call.Args[0].Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.IsWhollyKnown() && !v.IsNull() && v.AsString() != "" {
 		return partitionCall{call.Name, v.AsString()}, true, nil
 	}
-	return partitionCall{}, true, fmt.Errorf("the level %s() takes the bare name of a column, as in %s(time)", call.Name, call.Name)
+	if name := dotted(call.Args[0]); name != "" {
+		return partitionCall{}, true, quoteColumn(call.Name, name)
+	}
+	return partitionCall{}, true, fmt.Errorf("the level %s() takes the name of a column: %s(time), or %s(\"purchase date\") for one with other signs than letters, digits, \"-\" and \"_\"", call.Name, call.Name, call.Name)
 }
+
+// namesColumn reports whether a call has the bare name of a column, and so is meant as a
+// level.
+func namesColumn(call *hclsyntax.FunctionCallExpr) bool {
+	if len(call.Args) != 1 {
+		return false
+	}
+	t, diags := hcl.AbsTraversalForExpr(call.Args[0])
+	return !diags.HasErrors() && len(t) == 1
+}
+
+// dotted is the name of a column with dots that stands without quotes, as purchase.date;
+// empty if that is not what an expression is.
+func dotted(expr hcl.Expression) string {
+	t, diags := hcl.AbsTraversalForExpr(expr)
+	if diags.HasErrors() {
+		return ""
+	}
+	name := t.RootName()
+	for _, step := range t[1:] {
+		a, ok := step.(hcl.TraverseAttr)
+		if !ok {
+			return ""
+		}
+		name += "." + a.Name
+	}
+	return name
+}
+
+// quoteColumn is the mistake of a column that stands without quotes.
+func quoteColumn(level, column string) error {
+	return fmt.Errorf("a column whose name has other signs than letters, digits, \"-\" and \"_\", or begins with a digit, is written in quotes: [%s(%s)]", level, quoteTemplate(column))
+}
+
+// looseCall is a level around anything, in text.
+var looseCall = regexp.MustCompile(`^\s*(year|month|day|hour|date)\s*\(\s*([^"()]+?)\s*\)\s*$`)
 
 // nestPartition turns levels into a partitioning, if they nest as they should.
 func nestPartition(calls []partitionCall) (definition.Partition, error) {

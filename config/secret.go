@@ -128,10 +128,29 @@ func (l *loader) blankCalls(body hcl.Body) {
 	})
 }
 
+// secretName matches what credentials are called. Nothing in the language has such a name,
+// and people try some.
+const secretName = `[A-Za-z0-9_-]*(?i:secret|passw|token|credential|access_?key|private_?key|api_?key)[A-Za-z0-9_-]*`
+
+func isSecretName(name string) bool {
+	return regexp.MustCompile(`^` + secretName + `$`).MatchString(name)
+}
+
+// blankSecretNames hides the literals that are assigned to what is called like a
+// credential.
+func (l *loader) blankSecretNames(body hcl.Body) {
+	visit(body, func(n hclsyntax.Node) {
+		if a, ok := n.(*hclsyntax.Attribute); ok && isSecretName(a.Name) {
+			l.blankLiterals(a.Expr)
+		}
+	})
+}
+
 // secretLines finds what may be secret in a file that does not parse: what is
-// assigned to a name that mask keys, defaults of variables and what calls webhooks have.
+// assigned to a name that mask keys, defaults of variables, what calls webhooks or
+// credentials have.
 func secretLines(c source) []hcl.Range {
-	re := regexp.MustCompile(`(?m)(?:^|[^A-Za-z0-9_-])(?:key|default|webhook)[ \t]*=((?s:[ \t]*<<.*)|[^\n]*)`)
+	re := regexp.MustCompile(`(?m)(?:^|[^A-Za-z0-9_-])(?:key|default|webhook|` + secretName + `)[ \t]*=((?s:[ \t]*<<.*)|[^\n]*)`)
 	headers := regexp.MustCompile(`(?m)(?:^|[^A-Za-z0-9_-])headers[ \t]*=([^}]*)`)
 	return append(rangesOf(c, re), rangesOf(c, headers)...)
 }

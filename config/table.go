@@ -394,6 +394,9 @@ func partitionText(v cty.Value) (partitionCall, error) {
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(v.AsString()), "", hcl.InitialPos)
 	if diags.HasErrors() {
+		if m := looseCall.FindStringSubmatch(v.AsString()); m != nil {
+			return partitionCall{}, quoteColumn(m[1], m[2])
+		}
 		return partitionCall{}, errNotACall
 	}
 	c, ok, err := parsePartitionCall(expr)
