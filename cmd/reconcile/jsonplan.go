@@ -12,6 +12,8 @@ type tableLine struct {
 	Change        changeObject `json:"change"`
 	Dumps         []dumpObject `json:"dumps,omitempty"`
 	NewColumns    []string     `json:"new_columns,omitempty"`
+	NewMasks      []columnMask `json:"new_masks,omitempty"`
+	TypeChanges   []typeChange `json:"changed_types,omitempty"`
 	Behind        bool         `json:"behind,omitempty"`
 	RowsNow       int64        `json:"rows_now"`
 	PartitionsNow int          `json:"partitions_now"`
@@ -34,6 +36,19 @@ type tableLine struct {
 type changeObject struct {
 	Class   string   `json:"class"`
 	Reasons []string `json:"reasons,omitempty"`
+}
+
+// columnMask is a column that dumps bring, and what masks it.
+type columnMask struct {
+	Column string `json:"column"`
+	Method string `json:"method"`
+}
+
+// typeChange is a column of another type than before.
+type typeChange struct {
+	Column string `json:"column"`
+	From   string `json:"from"`
+	To     string `json:"to"`
 }
 
 // dumpObject is a dump that a table takes.
@@ -150,6 +165,12 @@ func newTableLine(t *plan.Table, destructive bool) tableLine {
 		RowsNow: t.RowsNow, PartitionsNow: t.PartitionsNow, Partitions: t.Partitions, BytesToWrite: t.BytesToWrite, Scratch: t.Scratch, Exact: t.Exact,
 		Rekeyed: t.Rekeyed, Drift: t.Drift, Lost: t.Lost, LostMapping: t.LostMapping, Destroys: t.Destroys, Removes: t.Removes,
 		Counts: (*countsJSON)(t.Counts), Destructive: destructive}
+	for _, m := range t.NewMasks {
+		l.NewMasks = append(l.NewMasks, columnMask(m))
+	}
+	for _, c := range t.TypeChanges {
+		l.TypeChanges = append(l.TypeChanges, typeChange(c))
+	}
 	for _, d := range t.Dumps {
 		l.Dumps = append(l.Dumps, dumpObject(d))
 	}

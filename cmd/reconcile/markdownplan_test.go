@@ -43,7 +43,7 @@ const fullMarkdown = "<!-- reconcile plan folder=envs/prod-eu lineage=l -->\n" +
 	"|  | Table | Step | Details |\n|---|---|---|---|\n" +
 	"| `+` | `fresh` | create | dumps 100, 101, 102, ... 111 (12): 24 files, 18.0 MB to read; \\~18.0 MB to write; \\~21.6 MB of scratch_dir meanwhile |\n" +
 	"| `.` | `kept` | forget; its files stay |  |\n" +
-	"| `~` | `sized` | update | dump 8: void, not read; dump 9: 1 file, 10 B to read; new columns: `a`, `b`; 3 users with another canonical id; 2 partitions to rewrite (there are 400), 2.0 MB to write; rows: 1,200 added, 2 revived |\n\n" +
+	"| `~` | `sized` | update | dump 8: void, not read; dump 9: 1 file, 10 B to read; new columns: `a`, `b`; masked (`drop`): `c`; masked (`null`): `b`; 3 users with another canonical id; 2 partitions to rewrite (there are 400), 2.0 MB to write; rows: 1,200 added, 2 revived |\n\n" +
 	"**Besides**\n\n" +
 	"| Note |\n|---|\n" +
 	"| The apply first finishes what an interrupted one had committed: `views`. |\n" +

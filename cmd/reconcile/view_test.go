@@ -55,7 +55,7 @@ func fullPlan() *plan.Plan {
 			{Name: "lost", Action: plan.Rebuild, Change: plan.ConfigDiff{Class: plan.ClassRebuild, Reasons: []string{"x changed"}},
 				Lost: []int64{3, 4}, RowsNow: 1000, PartitionsNow: 10, Partitions: 10, BytesToWrite: 999},
 			{Name: "sized", Action: plan.Update, Exact: true, PartitionsNow: 400, Partitions: 2, BytesToWrite: 2_000_000,
-				NewColumns: []string{"a", "b"}, Rekeyed: 3, Counts: &plan.Counts{Added: 1200, Revived: 2},
+				NewColumns: []string{"a", "b"}, NewMasks: []plan.ColumnMask{{Column: "b", Method: "null"}, {Column: "c", Method: "drop"}}, Rekeyed: 3, Counts: &plan.Counts{Added: 1200, Revived: 2},
 				Dumps: []plan.DumpStep{{Dump: 8, Void: true}, {Dump: 9, Files: 1, Bytes: 10}}},
 		},
 		Holds: []plan.Hold{
@@ -95,6 +95,8 @@ Steps:
         dump 8: void, not read
         dump 9: 1 file, 10 B to read
         new columns: a, b
+        masked (drop): c
+        masked (null): b
         3 users with another canonical id
         2 partitions to rewrite (there are 400), 2.0 MB to write
         rows: 1,200 added, 2 revived

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"reconcile/engine/plan"
@@ -137,6 +140,9 @@ func details[T ~string](t *plan.Table, word func(format string, args ...any) T) 
 	if len(t.NewColumns) > 0 && t.Action != plan.Create {
 		add("new columns: %s", t.NewColumns)
 	}
+	for method, columns := range newMasks(t) {
+		add("masked (%s): %s", method, columns)
+	}
 	for _, line := range numbers(t) {
 		add("%s", line)
 	}
@@ -153,6 +159,21 @@ func details[T ~string](t *plan.Table, word func(format string, args ...any) T) 
 		add("the user mapping of dump %d: gone from the source", *t.LostMapping)
 	}
 	return out
+}
+
+// newMasks yields the columns that dumps bring and masks meet, by what becomes of them.
+func newMasks(t *plan.Table) iter.Seq2[string, []string] {
+	by := map[string][]string{}
+	for _, m := range t.NewMasks {
+		by[m.Method] = append(by[m.Method], m.Column)
+	}
+	return func(yield func(string, []string) bool) {
+		for _, method := range slices.Sorted(maps.Keys(by)) {
+			if !yield(method, by[method]) {
+				return
+			}
+		}
+	}
 }
 
 // numbers are the lines of which all is the program's own.

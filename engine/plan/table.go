@@ -11,7 +11,8 @@ type Table struct {
 	Steps  []Step     `cbor:"3,keyasint,omitempty"`
 	Change ConfigDiff `cbor:"4,keyasint,omitempty"`
 	Dumps  []DumpStep `cbor:"5,keyasint,omitempty"` // that the table takes, by id
-	// NewColumns are columns that the table does not have yet.
+	// NewColumns are columns that the dumps bring and the table does not have yet, as far as
+	// manifests list them. A mask that drops a column leaves it out here.
 	NewColumns []string `cbor:"6,keyasint,omitempty"`
 	Behind     bool     `cbor:"7,keyasint,omitempty"` // left out by -target
 
@@ -33,6 +34,24 @@ type Table struct {
 
 	// Inputs are what the steps were planned from; nil unless they were asked for.
 	Inputs *Inputs `cbor:"22,keyasint,omitempty"`
+
+	// TypeChanges are columns of which the configuration makes another type.
+	TypeChanges []TypeChange `cbor:"23,keyasint,omitempty"`
+	// NewMasks are masks of the configuration that meet columns which the dumps bring.
+	NewMasks []ColumnMask `cbor:"24,keyasint,omitempty"`
+}
+
+// TypeChange is a column of another type than before. What is masked is a string.
+type TypeChange struct {
+	Column string `cbor:"1,keyasint,omitempty"`
+	From   string `cbor:"2,keyasint,omitempty"`
+	To     string `cbor:"3,keyasint,omitempty"`
+}
+
+// ColumnMask is a column and what masks it.
+type ColumnMask struct {
+	Column string `cbor:"1,keyasint,omitempty"` // as delivered, where the mask drops it
+	Method string `cbor:"2,keyasint,omitempty"`
 }
 
 // StepKind is what a step of a table is about.
@@ -116,6 +135,7 @@ func (t *Table) Clone() *Table {
 	out.Change.Reasons, out.NewColumns = slices.Clone(t.Change.Reasons), slices.Clone(t.NewColumns)
 	out.Drift, out.Lost = slices.Clone(t.Drift), slices.Clone(t.Lost)
 	out.Destroys, out.Keeping, out.Removes = slices.Clone(t.Destroys), slices.Clone(t.Keeping), slices.Clone(t.Removes)
+	out.TypeChanges, out.NewMasks = slices.Clone(t.TypeChanges), slices.Clone(t.NewMasks)
 	if t.Counts != nil {
 		c := *t.Counts
 		out.Counts = &c

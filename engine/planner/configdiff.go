@@ -169,6 +169,7 @@ func diffRenamed(t *Table, d *plan.ConfigDiff) {
 // diffColumns compares each column that the table has.
 func diffColumns(t *Table, d *plan.ConfigDiff) {
 	legacy := !t.Old.ExactNames
+	t.TypeChanges = nil
 	for _, c := range t.Old.Columns {
 		name := rules.AskedName(t.Definition, legacy, c.Delivered, c.Name)
 		if !t.Definition.Takes(name) {
@@ -261,6 +262,7 @@ func diffType(t *Table, d *plan.ConfigDiff, c state.Column, now definition.Colum
 		class = plan.ClassRebuild // what does not cast is rescued under the row's own spelling
 	}
 	d.Add(class, "column %s is a %s, it was a %s", c.Name, typ, c.Type)
+	t.TypeChanges = append(t.TypeChanges, plan.TypeChange{Column: c.Name, From: c.Type, To: typ.String()})
 }
 
 // takenBack says which dumps a table loses by until_dump.

@@ -8,7 +8,6 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
-	"reconcile/internal/definition"
 )
 
 // noteNames says in the plan what comes of names that are hard to tell when they
@@ -18,19 +17,12 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 		return nil
 	}
 	columns := rules.NewColumnRegistry(t.Definition, t.Old != nil && !t.Old.ExactNames)
-	if t.Old != nil {
-		for _, c := range t.Old.Columns {
-			// Its type does not matter.
-			columns.Has(rules.Column{Name: c.Name, Delivered: c.Delivered, Since: c.Since, Mask: definition.MaskMethod(c.Mask), Verifier: c.Verifier,
-				Merge: c.Merge, Listed: c.Listed, Seen: c.Seen, Spellings: c.Spellings})
-		}
+	for _, c := range columnsOf(t.Old) {
+		columns.Has(c)
 	}
 	var last []string
 	for _, d := range t.Pending {
-		names := d.Entry.Columns
-		if !d.Entry.HasColumns {
-			names = t.fields[d.Dump]
-		}
+		names := namesOf(t, d)
 		if sameList(names, last) {
 			continue
 		}

@@ -255,6 +255,7 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 	} else if err := noteNames(ctx, p, t); err != nil {
 		return err
 	}
+	planColumns(t)
 	if err := planRemap(ctx, p, t); err != nil {
 		return err
 	}
