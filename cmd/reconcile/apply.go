@@ -50,6 +50,7 @@ there now; 13 as 3, and a guard holds something, or nothing new came within
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		c.common.logFlags(f)
 		c.common.compactFlag(f)
 		f.BoolVar(&o.autoApprove, "auto-approve", false, "do not ask")
 		f.BoolVar(&o.input, "input", true, "never ask, fail instead")
@@ -119,10 +120,12 @@ func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(con
 			return exitGuarded, err
 		}
 	}
+	asked := time.Now()
 	lock, err := e.Lock(ctx, "apply")
 	if err != nil {
 		return 0, err
 	}
+	s.log.Debug("lock taken", "waited_seconds", sinceSeconds(asked))
 	ctx = lock.Context(ctx)
 	defer func() { err = s.unlock(ctx, lock, err) }()
 	before, err := lock.Head(ctx)

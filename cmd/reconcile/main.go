@@ -39,7 +39,7 @@ type hooks struct {
 
 // start runs the program over the process's own arguments and streams.
 func start(h hooks) (code int) {
-	stderr := plain.Writer{W: os.Stderr}
+	stderr := &errorStream{Writer: plain.Writer{W: os.Stderr}}
 	// The runtime ends a panic of any goroutine but this one with exit code 2,
 	// which means something else here: let it abort instead. A core file would
 	// hold the keys of masks.

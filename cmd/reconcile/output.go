@@ -56,6 +56,10 @@ func stream(w io.Writer) *os.File {
 		return w
 	case plain.Writer:
 		return stream(w.W)
+	case *errorStream:
+		if w.logs() == nil {
+			return stream(w.Writer)
+		}
 	}
 	return nil
 }

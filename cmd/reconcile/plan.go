@@ -30,6 +30,7 @@ holds it.`,
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		c.common.logFlags(f)
 		c.common.compactFlag(f)
 		f.StringVar(&o.out, "out", "", "save the plan to `FILE`, for `reconcile apply FILE`")
 		f.Bool("input", true, "changes nothing: a plan never asks")

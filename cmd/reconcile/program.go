@@ -40,6 +40,7 @@ type command struct {
 // commonFlags are those of every command.
 type commonFlags struct {
 	json, noColor, compact bool
+	log                    logFlags
 }
 
 // commands returns all verbs, in the order of the help.
@@ -129,18 +130,21 @@ func (p *program) runCommand(ctx context.Context, c *command, args []string) int
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w; run `reconcile %s -help`", c.name, err, c.name)
+		p.startLog(c.common.log, c.name)
 		if f.Lookup("json") != nil && asksForJSON(args) {
 			(&jsonView{out: p.out}).failure(err, exitError)
 			return exitError
 		}
 		return p.reject(err)
 	}
-	s := &session{program: p, view: p.newView(c.common)}
+	log, began := p.startLog(c.common.log, c.name), time.Now()
+	s := &session{program: p, view: p.withLog(p.newView(c.common), c.common, log), log: log}
 	code, err := c.run(ctx, s, rest)
 	if err != nil {
 		code = codeOf(ctx, err)
 		s.fail(err, code)
 	}
+	log.Info("command ended", "exit_code", code, "duration_seconds", sinceSeconds(began))
 	return code
 }
 
@@ -159,7 +163,7 @@ func (p *program) newView(c commonFlags) view {
 	if c.json {
 		return &jsonView{out: p.out}
 	}
-	return &textView{out: p.out, err: p.err, compact: c.compact, style: styleFor(p.out, c.noColor, p.getenv), errStyle: styleFor(p.err, c.noColor, p.getenv)}
+	return &textView{out: p.out, err: p.err, compact: c.compact, level: c.log.level, style: styleFor(p.out, c.noColor, p.getenv), errStyle: styleFor(p.err, c.noColor, p.getenv)}
 }
 
 // jsonFlag adds -json.

@@ -107,6 +107,7 @@ func TestScripts(t *testing.T) {
 			"report":    cmdReport,
 			"prom":      cmdProm,
 			"hook":      cmdHook,
+			"logged":    cmdLogged,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "xterm")
@@ -375,4 +376,25 @@ func add(file string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
+}
+
+// cmdLogged checks that standard error of the last program has nothing but entries of a
+// log, and some: logged.
+func cmdLogged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: logged")
+	}
+	text := ts.ReadFile("stderr")
+	for line := range strings.Lines(text) {
+		var v struct {
+			Time       time.Time `json:"time"`
+			Level, Msg string
+		}
+		if err := json.Unmarshal([]byte(line), &v); err != nil || v.Time.IsZero() || v.Level == "" || v.Msg == "" {
+			ts.Fatalf("bad line %q: %v", line, err)
+		}
+	}
+	if text == "" {
+		ts.Fatalf("nothing was logged")
+	}
 }

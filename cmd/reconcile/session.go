@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 type session struct {
 	*program
 	view    view
+	log     *slog.Logger
 	sources config.Sources // of the configuration, once it was read
 	meter   func(table string, rows, bytes int64)
 	watch   *watch // of an apply; nil of other commands
@@ -124,6 +126,7 @@ func (s *session) load(c *configFlags) (*config.Config, error) {
 			return nil, err
 		}
 	}
+	s.log.Debug("configuration read", "folder", cfg.Dir)
 	s.warn(diags)
 	s.limitMemory(cfg, 0)
 	return cfg, nil

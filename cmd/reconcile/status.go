@@ -34,6 +34,7 @@ succeeded an hour ago and no manifest came.`,
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		c.common.logFlags(f)
 		f.DurationVar(&o.maxAge, "max-age", 0, "how old the last success and what waits may be, as `30h`")
 	}
 	c.run = func(ctx context.Context, s *session, _ []string) (int, error) {

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -18,7 +20,8 @@ type textView struct {
 	out             *output
 	err             io.Writer
 	style, errStyle style
-	compact         bool // warnings by their summaries alone
+	compact         bool       // warnings by their summaries alone
+	level           slog.Level // what is below it is left out of standard error
 }
 
 func (v *textView) printf(format string, args ...any) { say(v.out, format, args...) }
@@ -30,6 +33,9 @@ func (v *textView) errors() io.Writer {
 }
 
 func (v *textView) diagnostics(src config.Sources, diags hcl.Diagnostics) {
+	if v.level > slog.LevelWarn {
+		diags = slices.DeleteFunc(slices.Clone(diags), func(d *hcl.Diagnostic) bool { return d.Severity == hcl.DiagWarning })
+	}
 	if v.compact && !diags.HasErrors() {
 		v.compactWarnings(diags)
 		return
@@ -77,6 +83,9 @@ func (v *textView) failure(err error, code int) {
 func (v *textView) record(_ string, _ any, format string, args ...any) { v.printf(format, args...) }
 
 func (v *textView) progress(total int64) progress {
+	if v.level > slog.LevelInfo {
+		return noProgress{}
+	}
 	if w := v.errors(); isTerminal(w) {
 		return newBar(w, total)
 	}
