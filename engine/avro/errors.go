@@ -19,6 +19,10 @@ type DamageError struct {
 // Error names the place and the reason.
 func (e *DamageError) Error() string {
 	var b strings.Builder
+	var other unsupportedError
+	if errors.As(e.Err, &other) {
+		return other.Error()
+	}
 	if e.Block < 0 {
 		fmt.Fprintf(&b, "damaged Avro header at byte %d: %s", e.Offset, e.Reason)
 	} else {
@@ -49,6 +53,13 @@ var (
 	errText     = limitError{says: "the text of the values exceeds %d bytes"}
 	errTooLarge = limitError{says: "decompresses to more than %d bytes"}
 )
+
+// unsupportedError says that a file is whole and cannot be decoded.
+type unsupportedError struct{ codec string }
+
+func (e unsupportedError) Error() string {
+	return fmt.Sprintf("its Avro codec %q is not supported; supported are %s", e.codec, strings.Join(codecs(), ", "))
+}
 
 // limitError says that something takes more than it may.
 type limitError struct {

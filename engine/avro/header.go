@@ -53,7 +53,7 @@ func newHeader(schema, codec []byte) (*Header, error) {
 		h.codec = codecNull
 	}
 	if !knownCodec(h.codec) {
-		return nil, fmt.Errorf("unknown codec %q; known are %v", h.codec, codecs())
+		return nil, unsupportedError{h.codec}
 	}
 	if schema == nil {
 		return nil, errors.New("it has no schema (avro.schema)")

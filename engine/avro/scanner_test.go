@@ -132,7 +132,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"nothing", nil, -1, -1, "ends inside the header"},
 		{"another format", []byte("PAR1 and more"), -1, -1, "not with Avro's mark"},
 		{"no schema", append(enc("Obj\x01").long(0), testSync[:]...), -1, -1, "no schema"},
-		{"unknown codec", fileHeader(good, "lz77"), -1, -1, `unknown codec "lz77"`},
+		{"unknown codec", fileHeader(good, "lz77"), -1, -1, `codec "lz77" is not supported`},
 		{"negative key", enc("Obj\x01").long(1).long(-1), -1, -1, "metadata"},
 		{"endless key", enc("Obj\x01").long(1).long(1 << 40), -1, -1, "metadata"},
 		{"endless metadata", enc("Obj\x01").long(1 << 40), -1, -1, "metadata"},

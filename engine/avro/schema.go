@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ type parser struct {
 
 func parseSchema(text []byte) (*node, error) {
 	var v any
-	if err := json.Unmarshal(text, &v); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &v); err != nil {
 		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	p := &parser{names: map[string]*node{}}

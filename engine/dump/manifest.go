@@ -53,6 +53,9 @@ func parseManifest(data []byte, at addresses, lists *columnLists) (*manifest, er
 	if strings.TrimSpace(s) == "" {
 		return m, errors.New("it is empty")
 	}
+	if what := foreign(data); what != "" {
+		return m, errors.New(what)
+	}
 	if !utf8.ValidString(s) {
 		return m, errors.New("it is not valid UTF-8")
 	}
@@ -61,7 +64,7 @@ func parseManifest(data []byte, at addresses, lists *columnLists) (*manifest, er
 		if err := p.skip(); err != nil {
 			return m, err
 		}
-		return m, errors.New("it is not a JSON object")
+		return m, errors.New(notAnObject(s))
 	}
 	if err := m.read(p); err != nil {
 		return m, err

@@ -45,10 +45,19 @@ func TestBrokenManifests(t *testing.T) {
 		``:                         "empty",
 		"\ufeff \n":                "empty",
 		`{"dump_id":1,"tables":[`:  "ends in the middle",
-		`{"dump_id":1,"tables":x}`: "not valid JSON: no value at byte 22",
+		`{"dump_id":1,"tables":x}`: `not valid JSON: no value in line 1, column 23, at "x}"`,
 		`{"dump_id":1} {}`:         "something after the end",
-		`[]`:                       "not a JSON object",
-		"{\"dump_id\":1,\"\xff\"}": "not valid UTF-8",
+		`[]`:                       "a list, and not one JSON object",
+		`5`:                        "not a JSON object",
+		"{\n\"é\": 1,\n // a comment that goes on and on and on\n}":         `no string in line 3, column 2, at "// a comment that goes on and ..."`,
+		"{\"dump_id\":1,\"columns\":[\"a\",]}":                              `no value in line 1, column 29, at "]}"`,
+		"{\"dump_id\":1}\n{\"dump_id\":2}":                                  "something after the end in line 2, column 1",
+		"\x1f\x8b\x08\x00":                                                  "packed with gzip",
+		"\xff\xfe{\x00}\x00":                                                "in UTF-16",
+		"\xfe\xff\x00{\x00}":                                                "in UTF-16",
+		"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>": "the error message AccessDenied of an S3 server",
+		"<!DOCTYPE html><html>":                                             "the page of a server",
+		"{\"dump_id\":1,\"\xff\"}":                                          "not valid UTF-8",
 	} {
 		if _, err := parseManifest([]byte(text), addresses{}, &columnLists{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)

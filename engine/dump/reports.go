@@ -126,8 +126,15 @@ func (s *Source) readReport(ctx context.Context, key string) (r SyncReport, brok
 func (r *SyncReport) parse(data []byte) error {
 	var says map[string]json.RawMessage
 	err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &says)
+	if what := foreign(data); what != "" {
+		return errors.New(what)
+	}
 	if errors.As(err, new(*json.UnmarshalTypeError)) || err == nil && says == nil {
-		return errors.New("it is not a JSON object")
+		return errors.New(notAnObject(string(data)))
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("it is not valid JSON: %w, %s", err, around(string(data), int(syntax.Offset)-1))
 	}
 	if err != nil {
 		return fmt.Errorf("it is not valid JSON: %w", err)

@@ -21,14 +21,9 @@ type scanner struct {
 }
 
 // syntaxError reports text that is not JSON.
-type syntaxError struct {
-	offset int
-	what   string
-}
+type syntaxError struct{ what, where string }
 
-func (e *syntaxError) Error() string {
-	return fmt.Sprintf("it is not valid JSON: %s at byte %d", e.what, e.offset)
-}
+func (e *syntaxError) Error() string { return "it is not valid JSON: " + e.what + " " + e.where }
 
 // errCut reports text that is JSON as far as it goes.
 var errCut = errors.New("it ends in the middle")
@@ -37,7 +32,7 @@ func (p *scanner) fail(what string) error {
 	if p.i >= len(p.s) {
 		return errCut
 	}
-	return &syntaxError{p.i, what}
+	return &syntaxError{what, around(p.s, p.i)}
 }
 
 // peek returns the first byte of what comes next, blanks skipped; 0 at the end.
@@ -89,7 +84,7 @@ func (p *scanner) nested(first, last byte, item func() error) error {
 		return p.fail(fmt.Sprintf("no %q", first))
 	}
 	if p.depth++; p.depth > maxDepth {
-		return &syntaxError{p.i, "values are nested too deeply"}
+		return p.fail("values are nested too deeply")
 	}
 	defer func() { p.depth-- }()
 	if p.take(last) {

@@ -46,7 +46,7 @@ type ContentError interface {
 
 // Held says which file holds a table, and whether that lasts: while the content is bad.
 func (e *FileError) Held() *exec.Held {
-	h := &exec.Held{Dump: e.Dump, File: e.Key, Pin: e.Pin, Reason: e.Err.Error()}
+	h := &exec.Held{Dump: e.Dump, File: e.Key, Pin: e.Pin, Reason: dump.FileReason(e.Err)}
 	var damage *avro.DamageError
 	var content ContentError
 	if errors.As(e.Err, &content) {

@@ -42,6 +42,9 @@ func TestHeld(t *testing.T) {
 			continue
 		}
 		want := exec.Held{Dump: 7, File: "sync_7/a.avro", Pin: "p", Reason: c.err.Error(), Lasting: c.lasting, Cause: c.cause}
+		if what == "missing" {
+			want.Reason = "the manifest lists this file, but it is not there"
+		}
 		if got := bad.Held(); *got != want {
 			t.Errorf("%s: %+v, want %+v", what, *got, want)
 		}

@@ -2,9 +2,7 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -46,9 +44,6 @@ func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 	d.Pins = make(map[string]string, len(d.Entry.Files))
 	for _, f := range d.Entry.Files {
 		obj, err := p.Seen.Files[f.Key].Obj, p.Seen.Files[f.Key].err
-		if errors.Is(err, fs.ErrNotExist) {
-			return hold(f.Key, "the manifest lists this file, but it is not there"), 0, nil
-		}
 		if ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}
@@ -56,7 +51,7 @@ func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 			return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 		}
 		if err != nil {
-			return hold(f.Key, err.Error()), 0, nil
+			return hold(f.Key, dump.FileReason(err)), 0, nil
 		}
 		for _, h := range p.Snap.Holds {
 			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin) {
@@ -91,7 +86,7 @@ func checkFrozen(ctx context.Context, p *Session, t *Table, d Delivery) (*plan.H
 		case dump.Unavailable(err):
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 		case err != nil:
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: err.Error()}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: dump.FileReason(err)}, nil
 		}
 		if h := frozen(f.Key, partfile.FieldNames(h)); h != nil {
 			return h, nil
