@@ -15,6 +15,9 @@ import (
 // sinks, as applies go on changing them.
 const plansBesideApply = 10
 
+// errBesideApplies says that the sinks could not be compared with the state.
+var errBesideApplies = errors.New("applies changed the state again and again while the sinks were compared with it: do it again once they are done")
+
 // Plan reads what there is and says what an apply would do. It changes nothing
 // and may run beside an apply. If an apply committed meanwhile and the plan found that the
 // sinks are not as the state says, the plan is made again. If they are as the state says,
@@ -26,6 +29,9 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Session, error) {
 		p, from, err := e.planNow(ctx, try > plansBesideApply)
 		if err == nil && p.AsTheStateSays() {
 			return p, nil
+		}
+		if err == nil && try > plansBesideApply && e.opts.RefreshOnly {
+			return nil, errors.Join(errBesideApplies, p.Close())
 		}
 		now, serialErr := e.store.Serial(ctx)
 		if try > plansBesideApply || ctx.Err() != nil || serialErr != nil || now == from {

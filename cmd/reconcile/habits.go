@@ -42,7 +42,7 @@ func habits() map[string]string {
 func flagHabits() map[string]string {
 	return map[string]string{
 		"destroy":      "remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`",
-		"refresh-only": "every plan compares the sinks with the state",
+		"refresh-only": "every plan and apply compares the sinks with the state; `reconcile plan -refresh-only` does nothing else",
 		"replace":      "a plan rebuilds a table whose files were changed or removed",
 		"state":        "the configuration says where the state is: reconcile { state \"local\" { path = ... } }",
 	}

@@ -107,6 +107,7 @@ type holdLine struct {
 type planLine struct {
 	Lineage   string   `json:"lineage"`
 	Serial    uint64   `json:"serial"`
+	Refresh   bool     `json:"refresh_only,omitempty"`
 	Changes   bool     `json:"changes"`
 	Add       int      `json:"add"`
 	Change    int      `json:"change"`
@@ -145,13 +146,19 @@ func (v *jsonView) plan(p *plan.Plan) {
 	for _, t := range destructive {
 		v.record("table", newTableLine(t, true), "")
 	}
-	m := &p.Mapping
-	v.record("mapping", mappingLine{m.From, m.To, m.Entries, m.Merged, m.Parted, m.Notes}, "")
+	if m := &p.Mapping; !p.RefreshOnly {
+		v.record("mapping", mappingLine{m.From, m.To, m.Entries, m.Merged, m.Parted, m.Notes}, "")
+	}
 	for _, t := range append(steps, behind...) {
 		v.record("table", newTableLine(t, false), "")
 	}
+	if p.RefreshOnly {
+		for _, t := range p.Drifted() {
+			v.record("table", newTableLine(t, false), "")
+		}
+	}
 	v.holds(p.Holds)
-	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Changes: p.Changes(), Held: len(p.Holds), Guarded: heldByGuards(p.Holds), Recover: p.Recover,
+	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Refresh: p.RefreshOnly, Changes: p.Changes(), Held: len(p.Holds), Guarded: heldByGuards(p.Holds), Recover: p.Recover,
 		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Restated: p.Restated, Unclaimed: p.Unclaimed,
 		Forgotten: forgottenObjects(p.Forgotten), Moved: movedObjects(p.Moved)}
 	l.Add, l.Change, l.Destroy = p.Counts()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"slices"
+	"strings"
 )
 
 type planOptions struct {
@@ -25,7 +28,10 @@ it, and ` + "`reconcile apply FILE`" + ` does what it says, or refuses.
 
 Exit codes: 0; 1 on an error; 2 with -detailed-exitcode when there are changes,
 held or not; where 2 does not apply, 3 when something is held, and 13 when a guard
-holds it.`,
+holds it.
+
+With -refresh-only it says whether the sinks hold what the state says, and nothing
+else: -detailed-exitcode ends with 2 only for what others changed there.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
@@ -37,9 +43,27 @@ holds it.`,
 		f.Bool("lock", true, "changes nothing: a plan takes no lock")
 		f.Duration("lock-timeout", 0, "changes nothing: a plan takes no lock and waits for none, as `2m`")
 		f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
+		f.BoolVar(&o.refreshOnly, "refresh-only", false, "only compare the sinks with the state, and read no source")
 	}
-	c.run = func(ctx context.Context, s *session, _ []string) (int, error) { return runPlan(ctx, s, &o) }
+	c.run = func(ctx context.Context, s *session, _ []string) (int, error) {
+		if err := o.check(); err != nil {
+			return 0, err
+		}
+		return runPlan(ctx, s, &o)
+	}
 	return c
+}
+
+// check refuses flags that do not go together.
+func (o *planOptions) check() error {
+	given := slices.DeleteFunc(o.ofPlans(), func(name string) bool { return name == "-target" })
+	if o.out != "" {
+		given = append(given, "-out")
+	}
+	if o.refreshOnly && len(given) > 0 {
+		return fmt.Errorf("plan -refresh-only: %s: it compares the sinks with the state, and plans nothing", strings.Join(given, ", "))
+	}
+	return nil
 }
 
 func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err error) {

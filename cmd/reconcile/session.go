@@ -65,6 +65,7 @@ type engineFlags struct {
 	exact, allowDestroy bool
 	repair              bool
 	refresh             bool
+	refreshOnly         bool
 	inputs              bool // the plan is to be saved
 	parallelism         int
 	lockTimeout         time.Duration
@@ -176,7 +177,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 		return nil, nil, err
 	}
 	opts := engine.Options{
-		Options: planner.Options{Targets: o.targets, NoRefresh: !o.refresh, Inputs: o.inputs, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
+		Options: planner.Options{Targets: o.targets, NoRefresh: !o.refresh, RefreshOnly: o.refreshOnly, Inputs: o.inputs, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
 			MovedSinks: o.movedSinks, SinksLost: o.sinksLost, Repair: o.repair},
 		Program: programVersion(), Exact: o.exact, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,

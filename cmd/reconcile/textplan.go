@@ -20,6 +20,7 @@ func (v *textView) plan(p *plan.Plan) {
 	v.forgotten(p.Forgotten)
 	v.mapping(&p.Mapping)
 	v.steps(v.style.bold("Steps:"), steps)
+	v.drift(p)
 	v.holds(p.Holds)
 	for _, t := range behind {
 		v.printf("\ntable.%s is left behind: -target does not name it.\n", t.Name)
@@ -29,6 +30,21 @@ func (v *textView) plan(p *plan.Plan) {
 			strings.Join(p.Unclaimed, ", "), p.Unclaimed[0])
 	}
 	v.printf("\n%s\n", v.style.bold(countingLine(p)))
+}
+
+// drift lists what others did to the sinks, where only these were compared.
+func (v *textView) drift(p *plan.Plan) {
+	drifted := p.Drifted()
+	if !p.RefreshOnly || len(drifted) == 0 {
+		return
+	}
+	v.printf("\n%s\n\n", v.style.bold("The sinks no longer hold what was written:"))
+	for _, t := range drifted {
+		v.printf("%s table.%s\n", v.style.yellow("  ~"), t.Name)
+		for _, what := range t.Drift {
+			v.printf("        %s\n", what)
+		}
+	}
 }
 
 // forgotten lists the sinks that the state forgets.

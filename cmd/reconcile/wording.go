@@ -39,6 +39,9 @@ func ids(list []int64) plain.Trusted { return plain.Trusted(idList(list)) }
 // countingLine is the last line of a plan.
 func countingLine(p *plan.Plan) string {
 	held := heldText(p.Holds)
+	if p.RefreshOnly {
+		return driftLine(p, held)
+	}
 	if p.Changes() {
 		add, change, destroy := p.Counts()
 		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
@@ -54,6 +57,24 @@ func countingLine(p *plan.Plan) string {
 		return "No changes, " + held + ": what is held waits until its reason is gone."
 	}
 	return "No changes. Every table is what the configuration and the export say."
+}
+
+// driftLine is the last line where only the sinks were compared.
+func driftLine(p *plan.Plan, held string) string {
+	if held != "" {
+		held = ", " + held
+	}
+	var where []string
+	if n := len(p.Drifted()); n > 0 {
+		where = append(where, plural(int64(n), "table"))
+	}
+	if n := len(p.Restated); n > 0 {
+		where = append(where, "current.json of "+plural(int64(n), "sink"))
+	}
+	if len(where) == 0 {
+		return "No drift" + held + ". What was compared is as the state says."
+	}
+	return "Drift in " + strings.Join(where, " and in ") + held + ". `reconcile plan` shows how it is mended."
 }
 
 // heldText counts what is held; "" for nothing. By it -detailed-exitcode, whose 2 hides
@@ -83,7 +104,11 @@ func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T
 		add("The sink that was at %s is known at %s: %s. What was at the old place is not looked at.", m.From, m.To, number(len(m.Tables), "table"))
 	}
 	for _, root := range p.Restated {
-		add("%s is written again: it does not say what the state does, and the files are as the state knows them.", root+"/_reconcile/current.json")
+		again := plain.Trusted("is written again: it ")
+		if p.RefreshOnly {
+			again = ""
+		}
+		add("%s %sdoes not say what the state does, and the files are as the state knows them.", root+"/_reconcile/current.json", again)
 	}
 	if len(p.AcceptedNow) > 0 {
 		add("Taken although a guard tripped: %s.", p.AcceptedNow)

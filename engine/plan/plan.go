@@ -28,6 +28,9 @@ type Plan struct {
 	Unchecked bool `cbor:"15,keyasint,omitempty"`
 	// Folder is that of the configuration, as the command was given it.
 	Folder string `cbor:"20,keyasint,omitempty"`
+	// RefreshOnly says that the sinks were compared with the state, and that nothing else
+	// was looked at. There are no steps then; tables have their Drift.
+	RefreshOnly bool `cbor:"21,keyasint,omitempty"`
 }
 
 // Mapping is what becomes of the user mapping.
@@ -76,8 +79,22 @@ func (p *Plan) Counts() (add, change, destroy int) {
 	return add, change, destroy
 }
 
-// Changes reports whether an apply would do anything.
+// Changes reports whether an apply would do anything. Where the sinks alone were compared,
+// it reports whether they are not as the state says.
 func (p *Plan) Changes() bool {
+	if p.RefreshOnly {
+		return len(p.Drifted())+len(p.Restated) > 0
+	}
 	a, c, d := p.Counts()
 	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Moved)+len(p.Restated) > 0 || p.Mapping.Taken || p.Mapping.Withdrawn
+}
+
+// Drifted are the tables of which sinks do not hold what was written.
+func (p *Plan) Drifted() (out []*Table) {
+	for _, t := range p.Tables {
+		if len(t.Drift) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
 }

@@ -31,6 +31,9 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	if err := forgetSinks(p); err != nil {
 		return nil, err
 	}
+	if p.Ask.RefreshOnly {
+		return p, planRefresh(ctx, p)
+	}
 	if err := ListSource(ctx, p); err != nil {
 		return nil, err
 	}

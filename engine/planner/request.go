@@ -13,7 +13,9 @@ import (
 type Options struct {
 	Targets   []string // addresses, as "table.checkout"; empty for all
 	NoRefresh bool     // do not compare the sinks with the state
-	Inputs    bool     // take the inputs of each table, which its digest needs
+	// RefreshOnly compares the sinks with the state, and reads no source.
+	RefreshOnly bool
+	Inputs      bool // take the inputs of each table, which its digest needs
 	// OnlyDumps are those that count, as if no other had arrived; nil for all. A plan is
 	// derived again with those that it had.
 	OnlyDumps      map[int64]bool
