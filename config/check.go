@@ -19,6 +19,7 @@ type check struct {
 	m          *tableBlock  // the merged block that t was built from: its columns are t's blocks
 	maskBlocks []*maskBlock // those that match the table
 	delivered  []string     // nil while the real table is not known
+	checks     []checkBlock // of the table
 	diags      hcl.Diagnostics
 }
 
@@ -33,6 +34,7 @@ func (k *check) all() hcl.Diagnostics {
 	k.masks()
 	k.readings()
 	k.names()
+	k.checked()
 	return k.diags
 }
 

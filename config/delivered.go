@@ -133,6 +133,7 @@ func (c *Config) CheckNames(d Delivered) (diags hcl.Diagnostics, judged []string
 		}
 	}
 	j.tableBlocks()
+	j.checks()
 	if len(d.Tables) > 0 {
 		j.ignores()
 		j.skips()

@@ -174,6 +174,13 @@ func describe(w *bytes.Buffer, cfg *Config, t *definition.Table, cols []string) 
 	}
 	describeGuard(w, t.Guard)
 	w.WriteByte('\n')
+	for _, c := range t.Checks {
+		severity := ""
+		if c.Warns {
+			severity = ", warns"
+		}
+		fmt.Fprintf(w, "  check.%s: %s%s\n", c.Name, c.Text(), severity)
+	}
 	for _, c := range cols {
 		s := t.Column(c)
 		fmt.Fprintf(w, "  %s: as %s type %s", c, s.As, s.Type)

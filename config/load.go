@@ -154,6 +154,7 @@ func (l *loader) load(configs, autos []source) (*Config, Sources, hcl.Diagnostic
 	l.loadIgnores(blocks["ignore"])
 	l.loadRemoved(blocks["removed"])
 	l.loadMoved(blocks["moved"])
+	l.loadChecks(blocks["check"])
 	l.loadMetrics(blocks["metrics"])
 	l.loadNotify(blocks["notify"])
 	l.checkWhole(blocks)
@@ -234,6 +235,7 @@ func rootSchema() *hcl.BodySchema {
 		{Type: "removed", LabelNames: []string{"name"}},
 		{Type: "moved"}, {Type: "metrics"},
 		{Type: "notify", LabelNames: []string{"name"}},
+		{Type: "check", LabelNames: []string{"name"}},
 	}}
 	for _, name := range sortedKeys(laterBlocks()) {
 		s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: name}) // for suggestions
@@ -245,7 +247,6 @@ func rootSchema() *hcl.BodySchema {
 // with what can be done without them.
 func laterBlocks() map[string]string {
 	return map[string]string{
-		"check":      "Check the published tables with your own queries.",
 		"derived":    "Derive the table from the published ones with your own query.",
 		"properties": "",
 		"property":   "",

@@ -174,6 +174,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 	t := &definition.Table{
 		Name: name, Folder: definition.EncodeFolder(name), Exact: !m.pattern.IsGlob(), TableBlocks: labels(chain),
 		OnSchemaChange: definition.Evolve, OnCastError: definition.Rescue, TimeUnit: c.Source.TimeUnit, Blocks: definedBlocks(m.columns), Guard: m.guard.defined(),
+		Checks: c.ChecksOf(name),
 	}
 	t.Kind, t.Key = kindOf(name, delivered)
 	t.Renamed = renamedBy(t.Blocks)
@@ -205,7 +206,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 		}
 		t.PartitionBy = canonicalPartition(t.Partition)
 	}
-	k := &check{t: t, m: m, delivered: delivered}
+	k := &check{t: t, m: m, delivered: delivered, checks: c.checksOf(name)}
 	for _, b := range c.masks {
 		if b.takesTable(name) {
 			k.maskBlocks = append(k.maskBlocks, b)

@@ -88,7 +88,7 @@ func (l *loader) loadTables(blocks hcl.Blocks) {
 func (l *loader) loadTable(b *hcl.Block, p glob.Pattern) *tableBlock {
 	c := l.content(b, schema{
 		optional: []string{"sinks", "partition_by", "on_schema_change", "columns", "on_cast_error", "as", "inherit"},
-		later:    []string{"keep"}, laterBlocks: []string{"check", "property"},
+		later:    []string{"keep"}, laterBlocks: []string{"property"},
 		blocks: []hcl.BlockHeaderSchema{{Type: "column", LabelNames: []string{"name"}}, {Type: "guard"}},
 	})
 	t := &tableBlock{pattern: p, rng: b.DefRange}

@@ -38,6 +38,7 @@ type Config struct {
 	ignores     []ignoreBlock
 	skips       []skipBlock
 	removals    []removedBlock
+	checks      []checkBlock
 }
 
 // String names the configuration without its content, which holds secrets.

@@ -21,6 +21,7 @@ type applyRun struct {
 	// committed are the tables that the run has committed.
 	committed map[string]bool
 	manifests manifestKeeper
+	checks    *checker
 }
 
 // Apply carries out a plan that was made under the same lock. The session stays as it is.
@@ -34,7 +35,8 @@ func (e *Engine) Apply(ctx context.Context, l *state.Lock, p *planner.Session) (
 		planner.NamesWayPast(e.cfg, res.Holds)
 		res.Traffic = e.stores.Traffic()
 	}()
-	return (&applyRun{e: e, lock: l, plan: p, result: res, committed: map[string]bool{}, manifests: manifestKeeper{store: e.store, plan: p}}).apply(ctx)
+	return (&applyRun{e: e, lock: l, plan: p, result: res, committed: map[string]bool{}, manifests: manifestKeeper{store: e.store, plan: p},
+		checks: &checker{plan: p, lock: l, declared: e.declared, lake: e.lake}}).apply(ctx)
 }
 
 // apply changes the state and the sinks as planned.
@@ -51,7 +53,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	remembered := func() error {
-		return errors.Join(run.forgetHolds(ctx), rememberGuards(ctx, run.lock, run.plan), acceptDumps(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
+		return errors.Join(run.forgetHolds(ctx), run.checks.forgetSteps(ctx), rememberGuards(ctx, run.lock, run.plan), acceptDumps(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
 	}
 	if err := errors.Join(run.e.removeLeftovers(ctx, run.lock, now), remembered()); err != nil {
 		return nil, err
@@ -100,6 +102,7 @@ func (run *applyRun) stateOf(ctx context.Context) (*state.Snapshot, error) {
 // the next apply.
 func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (err error) {
 	todo := slices.DeleteFunc(slices.Clone(run.plan.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
+	usersFirst(todo)
 	begun := map[*planner.Table]*prefetch{}
 	defer func() {
 		for _, a := range begun {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reconcile/engine/checks"
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
@@ -45,6 +46,11 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 			return false, err
 		}
 		first = nil
+		var verdict *checks.Verdict
+		if err == nil && r.Outcome == exec.OutcomeDone {
+			verdict, err = run.checks.judge(ctx, t, s, r.Done)
+			damage = planner.DamagedObject(err)
+		}
 		if damage != nil && ctx.Err() == nil {
 			return true, run.holdDamaged(ctx, t, s, damage)
 		}
@@ -65,18 +71,27 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 		case exec.OutcomeNothing:
 			return false, run.e.removeStaged(ctx, run.lock, s.Task)
 		default:
-			return run.commitStep(ctx, t, s, r.Done, out)
+			return run.commitStep(ctx, t, s, r.Done, verdict, out)
 		}
 	}
 }
 
-// commitStep commits what a step staged.
-func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done, out *TableResult) (waits bool, err error) {
+// commitStep commits what a step staged, unless checks hold it.
+func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done, v *checks.Verdict, out *TableResult) (waits bool, err error) {
+	if v != nil {
+		run.result.Checks = append(run.result.Checks, v.Failed...)
+		if holds := holdsOf(v); len(holds) > 0 {
+			run.result.Holds = append(run.result.Holds, holds...)
+			return true, errors.Join(run.e.removeStaged(ctx, run.lock, s.Task), run.checks.remember(ctx, t, v))
+		}
+	}
 	c, err := s.ChangeOf(ctx, run.e.store, d, run.e.now())
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("table %s: %w", t.Name, err), run.e.removeStaged(ctx, run.lock, s.Task))
 	}
 	c.Judged = planner.Judged(run.plan, t)
+	c.Table.Checks = judgedChecks(t, c.Table.Checks, v)
+	c.Unheld = s.Takes() && run.plan.Snap.HeldSteps[t.Name] != nil
 	if err := commit.CanCarryOut(ctx, run.e.lake, c.Steps()); err != nil {
 		return run.holdUnpublishable(ctx, s, err)
 	}

@@ -31,6 +31,8 @@ type Result struct {
 	Moved  []plan.MovedSink
 	Tables []TableResult
 	Holds  []plan.Hold
+	// Checks are those that failed, the ones that only warn among them.
+	Checks []plan.FailedCheck
 	// BadMappings counts the rows without both ids of a newly read mapping. They
 	// are in the quarantine, whether or not a table block takes user_migrations.
 	BadMappings int64

@@ -27,6 +27,8 @@ type Facts struct {
 	// PlainLeft says that deleted records may still hold plain values of a column that
 	// is masked by now.
 	PlainLeft bool
+	// HeldSteps are the steps that checks hold, by table.
+	HeldSteps map[string]*HeldStep
 	// Waiting is what the last apply left waiting.
 	Waiting Waiting
 	// Successor is the place that the state was moved to: it is closed. Arriving is the
@@ -64,7 +66,8 @@ func (d Delivery) key() string { return acceptedPrefix + d.Table + "@" + strconv
 
 func newFacts() Facts {
 	return Facts{Lost: map[string]*LostCommit{}, Forgotten: map[string]bool{}, Accepted: map[Delivery]string{},
-		JudgedMasks: map[string]bool{}, RemovedTables: map[string]bool{}}
+		JudgedMasks: map[string]bool{}, RemovedTables: map[string]bool{},
+		HeldSteps: map[string]*HeldStep{}}
 }
 
 // addSetting adds the fact that a setting is; false says that it is none.
@@ -83,6 +86,10 @@ func (f *Facts) addSetting(key string, value []byte) (bool, error) {
 	if table, ok := strings.CutPrefix(key, lostPrefix); ok {
 		f.Lost[table] = &LostCommit{}
 		return true, json.Unmarshal(value, f.Lost[table])
+	}
+	if table, ok := strings.CutPrefix(key, heldStepPrefix); ok {
+		f.HeldSteps[table] = &HeldStep{}
+		return true, json.Unmarshal(value, f.HeldSteps[table])
 	}
 	if root, ok := strings.CutPrefix(key, forgottenPrefix); ok {
 		f.Forgotten[root] = true
@@ -183,6 +190,9 @@ func putFacts(tx *Tx, f *Facts) error {
 	}
 	for table := range f.RemovedTables {
 		errs = append(errs, tx.SetRemovedTable(table, true))
+	}
+	for table, held := range f.HeldSteps {
+		errs = append(errs, PutHeldStep(tx, table, held))
 	}
 	if f.PlainLeft {
 		errs = append(errs, tx.SetPlainLeft(true))

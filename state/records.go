@@ -137,7 +137,25 @@ type Table struct {
 	// was, and PlanStep which step; empty where no saved plan was applied.
 	Plan     string `cbor:"65,keyasint,omitempty"`
 	PlanStep string `cbor:"66,keyasint,omitempty"`
+	// DumpRows are how many rows the newest of its live dumps delivered, by dump. Of those
+	// that an earlier version applied it is not known.
+	DumpRows []DumpRows `cbor:"67,keyasint,omitempty"`
+	// Checks are those that judged a step of the table, as they were then.
+	Checks []JudgedCheck `cbor:"68,keyasint,omitempty"`
 	// Keys 20 and 24 are of removed fields, and must not be used again.
+}
+
+// DumpRows is how many rows a dump delivered.
+type DumpRows struct {
+	Dump int64 `cbor:"1,keyasint"`
+	Rows int64 `cbor:"2,keyasint,omitempty"`
+}
+
+// JudgedCheck is a check that judged a table, and the newest dump that it judged.
+type JudgedCheck struct {
+	Name string `cbor:"1,keyasint"`
+	Text string `cbor:"2,keyasint"` // what it asked for
+	Dump int64  `cbor:"3,keyasint"`
 }
 
 // SinkAt returns the index in Sinks of the sink at a root, -1 if the table is not there.

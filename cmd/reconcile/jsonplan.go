@@ -6,30 +6,31 @@ import "reconcile/engine/plan"
 
 // tableLine is a table of a plan.
 type tableLine struct {
-	Address       string       `json:"address"`
-	Name          string       `json:"name"`
-	Action        string       `json:"action"`
-	Change        changeObject `json:"change"`
-	Dumps         []dumpObject `json:"dumps,omitempty"`
-	NewColumns    []string     `json:"new_columns,omitempty"`
-	NewMasks      []columnMask `json:"new_masks,omitempty"`
-	TypeChanges   []typeChange `json:"changed_types,omitempty"`
-	Behind        bool         `json:"behind,omitempty"`
-	RowsNow       int64        `json:"rows_now"`
-	PartitionsNow int          `json:"partitions_now"`
-	Partitions    int64        `json:"partitions_to_write"`
-	BytesToWrite  int64        `json:"bytes_to_write"`
-	Scratch       int64        `json:"scratch_bytes,omitempty"`
-	Exact         bool         `json:"exact,omitempty"`
-	Rekeyed       int          `json:"users_rekeyed,omitempty"`
-	Drift         []string     `json:"drift,omitempty"`
-	Lost          []int64      `json:"lost_dumps,omitempty"`
-	LostMapping   *int64       `json:"lost_mapping,omitempty"`
-	Destroys      []string     `json:"destroys,omitempty"`
-	Removes       []string     `json:"removes,omitempty"`
-	Counts        *countsJSON  `json:"counts,omitempty"`
-	Destructive   bool         `json:"destructive"`
-	Needs         []string     `json:"needs,omitempty"`
+	Address       string        `json:"address"`
+	Name          string        `json:"name"`
+	Action        string        `json:"action"`
+	Change        changeObject  `json:"change"`
+	Dumps         []dumpObject  `json:"dumps,omitempty"`
+	NewColumns    []string      `json:"new_columns,omitempty"`
+	NewMasks      []columnMask  `json:"new_masks,omitempty"`
+	TypeChanges   []typeChange  `json:"changed_types,omitempty"`
+	Behind        bool          `json:"behind,omitempty"`
+	RowsNow       int64         `json:"rows_now"`
+	PartitionsNow int           `json:"partitions_now"`
+	Partitions    int64         `json:"partitions_to_write"`
+	BytesToWrite  int64         `json:"bytes_to_write"`
+	Scratch       int64         `json:"scratch_bytes,omitempty"`
+	Exact         bool          `json:"exact,omitempty"`
+	Rekeyed       int           `json:"users_rekeyed,omitempty"`
+	Drift         []string      `json:"drift,omitempty"`
+	Lost          []int64       `json:"lost_dumps,omitempty"`
+	LostMapping   *int64        `json:"lost_mapping,omitempty"`
+	Destroys      []string      `json:"destroys,omitempty"`
+	Removes       []string      `json:"removes,omitempty"`
+	Counts        *countsJSON   `json:"counts,omitempty"`
+	Checks        []checkObject `json:"checks,omitempty"`
+	Destructive   bool          `json:"destructive"`
+	Needs         []string      `json:"needs,omitempty"`
 }
 
 // changeObject is why a table changes, and what that costs.
@@ -157,6 +158,7 @@ func (v *jsonView) plan(p *plan.Plan) {
 			v.record("table", newTableLine(t, false), "")
 		}
 	}
+	v.unjudged(p.Unjudged)
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Refresh: p.RefreshOnly, Changes: p.Changes(), Held: len(p.Holds), Guarded: heldByGuards(p.Holds), Recover: p.Recover,
 		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Restated: p.Restated, Unclaimed: p.Unclaimed,
@@ -171,7 +173,7 @@ func newTableLine(t *plan.Table, destructive bool) tableLine {
 		NewColumns: t.NewColumns, Behind: t.Behind,
 		RowsNow: t.RowsNow, PartitionsNow: t.PartitionsNow, Partitions: t.Partitions, BytesToWrite: t.BytesToWrite, Scratch: t.Scratch, Exact: t.Exact,
 		Rekeyed: t.Rekeyed, Drift: t.Drift, Lost: t.Lost, LostMapping: t.LostMapping, Destroys: t.Destroys, Removes: t.Removes,
-		Counts: (*countsJSON)(t.Counts), Destructive: destructive}
+		Counts: (*countsJSON)(t.Counts), Checks: checkObjects(t.Checks), Destructive: destructive}
 	for _, m := range t.NewMasks {
 		l.NewMasks = append(l.NewMasks, columnMask(m))
 	}

@@ -141,6 +141,7 @@ func (v *jsonView) status(h *health.Health) {
 		v.record("status_table", tableStatusLine{"table." + t.Name, t.Name, t.Commit, instant(t.Committed), newDelivered(h, t.Last), t.Unapplied, t.Behind,
 			newDelivered(h, t.Oldest), t.Mapping, (*stoppedObject)(t.Stopped)}, "")
 	}
+	v.unjudged(h.Unjudged)
 	v.heldSince(h.Holds)
 	for i := range h.Problems {
 		p := &h.Problems[i]

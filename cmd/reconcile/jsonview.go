@@ -93,6 +93,7 @@ func (v *jsonView) result(r *engine.Result, err error) {
 		}
 		v.record("applied", line, "")
 	}
+	v.checks(r.Checks)
 	v.holds(r.Holds)
 	switch {
 	case err != nil:

@@ -23,6 +23,7 @@ func (v *textView) result(r *engine.Result, err error) {
 			v.printf("%s %s\n", v.style.yellow("Warning:"), text)
 		}
 	}
+	v.checks(r.Checks)
 	v.traffic(r.Traffic)
 	v.holds(r.Holds)
 	for _, t := range failed(r, err) {

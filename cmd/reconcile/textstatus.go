@@ -18,6 +18,9 @@ func (v *textView) status(h *health.Health) {
 	v.syncs(h)
 	v.tableHealth(h)
 	v.stopped(h)
+	if list := unjudgedChecks(h.Unjudged); len(list) > 0 {
+		v.printf("\nJudged nothing yet, as no dump was taken since: %s.\n", strings.Join(list, ", "))
+	}
 	v.heldSince(h.Holds)
 	for _, t := range h.Unfinished {
 		v.printf("\ntable.%s: its last commit is not wholly visible yet; the next apply finishes it.\n", t)

@@ -113,6 +113,9 @@ func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T
 	if len(p.AcceptedNow) > 0 {
 		add("Taken although a guard tripped: %s.", p.AcceptedNow)
 	}
+	if list := unjudgedChecks(p.Unjudged); len(list) > 0 {
+		add("Judged nothing yet, as no dump was taken since: %s.", list)
+	}
 	return out
 }
 
@@ -170,6 +173,17 @@ func details[T ~string](t *plan.Table, word func(format string, args ...any) T) 
 	}
 	for _, line := range numbers(t) {
 		add("%s", line)
+	}
+	for _, c := range t.Checks {
+		switch {
+		case len(c.Reads) > 0:
+			add("judged by %s, which reads %s of the whole table", plan.CheckAddress(c.Check), c.Reads)
+		case c.Users:
+			add("judged by %s, which reads the ids of table.users", plan.CheckAddress(c.Check))
+		}
+	}
+	if names := simpleChecks(t.Checks); len(names) > 0 {
+		add("judged by %s", names)
 	}
 	for _, d := range t.Destroys {
 		add("destroys %s", d)

@@ -45,6 +45,8 @@ type Change struct {
 	Dumps     []*state.Dump
 	Holds     []state.Hold
 	Manifests *state.Sealed
+	// Unheld says that the change takes what checks held.
+	Unheld bool
 	// Judged are deliveries that guards are not to judge again, with the digests of their entries.
 	Judged map[state.Delivery]string
 

@@ -92,6 +92,9 @@ func (c *Change) putRecords(tx *state.Tx) (*state.Publish, error) {
 	for _, h := range c.Holds {
 		errs = append(errs, tx.DeleteHold(h))
 	}
+	if c.Unheld {
+		errs = append(errs, state.PutHeldStep(tx, name, nil))
+	}
 	for d, digest := range c.Judged {
 		errs = append(errs, tx.SetAccepted(d, digest))
 	}

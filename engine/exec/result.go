@@ -60,6 +60,14 @@ type Done struct {
 	Counts   plan.Counts      `cbor:"18,keyasint"`
 	// RemovedFiles has each sink that loses files once, sorted by root.
 	RemovedFiles []Removal `cbor:"19,keyasint,omitempty"`
+	// DumpRows are how many rows each dump delivered that was read, sorted by dump.
+	DumpRows []DumpRows `cbor:"20,keyasint,omitempty"`
+}
+
+// DumpRows is how many rows a dump delivered of a table.
+type DumpRows struct {
+	Dump int64 `cbor:"1,keyasint"`
+	Rows int64 `cbor:"2,keyasint,omitempty"`
 }
 
 // Removal is the files that a table has in a sink before a task and not after it.

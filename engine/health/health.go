@@ -22,6 +22,8 @@ type Health struct {
 	Tables   []Table // those that the configuration takes, by name
 	Holds    []inspect.Hold
 	Problems []Problem
+	// Unjudged are checks that judged nothing of a table since they were declared.
+	Unjudged []plan.Unjudged
 	// Unfinished are the tables whose last commit is not wholly visible yet.
 	Unfinished []string
 }

@@ -51,6 +51,7 @@ func Judge(in Input, now time.Time) *Health {
 	j.findWithoutManifest()
 	j.findUnapplied()
 	j.findHeld()
+	j.findChecks()
 	j.findStale()
 	for _, p := range in.Snap.Publishes {
 		j.Unfinished = append(j.Unfinished, p.Table)

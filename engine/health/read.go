@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type Options struct {
 // Read says how syncs and applies are doing at a moment. The reports are read while the
 // state and the manifests are.
 func (r *Reader) Read(ctx context.Context, o Options, now time.Time) (_ *Health, err error) {
-	in := Input{Ask: r.Ask, MaxAge: o.MaxAge, Limits: o.Limits}
+	in := Input{Ask: r.Ask, MaxAge: o.MaxAge, Limits: slices.Clone(o.Limits)}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		in.Reports, err = r.Source.SyncReports(gctx, now.Add(-max(reportsSince, o.MaxAge)), reportsAtLeast)

@@ -103,6 +103,19 @@ func (s *Set) Close() error {
 	return s.content.Close()
 }
 
+// Each hands on the rows in their order: by raw user, then by the key as a number without
+// a sign.
+func (s *Set) Each(ctx context.Context, use func(Row) error) error {
+	return s.each(ctx, func(entries []index.Entry) error {
+		for _, e := range entries {
+			if err := use(Row{Raw: e.Raw, Key: int64(uint64(e.Part)<<32 | uint64(e.Hash))}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // each hands on the rows in their order, at least one at a time.
 func (s *Set) each(ctx context.Context, use func([]index.Entry) error) error {
 	if s.Len() == 0 {

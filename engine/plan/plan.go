@@ -31,6 +31,8 @@ type Plan struct {
 	// RefreshOnly says that the sinks were compared with the state, and that nothing else
 	// was looked at. There are no steps then; tables have their Drift.
 	RefreshOnly bool `cbor:"21,keyasint,omitempty"`
+	// Unjudged are checks that judged nothing of a table since they were declared.
+	Unjudged []Unjudged `cbor:"24,keyasint,omitempty"`
 }
 
 // Mapping is what becomes of the user mapping.

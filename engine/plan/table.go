@@ -39,6 +39,8 @@ type Table struct {
 	TypeChanges []TypeChange `cbor:"23,keyasint,omitempty"`
 	// NewMasks are masks of the configuration that meet columns which the dumps bring.
 	NewMasks []ColumnMask `cbor:"24,keyasint,omitempty"`
+	// Checks are those that judge what the table takes.
+	Checks []TableCheck `cbor:"28,keyasint,omitempty"`
 }
 
 // TypeChange is a column of another type than before. What is masked is a string.
@@ -135,7 +137,10 @@ func (t *Table) Clone() *Table {
 	out.Change.Reasons, out.NewColumns = slices.Clone(t.Change.Reasons), slices.Clone(t.NewColumns)
 	out.Drift, out.Lost = slices.Clone(t.Drift), slices.Clone(t.Lost)
 	out.Destroys, out.Keeping, out.Removes = slices.Clone(t.Destroys), slices.Clone(t.Keeping), slices.Clone(t.Removes)
-	out.TypeChanges, out.NewMasks = slices.Clone(t.TypeChanges), slices.Clone(t.NewMasks)
+	out.TypeChanges, out.NewMasks, out.Checks = slices.Clone(t.TypeChanges), slices.Clone(t.NewMasks), slices.Clone(t.Checks)
+	for i := range out.Checks {
+		out.Checks[i].Reads = slices.Clone(out.Checks[i].Reads)
+	}
 	if t.Counts != nil {
 		c := *t.Counts
 		out.Counts = &c

@@ -18,7 +18,7 @@ func noteIneffective(p *Session) {
 	}
 	for _, name := range p.Ask.Accept {
 		if !slices.Contains(p.AcceptedNow, name) {
-			note("-accept=%s has no effect: no guard holds that", name)
+			note("-accept=%s has no effect: no guard and no check holds that", name)
 		}
 	}
 	if p.Ask.Repair && !slices.ContainsFunc(p.Drafts, func(t *Table) bool { return t.Repair != "" || t.rewrite != "" }) && p.NewMapping == nil && len(p.Holds) == 0 {

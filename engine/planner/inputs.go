@@ -66,7 +66,7 @@ func (p *Session) mappingInput() (*plan.MappingInput, error) {
 func describeRecord(t *Table, in *plan.Inputs) (err error) {
 	if t.Definition != nil {
 		content := *t.Definition
-		content.Guard = definition.Guard{} // what it holds is not pending
+		content.Guard, content.Checks = definition.Guard{}, nil // what they hold is not pending
 		if in.Definition, err = plan.DigestValue(content); err != nil {
 			return err
 		}

@@ -82,6 +82,8 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 func (p *Session) describeTables() {
 	for _, t := range p.Drafts {
 		t.Steps = StepsOf(p, t)
+		t.Checks = stepChecks(p, t)
+		p.Unjudged = append(p.Unjudged, unjudged(p, t)...)
 		p.Tables = append(p.Tables, t.Clone())
 	}
 }

@@ -289,14 +289,18 @@ func acceptResync(p *Session, table string, d Delivery, name string) {
 	p.AcceptedDumps = append(p.AcceptedDumps, AcceptedDump{state.Delivery{Table: table, Dump: d.Dump}, d.Entry.Digest})
 }
 
-// Judged says which resyncs of a table are to be known as accepted once a step of it is
-// committed: those that it had and gives up as it goes back. Those that it has are accepted
-// without.
+// Judged says which dumps of a table are to be known as accepted once a step of it is
+// committed: of those that it had and gives up as it goes back, the resyncs by guards and all
+// by checks. Those that it has are accepted without.
 func Judged(p *Session, t *Table) map[state.Delivery]string {
-	if t.Definition == nil || !t.Definition.Guard.JudgesResyncs() {
+	if t.Definition == nil {
 		return nil
 	}
 	out := map[state.Delivery]string{}
+	givenUp(p, t, out)
+	if !t.Definition.Guard.JudgesResyncs() {
+		return out
+	}
 	for _, id := range p.Ask.goesBack(t.Old) {
 		i := slices.IndexFunc(t.Old.Applied, func(a state.Applied) bool { return a.Dump == id })
 		at := state.Delivery{Table: t.Name, Dump: id}

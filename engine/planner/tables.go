@@ -259,6 +259,9 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 	if err := planRemap(ctx, p, t); err != nil {
 		return err
 	}
+	if err := planHeldStep(ctx, p, t); err != nil {
+		return err
+	}
 	if t.Old != nil {
 		holds, err := PlanRebuild(ctx, p, t)
 		if err != nil {

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -25,6 +26,31 @@ func (s *Step) kindOf() state.CommitKind {
 		return state.CommitMapping
 	}
 	return state.CommitTake
+}
+
+// noteDumpRows brings what the record knows of the rows of dumps, and which checks judged it,
+// over to the new one.
+func (s *Step) noteDumpRows(t *state.Table, d *exec.Done) {
+	var was, read []state.DumpRows
+	if s.old != nil {
+		was, t.Checks = s.old.DumpRows, s.old.Checks
+	}
+	for _, n := range d.DumpRows {
+		read = append(read, state.DumpRows(n))
+	}
+	t.NoteDumpRows(was, read, s.floor.Live)
+}
+
+// DumpRows is how many rows the dumps that the table has delivered, as far as that is known.
+func (s *Step) DumpRows() []exec.DumpRows {
+	if s.old == nil {
+		return nil
+	}
+	var out []exec.DumpRows
+	for _, d := range s.old.DumpRows {
+		out = append(out, exec.DumpRows(d))
+	}
+	return out
 }
 
 // dumps are those that the step takes.

@@ -172,6 +172,7 @@ func (s *Step) ChangeOf(ctx context.Context, store *state.Store, d *exec.Done, a
 		return nil, err
 	}
 	c.Old, c.OldParts, c.Left, c.Masks = s.old, s.oldParts, s.left, s.planned.Masks
+	s.noteDumpRows(c.Table, d)
 	c.Note(s.kindOf(), at.UnixMilli(), s.dumps(), d.Counts)
 	return c, nil
 }

@@ -27,11 +27,24 @@ type Share int64
 // Whole is all of it.
 const Whole Share = 1_000_000
 
-// perCent is a hundredth.
-const perCent = Whole / 100
+const (
+	// perCent is a hundredth.
+	perCent = Whole / 100
+	// mostShare is far more than anybody asks for.
+	mostShare = 1_000_000 * Whole
+)
 
 // ParseShare reads a share as "50%" or "0.5%", with at most four decimal places.
 func ParseShare(s string) (Share, error) {
+	n, err := ParsePercent(s)
+	if err == nil && n > Whole {
+		return 0, fmt.Errorf("%q is more than all, which is \"100%%\"", s)
+	}
+	return n, err
+}
+
+// ParsePercent is ParseShare of what can be more than all, as "300%".
+func ParsePercent(s string) (Share, error) {
 	digits, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
 	digits = strings.TrimSpace(digits)
 	if !ok || digits == "" || len(digits) > 20 || strings.Trim(digits, "0123456789.") != "" {
@@ -43,10 +56,10 @@ func ParseShare(s string) (Share, error) {
 	}
 	n.Mul(n, new(big.Rat).SetInt64(int64(perCent)))
 	switch {
-	case n.Cmp(new(big.Rat).SetInt64(int64(Whole))) > 0:
-		return 0, fmt.Errorf("%q is more than all, which is \"100%%\"", s)
 	case !n.IsInt():
 		return 0, fmt.Errorf("%q has more than four decimal places", s)
+	case n.Cmp(new(big.Rat).SetInt64(int64(mostShare))) > 0:
+		return 0, fmt.Errorf("%q is more than %s", s, mostShare)
 	}
 	return Share(n.Num().Int64()), nil
 }

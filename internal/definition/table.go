@@ -98,6 +98,7 @@ type Table struct {
 	Renamed        []string // the names of the blocks with As, each once, sorted
 	Masks          []Mask   // those that match the table
 	Guard          Guard
+	Checks         []Check // in the order of their declaration
 }
 
 // Block is what one column block says; what is empty or nil it says nothing of.

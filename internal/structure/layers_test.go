@@ -75,6 +75,7 @@ var layers = strings.Fields(`
 	engine/native/events
 	engine/native/users
 	engine/native
+	engine/checks
 	engine/scratch
 	engine/stores
 	engine/scaffold

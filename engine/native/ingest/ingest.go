@@ -40,6 +40,7 @@ type Ingest struct {
 	Spellings map[[2]string]bool // columns and these spellings, by the headers of files
 	Carried   map[string]int64   // keys and timestamps that no manifest lists: the greatest dump that has each
 	Read      int64              // rows
+	ReadOf    map[int64]int64    // rows by dump
 	Bytes     int64
 	Rescued   int64
 	Rounded   int64 // values
@@ -47,7 +48,7 @@ type Ingest struct {
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.
 func New(s *decode.Schema, lim exec.Limits) *Ingest {
-	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, Progress: func(int64, int64) {}}
+	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, ReadOf: map[int64]int64{}, Progress: func(int64, int64) {}}
 }
 
 // job is a raw block on its way to a worker.
@@ -96,7 +97,7 @@ func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
 	if err := l.locateBlock(p, j.format, j); err != nil {
 		return j.file.unusable(err)
 	}
-	g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
+	g.count(p, j)
 	if l.collected.Size() < g.Limits.Budget.Collecting() && !l.collected.Full() {
 		return nil
 	}
@@ -119,11 +120,13 @@ func (g *Ingest) seal(ctx context.Context, l *locator) error {
 	return err
 }
 
-func (g *Ingest) count(p *decode.Plan, rows, bytes int64) {
+func (g *Ingest) count(p *decode.Plan, j *job) {
+	rows := int64(j.block.Count)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.Read += rows
-	g.Bytes += bytes
+	g.ReadOf[j.file.Dump] += rows
+	g.Bytes += int64(len(j.block.Data))
 	for _, name := range p.Spelled {
 		g.Spelled[name] = true
 	}

@@ -21,6 +21,6 @@ func (g *Ingest) Scan(ctx context.Context, src exec.Source, files []File) error 
 		if err != nil {
 			return j.file.unusable(err)
 		}
-		g.count(p, int64(j.block.Count), int64(len(j.block.Data)))
+		g.count(p, j)
 	}
 }

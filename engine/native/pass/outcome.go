@@ -89,6 +89,11 @@ func (r *Run) OutcomeOf(s exec.Strategy, ing *ingest.Ingest) *Outcome {
 	for _, id := range slices.Sorted(maps.Keys(ing.Carried)) {
 		c.Carried = append(c.Carried, exec.Carried{Column: id, Dump: ing.Carried[id]})
 	}
+	for _, d := range r.Task.Deliveries {
+		if r.Task.Live(d.Dump) {
+			c.DumpRows = append(c.DumpRows, exec.DumpRows{Dump: d.Dump, Rows: ing.ReadOf[d.Dump]})
+		}
+	}
 	c.Counts.Read, c.Counts.Bytes, c.Counts.Rescued, c.Counts.Rounded = ing.Read, ing.Bytes, ing.Rescued, ing.Rounded
 	if d := r.Task.Delivery(r.Task.LastDelivery()); d != nil {
 		c.Content = ing.Sums.Content(d)

@@ -92,7 +92,7 @@ func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects,
 func (e *Redelivery) ShareWith(g *ingest.Ingest) {
 	o := e.read
 	g.Read, g.Bytes, g.Unlisted, g.Spelled, g.Bad, g.Sums = o.Read, o.Bytes, o.Unlisted, o.Spelled, o.Bad, o.Sums
-	g.Spellings, g.Carried = o.Spellings, o.Carried
+	g.Spellings, g.Carried, g.ReadOf = o.Spellings, o.Carried, o.ReadOf
 }
 
 // MovedRows is how many stored rows became ones of the repeating dump; none of a nil e.
