@@ -191,7 +191,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 			}
 		},
 		Now:    s.now,
-		Tuning: engine.Tuning{Lease: s.hooks.lease},
+		Tuning: engine.Tuning{Lease: s.hooks.lease, Format: s.hooks.format},
 	}
 	for _, name := range o.accept {
 		opts.Accept = append(opts.Accept, strings.TrimPrefix(name, "table."))
