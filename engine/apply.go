@@ -53,13 +53,13 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	remembered := func() error {
-		return errors.Join(run.forgetHolds(ctx), run.checks.forgetSteps(ctx), rememberGuards(ctx, run.lock, run.plan), acceptDumps(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
+		return errors.Join(run.forgetHolds(ctx), run.checks.forgetSteps(ctx), acceptDumps(ctx, run.lock, run.plan), run.manifests.mend(ctx, run.lock), run.renewRead(ctx, now), run.rememberNames(ctx), run.e.forgetLater(ctx, run.lock, now))
 	}
 	if err := errors.Join(run.e.removeLeftovers(ctx, run.lock, now), remembered()); err != nil {
 		return nil, err
 	}
 	if !run.plan.Changes() {
-		return run.result, run.after().remember(ctx, run.lock, now)
+		return run.result, run.rememberWaiting(ctx, now)
 	}
 	cleanup, err := run.e.applyScratch()
 	if err != nil {
@@ -80,13 +80,15 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return run.result, err
 	}
 	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap),
-		run.e.renewFingerprints(ctx, run.lock, withoutFingerprints(run.plan.Drafts, run.committed), snap), run.e.forgetLater(ctx, run.lock, snap), run.after().remember(ctx, run.lock, snap))
+		run.e.renewFingerprints(ctx, run.lock, withoutFingerprints(run.plan.Drafts, run.committed), snap), run.e.forgetLater(ctx, run.lock, snap), run.rememberWaiting(ctx, snap))
 }
 
-// after is the apply, when it has done what it could.
-func (run *applyRun) after() *afterApply {
+// rememberWaiting keeps what the apply leaves waiting, when it has done what it could. snap
+// is the state as it is.
+func (run *applyRun) rememberWaiting(ctx context.Context, snap *state.Snapshot) error {
 	failed := slices.ContainsFunc(run.result.Tables, func(t TableResult) bool { return t.Err != nil })
-	return &afterApply{plan: run.plan, holds: run.result.Holds, committed: run.committed, failed: failed, at: run.e.now()}
+	after := &afterApply{plan: run.plan, holds: run.result.Holds, committed: run.committed, failed: failed, at: run.e.now()}
+	return errors.Join(rememberGuards(ctx, run.lock, run.result.Holds, snap), after.remember(ctx, run.lock, snap))
 }
 
 // stateOf is the state that a plan was made of, where nothing has been changed yet.

@@ -372,3 +372,91 @@ func TestContractResyncCrash(t *testing.T) {
 		}
 	}
 }
+
+// TestContractResyncUncounted: a resync that tripped, and that a later one made void, never
+// counted: it is held where the later one is skipped, with all above it. What counted once
+// passes when it comes again.
+func TestContractResyncUncounted(t *testing.T) {
+	skipping := func(dump int) string {
+		return strings.Replace(prelude, `{ path = "../dumps" }`, fmt.Sprintf("{\n  path = \"../dumps\"\n  skip_dump \"%d\" {\n    tables = [\"e\"]\n    reason = \"x\"\n  }\n}", dump), 1)
+	}
+	world := func(t *testing.T) *bed {
+		a := newBed(t, guarded(halfOfRows))
+		a.held(a.run(dumpOf(1, full("e", someKeys(1, 4)))))
+		a.held(a.run(dumpOf(2, full("e", someKeys(100, 110))), dumpOf(3, full("e", someKeys(1, 3))), dumpOf(4, more("e", someKeys(7, 7)))))
+		a.has("1", "2", "3", "7")
+		return a
+	}
+	t.Run("accepted", func(t *testing.T) {
+		a := world(t)
+		a.prelude = skipping(3)
+		a.held(a.run(), "e 2 of the 4 rows leaves out 4")
+		a.has("1", "2", "3", "4")
+		a.checkIdle()
+		a.acceptingAs("e@2")
+		if got := len(a.got("e", "event_id")); got != 12 {
+			t.Errorf("%d rows", got)
+		}
+		a.prelude = prelude // 3 leaves out all of 2, and counted once
+		a.held(a.run())
+		a.has("1", "2", "3", "7")
+	})
+	t.Run("put back", func(t *testing.T) {
+		a := world(t)
+		a.prelude = skipping(3)
+		a.held(a.run(), "e 2")
+		a.prelude = prelude
+		a.held(a.run())
+		a.has("1", "2", "3", "7")
+		a.checkIdle()
+	})
+	t.Run("a later one makes it void again", func(t *testing.T) {
+		a := world(t)
+		a.prelude = skipping(3)
+		a.held(a.run(dumpOf(5, full("e", someKeys(1, 3)))))
+		a.has("1", "2", "3")
+		a.checkIdle()
+	})
+	t.Run("with dumps that are gone", func(t *testing.T) {
+		a := world(t)
+		a.prelude = skipping(3)
+		if err := os.Remove(filepath.Join(a.dir, "dumps", "manifests", "sync_4.json")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.apply(); err == nil || !strings.Contains(err.Error(), "accept-loss=e") {
+			t.Errorf("the rows of dump 4 go without a word: %v", err)
+		}
+		a.has("1", "2", "3", "7")
+	})
+	t.Run("going back", func(t *testing.T) {
+		a := world(t)
+		two := int64(2)
+		a.until = &two
+		a.held(a.run(), "e 2")
+		a.has("1", "2", "3", "4")
+		a.until = nil
+		a.held(a.run())
+		a.has("1", "2", "3", "7")
+	})
+}
+
+// TestContractResyncDestroyed: what counted, or was accepted, passes where a table leaves the
+// configuration and comes back.
+func TestContractResyncDestroyed(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		a := newBed(t, guarded(halfOfRows))
+		a.run(dumpOf(1, full("e", someKeys(1, 4)), full("f", someKeys(1, 4))))
+		a.held(a.run(dumpOf(2, full("e", someKeys(9, 9)), full("f", someKeys(1, 3)))), "e 2")
+		a.acceptingAs("e@2")
+		a.hcl = fmt.Sprintf("removed \"e\" { destroy = %v }\nignore \"e\" {}\nremoved \"f\" { destroy = %v }\nignore \"f\" {}\n", !keep, !keep) + guarded(`max_removed_rows = "0%"`)
+		a.held(a.run())
+		a.hcl = guarded(`max_removed_rows = "0%"`)
+		if keep {
+			a.removeTree("lake/e")
+			a.removeTree("lake/f")
+		}
+		a.held(a.run())
+		a.has("9")
+		a.want("f", "event_id", "1", "2", "3")
+	}
+}

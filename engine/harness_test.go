@@ -47,6 +47,7 @@ type harness struct {
 	shortDay     bool                 // nothing stays there for readers
 	redeliveries map[string]int       // applies that found one, by table
 	passed       map[int64]bool       // dumps whose mapping was applied or accepted
+	guards       *tableGuards         // of tables
 	tripped      int                  // applies that a guard held something of
 	accepted     int                  // mappings that a guard held
 	waiting      []string             // tables that check leaves out, as they are held
@@ -281,7 +282,11 @@ func (h *harness) delivered(name string) []string { return enginetest.Columns(h.
 // comparison is what the model makes of what has arrived.
 func (h *harness) comparison(cfg *config.Config) *enginetest.Comparison {
 	h.t.Helper()
-	return &enginetest.Comparison{Config: cfg, Dumps: h.unskipped(cfg), Delivered: h.counting(), Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
+	var applied map[string][]int64
+	if h.guards != nil {
+		applied = h.appliedDumps()
+	}
+	return &enginetest.Comparison{Applied: applied, Config: cfg, Dumps: h.unskipped(cfg), Delivered: h.counting(), Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
 		Folder: h.folder, Inspect: func() *inspect.Reader { return h.engine().Inspect() }}
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 )
 
@@ -142,6 +143,9 @@ type Table struct {
 	DumpRows []DumpRows `cbor:"67,keyasint,omitempty"`
 	// Checks are those that judged a step of the table, as they were then.
 	Checks []JudgedCheck `cbor:"68,keyasint,omitempty"`
+	// Uncounted are full resyncs of Applied that later ones made void before they counted.
+	// Where these go, guards judge them as if they came then.
+	Uncounted []int64 `cbor:"70,keyasint,omitempty"`
 	// Keys 20 and 24 are of removed fields, and must not be used again.
 }
 
@@ -156,6 +160,12 @@ type JudgedCheck struct {
 	Name string `cbor:"1,keyasint"`
 	Text string `cbor:"2,keyasint"` // what it asked for
 	Dump int64  `cbor:"3,keyasint"`
+}
+
+// Has reports whether the table has a dump, also one that is lost or skipped.
+func (t *Table) Has(dump int64) bool {
+	_, ok := slices.BinarySearchFunc(t.Applied, dump, func(a Applied, id int64) int { return cmp.Compare(a.Dump, id) })
+	return ok
 }
 
 // SinkAt returns the index in Sinks of the sink at a root, -1 if the table is not there.

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"reconcile/engine/lake"
+	"reconcile/engine/rules"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -74,6 +78,7 @@ func (c *Committer) Commit(ctx context.Context, ch *Change) error {
 // visible (C3).
 func (c *Change) putRecords(tx *state.Tx) (*state.Publish, error) {
 	name := c.Table.Name
+	c.Table.Uncounted = uncounted(c.before, c.Table)
 	var errs []error
 	if c.Whole {
 		tx.DeletePartitions(name)
@@ -137,12 +142,26 @@ func (c *Committer) Remove(ctx context.Context, table string, old *state.Table, 
 	lineage := ""
 	err := c.lock.Update(ctx, func(tx *state.Tx) error {
 		pub.Commit, lineage = tx.Serial(), tx.Lineage()
-		return tx.PutPublish(pub)
+		return errors.Join(tx.PutPublish(pub), keepCounted(tx, old))
 	})
 	if err != nil {
 		return err
 	}
 	return c.Publish(ctx, lineage, pub, old, nil)
+}
+
+// keepCounted notes that guards do not judge the full resync again that the rows of a table
+// count from, should the table come back.
+func keepCounted(tx *state.Tx, old *state.Table) error {
+	if old == nil || old.Kind == feed.KindMapping {
+		return nil
+	}
+	id, ok := rules.LatestResync(lake.StandingDumps(old))
+	if !ok {
+		return nil
+	}
+	i := slices.IndexFunc(old.Applied, func(a state.Applied) bool { return a.Dump == id })
+	return tx.SetAccepted(state.Delivery{Table: old.Name, Dump: id}, old.Applied[i].Digest)
 }
 
 // PutForgotten has current.json no longer name a table of which a new state knows only

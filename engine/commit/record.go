@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/exec"
+	"reconcile/engine/lake"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
@@ -110,6 +111,24 @@ func tableRecord(task *exec.Task, d *exec.Done) *state.Table {
 	noteObjects(t, d)
 	noteColumns(t, task.Schema, d)
 	return t
+}
+
+// uncounted lists the full resyncs that a table has, and that were void whenever it was
+// committed.
+func uncounted(before, now *state.Table) (out []int64) {
+	if now.Kind == feed.KindMapping {
+		return nil
+	}
+	floor := rules.Live(lake.StandingDumps(now))
+	for _, a := range now.Applied {
+		if a.Incremental || floor.Live(a.Dump) {
+			continue
+		}
+		if before == nil || !before.Has(a.Dump) || slices.Contains(before.Uncounted, a.Dump) {
+			out = append(out, a.Dump)
+		}
+	}
+	return out
 }
 
 // noteObjects says which objects the table has, and what was read.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand"
 	"net/url"
@@ -31,6 +32,9 @@ type GenOptions struct {
 	// first dump on, loses most of its entries or all of them. It is about the
 	// probability that they come back, too.
 	Shrinks float64
+	// Resyncs is the probability that a delivery is a full resync, 0 for a few of them. Those
+	// leave out anything from no row to all, and some are of none.
+	Resyncs float64
 	// Tame leaves out values that do not cast, rows without keys, odd times
 	// and drifting schemas.
 	Tame bool
@@ -207,9 +211,13 @@ func (g *gen) beginFiles() {
 func (g *gen) entries(t *genTable) []Entry {
 	e := Entry{Table: t.name, Incremental: Bool(true)}
 	rows := g.pick(t)
-	if full := g.chance(0.12) || g.at == 0 && g.chance(0.5); full {
+	if full := g.chance(cmp.Or(g.opt.Resyncs, 0.12)) || g.at == 0 && g.chance(0.5); full {
 		e.Incremental = Bool(false)
-		rows = slices.DeleteFunc(slices.Clone(t.rows), func(*genRow) bool { return g.chance(0.15) })
+		lacks := 0.15
+		if g.opt.Resyncs > 0 {
+			lacks = oneOf(g.r, 0, 0.15, 0.3, 0.5, 0.7, 0.95)
+		}
+		rows = slices.DeleteFunc(slices.Clone(t.rows), func(*genRow) bool { return g.chance(lacks) })
 		if g.chance(0.2) {
 			rows = nil
 		}

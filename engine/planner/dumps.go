@@ -16,6 +16,11 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	if err != nil {
 		return err
 	}
+	tripped, err := judgeResyncs(ctx, p, t, applied)
+	if err != nil {
+		return err
+	}
+	giveUpTripped(t, tripped, applied)
 	dumps := keptResyncs(p, t)
 	t.resync = rules.Live(dumps)
 	bad := map[int64]plan.Hold{}
@@ -47,10 +52,6 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 		}
 		dumps = append(dumps, rules.Dump{ID: d.Dump, Full: !d.Entry.Incremental, Held: h != nil})
 	}
-	tripped, err := judgeResyncs(ctx, p, t, applied)
-	if err != nil {
-		return err
-	}
 	for i := range dumps {
 		if h, ok := tripped[dumps[i].ID]; ok && !dumps[i].Held {
 			dumps[i].Held, bad[h.Dump] = true, h
@@ -74,11 +75,26 @@ func keptResyncs(p *Session, t *Table) []rules.Dump {
 	for _, d := range lake.StandingDumps(t.Old) {
 		if d.Full {
 			d.Withdrawn = p.Ask.Withdrawn(p.Listing, d.ID, t.Name)
+			d.Held = givesUp(t, d.ID)
 			out = append(out, d)
 		}
 	}
 	return out
 }
+
+// giveUpTripped has a table give up what it has from the first full resync on that trips: it
+// was void until now, as another one was there that made it so. What it gives up comes again.
+func giveUpTripped(t *Table, tripped map[int64]plan.Hold, applied []bool) {
+	for i, d := range t.All {
+		if _, trips := tripped[d.Dump]; trips && applied[i] && t.HeldFrom == nil {
+			t.HeldFrom = &t.All[i].Dump
+		}
+		applied[i] = applied[i] && !givesUp(t, d.Dump)
+	}
+}
+
+// givesUp reports whether a rebuild of the table takes a dump out that it has.
+func givesUp(t *Table, dump int64) bool { return t.HeldFrom != nil && dump >= *t.HeldFrom }
 
 // appliedDumps tells of each of all deliveries whether the table has its dump. One
 // that was lost, or that published rows stand in for, it has no longer once the source has it

@@ -20,7 +20,7 @@ func PlanRebuild(ctx context.Context, p *Session, t *Table) (out []plan.Hold, er
 	}
 	var holds []plan.Hold
 	for _, id := range RebuiltFrom(p, t) {
-		if t.HeldFrom != nil {
+		if givesUp(t, id) {
 			break
 		}
 		h, size, err := CheckRebuild(ctx, p, t, id)
@@ -102,9 +102,6 @@ func (t *Table) lossFlags() string {
 		return fmt.Sprintf("-repair -target=table.%s -accept-loss=%s", t.Name, t.Name)
 	}
 	flags := ""
-	if t.replaced {
-		flags = "-replace=table." + t.Name + " "
-	}
 	for _, root := range t.lostIn {
 		flags += "-sink-lost=" + root + " "
 	}

@@ -72,7 +72,7 @@ func checkGiven(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 func keptDumps(p *Session, t *Table) []rules.Dump {
 	out := lake.StandingDumps(t.Old)
 	for i := range out {
-		out[i].Withdrawn = p.Ask.Withdrawn(p.Listing, out[i].ID, t.Name)
+		out[i].Withdrawn, out[i].Held = p.Ask.Withdrawn(p.Listing, out[i].ID, t.Name), givesUp(t, out[i].ID)
 	}
 	return out
 }

@@ -72,7 +72,8 @@ func (j *resyncJudge) start() (todo []int) {
 	if !j.guard.JudgesResyncs() {
 		return nil
 	}
-	j.floor = rules.Live(keptResyncs(j.p, j.t))
+	kept := slices.DeleteFunc(keptResyncs(j.p, j.t), func(d rules.Dump) bool { return isUncounted(j.t, d.ID) && j.t.DeliveryOf(d.ID) >= 0 })
+	j.floor = rules.Live(kept)
 	for i, d := range j.t.All {
 		if d.Entry.Incremental || d.Entry.Problem != "" || !j.floor.Before(d.Dump) {
 			continue
@@ -92,8 +93,15 @@ func resyncPassed(p *Session, t *Table, d Delivery) bool {
 	if was, ok := p.Snap.Accepted[state.Delivery{Table: t.Name, Dump: d.Dump}]; ok {
 		return was == d.Entry.Digest
 	}
-	has := func(a state.Applied) bool { return a.Dump == d.Dump }
-	return t.Old != nil && slices.ContainsFunc(t.Old.Applied, has) || slices.ContainsFunc(p.Heads.Applied(t.Name, 0), has)
+	if isUncounted(t, d.Dump) {
+		return false
+	}
+	return t.Old != nil && t.Old.Has(d.Dump) || slices.ContainsFunc(p.Heads.Applied(t.Name, 0), func(a state.Applied) bool { return a.Dump == d.Dump })
+}
+
+// isUncounted reports whether the table has a full resync that has been void ever since.
+func isUncounted(t *Table, dump int64) bool {
+	return t.Old != nil && slices.Contains(t.Old.Uncounted, dump)
 }
 
 // judge judges one resync, and makes it the newest that counts if it does not trip, or is
@@ -290,10 +298,10 @@ func acceptResync(p *Session, table string, d Delivery, name string) {
 }
 
 // Judged says which dumps of a table are to be known as accepted once a step of it is
-// committed: of those that it had and gives up as it goes back, the resyncs by guards and all
-// by checks. Those that it has are accepted without.
+// committed: of those that it gives up, as they are left out now, the resyncs that counted by
+// guards, and all by checks. Those that it has are accepted without.
 func Judged(p *Session, t *Table) map[state.Delivery]string {
-	if t.Definition == nil {
+	if t.Definition == nil || t.Old == nil {
 		return nil
 	}
 	out := map[state.Delivery]string{}
@@ -301,11 +309,10 @@ func Judged(p *Session, t *Table) map[state.Delivery]string {
 	if !t.Definition.Guard.JudgesResyncs() {
 		return out
 	}
-	for _, id := range p.Ask.goesBack(t.Old) {
-		i := slices.IndexFunc(t.Old.Applied, func(a state.Applied) bool { return a.Dump == id })
-		at := state.Delivery{Table: t.Name, Dump: id}
-		if _, known := p.Snap.Accepted[at]; !known && !t.Old.Applied[i].Incremental {
-			out[at] = t.Old.Applied[i].Digest
+	for _, a := range t.Old.Applied {
+		at := state.Delivery{Table: t.Name, Dump: a.Dump}
+		if _, known := p.Snap.Accepted[at]; !known && !a.Incremental && !isUncounted(t, a.Dump) && p.Ask.Withdrawn(p.Listing, a.Dump, t.Name) {
+			out[at] = a.Digest
 		}
 	}
 	return out

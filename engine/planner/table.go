@@ -36,8 +36,7 @@ type Table struct {
 	partial    []int         // sinks, as in old.Sinks, that no longer hold what was written
 	missing    []state.File  // files that are gone from their sinks
 	lostIn     []string      // roots of sinks that are said to be lost, where it is written anew
-	mends      bool          // damage makes the table be rebuilt, or -replace, not its configuration
-	replaced   bool          // -replace asks for that
+	mends      bool          // damage makes the table be rebuilt, not its configuration
 	// Repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. Old has then the dumps that the
 	// sinks name, too, and Left the files to replace.
@@ -56,8 +55,8 @@ type Table struct {
 	unread        *plan.Hold        // a file whose header would have told the columns
 	Fingerprinted bool              // the fingerprints of its folders are as good as new ones
 	LostCommit    *state.LostCommit // that the table's next commit makes good
-	// HeldFrom is the dump from which on a table that goes back is held, nil without
-	// one: a resync that is taken back made it void.
+	// HeldFrom is the dump from which on a table is rebuilt without its dumps, nil without
+	// one: it is held, or a resync that trips, and one that is taken back made it void.
 	HeldFrom *int64
 	rereads  int64              // bytes of applied dumps that a rebuild takes again
 	replaces int64              // about how many bytes of its files the steps write again

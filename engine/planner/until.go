@@ -34,8 +34,9 @@ func noteLater(p *Session) {
 	}
 }
 
-// goneLater lists the dumps above until_dump whose rows a table has and that the source
-// lacks: a rebuild takes them out, and they could not come back.
+// goneLater lists the dumps above until_dump, or above a resync that is held again, whose
+// rows a table has and that the source lacks: a rebuild takes them out, and they could not
+// come back.
 func goneLater(ctx context.Context, p *Session, t *Table) ([]int64, error) {
 	if t.Old == nil || t.Kind == feed.KindMapping {
 		return nil, nil
@@ -44,7 +45,8 @@ func goneLater(ctx context.Context, p *Session, t *Table) ([]int64, error) {
 	dumps := lake.StandingDumps(t.Old)
 	floor := rules.Live(dumps)
 	for _, have := range dumps {
-		if !p.Ask.Later(have.ID) || !have.Brings(floor) {
+		goes := p.Ask.Later(have.ID) || givesUp(t, have.ID) && !p.Ask.Withdrawn(p.Listing, have.ID, t.Name)
+		if !goes || !have.Brings(floor) {
 			continue
 		}
 		d := p.Listing.Dump(have.ID)

@@ -74,7 +74,11 @@ func regroupUsers(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	if err := countKept(ctx, r); err != nil {
 		return nil, err
 	}
-	return allUsers(ctx, r)
+	c, err := allUsers(ctx, r)
+	if err == nil {
+		c.Counts.Rescued += r.Redelivery.RescuedRows()
+	}
+	return c, err
 }
 
 // countKept counts the kept users of the first dump.
