@@ -63,6 +63,8 @@ type Tuning struct {
 	GuardFrom int
 	// Lease changes how long leases last, and what a state on S3 keeps, is kept.
 	Lease states.Lease
+	// Format is that of the state that is written.
+	Format state.Format
 	// State holds the state in place of where the configuration says, as if on S3.
 	State blob.Store `json:"-"`
 	// Computed are computed columns, by table.

@@ -13,7 +13,9 @@ import (
 	"testing"
 
 	"reconcile/engine/model"
+	"reconcile/engine/plan"
 	"reconcile/engine/rules"
+	"reconcile/state"
 )
 
 // flagRecord makes TestOldSite write the site that a later version is to
@@ -201,6 +203,47 @@ func TestSiteBeforeTasks(t *testing.T) {
 	a.run(again)
 	a.check()
 	a.checkIdle()
+}
+
+// TestSiteRaised goes on with a recorded site by a program whose states have a newer format:
+// its plans say so until the first commit, which comes after a backup.
+func TestSiteRaised(t *testing.T) {
+	a := newBed(t, oldSiteConfig)
+	if err := unpackFolder(filepath.Join("testdata", "sites", "before-tasks.tar.gz"), a.dir); err != nil {
+		t.Fatal(err)
+	}
+	a.arrived = oldSiteDumps()
+	a.tuning.Format = state.Format{Number: 2, Program: "9.0.0"}
+	a.opts.MovedSinks = []string{oldSiteRoot + "/lake=" + filepath.Join(a.dir, "lake")}
+	want := plan.Raise{From: 1, To: 2, Program: "9.0.0"}
+	if p := a.raise(); p == nil || *p != want {
+		t.Fatalf("the plan says of the format %v", p)
+	}
+	a.held(a.run())
+	a.opts.MovedSinks = nil
+	a.run(oldSiteNight())
+	a.check()
+	a.checkIdle()
+	if p := a.raise(); p != nil {
+		t.Errorf("after the apply the plan says of the format %v", p)
+	}
+	kept, err := filepath.Glob(filepath.Join(a.dir, "state", "*.backups", "*", "backup.json"))
+	if err != nil || len(kept) != 1 {
+		t.Errorf("the backups are %q, %v", kept, err)
+	}
+}
+
+// raise is what the plan says of the format of the state.
+func (a *bed) raise() *plan.Raise {
+	a.t.Helper()
+	p, err := a.engine().Plan(a.t.Context())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		a.t.Fatal(err)
+	}
+	return p.Raise
 }
 
 // checkTables compares some tables with the model.

@@ -126,6 +126,10 @@ func (e *Engine) Rederive(ctx context.Context, l *state.Lock, from *plan.Plan) (
 	if from.Serial == 0 {
 		l.Begin(from.Lineage)
 	}
+	var err error
+	if ask.ReplacedBy, err = digestsOf(from); err != nil {
+		return nil, nil, err
+	}
 	p, err := e.planLocked(ctx, l, r)
 	if err != nil {
 		return nil, nil, err

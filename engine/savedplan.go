@@ -10,14 +10,13 @@ import (
 // compareWith compares a plan with the one that it was derived again from, whose steps
 // count as those of p from then on.
 func compareWith(p *planner.Session, from *plan.Plan) ([]plan.Difference, error) {
-	digests, taken := map[string]string{}, map[string]int{}
+	digests, err := digestsOf(from)
+	if err != nil {
+		return nil, err
+	}
+	taken := map[string]int{}
 	for _, t := range from.Tables {
-		digest, err := t.Digest()
-		if err != nil {
-			return nil, err
-		}
-		digests[t.Name] = digest
-		taken[t.Name] = stepsTaken(t, digest, p.Snap.Tables[t.Name])
+		taken[t.Name] = stepsTaken(t, digests[t.Name], p.Snap.Tables[t.Name])
 	}
 	stale, err := plan.Compare(from, &p.Plan, taken)
 	if err != nil {
@@ -30,6 +29,19 @@ func compareWith(p *planner.Session, from *plan.Plan) ([]plan.Difference, error)
 	}
 	p.SavedDigests = digests
 	return stale, nil
+}
+
+// digestsOf are the digests of the tables of a plan.
+func digestsOf(p *plan.Plan) (map[string]string, error) {
+	out := map[string]string{}
+	for _, t := range p.Tables {
+		digest, err := t.Digest()
+		if err != nil {
+			return nil, err
+		}
+		out[t.Name] = digest
+	}
+	return out, nil
 }
 
 // stepsTaken is how many steps of a table in a plan its record shows to be committed.

@@ -14,7 +14,8 @@ import (
 // newPlaces says where the state and the sinks are, and opens none of them.
 func (e *Engine) newPlaces() *states.Opener {
 	e.declared = &lake.Declared{Sinks: e.cfg.Sinks, Dir: e.cfg.Dir, Lost: e.opts.SinksLost}
-	opener := &states.Opener{Config: e.cfg, Declared: e.declared, Stores: e.stores, Program: e.opts.Program, Inline: e.opts.Tuning.Inline, Lease: e.opts.Tuning.Lease}
+	opener := &states.Opener{Config: e.cfg, Declared: e.declared, Stores: e.stores, Program: e.opts.Program,
+		Format: e.opts.Tuning.Format, Inline: e.opts.Tuning.Inline, Lease: e.opts.Tuning.Lease}
 	e.home = &lake.Home{Dir: e.cfg.Dir, Lost: e.opts.StatesLost, Open: opener.At}
 	e.lake = lake.New(lake.Options{Declared: e.declared, Home: e.home,
 		Store: func(ctx context.Context, root string, c *config.S3) (blob.Store, error) {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -84,12 +85,13 @@ type VersionError struct {
 	Found     uint32 // format of the file
 	Supported uint32 // the newest that this program reads
 	Writer    string // version of the program that wrote it
+	Needs     string // the first version that reads it, if it says that
 	Reader    string // version of this program
 }
 
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("state file %s has format %d, written by reconcile %s; this is reconcile %s, which reads up to format %d: use reconcile %s or later",
-		e.Path, e.Found, e.Writer, e.Reader, e.Supported, e.Writer)
+	return fmt.Sprintf("state %s has format %d, written by reconcile %s; this is reconcile %s, which reads up to format %d: use reconcile %s or later",
+		e.Path, e.Found, e.Writer, e.Reader, e.Supported, cmp.Or(e.Needs, e.Writer))
 }
 
 // Is reports whether target is ErrNewer.

@@ -5,6 +5,8 @@ type Head struct {
 	Serial     uint64 // 0 where there is no state
 	Lineage    string // that the state has or, with its first transaction, gets
 	Generation uint64 // of the session that asked
+	// Raise is what the next transaction does to the format; nil if it stays.
+	Raise *Raise
 }
 
 // Base is what a transaction that replaces all comes over.

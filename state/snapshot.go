@@ -16,6 +16,8 @@ type Snapshot struct {
 	Lineage string // 32 hex digits, made at the first write; empty when there is no state
 	Serial  uint64 // number of transactions so far; 0 when there is no state
 	Program string // version that wrote last
+	// Raise is what the next transaction does to the format; nil if it stays.
+	Raise *Raise
 
 	Tables     map[string]*Table
 	Partitions map[string][]*Partition // by table, in order of the ordinals

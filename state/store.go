@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +15,12 @@ func NewLineage() string { return kv.NewLineage() }
 
 // Store is a state. It holds nothing open between two calls, and may be used by
 // several goroutines.
-type Store struct{ Backend }
+type Store struct {
+	Backend
+	// BeforeRaise backs the state up before a transaction raises its format, and returns
+	// where. Without it that is not done.
+	BeforeRaise func(context.Context) (string, error)
+}
 
 // Lock takes the one right to write, waiting for it up to wait; 0 asks once. The error
 // matches ErrLocked when another process or another Lock of this one has it.
@@ -23,7 +29,7 @@ func (s *Store) Lock(ctx context.Context, holder Holder, wait time.Duration) (*L
 	if err != nil {
 		return nil, err
 	}
-	return &Lock{Session: session, place: s.Place()}, nil
+	return &Lock{Session: session, place: s.Place(), raising: raising{place: s.Place(), keep: s.BeforeRaise}}, nil
 }
 
 // Load is that of the Backend. A state that was moved away, or is not wholly moved here,
@@ -39,16 +45,17 @@ func (s *Store) LockOver(ctx context.Context, holder Holder, wait time.Duration)
 	if err != nil {
 		return nil, err
 	}
-	return &Lock{Session: session}, nil
+	return &Lock{Session: session, place: s.Place(), raising: raising{place: s.Place(), keep: s.BeforeRaise}}, nil
 }
 
 // Lock is the right to write the state. Its methods may be called by several
 // goroutines.
 type Lock struct {
 	Session
-	place string
-	mu    sync.Mutex // one transaction, collection or compaction at a time
-	above uint64     // what serials have to exceed
+	place   string
+	mu      sync.Mutex // one transaction, collection or compaction at a time
+	above   uint64     // what serials have to exceed
+	raising raising
 }
 
 // Load is that of the Session, with the errors of Store.Load.
@@ -82,6 +89,11 @@ func (l *Lock) Update(ctx context.Context, fn func(*Tx) error) error {
 	tx := newTx(max(head.Serial, l.above)+1, head)
 	if err := fn(tx); err != nil {
 		return err
+	}
+	if !tx.changes.Empty() {
+		if err := l.raising.before(ctx, head.Raise); err != nil {
+			return err
+		}
 	}
 	return l.commit(ctx, tx)
 }
@@ -121,6 +133,14 @@ func (l *Lock) Compact(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.Session.Compact(ctx)
+}
+
+// Warnings returns what went wrong without harm to the state, and what people should know
+// of it.
+func (l *Lock) Warnings() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Concat(l.Session.Warnings(), l.raising.notes)
 }
 
 // Unlock gives the right back. A second call does nothing.

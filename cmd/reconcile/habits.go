@@ -28,7 +28,7 @@ func habits() map[string]string {
 		"metadata":   "reconcile has no metadata command. `reconcile show -json` describes every table.",
 		"login":      "reconcile needs no login.",
 		"logout":     "reconcile needs no login, so no logout.",
-		"taint":      "reconcile has no taint: a plan rebuilds a table whose files were changed or removed.",
+		"taint":      "reconcile has no taint. `reconcile apply -replace=table.x` rebuilds a table; one whose files were changed or removed is rebuilt without it.",
 		"untaint":    "reconcile has no untaint: nothing is ever tainted.",
 		"test":       "reconcile has no test command. `reconcile validate` checks the configuration, `reconcile plan` says what it would do.",
 		"verify":     "verify " + later + "`reconcile plan` compares the sinks with the state.",
@@ -43,7 +43,6 @@ func flagHabits() map[string]string {
 	return map[string]string{
 		"destroy":      "remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`",
 		"refresh-only": "every plan and apply compares the sinks with the state; `reconcile plan -refresh-only` does nothing else",
-		"replace":      "a plan rebuilds a table whose files were changed or removed",
 		"state":        "the configuration says where the state is: reconcile { state \"local\" { path = ... } }",
 	}
 }

@@ -123,6 +123,14 @@ type planLine struct {
 	AcceptedNow []string          `json:"accepted,omitempty"`
 	Forgotten   []forgottenObject `json:"forgotten_sinks,omitempty"`
 	Moved       []movedObject     `json:"moved_sinks,omitempty"`
+	Raise       *raiseObject      `json:"state_format,omitempty"`
+}
+
+// raiseObject is what the first commit does to the format of the state.
+type raiseObject struct {
+	From  uint32 `json:"from"`
+	To    uint32 `json:"to"`
+	Needs string `json:"needs"`
 }
 
 // forgottenObject is a sink that -forget-sink takes out of the state.
@@ -162,9 +170,16 @@ func (v *jsonView) plan(p *plan.Plan) {
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Refresh: p.RefreshOnly, Changes: p.Changes(), Held: len(p.Holds), Guarded: heldByGuards(p.Holds), Recover: p.Recover,
 		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Restated: p.Restated, Unclaimed: p.Unclaimed,
-		Forgotten: forgottenObjects(p.Forgotten), Moved: movedObjects(p.Moved)}
+		Forgotten: forgottenObjects(p.Forgotten), Moved: movedObjects(p.Moved), Raise: newRaise(p.Raise)}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
+}
+
+func newRaise(r *plan.Raise) *raiseObject {
+	if r == nil {
+		return nil
+	}
+	return &raiseObject{r.From, r.To, r.Program}
 }
 
 func newTableLine(t *plan.Table, destructive bool) tableLine {

@@ -22,6 +22,7 @@ import (
 	"reconcile/engine/states"
 	"reconcile/internal/failpoint"
 	"reconcile/internal/plain"
+	"reconcile/state"
 )
 
 func main() { os.Exit(start(hooks{})) }
@@ -35,6 +36,7 @@ type hooks struct {
 	onProgress func(table string, rows, bytes int64) // is told of all progress
 	lease      states.Lease                          // of a state on S3
 	now        func() time.Time                      // the clock; nil for that of the machine
+	format     state.Format                          // of the state
 }
 
 // start runs the program over the process's own arguments and streams.

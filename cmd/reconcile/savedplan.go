@@ -64,7 +64,7 @@ func (s *session) savePlan(o *planOptions, cfg *config.Config, p *plan.Plan) err
 		return err
 	}
 	saved := &planfile.File{Program: programVersion(), Config: digest, Plan: p, Command: planfile.Command{
-		Targets: o.targets, Accept: o.accept, AcceptLoss: o.acceptLoss, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
+		Targets: o.targets, Replace: o.replace, Accept: o.accept, AcceptLoss: o.acceptLoss, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
 		MovedSinks: o.movedSinks, SinksLost: o.sinksLost, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy, Repair: o.repair}}
 	for _, in := range cfg.PlainInputs {
 		saved.Command.Variables = append(saved.Command.Variables, planfile.Variable{Name: in.Name, Value: in.Value, IsExpression: in.IsExpression})
@@ -163,7 +163,7 @@ func (e *engineFlags) ofPlans() (out []string) {
 	}{
 		{"-target", len(e.targets) > 0}, {"-accept", len(e.accept) > 0}, {"-accept-loss", len(e.acceptLoss) > 0}, {"-accept-manifest", len(e.acceptManifest) > 0},
 		{"-forget-sink", len(e.forgetSinks) > 0}, {"-moved-sink", len(e.movedSinks) > 0}, {"-sink-lost", len(e.sinksLost) > 0},
-		{"-state-lost", len(e.statesLost) > 0}, {"-allow-destroy", e.allowDestroy}, {"-repair", e.repair}, {"-exact", e.exact}, {"-refresh", !e.refresh},
+		{"-state-lost", len(e.statesLost) > 0}, {"-replace", len(e.replace) > 0}, {"-allow-destroy", e.allowDestroy}, {"-repair", e.repair}, {"-exact", e.exact}, {"-refresh", !e.refresh},
 	} {
 		if f.given {
 			out = append(out, f.name)
@@ -177,6 +177,7 @@ func (e *engineFlags) take(saved *planfile.File) {
 	c := saved.Command
 	e.targets, e.accept, e.acceptLoss, e.acceptManifest = c.Targets, c.Accept, c.AcceptLoss, c.AcceptManifest
 	e.forgetSinks, e.movedSinks, e.sinksLost, e.statesLost = c.ForgetSinks, c.MovedSinks, c.SinksLost, c.StatesLost
+	e.replace = c.Replace
 	e.allowDestroy, e.repair, e.refresh, e.inputs = c.AllowDestroy, c.Repair, !saved.Plan.Unchecked, true
 	e.saved, e.onlySecrets = nil, true
 	for _, v := range c.Variables {

@@ -29,10 +29,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"reconcile/engine/states"
+	"reconcile/state"
 )
 
-// TestMain makes the test binary be the program, too, the program on a certain day, and
-// with something that happens at the first progress of an apply.
+// TestMain makes the test binary be the program, too, the program on a certain day, one
+// whose states have a newer format, and one to which something happens at the first progress
+// of an apply.
 func TestMain(m *testing.M) {
 	hooked := func(hook func()) func() {
 		return func() { os.Exit(start(hooks{onProgress: func(string, int64, int64) { hook() }})) }
@@ -60,6 +62,10 @@ func TestMain(m *testing.M) {
 		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: states.Lease{Day: time.Millisecond}})) },
 		"reconcile-waiting-brief-lease": func() {
 			os.Exit(start(hooks{onProgress: func(string, int64, int64) { waitToGoOn() }, lease: states.Lease{TTL: briefTTL}}))
+		},
+		"reconcile-next": func() {
+			version = "0.2.0"
+			os.Exit(start(hooks{format: state.Format{Number: 2, Program: version}}))
 		},
 		"reconcile-panicking": hooked(func() { panic("in a worker") }),
 		"reconcile-panicking-in-main": func() {

@@ -55,7 +55,7 @@ func (c *configFlags) register(f *flag.FlagSet) {
 // engineFlags are those that plan and apply share.
 type engineFlags struct {
 	configFlags
-	targets             []string
+	targets, replace    []string
 	accept, acceptLoss  []string
 	forgetSinks         []string
 	movedSinks          []string
@@ -74,6 +74,7 @@ type engineFlags struct {
 func (e *engineFlags) register(f *flag.FlagSet) {
 	e.configFlags.register(f)
 	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
+	f.Func("replace", "rebuild this table from the source although nothing has changed, as `table.NAME`; can be repeated", nonEmpty(&e.replace))
 	f.Func("accept", "let through what a guard holds, as `TABLE@DUMP`; can be repeated", nonEmpty(&e.accept))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
@@ -178,7 +179,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 	}
 	opts := engine.Options{
 		Options: planner.Options{Targets: o.targets, NoRefresh: !o.refresh, RefreshOnly: o.refreshOnly, Inputs: o.inputs, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
-			MovedSinks: o.movedSinks, SinksLost: o.sinksLost, Repair: o.repair},
+			MovedSinks: o.movedSinks, Replace: o.replace, SinksLost: o.sinksLost, Repair: o.repair},
 		Program: programVersion(), Exact: o.exact, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {
@@ -190,7 +191,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 			}
 		},
 		Now:    s.now,
-		Tuning: engine.Tuning{Lease: s.hooks.lease},
+		Tuning: engine.Tuning{Lease: s.hooks.lease, Format: s.hooks.format},
 	}
 	for _, name := range o.accept {
 		opts.Accept = append(opts.Accept, strings.TrimPrefix(name, "table."))

@@ -94,6 +94,9 @@ func heldText(holds []plan.Hold) string {
 func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T {
 	var out []T
 	add := func(format string, args ...any) { out = append(out, word(format, args...)) }
+	if r := p.Raise; r != nil {
+		add("The format of the state is raised from %d to %d by the first commit of an apply, which backs the state up before. After that only reconcile %s or later reads it.", r.From, r.To, r.Program)
+	}
 	if len(p.Recover) > 0 {
 		add("The apply first finishes what an interrupted one had committed: %s.", p.Recover)
 	}

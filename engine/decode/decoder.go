@@ -20,7 +20,7 @@ type castError struct {
 
 // Error says what does not cast.
 func (e *castError) Error() string {
-	return fmt.Sprintf("column %s: %q is not a %s and the table says on_cast_error = \"fail\"", e.column, e.value, e.rule.Type)
+	return fmt.Sprintf("column %s: %q is not of type %s, and the table says on_cast_error = \"fail\"", e.column, e.value, e.rule.Type)
 }
 
 // Cause implements partfile.ContentError.

@@ -69,13 +69,17 @@ func compareTables(t pair[*Table], taken int) ([]string, error) {
 }
 
 // compareRest names what differs for the steps that are left of a table. What the steps
-// before them changed is the table's commit, the dumps that it has, and its files.
+// before them changed is the table's commit, the dumps that it has, and its files; what a
+// rebuild read again is not read once more.
 func compareRest(was, now *Table, taken int) ([]string, error) {
 	if was.Inputs == nil || now.Inputs == nil {
 		return nil, fmt.Errorf("table %s: %w", was.Name, ErrNoInputs)
 	}
 	then, at := was.Inputs.clone(), now.Inputs.clone()
 	then.Commit, then.Applied, then.Sinks = at.Commit, at.Applied, at.Sinks
+	then.Pending = slices.DeleteFunc(then.Pending, func(d Delivery) bool {
+		return !slices.ContainsFunc(was.Dumps, func(x DumpStep) bool { return x.Dump == d.Dump })
+	})
 	if what := compareInputs(then, at); len(what) > 0 {
 		return what, nil
 	}

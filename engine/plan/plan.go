@@ -26,6 +26,8 @@ type Plan struct {
 	// Unchecked says that what the sinks hold was not looked at. Where the plan is derived
 	// again, that is not done either.
 	Unchecked bool `cbor:"15,keyasint,omitempty"`
+	// Raise is what the first commit does to the format of the state; nil if that stays.
+	Raise *Raise `cbor:"30,keyasint,omitempty"`
 	// Folder is that of the configuration, as the command was given it.
 	Folder string `cbor:"20,keyasint,omitempty"`
 	// RefreshOnly says that the sinks were compared with the state, and that nothing else
@@ -33,6 +35,13 @@ type Plan struct {
 	RefreshOnly bool `cbor:"21,keyasint,omitempty"`
 	// Unjudged are checks that judged nothing of a table since they were declared.
 	Unjudged []Unjudged `cbor:"24,keyasint,omitempty"`
+}
+
+// Raise is a newer format that a state gets.
+type Raise struct {
+	From    uint32 `cbor:"1,keyasint,omitempty"`
+	To      uint32 `cbor:"2,keyasint,omitempty"`
+	Program string `cbor:"3,keyasint,omitempty"` // the first version that reads it
 }
 
 // Mapping is what becomes of the user mapping.

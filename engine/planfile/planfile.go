@@ -45,6 +45,7 @@ type Command struct {
 	StatesLost     []string `cbor:"8,keyasint,omitempty"`
 	AllowDestroy   bool     `cbor:"9,keyasint,omitempty"`
 	Repair         bool     `cbor:"10,keyasint,omitempty"`
+	Replace        []string `cbor:"28,keyasint,omitempty"`
 	// Variables are the values that the command line gave to variables that are not
 	// sensitive.
 	Variables []Variable `cbor:"20,keyasint,omitempty"`

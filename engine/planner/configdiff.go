@@ -15,8 +15,8 @@ import (
 	"reconcile/state"
 )
 
-// planChange finds what there is to change about what the table has, and why: damage
-// first, then what the configuration says.
+// planChange finds what there is to change about what the table has, and why: what is
+// asked for and damage first, then what the configuration says.
 func planChange(ctx context.Context, p *Session, t *Table) error {
 	var damage plan.ConfigDiff
 	if t.Repair != "" {
@@ -25,6 +25,7 @@ func planChange(ctx context.Context, p *Session, t *Table) error {
 	if t.rewrite != "" {
 		damage.Add(plan.ClassRewrite, "-repair: %s", t.rewrite)
 	}
+	diffAsked(p, t, &damage)
 	diffDrift(t, &damage)
 	if p.Snap.Tables[t.Name] != nil {
 		if err := diffConfig(ctx, p, t); err != nil {

@@ -19,6 +19,9 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	snap := p.Snap
 	p.loaded = snap
 	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.Blind
+	if r := snap.Raise; r != nil {
+		p.Raise = &plan.Raise{From: r.From, To: r.To.Number, Program: r.To.Program}
+	}
 	p.Closures, p.Heads = map[string]*identity.Closure{}, lake.Heads{}
 	defer func() {
 		if err != nil {

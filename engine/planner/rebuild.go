@@ -102,6 +102,9 @@ func (t *Table) lossFlags() string {
 		return fmt.Sprintf("-repair -target=table.%s -accept-loss=%s", t.Name, t.Name)
 	}
 	flags := ""
+	if t.replaced {
+		flags = "-replace=table." + t.Name + " "
+	}
 	for _, root := range t.lostIn {
 		flags += "-sink-lost=" + root + " "
 	}

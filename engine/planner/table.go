@@ -36,7 +36,8 @@ type Table struct {
 	partial    []int         // sinks, as in old.Sinks, that no longer hold what was written
 	missing    []state.File  // files that are gone from their sinks
 	lostIn     []string      // roots of sinks that are said to be lost, where it is written anew
-	mends      bool          // damage makes the table be rebuilt, not its configuration
+	mends      bool          // damage makes the table be rebuilt, or -replace, not its configuration
+	replaced   bool          // -replace asks for that
 	// Repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. Old has then the dumps that the
 	// sinks name, too, and Left the files to replace.

@@ -56,7 +56,7 @@ func planTables(ctx context.Context, p *Session) error {
 	if err := planStrays(ctx, p, tables); err != nil {
 		return err
 	}
-	return checkTargets(p)
+	return errors.Join(checkTargets(p), checkReplacements(p))
 }
 
 // Deliveries lists what the dumps list of each table, in their order, without what

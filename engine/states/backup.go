@@ -70,7 +70,7 @@ func (k *Keeper) openBackup(ctx context.Context, from string) (*backup.Backup, e
 			return nil, err
 		}
 	}
-	return backup.Open(ctx, at, k.Opener.Program)
+	return backup.Open(ctx, at, k.Opener.Program, k.Opener.Format)
 }
 
 // sharedBackup is the place of a backup whose objects lie in the folder beside it.

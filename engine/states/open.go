@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/stores"
 	"reconcile/internal/blob"
 	"reconcile/state"
+	"reconcile/state/backup"
 	"reconcile/state/local"
 	"reconcile/state/remote"
 )
@@ -21,8 +22,11 @@ type Opener struct {
 	Declared *lake.Declared
 	Stores   *stores.Opener
 	Program  string // its version, which the state notes
-	Inline   int    // bytes up to which objects stay inside a state; 0 for the default
-	Lease    Lease
+	// Format is that of the states that are written; the zero value stands for that of the
+	// program.
+	Format state.Format
+	Inline int // bytes up to which objects stay inside a state; 0 for the default
+	Lease  Lease
 }
 
 // Lease is about the lease of a state on S3. Zero values stand for the defaults.
@@ -57,7 +61,7 @@ func (o *Opener) At(ctx context.Context, place string) (*state.Store, error) {
 }
 
 func (o *Opener) local(path string) *state.Store {
-	return local.Open(path, local.Options{Program: o.Program, InlineLimit: o.Inline})
+	return keeping(local.Open(path, local.Options{Program: o.Program, Format: o.Format, InlineLimit: o.Inline}))
 }
 
 // remote opens the state in a folder of a bucket.
@@ -71,8 +75,20 @@ func (o *Opener) remote(ctx context.Context, place string, c *config.S3) (*state
 
 // In opens the state in an object store.
 func (o *Opener) In(st blob.Store) *state.Store {
-	return remote.Open(st, remote.Options{Program: o.Program, InlineLimit: o.Inline, Cache: o.Config.CacheDir,
-		TTL: o.Lease.TTL, Margin: o.Lease.Margin, Day: o.Lease.Day, Clock: o.Lease.Clock})
+	return keeping(remote.Open(st, remote.Options{Program: o.Program, Format: o.Format, InlineLimit: o.Inline, Cache: o.Config.CacheDir,
+		TTL: o.Lease.TTL, Margin: o.Lease.Margin, Day: o.Lease.Day, Clock: o.Lease.Clock}))
+}
+
+// keeping has a state backed up, beside itself, before its format is raised.
+func keeping(s *state.Store) *state.Store {
+	s.BeforeRaise = func(ctx context.Context) (string, error) {
+		res, err := backup.BeforeChange(ctx, s)
+		if err != nil || res == nil {
+			return "", err
+		}
+		return res.Place, nil
+	}
+	return s
 }
 
 // backups opens a place for backups. A bucket is reached as the state's own is, else as a

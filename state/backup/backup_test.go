@@ -102,7 +102,7 @@ func backUp(t testing.TB, s *state.Store, to Place) *Result {
 }
 
 func restore(ctx context.Context, s *state.Store, from Place, above uint64) (uint64, error) {
-	b, err := Open(ctx, from, "0.1.0")
+	b, err := Open(ctx, from, "0.1.0", state.Format{})
 	if err != nil {
 		return 0, err
 	}
@@ -446,7 +446,7 @@ func TestBackupFailpoints(t *testing.T) {
 				if _, err := Make(ctx, s, place, true); !errors.Is(err, failpoint.ErrInjected) {
 					t.Fatalf("got %v", err)
 				}
-				b, err := Open(t.Context(), place, "")
+				b, err := Open(t.Context(), place, "", state.Format{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -539,7 +539,7 @@ func TestBackupBesideWriter(t *testing.T) {
 		dir := t.TempDir()
 		for range 15 {
 			backUp(t, open(t), backupAt(t, dir))
-			b, err := Open(t.Context(), backupAt(t, dir), "")
+			b, err := Open(t.Context(), backupAt(t, dir), "", state.Format{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,7 @@ func backupChild(ctx context.Context, s *state.Store, what, dir string) error {
 		_, err := Make(ctx, s, place, true)
 		return err
 	}
-	b, err := Open(ctx, place, "0.1.0")
+	b, err := Open(ctx, place, "0.1.0", state.Format{})
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func TestKilledBackup(t *testing.T) {
 	putTable(t, s, statetest.Lock(t, s), "one", 10, 5000, 6000)
 	for _, point := range []string{"backup.object", "backup.file", "backup.manifest"} {
 		runKilled(t, "backup", path, dir, point)
-		if _, err := Open(t.Context(), backupAt(t, dir), ""); !errors.Is(err, ErrNone) {
+		if _, err := Open(t.Context(), backupAt(t, dir), "", state.Format{}); !errors.Is(err, ErrNone) {
 			t.Fatalf("after %s: %v", point, err)
 		}
 	}

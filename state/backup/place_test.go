@@ -32,7 +32,7 @@ func TestBackupOfIncompleteState(t *testing.T) {
 		if _, err := Make(t.Context(), s, place, true); !errors.Is(err, state.ErrMissingObject) || !strings.Contains(err.Error(), lost.Digest) {
 			t.Fatalf("got %v", err)
 		}
-		b, err := Open(t.Context(), place, "")
+		b, err := Open(t.Context(), place, "", state.Format{})
 		if err != nil || b.Manifest.Serial != 1 {
 			t.Fatalf("the backup before: %v", err)
 		}
@@ -66,7 +66,7 @@ func TestNewerBackupStands(t *testing.T) {
 	putTable(t, s, l, "three", 7000)
 	backUp(t, s, newer)
 	copied := filepath.Join(t.TempDir(), "state.db")
-	b, err := Open(t.Context(), old, "")
+	b, err := Open(t.Context(), old, "", state.Format{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestDamagedPlaceIsMended(t *testing.T) {
 	if res.Copied != 2 || len(res.Warnings) != 1 {
 		t.Errorf("got %+v", res)
 	}
-	b, err := Open(t.Context(), backupAt(t, dir), "")
+	b, err := Open(t.Context(), backupAt(t, dir), "", state.Format{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,13 +30,14 @@ type Backup struct {
 
 // Open reads a backup and proves all of it: the state's file, that every object
 // which that names is there, and the digest of each. A *Error names what is not
-// as it was written.
-func Open(ctx context.Context, p Place, program string) (_ *Backup, err error) {
+// as it was written. A program reads backups of states up to a format; the zero value stands
+// for its own.
+func Open(ctx context.Context, p Place, program string, newest state.Format) (_ *Backup, err error) {
 	m, _, err := p.ReadManifest(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b := &Backup{Manifest: *m, place: p, file: statefile.Format{Place: p.String(), Program: program}.NewPrivate(""), sizes: map[string]int64{}, lacks: map[string]bool{}}
+	b := &Backup{Manifest: *m, place: p, file: statefile.Format{Place: p.String(), Program: program, Writes: newest}.NewPrivate(""), sizes: map[string]int64{}, lacks: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())

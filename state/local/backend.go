@@ -21,6 +21,9 @@ const defaultReadTimeout = 10 * time.Second
 type Options struct {
 	// Program is the version that is written into the file.
 	Program string
+	// Format is what is written, and the newest that is read; the zero value stands for
+	// that of the program.
+	Format state.Format
 	// InlineLimit is the size in bytes up to which an object stays inside the
 	// state file: 32 KiB, or none at all when negative.
 	InlineLimit int
@@ -40,7 +43,9 @@ type backend struct {
 
 // Open returns the state in the file at path. It does no I/O; a file that does not
 // exist is an empty state, made by the first transaction.
-func Open(path string, o Options) *state.Store { return &state.Store{Backend: open(path, o)} }
+func Open(path string, o Options) *state.Store {
+	return &state.Store{Backend: open(path, o)}
+}
 
 func open(path string, o Options) *backend {
 	if o.InlineLimit == 0 {
@@ -50,7 +55,7 @@ func open(path string, o Options) *backend {
 		o.ReadTimeout = defaultReadTimeout
 	}
 	at := paths(path)
-	f := &file{at: at, format: statefile.Format{Place: path, Program: o.Program}, wait: o.ReadTimeout,
+	f := &file{at: at, format: statefile.Format{Place: path, Program: o.Program, Writes: o.Format}, wait: o.ReadTimeout,
 		readers: readers{path: at.readers(), wait: o.ReadTimeout}}
 	d := &folder{at: at, file: f}
 	return &backend{at: at, file: f, folder: d, objects: &objects{at: at, file: f, folder: d, inline: o.InlineLimit}}

@@ -80,8 +80,12 @@ func (l *session) Head(ctx context.Context) (state.Head, error) {
 	if err := l.check(); err != nil {
 		return state.Head{}, err
 	}
-	meta, _, err := l.currentMeta(ctx)
-	return state.Head{Serial: meta.Serial, Lineage: meta.Lineage, Generation: meta.Generation}, err
+	meta, exists, err := l.currentMeta(ctx)
+	head := state.Head{Serial: meta.Serial, Lineage: meta.Lineage, Generation: meta.Generation}
+	if exists {
+		head.Raise = state.RaiseOf(meta.Format, l.file.format.Newest())
+	}
+	return head, err
 }
 
 // currentMeta returns the meta record, or that of a state about to be made.
@@ -111,7 +115,7 @@ func (l *session) Commit(ctx context.Context, tx *state.Tx) (state.Outcome, erro
 	if meta.Serial != c.Before || exists && meta.Lineage != c.Lineage {
 		return state.Refused, l.file.replacedMeanwhile()
 	}
-	meta.Follow(c, l.file.format.Program)
+	l.file.format.Follow(&meta, c, l.file.format.Program)
 	if exists {
 		return l.file.commit(ctx, c, meta)
 	}
@@ -157,11 +161,11 @@ func (l *session) replace(ctx context.Context, c *kv.Changes) (state.Outcome, er
 		if st.meta.Serial != c.Before || st.meta.Lineage != c.Lineage {
 			return state.Refused, l.file.replacedMeanwhile()
 		}
-		st.meta.Follow(c, l.file.format.Program)
+		l.file.format.Follow(&st.meta, c, l.file.format.Program)
 		return l.file.commit(ctx, c, st.meta)
 	}
 	meta := statefile.Meta{}
-	meta.Follow(c, l.file.format.Program)
+	l.file.format.Follow(&meta, c, l.file.format.Program)
 	return l.create(ctx, c, meta)
 }
 

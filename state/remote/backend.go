@@ -22,6 +22,9 @@ const defaultInlineLimit = 4 << 10
 type Options struct {
 	// Program is the version that is written into records.
 	Program string
+	// Format is what is written, and the newest that is read; the zero value stands for
+	// that of the program.
+	Format state.Format
 	// InlineLimit is the size in bytes up to which an object stays inside the state:
 	// 4 KiB, or none at all when negative.
 	InlineLimit int
@@ -66,8 +69,9 @@ func Open(store blob.Store, o Options) *state.Store {
 	}
 	c := newCache(o.Cache, store.Root())
 	dir := c.temp()
-	h := &history{format: statefile.Format{Place: store.Root(), Program: o.Program}, cache: c, dir: dir,
-		chain: chain.New(store, chain.Options{Dir: dir, Day: o.Day})}
+	format := statefile.Format{Place: store.Root(), Program: o.Program, Writes: o.Format}
+	h := &history{format: format, cache: c, dir: dir,
+		chain: chain.New(store, chain.Options{Dir: dir, Day: o.Day, Format: format.Newest().Number})}
 	return &state.Store{Backend: &backend{log: h, store: store, o: o}}
 }
 

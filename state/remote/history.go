@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,7 +154,8 @@ func (s *history) explain(err error) error {
 	case errors.As(err, &damage):
 		return &state.DamagedError{Path: s.format.Place, Remote: true, Reason: damage.Error()}
 	case errors.As(err, &newer):
-		return &state.VersionError{Path: s.format.Place, Found: uint32(newer.Found), Supported: kv.FormatVersion, Writer: "of a later version", Reader: s.format.Program}
+		return &state.VersionError{Path: s.format.Place, Found: uint32(newer.Found), Supported: newer.Newest,
+			Writer: cmp.Or(newer.Program, "of a later version"), Needs: newer.Needs, Reader: s.format.Program}
 	}
 	return err
 }

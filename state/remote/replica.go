@@ -59,7 +59,7 @@ func (r *replica) run(c *kv.Changes, rec *chain.Record, before func() error) err
 func standAt(m *statefile.Meta, rec *chain.Record) {
 	digest := rec.Digest()
 	m.Slot, m.Record, m.Generation = rec.Serial, digest[:], rec.Generation
-	m.Format, m.Program = kv.FormatVersion, rec.Program
+	m.Format, m.Needs, m.Program = max(rec.Format, 1), rec.Needs, rec.Program
 }
 
 // detach replaces a replica by one of the same content with a file of its own.

@@ -74,10 +74,14 @@ func (l *session) begin(ctx context.Context) error {
 	return l.replica.skip(rec)
 }
 
-// record returns the record that would come next.
+// record returns the record that would come next. One without a transaction leaves the format
+// as it is: before that is raised, the state is backed up.
 func (l *session) record(payload []byte) *chain.Record {
-	at := l.replica.position()
-	return &chain.Record{Serial: at.Serial + 1, Prev: at.Digest, Lineage: l.lineage, Generation: l.held.Generation(), Time: time.Now().UTC(),
+	at, format := l.replica.position(), l.log.format.Newest()
+	if m := l.replica.Meta; len(payload) == 0 && m.Format > 0 {
+		format = state.Format{Number: m.Format, Program: m.Needs}
+	}
+	return &chain.Record{Format: format.Number, Needs: format.Program, Serial: at.Serial + 1, Prev: at.Digest, Lineage: l.lineage, Generation: l.held.Generation(), Time: time.Now().UTC(),
 		Program: l.log.format.Program, Command: l.command, Host: hostName(), Payload: payload}
 }
 
@@ -120,7 +124,11 @@ func (l *session) Head(context.Context) (state.Head, error) {
 	if err := l.usable(); err != nil {
 		return state.Head{}, err
 	}
-	return state.Head{Serial: l.replica.Meta.Serial, Lineage: l.lineage, Generation: l.held.Generation()}, nil
+	head := state.Head{Serial: l.replica.Meta.Serial, Lineage: l.lineage, Generation: l.held.Generation()}
+	if head.Serial > 0 {
+		head.Raise = state.RaiseOf(l.replica.Meta.Format, l.log.format.Newest())
+	}
+	return head, nil
 }
 
 // Load decodes the replica. It fails once nothing more may be done: who has no view of

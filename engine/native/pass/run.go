@@ -26,8 +26,9 @@ type Run struct {
 	// Stands are published rows that take the place of those of dumps that are gone; nil
 	// if none do.
 	Stands *StandIns
-	// Rounded counts values of users.
-	Rounded int64
+	// Rounded counts values of users, Rescued the users that were written with something
+	// rescued.
+	Rounded, Rescued int64
 	// Redelivery is what the only delivery repeats, nil if it repeats nothing.
 	Redelivery *redelivery.Redelivery
 }

@@ -74,11 +74,7 @@ func regroupUsers(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 	if err := countKept(ctx, r); err != nil {
 		return nil, err
 	}
-	c, err := allUsers(ctx, r)
-	if err == nil {
-		c.Counts.Rescued += r.Redelivery.RescuedRows()
-	}
-	return c, err
+	return allUsers(ctx, r)
 }
 
 // countKept counts the kept users of the first dump.

@@ -31,14 +31,14 @@ func stoodIn(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 		return nil, err
 	}
 	stands.Staged = stagedIn(r, c, stands.Root)
-	r.Stands, r.Rounded = stands, 0
+	r.Stands, r.Rounded, r.Rescued = stands, 0, 0
 	if c, err = usersTable(ctx, r); err != nil {
 		return nil, err
 	}
 	if stands.Alone, err = usersOff(ctx, r, c); err != nil || len(stands.Alone) == 0 {
 		return c, err
 	}
-	r.Rounded = 0
+	r.Rounded, r.Rescued = 0, 0
 	return usersTable(ctx, r)
 }
 

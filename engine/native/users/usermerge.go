@@ -16,8 +16,8 @@ type userMerger struct {
 	layout *rules.Layout // of what is published
 	write  func(*column.Batch) error
 	g      column.Gatherer
-	// rounded counts values.
-	rounded int64
+	// rounded counts values, rescued users with something rescued.
+	rounded, rescued int64
 }
 
 func (m *userMerger) add(ch *rows.Chunk, i int) error {
@@ -53,6 +53,11 @@ func (m *userMerger) flush() error {
 		m.g.ColumnInto(&payload[i], []*column.Column{values}, selection, 0)
 	}
 	users.Rescued(&out.Cols[l.Rescued])
+	for g := range out.N {
+		if !out.Cols[l.Rescued].IsNull(g) {
+			m.rescued++
+		}
+	}
 	if err := m.r.Schema.Computations.Fill(out, &m.r.Schema.Schema, l); err != nil {
 		return err
 	}

@@ -88,9 +88,7 @@ func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, mov
 	if err != nil {
 		return err
 	}
-	counted := ing.Rescued // all rows will be decoded again
 	_, err = latestUsers(ctx, r, &userKeeper{r: r, s: stored, groups: moved, only: &identity.Ascending{IDs: users}}, kept, ing)
-	ing.Rescued = counted
 	return err
 }
 
@@ -100,6 +98,7 @@ func usersOutcome(ctx context.Context, r *pass.Run, s exec.Strategy, ing *ingest
 	c := r.OutcomeOf(s, ing)
 	c.All = true
 	c.Counts.Rounded += r.Rounded
+	c.Counts.Rescued = r.Rescued
 	if len(p.Record.Files) > 0 {
 		c.Parts = []*write.Part{p}
 	}
@@ -125,7 +124,6 @@ func latestUsers(ctx context.Context, r *pass.Run, k *userKeeper, kept []rows.Cu
 	k.out.To = k.w
 	err := rows.Merge(ctx, cursors, func(ch *rows.Chunk, i int) error { return k.add(ctx, ch, i) })
 	err = errors.Join(err, k.end(ctx), k.out.Wait())
-	ing.Rescued += k.Rescued
 	if k.w == nil {
 		return nil, err
 	}
@@ -282,5 +280,6 @@ func mergeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, write f
 	}
 	err := m.flush()
 	r.Rounded += m.rounded
+	r.Rescued += m.rescued
 	return err
 }

@@ -16,6 +16,8 @@ type Options struct {
 	// Day is how old a checkpoint must be to vouch for what lies below it; 0
 	// means 24 hours. It must be longer than any reader takes.
 	Day time.Duration
+	// Format is the newest of records that are read; 0 stands for the first one.
+	Format uint32
 	// Retry says how long Append waits between its attempts: Wait before the
 	// second one, doubled each time up to 5 s; 0 means 150 ms. Its Attempts are
 	// not used: Append ends with its context or its lease.
@@ -39,7 +41,7 @@ func New(store blob.Store, o Options) *Chain {
 	if o.Retry.Wait <= 0 {
 		o.Retry.Wait = 150 * time.Millisecond
 	}
-	return &Chain{place: place{store}, o: o}
+	return &Chain{place: place{store, o.Format}, o: o}
 }
 
 // Try finds out whether records can be appended here: whether the store can be

@@ -27,12 +27,16 @@ func (e *DamagedError) Error() string {
 type NewerError struct {
 	Place string
 	Key   string
-	Found int // version of the record
+	Found int // format of the record
+	// Newest is the newest format that is read.
+	Newest  uint32
+	Program string // that wrote it, if it says so
+	Needs   string // the first version that reads it, if it says so
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("%s/%s has version %d, and this program reads up to version %d: use the version of reconcile that wrote it, or a later one",
-		e.Place, e.Key, e.Found, version)
+	return fmt.Sprintf("%s/%s has format %d, and this program reads up to format %d: use the version of reconcile that wrote it, or a later one",
+		e.Place, e.Key, e.Found, e.Newest)
 }
 
 // isDamage reports whether err says that something is damaged.

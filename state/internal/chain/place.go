@@ -14,7 +14,10 @@ import (
 
 // place is the store of a chain. It reads, lists and writes what lies there by its keys,
 // and knows nothing of the order of records.
-type place struct{ store blob.Store }
+type place struct {
+	store  blob.Store
+	newest uint32 // format of records that are read
+}
 
 func (p place) damaged(key, reason string) error {
 	return &DamagedError{Place: p.store.Root(), Key: key, Reason: reason}
@@ -30,11 +33,11 @@ func (p place) record(ctx context.Context, serial uint64) (*Record, blob.Object,
 	case err != nil:
 		return nil, o, fmt.Errorf("read the log: %w", err)
 	}
-	r, err := decode(data)
+	r, err := decode(data, p.newest)
 	var newer newerVersion
 	switch {
 	case errors.As(err, &newer):
-		return nil, o, &NewerError{Place: p.store.Root(), Key: key, Found: int(newer)}
+		return nil, o, &NewerError{Place: p.store.Root(), Key: key, Found: newer.found, Newest: max(p.newest, version), Program: newer.program, Needs: newer.needs}
 	case err != nil:
 		return nil, o, p.damaged(key, err.Error())
 	case r.Serial != serial:

@@ -43,6 +43,8 @@ type Record struct {
 	Nonce      string // Append gives one if it is empty
 	Time       time.Time
 	Program    string // with its version
+	Format     uint32 // of the state after it; encoding makes 0 the first one
+	Needs      string // the first version of the program that reads it; empty where every one does
 	Command    string
 	Host       string
 	Plan       string // digest of the plan that was applied, empty if none
@@ -84,14 +86,15 @@ type recordFields struct {
 	Digest     []byte `cbor:"14,keyasint,omitempty"`
 	Successor  string `cbor:"15,keyasint,omitempty"`
 	StubOf     []byte `cbor:"16,keyasint,omitempty"`
+	Needs      string `cbor:"17,keyasint,omitempty"`
 }
 
-// A record is a magic, a version, a checksum over version and payload, and the
-// payload. This frame is the same in all versions, so that a newer record is told
-// from a damaged one.
+// A record is a magic, the format of the state after it, a checksum over format and
+// payload, and the payload. This frame is the same in all formats, and so are the numbers of
+// the fields: a newer record is told from a damaged one, and says what it needs.
 const (
 	magic   = "rcLG"
-	version = 1
+	version = 1 // the first format
 	sumAt   = len(magic) + 1
 	bodyAt  = sumAt + 8
 	// maxRecord is what a record may have in bytes.
@@ -103,8 +106,9 @@ func frameSum(v byte, body []byte) uint64 { return xxh3.HashSeed(body, uint64(v)
 // encode returns the bytes of a record, the same ones whenever it is the same, and
 // gives it their digest.
 func encode(r *Record) ([]byte, error) {
+	r.Format = max(r.Format, version)
 	f := recordFields{Serial: r.Serial, Prev: optional(r.Prev), Lineage: r.Lineage, Generation: r.Generation, Nonce: r.Nonce,
-		Program: r.Program, Command: r.Command, Host: r.Host, Plan: r.Plan, Payload: r.Payload, Successor: r.Successor}
+		Program: r.Program, Command: r.Command, Host: r.Host, Plan: r.Plan, Payload: r.Payload, Successor: r.Successor, Needs: r.Needs}
 	if !r.Time.IsZero() {
 		f.Time = r.Time.UnixNano()
 	}
@@ -122,7 +126,8 @@ func encode(r *Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := binary.LittleEndian.AppendUint64(append([]byte(magic), version), frameSum(version, body))
+	format := byte(r.Format)
+	data := binary.LittleEndian.AppendUint64(append([]byte(magic), format), frameSum(format, body))
 	data = append(data, body...)
 	if !r.Stub {
 		r.digest = sha256.Sum256(data)
@@ -137,13 +142,29 @@ func optional(d Digest) []byte {
 	return d[:]
 }
 
-// newerVersion is the version of a record that this program cannot read.
-type newerVersion int
+// newerVersion is a record of a format that this program does not read.
+type newerVersion struct {
+	found          int
+	program, needs string // what the record says
+}
 
-func (v newerVersion) Error() string { return fmt.Sprintf("version %d", int(v)) }
+func (v newerVersion) Error() string { return fmt.Sprintf("format %d", v.found) }
 
-// decode is the inverse of encode.
-func decode(data []byte) (*Record, error) {
+// newer is what a record of a newer format says, as far as it does.
+func newer(data []byte) newerVersion {
+	v := newerVersion{found: int(data[len(magic)])}
+	var f struct {
+		Program string `cbor:"7,keyasint"`
+		Needs   string `cbor:"17,keyasint"`
+	}
+	if cbor.Unmarshal(data[bodyAt:], &f) == nil {
+		v.program, v.needs = f.Program, f.Needs
+	}
+	return v
+}
+
+// decode is the inverse of encode, of records up to a format.
+func decode(data []byte, newest uint32) (*Record, error) {
 	switch {
 	case len(data) < bodyAt:
 		return nil, errors.New("it is cut")
@@ -151,8 +172,8 @@ func decode(data []byte) (*Record, error) {
 		return nil, errors.New("it is no record")
 	case binary.LittleEndian.Uint64(data[sumAt:]) != frameSum(data[len(magic)], data[bodyAt:]):
 		return nil, errors.New("its checksum is wrong")
-	case data[len(magic)] > version:
-		return nil, newerVersion(data[len(magic)])
+	case uint32(data[len(magic)]) > max(newest, version):
+		return nil, newer(data)
 	case data[len(magic)] < version:
 		return nil, fmt.Errorf("it has version %d, which was never written", data[len(magic)])
 	}
@@ -169,7 +190,8 @@ func decode(data []byte) (*Record, error) {
 
 func (f *recordFields) record(data []byte) (*Record, error) {
 	r := &Record{Serial: f.Serial, Lineage: f.Lineage, Generation: f.Generation, Nonce: f.Nonce, Program: f.Program,
-		Command: f.Command, Host: f.Host, Plan: f.Plan, Payload: f.Payload, Successor: f.Successor, Stub: len(f.StubOf) > 0}
+		Command: f.Command, Host: f.Host, Plan: f.Plan, Payload: f.Payload, Successor: f.Successor, Stub: len(f.StubOf) > 0,
+		Format: uint32(data[len(magic)]), Needs: f.Needs}
 	r.digest = sha256.Sum256(data)
 	if f.Time != 0 {
 		r.Time = time.Unix(0, f.Time).UTC()
@@ -206,5 +228,5 @@ func spilledDigest(r *Record) *Digest {
 // stub is a record without its content.
 func (r *Record) stub() *Record {
 	return &Record{Serial: r.Serial, Prev: r.Prev, Lineage: r.Lineage, Generation: r.Generation, Time: r.Time, Successor: r.Successor,
-		Stub: true, digest: r.digest}
+		Format: r.Format, Needs: r.Needs, Stub: true, digest: r.digest}
 }

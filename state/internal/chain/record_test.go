@@ -26,7 +26,7 @@ func TestRecordsReadBack(t *testing.T) {
 	spilled := whole()
 	spilled.Payload, spilled.Spilled = nil, &Ref{Name: "o", Size: 5, Digest: Digest{9}}
 	for name, r := range map[string]*Record{"whole": whole(), "first": {Serial: 1, Lineage: "L"}, "spilled": spilled} {
-		got, err := decode(mustEncode(t, r))
+		got, err := decode(mustEncode(t, r), version)
 		if err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, r)
 		}
@@ -37,7 +37,7 @@ func TestRecordsReadBack(t *testing.T) {
 func TestStubsKeepTheDigest(t *testing.T) {
 	r := whole()
 	mustEncode(t, r)
-	got, err := decode(mustEncode(t, r.stub()))
+	got, err := decode(mustEncode(t, r.stub()), version)
 	if err != nil || !got.Stub || got.Position() != r.Position() || got.Prev != r.Prev || got.Generation != r.Generation || got.Lineage != r.Lineage {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -49,29 +49,37 @@ func TestStubsKeepTheDigest(t *testing.T) {
 func TestHarmedRecordsAreTold(t *testing.T) {
 	data := mustEncode(t, whole())
 	for n := range data {
-		if _, err := decode(data[:n]); err == nil {
+		if _, err := decode(data[:n], version); err == nil {
 			t.Errorf("cut to %d bytes it is read", n)
 		}
 		for bit := range 8 {
 			harmed := append([]byte(nil), data...)
 			harmed[n] ^= 1 << bit
 			var newer newerVersion
-			if _, err := decode(harmed); err == nil || errors.As(err, &newer) {
+			if _, err := decode(harmed, version); err == nil || errors.As(err, &newer) {
 				t.Errorf("with bit %d of byte %d flipped: %v", bit, n, err)
 			}
 		}
 	}
-	if _, err := decode(append(data, 0)); err == nil {
+	if _, err := decode(append(data, 0), version); err == nil {
 		t.Error("with a byte behind it it is read")
 	}
 }
 
 func TestNewerRecordsAreTold(t *testing.T) {
-	data := mustEncode(t, whole())
-	data[len(magic)] = version + 1
-	binary.LittleEndian.PutUint64(data[sumAt:], frameSum(version+1, data[bodyAt:]))
+	r := whole()
+	r.Format, r.Needs = version+1, "9.9.0"
+	data := mustEncode(t, r)
 	var newer newerVersion
-	if _, err := decode(data); !errors.As(err, &newer) || newer != version+1 {
+	if _, err := decode(data, version); !errors.As(err, &newer) || newer != (newerVersion{version + 1, "p", "9.9.0"}) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := decode(data, version+1); err != nil || !reflect.DeepEqual(got, r) {
+		t.Errorf("%+v, %v, want %+v", got, err, r)
+	}
+	// Of which even the fields have another form.
+	data = binary.LittleEndian.AppendUint64(append([]byte(magic), version+1), frameSum(version+1, []byte("?")))
+	if _, err := decode(append(data, '?'), version); !errors.As(err, &newer) || newer != (newerVersion{found: version + 1}) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -84,11 +92,11 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		// The checksum is made right, so that what lies behind it is reached.
 		data := binary.LittleEndian.AppendUint64(append([]byte(magic), version), frameSum(version, body))
-		r, err := decode(append(data, body...))
+		r, err := decode(append(data, body...), version)
 		if err != nil {
 			return
 		}
-		again, err := decode(mustEncode(t, r))
+		again, err := decode(mustEncode(t, r), version)
 		if err != nil || !reflect.DeepEqual(again, r) {
 			t.Errorf("%+v became %+v, %v", r, again, err)
 		}

@@ -20,6 +20,15 @@ import (
 // would misread it, not when a record gets one more field.
 const FormatVersion = 1
 
+// Format is one of the formats that states had, have, or will have.
+type Format struct {
+	Number  uint32
+	Program string // the first version of the program that reads it; empty where every one does
+}
+
+// Current is the format of what this program writes. It reads that and all before.
+func Current() Format { return Format{Number: FormatVersion} }
+
 // A value is the framing byte, 8 bytes of checksum, then the payload.
 const (
 	framing    = 1

@@ -24,9 +24,20 @@ import (
 type Format struct {
 	Place   string // of the state, for messages
 	Program string // version of this program
+	// Writes is the format of what is written, and the newest that is read; the zero
+	// value stands for that of the program.
+	Writes kv.Format
 }
 
-// Meta says what a file is. Of a newer format only Format and Program can be relied on.
+// Newest is the format of what is written, and the newest that is read.
+func (s Format) Newest() kv.Format {
+	if s.Writes == (kv.Format{}) {
+		return kv.Current()
+	}
+	return s.Writes
+}
+
+// Meta says what a file is. Of a newer format only Format, Program and Needs can be relied on.
 type Meta struct {
 	Format  uint32              `cbor:"1,keyasint"`
 	Program string              `cbor:"2,keyasint"`
@@ -39,6 +50,9 @@ type Meta struct {
 	Record []byte `cbor:"11,keyasint,omitempty"`
 	// Generation is that of the lease under which the record was made.
 	Generation uint64 `cbor:"12,keyasint,omitempty"`
+	// Needs is the first version of the program that reads the format; empty where every
+	// one does.
+	Needs string `cbor:"13,keyasint,omitempty"`
 }
 
 // metaKey is the one key of kv.Meta.
@@ -51,8 +65,9 @@ func (m Meta) clone() Meta {
 }
 
 // Follow makes m the record of the state after a transaction, which a program made.
-func (m *Meta) Follow(c *kv.Changes, program string) {
-	m.Serial, m.Lineage, m.Format, m.Program = c.Serial, c.Lineage, kv.FormatVersion, program
+func (s Format) Follow(m *Meta, c *kv.Changes, program string) {
+	newest := s.Newest()
+	m.Serial, m.Lineage, m.Program, m.Format, m.Needs = c.Serial, c.Lineage, program, newest.Number, newest.Program
 	m.Generation = max(m.Generation, c.Generation)
 }
 
@@ -103,13 +118,14 @@ func (s Format) decodeMeta(payload []byte) (Meta, error) {
 	var head struct {
 		Format  uint32 `cbor:"1,keyasint"`
 		Program string `cbor:"2,keyasint"`
+		Needs   string `cbor:"13,keyasint"`
 	}
 	if err := mode.Unmarshal(payload, &head); err != nil {
 		return Meta{}, s.damagedRecord(kv.Meta, []byte(metaKey), err)
 	}
-	if head.Format > kv.FormatVersion {
-		return Meta{}, &state.VersionError{Path: s.Place, Found: head.Format, Supported: kv.FormatVersion,
-			Writer: head.Program, Reader: s.Program}
+	if newest := s.Newest(); head.Format > newest.Number {
+		return Meta{}, &state.VersionError{Path: s.Place, Found: head.Format, Supported: newest.Number,
+			Writer: head.Program, Needs: head.Needs, Reader: s.Program}
 	}
 	var m Meta
 	if err := mode.Unmarshal(payload, &m); err != nil {

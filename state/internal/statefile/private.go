@@ -105,7 +105,7 @@ func (p *Private) WriteTo(w io.Writer) (int64, error) {
 // whether there was anything to write; if not, neither is called.
 func (p *Private) Apply(c *kv.Changes, program string, before func() error, amend func(*Meta)) (written bool, err error) {
 	meta := p.Meta.clone()
-	meta.Follow(c, program)
+	p.format.Follow(&meta, c, program)
 	w := &writer{changes: c, meta: meta, collects: true}
 	err = p.update(func(btx *bolt.Tx) error {
 		if err := w.apply(btx); err != nil || !w.changed {

@@ -30,6 +30,9 @@ func (s Format) Read(v *boltfile.View, c *Content) error {
 // Decode makes a Snapshot of what was read.
 func (s Format) Decode(c *Content) (*state.Snapshot, error) {
 	snap, err := state.Decode(&kv.Content{Lineage: c.meta.Lineage, Serial: c.meta.Serial, Program: c.meta.Program, Entries: c.entries})
+	if err == nil && snap.Serial > 0 {
+		snap.Raise = state.RaiseOf(c.meta.Format, s.Newest())
+	}
 	var bad *kv.RecordError
 	if errors.As(err, &bad) {
 		return nil, s.damage("%v", bad)

@@ -12,6 +12,7 @@ package markdown
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -74,8 +75,9 @@ func List(names []string) Text {
 }
 
 // Sprintf is fmt.Sprintf for a format that is a constant, without tildes and other marks
-// of Markdown that are not meant. A string is a Code, a []string a List; what is
-// plain.Trusted is taken as it is.
+// of Markdown that are not meant, and with the verbs %s and %d alone. A string is a Code, a
+// []string a List, and a long number is code as well; what is plain.Trusted is taken as it
+// is, but for these.
 func Sprintf(format string, args ...any) Text {
 	for i, a := range args {
 		switch a := a.(type) {
@@ -83,6 +85,7 @@ func Sprintf(format string, args ...any) Text {
 		case plain.Trusted:
 			args[i] = own(string(a))
 		case int, int64, uint64:
+			args[i] = own(fmt.Sprint(a))
 		case []string:
 			args[i] = List(a)
 		case string:
@@ -91,12 +94,18 @@ func Sprintf(format string, args ...any) Text {
 			args[i] = Code(fmt.Sprint(a))
 		}
 	}
-	return Text(fmt.Sprintf(string(own(format)), args...))
+	return Text(fmt.Sprintf(strings.ReplaceAll(string(own(format)), "%d", "%s"), args...))
 }
 
-// own has the tilde, which marks estimates in texts of the program, and strikes out in
-// Markdown, shown as it is.
-func own(s string) Text { return Text(strings.ReplaceAll(s, "~", `\~`)) }
+// hashLike are numbers of seven digits and more, as ids of dumps can be: hosts link them
+// where a commit begins with them.
+var hashLike = regexp.MustCompile(`[0-9]{7,}`)
+
+// own is a text of the program. The tilde, which marks estimates in it, and strikes out in
+// Markdown, is shown as it is.
+func own(s string) Text {
+	return Text(hashLike.ReplaceAllString(strings.ReplaceAll(s, "~", `\~`), "`$0`"))
+}
 
 // Hidden is a comment that no reader sees, of a kind, with values by which a program tells
 // it from others: it is the same for the same ones.

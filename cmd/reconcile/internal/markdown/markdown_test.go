@@ -83,6 +83,14 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) { checkText(t, s) })
 }
 
+// Numbers that a host takes for the beginning of a commit are code.
+func TestNumbers(t *testing.T) {
+	got := Sprintf("~%s of dump %d, %d", plain.Trusted("2 rows of dumps 123456, 9007199254740999"), int64(1234567), 7)
+	if want := Text("\\~2 rows of dumps 123456, `9007199254740999` of dump `1234567`, 7"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // Comments of the same values are the same, and those of others are others.
 func TestHidden(t *testing.T) {
 	seen := map[string]string{}
