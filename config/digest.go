@@ -49,6 +49,12 @@ func (c *Config) Digest() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// Near names places below the configuration's folder from there, wherever in a text they
+// stand.
+func (c *Config) Near(text string) string {
+	return strings.ReplaceAll(text, c.Dir+string(filepath.Separator), "./")
+}
+
 // relative names a place below the configuration's folder from there.
 func (c *Config) relative(place string) string {
 	if rest, ok := strings.CutPrefix(place, c.Dir+string(filepath.Separator)); ok {

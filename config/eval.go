@@ -57,8 +57,10 @@ func (l *loader) raw(expr hcl.Expression, secret bool) (cty.Value, bool) {
 // eval is raw for places that are shown and stored: what is sensitive is
 // refused, other marks are taken off.
 func (l *loader) eval(expr hcl.Expression) (cty.Value, bool) {
+	before := len(l.diags)
 	v, ok := l.raw(expr, false)
-	if ok && v.HasMarkDeep(sensitive) {
+	l.needed = l.needed || !ok && len(l.diags) == before
+	if len(l.diags) == before && v.HasMarkDeep(sensitive) {
 		l.add(errorAt(expr.Range(), "Sensitive value in a public place",
 			"The value comes from a sensitive variable, but what stands here is shown in plans and stored in the state. Only the key of a mask, and webhook and headers of a notify block, may be sensitive; nonsensitive(...) declares that a value is no secret."))
 		ok = false

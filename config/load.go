@@ -32,6 +32,9 @@ type Options struct {
 	// error, and what depends on them unchecked. Load then returns no Config,
 	// but all other mistakes.
 	AllowMissingVars bool
+	// AllowMissingKeys makes sensitive variables without a value unknown, where only keys
+	// of masks depend on them. The Config then says which in Unset.
+	AllowMissingKeys bool
 }
 
 // Input is one -var flag, or one -var-file flag when File is set. A relative
@@ -120,6 +123,8 @@ type loader struct {
 	blanks  []hcl.Range // secrets in the sources
 	broken  bool        // a file has a syntax error: what refers to its content cannot be judged
 	missing bool        // a variable has no value, and that is allowed
+	unset   []*variable // sensitive ones without a value, which is allowed for keys of masks
+	needed  bool        // something else than a key is unknown
 	vars    map[string]*variable
 	locals  map[string]*local
 	sinks   []*sinkBlock
@@ -158,6 +163,7 @@ func (l *loader) load(configs, autos []source) (*Config, Sources, hcl.Diagnostic
 	l.loadMetrics(blocks["metrics"])
 	l.loadNotify(blocks["notify"])
 	l.checkWhole(blocks)
+	l.checkUnset()
 	return l.end()
 }
 

@@ -30,6 +30,9 @@ type Config struct {
 	Moves              []Move   // of moved blocks, in their order
 	Metrics            *Metrics // nil for none
 	Notify             []Notify
+	// Unset are the sensitive variables without a value, on which keys of masks depend.
+	// Masks with such a key have no verifier.
+	Unset []string
 	// PlainInputs are the values that the command line gave to variables that are not
 	// sensitive, one by one and in its order: given again, they give the same.
 	PlainInputs []Input

@@ -151,7 +151,11 @@ type given map[string]cty.Value
 func (l *loader) setVariables(autos []source) {
 	values := given{}
 	for _, name := range sortedKeys(l.vars) {
-		if text, ok := l.opts.Env(EnvPrefix + name); ok {
+		text, ok := l.opts.Env(EnvPrefix + name)
+		if text == "" && l.vars[name].sensitive && l.opts.AllowMissingKeys {
+			continue // as systems give secrets to those who may not have them
+		}
+		if ok {
 			values[name] = l.textValue(l.vars[name], text, "environment variable "+EnvPrefix+name)
 		}
 	}
@@ -316,13 +320,15 @@ func (l *loader) finalValue(v *variable, values given) cty.Value {
 	case l.opts.AllowMissingVars:
 		l.missing = true
 		return cty.UnknownVal(v.typ)
+	case l.opts.AllowMissingKeys && v.sensitive && !set:
+		l.unset = append(l.unset, v)
+		return cty.UnknownVal(v.typ).Mark(sensitive)
 	default:
 		what := "has no default and no value"
 		if set {
 			what = "is not nullable and was given null"
 		}
-		l.add(errorAt(v.rng, "Variable without a value", "The variable %q %s. Set it with -var '%s=...', in a file for -var-file or named *%s, or with the environment variable %s%s.",
-			v.name, what, v.name, autoVarExt, EnvPrefix, v.name))
+		l.add(withoutValue(v, what))
 		return cty.UnknownVal(v.typ)
 	}
 	v.ok = val.IsWhollyKnown()
@@ -330,6 +336,22 @@ func (l *loader) finalValue(v *variable, values given) cty.Value {
 		val = val.Mark(sensitive)
 	}
 	return val
+}
+
+func withoutValue(v *variable, what string) *hcl.Diagnostic {
+	return errorAt(v.rng, "Variable without a value", "The variable %q %s. Set it with -var '%s=...', in a file for -var-file or named *%s, or with the environment variable %s%s.",
+		v.name, what, v.name, autoVarExt, EnvPrefix, v.name)
+}
+
+// checkUnset refuses a sensitive variable without a value where more than keys of masks
+// depends on it, as by nonsensitive(): what is unknown then is the configuration itself.
+func (l *loader) checkUnset() {
+	for _, v := range l.unset {
+		if l.needed {
+			l.add(withoutValue(v, "has no default and no value, and more than keys of masks depends on a sensitive variable"))
+		}
+		l.cfg.Unset = append(l.cfg.Unset, v.name)
+	}
 }
 
 // validateVariables checks the conditions, which can refer to anything.

@@ -48,6 +48,9 @@ func (run *applyRun) rememberHold(ctx context.Context, h plan.Hold, bad *exec.He
 // that are left out now, or that only a rebuild needed that is not planned any more. Of
 // dumps that the plan is not of, nothing is known.
 func (run *applyRun) forgetHolds(ctx context.Context) error {
+	if run.plan.ConfigOnly {
+		return nil // it did not look at what is pending
+	}
 	gone := slices.DeleteFunc(slices.Clone(run.plan.Snap.Holds), func(h state.Hold) bool {
 		if h.Object != "" {
 			return planner.StillDamaged(run.plan, h)

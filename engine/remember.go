@@ -20,6 +20,9 @@ func (run *applyRun) rememberNames(ctx context.Context) error {
 	for _, digest := range run.plan.Names.Judged {
 		masks[digest] = true
 	}
+	if run.plan.ConfigOnly { // which judged none
+		masks = run.plan.Snap.JudgedMasks
+	}
 	for _, r := range run.e.cfg.Removed {
 		if run.plan.Snap.RemovedTables[r.Table] || run.plan.Snap.Tables[r.Table] != nil {
 			removed[r.Table] = true

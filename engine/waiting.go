@@ -33,6 +33,9 @@ type afterApply struct {
 // that may be older than the lake stays as it is: its backup could replace that of the
 // right one.
 func (a *afterApply) remember(ctx context.Context, l *state.Lock, snap *state.Snapshot) error {
+	if a.plan.ConfigOnly {
+		return nil // it did not look at what is pending
+	}
 	older := a.plan.Heads.TopCommit() > snap.Serial
 	if older || slices.ContainsFunc(a.plan.Distrusted, func(name string) bool { return !a.committed[name] }) {
 		return nil

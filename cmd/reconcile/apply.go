@@ -23,6 +23,7 @@ type applyOptions struct {
 	engineFlags
 	autoApprove, input, lock bool
 	waitForNew               time.Duration
+	expect                   string // digest of what the configuration changes; empty for any
 }
 
 func applyCommand() *command {
@@ -40,11 +41,16 @@ a question, of the dumps that it names, or refuses before anything is changed: w
 the plan was given, as -accept and -target, is in the file. After a kill or exit
 code 3 the same file goes on with the rest.
 
+With -config-only it applies what the configuration changes, from the dumps that
+the tables have; what is pending stays pending. -expect=DIGEST refuses to apply
+where the configuration does not change what a reviewed plan said, which printed
+the digest.
+
 Exit codes: 0 done or nothing to do; 1 on an error, also when the answer is not
 yes; 3 applied in part, because something is held or failed, safe to run again;
 11 another process holds the lock of the state; 12 the saved plan is not of what is
-there now; 13 as 3, and a guard holds something, or nothing new came within
--wait-for-new; 130 interrupted.`,
+there now, or the configuration does not change what -expect says; 13 as 3, and a
+guard holds something, or nothing new came within -wait-for-new; 130 interrupted.`,
 		maxArgs: 1,
 	}
 	c.flags = func(f *flag.FlagSet) {
@@ -56,6 +62,8 @@ there now; 13 as 3, and a guard holds something, or nothing new came within
 		f.BoolVar(&o.input, "input", true, "never ask, fail instead")
 		f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "wait so long for another apply, as `2m`")
 		f.DurationVar(&o.waitForNew, "wait-for-new", 0, "wait so long, without the lock, until something new is delivered, as `6h`")
+		f.BoolVar(&o.configOnly, "config-only", false, "apply what the configuration changes, and leave what is pending")
+		f.StringVar(&o.expect, "expect", "", "refuse unless the configuration changes what has this `DIGEST`")
 		f.BoolVar(&o.lock, "lock", true, "refused: an apply always takes the lock")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
@@ -72,6 +80,9 @@ func (o *applyOptions) run(ctx context.Context, s *session, json bool, args []st
 	if o.waitForNew < 0 {
 		return 0, errors.New("-wait-for-new needs a time above 0, as 6h")
 	}
+	if err := o.checkConfigOnly(); err != nil {
+		return 0, err
+	}
 	if len(args) == 1 {
 		return runApplySaved(ctx, s, o, args[0])
 	}
@@ -85,6 +96,9 @@ func (o *applyOptions) run(ctx context.Context, s *session, json bool, args []st
 // it plans: the plan is then of a state that only this process can change.
 func runApply(ctx context.Context, s *session, o *applyOptions) (int, error) {
 	return s.locked(ctx, o, func(ctx context.Context, at applied) (*planner.Session, error) {
+		if err := s.checkExpected(ctx, at, o.expect); err != nil {
+			return nil, err
+		}
 		p, err := at.engine.PlanLocked(ctx, at.lock)
 		if err != nil {
 			return nil, err

@@ -234,7 +234,7 @@ type (
 // recordTypes gives the form of every record that the program prints.
 var recordTypes = map[string]any{
 	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "check": checkLine{}, "unjudged_check": unjudgedLine{}, "plan": planLine{},
-	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
+	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "config_change": changeLine{}, "not_checked": uncheckedLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
 	"init": initLine{}, "state_moved": stateMovedLine{}, "configuration_written": surveyed{},
 	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
 	"commit": commitLine{}, "history": historyLine{}, "column_change": columnChangeLine{},

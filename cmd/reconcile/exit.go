@@ -16,7 +16,7 @@ const (
 	exitChanges     = 2  // plan -detailed-exitcode found changes
 	exitPartial     = 3  // something is held or failed; safe to run again
 	exitLocked      = 11 // another has the lock of the state, or took it
-	exitStale       = 12 // the saved plan is not of what is there now
+	exitStale       = 12 // the saved plan is not of what is there now, or the configuration not what -expect says
 	exitGuarded     = 13 // a guard holds something, status found a problem, or nothing new came in time
 	exitInterrupted = 130
 )
@@ -25,10 +25,11 @@ const (
 func codeOf(ctx context.Context, err error) int {
 	var stale *staleError
 	var guarded *guardedError
+	var unexpected *unexpectedError
 	switch {
 	case errors.Is(err, state.ErrUnknownOutcome):
 		return exitError
-	case errors.As(err, &stale):
+	case errors.As(err, &stale), errors.As(err, &unexpected):
 		return exitStale
 	case errors.As(err, &guarded):
 		return exitGuarded

@@ -124,6 +124,9 @@ type planLine struct {
 	Forgotten   []forgottenObject `json:"forgotten_sinks,omitempty"`
 	Moved       []movedObject     `json:"moved_sinks,omitempty"`
 	Raise       *raiseObject      `json:"state_format,omitempty"`
+	// ConfigOnly says that the plan is of what the configuration changes alone.
+	ConfigOnly   bool   `json:"config_only,omitempty"`
+	ConfigDigest string `json:"config_digest,omitempty"`
 }
 
 // raiseObject is what the first commit does to the format of the state.
@@ -151,11 +154,12 @@ func (v *jsonView) plan(p *plan.Plan) {
 	for _, n := range p.Notices {
 		v.record("notice", map[string]string{"message": n}, "")
 	}
+	v.configEntries(p)
 	destructive, steps, behind := split(p)
 	for _, t := range destructive {
 		v.record("table", newTableLine(t, true), "")
 	}
-	if m := &p.Mapping; !p.RefreshOnly {
+	if m := &p.Mapping; !p.RefreshOnly && (!p.ConfigOnly || p.Tables != nil) {
 		v.record("mapping", mappingLine{m.From, m.To, m.Entries, m.Merged, m.Parted, m.Notes}, "")
 	}
 	for _, t := range append(steps, behind...) {
@@ -170,7 +174,7 @@ func (v *jsonView) plan(p *plan.Plan) {
 	v.holds(p.Holds)
 	l := planLine{Lineage: p.Lineage, Serial: p.Serial, Refresh: p.RefreshOnly, Changes: p.Changes(), Held: len(p.Holds), Guarded: heldByGuards(p.Holds), Recover: p.Recover,
 		Accepted: p.Accepted, AcceptedNow: p.AcceptedNow, Restated: p.Restated, Unclaimed: p.Unclaimed,
-		Forgotten: forgottenObjects(p.Forgotten), Moved: movedObjects(p.Moved), Raise: newRaise(p.Raise)}
+		Forgotten: forgottenObjects(p.Forgotten), Moved: movedObjects(p.Moved), Raise: newRaise(p.Raise), ConfigOnly: p.ConfigOnly, ConfigDigest: p.ConfigDigest}
 	l.Add, l.Change, l.Destroy = p.Counts()
 	v.record("plan", l, "")
 }

@@ -26,9 +26,15 @@ the rows decoded is an estimate, marked ~, unless -exact is given. A plan can
 run beside an apply. With -out=FILE the plan is saved: ` + "`reconcile show FILE`" + ` shows
 it, and ` + "`reconcile apply FILE`" + ` does what it says, or refuses.
 
+With -config-only it compares the configuration with what each table was last
+applied under, and reads the state and nothing else. Nights in between leave such
+a plan as it is, unless they bring a table or column that the change touches.
+
+A sensitive variable needs no value here: what depends on it is not checked.
+
 Exit codes: 0; 1 on an error; 2 with -detailed-exitcode when there are changes,
 held or not; where 2 does not apply, 3 when something is held, and 13 when a guard
-holds it.
+holds it, neither with -config-only.
 
 With -refresh-only it says whether the sinks hold what the state says, and nothing
 else: -detailed-exitcode ends with 2 only for what others changed there.`,
@@ -42,6 +48,7 @@ else: -detailed-exitcode ends with 2 only for what others changed there.`,
 		f.Bool("input", true, "changes nothing: a plan never asks")
 		f.Bool("lock", true, "changes nothing: a plan takes no lock")
 		f.Duration("lock-timeout", 0, "changes nothing: a plan takes no lock and waits for none, as `2m`")
+		f.BoolVar(&o.configOnly, "config-only", false, "compare the configuration with the state alone")
 		f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 		f.BoolVar(&o.refreshOnly, "refresh-only", false, "only compare the sinks with the state, and read no source")
 	}
@@ -60,6 +67,9 @@ func (o *planOptions) check() error {
 	if o.out != "" {
 		given = append(given, "-out")
 	}
+	if o.configOnly {
+		given = append(given, "-config-only")
+	}
 	if o.refreshOnly && len(given) > 0 {
 		return fmt.Errorf("plan -refresh-only: %s: it compares the sinks with the state, and plans nothing", strings.Join(given, ", "))
 	}
@@ -67,6 +77,10 @@ func (o *planOptions) check() error {
 }
 
 func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err error) {
+	o.keysMayLack = true
+	if o.configOnly {
+		return runPlanConfig(ctx, s, o)
+	}
 	o.inputs = o.out != ""
 	e, cfg, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {

@@ -17,12 +17,17 @@ import (
 
 // staleError says that a saved plan is not of what is there now. Nothing was applied.
 type staleError struct {
-	file    string
-	reasons []string
+	file       string
+	configOnly bool // the plan is of what the configuration changes alone
+	reasons    []string
 }
 
 func (e *staleError) Error() string {
-	return fmt.Sprintf("the plan in %s is stale, and nothing was applied: %s. Make it again: `reconcile plan -out=%s`", e.file, strings.Join(e.reasons, "; "), e.file)
+	only := ""
+	if e.configOnly {
+		only = "-config-only "
+	}
+	return fmt.Sprintf("the plan in %s is stale, and nothing was applied: %s. Make it again: `reconcile plan %s-out=%s`", e.file, strings.Join(e.reasons, "; "), only, e.file)
 }
 
 // guardedError says that guards hold what a saved plan would do. Nothing was applied.
@@ -49,7 +54,7 @@ func refuseStale(file string, saved *plan.Plan, now *planner.Session, stale []pl
 	if len(held) > 0 {
 		return &guardedError{file, held}
 	}
-	return &staleError{file, differences(stale)}
+	return &staleError{file: file, reasons: differences(stale)}
 }
 
 // savedPlanLine says where a plan was saved.
@@ -116,10 +121,20 @@ func runApplySaved(ctx context.Context, s *session, o *applyOptions, file string
 		return 0, err
 	}
 	if v := programVersion(); saved.Program != v {
-		return 0, &staleError{file, []string{fmt.Sprintf("it was made by version %s of reconcile, and this is %s", saved.Program, v)}}
+		return 0, &staleError{file, saved.Plan.ConfigOnly, []string{fmt.Sprintf("it was made by version %s of reconcile, and this is %s", saved.Program, v)}}
+	}
+	if o.configOnly && !saved.Plan.ConfigOnly {
+		return 0, fmt.Errorf("apply %s: -config-only: the plan in it is one of all; make it with `reconcile plan -config-only -out=%s`", file, file)
 	}
 	o.take(saved)
+	o.configOnly = saved.Plan.ConfigOnly
 	return s.locked(ctx, o, func(ctx context.Context, at applied) (*planner.Session, error) {
+		if err := s.checkExpected(ctx, at, o.expect); err != nil {
+			return nil, err
+		}
+		if saved.Plan.ConfigOnly {
+			return s.applySavedConfig(ctx, at, file, saved.Plan)
+		}
 		return s.rederive(ctx, at, file, saved)
 	})
 }
@@ -131,12 +146,12 @@ func (s *session) rederive(ctx context.Context, at applied, file string, saved *
 		return nil, err
 	}
 	if digest != saved.Config {
-		return nil, &staleError{file, []string{"the configuration has changed: the source, what is left out of it, the sinks, or tables that were removed"}}
+		return nil, &staleError{file: file, reasons: []string{"the configuration has changed: the source, what is left out of it, the sinks, or tables that were removed"}}
 	}
 	p, stale, err := at.engine.Rederive(ctx, at.lock, saved.Plan)
 	switch {
 	case errors.Is(err, plan.ErrOtherState):
-		return nil, &staleError{file, []string{err.Error()}}
+		return nil, &staleError{file: file, reasons: []string{err.Error()}}
 	case err != nil:
 		return nil, err
 	case len(stale) > 0:

@@ -33,6 +33,7 @@ type configFlags struct {
 	inputs      []config.Input
 	saved       []config.Input // of a saved plan; they come first
 	onlySecrets bool           // inputs may set sensitive variables only
+	keysMayLack bool           // sensitive variables need no value
 }
 
 func (c *configFlags) register(f *flag.FlagSet) {
@@ -67,6 +68,7 @@ type engineFlags struct {
 	refresh             bool
 	refreshOnly         bool
 	inputs              bool // the plan is to be saved
+	configOnly          bool // what the configuration changes alone
 	parallelism         int
 	lockTimeout         time.Duration
 }
@@ -118,7 +120,7 @@ func (e *configError) Error() string { return e.diags.Error() }
 
 // load reads the configuration of the working directory and shows warnings.
 func (s *session) load(c *configFlags) (*config.Config, error) {
-	cfg, sources, diags := config.Load(".", config.Options{Inputs: slices.Concat(c.saved, c.inputs), Env: s.getenv, Version: programVersion()})
+	cfg, sources, diags := config.Load(".", config.Options{Inputs: slices.Concat(c.saved, c.inputs), Env: s.getenv, Version: programVersion(), AllowMissingKeys: c.keysMayLack})
 	s.sources = sources
 	if diags.HasErrors() {
 		return nil, &configError{diags}
@@ -179,7 +181,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 	}
 	opts := engine.Options{
 		Options: planner.Options{Targets: o.targets, NoRefresh: !o.refresh, RefreshOnly: o.refreshOnly, Inputs: o.inputs, AcceptManifest: o.acceptManifest, ForgetSinks: o.forgetSinks,
-			MovedSinks: o.movedSinks, Replace: o.replace, SinksLost: o.sinksLost, Repair: o.repair},
+			MovedSinks: o.movedSinks, Replace: o.replace, SinksLost: o.sinksLost, Repair: o.repair, ConfigOnly: o.configOnly},
 		Program: programVersion(), Exact: o.exact, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
 		Progress: func(table string, rows, bytes int64) {

@@ -9,6 +9,10 @@ import (
 )
 
 func (v *textView) plan(p *plan.Plan) {
+	if p.ConfigOnly && p.Tables == nil {
+		v.configPlan(p)
+		return
+	}
 	for _, n := range p.Notices {
 		v.printf("%s %s\n", v.style.yellow("Note:"), n)
 	}
@@ -29,6 +33,8 @@ func (v *textView) plan(p *plan.Plan) {
 		v.printf("\nDelivered, but no table block takes it: %s.\nAdd a block, or say ignore %q {}.\n",
 			strings.Join(p.Unclaimed, ", "), p.Unclaimed[0])
 	}
+	v.notChecked(p.NotChecked)
+	v.configDigest(p)
 	v.printf("\n%s\n", v.style.bold(countingLine(p)))
 }
 

@@ -42,6 +42,9 @@ func countingLine(p *plan.Plan) string {
 	if p.RefreshOnly {
 		return driftLine(p, held)
 	}
+	if p.ConfigOnly && p.Tables == nil && len(p.Config) > 0 {
+		return fmt.Sprintf("Plan: the configuration changes %s.", plural(int64(len(p.Config)), "table"))
+	}
 	if p.Changes() {
 		add, change, destroy := p.Counts()
 		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
@@ -55,6 +58,9 @@ func countingLine(p *plan.Plan) string {
 	}
 	if held != "" {
 		return "No changes, " + held + ": what is held waits until its reason is gone."
+	}
+	if p.ConfigOnly {
+		return "No changes. Every table that there is was applied under this configuration."
 	}
 	return "No changes. Every table is what the configuration and the export say."
 }

@@ -95,6 +95,11 @@ func (p *Plan) check() error {
 			return fmt.Errorf("table %s: there is no action %q", t.Name, t.Action)
 		}
 	}
+	for _, e := range p.Config {
+		if e.Class < ClassNone || e.Class > ClassRebuild || !slices.Contains([]Action{Update, Rebuild, Destroy, Forget}, e.Action) {
+			return fmt.Errorf("table %s: there is no class %d, or no change %q of a configuration", e.Table, e.Class, e.Action)
+		}
+	}
 	return nil
 }
 

@@ -26,6 +26,15 @@ type Plan struct {
 	// Unchecked says that what the sinks hold was not looked at. Where the plan is derived
 	// again, that is not done either.
 	Unchecked bool `cbor:"15,keyasint,omitempty"`
+	// ConfigOnly says that the plan is of the configuration alone: of what Config has, and
+	// of nothing that is pending. Before it is derived under a lock it has no tables.
+	ConfigOnly bool `cbor:"16,keyasint,omitempty"`
+	// Config is what the configuration changes, of a plan of that alone.
+	Config []ConfigEntry `cbor:"17,keyasint,omitempty"`
+	// ConfigDigest identifies what the configuration changes.
+	ConfigDigest string `cbor:"18,keyasint,omitempty"`
+	// NotChecked is what was not looked at, or could not be known.
+	NotChecked []Unchecked `cbor:"19,keyasint,omitempty"`
 	// Raise is what the first commit does to the format of the state; nil if that stays.
 	Raise *Raise `cbor:"30,keyasint,omitempty"`
 	// Folder is that of the configuration, as the command was given it.
@@ -95,6 +104,9 @@ func (p *Plan) Counts() (add, change, destroy int) {
 func (p *Plan) Changes() bool {
 	if p.RefreshOnly {
 		return len(p.Drifted())+len(p.Restated) > 0
+	}
+	if p.ConfigOnly && p.Tables == nil {
+		return len(p.Config) > 0
 	}
 	a, c, d := p.Counts()
 	return a+c+d > 0 || len(p.Recover)+len(p.Accepted)+len(p.Forgotten)+len(p.Moved)+len(p.Restated) > 0 || p.Mapping.Taken || p.Mapping.Withdrawn

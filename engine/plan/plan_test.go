@@ -61,6 +61,9 @@ func randomPlan(seed uint64, always bool) *Plan {
 			t.Steps[i].Kind, t.Steps[i].Class = StepKind(1+r.IntN(4)), Class(r.IntN(4))
 		}
 	}
+	for i := range p.Config {
+		p.Config[i].Action, p.Config[i].Class = []Action{Update, Rebuild, Destroy, Forget}[r.IntN(4)], Class(r.IntN(4))
+	}
 	return p
 }
 

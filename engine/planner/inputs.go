@@ -64,12 +64,8 @@ func (p *Session) mappingInput() (*plan.MappingInput, error) {
 
 // describeRecord notes the configuration of a table, and what the state has of it.
 func describeRecord(t *Table, in *plan.Inputs) (err error) {
-	if t.Definition != nil {
-		content := *t.Definition
-		content.Guard, content.Checks = definition.Guard{}, nil // what they hold is not pending
-		if in.Definition, err = plan.DigestValue(content); err != nil {
-			return err
-		}
+	if in.Definition, err = contentDigest(t.Definition, keysChanged(t)); err != nil {
+		return err
 	}
 	if t.Old == nil {
 		return nil
@@ -77,6 +73,22 @@ func describeRecord(t *Table, in *plan.Inputs) (err error) {
 	in.Commit = t.Old.Commit
 	in.Applied, err = plan.DigestValue(t.Old.Applied)
 	return err
+}
+
+// contentDigest identifies what the configuration says of a table's content; empty where
+// no block takes the table. Keys of masks are given again where a plan is applied, and need
+// not be known before: they are part of it by their verifiers where they are known to have
+// changed.
+func contentDigest(d *definition.Table, keys []string) (string, error) {
+	if d == nil {
+		return "", nil
+	}
+	content := d.WithoutKeys()
+	content.Guard, content.Checks = definition.Guard{}, nil // what they hold is not pending
+	if len(keys) == 0 {
+		return plan.DigestValue(content)
+	}
+	return plan.DigestValue([]any{content, keys})
 }
 
 // describeDeliveries notes the dumps that the steps read.

@@ -59,10 +59,9 @@ func TestLegacyColumns(t *testing.T) {
 		}
 	}
 	step := &Table{Table: plan.Table{Name: "e"}, Kind: feed.KindEvents, Definition: table, Old: &state.Table{Columns: commit.RecordColumns(s)}}
-	var d plan.ConfigDiff
-	diffRenamed(step, &d)
-	diffColumns(step, &d)
-	if d.Class != plan.ClassNone {
+	diffRenamed(step)
+	diffColumns(step)
+	if d := step.Change; d.Class != plan.ClassNone {
 		t.Errorf("nothing changed, but the plan says %s: %q", d.Class, d.Reasons)
 	}
 	// A rebuild, and a new table, go by the rules of today.

@@ -18,7 +18,7 @@ import (
 func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	snap := p.Snap
 	p.loaded = snap
-	p.Lineage, p.Serial, p.Unchecked = snap.Lineage, snap.Serial, p.Blind
+	p.Lineage, p.Serial, p.Unchecked, p.ConfigOnly = snap.Lineage, snap.Serial, p.Blind, p.Ask.ConfigOnly
 	if r := snap.Raise; r != nil {
 		p.Raise = &plan.Raise{From: r.From, To: r.To.Number, Program: r.To.Program}
 	}
@@ -28,6 +28,9 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 			err = errors.Join(err, snap.Close())
 		}
 	}()
+	if err := compareConfig(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(p.Objects.CheckObjects(snap), moveSinks(ctx, p)); err != nil {
 		return nil, err
 	}
@@ -55,14 +58,20 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	if err := ListRead(ctx, p); err != nil {
 		return nil, err
 	}
-	if err := planMapping(ctx, p); err != nil {
+	takeMapping := planMapping
+	if p.ConfigOnly {
+		takeMapping = keepMapping
+	}
+	if err := takeMapping(ctx, p); err != nil {
 		return nil, err
 	}
 	if err := planTables(ctx, p); err != nil {
 		return nil, err
 	}
 	p.listRestated()
-	if err := checkNames(ctx, p); err != nil {
+	if p.ConfigOnly {
+		p.Holds = slices.DeleteFunc(p.Holds, func(h plan.Hold) bool { return ofOthers(p, h) })
+	} else if err := checkNames(ctx, p); err != nil {
 		return nil, err
 	}
 	noteIneffective(p)
@@ -112,7 +121,7 @@ func StepsOf(p *Session, t *Table) []plan.Step {
 
 // changeStep is the step that changes what a table has.
 func changeStep(p *Session, t *Table) plan.Step {
-	back := len(p.Ask.goesBack(t.Old)) > 0
+	back := !p.ConfigOnly && len(p.Ask.goesBack(t.Old)) > 0
 	s := plan.Step{Kind: plan.StepChange, Class: t.Change.Class, Repair: t.Repair != "", Masks: t.Change.Masks, Before: t.HeldFrom,
 		Remaps: t.Repair+t.rewrite != "" || back}
 	if t.rewrite != "" && t.Repair == "" && !back {

@@ -116,8 +116,7 @@ func moveSinks(ctx context.Context, p *Session) error {
 		return err
 	}
 	for _, m := range now {
-		p.Snap = p.Snap.Fork(m.Tables)
-		lake.RenameSink(p.Snap, m.From, m.To, m.Tables)
+		p.Snap = renamed(p.Snap, m)
 		for _, name := range m.Tables {
 			unpin(p.Snap, name, m.To)
 		}
@@ -132,6 +131,13 @@ func moveSinks(ctx context.Context, p *Session) error {
 		p.Moved = append(p.Moved, m.MovedSink)
 	}
 	return nil
+}
+
+// renamed is a view of the state in which a sink is known at its new place.
+func renamed(snap *state.Snapshot, m movedSink) *state.Snapshot {
+	out := snap.Fork(m.Tables)
+	lake.RenameSink(out, m.From, m.To, m.Tables)
+	return out
 }
 
 // unpin forgets how the files of a table in a sink are told without reading them.

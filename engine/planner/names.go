@@ -84,13 +84,8 @@ func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.Delivered
 // manifests are there.
 func (p *Session) deliveredDumps() []config.DeliveredDump {
 	all := map[int64][]string{}
-	for id := range p.Snap.Dumps {
+	for id := range dumpsIn(p.Snap) {
 		all[id] = nil
-	}
-	for _, t := range p.Snap.Tables {
-		for _, a := range t.Applied {
-			all[a.Dump] = nil
-		}
 	}
 	for _, pr := range p.Listing.Problems {
 		if pr.HasDump {

@@ -80,7 +80,7 @@ func keysChanged(t *Table) (out []string) {
 			continue
 		}
 		now := t.Definition.Column(rules.AskedName(t.Definition, !t.Old.ExactNames, c.Delivered, c.Name))
-		if now.Mask == definition.MaskHMAC && now.Verifier != c.Verifier && !slices.Contains(out, now.Verifier) {
+		if now.Mask == definition.MaskHMAC && now.Verifier != c.Verifier && !now.KeyUnknown() && !slices.Contains(out, now.Verifier) {
 			out = append(out, now.Verifier)
 		}
 	}

@@ -40,5 +40,12 @@ type Planner struct {
 	Measure func(ctx context.Context, p *Session, t *Table) error
 }
 
+// asking returns the planner as one that is asked for something else.
+func (r *Planner) asking(q *Request) *Planner {
+	out := *r
+	out.Ask = q
+	return &out
+}
+
 // tagged reports whether the pins of the source are ETags.
 func (r *Planner) tagged() bool { return r.Ask.Config.Source.S3 != nil }

@@ -26,6 +26,7 @@ type Options struct {
 	SinksLost      []string // paths of sinks that are not there and are to be rewritten
 	MovedSinks     []string // OLD=NEW: paths of sinks that lie elsewhere
 	Repair         bool     // rebuild tables of which nothing can be trusted
+	ConfigOnly     bool     // what the configuration changes, and nothing that is pending
 	Replace        []string // addresses of tables to rebuild although nothing has changed
 	// ReplacedBy are the digests of tables in the saved plan that asks for that: one whose
 	// last commit bears its digest was replaced by that very plan.

@@ -38,6 +38,8 @@ type Table struct {
 	lostIn     []string      // roots of sinks that are said to be lost, where it is written anew
 	mends      bool          // damage makes the table be rebuilt, or -replace, not its configuration
 	replaced   bool          // -replace asks for that
+	// settings are those that the configuration changes.
+	settings []plan.Setting
 	// Repair says why -repair rebuilds the table without trusting anything of its old
 	// content; empty if that is not what is planned. Old has then the dumps that the
 	// sinks name, too, and Left the files to replace.

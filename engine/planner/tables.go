@@ -19,6 +19,9 @@ import (
 // the configuration names.
 func planTables(ctx context.Context, p *Session) error {
 	tables := Deliveries(p)
+	if p.ConfigOnly {
+		tables = appliedOnly(p, tables)
+	}
 	for name := range p.Snap.Tables {
 		if _, ok := tables[name]; !ok {
 			tables[name] = nil
@@ -52,6 +55,9 @@ func planTables(ctx context.Context, p *Session) error {
 	}
 	if len(foreign) > 0 {
 		return errors.Join(foreign...)
+	}
+	if p.ConfigOnly {
+		return nil
 	}
 	if err := planStrays(ctx, p, tables); err != nil {
 		return err
@@ -121,6 +127,10 @@ func planTable(ctx context.Context, p *Session, t *Table) (*Table, error) {
 		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: t.clash})
 		t.Keep()
 		return t.ifPublished(), nil
+	}
+	if p.ConfigOnly && !changesConfigOf(p, t.Name) {
+		t.Keep()
+		return t, nil
 	}
 	if held := Unreachable(p, t); held != nil && errclass.Of(held) != errclass.Distrusted {
 		if errclass.Of(held) != errclass.SinkMissing {
@@ -213,6 +223,15 @@ func planLeaving(ctx context.Context, p *Session, t *Table) (*Table, error) {
 	if held, err := leavingOlder(ctx, p, t); held || err != nil {
 		return t, err
 	}
+	leave(p, t)
+	if !p.Ask.Targeted(t.Name) {
+		t.Action, t.Destroys, t.Behind = plan.None, nil, true
+	}
+	return t, nil
+}
+
+// leave has a table go that no block takes any more.
+func leave(p *Session, t *Table) {
 	t.Kind, t.RowsNow, t.PartitionsNow = t.Old.Kind, t.Old.Rows, len(t.Parts)
 	t.Action = plan.Destroy
 	for _, r := range p.Ask.Config.Removed {
@@ -225,10 +244,6 @@ func planLeaving(ctx context.Context, p *Session, t *Table) (*Table, error) {
 			t.destroys("its files", s, keepForgotten(t.Name))
 		}
 	}
-	if !p.Ask.Targeted(t.Name) {
-		t.Action, t.Destroys, t.Behind = plan.None, nil, true
-	}
-	return t, nil
 }
 
 // planContent plans what happens to the content of a table.
@@ -248,7 +263,11 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 			return err
 		}
 	}
-	if t.Kind == feed.KindMapping {
+	if p.ConfigOnly {
+		if err := planKept(ctx, p, t); err != nil {
+			return err
+		}
+	} else if t.Kind == feed.KindMapping {
 		planMappingTable(p, t)
 	} else if err := planDumps(ctx, p, t); err != nil {
 		return err
@@ -256,8 +275,10 @@ func planContent(ctx context.Context, p *Session, t *Table) error {
 		return err
 	}
 	planColumns(t)
-	if err := planRemap(ctx, p, t); err != nil {
-		return err
+	if !p.ConfigOnly {
+		if err := planRemap(ctx, p, t); err != nil {
+			return err
+		}
 	}
 	if err := planHeldStep(ctx, p, t); err != nil {
 		return err

@@ -5,6 +5,8 @@
 package definition
 
 import (
+	"slices"
+
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/internal/glob"
@@ -129,6 +131,24 @@ type Column struct {
 	Verifier string // of MaskHMAC, as in Mask
 	Merge    string // "", "min", "max" or "latest"; of users only
 }
+
+// WithoutKeys returns a copy of the table that does not tell keys of masks apart.
+func (t *Table) WithoutKeys() Table {
+	out := *t
+	out.Masks, out.Blocks = slices.Clone(t.Masks), slices.Clone(t.Blocks)
+	for i := range out.Masks {
+		out.Masks[i].Verifier = ""
+	}
+	for i, b := range out.Blocks {
+		if b.Mask != nil {
+			out.Blocks[i].Mask = &BlockMask{Method: b.Mask.Method}
+		}
+	}
+	return out
+}
+
+// KeyUnknown reports whether the column has a mask whose key has no value here.
+func (c Column) KeyUnknown() bool { return c.Mask == MaskHMAC && c.Verifier == "" }
 
 // MaskMethod is how a masked value is replaced.
 type MaskMethod string
