@@ -99,7 +99,7 @@ func checkNewColumns(t *testing.T, p *plan.Table, before, after []state.Column, 
 			continue
 		}
 		if dropped := c.Mask == string(definition.MaskDrop); slices.Contains(p.NewColumns, name) == dropped || masks[name] != c.Mask {
-			t.Errorf("table %s: the plan says %v and %v of %+v", p.Name, p.NewColumns, p.NewMasks, c)
+			t.Errorf("table %s: the plan says %v and %v of %+v, before %+v, dumps %+v", p.Name, p.NewColumns, p.NewMasks, c, before, p.Dumps)
 		}
 		switch c.Mask {
 		case "":

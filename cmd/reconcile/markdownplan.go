@@ -36,7 +36,7 @@ func markdownPlan(p *plan.Plan, o markdownOptions) *markdown.Document {
 			forgottenSection(p.Forgotten),
 			notesSection(p, behind),
 		},
-		Cut: markdown.Sprintf("Not all of the plan fits here. All of it: %s", "reconcile show "+o.file),
+		Cut: markdown.Sprintf("Not all of the plan fits here. All of it: %s", "reconcile show "+filepath.Base(o.file)),
 	}
 }
 

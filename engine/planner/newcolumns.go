@@ -17,19 +17,13 @@ func planColumns(t *Table) {
 		return
 	}
 	legacy := t.Old != nil && !t.Old.ExactNames
-	schema := func(brought []rules.Delivered, floor rules.Floor) *rules.Schema {
-		return rules.NewSchema(t.Definition, t.Kind, t.Key, columnsOf(t.Old), brought, floor, legacy)
+	have := columnsOf(t.Old)
+	brought, fresh := broughtColumns(t, have, legacy)
+	if len(fresh) == 0 {
+		return // as mostly
 	}
-	brought := broughtColumns(t)
-	if len(brought) == 0 {
-		return
-	}
-	had := map[string]bool{}
-	for _, c := range schema(nil, rules.AllLive).Columns() {
-		had[c.ID] = true
-	}
-	for _, c := range schema(brought, t.Floor).Columns() {
-		if had[c.ID] {
+	for _, c := range rules.NewSchema(t.Definition, t.Kind, t.Key, have, brought, t.Floor, legacy).Columns() {
+		if !fresh[c.ID] {
 			continue
 		}
 		name := c.Name
@@ -44,9 +38,14 @@ func planColumns(t *Table) {
 	}
 }
 
-// broughtColumns are the names that pending dumps bring, without those that the dump before
-// brought as well. Of a void dump only what its manifest lists counts.
-func broughtColumns(t *Table) (out []rules.Delivered) {
+// broughtColumns are the names that pending dumps bring, and which columns of them the table
+// does not have, by their IDs. Of a void dump only what its manifest lists counts.
+func broughtColumns(t *Table, have []rules.Column, legacy bool) (brought []rules.Delivered, fresh map[string]bool) {
+	known := map[string]bool{}
+	for _, c := range have {
+		known[t.Definition.ID(rules.AskedName(t.Definition, legacy, c.Delivered, c.Name))] = true
+	}
+	fresh = map[string]bool{}
 	var last []string
 	for _, d := range t.Pending {
 		names := namesOf(t, d)
@@ -55,10 +54,13 @@ func broughtColumns(t *Table) (out []rules.Delivered) {
 		}
 		last = names
 		for _, n := range names {
-			out = append(out, rules.Delivered{Name: n, Dump: d.Dump, Listed: d.Entry.HasColumns})
+			brought = append(brought, rules.Delivered{Name: n, Dump: d.Dump, Listed: d.Entry.HasColumns})
+			if id := t.Definition.ID(n); !known[id] && id != feed.UserID && id != t.Key {
+				fresh[id] = true
+			}
 		}
 	}
-	return out
+	return brought, fresh
 }
 
 // namesOf are the names of what a delivery brings: those of its manifest's list, or, where
