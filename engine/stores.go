@@ -7,6 +7,7 @@ import (
 	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/lake"
+	"reconcile/engine/rescued"
 	"reconcile/engine/states"
 	"reconcile/internal/blob"
 )
@@ -61,3 +62,6 @@ func (e *Engine) Health() *health.Reader {
 
 // States carries out what commands do with the state as a whole.
 func (e *Engine) States() *states.Keeper { return e.keeper }
+
+// Rescued counts what the tables of an engine could not take as it was delivered.
+func Rescued(e *Engine) *rescued.Reader { return &rescued.Reader{Inspect: e.Inspect(), Lake: e.lake} }

@@ -240,7 +240,7 @@ var recordTypes = map[string]any{
 	"commit": commitLine{}, "history": historyLine{}, "column_change": columnChangeLine{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": fileLine{}, "state_address": tableAddress{},
 	"backup": backupLine{}, "restored": restoredLine{}, "state_rebuild": rebuildLine{}, "state_rebuild_table": rebuildTableLine{}, "state_rebuilt": rebuiltLine{},
-	"quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": quarantinedRowLine{},
+	"rescued": rescuedLine{}, "quarantine": quarantined{}, "quarantine_summary": rowsShape{}, "quarantined_row": quarantinedRowLine{},
 	"validate": validated{}, "version": versionRecord{}, "diagnostic": config.JSONDiagnostic{}, "error": errorShape{},
 }
 

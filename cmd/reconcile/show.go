@@ -12,6 +12,7 @@ type showOptions struct {
 	markdown bool
 	maxBytes int
 	commit   string
+	rescued  bool
 }
 
 func showCommand() *command {
@@ -24,11 +25,14 @@ func showCommand() *command {
 		help: `Reads the state only, neither the source nor a sink, and can run beside an apply.
 With a table, all that the state has of it. What is pending, ` + "`reconcile plan`" + ` says.
 With a file that ` + "`reconcile plan -out=FILE`" + ` wrote, the plan in it, and neither state
-nor configuration are read. With -markdown as a comment of a pull request.`,
+nor configuration are read. With -markdown as a comment of a pull request.
+With -rescued the values that did not cast and the rows without keys, by column: it
+reads the data files for that.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
 		c.common.jsonFlag(f)
+		f.BoolVar(&o.rescued, "rescued", false, "count values in _rescued_data and rows in the quarantine, by table and column")
 		f.BoolVar(&o.markdown, "markdown", false, "show a saved plan as Markdown")
 		f.IntVar(&o.maxBytes, "max-bytes", bytesOfComment, "with -markdown: in at most `N` bytes")
 		f.StringVar(&o.commit, "commit", "", "with -markdown: say that the plan was made for the commit `SHA`")
@@ -39,6 +43,10 @@ nor configuration are read. With -markdown as a comment of a pull request.`,
 			return 0, err
 		}
 		switch {
+		case o.rescued && ofTable:
+			return exitDone, s.showRescued(ctx, &o.configFlags, tableName(args[0]))
+		case o.rescued:
+			return exitDone, s.showRescued(ctx, &o.configFlags, "")
 		case ofTable:
 			return exitDone, s.showTable(ctx, &o.configFlags, args[0])
 		case len(args) == 1:
@@ -65,6 +73,8 @@ func (o *showOptions) check(json, ofFile bool) error {
 		return errors.New("-markdown shows a saved plan: give the file that `reconcile plan -out=FILE` wrote")
 	case o.markdown && json:
 		return errors.New("-markdown and -json are two forms: give one of them")
+	case o.rescued && ofFile:
+		return errors.New("-rescued is about the tables that are applied, not about a saved plan")
 	case !o.markdown && o.commit != "":
 		return errors.New("-commit is for -markdown")
 	}

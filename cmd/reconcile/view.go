@@ -8,6 +8,7 @@ import (
 	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
+	"reconcile/engine/rescued"
 )
 
 // view shows what commands find and do: textView to people, jsonView to
@@ -31,6 +32,8 @@ type view interface {
 	shown(s *inspect.State)
 	// shownOne shows all that the state has of one table.
 	shownOne(d *inspect.Detail)
+	// rescued shows what tables could not take as it was delivered.
+	rescued(list []rescued.Table)
 	// status shows how syncs and applies are doing.
 	status(h *health.Health)
 	// history shows what commits did.

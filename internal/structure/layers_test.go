@@ -84,6 +84,7 @@ var layers = strings.Fields(`
 	engine/states
 	engine/planner
 	engine/inspect
+	engine/rescued
 	engine/health
 	engine/usermapping
 	engine/tablekeys
