@@ -60,7 +60,7 @@ func FormatDir(dir string, write bool) ([]Formatted, Sources, hcl.Diagnostics) {
 }
 
 func formatFile(path string, write bool, src Sources) (*Formatted, hcl.Diagnostics) {
-	text, err := os.ReadFile(path)
+	text, err := readRegular(path)
 	if err != nil {
 		return nil, hcl.Diagnostics{errorPlain("Unreadable file", "The file %s cannot be read: %s.", path, err)}
 	}

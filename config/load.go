@@ -77,6 +77,18 @@ func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 	return l.load(configs, autos)
 }
 
+// readRegular reads a regular file. Opening others, as named pipes, can take for ever.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	return os.ReadFile(path)
+}
+
 // read finds the files of the folder, sorted by name.
 func (l *loader) read(dir string) (configs, autos []source, diag *hcl.Diagnostic) {
 	abs, err := filepath.Abs(dir)
@@ -95,7 +107,7 @@ func (l *loader) read(dir string) (configs, autos []source, diag *hcl.Diagnostic
 			continue
 		}
 		path := filepath.Join(dir, name)
-		b, err := os.ReadFile(path)
+		b, err := readRegular(path)
 		if err != nil {
 			return nil, nil, errorPlain("Unreadable file", "The file %s cannot be read: %s.", path, err)
 		}

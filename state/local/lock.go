@@ -51,7 +51,7 @@ func takeLock(ctx context.Context, at paths, wait time.Duration) (*os.File, erro
 	for {
 		var f *os.File
 		err := files.InDir(filepath.Dir(at.file()), func() (err error) {
-			f, err = os.OpenFile(at.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+			f, err = files.OpenOwn(at.lock(), os.O_RDWR|os.O_CREATE)
 			return err
 		})
 		if err != nil {
@@ -67,6 +67,9 @@ func takeLock(ctx context.Context, at paths, wait time.Duration) (*os.File, erro
 		}
 		if errors.Is(err, files.ErrBusy) {
 			return nil, &state.LockedError{Path: at.file(), Holder: holder}
+		}
+		if err == nil {
+			err = ctx.Err()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lock state: %w", err)
@@ -97,7 +100,7 @@ func prepare(ctx context.Context, at paths, lock *os.File, holder state.Holder) 
 	if err != nil {
 		return fmt.Errorf("lock state: write the holder's name: %w", err)
 	}
-	readers, err := os.OpenFile(at.readers(), os.O_RDONLY|os.O_CREATE, 0o600)
+	readers, err := files.OpenOwn(at.readers(), os.O_RDONLY|os.O_CREATE)
 	if err == nil {
 		err = errors.Join(readers.Close(), files.RemoveIfThere(at.newFile()))
 	}

@@ -28,7 +28,7 @@ func (l heldLock) Close() error { return files.Release(l.File) }
 // hold takes the lock that keeps the collector away. The file is made by the first
 // writer: a reader makes nothing, and gets nil where there is none.
 func (r readers) hold(ctx context.Context) (io.Closer, error) {
-	f, err := os.Open(r.path)
+	f, err := files.OpenOwn(r.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -43,7 +43,7 @@ func (r readers) hold(ctx context.Context) (io.Closer, error) {
 
 // exclude takes the lock that readers share; nil and no error say that somebody reads.
 func (r readers) exclude() (io.Closer, error) {
-	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := files.OpenOwn(r.path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("exclude readers: %w", err)
 	}

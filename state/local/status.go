@@ -18,7 +18,7 @@ import (
 // ask.
 func (s *backend) LockStatus(context.Context) (_ *state.LockStatus, err error) {
 	out := &state.LockStatus{Place: s.Place(), State: state.LockFree}
-	f, err := os.Open(s.at.lock())
+	f, err := files.OpenOwn(s.at.lock(), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return out, nil
 	}

@@ -44,6 +44,32 @@ func Lock(ctx context.Context, f *os.File, how int, wait time.Duration) error {
 	}
 }
 
+// OpenOwn opens a regular file, which it makes if flags say so. What else has its name,
+// as a symbolic link or a named pipe, is an error at once.
+func OpenOwn(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return nil, &notOwnError{path}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		if err == nil {
+			err = &notOwnError{path}
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// notOwnError says that something else has the name of a file.
+type notOwnError struct{ path string }
+
+func (e *notOwnError) Error() string {
+	return e.path + " is a symbolic link or a special file, and not the file that belongs there: remove it"
+}
+
 // Release drops the lock of f and closes it. The lock has to be dropped by
 // hand: a mapping that a panic left behind would keep it.
 func Release(f *os.File) error {
