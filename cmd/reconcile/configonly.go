@@ -35,6 +35,7 @@ func runPlanConfig(ctx context.Context, s *session, o *planOptions) (int, error)
 	}
 	s.warn(part.Diags)
 	p := part.Plan()
+	p.Folder = folderOfPlan(s.chdir)
 	s.view.plan(p)
 	if o.out != "" {
 		if err := s.savePlan(o, cfg, p); err != nil {
@@ -222,9 +223,16 @@ func (v *textView) notChecked(list []plan.Unchecked) {
 // configDigest shows the digest of what the configuration changes, where it changes
 // something.
 func (v *textView) configDigest(p *plan.Plan) {
-	none, err := plan.ConfigDigest(nil)
-	if err != nil || p.ConfigDigest == "" || p.ConfigDigest == none {
-		return
+	if d := digestOfChanges(p); d != "" {
+		v.printf("\nDigest of what the configuration changes, for apply -expect: %s\n", d)
 	}
-	v.printf("\nDigest of what the configuration changes, for apply -expect: %s\n", p.ConfigDigest)
+}
+
+// digestOfChanges is the digest of what the configuration changes, "" where that is nothing.
+func digestOfChanges(p *plan.Plan) string {
+	none, err := plan.ConfigDigest(nil)
+	if err != nil || p.ConfigDigest == none {
+		return ""
+	}
+	return p.ConfigDigest
 }

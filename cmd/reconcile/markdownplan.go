@@ -24,30 +24,50 @@ type markdownOptions struct {
 // markdownPlan is a plan as a comment of a pull request: what replaces or removes data
 // first, then what is held, then the rest.
 func markdownPlan(p *plan.Plan, o markdownOptions) *markdown.Document {
-	destructive, steps, behind := split(p)
 	return &markdown.Document{
-		Marker: planMarker(p),
-		Title:  markdown.Sprintf("%s", plain.Trusted(countingLine(p))),
-		Head:   []markdown.Text{aboutPlan(p, o.commit), mappingParagraph(&p.Mapping)},
-		Sections: []markdown.Section{
-			stepsSection("**Destructive steps, which replace or remove what is there**", destructive),
-			holdsSection(p.Holds),
-			stepsSection("**Steps**", steps),
-			forgottenSection(p.Forgotten),
-			notesSection(p, behind),
-		},
-		Cut: markdown.Sprintf("Not all of the plan fits here. All of it: %s", "reconcile show "+filepath.Base(o.file)),
+		Marker:   planMarker(p),
+		Title:    markdown.Sprintf("%s", plain.Trusted(countingLine(p))),
+		Head:     []markdown.Text{aboutPlan(p, o.commit), digestParagraph(p), mappingParagraph(&p.Mapping)},
+		Sections: sectionsOf(p),
+		Cut:      markdown.Sprintf("Not all of the plan fits here. All of it: %s", "reconcile show "+filepath.Base(o.file)),
+	}
+}
+
+// sectionsOf are the tables of a comment.
+func sectionsOf(p *plan.Plan) []markdown.Section {
+	if p.ConfigOnly && p.Tables == nil {
+		destructive, others := splitConfig(p.Config)
+		return []markdown.Section{
+			entriesSection("**What the configuration destroys or has rebuilt**", destructive),
+			entriesSection("**What the configuration changes**", others),
+			notCheckedSection(p.NotChecked),
+		}
+	}
+	destructive, steps, behind := split(p)
+	return []markdown.Section{
+		stepsSection("**Destructive steps, which replace or remove what is there**", destructive),
+		holdsSection(p.Holds),
+		notesSection("**For the apply as a whole**", facts(p, markdown.Sprintf)),
+		stepsSection("**Steps**", steps),
+		forgottenSection(p.Forgotten),
+		notCheckedSection(p.NotChecked),
+		notesSection("**Besides**", notesOf(p, behind)),
 	}
 }
 
 // planMarker tells the comments of several environments apart, and is the same for each
 // plan of one: of a state that no apply has made yet, the lineage is another in every plan.
+// A plan of the configuration alone has a comment of its own.
 func planMarker(p *plan.Plan) string {
 	lineage := p.Lineage
 	if p.Serial == 0 {
 		lineage = "new"
 	}
-	return markdown.Hidden("reconcile plan", "folder="+cmp.Or(p.Folder, "."), "lineage="+lineage)
+	values := []string{"folder=" + cmp.Or(p.Folder, "."), "lineage=" + lineage}
+	if p.ConfigOnly {
+		values = append(values, "config-only")
+	}
+	return markdown.Hidden("reconcile plan", values...)
 }
 
 // aboutPlan says what the plan is of.
@@ -60,6 +80,13 @@ func aboutPlan(p *plan.Plan, commit string) markdown.Text {
 		return text + ". There is no state yet."
 	}
 	return text + markdown.Sprintf(". The state has lineage %s and is at serial %d.", p.Lineage, p.Serial)
+}
+
+func digestParagraph(p *plan.Plan) markdown.Text {
+	if d := digestOfChanges(p); d != "" {
+		return markdown.Sprintf("Digest of what the configuration changes, for %s: %s", "apply -expect", d)
+	}
+	return ""
 }
 
 func mappingParagraph(m *plan.Mapping) markdown.Text {
@@ -150,31 +177,80 @@ func forgottenSection(list []plan.ForgottenSink) markdown.Section {
 	return s
 }
 
-// notesSection lists what else there is to say, each thing in a row.
-func notesSection(p *plan.Plan, behind []*plan.Table) markdown.Section {
-	s := markdown.Section{Title: "**Besides**", Columns: []markdown.Text{"Note"}}
-	add := func(t markdown.Text) { s.Rows = append(s.Rows, []markdown.Text{t}) }
-	for _, t := range facts(p, markdown.Sprintf) {
-		add(t)
+// splitConfig divides what the configuration changes: what replaces or removes data, and
+// the rest.
+func splitConfig(list []plan.ConfigEntry) (destructive, others []plan.ConfigEntry) {
+	for _, e := range list {
+		if e.Action == plan.Destroy || e.Action == plan.Rebuild || len(e.Destroys) > 0 {
+			destructive = append(destructive, e)
+		} else {
+			others = append(others, e)
+		}
 	}
+	return destructive, others
+}
+
+// entriesSection lists what the configuration changes.
+func entriesSection(title markdown.Text, list []plan.ConfigEntry) markdown.Section {
+	s := markdown.Section{Title: title, Columns: []markdown.Text{"", "Table", "Step", "Details"}}
+	for _, e := range list {
+		what := markdown.Sprintf("%s", plain.Trusted(configAction(&e)))
+		if len(e.Flags) > 0 {
+			what += markdown.Sprintf(", needs %s", e.Flags)
+		}
+		var lines []markdown.Text
+		for _, d := range e.Destroys {
+			lines = append(lines, markdown.Sprintf("destroys %s", d))
+		}
+		for _, set := range e.Settings {
+			lines = append(lines, markdown.Code(set.String()))
+		}
+		s.Rows = append(s.Rows, []markdown.Text{markdown.Code(string(e.Action)), markdown.Code(e.Table), what, joined(lines)})
+	}
+	s.Rest = restOf(len(list), "table")
+	return s
+}
+
+// notCheckedSection lists what a plan could not find out.
+func notCheckedSection(list []plan.Unchecked) markdown.Section {
+	s := markdown.Section{Title: "**Not checked**", Columns: []markdown.Text{"Table", "What", "Why"}}
+	for _, u := range list {
+		s.Rows = append(s.Rows, []markdown.Text{markdown.Code(u.Table), markdown.Code(u.What), markdown.Code(u.Why)})
+	}
+	s.Rest = restOf(len(list), "thing")
+	return s
+}
+
+// notesSection lists what there is to say, each thing in a row.
+func notesSection(title markdown.Text, notes []markdown.Text) markdown.Section {
+	s := markdown.Section{Title: title, Columns: []markdown.Text{"Note"}}
+	for _, n := range notes {
+		s.Rows = append(s.Rows, []markdown.Text{n})
+	}
+	s.Rest = restOf(len(notes), "note")
+	return s
+}
+
+// notesOf is what there is to say at last.
+func notesOf(p *plan.Plan, behind []*plan.Table) (out []markdown.Text) {
+	add := func(format string, args ...any) { out = append(out, markdown.Sprintf(format, args...)) }
 	if len(p.Unclaimed) > 0 {
-		add(markdown.Sprintf("Delivered, but no table block takes it: %s.", p.Unclaimed))
+		add("Delivered, but no table block takes it: %s.", p.Unclaimed)
 	}
 	if len(behind) > 0 {
 		var names []string
 		for _, t := range behind {
 			names = append(names, t.Name)
 		}
-		add(markdown.Sprintf("Left behind, as -target does not name it: %s.", names))
+		add("Left behind, as -target does not name it: %s.", names)
 	}
 	for _, n := range p.Mapping.Notes {
-		add(markdown.Sprintf("User mapping: %s", n))
+		add("User mapping: %s", n)
 	}
 	for _, n := range p.Notices {
-		add(markdown.Code(n))
+		add("%s", n)
 	}
-	s.Rest = restOf(len(s.Rows), "note")
-	return s
+	return out
 }
 
 // restOf counts what is left out of a list.

@@ -39,6 +39,9 @@ const fullMarkdown = "<!-- reconcile plan folder=envs/prod-eu lineage=l -->\n" +
 	"| What | Why | Way past |\n|---|---|---|\n" +
 	"| `table.fresh, dump 120, sync_120/x.avro` | `it is cut` |  |\n" +
 	"| `manifests/sync_3.json` | `no dump_id` |  |\n\n" +
+	"**For the apply as a whole**\n\n" +
+	"| Note |\n|---|\n" +
+	"| The apply first finishes what an interrupted one had committed: `views`. |\n\n" +
 	"**Steps**\n\n" +
 	"|  | Table | Step | Details |\n|---|---|---|---|\n" +
 	"| `+` | `fresh` | create | dumps 100, 101, 102, ... 111 (12): 24 files, 18.0 MB to read; \\~18.0 MB to write; \\~21.6 MB of scratch_dir meanwhile |\n" +
@@ -46,7 +49,6 @@ const fullMarkdown = "<!-- reconcile plan folder=envs/prod-eu lineage=l -->\n" +
 	"| `~` | `sized` | update | dump 8: void, not read; dump 9: 1 file, 10 B to read; new columns: `a`, `b`; masked (`drop`): `c`; masked (`null`): `b`; 3 users with another canonical id; 2 partitions to rewrite (there are 400), 2.0 MB to write; rows: 1,200 added, 2 revived |\n\n" +
 	"**Besides**\n\n" +
 	"| Note |\n|---|\n" +
-	"| The apply first finishes what an interrupted one had committed: `views`. |\n" +
 	"| Delivered, but no table block takes it: `_event_metadata`. |\n" +
 	"| Left behind, as -target does not name it: `left`. |\n" +
 	"| User mapping: `1 cycle` |\n" +
@@ -95,6 +97,7 @@ func hostilePlan(r *rand.Rand, tables int) *plan.Plan {
 		return out
 	}
 	p := &plan.Plan{Folder: name(), Lineage: name(), Serial: 3, Notices: some(), Recover: some(), Restated: some(), AcceptedNow: some(), Unclaimed: some(),
+		ConfigDigest: name(), NotChecked: []plan.Unchecked{{Table: name(), What: name(), Why: name()}, {What: name()}},
 		Mapping: plan.Mapping{To: id(3), Notes: some()}, Moved: []plan.MovedSink{{From: name(), To: name()}}, Forgotten: []plan.ForgottenSink{{Root: name(), Tables: some()}}}
 	for i := range tables {
 		actions := []plan.Action{plan.Create, plan.Update, plan.Rebuild, plan.Destroy, plan.Forget}
@@ -116,6 +119,44 @@ func TestMarkdownOfHostilePlans(t *testing.T) {
 		_, page := markdownOf(t, p, c.most)
 		checkSteps(t, p, page)
 	}
+}
+
+// What the configuration alone changes stays within the limit as well.
+func TestMarkdownOfHostileConfigurations(t *testing.T) {
+	r := rand.New(rand.NewPCG(18, 5))
+	p := &plan.Plan{ConfigOnly: true, ConfigDigest: hostileName(r)}
+	for i := range 5000 {
+		e := plan.ConfigEntry{Table: hostileName(r), Action: plan.Update, Class: plan.ClassRewrite, Settings: []plan.Setting{{Name: hostileName(r), Column: hostileName(r), Before: hostileName(r), After: hostileName(r)}}}
+		if i%3 == 0 {
+			e.Action, e.Destroys, e.Flags = plan.Destroy, []string{hostileName(r)}, []string{hostileName(r)}
+		}
+		p.Config = append(p.Config, e)
+		p.NotChecked = append(p.NotChecked, plan.Unchecked{Table: hostileName(r), What: hostileName(r), Why: hostileName(r)})
+	}
+	_, page := markdownOf(t, p, bytesOfComment)
+	if len(page.Tables) == 0 || len(page.Tables[0]) < 50 || page.Tables[0][1][0].Text != "-" {
+		t.Fatalf("tables: %v", page.Tables)
+	}
+	shown := 0
+	for _, rows := range page.Tables {
+		shown += len(rows) - 1
+	}
+	if shown += countedIn(t, page, "table|thing"); shown != 10_000 {
+		t.Errorf("%d rows are shown and counted, there are 10,000", shown)
+	}
+}
+
+// countedIn is how many of something a page says that it does not show.
+func countedIn(t *testing.T, page markdowntest.Page, what string) (sum int) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(\S+) (?:`+what+`)s? not shown`).FindAllStringSubmatch(strings.Join(page.Paragraphs, "\n"), -1) {
+		n, err := strconv.Atoi(strings.ReplaceAll(m[1], ",", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
 }
 
 // checkSteps wants the rows of steps to be the first ones of their sections, and the counts
@@ -147,13 +188,7 @@ func checkSteps(t *testing.T, p *plan.Plan, page markdowntest.Page) {
 	if destructives < min(5, len(destructive)) {
 		t.Errorf("only %d destructive steps are shown of %d", destructives, len(destructive))
 	}
-	for _, m := range regexp.MustCompile(`(\S+) tables? not shown`).FindAllStringSubmatch(strings.Join(page.Paragraphs, "\n"), -1) {
-		n, err := strconv.Atoi(strings.ReplaceAll(m[1], ",", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown += n
-	}
+	shown += countedIn(t, page, "table")
 	if shown != len(p.Tables) {
 		t.Errorf("%d tables are shown and counted, there are %d", shown, len(p.Tables))
 	}
