@@ -90,6 +90,50 @@ func (j *job) file(t *testing.T, name string) string {
 	return string(b)
 }
 
+// TestReviewed finds the digest that a job commented for a folder, on the request that brought
+// the commit, and takes nobody else's word for it.
+func TestReviewed(t *testing.T) {
+	digest := strings.Repeat("0a", 32)
+	line := func(folder, digest string) string {
+		sum, err := exec.Command("sh", "-c", `printf %s "$1" | cksum | cut -d ' ' -f 1`, "sh", folder).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "text\n\n<!-- reviewed " + strings.TrimSpace(string(sum)) + " " + digest + " -->\n"
+	}
+	for _, c := range []struct {
+		on    string
+		start func(*testing.T) *host
+		job   func(*job, *host) *job
+	}{{"github", gitHub, (*job).onGitHub}, {"gitlab", gitLab, (*job).onGitLab}} {
+		t.Run(c.on, func(t *testing.T) {
+			h := c.start(t)
+			h.merged = "c0ffee"
+			j := c.job(newJob(t), h)
+			j.env["GITHUB_SHA"], j.env["CI_COMMIT_SHA"] = h.merged, h.merged
+			fails := func(why string) {
+				t.Helper()
+				if out, code := j.run(t, "reviewed", c.on, "production"); code != 1 || !strings.Contains(out, why) {
+					t.Errorf("exit code %d:\n%s", code, out)
+				}
+			}
+			fails("no plan of production was commented on 7")
+			h.discuss(120, production+line("production", strings.Repeat("1b", 32)))
+			j.comment(t, c.on, staging+line("staging", strings.Repeat("2c", 32)))
+			j.comment(t, c.on, production+line("production", digest)+"more")
+			fails("no plan of production was commented on 7")
+			j.comment(t, c.on, production+line("production", digest))
+			if out, code := j.run(t, "reviewed", c.on, "production"); code != 0 || out != digest+"\n" {
+				t.Errorf("exit code %d:\n%s", code, out)
+			}
+			h.refuse = map[string]int{"GET": 403}
+			fails("the token may not (HTTP 403)")
+			h.refuse, h.merged = nil, "another"
+			fails("no pull or merge request brought this commit")
+		})
+	}
+}
+
 const (
 	production = "<!-- reconcile plan folder=production lineage=a -->\n"
 	staging    = "<!-- reconcile plan folder=staging lineage=b -->\n"
@@ -141,7 +185,7 @@ func TestMayNotComment(t *testing.T) {
 		{"writing is refused", func(h *host, _ *job) { h.refuse = map[string]int{"POST": 403} }, "the token may not (HTTP 403)"},
 		{"the token is wrong", func(_ *host, j *job) { j.env["GITHUB_TOKEN"], j.env["GITLAB_TOKEN"] = "another", "another" }, "the token may not (HTTP 401)"},
 		{"there is no token", func(_ *host, j *job) { delete(j.env, "GITHUB_TOKEN"); delete(j.env, "GITLAB_TOKEN") }, "there is no GIT"},
-		{"it is no pull request", func(_ *host, j *job) { delete(j.env, "PULL_REQUEST"); delete(j.env, "CI_MERGE_REQUEST_IID") }, "this is no "},
+		{"it is no pull request", func(_ *host, j *job) { delete(j.env, "PULL_REQUEST"); delete(j.env, "CI_MERGE_REQUEST_IID") }, "this job is for no pull or merge request"},
 		{"the server fails", func(h *host, _ *job) { h.refuse = map[string]int{"POST": 502} }, "answers HTTP 502: {\"message\""},
 		{"nobody answers", func(_ *host, j *job) {
 			j.env["GITHUB_API_URL"], j.env["CI_API_V4_URL"] = "http://127.0.0.1:1", "http://127.0.0.1:1"

@@ -18,6 +18,7 @@ type host struct {
 	token  string         // that may comment
 	author string         // who has it
 	refuse map[string]int // method -> status
+	merged string         // commit that the request brought
 
 	mu       sync.Mutex
 	comments []comment
@@ -32,29 +33,36 @@ type comment struct {
 // gitHub starts a server for one pull request, gitLab for one merge request.
 func gitHub(t *testing.T) *host {
 	h := &host{token: "ghs_secret", author: "github-actions[bot]"}
-	const all, one = "/repos/acme/lake/issues/7/comments", "/repos/acme/lake/issues/comments"
-	return h.start(t, "Authorization", "Bearer "+h.token, all, one, http.MethodPatch, func(c comment) any {
+	const all, one, of = "/repos/acme/lake/issues/7/comments", "/repos/acme/lake/issues/comments", "/repos/acme/lake/commits/{sha}/pulls"
+	return h.start(t, "Authorization", "Bearer "+h.token, all, one, of, "number", http.MethodPatch, func(c comment) any {
 		return map[string]any{"id": c.id, "body": c.body, "user": map[string]any{"login": c.author}}
 	})
 }
 
 func gitLab(t *testing.T) *host {
 	h := &host{token: "glpat-secret", author: "project_9_bot"}
-	const all = "/projects/9/merge_requests/7/notes"
-	return h.start(t, "PRIVATE-TOKEN", h.token, all, all, http.MethodPut, func(c comment) any {
+	const all, of = "/projects/9/merge_requests/7/notes", "/projects/9/repository/commits/{sha}/merge_requests"
+	return h.start(t, "PRIVATE-TOKEN", h.token, all, all, of, "iid", http.MethodPut, func(c comment) any {
 		return map[string]any{"id": c.id, "body": c.body, "system": false, "author": map[string]any{"username": c.author}}
 	})
 }
 
-func (h *host) start(t *testing.T, header, token, all, one, update string, show func(comment) any) *host {
+func (h *host) start(t *testing.T, header, token, all, one, of, number, update string, show func(comment) any) *host {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /user", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"username": h.author}) })
 	mux.HandleFunc("GET "+all, func(w http.ResponseWriter, r *http.Request) {
-		size, page := number(r, "per_page", 30), number(r, "page", 1)
+		size, page := numberIn(r, "per_page", 30), numberIn(r, "page", 1)
 		list := []any{}
 		for _, c := range h.comments[min((page-1)*size, len(h.comments)):min(page*size, len(h.comments))] {
 			list = append(list, show(c))
+		}
+		answer(w, 200, list)
+	})
+	mux.HandleFunc("GET "+of, func(w http.ResponseWriter, r *http.Request) {
+		list := []any{}
+		if r.PathValue("sha") == h.merged {
+			list = append(list, map[string]any{number: 6, "merged_at": nil}, map[string]any{number: 7, "merged_at": "2026-03-04T05:06:07Z"})
 		}
 		answer(w, 200, list)
 	})
@@ -104,7 +112,7 @@ func body(r *http.Request) string {
 	return in.Body
 }
 
-func number(r *http.Request, name string, other int) int {
+func numberIn(r *http.Request, name string, other int) int {
 	if n, err := strconv.Atoi(r.FormValue(name)); err == nil {
 		return n
 	}

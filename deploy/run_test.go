@@ -134,6 +134,66 @@ func TestSavedPlanJob(t *testing.T) {
 	j.must(t, 0, "reconcile apply ended with 0", "apply")
 }
 
+// TestExpectedJob applies after a merge what the plan in the pull request said, and at night
+// only what was delivered.
+func TestExpectedJob(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		start func(*testing.T) *host
+		job   func(*job, *host) *job
+	}{{"github", gitHub, (*job).onGitHub}, {"gitlab", gitLab, (*job).onGitLab}} {
+		t.Run(c.name, func(t *testing.T) {
+			h := c.start(t)
+			j := c.job(newJob(t), h)
+			h.merged = "c0ffee"
+			j.env["GITHUB_SHA"], j.env["CI_COMMIT_SHA"] = h.merged, h.merged
+			j.site(t, "site")
+			j.env["EXPECT"] = "nothing"
+			j.must(t, 0, "reconcile apply ended with 0", "apply")
+
+			main := filepath.Join("site", "main.hcl")
+			hcl := j.file(t, main)
+			merged := strings.Replace(hcl, "date(time)", "year(time)", 1)
+			j.write(t, main, merged)
+			j.must(t, 12, "reconcile apply ended with 12: this is not what was reviewed", "apply")
+			delete(j.env, "EXPECT")
+			j.must(t, 0, "reconcile plan ended with 2", "plan")
+			if said := h.by(h.author); len(said) != 1 || len(said[0]) > 65000 {
+				t.Fatalf("the comments are %q", said)
+			}
+			j.env["EXPECT"] = "reviewed"
+			j.write(t, main, strings.Replace(hcl, "date(time)", "year(time), month(time)", 1))
+			j.must(t, 12, "reconcile apply ended with 12: this is not what was reviewed", "apply")
+			j.write(t, main, merged)
+			j.must(t, 0, "reconcile apply ended with 0", "apply")
+			j.env["EXPECT"] = "nothing"
+			j.must(t, 0, "reconcile apply ended with 0", "apply")
+			h.merged = ""
+			j.env["EXPECT"] = "reviewed"
+			j.must(t, 1, "no pull or merge request brought this commit", "apply")
+		})
+	}
+}
+
+// TestDriftJob ends with 0 whatever is pending, and with 2 once somebody touched a table.
+func TestDriftJob(t *testing.T) {
+	j := newJob(t).onGitHub(gitHub(t))
+	j.site(t, "site")
+	j.env["FLAGS"] = "-target=table.checkout"
+	j.must(t, 0, "reconcile apply ended with 0", "apply")
+	delete(j.env, "FLAGS")
+	j.must(t, 0, "reconcile plan ended with 2", "plan")
+	j.must(t, 0, "reconcile drift ended with 0", "drift")
+	files, err := filepath.Glob(filepath.Join(j.dir, "site", "lake", "checkout", "*", "*.parquet"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are the files %q, %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	j.must(t, 2, "::error title=reconcile drift::reconcile drift ended with 2: tables were changed by somebody else", "drift")
+}
+
 // TestProgram takes the one that is named, then that of the PATH, and builds one where there
 // is none.
 func TestProgram(t *testing.T) {
