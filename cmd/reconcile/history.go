@@ -70,6 +70,7 @@ func schemaCommand() *command {
 	c := &command{
 		name:    "schema",
 		usage:   "history [table.NAME] [flags]",
+		words:   []string{"history"},
 		summary: "Show which columns came, went and changed, since which dump",
 		help: `Reads the state only, neither the source nor a sink, and can run beside an apply.
 What earlier versions of the program did to columns is not known, but for the dump

@@ -15,6 +15,7 @@ func lockCommand() *command {
 	c := &command{
 		name:    "lock",
 		usage:   "show [flags]",
+		words:   []string{"show"},
 		summary: "Show who holds the lock of the state, and since when",
 		help: `Reads the lock and changes nothing. The lock of a state on S3 is a lease, which its
 holder renews. It is free when the time that it shows has passed since the last

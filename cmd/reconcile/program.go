@@ -28,9 +28,10 @@ type program struct {
 // command is one verb. Its flags and run close over the options of one run.
 type command struct {
 	name    string
-	usage   string // what follows the name
-	summary string // one line
-	help    string // further paragraphs
+	usage   string   // what follows the name
+	words   []string // the first arguments that it takes, if these are verbs
+	summary string   // one line
+	help    string   // further paragraphs
 	common  commonFlags
 	flags   func(*flag.FlagSet)
 	maxArgs int
@@ -48,7 +49,7 @@ func commands() []*command {
 	return []*command{
 		planCommand(), applyCommand(), showCommand(), statusCommand(), historyCommand(), schemaCommand(), stateCommand(), quarantineCommand(),
 		initCommand(), lockCommand(), forceUnlockCommand(),
-		validateCommand(), fmtCommand(), versionCommand(),
+		validateCommand(), fmtCommand(), completionCommand(), versionCommand(),
 	}
 }
 

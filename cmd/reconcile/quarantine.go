@@ -25,6 +25,7 @@ func quarantineCommand() *command {
 	c := &command{
 		name:    "quarantine",
 		usage:   "list|export [flags]",
+		words:   []string{"list", "export"},
 		summary: "List or export the rows that lack their key columns",
 		help: `list counts the rows by table, dump and file. export writes them as JSON lines,
 masks applied, in the form that docs/json-output.md gives for quarantined_row.`,

@@ -21,6 +21,7 @@ func stateCommand() *command {
 	c := &command{
 		name:    "state",
 		usage:   "VERB [flags]",
+		words:   []string{"backup", "restore", "rebuild", "list", "show"},
 		summary: "Back up, restore or look at the state",
 		help: `The verbs:
 
