@@ -59,6 +59,7 @@ type operations struct {
 	arrived []*model.Dump
 
 	state, lake, source, more string // of the configuration
+	conf                      string // all of it, empty for what these make
 	env                       []string
 	runner                    string // folder of the last runner
 	ttl                       bool   // runners have leases that end soon
@@ -105,6 +106,9 @@ func (o *operations) onDisk() string {
 
 // text is the configuration.
 func (o *operations) text() string {
+	if o.conf != "" {
+		return o.conf
+	}
 	sink := fmt.Sprintf("sink \"parquet\" \"lake\" {\n path = %q\n", o.lake)
 	if strings.HasPrefix(o.lake, "s3://") {
 		sink += o.connection()
@@ -188,34 +192,60 @@ func (o *operations) folder(place string) string {
 // check compares all tables with what the model makes of dumps.
 func (o *operations) check(dumps []*model.Dump) {
 	o.t.Helper()
-	cfg, _, diags := config.Load(o.runner, config.Options{Version: "0.1.0"})
+	for _, name := range (&model.World{Dumps: dumps}).Tables() {
+		o.checkTable(name, dumps)
+	}
+}
+
+// checkTable compares one table, if the configuration takes it.
+func (o *operations) checkTable(name string, dumps []*model.Dump) {
+	o.t.Helper()
+	cfg, _, diags := config.Load(o.runner, config.Options{Version: "0.1.0", Env: o.lookup})
 	if diags.HasErrors() {
 		o.t.Fatal(diags)
 	}
-	mapping := model.MappingFor(dumps, model.Guard{}).Dump
-	w := &model.World{Dumps: dumps}
-	for _, name := range w.Tables() {
-		t, diags := cfg.Table(name, nil)
-		if diags.HasErrors() {
-			o.t.Fatal(diags)
-		}
-		if t == nil {
-			continue
-		}
-		s := model.FromDefinition(t, cfg.MaskKey)
-		set, _ := model.AppliedFor(dumps, name, s)
-		want, err := model.Expect(set, mapping, s, name)
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		got, err := reader.Read(filepath.Join(o.folder(o.lake), t.Folder), name, want)
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		if diff := append(want.Diff(got.Rows), want.DiffColumns(got.Columns)...); len(diff) > 0 {
-			o.t.Fatalf("table %s is not what it should be:\n%s", name, strings.Join(diff, "\n"))
+	t, diags := cfg.Table(name, deliveredColumns(dumps, name))
+	if diags.HasErrors() {
+		o.t.Fatal(diags)
+	}
+	if t == nil {
+		return
+	}
+	s := model.FromDefinition(t, cfg.MaskKey)
+	set, _ := model.AppliedFor(dumps, name, s)
+	want, err := model.Expect(set, model.MappingFor(dumps, model.Guard{}).Dump, s, name)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	got, err := reader.Read(filepath.Join(o.folder(o.lake), t.Folder), name, want)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if diff := append(want.Diff(got.Rows), want.DiffColumns(got.Columns)...); len(diff) > 0 {
+		o.t.Fatalf("table %s is not what it should be:\n%s", name, strings.Join(diff, "\n"))
+	}
+}
+
+// deliveredColumns are the columns that dumps list of a table.
+func deliveredColumns(dumps []*model.Dump, table string) (out []string) {
+	for _, d := range dumps {
+		for _, e := range d.Entries {
+			if e.Table == table {
+				out = append(out, e.Columns...)
+			}
 		}
 	}
+	return out
+}
+
+// lookup looks up a variable of the environment that runners have.
+func (o *operations) lookup(name string) (string, bool) {
+	for _, kv := range slices.Backward(o.env) {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // idle checks that nothing is left to do.
