@@ -31,12 +31,11 @@ func (c *checker) judge(ctx context.Context, t *planner.Table, s *steps.Step, d 
 	}
 	var subjects []checks.Subject
 	reads := false
-	for _, of := range t.Definition.Checks {
-		dumps := planner.DumpsToJudge(c.plan, t, &of, s.Pending)
-		dumps = slices.DeleteFunc(dumps, func(id int64) bool { return !s.Task.Live(id) })
-		if of.JudgesSteps() && len(dumps) > 0 {
-			subjects = append(subjects, checks.Subject{Check: of, Dumps: dumps})
-			reads = reads || of.ReadsUsers()
+	for _, of := range planner.ChecksOfStep(c.plan, t, s.Pending) {
+		dumps := slices.DeleteFunc(of.Dumps, func(id int64) bool { return !s.Task.Live(id) })
+		if len(dumps) > 0 {
+			subjects = append(subjects, checks.Subject{Check: of.Check, Dumps: dumps})
+			reads = reads || of.Check.ReadsUsers()
 		}
 	}
 	if len(subjects) == 0 {
@@ -95,7 +94,10 @@ func holdsOf(v *checks.Verdict) []plan.Hold {
 // remember notes what checks found of a step that they hold, so that it is not staged again
 // while nothing of it changes.
 func (c *checker) remember(ctx context.Context, t *planner.Table, v *checks.Verdict) error {
-	record := &state.HeldStep{Dump: v.Dump}
+	record := &state.HeldStep{Dump: v.Dump, Dumps: map[int64]string{}}
+	for _, d := range t.Pending {
+		record.Dumps[d.Dump] = d.Entry.Digest
+	}
 	for _, f := range v.Failed {
 		if !f.Warns {
 			record.Failed = append(record.Failed, state.HeldCheck{Name: f.Check, Text: f.Text, Failed: f.Failed, Judged: f.Judged})

@@ -360,3 +360,29 @@ func TestContractCheckUsers(t *testing.T) {
 	a.found(a.run(dumpOf(5, more("e", priced(row(10, 72, "a"), row(11, 73, "a"), row(12, 1, "a"))))), "known 2/3 10,72@5 11,73@5")
 	a.held(a.run(dumpOf(6, more("users", users(73)))))
 }
+
+// TestContractCheckUniqueParts: rows are compared with those of files that the step does not
+// write, too.
+func TestContractCheckUniqueParts(t *testing.T) {
+	a := newBed(t, "table \"e\" {\n sinks = [sink.parquet.lake]\n partition_by = [year(time), month(time)]\n}\n"+oneCheck("once", `unique = ["price"]`))
+	at := func(key int, price, time string) *model.File {
+		return avroPart("event_id user_id price time", row(key, 1, price, time))
+	}
+	a.held(a.run(dumpOf(1, full("e", at(1, "a", "2026-01-05")))))
+	a.held(a.run(dumpOf(2, more("e", at(2, "b", "2026-02-05")))))
+	a.found(a.run(dumpOf(3, more("e", at(3, "a", "2026-03-05")))), "once 1/1 3,a@3")
+}
+
+// TestContractCheckGivenUp: dumps that a table had, gave up and takes again are not judged.
+func TestContractCheckGivenUp(t *testing.T) {
+	a := newBed(t, lakeTables)
+	a.run(dumpOf(1, full("e", priced(row(1, 1, "1")))))
+	a.run(dumpOf(2, more("e", priced(row(2, 2, nil)))))
+	a.hcl = checked(oneCheck("price", `not_null = ["price"]`))
+	a.goTo(1)
+	a.want("e", "event_id", "1")
+	a.until = nil
+	a.held(a.run())
+	a.want("e", "event_id", "1", "2")
+	a.found(a.run(dumpOf(3, more("e", priced(row(3, 2, nil))))), "price 1/1 3,null@3")
+}

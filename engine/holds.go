@@ -150,9 +150,10 @@ func holdPin(pin string, c exec.Cause) string {
 }
 
 // rememberGuards keeps which dumps guards hold, to be shown until a plan no longer says so.
+// What checks hold is remembered by the steps that they judged.
 func rememberGuards(ctx context.Context, l *state.Lock, holds []plan.Hold, snap *state.Snapshot) error {
 	fresh := slices.DeleteFunc(slices.Clone(holds), func(h plan.Hold) bool {
-		return h.Guard == "" || h.Dump == 0 || slices.ContainsFunc(snap.Holds, func(x state.Hold) bool {
+		return h.Guard == "" || h.OfCheck() || h.Dump == 0 || slices.ContainsFunc(snap.Holds, func(x state.Hold) bool {
 			return x.Guard == h.Guard && x.Table == h.Table && x.Dump == h.Dump && x.Reason == h.Reason
 		})
 	})

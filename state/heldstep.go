@@ -11,6 +11,9 @@ type HeldStep struct {
 	// Inputs is the digest of what was judged, Dump the newest dump of it.
 	Inputs string `json:"inputs"`
 	Dump   int64  `json:"dump"`
+	// Dumps are all that the step took, by the digests of their manifests' entries: an
+	// acceptance is of no others.
+	Dumps map[int64]string `json:"dumps"`
 	// Judged are the checks that judged something of the step, Failed those of them that
 	// hold it, with how many rows failed, of how many.
 	Judged []HeldCheck `json:"judged"`

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // FailedCheck is a check that a staged step of a table does not pass.
@@ -45,6 +46,9 @@ func CheckAddress(name string) string { return "check." + name }
 func (f *FailedCheck) Accept() string {
 	return CheckAddress(f.Check) + "@" + strconv.FormatInt(f.Dump, 10)
 }
+
+// OfCheck reports whether a check holds it, and no guard.
+func (h *Hold) OfCheck() bool { return strings.HasPrefix(h.Guard, CheckAddress("")) }
 
 // Unjudged is a check that has judged no step of a table since it was declared.
 type Unjudged struct {

@@ -21,25 +21,51 @@ func checkedKey(table string) string { return "\x00checked/" + table }
 
 func checkKey(check, table string) string { return "\x00check/" + check + "/" + table }
 
-// DumpsToJudge are the dumps of deliveries that a check judges, in their order: none that
-// the table had before, or that were accepted.
-func DumpsToJudge(p *Session, t *Table, c *definition.Check, pending []Delivery) []int64 {
-	var out []int64
-	for _, d := range pending {
-		if !d.Again && !passedChecks(p, t, d) && !acceptedFor(p, c.Name, t.Name, d) {
-			out = append(out, d.Dump)
+// ChecksOfStep are the checks that judge a step which takes some deliveries, and of which
+// dumps: none that the table had before, or that were accepted.
+func ChecksOfStep(p *Session, t *Table, pending []Delivery) []CheckedDumps {
+	if t.Definition == nil || len(t.Definition.Checks) == 0 {
+		return nil
+	}
+	fresh := newDeliveries(p, t, pending)
+	var out []CheckedDumps
+	for _, c := range t.Definition.Checks {
+		of := CheckedDumps{Check: c}
+		for _, d := range fresh {
+			if c.JudgesSteps() && !acceptedFor(p, c.Name, t.Name, d) {
+				of.Dumps = append(of.Dumps, d.Dump)
+			}
+		}
+		if len(of.Dumps) > 0 {
+			out = append(out, of)
 		}
 	}
 	return out
 }
 
-// passedChecks reports whether a dump was applied before.
-func passedChecks(p *Session, t *Table, d Delivery) bool {
-	if was, ok := p.Snap.Accepted[state.Delivery{Table: checkedKey(t.Name), Dump: d.Dump}]; ok {
-		return was == d.Entry.Digest
+// CheckedDumps is a check and the dumps that it judges, in their order.
+type CheckedDumps struct {
+	Check definition.Check
+	Dumps []int64
+}
+
+// newDeliveries are those that were never applied.
+func newDeliveries(p *Session, t *Table, pending []Delivery) []Delivery {
+	had := map[int64]bool{}
+	for _, a := range p.Heads.Applied(t.Name, 0) {
+		had[a.Dump] = true
 	}
-	has := func(a state.Applied) bool { return a.Dump == d.Dump }
-	return t.Old != nil && slices.ContainsFunc(t.Old.Applied, has) || slices.ContainsFunc(p.Heads.Applied(t.Name, 0), has)
+	if t.Old != nil {
+		for _, a := range t.Old.Applied {
+			had[a.Dump] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(pending), func(d Delivery) bool {
+		if was, ok := p.Snap.Accepted[state.Delivery{Table: checkedKey(t.Name), Dump: d.Dump}]; ok && was == d.Entry.Digest {
+			return true
+		}
+		return d.Again || had[d.Dump]
+	})
 }
 
 func acceptedFor(p *Session, check, table string, d Delivery) bool {
@@ -61,10 +87,10 @@ func planHeldStep(ctx context.Context, p *Session, t *Table) error {
 		return err
 	}
 	var holds []plan.Hold
-	for i := range t.Definition.Checks {
-		c := &t.Definition.Checks[i]
+	for _, of := range ChecksOfStep(p, t, t.Pending) {
+		c := &of.Check
 		k := slices.IndexFunc(was.Failed, func(f state.HeldCheck) bool { return f.Name == c.Name && f.Text == c.Text() })
-		if k >= 0 && !c.Warns && len(DumpsToJudge(p, t, c, t.Pending)) > 0 {
+		if k >= 0 && !c.Warns {
 			holds = append(holds, checkHold(t.Name, c, was.Dump, was.Failed[k].Failed, was.Failed[k].Judged))
 		}
 	}
@@ -77,7 +103,8 @@ func planHeldStep(ctx context.Context, p *Session, t *Table) error {
 	return nil
 }
 
-// acceptChecks accepts the pending dumps that a held step was of, where -accept asks for it.
+// acceptChecks accepts the dumps that a held step was of, where -accept asks for it. What
+// arrived since is judged, also where its id is smaller.
 func acceptChecks(p *Session, t *Table, was *state.HeldStep) {
 	for _, f := range was.Failed {
 		name := AcceptName(plan.CheckAddress(f.Name), was.Dump)
@@ -88,7 +115,7 @@ func acceptChecks(p *Session, t *Table, was *state.HeldStep) {
 			p.AcceptedNow = append(p.AcceptedNow, name)
 		}
 		for _, d := range t.Pending {
-			if d.Dump <= was.Dump {
+			if was.Dumps[d.Dump] == d.Entry.Digest {
 				p.AcceptedDumps = append(p.AcceptedDumps, AcceptedDump{state.Delivery{Table: checkKey(f.Name, t.Name), Dump: d.Dump}, d.Entry.Digest})
 			}
 		}
@@ -155,15 +182,12 @@ func UsersFirst(tables []*Table) bool { return slices.ContainsFunc(tables, check
 
 // stepChecks are the checks that judge what a table takes.
 func stepChecks(p *Session, t *Table) []plan.TableCheck {
-	if _, ok := t.Step(plan.StepTake); !ok || t.Definition == nil {
+	if _, ok := t.Step(plan.StepTake); !ok {
 		return nil
 	}
 	var out []plan.TableCheck
-	for i := range t.Definition.Checks {
-		c := &t.Definition.Checks[i]
-		if !c.JudgesSteps() || len(DumpsToJudge(p, t, c, t.Pending)) == 0 {
-			continue
-		}
+	for _, of := range ChecksOfStep(p, t, t.Pending) {
+		c := &of.Check
 		x := plan.TableCheck{Check: c.Name, Kind: string(c.Kind), Warns: c.Warns, Users: c.ReadsUsers()}
 		if c.Kind == definition.Unique {
 			x.Reads = slices.Clone(c.Columns)
@@ -171,6 +195,14 @@ func stepChecks(p *Session, t *Table) []plan.TableCheck {
 		out = append(out, x)
 	}
 	return out
+}
+
+// judgingChecks are the checks of a table that takes something: a plan is made for these.
+func judgingChecks(t *Table) []definition.Check {
+	if t.Definition == nil || len(t.Pending) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.Definition.Checks), func(c definition.Check) bool { return !c.JudgesSteps() })
 }
 
 // unjudged lists the checks of a table that judged nothing of it since they were declared.

@@ -67,6 +67,11 @@ func describeRecord(t *Table, in *plan.Inputs) (err error) {
 	if in.Definition, err = contentDigest(t.Definition, keysChanged(t)); err != nil {
 		return err
 	}
+	if judging := judgingChecks(t); len(judging) > 0 {
+		if in.Definition, err = plan.DigestValue([]any{in.Definition, judging}); err != nil {
+			return err
+		}
+	}
 	if t.Old == nil {
 		return nil
 	}

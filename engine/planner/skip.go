@@ -21,7 +21,7 @@ import (
 func NamesWayPast(cfg *config.Config, holds []plan.Hold) {
 	for i := range holds {
 		h := &holds[i]
-		if strings.HasPrefix(h.Guard, plan.CheckAddress("")) || h.Table == "" || h.Object != "" || h.File == "" && h.Dump == 0 {
+		if h.OfCheck() || h.Table == "" || h.Object != "" || h.File == "" && h.Dump == 0 {
 			continue
 		}
 		h.SkipTables = []string{h.Table}
