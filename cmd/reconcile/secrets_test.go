@@ -172,7 +172,7 @@ func (b *secretBed) play(masks bool) {
 	}
 	b.write("main.hcl", config)
 	b.deliver(secretExport)
-	for _, args := range [][]string{{"validate"}, {"validate", "-json"}, {"fmt", "-check", "-diff"}, {"version"}, {"plan"}, {"plan", "-json"}, {"plan", "-exact"}, {"plan", "-out=night.plan"}, {"show", "night.plan"}, {"show", "-json", "night.plan"}} {
+	for _, args := range [][]string{{"validate"}, {"validate", "-json"}, {"fmt", "-check", "-diff"}, {"version"}, {"plan"}, {"plan", "-json"}, {"plan", "-exact"}, {"plan", "-out=night.plan"}, {"plan", "-log-format=json", "-log-level=debug"}, {"show", "night.plan"}, {"show", "-json", "night.plan"}} {
 		b.run(0, args...)
 	}
 	for _, point := range []string{"stage.close", "state.commit.before", "publish.move.before", "publish.clear.before"} {
@@ -185,7 +185,7 @@ func (b *secretBed) play(masks bool) {
 	b.deliver(secretSecond)
 	b.run(3, "plan", "-exact", "-out=second.plan")
 	b.run(3, "apply", "-auto-approve", "-json")
-	for _, args := range [][]string{{"show"}, {"show", "-json"}, {"status"}, {"status", "-json"}, {"history"}, {"history", "-json"}, {"schema", "history"}, {"schema", "history", "-json"}, {"quarantine", "list"}, {"quarantine", "export"}, {"quarantine", "export", "-o=quarantined.json"}} {
+	for _, args := range [][]string{{"show"}, {"show", "-json"}, {"show", "-rescued"}, {"show", "-rescued", "-json"}, {"status"}, {"status", "-json"}, {"history"}, {"history", "-json"}, {"schema", "history"}, {"schema", "history", "-json"}, {"quarantine", "list"}, {"quarantine", "export"}, {"quarantine", "export", "-o=quarantined.json"}} {
 		b.run(0, args...)
 	}
 	b.scan()

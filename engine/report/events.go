@@ -2,9 +2,12 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"reconcile/engine/inspect"
+	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 	"reconcile/internal/notify"
 )
 
@@ -45,7 +48,15 @@ func (r *Run) holds() (out []notify.Event) {
 // among reports whether a hold is in a list. Where a guard holds what a file has held, that
 // is another hold: it wants something else of who is told.
 func among(list []inspect.Hold, h *inspect.Hold) bool {
-	return slices.ContainsFunc(list, func(x inspect.Hold) bool { return x.Same(h) && x.Guard == h.Guard })
+	return slices.ContainsFunc(list, func(x inspect.Hold) bool {
+		return x.Guard == h.Guard && (x.Same(h) || x.Table == h.Table && namesNewest(h))
+	})
+}
+
+// namesNewest reports whether a hold goes on under the newest dump that waits: those of
+// checks and of the mapping do.
+func namesNewest(h *inspect.Hold) bool {
+	return h.Guard != "" && (h.Table == feed.TableMapping || strings.HasPrefix(h.Guard, plan.CheckAddress("")))
 }
 
 func eventOf(kind notify.Kind, h *inspect.Hold) notify.Event {

@@ -39,18 +39,22 @@ func TestEvents(t *testing.T) {
 		run  Run
 		want []string
 	}{
-		"nothing":          {Run{Planned: true, After: &inspect.Figures{}}, nil},
-		"begins":           {Run{Code: 13, Planned: true, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"hold_began a 43", "exit_13  0"}},
-		"goes on":          {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"exit_13  0"}},
-		"ends":             {Run{Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}, After: &inspect.Figures{}}, []string{"hold_ended a 43"}},
-		"of another dump":  {Run{Code: 3, Planned: true, Before: []inspect.Hold{hold("a", 43, "")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 44, "")}}}, []string{"hold_began a 44", "hold_ended a 43", "exit_3  0"}},
-		"now by a guard":   {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"hold_began a 43", "hold_ended a 43", "exit_13  0"}},
-		"never planned":    {Run{Code: 1, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"exit_1  0"}},
-		"state unreadable": {Run{Code: 1, Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}}, []string{"exit_1  0"}},
-		"resync":           {Run{Planned: true, Result: resync, After: &inspect.Figures{}}, []string{"resync_applied cart 44"}},
-		"locked":           {Run{Code: 11}, []string{"exit_11  0"}},
-		"stale":            {Run{Code: 12}, []string{"exit_12  0"}},
-		"interrupted":      {Run{Code: 130}, nil},
+		"nothing":           {Run{Planned: true, After: &inspect.Figures{}}, nil},
+		"begins":            {Run{Code: 13, Planned: true, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"hold_began a 43", "exit_13  0"}},
+		"goes on":           {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"exit_13  0"}},
+		"ends":              {Run{Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}, After: &inspect.Figures{}}, []string{"hold_ended a 43"}},
+		"of another dump":   {Run{Code: 3, Planned: true, Before: []inspect.Hold{hold("a", 43, "")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 44, "")}}}, []string{"hold_began a 44", "hold_ended a 43", "exit_3  0"}},
+		"now by a guard":    {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"hold_began a 43", "hold_ended a 43", "exit_13  0"}},
+		"a check goes on":   {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "check.x")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 44, "check.x")}}}, []string{"exit_13  0"}},
+		"another check":     {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "check.x")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "check.y")}}}, []string{"hold_began a 43", "hold_ended a 43", "exit_13  0"}},
+		"a mapping goes on": {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("user_migrations", 43, "g")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("user_migrations", 44, "g")}}}, []string{"exit_13  0"}},
+		"another resync":    {Run{Code: 13, Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g"), hold("a", 44, "g")}}}, []string{"hold_began a 44", "exit_13  0"}},
+		"never planned":     {Run{Code: 1, After: &inspect.Figures{Holds: []inspect.Hold{hold("a", 43, "g")}}}, []string{"exit_1  0"}},
+		"state unreadable":  {Run{Code: 1, Planned: true, Before: []inspect.Hold{hold("a", 43, "g")}}, []string{"exit_1  0"}},
+		"resync":            {Run{Planned: true, Result: resync, After: &inspect.Figures{}}, []string{"resync_applied cart 44"}},
+		"locked":            {Run{Code: 11}, []string{"exit_11  0"}},
+		"stale":             {Run{Code: 12}, []string{"exit_12  0"}},
+		"interrupted":       {Run{Code: 130}, nil},
 	} {
 		if got := told(&c.run); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
