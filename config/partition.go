@@ -149,3 +149,21 @@ func nestPartition(calls []partitionCall) (definition.Partition, error) {
 	}
 	return p, nil
 }
+
+// ParsePartition reads the canonical text of a partitioning, as tables have it.
+func ParsePartition(text string) (definition.Partition, error) {
+	expr, diags := hclsyntax.ParseExpression([]byte("["+text+"]"), "", hcl.InitialPos)
+	list, ok := expr.(*hclsyntax.TupleConsExpr)
+	if diags.HasErrors() || !ok {
+		return definition.Partition{}, fmt.Errorf("%q is no partitioning", text)
+	}
+	var calls []partitionCall
+	for _, e := range list.Exprs {
+		c, ok, err := parsePartitionCall(e)
+		if err != nil || !ok {
+			return definition.Partition{}, errors.Join(fmt.Errorf("%q is no partitioning", text), err)
+		}
+		calls = append(calls, c)
+	}
+	return nestPartition(calls)
+}

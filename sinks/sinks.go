@@ -106,6 +106,12 @@ type GroupReader interface {
 	Group(ctx context.Context, group int, columns []column.Column, into *column.Batch) error
 }
 
+// RowReader is what a GroupReader can do beyond its interface: read some rows of a row
+// group, which are ascending, each once.
+type RowReader interface {
+	Rows(ctx context.Context, group int, rows []uint32, columns []column.Column, into *column.Batch) error
+}
+
 // Labeled is what a Reader can do beyond its interface: tell the Metadata of the
 // FileSpec that the file was written by. It is not to be changed.
 type Labeled interface {

@@ -236,6 +236,7 @@ var recordTypes = map[string]any{
 	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "check": checkLine{}, "unjudged_check": unjudgedLine{}, "plan": planLine{},
 	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "config_change": changeLine{}, "not_checked": uncheckedLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
 	"init": initLine{}, "state_moved": stateMovedLine{}, "configuration_written": surveyed{},
+	"verified_table": verifiedTableLine{}, "verify": verifyLine{},
 	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
 	"commit": commitLine{}, "history": historyLine{}, "column_change": columnChangeLine{},
 	"lock": lockLine{}, "state": stateLine{}, "state_table": shownLine{}, "state_file": fileLine{}, "state_address": tableAddress{},

@@ -17,7 +17,7 @@ const (
 	exitPartial     = 3  // something is held or failed; safe to run again
 	exitLocked      = 11 // another has the lock of the state, or took it
 	exitStale       = 12 // the saved plan is not of what is there now, or the configuration not what -expect says
-	exitGuarded     = 13 // a guard holds something, status found a problem, or nothing new came in time
+	exitGuarded     = 13 // a guard holds something, status or verify found a problem, or nothing new came in time
 	exitInterrupted = 130
 )
 

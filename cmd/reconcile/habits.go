@@ -31,7 +31,6 @@ func habits() map[string]string {
 		"taint":      "reconcile has no taint. `reconcile apply -replace=table.x` rebuilds a table; one whose files were changed or removed is rebuilt without it.",
 		"untaint":    "reconcile has no untaint: nothing is ever tainted.",
 		"test":       "reconcile has no test command. `reconcile validate` checks the configuration, `reconcile plan` says what it would do.",
-		"verify":     "verify " + later + "`reconcile plan` compares the sinks with the state.",
 		"rebuild":    "rebuild " + later + "A plan rebuilds a table whose files were changed or removed.",
 		"ddl":        "ddl " + later + "`reconcile show -json` lists columns, types and folders.",
 		"properties": "properties " + later,

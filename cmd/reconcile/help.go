@@ -24,7 +24,7 @@ Flags before the command:
 
 Exit codes: 0 done or nothing to do, 1 error, 2 "plan -detailed-exitcode" found
 changes, 3 applied in part and safe to run again, 11 the state is locked,
-12 the saved plan is stale, 13 a guard holds something or status found a problem,
+12 the saved plan is stale, 13 a guard holds something, or status or verify found a problem,
 130 interrupted.
 `)
 }

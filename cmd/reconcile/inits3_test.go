@@ -55,6 +55,7 @@ func TestFirstConfigurationOnS3(t *testing.T) {
 	b.run(0, "fmt", "-check")
 	b.run(0, "apply", "-auto-approve")
 	b.run(0, "plan", "-detailed-exitcode")
+	wantText(t, b.run(0, "verify"), `Verified \d+ tables, \d+ rows: all as it should be`)
 	wantText(t, b.run(1, "init", place), "nothing of it is overwritten")
 }
 

@@ -47,7 +47,7 @@ type commonFlags struct {
 // commands returns all verbs, in the order of the help.
 func commands() []*command {
 	return []*command{
-		planCommand(), applyCommand(), showCommand(), statusCommand(), historyCommand(), schemaCommand(), stateCommand(), quarantineCommand(),
+		planCommand(), applyCommand(), showCommand(), statusCommand(), verifyCommand(), historyCommand(), schemaCommand(), stateCommand(), quarantineCommand(),
 		initCommand(), lockCommand(), forceUnlockCommand(),
 		validateCommand(), fmtCommand(), completionCommand(), versionCommand(),
 	}

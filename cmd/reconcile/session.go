@@ -95,6 +95,11 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	f.BoolVar(&e.allowDestroy, "allow-destroy", false, "let the configuration destroy data for good")
 	f.BoolVar(&e.repair, "repair", false, "write anew the tables whose hold names this flag")
 	f.BoolVar(&e.refresh, "refresh", true, "do not compare the sinks with the state")
+	e.parallelFlag(f)
+}
+
+// parallelFlag adds -parallelism.
+func (e *engineFlags) parallelFlag(f *flag.FlagSet) {
 	f.Func("parallelism", "work on `N` things at once (default: as many as there are processors)", func(arg string) (err error) {
 		if e.parallelism, err = strconv.Atoi(arg); err != nil || e.parallelism < 1 {
 			return errors.New("it needs a number from 1 on")

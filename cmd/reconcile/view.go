@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
 	"reconcile/engine/rescued"
+	"reconcile/engine/verify"
 )
 
 // view shows what commands find and do: textView to people, jsonView to
@@ -36,6 +37,8 @@ type view interface {
 	rescued(list []rescued.Table)
 	// status shows how syncs and applies are doing.
 	status(h *health.Health)
+	// verified shows what was compared with the source.
+	verified(r *verify.Report)
 	// history shows what commits did.
 	history(h *inspect.History)
 	// schemaHistory shows what became of columns.

@@ -45,13 +45,13 @@ func (h *Header) NewDecoder(lim Limits) (*Decoder, error) {
 // takes Native Double. After an error, a DamageError unless dst is wrong, the
 // contents of the columns mean nothing.
 func (d *Decoder) Decode(b *Block, dst []*column.Column) error {
-	_, err := d.locate(b, dst)
+	_, err := d.Locate(b, dst)
 	return err
 }
 
-// locate is Decode, and tells where the records are. They are the Decoder's until
+// Locate is Decode, and tells where the records are. They are the Decoder's until
 // its next call.
-func (d *Decoder) locate(b *Block, dst []*column.Column) (Records, error) {
+func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 	data := b.Data
 	// Some codecs cannot represent nothing, and some writers do not try.
 	if b.Count > 0 || len(b.Data) > 0 {

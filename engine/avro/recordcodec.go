@@ -74,7 +74,7 @@ func (p *RecordCodec) rest(record []byte) int {
 // Encode is locate, and encodes the records too. Both are the Decoder's until its next
 // call.
 func (d *Decoder) Encode(b *Block, dst []*column.Column, p *RecordCodec) (delivered, encoded Records, err error) {
-	if delivered, err = d.locate(b, dst); err != nil {
+	if delivered, err = d.Locate(b, dst); err != nil {
 		return Records{}, Records{}, err
 	}
 	if d.encoder == nil || d.encoder.codec != p {

@@ -30,14 +30,20 @@ func (r Records) Bounds(i int) (from, to uint32) {
 	return from, r.Ends[i]
 }
 
-// DecodeRecord is Decode for one record that locate found.
+// DecodeRecord is Decode for one record that Locate found.
 func (d *Decoder) DecodeRecord(record []byte, dst []*column.Column) error {
-	if err := d.bind(1, dst); err != nil {
+	return d.DecodeRecords(record, 1, dst)
+}
+
+// DecodeRecords is Decode for n records that Locate found, in any choice and order, one
+// behind the other.
+func (d *Decoder) DecodeRecords(data []byte, n int, dst []*column.Column) error {
+	if err := d.bind(n, dst); err != nil {
 		return err
 	}
-	_, field, err := d.decodeRecords(record, 1)
+	row, field, err := d.decodeRecords(data, n)
 	if err != nil {
-		return fmt.Errorf("decoding an Avro record, field %q: %w", d.head.fields[field].Name, err)
+		return fmt.Errorf("decoding Avro record %d of %d, field %q: %w", row, n, d.head.fields[field].Name, err)
 	}
 	return nil
 }

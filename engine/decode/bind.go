@@ -139,6 +139,16 @@ func (p *Plan) Wanted() []bool {
 	return out
 }
 
+// Feeds returns the target that a field of the files feeds; false if it feeds none.
+func (p *Plan) Feeds(field string) (target int, ok bool) {
+	for i := range p.bindings {
+		if slices.ContainsFunc(p.bindings[i].uses, func(u use) bool { return u.name == field }) {
+			return p.bindings[i].target, true
+		}
+	}
+	return 0, false
+}
+
 // check adds the fields of a binding that must be decoded to know that they can
 // be decoded.
 func (p *Plan) check(b *binding, fields []avro.Field) {

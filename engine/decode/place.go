@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/rules"
+	"reconcile/internal/column"
 	"reconcile/internal/feed"
 )
 
@@ -28,6 +29,37 @@ func (d *Decoder) Encode(p *Plan, b *avro.Block, failCasts bool) (delivered, enc
 	d.bindAll(p, list, int(b.Count))
 	return delivered, encoded, nil
 }
+
+// Find decodes of a block the column of one target, and says where its records are: they
+// are there until the plan is used again.
+func (d *Decoder) Find(p *Plan, b *avro.Block, target int) (avro.Records, error) {
+	var list []int
+	for _, i := range p.all {
+		if p.bindings[i].target == target {
+			list = append(list, i)
+		}
+	}
+	d.setTargets(p, list)
+	recs, err := p.dec.Locate(b, p.dst)
+	if err != nil {
+		return recs, err
+	}
+	d.bindAll(p, list, b.Count)
+	return recs, nil
+}
+
+// Found decodes n records that Find found, one behind the other, into all columns.
+func (d *Decoder) Found(p *Plan, records []byte, n int) error {
+	d.setTargets(p, p.all)
+	if err := p.dec.DecodeRecords(records, n, p.dst); err != nil {
+		return err
+	}
+	d.finish(p, n)
+	return nil
+}
+
+// Items returns what of a row did not come into its column, by the names of the fields.
+func (d *Decoder) Items(row int) []column.Rescued { return d.items[row] }
 
 // Partition returns the partition of row i.
 func (d *Decoder) Partition(i int) int64 { return d.schema.PartitionAt(d.Cols, i) }

@@ -89,6 +89,7 @@ var layers = strings.Fields(`
 	engine/usermapping
 	engine/tablekeys
 	engine/published
+	engine/verify
 	engine/steps
 	engine/rebuild
 	engine

@@ -82,6 +82,17 @@ func (r *reader) Group(ctx context.Context, group int, columns []column.Column, 
 	return nil
 }
 
+// Rows implements sinks.RowReader.
+func (r *reader) Rows(ctx context.Context, group int, rows []uint32, columns []column.Column, into *column.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.f.ReadRows(group, rows, columns, into); err != nil {
+		return fmt.Errorf("read %s: %w", r.place, drifted(err))
+	}
+	return nil
+}
+
 // drifted turns the store's word for a file that was replaced into the sink's.
 func drifted(err error) error {
 	if errors.Is(err, blob.ErrConflict) {

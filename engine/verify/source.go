@@ -1,0 +1,267 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"reconcile/engine/avro"
+	"reconcile/engine/decode"
+	"reconcile/engine/dump"
+	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
+	"reconcile/internal/column"
+	"reconcile/internal/errclass"
+	"reconcile/state"
+)
+
+// sourceFile is one part file of a table.
+type sourceFile struct {
+	dump  int64
+	index int // in the manifest
+	id    uint32
+	key   string
+	names rules.FileNames
+	size  int64  // that it had when it was applied, -1 if that is not known
+	lost  string // why it cannot be read; empty if it can
+}
+
+// goneReason is why a part file cannot be read; empty if it is not the file that is to
+// blame, but the source, or nothing.
+func goneReason(err error) string {
+	if err == nil || dump.Unavailable(err) || errclass.Of(err) == errclass.Cancelled || isOwn(err) {
+		return ""
+	}
+	return err.Error()
+}
+
+// source reads what dumps deliver.
+type source struct {
+	dumps    *dump.Source
+	listing  *dump.Listing
+	limits   avro.Limits
+	workers  int
+	key      func(verifier string) []byte
+	progress func(rows, bytes int64)
+}
+
+// ownError is an error that the file which is read is not to blame for.
+type ownError struct{ error }
+
+func (e *ownError) Unwrap() error { return e.error }
+
+func isOwn(err error) bool {
+	var own *ownError
+	return errors.As(err, &own)
+}
+
+// cannotRead says why what a dump lists of a table cannot be read; empty if it may be.
+func (s *source) cannotRead(id int64, table string) string {
+	d := s.listing.Dump(id)
+	if d == nil {
+		for _, p := range s.listing.Problems {
+			if p.HasDump && p.Dump == id {
+				return p.String()
+			}
+		}
+		return "the source has no such dump"
+	}
+	e := d.Entry(table)
+	switch {
+	case e == nil:
+		return "its manifest does not list the table any more"
+	case e.Problem != "":
+		return e.Problem
+	}
+	return ""
+}
+
+// files lists the part files of the live dumps that a table has. What is gone is noted.
+func (s *source) files(ctx context.Context, a *applied, out *Table) ([]*sourceFile, error) {
+	var files []*sourceFile
+	for _, d := range a.record.Applied {
+		if d.Skipped || d.Lost || !a.floor.Live(d.Dump) {
+			continue
+		}
+		out.Dumps++
+		why := s.cannotRead(d.Dump, a.record.Name)
+		if why == "" && s.listing.Dump(d.Dump).Entry(a.record.Name).Digest != d.Digest {
+			why = "its manifest lists other files or columns than were applied"
+		}
+		if why == "" && d.StoodIn {
+			why = "published rows stand in for it"
+		}
+		if why != "" {
+			out.gone(d.Dump, "", why)
+			continue
+		}
+		e := s.listing.Dump(d.Dump).Entry(a.record.Name)
+		var claims partfile.Claims
+		if e.HasColumns {
+			var err error
+			var bad *partfile.FileError
+			claims, _, err = partfile.ClaimsOf(ctx, s.dumps, e.Columns, e.Keys())
+			if errors.As(err, &bad) && goneReason(err) != "" {
+				out.gone(d.Dump, bad.Key, goneReason(bad.Err))
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		for i, f := range e.Files {
+			files = append(files, &sourceFile{dump: d.Dump, index: i, size: sizeOf(a.record, d.Dump, i, len(e.Files)), id: uint32(len(files)), key: f.Key,
+				names: rules.FileNames{Columns: e.Columns, HasColumns: e.HasColumns, Claims: claims}})
+		}
+	}
+	return files, nil
+}
+
+// sizeOf is the size that the n-th of so many files of a dump had when it was applied, -1
+// if the state does not say.
+func sizeOf(t *state.Table, dump int64, n, of int) int64 {
+	for _, read := range t.Read {
+		if read.Dump == dump && len(read.Files) == of {
+			return read.Files[n].Size
+		}
+	}
+	return -1
+}
+
+// rowsOf hands the chosen rows of part files to several goroutines, each with a taker of
+// its own. A file that cannot be read is marked; what was taken of it does not count.
+func (s *source) rowsOf(ctx context.Context, schema *rules.Schema, files []*sourceFile, newTaker func() taker) error {
+	g, ctx := errgroup.WithContext(ctx)
+	var nextFile atomic.Int64
+	for range s.workers {
+		g.Go(func() error {
+			w := s.newReader(schema)
+			w.taker = newTaker()
+			for {
+				i := int(nextFile.Add(1)) - 1
+				if i >= len(files) {
+					return w.taker.end()
+				}
+				f := files[i]
+				if err := w.file(ctx, f); err != nil {
+					if f.lost = goneReason(err); f.lost == "" {
+						return fmt.Errorf("%s: %w", f.key, err)
+					}
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// taker takes rows of part files.
+type taker interface {
+	// wants reports whether a row of a user is to be taken.
+	wants(f *sourceFile, user, row int64) bool
+	// take takes rows that were wanted, all of one block: their columns and their places in
+	// the file.
+	take(f *sourceFile, names *decode.Plan, dec *decode.Decoder, rows []int64) error
+	end() error
+}
+
+// reader reads part files. It decodes the user of each row, and the rest of those alone that
+// are wanted.
+type reader struct {
+	source *source
+	schema *decode.Schema
+	find   *decode.Decoder
+	whole  *decode.Decoder
+	taker  taker
+	chosen []byte
+	rows   []int64
+	block  avro.Block
+}
+
+func (s *source) newReader(schema *rules.Schema) *reader {
+	d := decode.NewSchema(schema, s.key, nil)
+	return &reader{source: s, schema: d, find: decode.NewDecoder(d), whole: decode.NewDecoder(d)}
+}
+
+// file reads one file.
+func (w *reader) file(ctx context.Context, f *sourceFile) error {
+	first := int64(0)
+	return w.source.blocks(ctx, f, &w.block, w.schema, func(plan *decode.Plan) error {
+		recs, err := w.find.Find(plan, &w.block, userAt)
+		if err != nil {
+			return err
+		}
+		w.source.progress(int64(w.block.Count), int64(len(w.block.Data)))
+		at := first
+		first += int64(w.block.Count)
+		users := &w.find.Cols[userAt]
+		w.chosen, w.rows = w.chosen[:0], w.rows[:0]
+		for i := range min(users.Len(), w.block.Count) {
+			if !users.IsNull(i) && w.taker.wants(f, users.Ints[i], at+int64(i)) {
+				w.chosen = append(w.chosen, recs.Record(i)...)
+				w.rows = append(w.rows, at+int64(i))
+			}
+		}
+		if len(w.rows) == 0 {
+			return nil
+		}
+		if err := w.whole.Found(plan, w.chosen, len(w.rows)); err != nil {
+			return err
+		}
+		if err := w.taker.take(f, plan, w.whole, w.rows); err != nil {
+			return &ownError{err}
+		}
+		return nil
+	})
+}
+
+// blocks calls use for each block of a file.
+func (s *source) blocks(ctx context.Context, f *sourceFile, b *avro.Block, schema *decode.Schema, use func(*decode.Plan) error) (err error) {
+	h, err := s.dumps.Open(ctx, f.key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	size := h.Object().Size
+	if f.size >= 0 && size != f.size {
+		return fmt.Errorf("it has %d bytes, and had %d when it was applied: the next apply looks at it", size, f.size)
+	}
+	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, s.limits.Block)
+	if err != nil {
+		return err
+	}
+	names := f.names
+	names.Fields = partfile.FieldNames(sc.Header())
+	plan, err := decode.NewPlan(sc.Header(), &names, s.limits, schema)
+	if err != nil {
+		return err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if ok, err := sc.Next(b); err != nil || !ok {
+			return err
+		}
+		if err := use(plan); err != nil {
+			return err
+		}
+	}
+}
+
+// eachBlock hands on all rows of a file, a block at a time.
+func (s *source) eachBlock(ctx context.Context, schema *rules.Schema, f *sourceFile, use func(cols []column.Column, n int)) error {
+	d := decode.NewSchema(schema, s.key, nil)
+	dec := decode.NewDecoder(d)
+	var b avro.Block
+	return s.blocks(ctx, f, &b, d, func(plan *decode.Plan) error {
+		if err := dec.Block(plan, &b); err != nil {
+			return err
+		}
+		use(dec.Cols, b.Count)
+		return nil
+	})
+}
