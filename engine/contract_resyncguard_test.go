@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"reconcile/engine/dump"
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 )
 
 // guarded is lakeTables with a guard for events and users.
@@ -459,4 +462,61 @@ func TestContractResyncDestroyed(t *testing.T) {
 		a.has("9")
 		a.want("f", "event_id", "1", "2", "3")
 	}
+}
+
+// countingKeys counts the rows whose keys a plan reads.
+type countingKeys struct {
+	planner.KeyReader
+	delivered, stored int
+}
+
+func (k *countingKeys) EachDelivered(ctx context.Context, key string, id int64, f dump.File, use func(raw, key int64) error) error {
+	return k.KeyReader.EachDelivered(ctx, key, id, f, func(raw, key int64) error {
+		k.delivered++
+		return use(raw, key)
+	})
+}
+
+func (k *countingKeys) EachStored(ctx context.Context, t planner.StoredRows, use func(raw, key, dump int64) error) error {
+	return k.KeyReader.EachStored(ctx, t, func(raw, key, dump int64) error {
+		k.stored++
+		return use(raw, key, dump)
+	})
+}
+
+// keysRead plans, and returns how many rows that read the keys of.
+func (a *bed) keysRead() (delivered, stored int) {
+	a.t.Helper()
+	e := a.engine()
+	snap, err := e.store.Load(a.t.Context())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	e.declared.ResolveRoots(snap)
+	r := e.planner()
+	keys := &countingKeys{KeyReader: r.Keys}
+	r.Keys = keys
+	p, err := planner.MakePlan(a.t.Context(), &planner.Session{Planner: r, Snap: snap})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		a.t.Error(err)
+	}
+	return keys.delivered, keys.stored
+}
+
+// TestContractResyncAnyRow: whether there are rows is told by the first that are found.
+func TestContractResyncAnyRow(t *testing.T) {
+	a := newBed(t, guarded(`empty_resync = "hold"`))
+	a.run(dumpOf(1, full("e", someKeys(1, 900))))
+	a.arrive(dumpOf(2, full("e", someKeys(1, 20), someKeys(21, 40))))
+	if delivered, stored := a.keysRead(); delivered != 20 || stored != 0 {
+		t.Errorf("the keys of %d rows that come and of %d that there are were read", delivered, stored)
+	}
+	a.replace(dumpOf(2, full("e", someKeys(1, 0))))
+	if delivered, stored := a.keysRead(); delivered != 0 || stored != 1 {
+		t.Errorf("the keys of %d rows that come and of %d that there are were read", delivered, stored)
+	}
+	a.held(a.run(), "e 2 empty give rows:")
 }

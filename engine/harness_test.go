@@ -283,10 +283,11 @@ func (h *harness) delivered(name string) []string { return enginetest.Columns(h.
 func (h *harness) comparison(cfg *config.Config) *enginetest.Comparison {
 	h.t.Helper()
 	var applied map[string][]int64
+	delivered := h.counting()
 	if h.guards != nil {
-		applied = h.appliedDumps()
+		applied, delivered = h.appliedDumps(), h.arrived
 	}
-	return &enginetest.Comparison{Applied: applied, Config: cfg, Dumps: h.unskipped(cfg), Delivered: h.counting(), Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
+	return &enginetest.Comparison{Applied: applied, Config: cfg, Dumps: h.unskipped(cfg), Delivered: delivered, Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
 		Folder: h.folder, Inspect: func() *inspect.Reader { return h.engine().Inspect() }}
 }
 

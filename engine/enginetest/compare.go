@@ -23,7 +23,7 @@ type Comparison struct {
 	Mapping   *model.Dump      // whose mapping counts, nil for none
 	Lost      map[string]int64 // tables whose dumps up to one are lost
 	Except    []string         // tables that are left out
-	// Applied are the dumps that each table has; nil where they follow from what arrived.
+	// Applied are the dumps of Delivered that each table has; nil where they follow from Dumps.
 	Applied map[string][]int64
 	// Folder is the folder of a sink with a root.
 	Folder func(root string) string
@@ -49,7 +49,7 @@ func (c *Comparison) Want(t *testing.T, name string) (*definition.Table, *model.
 	left := slices.DeleteFunc(slices.Clone(c.Dumps), func(d *model.Dump) bool { last, ok := c.Lost[name]; return ok && d.ID <= last })
 	set, _ := model.AppliedFor(left, name, s)
 	if c.Applied != nil {
-		set = slices.DeleteFunc(left, func(d *model.Dump) bool { return !slices.Contains(c.Applied[name], d.ID) })
+		set = slices.DeleteFunc(slices.Clone(c.Delivered), func(d *model.Dump) bool { return !slices.Contains(c.Applied[name], d.ID) })
 	}
 	want, err := model.Expect(set, c.Mapping, s, name)
 	return table, want, err

@@ -57,23 +57,11 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *reader) erro
 	if err := r.begin(sc.Header()); err != nil {
 		return err
 	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var blk avro.Block
-		ok, err := sc.Next(&blk)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			m.sums.End(r.delivery.Dump, r.index, h.Object())
-			return nil
-		}
-		if err := r.addBlock(&blk); err != nil {
-			return err
-		}
+	if err := partfile.EachBlock(ctx, sc, r.addBlock); err != nil {
+		return err
 	}
+	m.sums.End(r.delivery.Dump, r.index, h.Object())
+	return nil
 }
 
 // reader makes entries of the mapping of the blocks of its files.

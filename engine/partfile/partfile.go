@@ -30,6 +30,23 @@ func NewScanner(r io.Reader, size int64, block int) (*avro.Scanner, error) {
 	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size, block)
 }
 
+// EachBlock hands on the blocks of a file, one at a time and to its end. A block is good
+// until the next one comes.
+func EachBlock(ctx context.Context, sc *avro.Scanner, use func(*avro.Block) error) error {
+	var blk avro.Block
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if ok, err := sc.Next(&blk); err != nil || !ok {
+			return err
+		}
+		if err := use(&blk); err != nil {
+			return err
+		}
+	}
+}
+
 // Header reads the header of a part file.
 func Header(ctx context.Context, src Opener, key string) (*avro.Header, error) {
 	h, err := src.Open(ctx, key)

@@ -292,11 +292,8 @@ func beginsWith(ctx context.Context, p *Session, now blob.Object, was state.Read
 	}
 	sum := &prefixSum{hash: xxh3.New128(), left: was.Size}
 	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size, p.Budget.Block())
-	var b avro.Block
-	for ok := true; ok && err == nil; {
-		if err = ctx.Err(); err == nil {
-			ok, err = sc.Next(&b)
-		}
+	if err == nil {
+		err = partfile.EachBlock(ctx, sc, func(*avro.Block) error { return nil })
 	}
 	if err != nil {
 		return false, err

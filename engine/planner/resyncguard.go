@@ -29,15 +29,19 @@ type resyncJudge struct {
 	t       *Table
 	guard   definition.Guard
 	applied []bool // of t.All
+	any     bool   // whether there are rows is all that is asked
 	space   keyset.Space
 	floor   rules.Floor // the newest resync so far that counts
 	brought *keyset.Set // its rows, where they were read
 }
 
+// errEnough ends the collecting of rows where one is as good as all of them.
+var errEnough = errors.New("there are rows")
+
 // judgeResyncs returns the holds of the full resyncs that trip a guard of their table, by
 // dump. applied tells which of all deliveries the table has.
 func judgeResyncs(ctx context.Context, p *Session, t *Table, applied []bool) (tripped map[int64]plan.Hold, err error) {
-	j := &resyncJudge{p: p, t: t, guard: t.Definition.Guard, applied: applied, floor: rules.AllLive}
+	j := &resyncJudge{p: p, t: t, guard: t.Definition.Guard, any: !t.Definition.Guard.CountsRows(), applied: applied, floor: rules.AllLive}
 	todo := j.start()
 	if len(todo) == 0 || !p.Locked && p.Publishing(t.Name) { // its files are on their way
 		return nil, nil
@@ -116,7 +120,12 @@ func (j *resyncJudge) judge(ctx context.Context, i int) (_ *plan.Hold, err error
 	if err != nil {
 		return nil, err
 	}
-	below, err := j.collect(ctx, func(c *keyset.Collector) error { return j.addBelow(ctx, c, i) })
+	below, err := j.collect(ctx, func(c *keyset.Collector) error {
+		if j.any && brings.Len() > 0 { // it passes
+			return nil
+		}
+		return j.addBelow(ctx, c, i)
+	})
 	if err != nil {
 		return nil, errors.Join(err, brings.Close())
 	}
@@ -151,7 +160,11 @@ func (j *resyncJudge) verdict(d Delivery, below, missing, brings int64) *plan.Ho
 		return nil
 	case brings == 0 && j.guard.HoldsEmpty:
 		h.Guard = guardEmpty
-		h.Reason = fmt.Sprintf("this full resync is empty, and the dumps below it give %d rows: "+rest, below, name)
+		rows := "rows"
+		if !j.any {
+			rows = fmt.Sprintf("%d rows", below)
+		}
+		h.Reason = fmt.Sprintf("this full resync is empty, and the dumps below it give %s: "+rest, rows, name)
 	case limit != nil && limit.IsExceeded(missing, below):
 		h.Guard = guardRows
 		h.Reason = fmt.Sprintf("of the %d rows that the dumps below give, this full resync leaves out %d, more than %s: "+rest, below, missing, limit, name)
@@ -165,7 +178,7 @@ func (j *resyncJudge) verdict(d Delivery, below, missing, brings int64) *plan.Ho
 func (j *resyncJudge) collect(ctx context.Context, add func(*keyset.Collector) error) (_ *keyset.Set, err error) {
 	c := j.space.Collect(j.p.Budget.Workers())
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := add(c); err != nil {
+	if err := add(c); err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
 	return c.Seal(ctx)
@@ -187,7 +200,11 @@ func (j *resyncJudge) addBelow(ctx context.Context, c *keyset.Collector, at int)
 		case !j.floor.Live(d.Dump) || has && stored || d.Entry.Problem != "":
 		case !d.Entry.Incremental && int64(j.floor) != d.Dump: // it trips
 		case int64(j.floor) == d.Dump && j.brought != nil:
-			if err := c.AddSet(ctx, j.brought); err != nil {
+			err := c.AddSet(ctx, j.brought)
+			if err == nil && j.any && j.brought.Len() > 0 {
+				err = errEnough
+			}
+			if err != nil {
 				return err
 			}
 		default:
@@ -235,7 +252,10 @@ func (j *resyncJudge) addStored(ctx context.Context, c *keyset.Collector, counts
 		if !counts(dump) {
 			return nil
 		}
-		return c.Add(ctx, keyset.Row{Raw: raw, Key: key})
+		if err := c.Add(ctx, keyset.Row{Raw: raw, Key: key}); err != nil || !j.any {
+			return err
+		}
+		return errEnough
 	})
 }
 
@@ -268,7 +288,7 @@ func storedRows(t *Table) StoredRows {
 }
 
 // addDelivery adds the rows of a delivery. A file that cannot be read brings none; bad is
-// the first such file.
+// the first such file. Where any row will do, it ends with errEnough after a file with some.
 func (j *resyncJudge) addDelivery(ctx context.Context, c *keyset.Collector, d Delivery) (bad *BadFileError, _ error) {
 	for _, f := range d.Entry.Files {
 		rows, err := j.collect(ctx, func(c *keyset.Collector) error {
@@ -281,8 +301,11 @@ func (j *resyncJudge) addDelivery(ctx context.Context, c *keyset.Collector, d De
 		if err == nil {
 			err = errors.Join(c.AddSet(ctx, rows), rows.Close())
 		}
+		if err == nil && j.any && rows.Len() > 0 {
+			err = errEnough
+		}
 		if err != nil {
-			return nil, err
+			return bad, err
 		}
 	}
 	return bad, nil

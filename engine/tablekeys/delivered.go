@@ -54,24 +54,15 @@ func (d *delivered) read(ctx context.Context, src exec.Source, key string) error
 	if err != nil {
 		return err
 	}
-	var blk avro.Block
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if ok, err := sc.Next(&blk); err != nil || !ok {
-			return err
-		}
+	return partfile.EachBlock(ctx, sc, func(blk *avro.Block) error {
 		if plan.Lacks != "" && blk.Count > 0 {
 			return partfile.NewKeyError(plan.Lacks, fields)
 		}
-		if err := d.dec.Block(plan, &blk); err != nil {
+		if err := d.dec.Block(plan, blk); err != nil {
 			return err
 		}
-		if err := d.hand(int(blk.Count)); err != nil {
-			return err
-		}
-	}
+		return d.hand(int(blk.Count))
+	})
 }
 
 // hand hands on the rows of a block that have their keys.

@@ -18,8 +18,12 @@ type Guard struct {
 
 // JudgesResyncs reports whether a full resync can trip the guard.
 func (g Guard) JudgesResyncs() bool {
-	return g.HoldsEmpty || g.MaxRemovedRows != nil && *g.MaxRemovedRows < Whole
+	return g.HoldsEmpty || g.CountsRows()
 }
+
+// CountsRows reports whether the guard asks how many rows a full resync leaves out, and not
+// only whether it has any.
+func (g Guard) CountsRows() bool { return g.MaxRemovedRows != nil && *g.MaxRemovedRows < Whole }
 
 // Share is a part of a whole, in millionths of it.
 type Share int64
