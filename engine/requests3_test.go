@@ -50,6 +50,7 @@ func TestIdleCostsListings(t *testing.T) {
 	if want := map[string]int{"LIST": 1 + newest + tables, "GET current.json": 1}; !maps.Equal(asked(pair.gate), want) {
 		t.Errorf("an idle plan asked for %v, want %v", asked(pair.gate), want)
 	}
+	h.refreshOnly(pair, tables)
 	pair.gate.Rule(nil)
 	res, err := h.apply()
 	if err != nil {
@@ -65,6 +66,22 @@ func TestIdleCostsListings(t *testing.T) {
 	}
 	if n := int64(len(pair.gate.Seen())); total != n {
 		t.Errorf("the result counts %d requests, there were %d", total, n)
+	}
+}
+
+// refreshOnly compares the sinks with the state, which asks nothing of the source.
+func (h *harness) refreshOnly(pair *bucketPair, tables int) {
+	h.t.Helper()
+	h.opts.RefreshOnly = true
+	defer func() { h.opts.RefreshOnly = false }()
+	pair.gate.Rule(nil)
+	p, err := h.engine().Plan(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer p.Close()
+	if want := map[string]int{"LIST": tables, "GET current.json": 1}; !maps.Equal(asked(pair.gate), want) || p.Changes() || len(p.Holds) > 0 {
+		h.t.Errorf("a look at the sinks asked for %v, want %v; it found %+v", asked(pair.gate), want, p.Plan)
 	}
 }
 
