@@ -137,3 +137,36 @@ func TestStateMovesBetweenKinds(t *testing.T) {
 	b.run(0, "plan", "-detailed-exitcode")
 	b.wantRows(want)
 }
+
+// TestGoBackOnS3 goes back to the older program, as docs/upgrade.md says, after a newer one has
+// raised the format of a state on S3.
+func TestGoBackOnS3(t *testing.T) {
+	b := newBackupBed(t, s3test.Start(t), "")
+	b.deliver(nightOne)
+	b.run(0, "apply", "-auto-approve")
+	b.deliver(nightTwo)
+	b.called = "reconcile-next"
+	out := b.run(0, "apply", "-auto-approve")
+	kept := regexp.MustCompile(`backed up in (s3://\S+/state/backups/[^\s,]+)`).FindStringSubmatch(out)
+	if kept == nil {
+		t.Fatalf("the state before was not backed up:\n%s", out)
+	}
+	want := b.rows()
+
+	b.called = ""
+	b.elsewhere()
+	if out := b.run(1, "plan"); !strings.Contains(out, "has format 2, written by reconcile 0.2.0; this is reconcile 0.1.0-dev, which reads up to format 1: use reconcile 0.2.0 or later") {
+		t.Errorf("the older program says:\n%s", out)
+	}
+	text, err := os.ReadFile(filepath.Join(b.dir, "main.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.configure(strings.Replace(string(text), `"state"`, `"back"`, 1))
+	b.run(0, "state", "restore", kept[1])
+	lost := "-state-lost=s3://" + b.out + "/state"
+	b.run(3, "plan", lost)
+	b.run(0, "apply", "-auto-approve", "-repair", lost)
+	b.run(0, "plan", "-detailed-exitcode")
+	b.wantRows(want)
+}

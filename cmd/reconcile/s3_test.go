@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type bucketBed struct {
 	in, out string // buckets
 	dir     string
 	env     []string
+	called  string // program, if it is another one than reconcile
 }
 
 const bucketConfig = `
@@ -100,7 +102,7 @@ func (b *bucketBed) deliver(text string) {
 // command is the program, about to be started.
 func (b *bucketBed) command(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	var out bytes.Buffer
-	cmd := exec.Command("reconcile", args...)
+	cmd := exec.Command(cmp.Or(b.called, "reconcile"), args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &out, &out
 	cmd.Env = append(s3test.Environ(), b.env...)
 	return cmd, &out

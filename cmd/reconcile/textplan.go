@@ -9,15 +9,15 @@ import (
 )
 
 func (v *textView) plan(p *plan.Plan) {
-	if p.ConfigOnly && p.Tables == nil {
-		v.configPlan(p)
-		return
-	}
 	for _, n := range p.Notices {
 		v.printf("%s %s\n", v.style.yellow("Note:"), n)
 	}
 	for _, line := range facts(p, sentence) {
 		v.printf("\n%s\n", line)
+	}
+	if p.ConfigOnly && p.Tables == nil {
+		v.configPlan(p)
+		return
 	}
 	destructive, steps, behind := split(p)
 	v.steps(v.style.paint("1;31", "Destructive steps, which replace or remove what is there:"), destructive)

@@ -173,7 +173,7 @@ func noValue(cfg *config.Config) string {
 
 // Plan is a plan of what the configuration changes alone.
 func (part *ConfigPart) Plan() *plan.Plan {
-	return &plan.Plan{Lineage: part.snap.Lineage, Serial: part.snap.Serial, ConfigOnly: true, Config: part.Entries, ConfigDigest: part.Digest, NotChecked: part.notChecked()}
+	return &plan.Plan{Lineage: part.snap.Lineage, Serial: part.snap.Serial, Raise: raiseOf(part.snap), ConfigOnly: true, Config: part.Entries, ConfigDigest: part.Digest, NotChecked: part.notChecked()}
 }
 
 // Left is what is left of entries that were planned earlier: without those of tables that

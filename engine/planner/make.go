@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
+	"reconcile/state"
 )
 
 // MakePlan makes the plan of a session that has what it may read and a view of the state.
@@ -19,9 +20,7 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	snap := p.Snap
 	p.loaded = snap
 	p.Lineage, p.Serial, p.Unchecked, p.ConfigOnly = snap.Lineage, snap.Serial, p.Blind, p.Ask.ConfigOnly
-	if r := snap.Raise; r != nil {
-		p.Raise = &plan.Raise{From: r.From, To: r.To.Number, Program: r.To.Program}
-	}
+	p.Raise = raiseOf(snap)
 	p.Closures, p.Heads = map[string]*identity.Closure{}, lake.Heads{}
 	defer func() {
 		if err != nil {
@@ -87,6 +86,15 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	}
 	p.describeTables()
 	return p, nil
+}
+
+// raiseOf is what the first commit does to the format of a state.
+func raiseOf(snap *state.Snapshot) *plan.Raise {
+	r := snap.Raise
+	if r == nil {
+		return nil
+	}
+	return &plan.Raise{From: r.From, To: r.To.Number, Program: r.To.Program}
 }
 
 // describeTables makes the plan's value of what was planned of each table. What an apply
