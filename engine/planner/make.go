@@ -10,7 +10,6 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
-	"reconcile/state"
 )
 
 // MakePlan makes the plan of a session that has what it may read and a view of the state.
@@ -86,15 +85,6 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 	}
 	p.describeTables()
 	return p, nil
-}
-
-// raiseOf is what the first commit does to the format of a state.
-func raiseOf(snap *state.Snapshot) *plan.Raise {
-	r := snap.Raise
-	if r == nil {
-		return nil
-	}
-	return &plan.Raise{From: r.From, To: r.To.Number, Program: r.To.Program}
 }
 
 // describeTables makes the plan's value of what was planned of each table. What an apply
