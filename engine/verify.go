@@ -19,6 +19,7 @@ func NewVerifier(e *Engine) *verify.Verifier {
 			}
 			return snap, err
 		},
+		Place: e.store.Place(), Check: e.lake.CheckHome,
 		Key:       func(verifier string) []byte { return e.cfg.MaskKey(verifier) },
 		Partition: config.ParsePartition,
 		StateMapping: func(ctx context.Context, ref state.Ref, each func(from, to int64, time *int64)) error {

@@ -592,6 +592,33 @@ func TestVerifyWhatIsApplied(t *testing.T) {
 	}
 }
 
+// What cannot be verified is no proof: a state without tables, or a table by older rules.
+func TestVerifyCannot(t *testing.T) {
+	h := newHarness(t, verifiedTables)
+	if r, err := NewVerifier(h.engine()).Verify(t.Context(), verify.Options{}); err == nil || !strings.Contains(err.Error(), "has no table: nothing was applied") {
+		t.Errorf("without a state: %v, %v", r, err)
+	}
+	h = verifiedWorld(t)
+	e := h.engine()
+	l, err := e.Lock(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap, err := e.store.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := *snap.Tables["checkout"]
+	old.Rules = 0
+	err = l.Update(t.Context(), func(tx *state.Tx) error { return tx.PutTable(&old) })
+	if err := errors.Join(err, snap.Close(), l.Unlock()); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.verified(verify.Sample{}); !r.Unverified() || r.Differs() || !strings.Contains(told(r), "by its own rules") {
+		t.Errorf("a table by older rules:\n%s", told(r))
+	}
+}
+
 // An apply that commits while a table is read is no difference.
 func TestVerifyBesideApply(t *testing.T) {
 	h := verifiedWorld(t)

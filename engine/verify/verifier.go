@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/partfile"
+	"reconcile/engine/rules"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/errclass"
@@ -26,6 +28,10 @@ type Verifier struct {
 	Budget exec.Budget
 	// Unit is what plain numbers count in the times of the mapping.
 	Unit column.TimeUnit
+	// Place is where the state is, as messages name it.
+	Place string
+	// Check fails if a view of the state is not of the sinks that are to be read.
+	Check func(ctx context.Context, snap *state.Snapshot) error
 	// Load reads the state as it is now. The caller closes what it gives.
 	Load func(ctx context.Context) (*state.Snapshot, error)
 	// Key returns the key of a mask by its verifier, nothing if the configuration lacks it.
@@ -90,13 +96,19 @@ func (v *Verifier) Verify(ctx context.Context, o Options) (_ *Report, err error)
 }
 
 // names are the tables of the state that are asked for.
-func (v *Verifier) names(ctx context.Context, asked []string) ([]string, error) {
+func (v *Verifier) names(ctx context.Context, asked []string) (_ []string, err error) {
 	snap, err := v.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer snap.Close()
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	if err := v.Check(ctx, snap); err != nil {
+		return nil, err
+	}
 	all := slices.Sorted(maps.Keys(snap.Tables))
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the state %s has no table: nothing was applied, or it is not the state of these sinks", v.Place)
+	}
 	if len(asked) == 0 {
 		return all, nil
 	}
@@ -204,8 +216,8 @@ func (r *run) tableOf(ctx context.Context, t *state.Table, parts []*state.Partit
 	if t.HasMapping {
 		out.Mapping = &t.MappingDump
 	}
-	if !t.ExactNames && t.Kind != feed.KindMapping {
-		out.Unverified = "an earlier version named its columns, by other rules: a rebuild makes it one that can be verified"
+	if t.Kind != feed.KindMapping && (!t.ExactNames || t.Rules < rules.ContentVersion) {
+		out.Unverified = "an earlier version wrote it by its own rules for names, ids and times: `reconcile apply -repair -target=table." + t.Name + "` writes it anew"
 		return out, nil
 	}
 	j, err := r.job(ctx, t, parts, out)
