@@ -39,6 +39,7 @@ func sectionsOf(p *plan.Plan) []markdown.Section {
 		destructive, others := splitConfig(p.Config)
 		return []markdown.Section{
 			entriesSection("**What the configuration destroys or has rebuilt**", destructive),
+			notesSection("**For the apply as a whole**", facts(p, markdown.Sprintf)),
 			entriesSection("**What the configuration changes**", others),
 			notCheckedSection(p.NotChecked),
 		}

@@ -84,7 +84,7 @@ func Sprintf(format string, args ...any) Text {
 		case Text:
 		case plain.Trusted:
 			args[i] = own(string(a))
-		case int, int64, uint64:
+		case int, int64, uint32, uint64:
 			args[i] = own(fmt.Sprint(a))
 		case []string:
 			args[i] = List(a)
