@@ -122,9 +122,9 @@ func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (
 			continue
 		}
 		run.startPrefetches(ctx, t, todo[i+1:], begun)
-		r, waits := run.applyTable(ctx, t, mine)
-		if waits && r.Err == nil && !run.committed[t.Name] {
-			continue // what was committed counts; the rest is held
+		r := run.applyTable(ctx, t, mine)
+		if _, removed := t.Step(plan.StepRemove); r.Err == nil && !removed && !run.committed[t.Name] {
+			continue // it is held, or there was nothing to do
 		}
 		run.result.Tables = append(run.result.Tables, r)
 		if r.Err != nil && !run.e.lake.StopsTable(ctx, r.Err) {

@@ -16,18 +16,19 @@ import (
 // applyTable brings one table to its planned state: first a change of its
 // configuration, as a commit of its own, then its dumps and its mapping.
 //
-// What was prefetched, if anything, is the content after its only step. waits says
-// that a step was not taken, and the result has a hold that says why.
-func (run *applyRun) applyTable(ctx context.Context, t *planner.Table, first *prefetch) (out TableResult, waits bool) {
-	out = TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
+// What was prefetched, if anything, is the content after its only step. Where a step was
+// not taken, the result has a hold that says why.
+func (run *applyRun) applyTable(ctx context.Context, t *planner.Table, first *prefetch) TableResult {
+	out := TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
 	if _, ok := t.Step(plan.StepRemove); ok {
 		out.Err = run.e.removeTable(ctx, run.lock, t)
-		return out, false
+		return out
 	}
+	var waits bool
 	if waits, out.Err = run.takeStep(ctx, t, plan.StepChange, nil, &out); !waits && out.Err == nil {
-		waits, out.Err = run.takeStep(ctx, t, plan.StepTake, first, &out)
+		_, out.Err = run.takeStep(ctx, t, plan.StepTake, first, &out)
 	}
-	return out, waits
+	return out
 }
 
 // takeStep makes the commit that is a table's step of a kind, if it has one. A part file
