@@ -132,6 +132,8 @@ func parseArgs(t *testing.T, text string) Options {
 			o.Version = arg
 		case "allow-missing":
 			o.AllowMissingVars = true
+		case "allow-missing-keys":
+			o.AllowMissingKeys = true
 		default:
 			t.Fatalf("unknown line %q in args", line)
 		}

@@ -348,7 +348,7 @@ func withoutValue(v *variable, what string) *hcl.Diagnostic {
 func (l *loader) checkUnset() {
 	for _, v := range l.unset {
 		if l.needed {
-			l.add(withoutValue(v, "has no default and no value, and more than keys of masks depends on a sensitive variable"))
+			l.add(withoutValue(v, "has no default and no value, and more than keys depends on a sensitive variable"))
 		}
 		l.cfg.Unset = append(l.cfg.Unset, v.name)
 	}

@@ -173,6 +173,9 @@ func (v *jsonView) configEntries(p *plan.Plan) {
 
 // configPlan shows what the configuration changes alone.
 func (v *textView) configPlan(p *plan.Plan) {
+	for _, line := range facts(p, sentence) {
+		v.printf("\n%s\n", line)
+	}
 	if len(p.Config) > 0 {
 		v.printf("\n%s\n\n", v.style.bold("What the configuration changes:"))
 	}

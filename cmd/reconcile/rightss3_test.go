@@ -77,7 +77,16 @@ func TestLeastRights(t *testing.T) {
 	b.env = user.Env()
 	wantText(t, b.run(1, "plan"), "access denied")
 
+	// What the configuration changes the state alone tells.
+	s.Allow(t, b.out, policyText(t, granted(name, b.out, "state/", plan)))
+	b.run(0, "plan", "-config-only", "-detailed-exitcode")
+	wantText(t, b.run(1, "plan", "-refresh=false"), "access denied")
+	// Without a look at the sinks, they need not be readable.
 	s.Allow(t, b.in, policyText(t, granted(name, b.in, "export/", source)))
+	if out := b.run(2, "plan", "-refresh=false", "-detailed-exitcode"); strings.Contains(out, "denied") {
+		t.Errorf("without a look at the sinks the plan is\n%s", out)
+	}
+	wantText(t, b.run(3, "plan"), "access denied")
 	s.Allow(t, b.out, policyText(t, granted(name, b.out, "state/", plan), granted(name, b.out, "lake/", source)))
 	b.run(2, "plan", "-detailed-exitcode")
 	b.run(0, "show")

@@ -282,7 +282,7 @@ func keySetting(s plan.Setting) plan.Setting {
 	if s.Before != s.After {
 		return s
 	}
-	return plan.Setting{Name: settingKey, Column: s.Column, Before: "as it was", After: "another one"}
+	return plan.Setting{Name: settingKey, Column: s.Column, After: "changed"}
 }
 
 // sharesField reports whether a field of a column's Avro form was read, and may be

@@ -163,6 +163,16 @@ func (part *ConfigPart) noteKeys(p *Session, t *Table) {
 	}
 }
 
+// lacksKeys reports whether columns of a table are masked by keys without a value, so that
+// its rows cannot be computed, and says so.
+func lacksKeys(p *Session, t *Table) bool {
+	if len(p.Ask.Config.Unset) == 0 || t.Definition == nil || !slices.ContainsFunc(t.Known, func(name string) bool { return t.Definition.Column(name).KeyUnknown() }) {
+		return false
+	}
+	p.NotChecked = append(p.NotChecked, plan.Unchecked{Table: t.Name, What: "exact numbers", Why: noValue(p.Ask.Config)})
+	return true
+}
+
 // noValue says which sensitive variables have no value.
 func noValue(cfg *config.Config) string {
 	if len(cfg.Unset) == 1 {

@@ -21,6 +21,10 @@ func planDrift(ctx context.Context, p *Session, t *Table, must bool) (err error)
 	if lost := p.Snap.Lost[t.Name]; lost != nil {
 		t.LostCommit = lost.Fork()
 	}
+	if asksNoSink(p) && t.LostCommit != nil {
+		t.Drift = append(t.Drift, t.LostCommit.Why)
+		return nil
+	}
 	// After a lost commit the state does not know what the sink holds.
 	if t.LostCommit == nil && p.Blind && !must {
 		return nil

@@ -120,6 +120,9 @@ func moveSinks(ctx context.Context, p *Session) error {
 		for _, name := range m.Tables {
 			unpin(p.Snap, name, m.To)
 		}
+		if asksNoSink(p) {
+			continue
+		}
 		if gone, err := p.Lake.IsGone(ctx, p.Snap, m.To); err == nil && gone {
 			return fmt.Errorf("%s: nothing of the sink is at %s, neither its current.json nor any of its files: is it the right path, and mounted? Nothing was changed", m.flag(), m.To)
 		}

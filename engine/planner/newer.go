@@ -24,7 +24,7 @@ type doubt struct {
 // judgeNewer judges for each sink of a table whether the state or the sink is newer.
 // An older state is a lake.DistrustError; doubts are for the files to decide.
 func judgeNewer(ctx context.Context, p *Session, t *Table) ([]doubt, error) {
-	if p.Blind && !p.Locked {
+	if asksNoSink(p) {
 		return nil, nil
 	}
 	var doubts []doubt

@@ -46,7 +46,7 @@ func judgeResyncs(ctx context.Context, p *Session, t *Table, applied []bool) (tr
 	if len(todo) == 0 || !p.Locked && p.Publishing(t.Name) { // its files are on their way
 		return nil, nil
 	}
-	if p.Blind && !p.Locked && t.Old != nil {
+	if asksNoSink(p) && t.Old != nil {
 		p.Notices = append(p.Notices, fmt.Sprintf("table %s: guards of full resyncs are not checked, as -refresh=false reads no sink", t.Name))
 		return nil, nil
 	}

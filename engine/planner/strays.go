@@ -32,7 +32,7 @@ func leavingOlder(ctx context.Context, p *Session, t *Table) (held bool, err err
 
 // strays lists the tables that only sinks know: a newer state made them.
 func (p *Session) strays() []string {
-	if p.Blind && !p.Locked {
+	if asksNoSink(p) {
 		return nil
 	}
 	out := map[string]bool{}

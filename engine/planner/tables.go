@@ -313,7 +313,7 @@ func judgeSteps(ctx context.Context, p *Session, t *Table) error {
 		t.Keep()
 		return nil
 	}
-	if p.Measure == nil {
+	if p.Measure == nil || lacksKeys(p, t) {
 		return nil
 	}
 	return p.Measure(ctx, p, t)
@@ -335,6 +335,9 @@ func (t *Table) nameAction() {
 
 // CanPublish fails if the folder of a table cannot be published to.
 func CanPublish(ctx context.Context, p *Session, t *Table) error {
+	if asksNoSink(p) {
+		return nil
+	}
 	for _, s := range t.Definition.Sinks {
 		if err := p.Lake.CanPublish(ctx, s.Path, []string{t.Definition.Folder}); err != nil {
 			return err
