@@ -32,6 +32,7 @@ func TestReviewedNights(t *testing.T) {
 		{"a vendor who delivers nothing", (*review).emptied},
 		{"a check that holds", (*review).qualityCheck},
 		{"a vendor who is late", (*review).late},
+		{"the proof", (*review).verify},
 	} {
 		if !t.Run(act.name, func(t *testing.T) { r.t = t; act.do(r) }) {
 			return
@@ -258,4 +259,9 @@ func (r *review) late() {
 	r.run(0, "status")
 	report(40 * time.Hour)
 	r.says(exitGuarded, `the last sync that succeeded ended 1 day 16 h ago; 1 day 6 h are allowed`, "status")
+}
+
+func (r *review) verify() {
+	r.says(0, `.`, "verify", "-sample=1/4")
+	r.run(0, "verify")
 }
