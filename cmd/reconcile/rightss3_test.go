@@ -93,6 +93,7 @@ func TestLeastRights(t *testing.T) {
 	b.run(0, "status")
 	b.run(0, "history")
 	b.run(0, "schema", "history")
+	wantText(t, b.run(0, "verify", "-sample=1/2"), "all as it should be")
 	wantText(t, b.run(0, "lock", "show"), "is free")
 	wantText(t, b.run(0, "init"), "Not tried whether it can be written: .*access denied")
 	wantText(t, b.run(1, "apply", "-auto-approve"), "access denied")
