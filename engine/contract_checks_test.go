@@ -386,3 +386,30 @@ func TestContractCheckGivenUp(t *testing.T) {
 	a.want("e", "event_id", "1", "2")
 	a.found(a.run(dumpOf(3, more("e", priced(row(3, 2, nil))))), "price 1/1 3,null@3")
 }
+
+// TestContractCheckStopped: wherever an apply stops around a step that checks hold, nothing of
+// it becomes visible, and the next one holds it; and wherever one stops that accepts it, the
+// next one takes it.
+func TestContractCheckStopped(t *testing.T) {
+	for _, point := range []string{"stage.create", "stage.close", "sweep.before", "sweep.after", "state.commit.before", "state.commit.after", "publish.move.before", "publish.clear.before"} {
+		for hit := range 4 {
+			a := newBed(t, checked(oneCheck("price", `not_null = ["price"]`)))
+			a.run(dumpOf(1, full("e", priced(row(1, 1, "5")))))
+			a.arrive(dumpOf(2, more("e", priced(row(2, 2, nil)))))
+			_, _, _ = a.applyFailing(fmt.Sprintf("%s=error@%d", point, hit+1))
+			a.want("e", "event_id", "1")
+			a.held(a.run(), "e 2 check.price@2")
+			a.want("e", "event_id", "1")
+			if left := a.staged(); len(left) > 0 {
+				t.Errorf("%s: staged files are left: %q", point, left)
+			}
+			a.checkIdle()
+			a.opts.Accept = []string{"check.price@2"}
+			_, _, _ = a.applyFailing(fmt.Sprintf("%s=error@%d", point, hit+1))
+			a.held(a.run())
+			a.opts.Accept = nil
+			a.want("e", "event_id", "1", "2")
+			a.checkIdle()
+		}
+	}
+}

@@ -28,8 +28,9 @@ Without -max-age the last success says how old things may be: until 6 hours afte
 its next_sync_at. Where it does not say that, it is 30 hours.
 
 Exit codes: 0; 1 on an error; 13 when there is a problem: the last success, a
-manifest that some table has not applied, or a hold is older than that, or a sync
-succeeded an hour ago and no manifest came.`,
+manifest that some table has not applied, or a hold is older than that, a sync
+succeeded an hour ago and no manifest came, or a table had no delivery for longer
+than a check of freshness allows.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
