@@ -107,6 +107,9 @@ func TestVerifiedWorlds(t *testing.T) {
 				if h.unchecked && seed%5 >= 3 {
 					return // files grow behind dumps that are held, and the lake has not all of them
 				}
+				if shown, err := h.engine().Inspect().Show(h.t.Context()); err != nil || len(shown.Tables) == 0 {
+					return // nothing is applied up to until_dump, which proves nothing
+				}
 				if report := h.verified(verify.Sample{}); report.Differs() || report.Unverified() {
 					h.t.Fatalf("verify says:\n%s", told(report))
 				}
