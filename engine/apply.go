@@ -59,7 +59,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	if !run.plan.Changes() {
-		return run.result, run.rememberWaiting(ctx, now)
+		return run.result, errors.Join(rememberTripped(ctx, run.lock, run.plan, now), run.rememberWaiting(ctx, now))
 	}
 	cleanup, err := run.e.applyScratch()
 	if err != nil {
@@ -77,6 +77,9 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 	}
 	snap, err := run.e.declared.Load(ctx, run.lock)
 	if err != nil {
+		return run.result, err
+	}
+	if err := rememberTripped(ctx, run.lock, run.plan, snap); err != nil {
 		return run.result, err
 	}
 	return run.result, errors.Join(run.lock.Adopt(ctx, snap.Refs()), run.e.removeLeftovers(ctx, run.lock, snap),

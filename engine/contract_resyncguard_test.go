@@ -520,3 +520,29 @@ func TestContractResyncAnyRow(t *testing.T) {
 	}
 	a.held(a.run(), "e 2 empty give rows:")
 }
+
+// TestContractResyncRemembered: what is held is judged once, as long as nothing of it changes.
+func TestContractResyncRemembered(t *testing.T) {
+	unread := func(a *bed, want bool) {
+		t.Helper()
+		if delivered, stored := a.keysRead(); (delivered+stored == 0) != want {
+			t.Errorf("the keys of %d rows that come and of %d that there are were read", delivered, stored)
+		}
+	}
+	a := newBed(t, guarded(halfOfRows))
+	a.held(a.run(dumpOf(1, full("e", someKeys(1, 4))), dumpOf(2, full("e", someKeys(1, 1)))), "e 2 of the 4 rows leaves out 3")
+	unread(a, true)
+	a.checkIdle()
+	a.held(a.run(dumpOf(3, more("user_migrations", avroPart("from_user_id to_user_id", row(1, 2))))), "e 2 of the 4 rows leaves out 3")
+	unread(a, true) // the mapping moves no keys
+	a.arrive(dumpOf(0, more("e", someKeys(5, 5))))
+	a.held(a.run(), "e 2 of the 4 rows")
+	a.hcl = guarded(`max_removed_rows = "60%"`)
+	unread(a, false)
+	a.held(a.run(), "e 2 more 60%")
+	unread(a, true)
+	a.replace(dumpOf(2, full("e", someKeys(1, 3))))
+	unread(a, false)
+	a.held(a.run())
+	a.has("1", "2", "3")
+}

@@ -206,3 +206,41 @@ func acceptDumps(ctx context.Context, l *state.Lock, p *planner.Session) error {
 		return errors.Join(errs...)
 	})
 }
+
+// rememberTripped notes how guards judged the full resyncs that wait. snap is the state as it
+// is, and gets the records that it writes.
+func rememberTripped(ctx context.Context, l *state.Lock, p *planner.Session, snap *state.Snapshot) error {
+	var records []*state.Table
+	for _, t := range p.Drafts {
+		has := snap.Tables[t.Name]
+		if has == nil || t.Definition == nil {
+			continue
+		}
+		tripped, err := planner.Tripped(p, t, has)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(tripped, has.Tripped) {
+			rec := *has
+			rec.Tripped = tripped
+			records = append(records, &rec)
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	err := l.Update(ctx, func(tx *state.Tx) error {
+		var errs []error
+		for _, rec := range records {
+			errs = append(errs, tx.PutTable(rec))
+		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		snap.Tables[rec.Name] = rec
+	}
+	return nil
+}

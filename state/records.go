@@ -146,6 +146,8 @@ type Table struct {
 	// Uncounted are full resyncs of Applied that later ones made void before they counted.
 	// Where these go, guards judge them as if they came then.
 	Uncounted []int64 `cbor:"70,keyasint,omitempty"`
+	// Tripped is how the full resyncs were judged that guards hold, by dump.
+	Tripped []TrippedResync `cbor:"71,keyasint,omitempty"`
 	// Keys 20 and 24 are of removed fields, and must not be used again.
 }
 
@@ -160,6 +162,15 @@ type JudgedCheck struct {
 	Name string `cbor:"1,keyasint"`
 	Text string `cbor:"2,keyasint"` // what it asked for
 	Dump int64  `cbor:"3,keyasint"`
+}
+
+// TrippedResync is how a full resync was judged, so that plans need not read its rows again.
+type TrippedResync struct {
+	Dump    int64  `cbor:"1,keyasint"`
+	Inputs  string `cbor:"2,keyasint"` // digest of all that the verdict depends on
+	Below   int64  `cbor:"3,keyasint,omitempty"`
+	Missing int64  `cbor:"4,keyasint,omitempty"` // of the rows below it
+	Brings  int64  `cbor:"5,keyasint,omitempty"`
 }
 
 // Has reports whether the table has a dump, also one that is lost or skipped.

@@ -16,24 +16,22 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	if err != nil {
 		return err
 	}
+	if err := probeFresh(ctx, p, t, applied); err != nil {
+		return err
+	}
 	tripped, err := judgeResyncs(ctx, p, t, applied)
 	if err != nil {
 		return err
 	}
-	giveUpTripped(t, tripped, applied)
+	if giveUpTripped(t, tripped, applied); t.HeldFrom != nil {
+		if err := probeFresh(ctx, p, t, applied); err != nil {
+			return err
+		}
+	}
 	dumps := keptResyncs(p, t)
 	t.resync = rules.Live(dumps)
 	bad := map[int64]plan.Hold{}
 	sizes := map[int64]int64{}
-	var fresh []Delivery
-	for i, d := range t.All {
-		if !applied[i] && d.Entry.Problem == "" {
-			fresh = append(fresh, d)
-		}
-	}
-	if err := probeFiles(ctx, p, fresh); err != nil {
-		return fmt.Errorf("table %s: %w", t.Name, err)
-	}
 	for i := range t.All {
 		d := &t.All[i]
 		if applied[i] {
@@ -80,6 +78,20 @@ func keptResyncs(p *Session, t *Table) []rules.Dump {
 		}
 	}
 	return out
+}
+
+// probeFresh looks for the files of the deliveries that the table does not have.
+func probeFresh(ctx context.Context, p *Session, t *Table, applied []bool) error {
+	var fresh []Delivery
+	for i, d := range t.All {
+		if !applied[i] && d.Entry.Problem == "" {
+			fresh = append(fresh, d)
+		}
+	}
+	if err := probeFiles(ctx, p, fresh); err != nil {
+		return fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	return nil
 }
 
 // giveUpTripped has a table give up what it has from the first full resync on that trips: it

@@ -112,6 +112,14 @@ func isUncounted(t *Table, dump int64) bool {
 // accepted.
 func (j *resyncJudge) judge(ctx context.Context, i int) (_ *plan.Hold, err error) {
 	d := j.t.All[i]
+	known, err := j.remembered(i)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil && !slices.Contains(j.p.Ask.Accept, AcceptName(j.t.Name, d.Dump)) {
+		j.t.tripped = append(j.t.tripped, trippedNow{*known, i, j.floor})
+		return j.verdict(d, known.Below, known.Missing, known.Brings), nil
+	}
 	var bad *BadFileError
 	brings, err := j.collect(ctx, func(c *keyset.Collector) (err error) {
 		bad, err = j.addDelivery(ctx, c, d)
@@ -143,6 +151,8 @@ func (j *resyncJudge) judge(ctx context.Context, i int) (_ *plan.Hold, err error
 		h = nil
 	}
 	if h != nil {
+		r := state.TrippedResync{Dump: d.Dump, Below: below.Len(), Missing: missing, Brings: brings.Len()}
+		j.t.tripped = append(j.t.tripped, trippedNow{r, i, j.floor})
 		return h, brings.Close()
 	}
 	err = j.brought.Close()

@@ -61,11 +61,19 @@ type Table struct {
 	// HeldFrom is the dump from which on a table is rebuilt without its dumps, nil without
 	// one: it is held, or a resync that trips, and one that is taken back made it void.
 	HeldFrom *int64
+	tripped  []trippedNow       // full resyncs that guards hold, or that are void
 	rereads  int64              // bytes of applied dumps that a rebuild takes again
 	replaces int64              // about how many bytes of its files the steps write again
 	Known    []string           // delivered names that are known
 	fields   map[int64][]string // by dump whose manifest has no columns: those of its files
 	clash    string             // why it may not be written: its name or folder meets another's, or two globs tie for it
+}
+
+// trippedNow is a full resync that tripped in this plan.
+type trippedNow struct {
+	state.TrippedResync
+	at    int // in Table.All
+	floor rules.Floor
 }
 
 // Delivery is what one dump lists of a table.
