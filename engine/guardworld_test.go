@@ -88,6 +88,9 @@ func guardWorld(t *testing.T, seed int64) *harness {
 // tableGuards are what the tables of a harness are judged by, nil without guards.
 type tableGuards struct {
 	passed map[string]map[int64]bool // resyncs that counted once or were accepted, by table
+	// faults says that files are bad: a table whose rebuild waits for one stays at the mapping
+	// where it stands.
+	faults bool
 }
 
 // withGuard declares a random guard for the tables of a configuration.
@@ -114,7 +117,7 @@ func tableGuardWorld(t *testing.T, seed int64) *harness {
 	}
 	w := model.Random(r, opt)
 	h := newHarness(t, withGuard(r, model.RandomConfig(r)))
-	h.guards = &tableGuards{passed: map[string]map[int64]bool{}}
+	h.guards = &tableGuards{passed: map[string]map[int64]bool{}, faults: opt.Faults > 0}
 	if seed%3 == 0 {
 		r.Shuffle(len(w.Dumps), func(i, j int) { w.Dumps[i], w.Dumps[j] = w.Dumps[j], w.Dumps[i] })
 	}
@@ -265,6 +268,22 @@ func (h *harness) appliedDumps() map[string][]int64 {
 	out := map[string][]int64{}
 	for _, t := range s.Tables {
 		out[t.Name] = t.Dumps
+	}
+	return out
+}
+
+// behindMapping are the tables that stand at another mapping than the newest.
+func (h *harness) behindMapping() (out []string) {
+	h.t.Helper()
+	s, err := h.engine().Inspect().Show(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	newest := h.mappingVerdict().Dump
+	for _, t := range s.Tables {
+		if (newest == nil) != (t.Mapping == nil) || newest != nil && *t.Mapping != newest.ID {
+			out = append(out, t.Name)
+		}
 	}
 	return out
 }

@@ -287,6 +287,9 @@ func (h *harness) comparison(cfg *config.Config) *enginetest.Comparison {
 	if h.guards != nil {
 		applied, delivered = h.appliedDumps(), h.arrived
 	}
+	if h.guards != nil && h.guards.faults {
+		h.waiting = h.behindMapping()
+	}
 	return &enginetest.Comparison{Applied: applied, Config: cfg, Dumps: h.unskipped(cfg), Delivered: delivered, Mapping: h.mappingVerdict().Dump, Lost: h.lost, Except: h.waiting,
 		Folder: h.folder, Inspect: func() *inspect.Reader { return h.engine().Inspect() }}
 }
