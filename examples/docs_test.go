@@ -118,10 +118,15 @@ func complete(block string) string {
 	for _, need := range []struct{ has, block string }{
 		{`source "`, `source "local" { path = "./dumps" }`},
 		{`sink "parquet"`, sinkFor(block)},
-		{`table "`, `table "*" { sinks = [sink.parquet.lake] }`},
+		{`sinks `, `table "*" { sinks = [sink.parquet.lake] }`},
 	} {
 		if !strings.Contains(block, need.has) {
 			block += "\n" + need.block + "\n"
+		}
+	}
+	for _, m := range regexp.MustCompile(`\bvar\.(\w+)`).FindAllStringSubmatch(block, -1) {
+		if !strings.Contains(block, fmt.Sprintf("variable %q", m[1])) {
+			block += fmt.Sprintf("variable %q {\n  default   = \"https://example.com/a\"\n  sensitive = true\n}\n", m[1])
 		}
 	}
 	return block

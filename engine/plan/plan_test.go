@@ -43,8 +43,8 @@ func fill(r *rand.Rand, v reflect.Value, always bool) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(1 + r.Int64N(1<<40) - r.Int64N(1<<41))
-	case reflect.Uint64:
-		v.SetUint(1 + r.Uint64())
+	case reflect.Uint32, reflect.Uint64:
+		v.SetUint(1 + r.Uint64()>>32)
 	default:
 		panic(v.Kind())
 	}
