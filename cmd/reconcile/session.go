@@ -77,7 +77,7 @@ func (e *engineFlags) register(f *flag.FlagSet) {
 	e.configFlags.register(f)
 	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
 	f.Func("replace", "rebuild this table from the source although nothing has changed, as `table.NAME`; can be repeated", nonEmpty(&e.replace))
-	f.Func("accept", "let through what a guard holds, as `TABLE@DUMP`; can be repeated", nonEmpty(&e.accept))
+	f.Func("accept", "let through what a guard or a check holds, by the `NAME` that the hold prints; can be repeated", nonEmpty(&e.accept))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
 	f.Func("sink-lost", "write the sink at `PATH` anew, which is not there any more; can be repeated", nonEmpty(&e.sinksLost))
