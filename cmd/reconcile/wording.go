@@ -128,20 +128,33 @@ func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T
 	return out
 }
 
+// movedText says behind a colon how many users are merged and parted, if any are.
+func movedText(m *plan.Mapping) plain.Trusted {
+	switch {
+	case m.Merged > 0 && m.Parted > 0:
+		return ": " + number(m.Merged, "user") + " merged, " + plain.Trusted(count(int64(m.Parted))) + " parted"
+	case m.Merged > 0:
+		return ": " + number(m.Merged, "user") + " merged"
+	case m.Parted > 0:
+		return ": " + number(m.Parted, "user") + " parted"
+	}
+	return ""
+}
+
 // mappingText says what becomes of the user mapping; "" for nothing.
 func mappingText[T ~string](m *plan.Mapping, word func(format string, args ...any) T) T {
-	entries, merged := number(m.Entries, "entry"), number(m.Merged, "user")
+	entries, moved := number(m.Entries, "entry"), movedText(m)
 	switch {
 	case m.To == nil && m.From != nil:
-		return word("that of dump %d is withdrawn, and there is no other: %s parted.", *m.From, number(m.Parted, "user"))
+		return word("that of dump %d is withdrawn, and there is no other%s.", *m.From, moved)
 	case m.To == nil:
 		return ""
 	case m.From == nil:
-		return word("dump %d brings the first one, of %s: %s merged.", *m.To, entries, merged)
+		return word("dump %d brings the first one, of %s%s.", *m.To, entries, moved)
 	case *m.From == *m.To && m.Merged+m.Parted > 0:
-		return word("that of dump %d has changed, and has %s now: %s merged, %s parted.", *m.To, entries, merged, plain.Trusted(count(int64(m.Parted))))
+		return word("that of dump %d has changed, and has %s now%s.", *m.To, entries, moved)
 	case *m.From != *m.To:
-		return word("that of dump %d, of %s, replaces that of dump %d: %s merged, %s parted.", *m.To, entries, *m.From, merged, plain.Trusted(count(int64(m.Parted))))
+		return word("that of dump %d, of %s, replaces that of dump %d%s.", *m.To, entries, *m.From, moved)
 	}
 	return ""
 }
@@ -259,7 +272,7 @@ func dumpLines(t *plan.Table) (out []plain.Trusted) {
 			if t.RowsNow > 0 {
 				voids = "; voids what is there, " + plural(t.RowsNow, "row")
 			}
-			add("dump %d: full resync, %s, %s to read%s", d.Dump, number(d.Files, "file"), volume(d.Bytes), voids)
+			add("dump %d: full resync%s%s", d.Dump, toRead(", ", d.Files, d.Bytes), voids)
 		default:
 			others = append(others, d.Dump)
 			files += d.Files
@@ -270,9 +283,17 @@ func dumpLines(t *plan.Table) (out []plain.Trusted) {
 		add("%s: void, not read", ids(void))
 	}
 	if len(others) > 0 {
-		add("%s: %s, %s to read", ids(others), number(files, "file"), volume(total))
+		add("%s%s", ids(others), toRead(": ", files, total))
 	}
 	return out
+}
+
+// toRead says behind a sign how much there is to read, if anything is.
+func toRead(sign string, files int, size int64) plain.Trusted {
+	if files == 0 {
+		return ""
+	}
+	return plain.Trusted(sign) + number(files, "file") + ", " + volume(size) + " to read"
 }
 
 // costLine says what there is to write.
