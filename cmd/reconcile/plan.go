@@ -37,7 +37,13 @@ held or not; where 2 does not apply, 3 when something is held, and 13 when a gua
 holds it, neither with -config-only.
 
 With -refresh-only it says whether the sinks hold what the state says, and nothing
-else: -detailed-exitcode ends with 2 only for what others changed there.`,
+else: -detailed-exitcode ends with 2 only for what others changed there.
+
+Words: a full resync makes void what a table had before. Users are merged into one
+person, or parted again. Rows are re-keyed when their user becomes another person;
+those that are the same event then collapse into one, and are revived when that is
+taken back. What is held waits, and the rest goes on. The glossary is in
+docs/architecture.md.`,
 	}
 	c.flags = func(f *flag.FlagSet) {
 		o.register(f)
