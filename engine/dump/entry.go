@@ -72,7 +72,7 @@ func (r *entryReader) member(name string) error {
 	}
 	if !r.seen.add(is) {
 		if is == memberName {
-			r.m.fault("entry %d of its tables says name twice", len(r.m.entries))
+			r.m.faultOf("", " says name twice")
 		}
 		r.e.hold("the manifest says its %s twice", name)
 		return r.p.skip()
@@ -83,7 +83,7 @@ func (r *entryReader) member(name string) error {
 // complete judges what was not there.
 func (r *entryReader) complete() {
 	if r.e.Name == "" {
-		r.m.fault("entry %d of its tables has no name", len(r.m.entries))
+		r.m.faultOf("", " has no name")
 	}
 	if r.seen.add(memberFiles) {
 		r.e.hold("the manifest lists no files for it, not even an empty list")
@@ -182,7 +182,7 @@ func (r *entryReader) file() error {
 	}
 	key, err := r.m.at.key(url)
 	if err != nil {
-		r.m.fault("a file of entry %d of its tables %v", len(r.m.entries), err)
+		r.m.faultOf("a file of ", " "+err.Error())
 		return nil
 	}
 	r.files = append(r.files, File{Key: key})

@@ -21,22 +21,55 @@ type manifest struct {
 	properties string   // key
 	badID      bool     // there is a dump_id, and a fault says what is wrong with it
 	badTables  bool
-	faults     []string // why the dump is held: the first few
-	faulty     int      // how many there are
+	faults     []fault // why the dump is held: the first few
+	faulty     int     // how many there are
 	notices    []string
+}
+
+// fault is a reason why a dump is held.
+type fault struct {
+	text  string
+	entry *Entry // that it is about, which the text ends with; nil for none
+	at    int    // which of the tables the entry is
+	rest  string // what follows the entry
+}
+
+// String names the entry, of which the name may stand behind what is wrong.
+func (f fault) String() string {
+	switch {
+	case f.entry == nil:
+		return f.text
+	case f.entry.Name == "":
+		return fmt.Sprintf("%sentry %d of its tables%s", f.text, f.at, f.rest)
+	}
+	return fmt.Sprintf("%stable %s, entry %d of its tables,%s", f.text, abbreviate(f.entry.Name), f.at, f.rest)
 }
 
 // fault notes why the dump is held.
 func (m *manifest) fault(format string, args ...any) {
+	m.note(fault{text: fmt.Sprintf(format, args...)})
+}
+
+// faultOf notes what is wrong with the entry that is read: text, the entry and rest make
+// a sentence.
+func (m *manifest) faultOf(text, rest string) {
+	m.note(fault{text, m.entries[len(m.entries)-1], len(m.entries), rest})
+}
+
+func (m *manifest) note(f fault) {
 	const most = 3
 	if m.faulty++; m.faulty <= most {
-		m.faults = append(m.faults, fmt.Sprintf(format, args...))
+		m.faults = append(m.faults, f)
 	}
 }
 
 // reason puts all faults in one text.
 func (m *manifest) reason() string {
-	s := strings.Join(m.faults, "; ")
+	var texts []string
+	for _, f := range m.faults {
+		texts = append(texts, f.String())
+	}
+	s := strings.Join(texts, "; ")
 	if n := m.faulty - len(m.faults); n > 0 {
 		s += fmt.Sprintf("; and %d more like these", n)
 	}
@@ -170,7 +203,7 @@ func (m *manifest) readTables(p *scanner) error {
 	return p.array(func() error {
 		m.entries = append(m.entries, &Entry{})
 		if p.peek() != '{' {
-			m.fault("entry %d of its tables is not an object", len(m.entries))
+			m.faultOf("", " is not an object")
 			return p.skip()
 		}
 		return r.read(m.entries[len(m.entries)-1])

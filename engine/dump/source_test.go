@@ -140,7 +140,7 @@ func TestHeldManifestsAreNamed(t *testing.T) {
 		t.Errorf("dumps %d", ids(l))
 	}
 	want := []string{
-		"dump 2 is held: manifests/2.json: a file of entry 1 of its tables has the address \"../a\", which is never read",
+		"dump 2 is held: manifests/2.json: a file of table \"t\", entry 1 of its tables, has the address \"../a\", which is never read",
 		"dump 3 is held: manifests/3.json: it ends in the middle; if it is still being copied",
 		"manifests/4.json: its dump_id \"x\" is not a whole number",
 		"manifests/5.json: it cannot be read",
