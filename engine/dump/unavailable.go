@@ -17,14 +17,6 @@ func Unavailable(err error) bool {
 	return c == errclass.SourceUnavailable || c == errclass.Cancelled
 }
 
-// FileReason says why a part file cannot be used.
-func FileReason(err error) string {
-	if errors.Is(err, fs.ErrNotExist) {
-		return "the manifest lists this file, but it is not there"
-	}
-	return err.Error()
-}
-
 // class gives an error of the store its class, where it says nothing of the object that
 // was asked for.
 func (s *Source) class(err error) error {

@@ -51,7 +51,7 @@ func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 			return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 		}
 		if err != nil {
-			return hold(f.Key, dump.FileReason(err)), 0, nil
+			return hold(f.Key, p.Source.FileReason(ctx, f.Key, err)), 0, nil
 		}
 		for _, h := range p.Snap.Holds {
 			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin) {
@@ -86,7 +86,7 @@ func checkFrozen(ctx context.Context, p *Session, t *Table, d Delivery) (*plan.H
 		case dump.Unavailable(err):
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 		case err != nil:
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: dump.FileReason(err)}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}, nil
 		}
 		if h := frozen(f.Key, partfile.FieldNames(h)); h != nil {
 			return h, nil

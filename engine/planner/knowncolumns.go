@@ -155,7 +155,7 @@ func unappliedFields(ctx context.Context, p *Session, t *Table, d Delivery) ([]s
 			return nil, fmt.Errorf("table %s: %w", t.Name, err)
 		}
 		if err != nil {
-			t.unread = &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: dump.FileReason(err)}
+			t.unread = &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}
 			continue
 		}
 		out = append(out, partfile.FieldNames(h)...)

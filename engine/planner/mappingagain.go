@@ -48,8 +48,8 @@ func compareMapping(ctx context.Context, p *Session, have *state.Mapping) (*Mapp
 	if bad := BadFile(err); bad != nil && ctx.Err() == nil {
 		key := en.Files[changed].Key
 		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.File, Reason: fmt.Sprintf(
-			"%v; the mapping is read again, as %s is not the file that was read: it has %d bytes now, it had %d; tables follow what was read before until all its files are complete; "+
-				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.Err, key, rd.Now[key].Size, have.Read.Files[changed].Size)}, nil
+			"%s; the mapping is read again, as %s is not the file that was read: it has %d bytes now, it had %d; tables follow what was read before until all its files are complete; "+
+				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.reason(ctx, p.Source), key, rd.Now[key].Size, have.Read.Files[changed].Size)}, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -82,7 +82,7 @@ func readMappingAnew(ctx context.Context, p *Session, id int64, en *dump.Entry, 
 	}
 	if bad := BadFile(err); bad != nil && ctx.Err() == nil {
 		return nil, &plan.Hold{Table: feed.TableMapping, Dump: id, File: bad.File,
-			Reason: fmt.Sprintf("%v; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.Err, why)}, nil
+			Reason: fmt.Sprintf("%s; the mapping is to be read again (%s); tables follow what was read before until that can be", bad.reason(ctx, p.Source), why)}, nil
 	}
 	return read, nil, err
 }

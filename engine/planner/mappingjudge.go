@@ -163,7 +163,7 @@ func (j *mappingJudge) corrects(d mappingEntry) bool {
 func (j *mappingJudge) read(ctx context.Context, d mappingEntry) (*MappingRead, *plan.Hold, error) {
 	read, err := ReadMappingOf(ctx, j.p, d.Dump, d.Entry)
 	if bad := BadFile(err); bad != nil && ctx.Err() == nil {
-		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.Dump, File: bad.File, Reason: bad.Err.Error()}, nil
+		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.Dump, File: bad.File, Reason: bad.reason(ctx, j.p.Source)}, nil
 	}
 	return read, nil, err
 }

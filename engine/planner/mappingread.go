@@ -24,6 +24,11 @@ func (e *BadFileError) Error() string { return e.Err.Error() }
 // Unwrap returns why.
 func (e *BadFileError) Unwrap() error { return e.Err }
 
+// reason says why the file cannot be used, as plans say it.
+func (e *BadFileError) reason(ctx context.Context, source *dump.Source) string {
+	return source.FileReason(ctx, e.File, e.Err)
+}
+
 // BadFile returns the file for which an error holds the mapping, nil if there is none. A
 // source that is unavailable holds nothing: it stops the run.
 func BadFile(err error) *BadFileError {

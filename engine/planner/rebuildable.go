@@ -59,7 +59,7 @@ func checkGiven(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 		case err == nil:
 			err = h.Close()
 		case !dump.Unavailable(err):
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: dump.FileReason(err)}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)

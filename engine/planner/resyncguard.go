@@ -144,7 +144,7 @@ func (j *resyncJudge) judge(ctx context.Context, i int) (_ *plan.Hold, err error
 	}
 	h := j.verdict(d, below.Len(), missing, brings.Len())
 	if h != nil && bad != nil { // what is wrong is the file
-		return &plan.Hold{Table: j.t.Name, Dump: d.Dump, File: bad.File, Reason: bad.Error()}, brings.Close()
+		return &plan.Hold{Table: j.t.Name, Dump: d.Dump, File: bad.File, Reason: bad.reason(ctx, j.p.Source)}, brings.Close()
 	}
 	if h != nil && slices.Contains(j.p.Ask.Accept, h.Accept) {
 		acceptResync(j.p, j.t.Name, d, h.Accept)
