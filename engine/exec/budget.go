@@ -27,6 +27,7 @@ package exec
 type Budget struct {
 	rows    int // bytes
 	workers int
+	limit   int64 // memory_limit, 0 for none
 }
 
 const (
@@ -53,12 +54,16 @@ const (
 	verdictSize    = 40 // bytes of a row that waits for its verdict
 	indexEntrySize = 16 // bytes of an entry of the index
 	rowsOfFile     = 2  // bytes that rows take in memory, for each of their files
+
+	// manifestPart is the part of memory_limit that a manifest may have.
+	manifestPart = 4
 )
 
 // What is the same for each memory_limit.
 const (
 	mostBlock     = 256 << 20
 	mostBlockText = 512 << 20
+	mostManifest  = 256 << 20
 	// fileRowGroup decides where row groups end, and so about the bytes of files.
 	fileRowGroup = 96 << 20
 	indexFilters = 16 << 20
@@ -69,11 +74,11 @@ const (
 
 // NewBudget is the budget of a command with a memory_limit in bytes.
 func NewBudget(memoryLimit int64, workers int) Budget {
-	return RowBudget(int(float64(max(memoryLimit-programSize, programSize))*rowsShare), workers)
+	return Budget{int(float64(max(memoryLimit-programSize, programSize)) * rowsShare), workers, memoryLimit}
 }
 
-// RowBudget is a budget of so many bytes for rows alone.
-func RowBudget(bytes, workers int) Budget { return Budget{bytes, workers} }
+// RowBudget is a budget of so many bytes for rows alone, without a memory_limit.
+func RowBudget(bytes, workers int) Budget { return Budget{bytes, workers, 0} }
 
 // Rows is how many bytes rows may take in all.
 func (b Budget) Rows() int { return b.rows }
@@ -87,6 +92,15 @@ func (b Budget) Block() int { return mostBlock }
 
 // BlockText is how many bytes of text the structured values of a block may make.
 func (b Budget) BlockText() int { return mostBlockText }
+
+// Manifest is how many bytes a manifest may have, as it is read whole. At most so many
+// bytes of manifests are read side by side.
+func (b Budget) Manifest() int64 {
+	if b.limit == 0 {
+		return mostManifest
+	}
+	return min(b.limit/manifestPart, mostManifest)
+}
 
 // Collecting is how many bytes of rows a worker collects for a segment: few enough that
 // they are sorted fast, and so many that segments stay few.
@@ -128,14 +142,14 @@ func (b Budget) IndexFilters() int { return indexFilters }
 
 // MovedUsers is the part for the rows of raw users that stand for another one, beside a
 // pass over all users.
-func (b Budget) MovedUsers() Budget { return Budget{b.rows / movedUsersPart, b.workers} }
+func (b Budget) MovedUsers() Budget { return Budget{b.rows / movedUsersPart, b.workers, b.limit} }
 
 // UsersDelta is the part for delivered users, and that for the members of their groups.
-func (b Budget) UsersDelta() Budget { return Budget{b.rows / usersDeltaPart, b.workers} }
+func (b Budget) UsersDelta() Budget { return Budget{b.rows / usersDeltaPart, b.workers, b.limit} }
 
 // Prefetched is the part of one of the tables that are prefetched. All of them together
 // have as much as the table whose turn it is.
-func (b Budget) Prefetched() Budget { return Budget{b.rows / b.workers, 1} }
+func (b Budget) Prefetched() Budget { return Budget{b.rows / b.workers, 1, b.limit} }
 
 // Prefetches reports whether so many tables are prefetched beside the one whose turn it
 // is: one for each worker, if all of these read and write no more than so many bytes of
