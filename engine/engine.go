@@ -112,6 +112,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 		o.Progress = func(string, int64, int64) {}
 	}
 	e := &Engine{cfg: cfg, opts: o, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}}
+	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	opener := e.newPlaces()
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {
 		return nil, err
@@ -122,7 +123,6 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if e.now = o.Now; e.now == nil {
 		e.now = time.Now
 	}
-	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	e.ask = &planner.Request{Config: cfg, Options: o.Options, GuardFrom: o.Tuning.GuardFrom}
 	return e, nil
 }

@@ -29,7 +29,7 @@ func (e *Engine) newPlaces() *states.Opener {
 // openStores opens the source and the declared sinks.
 func (e *Engine) openStores(ctx context.Context) error {
 	var err error
-	if e.source, err = e.stores.Source(ctx, e.cfg.Source); err != nil {
+	if e.source, err = e.stores.Source(ctx, e.cfg.Source, e.limits.Budget.Manifest()); err != nil {
 		return err
 	}
 	return e.lake.OpenDeclared(ctx)

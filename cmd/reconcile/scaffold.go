@@ -146,12 +146,12 @@ func (s *session) writeFromSource(ctx context.Context, c *configFlags, from *fro
 const surveyWorkers = 4
 
 func (s *session) survey(ctx context.Context, cfg *config.Config) (*scaffold.Survey, error) {
-	src, err := (&stores.Opener{}).Source(ctx, cfg.Source)
+	b := exec.NewBudget(cfg.MemoryLimit, surveyWorkers)
+	src, err := (&stores.Opener{}).Source(ctx, cfg.Source, b.Manifest())
 	if err != nil {
 		return nil, err
 	}
-	limits := partfile.Limits(exec.NewBudget(cfg.MemoryLimit, surveyWorkers))
-	return scaffold.Take(ctx, src, scaffold.Options{UntilDump: cfg.Source.UntilDump, Limits: limits, Workers: surveyWorkers})
+	return scaffold.Take(ctx, src, scaffold.Options{UntilDump: cfg.Source.UntilDump, Limits: partfile.Limits(b), Workers: surveyWorkers})
 }
 
 // writeNew writes a file that is not there yet.

@@ -43,7 +43,8 @@ type entryReader struct {
 	seen    member
 	flagged bool // incremental is a boolean
 	files   []File
-	columns []string
+	columns []string // up to feed.MostColumns
+	listed  int      // columns that there are
 }
 
 func (r *entryReader) read(e *Entry) error {
@@ -130,8 +131,12 @@ func (r *entryReader) readColumns() error {
 		r.e.Columns = known.names
 		return nil
 	}
-	r.columns = r.columns[:0]
+	r.columns, r.listed = r.columns[:0], 0
 	err := r.p.array(r.column)
+	if r.listed > feed.MostColumns {
+		r.e.holdColumns(r.listed)
+		return err
+	}
 	r.e.Columns = slices.Clip(slices.Clone(r.columns))
 	if err == nil && r.e.Problem == "" {
 		r.m.lists.keep(r.e.Name, columnList{r.p.s[start:r.p.i], r.e.Columns})
@@ -156,7 +161,9 @@ func (r *entryReader) column() error {
 		r.e.hold("the column %s in the manifest has a NUL in its name", abbreviate(c))
 		return nil
 	}
-	r.columns = append(r.columns, c)
+	if r.listed++; r.listed <= feed.MostColumns {
+		r.columns = append(r.columns, c)
+	}
 	return nil
 }
 

@@ -3,7 +3,6 @@ package dump
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,24 +32,41 @@ const (
 // read reads one manifest. It fails only if the source is Unavailable: what is
 // wrong with the manifest itself is a reason.
 func (s *Source) read(ctx context.Context, key string) (candidate, error) {
-	c := candidate{dump: &Dump{Manifest: key}, hint: hintMend}
-	data, o, err := s.readAll(ctx, key, maxManifest)
+	c := candidate{dump: &Dump{Manifest: key}}
+	h, err := s.Open(ctx, key)
+	if err == nil {
+		defer h.Close()
+		c, err = s.readOpen(ctx, h)
+	}
 	if cerr := ctx.Err(); cerr != nil {
 		return c, cerr
 	}
 	if Unavailable(err) {
 		return c, fmt.Errorf("the manifest %s cannot be read: %w", s.place(key[len(folder)+1:]), err)
 	}
-	c.dump.Object = o
 	if err != nil {
-		c.reason = fmt.Sprintf("it cannot be read: %v", err)
-		switch {
-		case refused(err):
+		c.reason, c.hint = fmt.Sprintf("it cannot be read: %v", err), hintCopy
+		if refused(err) {
 			c.refused, c.hint = err, hintGive
-		case !errors.Is(err, blob.ErrTooLarge):
-			c.hint = hintCopy
 		}
-		return c, nil
+	}
+	return c, nil
+}
+
+// readOpen reads a manifest that is open. It fails if the store does not give it out.
+func (s *Source) readOpen(ctx context.Context, h blob.Handle) (candidate, error) {
+	o := h.Object()
+	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}}
+	if o.Size > s.manifest {
+		return s.tooLarge(h)
+	}
+	if err := s.reading.Acquire(ctx, o.Size); err != nil {
+		return c, err
+	}
+	defer s.reading.Release(o.Size)
+	data, err := blob.ReadWhole(h, s.manifest)
+	if err != nil {
+		return c, err
 	}
 	return s.parse(o, data), nil
 }

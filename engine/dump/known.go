@@ -18,7 +18,7 @@ import (
 
 // knownVersion begins what is kept. It is raised when a program would read the
 // same manifest otherwise.
-const knownVersion = "known manifests 2"
+const knownVersion = "known manifests 3"
 
 // Known returns what ListKnown takes: all usable manifests that can be told again.
 func (l *Listing) Known() []byte {

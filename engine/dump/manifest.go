@@ -200,7 +200,11 @@ func (m *manifest) readTables(p *scanner) error {
 	}
 	m.hasTables = true
 	r := &entryReader{m: m, p: p}
-	return p.array(func() error {
+	n := 0
+	err := p.array(func() error {
+		if n++; n > MostTables {
+			return p.skip()
+		}
 		m.entries = append(m.entries, &Entry{})
 		if p.peek() != '{' {
 			m.faultOf("", " is not an object")
@@ -208,6 +212,10 @@ func (m *manifest) readTables(p *scanner) error {
 		}
 		return r.read(m.entries[len(m.entries)-1])
 	})
+	if n > MostTables {
+		m.fault("it lists %d tables, and at most %d are read", n, MostTables)
+	}
+	return err
 }
 
 func (m *manifest) readProperties(p *scanner) error {

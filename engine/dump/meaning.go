@@ -18,33 +18,52 @@ func unite(entries []*Entry) []*Entry {
 		slices.SortStableFunc(entries, byName)
 	}
 	united := entries[:0]
-	for _, e := range entries {
-		if n := len(united); n > 0 && united[n-1].Name == e.Name {
-			united[n-1].append(e)
-			continue
+	for i := 0; i < len(entries); {
+		n := 1
+		for i+n < len(entries) && entries[i+n].Name == entries[i].Name {
+			n++
 		}
-		united = append(united, e)
+		united = append(united, join(entries[i:i+n]))
+		i += n
 	}
 	clear(entries[len(united):])
 	return united
 }
 
-// append adds a further entry of the same table. Its columns are then the union
+// join returns what all entries of a table say together. Its columns are then the union
 // of those that are listed at all.
-func (e *Entry) append(f *Entry) {
-	if e.Incremental != f.Incremental && e.Name != feed.TableMapping {
-		e.hold("the manifest lists it twice, as incremental and as not incremental")
+func join(list []*Entry) *Entry {
+	e := list[0]
+	if len(list) == 1 {
+		return e
 	}
-	if f.Problem != "" {
-		e.hold("%s", f.Problem)
+	unknown := slices.ContainsFunc(list, func(f *Entry) bool { return f.Problem != "" && !f.HasColumns })
+	columns := make(map[string]bool, len(e.Columns))
+	for _, c := range e.Columns {
+		columns[c] = true
 	}
-	e.Files = append(e.Files, f.Files...)
-	e.HasColumns = e.HasColumns || f.HasColumns
-	for _, c := range f.Columns {
-		if !slices.Contains(e.Columns, c) {
-			e.Columns = append(e.Columns, c)
+	for _, f := range list[1:] {
+		if e.Incremental != f.Incremental && e.Name != feed.TableMapping {
+			e.hold("the manifest lists it twice, as incremental and as not incremental")
+		}
+		if f.Problem != "" {
+			e.hold("%s", f.Problem)
+		}
+		e.Files = append(e.Files, f.Files...)
+		e.HasColumns = e.HasColumns || f.HasColumns
+		for _, c := range f.Columns {
+			if !columns[c] {
+				columns[c] = true
+				e.Columns = append(e.Columns, c)
+			}
 		}
 	}
+	if unknown {
+		e.Columns, e.HasColumns = nil, false
+	} else if len(e.Columns) > feed.MostColumns {
+		e.holdColumns(len(e.Columns))
+	}
+	return e
 }
 
 // digest returns the digest of the entry's meaning. The spelling of addresses

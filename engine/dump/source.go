@@ -12,15 +12,13 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"reconcile/internal/blob"
 )
 
 // folder is where the manifests lie.
 const folder = "manifests"
-
-// maxManifest is the size from which a manifest is not read.
-const maxManifest = 256 << 20
 
 // Options narrows a source. The zero Options takes every manifest.
 type Options struct {
@@ -41,6 +39,9 @@ type Options struct {
 	// together with the time of its last change do, if that is Settle ago.
 	Dated  bool
 	Settle time.Duration
+	// Manifest is how many bytes a manifest may have, and how many are read side by side;
+	// 0 stands for MostManifest.
+	Manifest int64
 }
 
 // Source is an export as a store holds it. Its methods can be used by several
@@ -54,6 +55,9 @@ type Source struct {
 
 	dated  bool
 	settle time.Duration
+
+	manifest int64               // bytes that one may have
+	reading  *semaphore.Weighted // bytes of manifests that are read side by side
 }
 
 // Open returns the source in a store. It reads nothing.
@@ -61,8 +65,11 @@ func Open(store blob.Store, o Options) *Source {
 	if o.Manifests == "" {
 		o.Manifests = "*.json"
 	}
+	if o.Manifest == 0 {
+		o.Manifest = MostManifest
+	}
 	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix, literal: o.Literal},
-		dated: o.Dated, settle: o.Settle}
+		dated: o.Dated, settle: o.Settle, manifest: o.Manifest, reading: semaphore.NewWeighted(o.Manifest)}
 }
 
 // Root identifies the source, as messages name it.

@@ -5,6 +5,9 @@ package feed
 
 import "strings"
 
+// MostColumns is how many columns a table may have.
+const MostColumns = 10_000
+
 // Fold is the form in which names are compared: without case.
 func Fold(name string) string { return strings.ToLower(name) }
 

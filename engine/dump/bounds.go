@@ -1,0 +1,70 @@
+package dump
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"reconcile/internal/blob"
+	"reconcile/internal/feed"
+)
+
+// MostManifest is how many bytes a manifest may have at most, whatever memory there is.
+const MostManifest = 256 << 20
+
+// MostTables is how many entries a manifest may have.
+const MostTables = 20_000
+
+// manifestPart is the part of memory_limit that a manifest may have.
+const manifestPart = 4
+
+// tooLarge is a manifest that is not read, but for the id at its beginning. It fails if
+// the store does not give that out.
+func (s *Source) tooLarge(h blob.Handle) (candidate, error) {
+	o := h.Object()
+	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, hint: hintMend}
+	const most = 64 << 10
+	begin := make([]byte, min(o.Size, most))
+	if n, err := h.ReadAt(begin, 0); n < len(begin) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return c, err
+	}
+	c.dump.ID, c.hasID = idAtBegin(string(begin))
+	if o.Size > MostManifest {
+		c.reason = fmt.Sprintf("it has %d bytes, and at most %d are read, whatever memory_limit is", o.Size, MostManifest)
+		return c, nil
+	}
+	c.reason = fmt.Sprintf("it has %d bytes, and at most %d are read: a quarter of memory_limit", o.Size, s.manifest)
+	c.hint = fmt.Sprintf("set memory_limit = \"%dMiB\" or more", (o.Size*manifestPart+1<<20-1)>>20)
+	return c, nil
+}
+
+// idAtBegin returns the dump_id of a manifest of which text is the beginning, if it
+// stands there.
+func idAtBegin(text string) (id int64, ok bool) {
+	m := &manifest{}
+	p := &scanner{s: text}
+	enough := errors.New("a member follows")
+	err := p.object(func(name string) error {
+		switch {
+		case m.hasID: // all of it was there
+			return enough
+		case name == "dump_id":
+			return m.readID(p)
+		}
+		return p.skip()
+	})
+	if err != enough {
+		return 0, false
+	}
+	return m.id, true
+}
+
+// holdColumns notes that a table has too many columns. Nothing is known then of which it
+// has.
+func (e *Entry) holdColumns(n int) {
+	e.hold("the manifest lists %d columns for it, and a table may have %d", n, feed.MostColumns)
+	e.Columns, e.HasColumns = nil, false
+}
