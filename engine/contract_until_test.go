@@ -137,25 +137,25 @@ func TestContractUntilDumpLoss(t *testing.T) {
 	}
 	a := five(t)
 	a.forgetDump("2")
-	a.refusedLoss(3, "e", "[2]")
+	a.refusedLoss(3, "e", "dump 2")
 	a.want("e", "event_id", "3")
 	a = five(t)
 	a.forgetDump("4")
-	a.refusedLoss(3, "e", "[4]")
+	a.refusedLoss(3, "e", "dump 4")
 	a.want("e", "event_id user_id", "2 10", "3 10")
 	a.goTo(2)
 	a = five(t)
 	if err := os.RemoveAll(filepath.Join(a.dir, "dumps", "sync_4")); err != nil {
 		t.Fatal(err)
 	}
-	a.refusedLoss(3, "e", "[4]")
+	a.refusedLoss(3, "e", "dump 4")
 	a = five(t)
 	a.forgetDump("1")
-	a.refusedLoss(4, feed.TableMapping, "[1]")
+	a.refusedLoss(4, feed.TableMapping, "dump 1")
 	a.want("e", "event_id user_id", "2 11", "3 11", "4 11")
 	a = five(t)
 	a.forgetDump("5")
-	a.refusedLoss(4, feed.TableMapping, "[5]")
+	a.refusedLoss(4, feed.TableMapping, "dump 5")
 	a.want("e", "event_id user_id", "2 10", "3 10", "4 10")
 }
 

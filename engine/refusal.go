@@ -3,10 +3,12 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"strings"
+
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
-	"strings"
 )
 
 // Refusal says why a plan may not be applied as it is, nil if it may.
@@ -20,7 +22,7 @@ func (e *Engine) Refusal(p *plan.Plan) error {
 			errs = append(errs, refusesDestroy(t))
 		}
 		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
-			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where dumps %v are gone: their rows would be lost; accept that with -accept-loss=%s", plan.ErrRefused, t.Name, t.Lost, t.Name))
+			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where %s gone: %s rows would be lost; accept that with -accept-loss=%s", plan.ErrRefused, t.Name, plan.DumpsAre(t.Lost), amount.Verb(len(t.Lost), "its", "their"), t.Name))
 		}
 	}
 	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {
@@ -31,6 +33,6 @@ func (e *Engine) Refusal(p *plan.Plan) error {
 
 // refusesDestroy says why a table's step is refused without -allow-destroy.
 func refusesDestroy(t *plan.Table) error {
-	return fmt.Errorf("%w: table %s: the configuration destroys %v for good: allow it with -allow-destroy, or %s",
-		plan.ErrRefused, t.Name, t.Destroys, strings.Join(t.Keeping, ", and "))
+	return fmt.Errorf("%w: table %s: the configuration destroys %s for good: allow it with -allow-destroy, or %s",
+		plan.ErrRefused, t.Name, strings.Join(t.Destroys, ", "), strings.Join(t.Keeping, ", and "))
 }

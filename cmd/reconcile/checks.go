@@ -5,6 +5,7 @@ import (
 	"text/tabwriter"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -126,12 +127,12 @@ func (v *textView) checks(failed []plan.FailedCheck) {
 		v.printf("\n%s table.%s: %s\n", word, f.Table, f.Found())
 		w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', 0)
 		for _, d := range f.Dumps {
-			writeCells(w, fmt.Sprintf("  dump %d", d.Dump), plural(d.Rows, "row"), fmt.Sprintf("the median of those before it is %g", float64(d.TwiceMedian)/2))
+			writeCells(w, fmt.Sprintf("  dump %d", d.Dump), amount.Of(d.Rows, "row"), fmt.Sprintf("the median of those before it is %g", float64(d.TwiceMedian)/2))
 		}
 		writeFailedRows(w, f)
 		_ = w.Flush() // the writer below keeps the error for the end of the program
 		if n := f.Failed - int64(len(f.Rows)+len(f.Dumps)); n > 0 {
-			v.printf("  and %s more\n", count(n))
+			v.printf("  and %s more\n", amount.Number(n))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconcile/engine"
+	"reconcile/internal/amount"
 )
 
 type initOptions struct {
@@ -103,7 +104,7 @@ func (s *session) migrateState(ctx context.Context, e *engine.Engine, from strin
 		return nil
 	}
 	s.view.record("state_moved", line, "The state of lineage %s was moved from %s to %s: %s, %s. It goes on at serial %d, and the old one is closed.\n",
-		m.Lineage, m.From, m.To, plural(int64(m.Objects), "object"), size(m.Bytes), m.Serial)
+		m.Lineage, m.From, m.To, amount.Of(m.Objects, "object"), size(m.Bytes), m.Serial)
 	for _, sink := range m.Unrecorded {
 		text := sink + " is out of reach, and is told by the next apply where the state is"
 		s.view.record("warning", map[string]any{"message": text}, "Warning: %s\n", text)

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/cmd/reconcile/internal/markdown"
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
 
@@ -118,7 +119,7 @@ func stepsSection(title markdown.Text, tables []*plan.Table) markdown.Section {
 			what   string
 		}{{plan.Destroy, "to destroy"}, {plan.Rebuild, "to rebuild"}, {plan.Update, "to update"}, {plan.Create, "to create"}, {plan.Forget, "to forget"}} {
 			if n := byAction[a.action]; n > 0 {
-				parts = append(parts, fmt.Sprintf("%s %s", count(int64(n)), a.what))
+				parts = append(parts, fmt.Sprintf("%s %s", amount.Number(n), a.what))
 			}
 		}
 		return markdown.Sprintf("%s not shown: %s.", number(len(tables)-from, "table"), plain.Trusted(strings.Join(parts, ", ")))

@@ -17,6 +17,7 @@ import (
 
 	"reconcile/cmd/reconcile/internal/markdown/markdowntest"
 	"reconcile/engine/model"
+	"reconcile/internal/amount"
 )
 
 var flagExitWorlds = flag.Int("exitworlds", 5, "random exports of which the exit codes of plans are compared with what they print")
@@ -162,7 +163,7 @@ func (b *exitBed) checkText(text, last string, p printedPlan) {
 	if add != p.Add || change != p.Change || destroy != p.Destroy || p.Changes != strings.HasPrefix(last, "Plan:") {
 		b.t.Errorf("%v are printed, the record is %+v: %s", steps, p, last)
 	}
-	if want := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy); p.Changes && !strings.HasPrefix(last, want) {
+	if want := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", amount.Of(add, "table"), change, destroy); p.Changes && !strings.HasPrefix(last, want) {
 		b.t.Errorf("%v are printed, the last line is %q", steps, last)
 	}
 	held := fmt.Sprintf("%d held", p.Held)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cheggaaa/pb/v3"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
 
@@ -86,7 +87,7 @@ func newLines(w io.Writer, total int64) progress {
 		if left, ok := t.left(); ok {
 			more = fmt.Sprintf(", about %s left to read", left)
 		}
-		say(w, "table.%s: %s rows and %s read so far, %s rows/s%s\n", t.table, count(t.rows), size(t.bytes), count(t.perSecond()), more)
+		say(w, "table.%s: %s rows and %s read so far, %s rows/s%s\n", t.table, amount.Number(t.rows), size(t.bytes), amount.Number(t.perSecond()), more)
 	})
 }
 
@@ -123,7 +124,7 @@ func newBar(w io.Writer, total int64) progress {
 	}
 	out := &bar{bar: b}
 	out.tracker = newTracker(total, barEvery, func(t *tracker, _ bool) {
-		b.Set("what", plain.Sprintf("%s %s rows, %s rows/s", t.table, count(t.rows), count(t.perSecond())))
+		b.Set("what", plain.Sprintf("%s %s rows, %s rows/s", t.table, amount.Number(t.rows), amount.Number(t.perSecond())))
 		b.SetCurrent(min(t.bytes, max(total, 0)))
 	})
 	b.Start()

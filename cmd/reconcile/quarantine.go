@@ -13,6 +13,7 @@ import (
 
 	"reconcile/engine"
 	"reconcile/engine/inspect"
+	"reconcile/internal/amount"
 )
 
 type quarantineOptions struct {
@@ -80,12 +81,12 @@ func listQuarantine(ctx context.Context, s *session, o *quarantineOptions) error
 	}
 	total := int64(0)
 	for _, q := range list {
-		s.view.record("quarantine", q, "table.%s, dump %d, %s: %s, as %s\n", q.Table, q.Dump, q.File, plural(q.Rows, "row"), q.Reason)
+		s.view.record("quarantine", q, "table.%s, dump %d, %s: %s, as %s\n", q.Table, q.Dump, q.File, amount.Of(q.Rows, "row"), q.Reason)
 		total += q.Rows
 	}
 	text := "The quarantine is empty."
 	if total > 0 {
-		text = plural(total, "row") + " in the quarantine. `reconcile quarantine export` writes them."
+		text = amount.Of(total, "row") + " in the quarantine. `reconcile quarantine export` writes them."
 	}
 	s.view.record("quarantine_summary", map[string]int64{"rows": total}, "%s\n", text)
 	return nil
@@ -104,7 +105,7 @@ func exportQuarantine(ctx context.Context, s *session, o *quarantineOptions) err
 	if err != nil {
 		return err
 	}
-	s.view.record("quarantine_summary", map[string]int64{"rows": rows}, "%s written to %s.\n", plural(rows, "row"), o.file)
+	s.view.record("quarantine_summary", map[string]int64{"rows": rows}, "%s written to %s.\n", amount.Of(rows, "row"), o.file)
 	return nil
 }
 

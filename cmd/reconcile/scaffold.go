@@ -17,6 +17,7 @@ import (
 	"reconcile/engine/partfile"
 	"reconcile/engine/scaffold"
 	"reconcile/engine/stores"
+	"reconcile/internal/amount"
 )
 
 // fromSource are the flags of init -from-source: whether it was asked for, the place, and
@@ -188,5 +189,5 @@ func (s *session) tellSurvey(file string, found *scaffold.Survey) {
 		}
 	}
 	s.view.record("configuration_written", line, "%s is written: %s, %d ignored, %s guessed.\nRead it, change what is not as you want it, and run `reconcile plan`.\n",
-		file, plural(int64(line.Tables), "table"), line.Ignored, plural(int64(line.Types), "type"))
+		file, amount.Of(line.Tables, "table"), line.Ignored, amount.Of(line.Types, "type"))
 }

@@ -7,6 +7,7 @@ import (
 
 	"reconcile/engine"
 	"reconcile/engine/rescued"
+	"reconcile/internal/amount"
 )
 
 // rescuedLine is what a table could not take as it was delivered.
@@ -63,13 +64,13 @@ func (v *textView) rescued(list []rescued.Table) {
 			sound++
 			continue
 		}
-		v.printf("%s: %s of %s with rescued values, %s in the quarantine\n", v.style.bold("table."+t.Name), count(t.Rescued), plural(t.Rows, "row"), count(t.Quarantined))
+		v.printf("%s: %s of %s with rescued values, %s in the quarantine\n", v.style.bold("table."+t.Name), amount.Number(t.Rescued), amount.Of(t.Rows, "row"), amount.Number(t.Quarantined))
 		for _, c := range t.Columns {
 			v.printf("  %s%s: %s\n", c.Delivered, publishedText(&c), countsOf(&c))
 		}
 	}
 	if sound > 0 {
-		v.printf("Everything as it was delivered: %s.\n", plural(sound, "table"))
+		v.printf("Everything as it was delivered: %s.\n", amount.Of(sound, "table"))
 	}
 }
 
@@ -85,10 +86,10 @@ func publishedText(c *rescued.Column) string {
 func countsOf(c *rescued.Column) string {
 	var parts []string
 	if c.Rescued > 0 {
-		parts = append(parts, plural(c.Rescued, "value")+" rescued")
+		parts = append(parts, amount.Of(c.Rescued, "value")+" rescued")
 	}
 	if c.Quarantined > 0 {
-		parts = append(parts, plural(c.Quarantined, "row")+" in the quarantine")
+		parts = append(parts, amount.Of(c.Quarantined, "row")+" in the quarantine")
 	}
 	return strings.Join(parts, ", ")
 }

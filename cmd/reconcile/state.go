@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/state/backup"
 )
 
@@ -117,7 +118,7 @@ func (s *session) backedUp(r *backup.Result) {
 	s.warnings(r.Warnings)
 	s.view.record("backup", backupLine{r.Place, r.Lineage, r.Serial, r.Objects, r.Copied, r.Bytes},
 		"Backed up the state as of commit %d to %s: %s, of which %d were not there yet; %s written.\n",
-		r.Serial, r.Place, plural(int64(r.Objects), "object"), r.Copied, size(r.Bytes))
+		r.Serial, r.Place, amount.Of(r.Objects, "object"), r.Copied, size(r.Bytes))
 }
 
 // warnings shows what went wrong without harm.

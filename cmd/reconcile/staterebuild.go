@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reconcile/engine/rebuild"
+	"reconcile/internal/amount"
 	"runtime/debug"
 	"strings"
 )
@@ -71,7 +72,7 @@ func (s *session) showRebuild(sr *rebuild.Plan) {
 		if t.Incomplete {
 			lines = append([]string{"its last commit is not complete in the lake: it is completed from the source"}, lines...)
 		}
-		what := fmt.Sprintf("%s, %s to read, %s in the lake (commit %d)", plural(int64(len(t.Dumps)), "dump"), size(t.Bytes), plural(int64(t.Files), "file"), t.Commit)
+		what := fmt.Sprintf("%s, %s to read, %s in the lake (commit %d)", amount.Of(len(t.Dumps), "dump"), size(t.Bytes), amount.Of(t.Files, "file"), t.Commit)
 		if len(lines) == 0 {
 			s.view.record("state_rebuild_table", newRebuildTableLine(t), "\n  table.%s: %s\n", t.Name, what)
 			continue
@@ -97,5 +98,5 @@ func (s *session) showRebuilt(r *rebuild.Rebuilt) {
 		kept, written, removed = kept+t.Kept, written+t.Written, removed+t.Removed
 	}
 	s.view.record("state_rebuilt", newRebuiltLine(r), "\nThe state is rebuilt, at commit %d: %s; %s kept, %d written, %d removed. `reconcile plan` says what is pending.\n",
-		r.Commit, plural(int64(len(r.Tables)), "table"), plural(int64(kept), "data file"), written, removed)
+		r.Commit, amount.Of(len(r.Tables), "table"), amount.Of(kept, "data file"), written, removed)
 }

@@ -12,6 +12,7 @@ import (
 	"reconcile/config"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/internal/amount"
 )
 
 // textView is for people: what a command finds goes to standard output, what
@@ -65,7 +66,7 @@ func (v *textView) compactWarnings(diags hcl.Diagnostics) {
 			say(w, "  on %s line %d\n", at.Filename, at.Start.Line)
 		}
 		if n := len(list) - 1; n > 0 {
-			say(w, "  and %s more like it\n", count(int64(n)))
+			say(w, "  and %s more like it\n", amount.Number(n))
 		}
 	}
 	say(w, "\nWithout -compact-warnings they are shown in full.\n")
@@ -131,7 +132,7 @@ func (v *textView) wayPast(blocks []string) {
 	v.printf("\nIf a file will never be mended, a block in the source goes past it, as if the dump did not list the tables:\n")
 	for i, b := range blocks {
 		if i == most {
-			v.printf("\n  and so on for %s\n", plural(int64(len(blocks)-most), "more dump"))
+			v.printf("\n  and so on for %s\n", amount.Of(len(blocks)-most, "more dump"))
 			break
 		}
 		v.printf("\n")

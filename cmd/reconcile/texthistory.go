@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"reconcile/engine/inspect"
+	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 	"reconcile/state"
 )
@@ -24,13 +26,13 @@ func (v *textView) history(h *inspect.History) {
 			if c.Mapping != nil {
 				mapping = fmt.Sprint(*c.Mapping)
 			}
-			writeCells(w, fmt.Sprint(c.Serial), orDash(c.At, clock), c.Table, c.Kind.String(), commitDumps(&c.Commit), mapping, count(c.Rows), commitCounts(&c.Commit))
+			writeCells(w, fmt.Sprint(c.Serial), orDash(c.At, clock), c.Table, c.Kind.String(), commitDumps(&c.Commit), mapping, amount.Number(c.Rows), commitCounts(&c.Commit))
 		}
 		_ = w.Flush() // the writer below keeps the error for the end of the program
 	}
 	switch {
 	case h.Left > 0:
-		v.printf("\n%s before these: -last=0 shows all.\n", plural(int64(h.Left), "commit"))
+		v.printf("\n%s before these: -last=0 shows all.\n", amount.Of(h.Left, "commit"))
 	case len(h.Older) > 0:
 		v.printf("\nWhat was committed before that is not known of %s.\n", tableList(h.Older))
 	}
@@ -63,7 +65,7 @@ func commitDumps(c *state.Commit) string {
 	case c.Count > 0:
 		return fmt.Sprintf("%d ... %d (%d)", c.Dumps[0], c.Dumps[len(c.Dumps)-1], c.Count)
 	}
-	return strings.TrimPrefix(strings.TrimPrefix(idList(c.Dumps), "dumps "), "dump ")
+	return strings.TrimPrefix(strings.TrimPrefix(plan.DumpNames(c.Dumps), "dumps "), "dump ")
 }
 
 // commitCounts says what became of rows, without what is zero.
@@ -75,7 +77,7 @@ func commitCounts(c *state.Commit) string {
 	}{{c.Added, "added"}, {c.Replaced, "replaced"}, {c.Rekeyed, "re-keyed"}, {c.Collapsed, "collapsed"}, {c.Revived, "revived"}, {c.Removed, "removed"},
 		{c.Quarantined, "quarantined"}, {c.Rescued, "rescued"}} {
 		if x.n > 0 {
-			parts = append(parts, count(x.n)+" "+x.what)
+			parts = append(parts, amount.Number(x.n)+" "+x.what)
 		}
 	}
 	if len(parts) == 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
 
@@ -45,11 +46,15 @@ func (v *textView) drift(p *plan.Plan) {
 		return
 	}
 	v.printf("\n%s\n\n", v.style.bold("The sinks no longer hold what was written:"))
-	for _, t := range drifted {
+	const most = 10
+	for _, t := range drifted[:min(most, len(drifted))] {
 		v.printf("%s table.%s\n", v.style.yellow("  ~"), t.Name)
-		for _, what := range t.Drift {
+		for _, what := range amount.Few(t.Drift) {
 			v.printf("        %s\n", what)
 		}
+	}
+	if n := len(drifted) - most; n > 0 {
+		v.printf("    and %s\n", amount.Of(n, "more table"))
 	}
 }
 
@@ -60,7 +65,7 @@ func (v *textView) forgotten(list []plan.ForgottenSink) {
 	}
 	v.printf("\n%s\n\n", v.style.bold("Sinks to forget, which are not looked at and keep what they have:"))
 	for _, f := range list {
-		v.printf("%s %s: %s of %s\n", v.style.yellow("  ."), f.Root, plural(int64(f.Files), "file"), strings.Join(f.Tables, ", "))
+		v.printf("%s %s: %s of %s\n", v.style.yellow("  ."), f.Root, amount.Of(f.Files, "file"), strings.Join(f.Tables, ", "))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine"
 	"reconcile/engine/plan"
 	"reconcile/engine/stores"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -59,9 +60,9 @@ func (v *textView) traffic(list []stores.Traffic) {
 		}
 		var ops []string
 		for _, op := range slices.Sorted(maps.Keys(t.Requests)) {
-			ops = append(ops, count(t.Requests[op])+" "+op)
+			ops = append(ops, amount.Number(t.Requests[op])+" "+op)
 		}
-		v.printf("%s to %s (%s), %s received, %s sent\n", plural(t.Total, "request"), t.Place, strings.Join(ops, ", "), size(t.Received), size(t.Sent))
+		v.printf("%s to %s (%s), %s received, %s sent\n", amount.Of(t.Total, "request"), t.Place, strings.Join(ops, ", "), size(t.Received), size(t.Sent))
 	}
 }
 
@@ -69,16 +70,16 @@ func (v *textView) traffic(list []stores.Traffic) {
 func warnings(r *engine.Result) []string {
 	var out []string
 	if n := r.BadMappings; n > 0 {
-		out = append(out, fmt.Sprintf("user mapping: %s without both ids went to the quarantine: `reconcile quarantine list`", plural(n, "row")))
+		out = append(out, fmt.Sprintf("user mapping: %s without both ids went to the quarantine: `reconcile quarantine list`", amount.Of(n, "row")))
 	}
 	for _, t := range r.Tables {
 		for _, name := range slices.Sorted(maps.Keys(t.Unlisted)) {
 			out = append(out, fmt.Sprintf("table.%s: %s with the field %s, which the manifest does not list: it is not published",
-				t.Name, plural(t.Unlisted[name], "row"), name))
+				t.Name, amount.Of(t.Unlisted[name], "row"), name))
 		}
 		if n := t.Counts.Quarantined; n > 0 && t.Name != feed.TableMapping {
 			out = append(out, fmt.Sprintf("table.%s: %s without its key columns went to the quarantine: `reconcile quarantine list`",
-				t.Name, plural(n, "row")))
+				t.Name, amount.Of(n, "row")))
 		}
 	}
 	return out
@@ -108,12 +109,12 @@ func changed(r *engine.Result) int {
 
 // endLine is the last line of an apply.
 func endLine(r *engine.Result) string {
-	done := plural(int64(changed(r)), "table") + " changed"
+	done := amount.Of(changed(r), "table") + " changed"
 	if n := len(r.Moved); n > 0 {
-		done += ", " + plural(int64(n), "sink") + " known at another place"
+		done += ", " + amount.Of(n, "sink") + " known at another place"
 	}
 	if n := len(r.Forgotten); n > 0 {
-		done += ", " + plural(int64(n), "sink") + " forgotten"
+		done += ", " + amount.Of(n, "sink") + " forgotten"
 	}
 	if len(r.Moved)+len(r.Forgotten)+len(r.Tables) == 0 {
 		done = "Nothing to change"
@@ -123,10 +124,10 @@ func endLine(r *engine.Result) string {
 	}
 	parts := []string{done}
 	if n := len(failed(r, nil)); n > 0 {
-		parts = append(parts, count(int64(n))+" failed")
+		parts = append(parts, amount.Number(n)+" failed")
 	}
 	if n := len(r.Holds); n > 0 {
-		parts = append(parts, count(int64(n))+" held")
+		parts = append(parts, amount.Number(n)+" held")
 	}
 	return "Applied in part: " + strings.Join(parts, ", ") + ". It is safe to run again."
 }
@@ -162,7 +163,7 @@ func (v *textView) summary(r *engine.Result) {
 		say(w, "%s\t", t.Name)
 		for _, x := range tally(&t.Counts) {
 			if used[x.what] {
-				say(w, "%s\t", count(x.n))
+				say(w, "%s\t", amount.Number(x.n))
 			}
 		}
 		say(w, "%s\t\n", rowsAfter(t))
@@ -177,5 +178,5 @@ func rowsAfter(t engine.TableResult) string {
 	case plan.Forget:
 		return "forgotten"
 	}
-	return count(t.Counts.Rows)
+	return amount.Number(t.Counts.Rows)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"reconcile/engine/inspect"
+	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -15,7 +17,7 @@ func (v *textView) shown(s *inspect.State) {
 	}
 	v.printf("State %s, lineage %s, commit %d, written by reconcile %s\n", s.State, s.Lineage, s.Serial, s.Program)
 	if s.Mapping != nil {
-		v.printf("User mapping of dump %d, %s\n", s.Mapping.Dump, plural(s.Mapping.Entries, "entry"))
+		v.printf("User mapping of dump %d, %s\n", s.Mapping.Dump, amount.Of(s.Mapping.Entries, "entry"))
 	}
 	for i := range s.Tables {
 		v.shownTable(&s.Tables[i], s.Mapping, true)
@@ -49,7 +51,7 @@ func (v *textView) shownOne(d *inspect.Detail) {
 		v.printf("\n  Files:\n")
 	}
 	for _, f := range d.Files {
-		v.printf("    %s/%s  %s, %s\n", f.Root, f.Path, plural(f.Rows, "row"), size(f.Bytes))
+		v.printf("    %s/%s  %s, %s\n", f.Root, f.Path, amount.Of(f.Rows, "row"), size(f.Bytes))
 	}
 	v.heldSince(d.Holds)
 	if d.Unfinished {
@@ -63,23 +65,23 @@ func (v *textView) shownTable(t *inspect.Table, newest *inspect.Mapping, columns
 	line := func(name, format string, args ...any) { v.printf("  %-11s %s\n", name, fmt.Sprintf(format, args...)) }
 	extra := ""
 	if t.Hidden > 0 {
-		extra += fmt.Sprintf(", %s more hidden behind others of their key", count(t.Hidden))
+		extra += fmt.Sprintf(", %s more hidden behind others of their key", amount.Number(t.Hidden))
 	}
 	if t.Quarantined > 0 {
-		extra += fmt.Sprintf(", %s in the quarantine", count(t.Quarantined))
+		extra += fmt.Sprintf(", %s in the quarantine", amount.Number(t.Quarantined))
 	}
-	line("rows", "%s%s", count(t.Rows), extra)
+	line("rows", "%s%s", amount.Number(t.Rows), extra)
 	if !t.Committed.IsZero() {
 		line("changed", "%s, by commit %d", clock(t.Committed), t.Commit)
 	}
 	if len(t.Dumps) > 0 {
-		line("dumps", "%s", strings.TrimPrefix(strings.TrimPrefix(idList(t.Dumps), "dumps "), "dump "))
+		line("dumps", "%s", strings.TrimPrefix(strings.TrimPrefix(plan.DumpNames(t.Dumps), "dumps "), "dump "))
 	}
 	if len(t.Skipped) > 0 {
-		line("skipped", "%s", idList(t.Skipped))
+		line("skipped", "%s", plan.DumpNames(t.Skipped))
 	}
 	if len(t.Lost) > 0 {
-		line("lost", "%s, which the source no longer had when the table was rebuilt", idList(t.Lost))
+		line("lost", "%s, which the source no longer had when the table was rebuilt", plan.DumpNames(t.Lost))
 	}
 	if t.Mapping != nil {
 		behind := ""
@@ -89,13 +91,13 @@ func (v *textView) shownTable(t *inspect.Table, newest *inspect.Mapping, columns
 		line("mapping", "of dump %d%s", *t.Mapping, behind)
 	}
 	if t.PartitionBy != "" {
-		line("partitions", "%s by %s", count(int64(t.Partitions)), t.PartitionBy)
+		line("partitions", "%s by %s", amount.Number(t.Partitions), t.PartitionBy)
 	}
 	if columns {
 		line("columns", "%s", columnsText(t.Columns))
 	}
 	for _, s := range t.Sinks {
-		line("files", "%s, %s in %s/%s", count(int64(s.Files)), size(s.Bytes), s.Root, s.Folder)
+		line("files", "%s, %s in %s/%s", amount.Number(s.Files), size(s.Bytes), s.Root, s.Folder)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -33,7 +34,7 @@ func (v *textView) status(h *health.Health) {
 	for _, p := range h.Problems {
 		v.printf("  %s\n", problemText(&p))
 	}
-	v.printf("\n%s\n", v.style.paint("1;31", "Status: "+plural(int64(len(h.Problems)), "problem")))
+	v.printf("\n%s\n", v.style.paint("1;31", "Status: "+amount.Of(len(h.Problems), "problem")))
 }
 
 // syncs says what the vendor and the source say.
@@ -47,7 +48,7 @@ func (v *textView) syncs(h *health.Health) {
 			line("Next sync", "due at %s", clock(s.Success.Next))
 		}
 	case s.All > 0:
-		line("Last success", "none in %s that were read", plural(int64(s.Read), "sync report"))
+		line("Last success", "none in %s that %s read", amount.Of(s.Read, "sync report"), amount.Verb(s.Read, "was", "were"))
 	default:
 		line("Last success", "not known: the source has no sync reports, so the newest manifest stands for it")
 	}
@@ -125,7 +126,7 @@ func (v *textView) tableHealth(h *health.Health) {
 		}
 		switch {
 		case t.Unapplied > 0:
-			waits = plural(int64(t.Unapplied), "dump")
+			waits = amount.Of(t.Unapplied, "dump")
 		case t.Behind:
 			waits = "left behind"
 		}
@@ -154,7 +155,7 @@ func (v *textView) stopped(h *health.Health) {
 		}
 		missing := "newest dump"
 		if s.Missing > 1 {
-			missing = fmt.Sprintf("%s newest dumps", count(int64(s.Missing)))
+			missing = fmt.Sprintf("%s newest dumps", amount.Number(s.Missing))
 		}
 		v.printf("  %s: not in the %s; it came with %s\n", names[i], missing, usual)
 	}

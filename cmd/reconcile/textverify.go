@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconcile/engine/verify"
+	"reconcile/internal/amount"
 )
 
 func (v *textView) verified(r *verify.Report) {
@@ -14,20 +15,20 @@ func (v *textView) verified(r *verify.Report) {
 		v.verifiedTable(t)
 	}
 	line := newVerifyLine(r)
-	what := fmt.Sprintf("Verified %s, %s", plural(int64(line.Tables), "table"), plural(line.Rows, "row"))
+	what := fmt.Sprintf("Verified %s, %s", amount.Of(line.Tables, "table"), amount.Of(line.Rows, "row"))
 	if line.Sample != "" {
 		what += " of the users of part " + line.Sample
 	}
 	switch {
 	case !line.Same:
-		what += fmt.Sprintf(": %s, %s", plural(line.Differences, "row")+" not as it should be", plural(int64(line.Files), "data file")+" not as written")
+		what += fmt.Sprintf(": %s, %s", amount.Of(line.Differences, "row")+" not as it should be", amount.Of(line.Files, "data file")+" not as written")
 	case line.Unverified > 0:
-		what += fmt.Sprintf(": no difference, but %s could not be looked at", plural(int64(line.Unverified), "table"))
+		what += fmt.Sprintf(": no difference, but %s could not be looked at", amount.Of(line.Unverified, "table"))
 	default:
 		what += ": all as it should be"
 	}
 	if line.Unchecked > 0 {
-		what += fmt.Sprintf("; %s not checked", plural(line.Unchecked, "row"))
+		what += fmt.Sprintf("; %s not checked", amount.Of(line.Unchecked, "row"))
 	}
 	colour := "1;32"
 	if !line.Same || line.Unverified > 0 {
@@ -69,12 +70,12 @@ func (v *textView) verifiedTable(t *verify.Table) {
 			}
 		}
 		if s.Differences > 0 {
-			v.printf("\n%s in %s: %s of %s not as it should be:\n", name, s.Root, count(s.Differences), plural(t.Rows, "row"))
+			v.printf("\n%s in %s: %s of %s not as it should be:\n", name, s.Root, amount.Number(s.Differences), amount.Of(t.Rows, "row"))
 			for _, d := range s.Keys {
 				v.printf("  %s\n", differenceText(&d))
 			}
 			if more := s.Differences - int64(len(s.Keys)); more > 0 {
-				v.printf("  and %s more\n", count(more))
+				v.printf("  and %s more\n", amount.Number(more))
 			}
 		}
 	}

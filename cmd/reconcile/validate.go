@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"reconcile/config"
+	"reconcile/internal/amount"
 )
 
 func validateCommand() *command {
@@ -51,7 +52,7 @@ func runValidate(s *session, o *configFlags) int {
 	}
 	text := "Success! The configuration is valid"
 	if v.Warnings > 0 {
-		text += ", with " + plural(int64(v.Warnings), "warning")
+		text += ", with " + amount.Of(v.Warnings, "warning")
 	}
 	s.view.record("validate", v, "%s.\n", text)
 	return exitDone

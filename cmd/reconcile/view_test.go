@@ -14,6 +14,7 @@ import (
 
 	"reconcile/engine"
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/state"
 )
 
@@ -217,13 +218,13 @@ func TestUnits(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "0 entries", 1: "1 entry", 1000: "1,000 entries", 12345678: "12,345,678 entries", -1234: "-1,234 entries"} {
-		if got := plural(n, "entry"); got != want {
-			t.Errorf("plural(%d) = %q, want %q", n, got, want)
+		if got := amount.Of(n, "entry"); got != want {
+			t.Errorf("amount.Of(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for want, ids := range map[string][]int64{"dump 5": {5}, "dumps 2, 9": {9, 2}, "dumps 1, 2, 3, ... 9 (9)": {9, 8, 7, 6, 5, 4, 3, 2, 1}} {
-		if got := idList(ids); got != want {
-			t.Errorf("idList(%v) = %q, want %q", ids, got, want)
+		if got := plan.DumpNames(ids); got != want {
+			t.Errorf("DumpNames(%v) = %q, want %q", ids, got, want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
 
@@ -25,16 +26,16 @@ func sentence(format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// number is plural for a wording.
+// number is amount.Of for a wording.
 func number[T int | int64](n T, one string) plain.Trusted {
-	return plain.Trusted(plural(int64(n), one))
+	return plain.Trusted(amount.Of(n, one))
 }
 
 // volume is size for a wording.
 func volume(n int64) plain.Trusted { return plain.Trusted(size(n)) }
 
-// ids is idList for a wording.
-func ids(list []int64) plain.Trusted { return plain.Trusted(idList(list)) }
+// ids is plan.DumpNames for a wording.
+func ids(list []int64) plain.Trusted { return plain.Trusted(plan.DumpNames(list)) }
 
 // countingLine is the last line of a plan.
 func countingLine(p *plan.Plan) string {
@@ -43,13 +44,13 @@ func countingLine(p *plan.Plan) string {
 		return driftLine(p, held)
 	}
 	if p.ConfigOnly && p.Tables == nil && len(p.Config) > 0 {
-		return fmt.Sprintf("Plan: the configuration changes %s.", plural(int64(len(p.Config)), "table"))
+		return fmt.Sprintf("Plan: the configuration changes %s.", amount.Of(len(p.Config), "table"))
 	}
 	if p.Changes() {
 		add, change, destroy := p.Counts()
-		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", plural(int64(add), "table"), change, destroy)
+		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", amount.Of(add, "table"), change, destroy)
 		if n := len(p.Forgotten); n > 0 {
-			line += fmt.Sprintf(", %s to forget", plural(int64(n), "sink"))
+			line += fmt.Sprintf(", %s to forget", amount.Of(n, "sink"))
 		}
 		if held != "" {
 			line += ", " + held
@@ -72,10 +73,10 @@ func driftLine(p *plan.Plan, held string) string {
 	}
 	var where []string
 	if n := len(p.Drifted()); n > 0 {
-		where = append(where, plural(int64(n), "table"))
+		where = append(where, amount.Of(n, "table"))
 	}
 	if n := len(p.Restated); n > 0 {
-		where = append(where, "current.json of "+plural(int64(n), "sink"))
+		where = append(where, "current.json of "+amount.Of(n, "sink"))
 	}
 	if len(where) == 0 {
 		return "No drift" + held + ". What was compared is as the state says."
@@ -132,7 +133,7 @@ func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T
 func movedText(m *plan.Mapping) plain.Trusted {
 	switch {
 	case m.Merged > 0 && m.Parted > 0:
-		return ": " + number(m.Merged, "user") + " merged, " + plain.Trusted(count(int64(m.Parted))) + " parted"
+		return ": " + number(m.Merged, "user") + " merged, " + plain.Trusted(amount.Number(m.Parted)) + " parted"
 	case m.Merged > 0:
 		return ": " + number(m.Merged, "user") + " merged"
 	case m.Parted > 0:
@@ -210,11 +211,16 @@ func details[T ~string](t *plan.Table, word func(format string, args ...any) T) 
 	for _, d := range t.Destroys {
 		add("destroys %s", d)
 	}
-	for _, f := range t.Removes {
+	removes := amount.Few(t.Removes)
+	for i, f := range removes {
+		if i == len(removes)-1 && len(removes) < len(t.Removes) {
+			add("removes %s", plain.Trusted(amount.Of(len(t.Removes)-i, "more file"))+", which the state does not know")
+			break
+		}
 		add("removes %s, which the state does not know", f)
 	}
 	if len(t.Lost) > 0 {
-		add("%s: gone from the source, their rows would be lost", ids(t.Lost))
+		add("%s: gone from the source, %s rows would be lost", ids(t.Lost), plain.Trusted(amount.Verb(len(t.Lost), "its", "their")))
 	}
 	if t.LostMapping != nil {
 		add("the user mapping of dump %d: gone from the source", *t.LostMapping)
@@ -270,7 +276,7 @@ func dumpLines(t *plan.Table) (out []plain.Trusted) {
 		case d.Resync:
 			voids := ""
 			if t.RowsNow > 0 {
-				voids = "; voids what is there, " + plural(t.RowsNow, "row")
+				voids = "; voids what is there, " + amount.Of(t.RowsNow, "row")
 			}
 			add("dump %d: full resync%s%s", d.Dump, toRead(", ", d.Files, d.Bytes), voids)
 		default:
@@ -308,8 +314,8 @@ func costLine(t *plan.Table) string {
 	if t.PartitionsNow == 0 && t.Partitions == 0 {
 		return fmt.Sprintf("%s%s to write", about, size(t.BytesToWrite))
 	}
-	return fmt.Sprintf("%s%s to rewrite (there are %s), %s%s to write", about, plural(t.Partitions, "partition"),
-		count(int64(t.PartitionsNow)), about, size(t.BytesToWrite))
+	return fmt.Sprintf("%s%s to rewrite (there are %s), %s%s to write", about, amount.Of(t.Partitions, "partition"),
+		amount.Number(t.PartitionsNow), about, size(t.BytesToWrite))
 }
 
 // countsText says what happens to rows, leaving out what does not.
@@ -317,7 +323,7 @@ func countsText(c *plan.Counts) string {
 	var parts []string
 	for _, x := range tally(c) {
 		if x.n != 0 {
-			parts = append(parts, count(x.n)+" "+x.what)
+			parts = append(parts, amount.Number(x.n)+" "+x.what)
 		}
 	}
 	if len(parts) == 0 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/column"
 )
 
@@ -72,7 +73,7 @@ func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
 		return Records{}, damaged(b, where, err)
 	}
 	if left := d.r.left(); left > 0 {
-		return Records{}, damaged(b, fmt.Sprintf("%d bytes are left behind its %d records", left, b.Count), nil)
+		return Records{}, damaged(b, fmt.Sprintf("%s %s left behind its %s", amount.Of(left, "byte"), amount.Verb(left, "is", "are"), amount.Of(b.Count, "record")), nil)
 	}
 	return Records{Data: data, Ends: d.ends}, nil
 }
@@ -96,10 +97,10 @@ func damaged(b *Block, reason string, err error) error {
 // allocated for them.
 func (h *Header) plausible(count, size int) error {
 	if w := h.root.width; w > 0 && count > size/w {
-		return fmt.Errorf("%d records of at least %d bytes each in %d bytes", count, w, size)
+		return fmt.Errorf("%s of at least %s each in %s", amount.Of(count, "record"), amount.Of(w, "byte"), amount.Of(size, "byte"))
 	}
 	if empty := count * max(h.zero, 1); empty > maxEmpty {
-		return fmt.Errorf("%d records with %d fields that take no bytes are more than %d values", count, h.zero, maxEmpty)
+		return fmt.Errorf("%s with %s that take no bytes are more than %s", amount.Of(count, "record"), amount.Of(h.zero, "field"), amount.Of(maxEmpty, "value"))
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"reconcile/internal/amount"
 )
 
 const (
@@ -91,13 +93,13 @@ func (s *Scanner) nextBlock(b *Block) (bool, error) {
 		return false, s.ended(at, "the file ends inside the block's size", err)
 	}
 	if count < 0 || count > maxCount {
-		return false, s.damage(at, fmt.Sprintf("it claims %d records", count), nil)
+		return false, s.damage(at, "it claims "+amount.Of(count, "record"), nil)
 	}
 	if size < 0 || size > int64(s.limit) {
-		return false, s.damage(at, fmt.Sprintf("it claims %d bytes; 0 to %d are taken", size, s.limit), nil)
+		return false, s.damage(at, fmt.Sprintf("it claims %s; 0 to %s are taken", amount.Of(size, "byte"), amount.Number(s.limit)), nil)
 	}
 	if s.size >= 0 && size > s.size-s.off-syncSize {
-		return false, s.damage(at, fmt.Sprintf("it claims %d bytes, but the file has only %d left", size, s.size-s.off), nil)
+		return false, s.damage(at, fmt.Sprintf("it claims %s, but the file has only %s left", amount.Of(size, "byte"), amount.Number(s.size-s.off)), nil)
 	}
 	if b.Data, err = s.bytes(b.Data[:0], int(size)); err != nil {
 		return false, s.ended(at, "the file ends inside the block", err)
@@ -119,13 +121,13 @@ func (s *Scanner) atEnd() (bool, error) {
 	_, err := s.r.Peek(1)
 	switch {
 	case err == nil && s.size >= 0 && s.off >= s.size:
-		return false, s.damage(s.off, fmt.Sprintf("the file goes on behind the %d bytes it should have", s.size), nil)
+		return false, s.damage(s.off, fmt.Sprintf("the file goes on behind the %s it should have", amount.Of(s.size, "byte")), nil)
 	case err == nil:
 		return false, nil
 	case !errors.Is(err, io.EOF):
 		return false, s.ended(s.off, "", err)
 	case s.size >= 0 && s.off != s.size:
-		return false, s.damage(s.off, fmt.Sprintf("the file ends here, but should have %d bytes", s.size), nil)
+		return false, s.damage(s.off, "the file ends here, but should have "+amount.Of(s.size, "byte"), nil)
 	}
 	return true, nil
 }

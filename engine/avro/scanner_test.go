@@ -149,7 +149,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"shorter than it should be", head.block(1, one), int64(len(head.block(1, one))) + 1, 1, "should have"},
 		{"longer than it should be", head.block(1, one), int64(len(head)), 0, "goes on behind"},
 		{"more records than bytes", head.block(3, one), -1, 0, "record count"},
-		{"too few records", head.block(1, append(one[:2:2], one...)), -1, 0, "left behind its 1 records"},
+		{"too few records", head.block(1, append(one[:2:2], one...)), -1, 0, "left behind its 1 record"},
 		{"bytes without records", head.block(0, one), -1, 0, "left behind its 0 records"},
 		{"zero-width records", fileHeader(record(`"null"`), "").block(maxCount, nil), -1, 0, "take no bytes"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"reconcile/engine/exec"
+	"reconcile/internal/amount"
 	"reconcile/state"
 )
 
@@ -53,7 +54,7 @@ func written(ctx context.Context, store *state.Store, ref exec.Ref, from io.Read
 	sum, w := sha256.New(), store.NewObject(ctx)
 	n, err := io.Copy(io.MultiWriter(sum, w), from)
 	if got := hex.EncodeToString(sum.Sum(nil)); err == nil && (n != ref.Size || got != ref.Digest) {
-		err = fmt.Errorf("it has %d bytes of the digest %s instead of %d of %s", n, got, ref.Size, ref.Digest)
+		err = fmt.Errorf("it has %s of the digest %s instead of %d of %s", amount.Of(n, "byte"), got, ref.Size, ref.Digest)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Abort())

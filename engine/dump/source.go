@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 )
 
@@ -168,8 +169,8 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 	}
 	l := &Listing{at: s.at}
 	if len(objects) == 0 {
-		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %d files in %s none matches %s",
-			all, s.place(""), s.glob))
+		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %s in %s none matches %s",
+			amount.Of(all, "file"), s.place(""), s.glob))
 	}
 	found, fresh := make([]candidate, len(objects)), make([]bool, len(objects))
 	g, gctx := errgroup.WithContext(ctx)

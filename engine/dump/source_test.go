@@ -111,7 +111,7 @@ func TestOnlyManifests(t *testing.T) {
 func TestNoManifests(t *testing.T) {
 	store, dir := source(t, map[string]string{"x.txt": ""})
 	l := list(t, store, "")
-	if len(l.Notices) != 1 || !strings.Contains(l.Notices[0], "of 1 files in "+filepath.Join(dir, "manifests")+" none matches *.json") {
+	if len(l.Notices) != 1 || !strings.Contains(l.Notices[0], "of 1 file in "+filepath.Join(dir, "manifests")+" none matches *.json") {
 		t.Errorf("notices %q", l.Notices)
 	}
 	os.RemoveAll(filepath.Join(dir, "manifests"))

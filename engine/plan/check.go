@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"reconcile/internal/amount"
 )
 
 // FailedCheck is a check that a staged step of a table does not pass.
@@ -70,7 +72,12 @@ type TableCheck struct {
 // Found says what the check found.
 func (f *FailedCheck) Found() string {
 	if len(f.Dumps) > 0 || f.Kind == "rows" {
-		return fmt.Sprintf("%s, %s: %d of %d dumps fail", CheckAddress(f.Check), f.Text, f.Failed, f.Judged)
+		return f.found("dump")
 	}
-	return fmt.Sprintf("%s, %s: %d of %d rows fail", CheckAddress(f.Check), f.Text, f.Failed, f.Judged)
+	return f.found("row")
+}
+
+func (f *FailedCheck) found(what string) string {
+	return fmt.Sprintf("%s, %s: %s of %s %s", CheckAddress(f.Check), f.Text, amount.Number(f.Failed), amount.Of(f.Judged, what),
+		amount.Verb(f.Failed, "fails", "fail"))
 }

@@ -18,6 +18,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -232,7 +233,7 @@ func changeOf(ctx context.Context, p *Session, t *Table, rd ReadDelivery) (most 
 			return 0, nil, &plan.Hold{Table: t.Name, Dump: rd.Dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
 		}
 		if c == replaced {
-			others = append(others, otherFile{rd.Dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %d bytes now, it had %d", f.Key, rd.Dump, now.Size, was.Size)})
+			others = append(others, otherFile{rd.Dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %s now, it had %s", f.Key, rd.Dump, amount.Of(now.Size, "byte"), amount.Number(was.Size))})
 		}
 		if renewed == nil {
 			renewed = slices.Clone(rd.Was.Files)
@@ -255,8 +256,8 @@ func sameFile(was state.ReadFile, now blob.Object, tagged bool) bool {
 
 // changedReason says why a file that is not the one that was read holds its table.
 func changedReason(was, now int64, err error) string {
-	return fmt.Sprintf("it is not the file that was read, which had %d bytes: it has %d now, and cannot be read as a whole: %v; "+
-		"the table keeps what it has, and later dumps wait until the file is complete; to go on without it, remove the file, or leave the dump out by skip_dump", was, now, err)
+	return fmt.Sprintf("it is not the file that was read, which had %s: it has %s now, and cannot be read as a whole: %v; "+
+		"the table keeps what it has, and later dumps wait until the file is complete; to go on without it, remove the file, or leave the dump out by skip_dump", amount.Of(was, "byte"), amount.Number(now), err)
 }
 
 // changeOfFile reads a file that is not as it was. It fails if the file cannot be

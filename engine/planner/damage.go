@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/state"
 )
 
@@ -59,7 +60,7 @@ func quarantineLoss(p *Session, t *Table, damage []*state.ObjectError, lost []in
 		}
 		return &plan.Hold{Table: t.Name, Object: bad.Ref.Digest, Reason: fmt.Sprintf(
 			"%s cannot be read: %v; the table cannot be rebuilt, as %s gone from the source or cannot be read; it stays as it is; -repair -target=table.%s -accept-loss=%s writes it anew without these quarantined rows",
-			use, bad, dumpsAre(lost), t.Name, t.Name)}
+			use, bad, plan.DumpsAre(lost), t.Name, t.Name)}
 	}
 	return nil
 }
@@ -83,18 +84,11 @@ func DamageHold(ctx context.Context, p *Session, t *Table, bad *state.ObjectErro
 	case len(lost) == 0:
 		way = repair + " rebuilds it from the source, which has all of its dumps"
 	case use == UseQuarantine:
-		way = fmt.Sprintf("%s -accept-loss=%s writes it anew without these rows, as %s gone from the source or cannot be read", repair, t.Name, dumpsAre(lost))
+		way = fmt.Sprintf("%s -accept-loss=%s writes it anew without these rows, as %s gone from the source or cannot be read", repair, t.Name, plan.DumpsAre(lost))
 	default:
-		way = fmt.Sprintf("%s rebuilds it from the source, where %s gone or cannot be read: their rows would be lost, which takes -accept-loss=%s as well", repair, dumpsAre(lost), t.Name)
+		way = fmt.Sprintf("%s rebuilds it from the source, where %s gone or cannot be read: %s rows would be lost, which takes -accept-loss=%s as well",
+			repair, plan.DumpsAre(lost), amount.Verb(len(lost), "its", "their"), t.Name)
 	}
 	h.Reason = fmt.Sprintf("%s cannot be read: %v; the table stays as it is; %s", use, bad, way)
 	return h, nil
-}
-
-func dumpsAre(ids []int64) string {
-	text := strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ", "), "[]")
-	if len(ids) == 1 {
-		return "dump " + text + " is"
-	}
-	return "dumps " + text + " are"
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 	"reconcile/sinks"
 	"reconcile/state"
@@ -132,16 +133,13 @@ type foreignError struct {
 }
 
 func (f *foreignError) Error() string {
-	const most = 20
-	var names []string
-	for _, at := range f.files[:min(len(f.files), most)] {
-		names = append(names, at.Root+"/"+at.Path)
+	names := make([]string, len(f.files))
+	for i, at := range f.files {
+		names[i] = at.Root + "/" + at.Path
 	}
-	if more := len(f.files) - most; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
-	}
-	return fmt.Sprintf("table %s: %d data files that the state %s does not know: %s; readers would count their rows; move them away, or bring back the state that wrote them",
-		f.table, len(f.files), f.state, strings.Join(names, ", "))
+	return fmt.Sprintf("table %s: %s that the state %s does not know: %s; readers would count %s rows; move %s away, or bring back the state that wrote %[6]s",
+		f.table, amount.Of(len(f.files), "data file"), f.state, strings.Join(amount.Few(names), ", "),
+		amount.Verb(len(f.files), "its", "their"), amount.Verb(len(f.files), "it", "them"))
 }
 
 // in reports whether a sink has such files.
@@ -227,7 +225,7 @@ func diffDrift(t *Table, d *plan.ConfigDiff) {
 	if len(t.Drift) == 0 {
 		return
 	}
-	why := "the sink no longer holds what was written: " + strings.Join(t.Drift, ", ")
+	why := "the sink no longer holds what was written: " + strings.Join(amount.Few(t.Drift), ", ")
 	whole := 0
 	for slices.Contains(t.partial, whole) {
 		whole++

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/engine/identity"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -125,11 +126,12 @@ func describeReport(r *identity.Report) []string {
 	var out []string
 	if r.Conflicts > 0 {
 		c := r.FirstConflicts[0]
-		out = append(out, fmt.Sprintf("%d users have more than one target, as %d: %d and %d (the newest counts)", r.Conflicts, c.From, c.Chosen, c.Other))
+		out = append(out, fmt.Sprintf("%s %s more than one target, as %d: %d and %d (the newest counts)",
+			amount.Of(r.Conflicts, "user"), amount.Verb(r.Conflicts, "has", "have"), c.From, c.Chosen, c.Other))
 	}
 	if r.Cycles > 0 {
 		c := r.FirstCycles[0]
-		out = append(out, fmt.Sprintf("%d cycles of users, as %v (their smallest id counts)", r.Cycles, c.Members))
+		out = append(out, fmt.Sprintf("%s of users, as %v (their smallest id counts)", amount.Of(r.Cycles, "cycle"), c.Members))
 	}
 	return out
 }

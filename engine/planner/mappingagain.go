@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
@@ -48,8 +49,8 @@ func compareMapping(ctx context.Context, p *Session, have *state.Mapping) (*Mapp
 	if bad := BadFile(err); bad != nil && ctx.Err() == nil {
 		key := en.Files[changed].Key
 		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.File, Reason: fmt.Sprintf(
-			"%s; the mapping is read again, as %s is not the file that was read: it has %d bytes now, it had %d; tables follow what was read before until all its files are complete; "+
-				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.reason(ctx, p.Source), key, rd.Now[key].Size, have.Read.Files[changed].Size)}, nil
+			"%s; the mapping is read again, as %s is not the file that was read: it has %s now, it had %s; tables follow what was read before until all its files are complete; "+
+				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.reason(ctx, p.Source), key, amount.Of(rd.Now[key].Size, "byte"), amount.Number(have.Read.Files[changed].Size))}, nil
 	}
 	if err != nil {
 		return nil, nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -30,7 +31,7 @@ func goneMappings(p *Session) []int64 {
 
 // GoneMappingsText says what going back loses of the mappings.
 func GoneMappingsText(m *plan.Mapping) string {
-	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has the mappings of dumps %v", *m.From, m.Gone)
+	return fmt.Sprintf("until_dump takes the user mapping of dump %d back, and the source no longer has %s of %s", *m.From, amount.Verb(len(m.Gone), "that", "those"), plan.DumpNames(m.Gone))
 }
 
 // bringsOther reports whether a dump has another mapping now than was accepted.

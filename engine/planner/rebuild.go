@@ -79,8 +79,8 @@ func (t *Table) lossHold() *plan.Hold {
 		return nil
 	}
 	var lost []string
-	for _, d := range t.Lost {
-		lost = append(lost, fmt.Sprintf("dump %d", d))
+	if len(t.Lost) > 0 {
+		lost = append(lost, plan.DumpNames(t.Lost))
 	}
 	if t.LostMapping != nil {
 		lost = append(lost, fmt.Sprintf("the user mapping of dump %d", *t.LostMapping))

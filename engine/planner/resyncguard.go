@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -172,12 +173,12 @@ func (j *resyncJudge) verdict(d Delivery, below, missing, brings int64) *plan.Ho
 		h.Guard = guardEmpty
 		rows := "rows"
 		if !j.any {
-			rows = fmt.Sprintf("%d rows", below)
+			rows = amount.Of(below, "row")
 		}
 		h.Reason = fmt.Sprintf("this full resync is empty, and the dumps below it give %s: "+rest, rows, name)
 	case limit != nil && limit.IsExceeded(missing, below):
 		h.Guard = guardRows
-		h.Reason = fmt.Sprintf("of the %d rows that the dumps below give, this full resync leaves out %d, more than %s: "+rest, below, missing, limit, name)
+		h.Reason = fmt.Sprintf("of the %s that the dumps below give, this full resync leaves out %d, more than %s: "+rest, amount.Of(below, "row"), missing, limit, name)
 	default:
 		return nil
 	}

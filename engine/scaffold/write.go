@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 	"reconcile/internal/glob"
 	"reconcile/internal/plain"
@@ -41,7 +42,7 @@ type Place struct {
 func (s *Survey) HCL(p Place) []byte {
 	w := newWriter()
 	w.comment("Written by `reconcile init -from-source`, from what "+p.Root+" delivers: "+
-		fmt.Sprintf("%d tables in %d dumps, the newest of which is %d.", len(s.Tables), s.Dumps, s.LastDump),
+		fmt.Sprintf("%s in %s, the newest of which is %d.", amount.Of(len(s.Tables), "table"), amount.Of(s.Dumps, "dump"), s.LastDump),
 		"It is a beginning, to be read and changed: `reconcile plan` shows what an apply would do.")
 	w.line()
 	if p.Settings {
@@ -195,11 +196,11 @@ func columns(b *hclwrite.Body, t *Table, apart bool) {
 	if apart {
 		b.AppendNewline()
 	}
-	comment(b, fmt.Sprintf("Types are guessed: all values in %d rows of %d files have them. A value that does not is null in its column, and kept in _rescued_data.", t.Rows, t.Files))
+	comment(b, fmt.Sprintf("Types are guessed: all values in %s of %s have them. A value that does not is null in its column, and kept in _rescued_data.", amount.Of(t.Rows, "row"), amount.Of(t.Files, "file")))
 	for _, c := range t.Types {
 		col := b.AppendNewBlock("column", []string{c.Column}).Body()
 		col.SetAttributeRaw("type", append(hclwrite.TokensForValue(cty.StringVal(c.Type)),
-			&hclwrite.Token{Type: hclsyntax.TokenComment, SpacesBefore: 1, Bytes: fmt.Appendf(nil, "# guessed from %d values", c.Values)}))
+			&hclwrite.Token{Type: hclsyntax.TokenComment, SpacesBefore: 1, Bytes: []byte("# guessed from " + amount.Of(c.Values, "value"))}))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/dump"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 	"reconcile/internal/column"
 	"reconcile/internal/errclass"
 	"reconcile/state"
@@ -227,7 +228,7 @@ func (s *source) blocks(ctx context.Context, f *sourceFile, b *avro.Block, schem
 	defer func() { err = errors.Join(err, h.Close()) }()
 	size := h.Object().Size
 	if f.size >= 0 && size != f.size {
-		return fmt.Errorf("it has %d bytes, and had %d when it was applied: the next apply looks at it", size, f.size)
+		return fmt.Errorf("it has %s, and had %s when it was applied: the next apply looks at it", amount.Of(size, "byte"), amount.Number(f.size))
 	}
 	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, s.limits.Block)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 var layers = strings.Fields(`
 	internal/failpoint
 	internal/errclass
+	internal/amount
 	internal/plain
 	internal/glob
 	internal/heaps

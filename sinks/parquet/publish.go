@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
 	"reconcile/sinks"
@@ -144,7 +145,7 @@ func (s *sink) moved(ctx context.Context, st sinks.Step, staged, dest *blob.Obje
 	}
 	why := "it was removed"
 	if staged != nil {
-		why = fmt.Sprintf("it has %d bytes, not the %d that were staged", staged.Size, st.Size)
+		why = fmt.Sprintf("it has %s, not the %s that were staged", amount.Of(staged.Size, "byte"), amount.Number(st.Size))
 	}
 	return blob.Object{}, s.lost(st, why)
 }
