@@ -22,6 +22,7 @@ var layers = strings.Fields(`
 	internal/column
 	internal/feed
 	internal/near
+	internal/cgroup
 	internal/structure
 	internal/notify
 	internal/promtext
