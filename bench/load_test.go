@@ -14,6 +14,7 @@ import (
 	"reconcile/bench/internal/export"
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/exec"
 )
 
 var (
@@ -76,7 +77,7 @@ func (w *world) run(ctx context.Context, b *testing.B) {
 	if diags.HasErrors() {
 		b.Fatal(diags)
 	}
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(cfg.MemoryLimit / 100 * 90))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(exec.Resident(cfg.MemoryLimit) / 100 * 90))
 	e, err := engine.New(context.Background(), cfg, engine.Options{Program: "0.1.0"})
 	if err != nil {
 		b.Fatal(err)

@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	defaultMemory    = 1 << 30
-	leastMemory      = 64 << 20
 	defaultState     = ".reconcile/state.db"
 	defaultScratch   = ".reconcile/scratch"
 	defaultCache     = ".reconcile/cache"
@@ -26,30 +24,30 @@ const (
 func (l *loader) loadReconcile(blocks hcl.Blocks) {
 	state := placedPath{what: "state", written: defaultState, abs: filepath.Join(l.dir, defaultState)}
 	scratch := placedPath{what: "scratch_dir", written: defaultScratch, abs: filepath.Join(l.dir, defaultScratch)}
+	var memory *setting[int64]
 	if b := l.only(blocks, "reconcile block"); b != nil {
-		l.loadSettings(b, &state, &scratch)
+		memory = l.loadSettings(b, &state, &scratch)
 	}
+	l.cfg.MemoryLimit = l.memoryLimit(memory)
 	l.cfg.StatePath, l.cfg.StateS3, l.cfg.ScratchDir = state.abs, state.s3, scratch.abs
 	l.cfg.CacheDir = filepath.Join(l.dir, defaultCache)
 	l.paths = append(l.paths, state, scratch)
 }
 
-// loadSettings reads the reconcile block over the defaults.
-func (l *loader) loadSettings(b *hcl.Block, state, scratch *placedPath) {
+// loadSettings reads the reconcile block over the defaults, and returns its memory_limit.
+func (l *loader) loadSettings(b *hcl.Block, state, scratch *placedPath) *setting[int64] {
 	c := l.content(b, schema{
 		optional: []string{"required_version", "memory_limit", "scratch_dir"},
 		blocks:   []hcl.BlockHeaderSchema{{Type: "state", LabelNames: []string{"kind"}}},
 	})
 	l.checkVersion(c.Attributes["required_version"])
-	if a := c.Attributes["memory_limit"]; a != nil {
-		l.loadMemory(a)
-	}
 	if p := l.place(c.Attributes["scratch_dir"], "scratch_dir"); p != nil {
 		*scratch = *p
 	}
 	if s := l.only(c.Blocks.OfType("state"), "state block"); s != nil {
 		l.loadState(s, state)
 	}
+	return l.loadMemory(c.Attributes["memory_limit"])
 }
 
 func (l *loader) loadState(b *hcl.Block, state *placedPath) {
@@ -94,22 +92,6 @@ func (l *loader) checkVersion(a *hcl.Attribute) {
 		return
 	}
 	l.add(errorAt(s.rng, "Unsuitable version", "This is reconcile %s, but the configuration requires %q. Use a version that fits, or change required_version.", l.opts.Version, s.value))
-}
-
-func (l *loader) loadMemory(a *hcl.Attribute) {
-	s := l.str(a, false)
-	if s == nil {
-		return
-	}
-	n, err := parseSize(s.value)
-	switch {
-	case err != nil:
-		l.add(errorAt(s.rng, "Invalid memory limit", "%s.", err))
-	case n < leastMemory:
-		l.add(errorAt(s.rng, "Invalid memory limit", "%q is too little to work in; the least is 64MiB, the default 1GiB.", s.value))
-	default:
-		l.cfg.MemoryLimit = n
-	}
 }
 
 func (l *loader) loadSource(blocks hcl.Blocks) {

@@ -127,6 +127,12 @@ func errorPlain(summary, format string, args ...any) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...)}
 }
 
+func warnPlain(summary, format string, args ...any) *hcl.Diagnostic {
+	d := errorPlain(summary, format, args...)
+	d.Severity = hcl.DiagWarning
+	return d
+}
+
 // place is a range as a sentence names it.
 func place(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line) }
 

@@ -32,6 +32,9 @@ type Options struct {
 	// error, and what depends on them unchecked. Load then returns no Config,
 	// but all other mistakes.
 	AllowMissingVars bool
+	// CgroupMemory is how many bytes of memory the cgroups of the process may take; 0 for
+	// any number. The variable GOMEMLIMIT of Env can say less.
+	CgroupMemory int64
 	// AllowMissingKeys makes sensitive variables without a value unknown, where only keys
 	// of masks depend on them. The Config then says which in Unset.
 	AllowMissingKeys bool
@@ -187,7 +190,7 @@ func (l *loader) begin(blocks map[string]hcl.Blocks, autos []source) {
 	for _, b := range blocks["locals"] {
 		l.declareLocals(b)
 	}
-	l.cfg = &Config{Dir: l.dir, OnConflict: "warn", MemoryLimit: defaultMemory}
+	l.cfg = &Config{Dir: l.dir, OnConflict: "warn"}
 	for _, b := range blocks["sink"] {
 		l.declareSink(b)
 	}

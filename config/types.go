@@ -16,7 +16,7 @@ type Config struct {
 	StateS3     *S3    // where it is in a bucket; nil for a file
 	CacheDir    string // for copies of a state on S3, absolute
 	Backup      *Place // where an apply backs the state up to; nil for nowhere
-	MemoryLimit int64  // bytes, for the whole process
+	MemoryLimit int64  // bytes, for the whole process: what is configured, and what the machine allows
 	ScratchDir  string // absolute
 	Source      Source
 	Sinks       []*Sink // in the order of their declaration

@@ -66,7 +66,7 @@ func TestCronJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What the head of the file asks for.
-	hcl = bytes.Replace(hcl, []byte("reconcile {\n"), []byte("reconcile {\n  memory_limit = \"1GiB\"\n  scratch_dir = \""+scratch+"\"\n"), 1)
+	hcl = bytes.Replace(hcl, []byte("reconcile {\n"), []byte("reconcile {\n  scratch_dir = \""+scratch+"\"\n"), 1)
 	if err := os.WriteFile(filepath.Join(config, "main.hcl"), hcl, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -37,6 +38,7 @@ type hooks struct {
 	lease      states.Lease                          // of a state on S3
 	now        func() time.Time                      // the clock; nil for that of the machine
 	format     state.Format                          // of the state
+	machine    fs.FS                                 // what the kernel says of the process; nil for the truth
 }
 
 // start runs the program over the process's own arguments and streams.
@@ -60,9 +62,12 @@ func start(h hooks) (code int) {
 		say(stderr, "Error: %s: %v\n", failpointEnv, err)
 		return exitError
 	}
-	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, now: h.now, hooks: h}
+	p := &program{stdin: os.Stdin, out: newOutput(os.Stdout), err: stderr, getenv: os.LookupEnv, now: h.now, machine: h.machine, hooks: h}
 	if p.now == nil {
 		p.now = time.Now
+	}
+	if p.machine == nil {
+		p.machine = os.DirFS("/")
 	}
 	ctx, stop := interruptible(failpoint.With(context.Background(), points), stderr)
 	defer stop()

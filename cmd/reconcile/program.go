@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ type program struct {
 	now    func() time.Time
 	hooks  hooks
 	chdir  string // the folder that -chdir names
+	// machine is the root folder of the machine, for what the kernel says of the process.
+	machine fs.FS
 }
 
 // command is one verb. Its flags and run close over the options of one run.

@@ -7,9 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"reconcile/config"
@@ -112,13 +115,13 @@ func (s *session) writeFromSource(ctx context.Context, c *configFlags, from *fro
 	if kind != "" {
 		given = scaffold.SourceBlock(kind, attributes)
 	}
-	load := config.Options{Inputs: c.inputs, Env: s.getenv, Version: programVersion()}
-	begun, sources, diags := config.LoadBegun(".", "-from-source", given, load)
+	load := s.options(c.inputs)
+	begun, sources, warned := config.LoadBegun(".", "-from-source", given, load)
 	s.sources = sources
-	if diags.HasErrors() {
-		return &configError{diags}
+	if warned.HasErrors() {
+		return &configError{warned}
 	}
-	s.warn(diags)
+	s.warn(warned)
 	s.limitMemory(begun.Config, 0)
 	found, err := s.survey(ctx, begun.Config)
 	if err != nil {
@@ -130,17 +133,26 @@ func (s *session) writeFromSource(ctx context.Context, c *configFlags, from *fro
 		file = wholeFile
 	}
 	text := config.Format(found.HCL(scaffold.Place{Root: root, Settings: !begun.HasSettings, Source: kind, Attributes: attributes}))
-	_, sources, diags = config.LoadWith(".", file, text, load)
+	_, sources, diags := config.LoadWith(".", file, text, load)
 	s.sources = sources
 	if diags.HasErrors() {
 		return &configError{diags}
 	}
-	s.warn(diags)
+	s.warn(unsaid(diags, warned))
 	if err := writeNew(file, text); err != nil {
 		return err
 	}
 	s.tellSurvey(file, found)
 	return nil
+}
+
+// unsaid returns the diagnostics that are not among those that were said before.
+func unsaid(diags, said hcl.Diagnostics) hcl.Diagnostics {
+	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+		return slices.ContainsFunc(said, func(s *hcl.Diagnostic) bool {
+			return s.Summary == d.Summary && s.Detail == d.Detail && reflect.DeepEqual(s.Subject, d.Subject)
+		})
+	})
 }
 
 // surveyWorkers is how many part files are sampled at once. Each takes a block.

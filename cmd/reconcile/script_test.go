@@ -33,7 +33,7 @@ import (
 )
 
 // TestMain makes the test binary be the program, too, the program on a certain day, one
-// whose states have a newer format, and one to which something happens at the first progress
+// whose states have a newer format, in a cgroup that a folder describes, and one to which something happens at the first progress
 // of an apply.
 func TestMain(m *testing.M) {
 	hooked := func(hook func()) func() {
@@ -57,6 +57,7 @@ func TestMain(m *testing.M) {
 			interrupt()
 			time.Sleep(time.Minute)
 		}),
+		"reconcile-in-cgroup":   func() { os.Exit(start(hooks{machine: os.DirFS("machine")})) },
 		"reconcile-waiting":     hooked(waitToGoOn),
 		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: states.Lease{TTL: briefTTL}})) },
 		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: states.Lease{Day: time.Millisecond}})) },

@@ -15,7 +15,9 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine"
+	"reconcile/engine/exec"
 	"reconcile/engine/planner"
+	"reconcile/internal/cgroup"
 )
 
 // session is one run of a command.
@@ -123,9 +125,16 @@ type configError struct{ diags hcl.Diagnostics }
 
 func (e *configError) Error() string { return e.diags.Error() }
 
+// options are what a configuration is evaluated with that this process works by.
+func (s *session) options(inputs []config.Input) config.Options {
+	return config.Options{Inputs: inputs, Env: s.getenv, Version: programVersion(), CgroupMemory: cgroup.MemoryLimit(s.machine)}
+}
+
 // load reads the configuration of the working directory and shows warnings.
 func (s *session) load(c *configFlags) (*config.Config, error) {
-	cfg, sources, diags := config.Load(".", config.Options{Inputs: slices.Concat(c.saved, c.inputs), Env: s.getenv, Version: programVersion(), AllowMissingKeys: c.keysMayLack})
+	o := s.options(slices.Concat(c.saved, c.inputs))
+	o.AllowMissingKeys = c.keysMayLack
+	cfg, sources, diags := config.Load(".", o)
 	s.sources = sources
 	if diags.HasErrors() {
 		return nil, &configError{diags}
@@ -149,15 +158,15 @@ func (s *session) warn(diags hcl.Diagnostics) {
 
 const (
 	bytesPerMapping = 40
-	// outsideHeap is the part of the limit, in percent, for what the runtime
+	// outsideHeap is the part of the resident memory, in percent, for what the runtime
 	// does not count: stacks of the system, mapped files, fragmentation.
 	outsideHeap = 10
 )
 
-// limitMemory tells the runtime how much it may use: the configured limit, and
-// what the user mapping takes on top of it.
+// limitMemory tells the runtime how much it may use: what may be resident with the
+// memory_limit, and what the user mapping takes on top of it.
 func (s *session) limitMemory(cfg *config.Config, mappings int) {
-	debug.SetMemoryLimit(cfg.MemoryLimit/100*(100-outsideHeap) + int64(mappings)*bytesPerMapping)
+	debug.SetMemoryLimit(exec.Resident(cfg.MemoryLimit)/100*(100-outsideHeap) + int64(mappings)*bytesPerMapping)
 }
 
 // planGC is the growth of the heap, in percent, before a plan collects garbage: most
