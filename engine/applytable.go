@@ -19,7 +19,7 @@ import (
 // What was prefetched, if anything, is the content after its only step. Where a step was
 // not taken, the result has a hold that says why.
 func (run *applyRun) applyTable(ctx context.Context, t *planner.Table, first *prefetch) TableResult {
-	out := TableResult{Name: t.Name, Action: t.Action, Unlisted: map[string]int64{}}
+	out := TableResult{Name: t.Name, Action: t.Action, Class: t.Change.Class, Unlisted: map[string]int64{}}
 	if _, ok := t.Step(plan.StepRemove); ok {
 		out.Err = run.e.removeTable(ctx, run.lock, t)
 		return out
@@ -101,6 +101,7 @@ func (run *applyRun) commitStep(ctx context.Context, t *planner.Table, s *steps.
 	if err := run.commit(ctx, s, c); err != nil {
 		return false, err
 	}
+	out.Moved += len(c.Steps())
 	out.Resyncs = append(out.Resyncs, s.TakenResyncs()...)
 	return false, nil
 }

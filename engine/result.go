@@ -12,13 +12,24 @@ import (
 type TableResult struct {
 	Name     string
 	Action   plan.Action
+	Class    plan.Class // what the configuration changed
 	Counts   plan.Counts
 	Unlisted map[string]int64 // rows by field that no manifest lists
 	// RedeliveryOf is the dump that the one applied delivered again, byte for byte.
 	RedeliveryOf *int64
 	// Resyncs are the full resyncs that were committed, of a table that was there before.
 	Resyncs []int64
-	Err     error
+	// Moved counts the data files that were replaced, added or removed.
+	Moved int
+	Err   error
+}
+
+// OnlyNoted reports whether nothing came of an apply for the table but a note of what it
+// has taken.
+func (t *TableResult) OnlyNoted() bool {
+	c := t.Counts
+	changed := c.Added + c.Replaced + c.Rekeyed + c.Collapsed + c.Revived + c.Removed + c.Quarantined + c.Rescued + c.Rounded
+	return t.Err == nil && t.Action == plan.Update && t.Class == plan.ClassNone && t.Moved == 0 && changed == 0
 }
 
 // Result is what an apply did. An apply that was interrupted has the tables

@@ -50,7 +50,7 @@ func sectionsOf(p *plan.Plan) []markdown.Section {
 		stepsSection("**Destructive steps, which replace or remove what is there**", destructive),
 		holdsSection(p.Holds),
 		notesSection("**For the apply as a whole**", facts(p, markdown.Sprintf)),
-		stepsSection("**Steps**", steps),
+		stepsSection("**Steps**", writing(steps)),
 		forgottenSection(p.Forgotten),
 		notCheckedSection(p.NotChecked),
 		notesSection("**Besides**", notesOf(p, behind)),

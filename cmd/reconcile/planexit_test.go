@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -159,8 +160,12 @@ func (b *exitBed) checkText(text, last string, p printedPlan) {
 	for _, m := range regexp.MustCompile(`(?m)^ *(\+|~|-/\+|-|\.) table\.`).FindAllStringSubmatch(text, -1) {
 		steps[m[1]]++
 	}
+	noted := 0
 	add, change, destroy := steps["+"], steps["~"]+steps["-/+"]+steps["."], steps["-"]
-	if add != p.Add || change != p.Change || destroy != p.Destroy || p.Changes != strings.HasPrefix(last, "Plan:") {
+	if m := regexp.MustCompile(`, (\d+) only to note`).FindStringSubmatch(last); m != nil {
+		noted, _ = strconv.Atoi(m[1])
+	}
+	if add != p.Add || change+noted != p.Change || destroy != p.Destroy || p.Changes != strings.HasPrefix(last, "Plan:") {
 		b.t.Errorf("%v are printed, the record is %+v: %s", steps, p, last)
 	}
 	if want := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", amount.Of(add, "table"), change, destroy); p.Changes && !strings.HasPrefix(last, want) {

@@ -21,8 +21,9 @@ type textView struct {
 	out             *output
 	err             io.Writer
 	style, errStyle style
-	compact         bool       // warnings by their summaries alone
-	level           slog.Level // what is below it is left out of standard error
+	compact         bool        // warnings by their summaries alone
+	level           slog.Level  // what is below it is left out of standard error
+	told            []plan.Hold // that were listed
 }
 
 func (v *textView) printf(format string, args ...any) { say(v.out, format, args...) }
@@ -93,16 +94,32 @@ func (v *textView) progress(total int64) progress {
 	return newLines(v.err, total)
 }
 
-// holds lists what waits.
+// holds lists what waits. What was listed before, as by the plan of an apply, is only
+// named.
 func (v *textView) holds(holds []plan.Hold) {
-	if len(holds) == 0 {
-		return
-	}
-	v.printf("\n%s\n\n", v.style.paint("1;33", "Held, while the rest goes on:"))
+	var fresh []plan.Hold
+	var again []string
 	for _, h := range holds {
+		if slices.ContainsFunc(v.told, func(t plan.Hold) bool { return whereHeld(&t) == whereHeld(&h) && t.Reason == h.Reason }) {
+			again = append(again, whereHeld(&h))
+		} else {
+			fresh = append(fresh, h)
+		}
+	}
+	v.told = append(v.told, fresh...)
+	if len(fresh) > 0 {
+		v.printf("\n%s\n\n", v.style.paint("1;33", "Held, while the rest goes on:"))
+	}
+	for _, h := range fresh {
 		v.printf("  %s\n      %s\n", whereHeld(&h), h.Reason)
 	}
-	v.wayPast(planner.SkipBlocks(holds))
+	v.wayPast(planner.SkipBlocks(fresh))
+	if len(again) > 0 {
+		v.printf("\n%s\n\n", v.style.paint("1;33", "Held, as the plan says:"))
+	}
+	for _, where := range amount.Few(again) {
+		v.printf("  %s\n", where)
+	}
 }
 
 // whereHeld names what a hold is about.

@@ -24,7 +24,7 @@ func (v *textView) plan(p *plan.Plan) {
 	v.steps(v.style.paint("1;31", "Destructive steps, which replace or remove what is there:"), destructive)
 	v.forgotten(p.Forgotten)
 	v.mapping(&p.Mapping)
-	v.steps(v.style.bold("Steps:"), steps)
+	v.steps(v.style.bold("Steps:"), writing(steps))
 	v.drift(p)
 	v.holds(p.Holds)
 	for _, t := range behind {

@@ -17,6 +17,7 @@ import (
 
 func (v *textView) result(r *engine.Result, err error) {
 	v.summary(r)
+	v.noted(r)
 	v.redelivered(r)
 	if w := warnings(r); len(w) > 0 {
 		v.printf("\n")
@@ -38,18 +39,25 @@ func (v *textView) result(r *engine.Result, err error) {
 
 // redelivered names the dumps that came again.
 func (v *textView) redelivered(r *engine.Result) {
-	by := map[int64][]string{}
+	by, rows := map[int64][]string{}, map[int64]int64{}
 	for _, t := range r.Tables {
 		if t.RedeliveryOf != nil && t.Err == nil {
 			by[*t.RedeliveryOf] = append(by[*t.RedeliveryOf], t.Name)
+			rows[*t.RedeliveryOf] += t.Counts.Replaced
 		}
 	}
 	for i, id := range slices.Sorted(maps.Keys(by)) {
 		if i == 0 {
 			v.printf("\n")
 		}
-		v.printf("Dump %d was delivered again, unchanged: %s\n", id, strings.Join(by[id], ", "))
+		v.printf("Dump %d was delivered again, unchanged, with %s: %s\n", id, amount.Of(rows[id], "row"), tableList(by[id]))
 	}
+}
+
+// isOnlyAgain reports whether a table got nothing but a dump that came again: that is told
+// in a line for all such tables.
+func isOnlyAgain(t *engine.TableResult) bool {
+	return t.RedeliveryOf != nil && !slices.ContainsFunc(tally(&t.Counts), func(x counted) bool { return x.n != 0 && x.what != "replaced" })
 }
 
 // traffic says what S3 was asked for, as it is billed.
@@ -96,6 +104,23 @@ func failed(r *engine.Result, ended error) []engine.TableResult {
 	return out
 }
 
+// noted says in one line which tables have no other rows than before.
+func (v *textView) noted(r *engine.Result) {
+	if names := notedIn(r); len(names) > 0 {
+		v.printf("\nOnly noted, as no row changed: %s\n", tableList(names))
+	}
+}
+
+// notedIn names the tables of which an apply noted what they have taken, and wrote nothing.
+func notedIn(r *engine.Result) (names []string) {
+	for _, t := range r.Tables {
+		if t.OnlyNoted() {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
 // changed counts the tables that an apply brought to their planned state.
 func changed(r *engine.Result) int {
 	n := 0
@@ -109,7 +134,11 @@ func changed(r *engine.Result) int {
 
 // endLine is the last line of an apply.
 func endLine(r *engine.Result) string {
-	done := amount.Of(changed(r), "table") + " changed"
+	noted := len(notedIn(r))
+	done := amount.Of(changed(r)-noted, "table") + " changed"
+	if noted > 0 {
+		done += fmt.Sprintf(", %d only noted", noted)
+	}
 	if n := len(r.Moved); n > 0 {
 		done += ", " + amount.Of(n, "sink") + " known at another place"
 	}
@@ -137,7 +166,7 @@ func endLine(r *engine.Result) string {
 func (v *textView) summary(r *engine.Result) {
 	var done []engine.TableResult
 	for _, t := range r.Tables {
-		if t.Err == nil {
+		if t.Err == nil && !t.OnlyNoted() && !isOnlyAgain(&t) {
 			done = append(done, t)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/hashicorp/hcl/v2"
+	"slices"
 
 	"reconcile/config"
 	"reconcile/engine"
@@ -92,4 +93,9 @@ func split(p *plan.Plan) (destructive, steps, behind []*plan.Table) {
 		}
 	}
 	return destructive, steps, behind
+}
+
+// writing leaves out the steps that people read of in one line, as they write nothing.
+func writing(steps []*plan.Table) []*plan.Table {
+	return slices.DeleteFunc(slices.Clone(steps), (*plan.Table).OnlyNotes)
 }

@@ -48,7 +48,11 @@ func countingLine(p *plan.Plan) string {
 	}
 	if p.Changes() {
 		add, change, destroy := p.Counts()
-		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", amount.Of(add, "table"), change, destroy)
+		_, noted := onlyNoted(p)
+		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", amount.Of(add, "table"), change-len(noted), destroy)
+		if n := len(noted); n > 0 {
+			line += fmt.Sprintf(", %d only to note", n)
+		}
 		if n := len(p.Forgotten); n > 0 {
 			line += fmt.Sprintf(", %s to forget", amount.Of(n, "sink"))
 		}
@@ -119,6 +123,18 @@ func facts[T ~string](p *plan.Plan, word func(format string, args ...any) T) []T
 			again = ""
 		}
 		add("%s %sdoes not say what the state does, and the files are as the state knows them.", root+"/_reconcile/current.json", again)
+	}
+	if dumps, tables := onlyNoted(p); len(tables) > 0 {
+		what := plain.Trusted("the user mapping")
+		if len(dumps) > 0 {
+			what = ids(dumps)
+		}
+		const most = 10
+		more := plain.Trusted("")
+		if n := len(tables) - most; n > 0 {
+			tables, more = tables[:most], " and "+number(n, "more table")
+		}
+		add("Only to be noted, with nothing to write: %s in %s%s.", what, tables, more)
 	}
 	if len(p.AcceptedNow) > 0 {
 		add("Taken although a guard tripped: %s.", p.AcceptedNow)
@@ -311,11 +327,33 @@ func costLine(t *plan.Table) string {
 	if t.Exact {
 		about = ""
 	}
-	if t.PartitionsNow == 0 && t.Partitions == 0 {
-		return fmt.Sprintf("%s%s to write", about, size(t.BytesToWrite))
+	var parts []string
+	if t.PartitionsNow > 0 {
+		parts = append(parts, fmt.Sprintf("%s%s to rewrite (there are %s)", about, amount.Of(t.Partitions, "partition"), amount.Number(t.PartitionsNow)))
+	} else if t.Partitions > 0 {
+		parts = append(parts, about+amount.Of(t.Partitions, "partition"))
 	}
-	return fmt.Sprintf("%s%s to rewrite (there are %s), %s%s to write", about, amount.Of(t.Partitions, "partition"),
-		amount.Number(t.PartitionsNow), about, size(t.BytesToWrite))
+	if t.BytesToWrite > 0 {
+		parts = append(parts, about+size(t.BytesToWrite)+" to write")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// onlyNoted names the dumps of which an apply only notes that tables have them, and the
+// tables.
+func onlyNoted(p *plan.Plan) (dumps []int64, tables []string) {
+	for _, t := range p.Tables {
+		if !t.OnlyNotes() {
+			continue
+		}
+		tables = append(tables, t.Name)
+		for _, d := range t.Dumps {
+			if !slices.Contains(dumps, d.Dump) {
+				dumps = append(dumps, d.Dump)
+			}
+		}
+	}
+	return dumps, tables
 }
 
 // countsText says what happens to rows, leaving out what does not.

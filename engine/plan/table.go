@@ -127,6 +127,15 @@ type DumpStep struct {
 	Again bool `cbor:"6,keyasint,omitempty"`
 }
 
+// OnlyNotes reports whether an apply is to write nothing of the table but what it has
+// taken: dumps that have no files for it, or a mapping that moves none of its rows.
+func (t *Table) OnlyNotes() bool {
+	if t.Action != Update || t.Change.Class != ClassNone || t.BytesToWrite > 0 || t.Partitions > 0 {
+		return false
+	}
+	return !t.Destructive() && len(t.NewColumns)+len(t.Drift)+len(t.Removes)+len(t.Lost) == 0 && t.LostMapping == nil
+}
+
 // Clone returns a copy that shares nothing with t.
 func (t *Table) Clone() *Table {
 	out := *t

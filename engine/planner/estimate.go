@@ -54,30 +54,35 @@ func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
 // estimate fills in what an apply would write, without decoding rows.
 func estimate(ctx context.Context, p *Session, t *Table) error {
 	now := t.bytesNow()
-	in, whole, resync := int64(0), t.Old == nil || t.Change.Class >= plan.ClassRewrite, false
+	in, files, whole, resync := int64(0), 0, t.Old == nil || t.Change.Class >= plan.ClassRewrite, false
 	for _, d := range t.Dumps {
 		if d.Resync && !d.Void {
 			in, resync = 0, true // what is below it is not read
 		}
 		if !d.Void {
 			in += d.Bytes
+			files += d.Files
 		}
 	}
+	come := files > 0 || t.Kind == feed.KindMapping // whose files are not those of the step
+	if !come && len(t.rekeyed) == 0 && !whole && !resync {
+		return nil // what is taken has nothing for the table
+	}
 	t.Scratch = scratchOf(p.Budget, now, in, whole || resync)
-	come := publishedSize(t, in)
+	size := publishedSize(t, in)
 	switch {
 	case t.Old == nil:
-		t.BytesToWrite = come
+		t.BytesToWrite = size
 	case resync && t.Kind != feed.KindMapping:
-		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, come
+		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, size
 	case whole || t.Kind == feed.KindUsers:
-		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, now+come
+		t.Partitions, t.replaces, t.BytesToWrite = int64(len(t.Parts)), now, now+size
 	case len(t.Pending) > 0 || t.remap:
-		size, n, err := toRewrite(ctx, p, t)
+		old, n, err := toRewrite(ctx, p, t, come)
 		if err != nil {
 			return err
 		}
-		t.Partitions, t.replaces, t.BytesToWrite = n, size, size+come
+		t.Partitions, t.replaces, t.BytesToWrite = n, old, old+size
 	}
 	return nil
 }
@@ -123,22 +128,26 @@ func rowsPerDelivered(t *Table) float64 {
 }
 
 // toRewrite estimates how many partitions the steps write, and of how many bytes these are
-// now. Rows that come go where those of the newest dump went, as a rule to the partitions of
-// the last days. The rows of users that get another person are where the index says.
-func toRewrite(ctx context.Context, p *Session, t *Table) (bytes, partitions int64, err error) {
+// now. Rows that come, if any do, go where those of the newest dump went, as a rule to the
+// partitions of the last days. The rows of users that get another person are where the
+// index says.
+func toRewrite(ctx context.Context, p *Session, t *Table, come bool) (bytes, partitions int64, err error) {
 	rekeyed, err := rekeyedParts(ctx, p, t)
 	if err != nil {
 		return 0, 0, err
 	}
 	newest := newestDump(t.Parts)
 	for _, part := range t.Parts {
-		takes := len(t.Pending) > 0 && (part.Newest == nil || *part.Newest >= newest)
+		takes := come && (part.Newest == nil || *part.Newest >= newest)
 		if takes || rekeyed == nil || rekeyed[part.Ordinal] {
 			partitions++
 			bytes += sizeOf(part)
 		}
 	}
-	return bytes, max(partitions, 1), nil
+	if come || len(t.rekeyed) > maxProbed { // who was not asked for may have rows
+		partitions = max(partitions, 1)
+	}
+	return bytes, partitions, nil
 }
 
 // newestDump is the greatest dump of which partitions have rows, 0 if none is known.

@@ -96,10 +96,10 @@ func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, mov
 // of it.
 func usersOutcome(ctx context.Context, r *pass.Run, s exec.Strategy, ing *ingest.Ingest, p *write.Part, keep func(*pass.Outcome), kept ...*exec.Object) (*pass.Outcome, error) {
 	c := r.OutcomeOf(s, ing)
-	c.All = true
+	c.All = p != nil
 	c.Counts.Rounded += r.Rounded
 	c.Counts.Rescued = r.Rescued
-	if len(p.Record.Files) > 0 {
+	if p != nil && len(p.Record.Files) > 0 {
 		c.Parts = []*write.Part{p}
 	}
 	keep(c)

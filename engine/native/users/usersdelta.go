@@ -61,9 +61,11 @@ func deltaUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, e
 	if err != nil {
 		return nil, true, err
 	}
-	p, err := d.publish(ctx, file)
-	if err != nil {
-		return nil, true, err
+	var p *write.Part // nil: the published file stays
+	if len(d.members) > 0 {
+		if p, err = d.publish(ctx, file); err != nil {
+			return nil, true, err
+		}
 	}
 	c, err := usersOutcome(ctx, r, exec.Delta, d.ing, p, func(c *pass.Outcome) { c.UserRuns = runs }, added...)
 	return c, true, err
