@@ -49,7 +49,7 @@ func (l *loader) raw(expr hcl.Expression, secret bool) (cty.Value, bool) {
 	if !l.knownNames(expr) {
 		return cty.DynamicVal, false
 	}
-	v, diags := expr.Value(l.ctx)
+	v, diags := l.evaluate(expr)
 	l.add(l.hide(diags, expr, secret)...)
 	return v, !diags.HasErrors() && v.IsWhollyKnown()
 }
@@ -70,6 +70,18 @@ func (l *loader) eval(expr hcl.Expression) (cty.Value, bool) {
 		l.remember(v)
 	}
 	return v, ok
+}
+
+// evaluate gives an expression its value. Where a function is unknown, and no other one is
+// near, all are named.
+func (l *loader) evaluate(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
+	v, diags := expr.Value(l.ctx)
+	for _, d := range diags {
+		if d.Summary == "Call to unknown function" && !strings.Contains(d.Detail, "Did you mean") {
+			d.Detail += " There are " + strings.Join(sortedKeys(l.ctx.Functions), ", ") + "."
+		}
+	}
+	return v, diags
 }
 
 // knownNames diagnoses references to what is not declared.

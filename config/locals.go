@@ -81,7 +81,7 @@ func (l *loader) localValue(loc *local, vals map[string]cty.Value) cty.Value {
 	if !l.knownNames(loc.attr.Expr) {
 		return cty.DynamicVal
 	}
-	v, diags := loc.attr.Expr.Value(l.ctx)
+	v, diags := l.evaluate(loc.attr.Expr)
 	l.add(l.hide(diags, loc.attr.Expr, false)...)
 	if diags.HasErrors() {
 		return cty.DynamicVal

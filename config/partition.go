@@ -91,13 +91,12 @@ func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
 }
 
 // namesColumn reports whether a call has the bare name of a column, and so is meant as a
-// level.
+// level, as bucket(16, user_id) is.
 func namesColumn(call *hclsyntax.FunctionCallExpr) bool {
-	if len(call.Args) != 1 {
-		return false
-	}
-	t, diags := hcl.AbsTraversalForExpr(call.Args[0])
-	return !diags.HasErrors() && len(t) == 1
+	return slices.ContainsFunc(call.Args, func(arg hclsyntax.Expression) bool {
+		t, diags := hcl.AbsTraversalForExpr(arg)
+		return !diags.HasErrors() && len(t) == 1
+	})
 }
 
 // dotted is the name of a column with dots that stands without quotes, as purchase.date;
