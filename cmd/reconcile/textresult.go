@@ -81,9 +81,13 @@ func warnings(r *engine.Result) []string {
 		out = append(out, fmt.Sprintf("user mapping: %s without both ids went to the quarantine: `reconcile quarantine list`", amount.Of(n, "row")))
 	}
 	for _, t := range r.Tables {
-		for _, name := range slices.Sorted(maps.Keys(t.Unlisted)) {
-			out = append(out, fmt.Sprintf("table.%s: %s with the field %s, which the manifest does not list: it is not published",
-				t.Name, amount.Of(t.Unlisted[name], "row"), name))
+		if n := len(t.Unlisted); n > 0 {
+			var fields []string
+			for _, name := range slices.Sorted(maps.Keys(t.Unlisted)) {
+				fields = append(fields, fmt.Sprintf("%s (in %s)", name, amount.Of(t.Unlisted[name], "row")))
+			}
+			out = append(out, fmt.Sprintf("table.%s: the manifest does not list %s of its files, which %s not published: %s",
+				t.Name, amount.Of(n, "field"), amount.Verb(n, "is", "are"), strings.Join(amount.Few(fields), ", ")))
 		}
 		if n := t.Counts.Quarantined; n > 0 && t.Name != feed.TableMapping {
 			out = append(out, fmt.Sprintf("table.%s: %s without its key columns went to the quarantine: `reconcile quarantine list`",

@@ -169,8 +169,7 @@ func TestResult(t *testing.T) {
       a  1,234            2        1      5,678
       b      0            0        0  destroyed
 
-Warning: table.a: 2 rows with the field x, which the manifest does not list: it is not published
-Warning: table.a: 1 row with the field y, which the manifest does not list: it is not published
+Warning: table.a: the manifest does not list 2 fields of its files, which are not published: x (in 2 rows), y (in 1 row)
 Warning: table.a: 2 rows without its key columns went to the quarantine: ` + "`reconcile quarantine list`" + `
 
 Held, while the rest goes on:

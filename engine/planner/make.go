@@ -67,6 +67,7 @@ func MakePlan(ctx context.Context, p *Session) (_ *Session, err error) {
 		return nil, err
 	}
 	p.listRestated()
+	p.Notices = append(p.Notices, notesOf(p.Drafts)...)
 	if p.ConfigOnly {
 		p.Holds = slices.DeleteFunc(p.Holds, func(h plan.Hold) bool { return ofOthers(p, h) })
 	} else if err := checkNames(ctx, p); err != nil {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 )
 
 // noteNames says in the plan what comes of names that are hard to tell when they
@@ -29,7 +31,7 @@ func noteNames(ctx context.Context, p *Session, t *Table) error {
 		last = names
 		for _, n := range names {
 			if note := addedNameText(n, columns.AddDelivered(n)); note != "" {
-				p.Notices = append(p.Notices, fmt.Sprintf("table %s: %s", t.Name, note))
+				t.notes = append(t.notes, note)
 			}
 		}
 		if err := noteRivals(ctx, p, t, d); err != nil {
@@ -64,7 +66,26 @@ func noteRivals(ctx context.Context, p *Session, t *Table, d Delivery) error {
 		return nil // the file holds the table where it is read
 	}
 	for _, r := range rivals {
-		p.Notices = append(p.Notices, fmt.Sprintf("table %s: the manifest of dump %d lists %q and %q, which are both the field %q: the first has it, the other is null", t.Name, d.Dump, r.Owner, r.Name, r.Field))
+		t.notes = append(t.notes, fmt.Sprintf("the manifest of dump %d lists %q and %q, which are both the field %q: the first has it, the other is null", d.Dump, r.Owner, r.Name, r.Field))
 	}
 	return err
+}
+
+// notesOf are what there is to say of tables, each text once with the tables that it is of.
+func notesOf(tables []*Table) []string {
+	var texts []string
+	by := map[string][]string{}
+	for _, t := range tables {
+		for _, note := range t.notes {
+			if by[note] == nil {
+				texts = append(texts, note)
+			}
+			by[note] = append(by[note], t.Name)
+		}
+	}
+	for i, text := range texts {
+		names := by[text]
+		texts[i] = fmt.Sprintf("%s %s: %s", amount.Verb(len(names), "table", "tables"), strings.Join(amount.Few(names), ", "), text)
+	}
+	return texts
 }

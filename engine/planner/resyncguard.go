@@ -48,7 +48,7 @@ func judgeResyncs(ctx context.Context, p *Session, t *Table, applied []bool) (tr
 		return nil, nil
 	}
 	if asksNoSink(p) && t.Old != nil {
-		p.Notices = append(p.Notices, fmt.Sprintf("table %s: guards of full resyncs are not checked, as -refresh=false reads no sink", t.Name))
+		t.notes = append(t.notes, "guards of full resyncs are not checked, as -refresh=false reads no sink")
 		return nil, nil
 	}
 	dir, remove, err := p.Scratch()

@@ -54,6 +54,7 @@ type Table struct {
 	// outdated says that the table was written under older rules. It is not held for
 	// that; -repair rebuilds it when -target names it.
 	outdated      string
+	notes         []string          // what there is to say of it
 	readFrom      int               // the sink, as in old.Sinks, that a rewrite reads
 	unread        *plan.Hold        // a file whose header would have told the columns
 	Fingerprinted bool              // the fingerprints of its folders are as good as new ones

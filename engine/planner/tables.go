@@ -174,7 +174,7 @@ func planTable(ctx context.Context, p *Session, t *Table) (*Table, error) {
 // planSound plans the content of a table, or what becomes of it where the state or its
 // objects cannot be trusted: what was found until then does not count.
 func planSound(ctx context.Context, p *Session, t *Table) error {
-	holds, notices, restated := len(p.Holds), len(p.Notices), len(p.ToRestate)
+	holds, restated := len(p.Holds), len(p.ToRestate)
 	damage, err := knownDamage(ctx, p, t)
 	if err == nil && len(damage) == 0 {
 		err = planContent(ctx, p, t)
@@ -186,7 +186,7 @@ func planSound(ctx context.Context, p *Session, t *Table) error {
 	if distrust == "" && len(damage) == 0 {
 		return err
 	}
-	p.Holds, p.Notices, p.ToRestate = p.Holds[:holds], p.Notices[:notices], p.ToRestate[:restated]
+	p.Holds, p.ToRestate, t.notes = p.Holds[:holds], p.ToRestate[:restated], nil
 	if distrust != "" {
 		return planDistrusted(ctx, p, t, distrust)
 	}
