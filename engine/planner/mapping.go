@@ -131,7 +131,7 @@ func describeReport(r *identity.Report) []string {
 	}
 	if r.Cycles > 0 {
 		c := r.FirstCycles[0]
-		out = append(out, fmt.Sprintf("%s of users, as %v (their smallest id counts)", amount.Of(r.Cycles, "cycle"), c.Members))
+		out = append(out, fmt.Sprintf("%s of users, as %s (their smallest id counts)", amount.Of(r.Cycles, "cycle"), strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Members), " ", ", "), "[]")))
 	}
 	return out
 }
