@@ -1,25 +1,22 @@
 """Runs the statements of docs/reading.md on the lake of the quickstart.
 
-usage: statements.py FOLDER, the folder that lake/ is in. Spark's is left to
-.ci/readers. Ends with an error when a statement fails or finds no rows.
+usage: statements.py FOLDER [LIBRARY...]
+
+FOLDER is what lake/ is in. With libraries only their statements are run. Spark's is
+left to .ci/readers. Ends with an error when a statement fails or finds no rows, or
+when the page does not name the versions of .ci/readers.
 """
 
-import datetime
-import glob
 import os
 import re
 import sys
-import zoneinfo
-
-import chdb
-import duckdb
-import pandas as pd
-import polars as pl
-import pyarrow.dataset as ds
 
 # Of the month that the statements ask for, as the quickstart leaves it.
 COUNTRIES = 7
 COLUMNS = {"user_id", "coupon", "year", "month", "day", "_rescued_data"}
+
+# How many statements the page has of each library.
+STATEMENTS = {"duckdb": 2, "chdb": 1, "pyarrow": 1, "polars": 1, "fastparquet": 1}
 
 
 def check(what, holds):
@@ -27,111 +24,72 @@ def check(what, holds):
         raise SystemExit("docs/reading.md: %s" % what)
 
 
-def sql(text):
+def library(text):
     if "read_parquet" in text:
-        return len(duckdb.sql(text.rstrip().rstrip(";")).fetchall())
-    return len(str(chdb.query(text)).splitlines())
+        return "duckdb"
+    if text.startswith("SELECT"):
+        return "chdb"
+    return next(n for n in ("pyarrow", "polars", "fastparquet", "spark") if n in text)
 
 
-def python(text):
+def duckdb(text):
+    import duckdb
+
+    return len(duckdb.sql(text.rstrip().rstrip(";")).fetchall()) == COUNTRIES
+
+
+def chdb(text):
+    import chdb
+
+    return len(str(chdb.query(text)).splitlines()) == COUNTRIES
+
+
+def run(text):
+    """Runs a program of the page and returns its table."""
     names = {}
     exec(text, names)
     return names["checkout"]
 
 
-def columns(table):
-    return set(table.schema.names if isinstance(table, ds.Dataset) else table.collect().columns)
+def python(text):
+    table = run(text)
+    if hasattr(table, "to_table"):
+        return COLUMNS <= set(table.schema.names)
+    return COLUMNS <= set((table.collect() if hasattr(table, "collect") else table).columns)
 
 
-FILES = "lake/checkout/**/*.parquet"
-EAST, WEST = "Pacific/Kiritimati", "America/Los_Angeles"
-MIDNIGHT = datetime.datetime(2026, 3, 3)
-UTC = datetime.timezone.utc
-
-
-def fails(error, use):
-    try:
-        use()
-    except Exception as e:
-        return type(e).__name__ == error
-    return False
-
-
-def times_in_duckdb():
-    db = duckdb.connect()
-    table = "read_parquet('%s', union_by_name = true)" % FILES
-
-    def column(expression, zone, where=""):
-        db.execute("SET TimeZone = '%s'" % zone)
-        return db.execute("SELECT %s FROM %s %s ORDER BY event_id" % (expression, table, where)).fetchall()
-
-    types = dict(row[:2] for row in db.execute("DESCRIBE SELECT * FROM " + table).fetchall())
-    check("DuckDB has other types of times", types["time"] == "TIMESTAMP WITH TIME ZONE")
-    alone = [row[0] for row in db.execute("DESCRIBE SELECT * FROM read_parquet('%s')" % FILES).fetchall()]
-    check("DuckDB unites columns unasked", "coupon" in types and "coupon" not in alone)
-    for x in ["time::VARCHAR", "time::DATE", "date_trunc('day', time)"]:
-        check("DuckDB shows %s alike in all zones" % x, column(x, EAST) != column(x, WEST))
-    for x in ["epoch_ms(time)", "(time AT TIME ZONE 'UTC')::DATE"]:
-        check("DuckDB has another %s by zone" % x, column(x, EAST) == column(x, WEST) == column(x, "UTC"))
-    day = "WHERE time >= '2026-03-03%s'"
-    check("DuckDB compares with midnight in UTC", column("event_id", EAST, day % "") != column("event_id", WEST, day % ""))
-    day = day % " 00:00:00+00"
-    check("DuckDB compares by zone", column("event_id", EAST, day) == column("event_id", WEST, day))
-    db.execute("SET TimeZone = '%s'" % WEST)
-    check("DuckDB gives pandas another zone", WEST in str(db.sql("SELECT time FROM " + table).df().dtypes["time"]))
-    days = {tuple(map(int, re.findall(r"=(\d+)/", f))) for f in glob.glob(FILES, recursive=True) if "__HIVE" not in f}
-    day = column("DISTINCT (time AT TIME ZONE 'UTC')::DATE AS event_id", EAST, "WHERE time IS NOT NULL")
-    check("folders are other days than those in UTC", days == {(d.year, d.month, d.day) for d, in day})
-
-
-def times_in_pandas(checkout):
-    first = pd.read_parquet("lake/checkout")
-    check("pandas unites columns", "coupon" not in first.columns)
-    frame = checkout.to_table().to_pandas()
-    check("pandas lacks a column of pyarrow", COLUMNS <= set(frame.columns))
-    time = frame["time"]
-    check("pandas has other types of times", str(time.dtype) == "datetime64[ms, UTC]")
-    after = (time >= pd.Timestamp(MIDNIGHT, tz="UTC")).sum()
-    check("pandas compares with text otherwise", 0 < after == (time >= "2026-03-03").sum())
-    check("pandas compares without a zone", fails("TypeError", lambda: time >= pd.Timestamp(MIDNIGHT)))
-    check("pandas keeps the zone", str(time.dt.tz_localize(None).dtype) == "datetime64[ms]")
-    check("pandas has other types of numbers with nulls", str(frame["session_id"].dtype) == "float64" or not frame["session_id"].isna().any())
-    kept = checkout.to_table().to_pandas(types_mapper=pd.ArrowDtype)
-    check("pandas changes numbers of pyarrow", str(kept["session_id"].dtype) == "int64[pyarrow]")
-
-
-def times_in_polars(checkout):
-    for read in [lambda: pl.read_parquet(FILES), lambda: pl.scan_parquet(FILES).collect()]:
-        check("Polars unites columns", fails("SchemaError", read))
-    check("Polars has columns that it ignores", "coupon" not in pl.scan_parquet(FILES, extra_columns="ignore").collect().columns)
-    time = checkout.collect_schema()["time"]
-    check("Polars has other types of times", time == pl.Datetime("ms", "UTC"))
-    later = lambda t: checkout.filter(pl.col("time") >= t).collect().height
-    check("Polars finds nothing by a time in UTC", later(MIDNIGHT.replace(tzinfo=UTC)) > 0)
-    for other in [MIDNIGHT, MIDNIGHT.replace(tzinfo=zoneinfo.ZoneInfo(WEST))]:
-        check("Polars compares with %s" % other, fails("SchemaError", lambda: later(other)))
-    naive = pl.DataFrame({"time": [MIDNIGHT]})
-    check("Polars joins times without a zone", fails("SchemaError", lambda: pl.concat([checkout.select("time").collect(), naive])))
-    check("Polars has the same days in all zones", len({
-        tuple(checkout.select(pl.col("time").dt.convert_time_zone(zone).dt.date()).collect()["time"]) for zone in [EAST, WEST]}) == 2)
-
-
-def main(folder):
+def page():
     with open("docs/reading.md", encoding="utf-8") as f:
-        text = f.read()
+        return f.read()
+
+
+def statements():
+    """Returns the statements of the page, each after the library that it is for."""
+    return [(library(s), s) for s in re.findall(r"```(?:sql|python)\n(.*?)```", page(), re.S)]
+
+
+def check_versions():
+    """Holds that the page's table of readers has what .ci/readers has."""
+    with open(".ci/readers", encoding="utf-8") as f:
+        script = f.read()
+    pins = re.findall(r"\b(duckdb|pyarrow|polars|chdb|fastparquet)==([\d.]+)", script)
+    pins += [("spark", v) for v in re.findall(r"spark_reads ([\d.]+)", script)]
+    rows = [line.lower() for line in page().splitlines() if line.startswith("| ")]
+    for name, version in pins:
+        check("%s %s is not among the readers" % (name, version), any(re.search(r"\b%s\b.*\b%s\b" % (name, re.escape(version)), r) for r in rows))
+    return len(pins)
+
+
+def main(folder, libraries):
+    pins, all_of_them = check_versions(), statements()
     os.chdir(folder)
-    queries = re.findall(r"```sql\n(.*?)```", text, re.S)
-    programs = [p for p in re.findall(r"```python\n(.*?)```", text, re.S) if "spark" not in p]
-    check("the statements are gone", len(queries) == 2 and len(programs) == 2)
-    for q in queries:
-        check("wrong number of rows of\n%s" % q, sql(q) == COUNTRIES)
-    tables = [python(p) for p in programs]
-    for p, table in zip(programs, tables):
-        check("columns are missing in\n%s" % p, COLUMNS <= columns(table))
-    times_in_duckdb()
-    times_in_pandas(tables[0])
-    times_in_polars(tables[1])
-    print("%d statements of docs/reading.md work" % (len(queries) + len(programs)))
+    found = {name: sum(name == n for n, _ in all_of_them) for name in STATEMENTS}
+    check("it has the statements %r" % found, found == STATEMENTS)
+    wanted = [(n, s) for n, s in all_of_them if n in (libraries or STATEMENTS)]
+    for name, s in wanted:
+        check("wrong rows or columns of\n%s" % s, {"duckdb": duckdb, "chdb": chdb}.get(name, python)(s))
+    print("%d statements of docs/reading.md work, it names %d readers" % (len(wanted), pins))
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

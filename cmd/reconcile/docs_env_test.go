@@ -168,7 +168,7 @@ func textOf(e ast.Expr, constants map[string]string) (string, bool) {
 // TestCIIsBare checks that CI runs tests, examples and readers without the
 // environment of its machine, and README.md's commands as they stand there.
 func TestCIIsBare(t *testing.T) {
-	tests := regexp.MustCompile(`^go test\b|^go run \./examples|^"\$work/(reconcile|readercheck)"|^"\$(spark_)?venv/bin/python"`)
+	tests := regexp.MustCompile(`^go test\b|^go run \./examples|^"\$work/(reconcile|readercheck)"|^"\$(old_)?(venv|dir)/bin/python"`)
 	bare := 0
 	for _, script := range []string{".ci/run", ".ci/readers"} {
 		for line := range strings.Lines(readPage(t, script)) {
