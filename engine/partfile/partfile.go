@@ -55,7 +55,7 @@ func Header(ctx context.Context, src Opener, key string) (*avro.Header, error) {
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := NewScanner(io.NewSectionReader(h, 0, size), size, 0) // no block is read
+	sc, err := avro.NewScanner(io.NewSectionReader(h, 0, size), size, 0) // no block is read, so nothing ahead
 	if err != nil {
 		return nil, err
 	}
