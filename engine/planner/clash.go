@@ -89,14 +89,18 @@ func selectTables(list []*Table, is func(*Table) bool) []*Table {
 }
 
 func clashReason(t *Table, group []*Table) string {
+	const most = 3
 	var others []string
 	for _, o := range group {
-		if o != t {
-			others = append(others, o.Name)
+		if o != t && len(others) < most {
+			others = append(others, "table "+o.Name)
 		}
 	}
-	return fmt.Sprintf("its folder %s is, without case, that of table %s, too: give it a block with its exact name and another folder, table %q { as = \"...\" }, or leave it out by ignore %q {}",
-		t.Definition.Folder, strings.Join(others, " and of table "), t.Name, t.Name)
+	if n := len(group) - 1 - len(others); n > 0 {
+		others = append(others, fmt.Sprintf("%d more", n))
+	}
+	return fmt.Sprintf("its folder %s is, without case, that of %s, too: give it a block with its exact name and another folder, table %q { as = \"...\" }, or leave it out by ignore %q {}",
+		t.Definition.Folder, strings.Join(others, " and of "), t.Name, t.Name)
 }
 
 // ifPublished is the plan of a held table, nil if the table is not there yet.

@@ -17,8 +17,11 @@ import (
 // tell how it would be taken, and says so in the plan. Only the columns tell which
 // globs match it, so that its blocks cannot be judged before.
 func waitsForColumns(p *Session, t *Table, columns []string) bool {
+	if t.Classify(columns) {
+		return false
+	}
 	exact := slices.Contains(p.Ask.Config.ExactTables(), t.Name)
-	if t.Classify(columns) || !exact && !p.Ask.TakesEvents(t.Name) {
+	if !exact && !p.Ask.TakesEvents(t.Name) {
 		return false
 	}
 	malformed := slices.IndexFunc(t.All, func(d Delivery) bool { return d.Entry.Problem != "" })

@@ -50,28 +50,39 @@ func EverDelivered(p *Session) config.Delivered {
 	if len(p.Ask.Config.Skips) > 0 {
 		d.Dumps = p.deliveredDumps()
 	}
-	for _, at := range p.Listing.Dumps {
-		if !p.Ask.Later(at.ID) && !slices.ContainsFunc(p.Ask.Config.Skips, func(s config.Skip) bool { return s.Dump == at.ID }) {
+	at := placesOf(d.Tables)
+	for _, dm := range p.Listing.Dumps {
+		if !p.Ask.Later(dm.ID) && !slices.ContainsFunc(p.Ask.Config.Skips, func(s config.Skip) bool { return s.Dump == dm.ID }) {
 			continue
 		}
-		for _, en := range at.Entries {
-			if p.Ask.LeftOut(at.ID, en.Name) {
-				d.Tables = addEntry(d.Tables, en)
+		for _, en := range dm.Entries {
+			if p.Ask.LeftOut(dm.ID, en.Name) {
+				d.Tables = addEntry(d.Tables, at, en)
 			}
 		}
 	}
-	for _, at := range p.Names.held {
-		for _, en := range at.Entries {
-			d.Tables = addEntry(d.Tables, en)
+	for _, dm := range p.Names.held {
+		for _, en := range dm.Entries {
+			d.Tables = addEntry(d.Tables, at, en)
 		}
 	}
 	return d
 }
 
-// addEntry adds what one manifest says of a table.
-func addEntry(tables []config.DeliveredTable, en *dump.Entry) []config.DeliveredTable {
-	i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
-	if i < 0 {
+// placesOf are the indexes of tables by their names.
+func placesOf(tables []config.DeliveredTable) map[string]int {
+	at := make(map[string]int, len(tables))
+	for i, t := range tables {
+		at[t.Name] = i
+	}
+	return at
+}
+
+// addEntry adds what one manifest says of a table; at says where tables are.
+func addEntry(tables []config.DeliveredTable, at map[string]int, en *dump.Entry) []config.DeliveredTable {
+	i, ok := at[en.Name]
+	if !ok {
+		at[en.Name] = len(tables)
 		return append(tables, config.DeliveredTable{Name: en.Name, Columns: slices.Clip(en.Columns), Unknown: !en.HasColumns && en.Name != feed.TableMapping})
 	}
 	if len(en.Columns) > 0 {
@@ -109,10 +120,11 @@ func (p *Session) deliveredDumps() []config.DeliveredDump {
 // readBare adds the fields of all files whose manifests list no columns, and reports
 // whether there are any. A file that is gone or bad adds nothing.
 func readBare(ctx context.Context, p *Session, tables []config.DeliveredTable) (more bool, err error) {
-	for _, at := range slices.Concat(p.Listing.Dumps, p.Names.held) {
-		for _, en := range at.Entries {
-			i := slices.IndexFunc(tables, func(t config.DeliveredTable) bool { return t.Name == en.Name })
-			if en.HasColumns || i < 0 {
+	at := placesOf(tables)
+	for _, d := range slices.Concat(p.Listing.Dumps, p.Names.held) {
+		for _, en := range d.Entries {
+			i, ok := at[en.Name]
+			if en.HasColumns || !ok {
 				continue
 			}
 			for _, f := range en.Files {

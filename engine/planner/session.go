@@ -59,6 +59,7 @@ type Session struct {
 	// ToRestate are the tables of which sinks are to say again what the state does.
 	ToRestate []restated
 	maskKeys  maskKeys
+	storedIn  map[string][]string // tables by the folder where their data lies
 	// Names is what was found out about the names in the configuration.
 	Names named
 	// SavedDigests are the digests of tables in the saved plan that this one was derived

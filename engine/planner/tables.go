@@ -13,6 +13,7 @@ import (
 	"reconcile/internal/definition"
 	"reconcile/internal/errclass"
 	"reconcile/internal/feed"
+	"reconcile/state"
 )
 
 // planTables plans every table that the export delivers, the state knows or
@@ -38,7 +39,7 @@ func planTables(ctx context.Context, p *Session) error {
 		}
 	}
 	holdClashes(p, resolved)
-	p.maskKeys = findMaskKeys(resolved)
+	p.maskKeys, p.storedIn = findMaskKeys(resolved), storedIn(p.Snap)
 	var foreign []error // of all tables: they are named at once
 	for _, t := range resolved {
 		t, err := planTable(ctx, p, t)
@@ -193,11 +194,32 @@ func planSound(ctx context.Context, p *Session, t *Table) error {
 	return planDamaged(ctx, p, t, damage)
 }
 
+// storedIn finds the tables whose data lies in a folder of the lake, without case and by
+// name.
+func storedIn(snap *state.Snapshot) map[string][]string {
+	out := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {
+		if len(snap.Partitions[name]) == 0 {
+			continue
+		}
+		for _, at := range snap.Tables[name].Sinks {
+			folder := foldPath(at.Folder)
+			if list := out[folder]; len(list) == 0 || list[len(list)-1] != name {
+				out[folder] = append(list, name)
+			}
+		}
+	}
+	return out
+}
+
+// foldPath is the same for paths that strings.EqualFold takes for equal.
+func foldPath(path string) string { return strings.ToLower(strings.ToUpper(path)) }
+
 // takenBy names the other table whose data lies where a table is to be, in one of
 // its sinks; empty if there is none.
 func (p *Session) takenBy(cfg *definition.Table) string {
-	for _, name := range slices.Sorted(maps.Keys(p.Snap.Tables)) {
-		if name == cfg.Name || len(p.Snap.Partitions[name]) == 0 {
+	for _, name := range p.storedIn[foldPath(cfg.Folder)] {
+		if name == cfg.Name {
 			continue
 		}
 		for _, at := range p.Snap.Tables[name].Sinks {
