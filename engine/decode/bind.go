@@ -74,9 +74,10 @@ func NewPlan(head *avro.Header, names *rules.FileNames, limits avro.Limits, s *S
 	}
 	p := &Plan{dec: dec, dst: make([]*column.Column, len(fields))}
 	byTarget := map[int]*binding{}
-	for _, fi := range names.Order() {
+	list := names.Listed()
+	for _, fi := range list.Order() {
 		field := fields[fi]
-		name, listed := s.Meant(names, field.Name)
+		name, listed := s.Meant(list, field.Name)
 		if !listed {
 			p.Unlisted = append(p.Unlisted, field.Name)
 			continue

@@ -41,7 +41,7 @@ func TestSurvey(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
 		}
 		for field, want := range c.as {
-			got, ok := c.s.Meant(&c.file, field)
+			got, ok := c.s.Meant(c.file.Listed(), field)
 			if !ok {
 				got = ""
 			}
@@ -55,7 +55,7 @@ func TestSurvey(t *testing.T) {
 // The field that counts most comes last.
 func TestOrder(t *testing.T) {
 	f := FileNames{Fields: []string{"b", "A", "time", "a"}, Columns: []string{"a", "time", "b"}, HasColumns: true}
-	if d := cmp.Diff([]int{1, 3, 2, 0}, f.Order()); d != "" {
+	if d := cmp.Diff([]int{1, 3, 2, 0}, f.Listed().Order()); d != "" {
 		t.Errorf("order of fields (-want +got):\n%s", d)
 	}
 }

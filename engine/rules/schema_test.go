@@ -204,7 +204,7 @@ func TestDeliveredMapping(t *testing.T) {
 		f := &FileNames{Fields: fields, Columns: columns, HasColumns: columns != nil}
 		got := map[string]string{}
 		for _, field := range fields {
-			if name, listed := s.Meant(f, field); listed {
+			if name, listed := s.Meant(f.Listed(), field); listed {
 				if target, ok := s.Target(name); ok {
 					got[field] = s.Payload[target].Name
 				}

@@ -17,12 +17,13 @@ type Survey struct {
 // Survey compares the names of a part file with the schema.
 func (s *Schema) Survey(f *FileNames) *Survey {
 	out := &Survey{}
+	list := f.Listed()
 	for _, field := range f.Fields {
-		name, listed := s.Meant(f, field)
+		name, listed := s.Meant(list, field)
 		if !listed {
 			continue
 		}
-		unlisted := feed.IsExact(name) && f.HasColumns && !f.lists(name)
+		unlisted := feed.IsExact(name) && f.HasColumns && !list.has(name)
 		target, known := s.Target(name)
 		switch {
 		case known && target < 0:
