@@ -165,20 +165,22 @@ func ReadDump(r *exec.Read) *state.ReadDump {
 
 // noteColumns adds to the columns of the table what only files tell of them.
 func noteColumns(t *state.Table, s *rules.Schema, d *exec.Done) {
+	byID := map[string][]*state.Column{}
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		id := s.Table.ID(rules.AskedName(s.Table, s.Legacy, col.Delivered, col.Name))
-		for _, c := range d.Carried {
-			if c.Column == id {
-				col.Seen = max(col.Seen, c.Dump)
-			}
+		byID[id] = append(byID[id], col)
+	}
+	for _, c := range d.Carried {
+		for _, col := range byID[c.Column] {
+			col.Seen = max(col.Seen, c.Dump)
 		}
-		for _, sp := range d.Spellings {
-			if sp.Column == id {
-				known := rules.Column{Delivered: col.Delivered, Spellings: slices.Clone(col.Spellings)}
-				known.Spell(sp.Name)
-				col.Spellings = known.Spellings
-			}
+	}
+	for _, sp := range d.Spellings {
+		for _, col := range byID[sp.Column] {
+			known := rules.Column{Delivered: col.Delivered, Spellings: slices.Clone(col.Spellings)}
+			known.Spell(sp.Name)
+			col.Spellings = known.Spellings
 		}
 	}
 }

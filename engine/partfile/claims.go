@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"reconcile/internal/feed"
 )
@@ -101,9 +102,9 @@ func ClaimsOf(ctx context.Context, src Opener, columns, keys []string) (Claims, 
 
 // Text tells claims apart.
 func (c Claims) Text() string {
-	out := ""
+	var out strings.Builder
 	for _, f := range slices.Sorted(maps.Keys(c)) {
-		out += fmt.Sprintf("%q=%q ", f, c[f])
+		fmt.Fprintf(&out, "%q=%q ", f, c[f])
 	}
-	return out
+	return out.String()
 }

@@ -35,9 +35,22 @@ func (c *Column) MayFeed(field string) bool {
 
 // isAvroForm reports whether a field is what the Avro writer makes of a name that
 // the column was delivered by.
-func (c *Column) isAvroForm(field string) bool {
-	is := func(name string) bool { return name != field && feed.AvroForm(name) == field }
-	return is(c.Delivered) || slices.ContainsFunc(c.Spellings, is)
+func (c *Column) isAvroForm(field string) bool { return slices.Contains(c.avroForms(), field) }
+
+// avroForms are what the Avro writer makes of names that the column was delivered by and
+// that Avro does not allow.
+func (c *Column) avroForms() []string {
+	var out []string
+	add := func(name string) {
+		if form := feed.AvroForm(name); form != name && !slices.Contains(out, form) {
+			out = append(out, form)
+		}
+	}
+	add(c.Delivered)
+	for _, name := range c.Spellings {
+		add(name)
+	}
+	return out
 }
 
 // Spell notes a name under which the column was delivered, and reports whether it is new.

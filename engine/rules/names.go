@@ -44,18 +44,50 @@ func (s *Schema) Feeds(field string) (targets []int, dropped bool) {
 	if t, ok := s.Target(field); ok {
 		targets = append(targets, t)
 	}
-	if s.Legacy && (feed.Fold(field) == feed.UserID || feed.Fold(field) == s.Key) {
-		targets = append(targets, TargetUser)
-	}
-	for i := range s.Payload[:s.Rescued()] {
-		if c := &s.Payload[i]; s.Legacy && feed.Fold(field) == c.ID || c.isAvroForm(field) {
+	if s.Legacy {
+		folded := feed.Fold(field)
+		if folded == feed.UserID || folded == s.Key {
+			targets = append(targets, TargetUser)
+		}
+		if i := s.ByID(folded); i >= 0 {
 			targets = append(targets, i)
 		}
 	}
-	id := s.Table.ID(field)
-	return targets, slices.ContainsFunc(s.Dropped, func(c Column) bool {
-		return s.Table.ID(c.Delivered) == id || c.isAvroForm(field)
-	})
+	for _, i := range s.forms().payload[field] {
+		if !slices.Contains(targets, i) {
+			targets = append(targets, i)
+		}
+	}
+	return targets, s.forms().dropped[field] || s.forms().droppedIDs[s.Table.ID(field)]
+}
+
+// avroForms finds columns by what the Avro writer makes of the names by which they were
+// delivered.
+type avroForms struct {
+	payload    map[string][]int // indexes in Payload
+	dropped    map[string]bool
+	droppedIDs map[string]bool // of the columns that are left out
+}
+
+// forms returns those of the schema; they are at hand once it is prepared.
+func (s *Schema) forms() *avroForms {
+	if s.avro != nil {
+		return s.avro
+	}
+	out := &avroForms{payload: map[string][]int{}, dropped: map[string]bool{}, droppedIDs: map[string]bool{}}
+	for i := range s.Payload[:s.Rescued()] {
+		for _, form := range s.Payload[i].avroForms() {
+			out.payload[form] = append(out.payload[form], i)
+		}
+	}
+	for i := range s.Dropped {
+		c := &s.Dropped[i]
+		out.droppedIDs[s.Table.ID(c.Delivered)] = true
+		for _, form := range c.avroForms() {
+			out.dropped[form] = true
+		}
+	}
+	return out
 }
 
 // NoteOf returns the index in Payload of the column that a note of a delivered name is

@@ -94,20 +94,28 @@ func (s *Schema) Rescues(name string) bool {
 	return len(targets) > 0 && !dropped && !masked
 }
 
-// sameColumn reports whether two delivered names feed one column.
-func sameColumn(s *Schema, a, b string) bool {
-	x, _ := s.Feeds(a)
-	y, _ := s.Feeds(b)
-	return slices.ContainsFunc(x, func(t int) bool { return slices.Contains(y, t) })
-}
-
 // addRescued adds values that did not cast, unless the row holds one of that
 // column already.
 func addRescued(s *Schema, keep, items []column.Rescued) []column.Rescued {
+	if len(items) == 0 || len(keep) == 0 && len(items) == 1 { // as mostly
+		return append(keep, items...)
+	}
+	names, fed := map[string]bool{}, map[int]bool{}
+	note := func(name string, targets []int) {
+		names[name] = true
+		for _, t := range targets {
+			fed[t] = true
+		}
+	}
+	for _, it := range keep {
+		targets, _ := s.Feeds(it.Name)
+		note(it.Name, targets)
+	}
 	for _, it := range items {
-		known := func(k column.Rescued) bool { return k.Name == it.Name || sameColumn(s, k.Name, it.Name) }
-		if !slices.ContainsFunc(keep, known) {
+		targets, _ := s.Feeds(it.Name)
+		if !names[it.Name] && !slices.ContainsFunc(targets, func(t int) bool { return fed[t] }) {
 			keep = append(keep, it)
+			note(it.Name, targets)
 		}
 	}
 	return keep

@@ -28,6 +28,7 @@ type Schema struct {
 	Computed []ComputedColumn
 
 	byID map[string]int // index in Payload; nil before Prepare
+	avro *avroForms     // likewise
 }
 
 // NewSchema resolves the columns of a table: those it has (in their order and
@@ -101,6 +102,8 @@ func (s *Schema) Prepare() {
 	for i, c := range s.Payload[:s.Rescued()] {
 		s.byID[c.ID] = i
 	}
+	s.avro = nil
+	s.avro = s.forms()
 }
 
 // ByID returns the index in Payload of the delivered column with an ID, -1 if there is
