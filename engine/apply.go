@@ -108,6 +108,9 @@ func (run *applyRun) stateOf(ctx context.Context) (*state.Snapshot, error) {
 func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (err error) {
 	todo := slices.DeleteFunc(slices.Clone(run.plan.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
 	usersFirst(todo)
+	for _, t := range todo {
+		run.e.meter.expect(t, 0)
+	}
 	begun := map[*planner.Table]*prefetch{}
 	defer func() {
 		for _, a := range begun {
@@ -119,6 +122,7 @@ func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (
 		delete(begun, t)
 		if held := planner.Unreachable(run.plan, t); held != nil {
 			run.result.Holds = append(run.result.Holds, plan.Hold{Table: t.Name, Reason: held.Error()})
+			run.e.meter.End(t.Name)
 			if err := run.dropPrefetched(ctx, mine); err != nil {
 				return err
 			}
@@ -126,6 +130,7 @@ func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (
 		}
 		run.startPrefetches(ctx, t, todo[i+1:], begun)
 		r := run.applyTable(ctx, t, mine)
+		run.e.meter.End(t.Name)
 		if _, removed := t.Step(plan.StepRemove); r.Err == nil && !removed && !run.committed[t.Name] {
 			continue // it is held, or there was nothing to do
 		}

@@ -49,6 +49,7 @@ func (run *applyRun) takeStep(ctx context.Context, t *planner.Table, kind plan.S
 		first = nil
 		var verdict *checks.Verdict
 		if err == nil && r.Outcome == exec.OutcomeDone {
+			run.e.meter.staged(t, step, r.Done)
 			verdict, err = run.checks.judge(ctx, t, s, r.Done)
 			damage = planner.DamagedObject(err)
 		}
@@ -155,8 +156,10 @@ func (out *TableResult) addCounts(t *exec.Task, d *exec.Done) {
 // before its turn. Where no task could be made of the step, err says why.
 func (run *applyRun) content(ctx context.Context, t *planner.Table, step plan.Step, first *prefetch) (*steps.Step, *exec.Result, error) {
 	if first != nil {
+		run.e.meter.turn(t, step)
 		return run.awaitPrefetched(first)
 	}
+	run.e.meter.begin(t, step)
 	s, err := run.stepOf(ctx, t, step)
 	if err != nil {
 		return nil, nil, err

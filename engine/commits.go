@@ -30,7 +30,9 @@ func (e *Engine) removeStaged(ctx context.Context, l *state.Lock, t *exec.Task) 
 
 // commit makes a staged change the table's state, and makes it visible.
 func (run *applyRun) commit(ctx context.Context, s *steps.Step, ch *commit.Change) error {
-	committer := commit.New(run.lock, run.e.commits())
+	opts := run.e.commits()
+	opts.Published = func(bytes int64) { run.e.meter.published(s.Definition.Name, bytes) }
+	committer := commit.New(run.lock, opts)
 	if err := committer.Prepare(ctx, ch); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"reconcile/engine/states"
 	"reconcile/engine/steps"
 	"reconcile/engine/stores"
+	"reconcile/engine/work"
 	"reconcile/internal/blob"
 	"reconcile/internal/blob/s3blob"
 	"reconcile/state"
@@ -33,9 +34,9 @@ type Options struct {
 	AllowDestroy bool
 	LockTimeout  time.Duration
 	Parallelism  int // 0: as many as there are processors
-	// Progress is told of rows and bytes as they are read; it may be called by
-	// several goroutines at once.
-	Progress func(table string, rows, bytes int64)
+	// Progress is told how far an apply or a rebuild of the state is, and how far verify has
+	// read; by several goroutines, one at a time.
+	Progress func(work.Progress)
 	// Now is the clock by which commits and holds are dated; nil for that of the machine.
 	Now    func() time.Time
 	Tuning Tuning
@@ -88,6 +89,7 @@ const (
 type Engine struct {
 	cfg             *config.Config
 	opts            Options
+	meter           tableMeter
 	ask             *planner.Request
 	store           *state.Store
 	keeper          *states.Keeper
@@ -109,9 +111,9 @@ type Engine struct {
 // New returns an engine. It reads nothing of the source and the sinks yet.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
-		o.Progress = func(string, int64, int64) {}
+		o.Progress = func(work.Progress) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}}
+	e := &Engine{cfg: cfg, opts: o, meter: tableMeter{work.NewMeter(o.Progress)}, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}}
 	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	opener := e.newPlaces()
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {
@@ -174,5 +176,5 @@ func (e *Engine) applyScratch() (remove func(), err error) {
 func (e *Engine) stepMaker() *steps.Maker {
 	return &steps.Maker{Ask: e.ask, Store: e.store, Source: e.source, Lake: e.lake, Executor: e.executor, Limits: e.limits,
 		Sizes: e.sizes, Program: e.opts.Program, Tagged: e.tagged(), NoDelta: e.opts.Tuning.NoDelta, Computed: e.opts.Tuning.Computed,
-		Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) }, Progress: e.opts.Progress}
+		Key: func(verifier string) []byte { return e.cfg.MaskKey(verifier) }, Progress: e.meter.Tell}
 }

@@ -54,6 +54,7 @@ type harness struct {
 	lost         map[string]int64     // tables whose dumps up to one are lost
 	named        map[sinks.Place]bool // data files that the state has listed so far
 	after        func()               // what must does at its end, nil for nothing
+	told         *progressLog         // by the last engine
 }
 
 func newHarness(t *testing.T, hcl string) *harness {
@@ -93,6 +94,8 @@ func (h *harness) engine() *Engine {
 		o.Tuning.Lease.Day = 1
 	}
 	o.Tuning.Executor = h.executor
+	h.told = &progressLog{t: h.t}
+	o.Progress = h.told.tell
 	cfg := h.config()
 	h.away.machine(h.t, cfg, &o.Tuning)
 	e, err := New(context.Background(), cfg, o)
@@ -120,7 +123,11 @@ func (h *harness) apply() (*Result, error) {
 	}
 	h.remote.upload(h.t, filepath.Join(h.dir, "dumps"))
 	h.away.expire(h.t)
-	return enginetest.Apply(ctx, &watched{Engine: h.engine()})
+	res, err := enginetest.Apply(ctx, &watched{Engine: h.engine()})
+	if err == nil {
+		h.told.ended()
+	}
+	return res, err
 }
 
 // applyFailing applies with failpoints set.

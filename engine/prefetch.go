@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"sync"
 
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
@@ -22,33 +21,6 @@ type prefetch struct {
 	err  error
 	done chan struct{}
 	stop context.CancelFunc
-	held heldProgress
-}
-
-// heldProgress keeps what is to be told of a table until its turn.
-type heldProgress struct {
-	mu          sync.Mutex
-	rows, bytes int64
-	tell        func(table string, rows, bytes int64) // nil before
-}
-
-func (h *heldProgress) addProgress(table string, rows, bytes int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.tell == nil {
-		h.rows, h.bytes = h.rows+rows, h.bytes+bytes
-		return
-	}
-	h.tell(table, rows, bytes)
-}
-
-func (h *heldProgress) release(table string, tell func(table string, rows, bytes int64)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.rows > 0 {
-		tell(table, h.rows, h.bytes)
-	}
-	h.tell = tell
 }
 
 // startPrefetches starts the first steps of the tables that come next, as many as the
@@ -80,7 +52,6 @@ func (run *applyRun) prefetchTable(ctx context.Context, t *planner.Table) *prefe
 		return nil // its turn will tell
 	}
 	a := &prefetch{s: s, done: make(chan struct{})}
-	s.Env.Events.Progress = func(rows, bytes int64) { a.held.addProgress(t.Name, rows, bytes) }
 	s.Env.Limits.Budget = run.e.limits.Budget.Prefetched()
 	ctx, a.stop = context.WithCancel(ctx)
 	run.e.protected.Add(s.Task.Attempt)
@@ -102,7 +73,6 @@ func bytesOf(t *planner.Table) int64 {
 
 // awaitPrefetched waits for the content. What was staged is no longer protected.
 func (run *applyRun) awaitPrefetched(a *prefetch) (*steps.Step, *exec.Result, error) {
-	a.held.release(a.s.Definition.Name, run.e.opts.Progress)
 	<-a.done
 	a.stop()
 	run.e.protected.Remove(a.s.Task.Attempt)
@@ -115,7 +85,6 @@ func (run *applyRun) dropPrefetched(ctx context.Context, a *prefetch) error {
 		return nil
 	}
 	a.stop()
-	a.held.release(a.s.Definition.Name, func(string, int64, int64) {})
 	<-a.done
 	run.e.protected.Remove(a.s.Task.Attempt)
 	return run.e.removeStaged(ctx, run.lock, a.s.Task)

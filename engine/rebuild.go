@@ -11,7 +11,7 @@ import (
 
 // Rebuilder rebuilds the state.
 func (e *Engine) Rebuilder() *rebuild.Rebuilder {
-	return &rebuild.Rebuilder{Store: e.store, Planner: e.planner(), Commits: e.commits(), Apply: rebuilding{e}, Now: e.now}
+	return &rebuild.Rebuilder{Store: e.store, Planner: e.planner(), Commits: e.commits(), Apply: rebuilding{e}, Now: e.now, Meter: e.meter.Meter}
 }
 
 // rebuilding is what a rebuild has in common with an apply.

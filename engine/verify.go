@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"reconcile/config"
+	"reconcile/engine/exec"
 	"reconcile/engine/planner"
 	"reconcile/engine/verify"
 	"reconcile/state"
@@ -36,5 +37,7 @@ func NewVerifier(e *Engine) *verify.Verifier {
 			}
 			return nil
 		},
-		Scratch: e.scratch().ForPlan, Progress: e.opts.Progress}
+		Scratch: e.scratch().ForPlan, Progress: func(table string, rows, bytes int64) {
+			e.meter.Tell(table, exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: bytes, Work: bytes})
+		}}
 }

@@ -249,7 +249,7 @@ func (s *session) recovered(tables []string) {
 // carryOut applies a plan and shows what came of it.
 func (s *session) carryOut(ctx context.Context, e *engine.Engine, lock *state.Lock, p *planner.Session) (int, error) {
 	pr := s.view.progress(bytesToRead(&p.Plan))
-	s.meter = pr.add
+	s.meter = pr.tell
 	res, err := e.Apply(ctx, lock, p)
 	pr.stop()
 	s.watch.result = res

@@ -221,20 +221,12 @@ type (
 	rowsShape struct {
 		Rows int64 `json:"rows"`
 	}
-	progressShape struct {
-		Table   string `json:"table"`
-		Rows    int64  `json:"rows_read"`
-		Bytes   int64  `json:"bytes_read"`
-		Total   int64  `json:"bytes_to_read"`
-		Rate    int64  `json:"rows_per_second"`
-		Seconds int64  `json:"seconds_left,omitempty"`
-	}
 )
 
 // recordTypes gives the form of every record that the program prints.
 var recordTypes = map[string]any{
 	"notice": noticeShape{}, "warning": warningShape{}, "table": tableLine{}, "mapping": mappingLine{}, "hold": holdLine{}, "check": checkLine{}, "unjudged_check": unjudgedLine{}, "plan": planLine{},
-	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "config_change": changeLine{}, "not_checked": uncheckedLine{}, "progress": progressShape{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
+	"recovered": recoveredShape{}, "saved_plan": savedPlanLine{}, "config_change": changeLine{}, "not_checked": uncheckedLine{}, "progress": progressRecord{}, "applied": resultLine{}, "apply": applyLine{}, "waiting": waitingLine{}, "waited": waitedLine{},
 	"init": initLine{}, "state_moved": stateMovedLine{}, "configuration_written": surveyed{},
 	"verified_table": verifiedTableLine{}, "verify": verifyLine{},
 	"status": statusLine{}, "status_table": tableStatusLine{}, "problem": problemLine{},
@@ -318,6 +310,8 @@ func kindOf(typ reflect.Type) string {
 		return "object"
 	case typ.Kind() == reflect.Bool:
 		return "boolean"
+	case typ.Kind() == reflect.Float64:
+		return "number"
 	}
 	return "integer"
 }

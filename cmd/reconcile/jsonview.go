@@ -104,4 +104,4 @@ func (v *jsonView) result(r *engine.Result, err error) {
 	v.record("apply", l, "")
 }
 
-func (v *jsonView) progress(total int64) progress { return newRecords(v, total) }
+func (v *jsonView) progress(toRead int64) progress { return newRecords(v, toRead) }

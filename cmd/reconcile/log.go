@@ -17,6 +17,7 @@ import (
 	"reconcile/engine"
 	"reconcile/engine/plan"
 	"reconcile/engine/stores"
+	"reconcile/engine/work"
 	"reconcile/internal/plain"
 )
 
@@ -217,33 +218,39 @@ func (v *logView) result(r *engine.Result, err error) {
 	}
 }
 
-func (v *logView) progress(total int64) progress {
+func (v *logView) progress(toRead int64) progress {
 	switch {
 	case !v.own:
-		return v.view.progress(total)
+		return v.view.progress(toRead)
 	case v.alone:
-		return newEntries(v.log, total)
+		return newEntries(v.log, toRead)
 	}
-	return bothProgress{v.view.progress(total), newEntries(v.log, total)}
+	return bothProgress{v.view.progress(toRead), newEntries(v.log, toRead)}
 }
 
 // newEntries logs how far an apply is when a table begins and every now and then.
-func newEntries(log *slog.Logger, total int64) progress {
-	return newTracker(total, lineEvery, func(t *tracker, fresh bool) {
+func newEntries(log *slog.Logger, toRead int64) progress {
+	return newTracker(time.Now, lineEvery, func(t *tracker, fresh bool) {
 		if fresh {
-			log.Info("reading", "table", t.table)
+			log.Info("reading", "table", t.now.Table)
 			return
 		}
-		log.Info("progress", "table", t.table, "rows_read", t.rows, "bytes_read", t.bytes, "bytes_to_read", t.total, "rows_per_second", t.perSecond())
+		r := t.record(toRead)
+		args := []any{"table", r.Table, "phase", r.Phase, "table_rows", r.TableRows, "rows_read", r.Rows, "bytes_read", r.Bytes, "bytes_to_read", r.BytesToRead,
+			"work_done", r.Done, "work_total", r.Total, "percent", r.Percent, "rows_per_second", r.Rate}
+		if r.SecondsLeft != nil {
+			args = append(args, "seconds_left", *r.SecondsLeft)
+		}
+		log.Info("progress", args...)
 	})
 }
 
 // bothProgress shows progress in two ways.
 type bothProgress struct{ a, b progress }
 
-func (p bothProgress) add(table string, rows, bytes int64) {
-	p.a.add(table, rows, bytes)
-	p.b.add(table, rows, bytes)
+func (p bothProgress) tell(now work.Progress) {
+	p.a.tell(now)
+	p.b.tell(now)
 }
 
 func (p bothProgress) stop() {
@@ -254,8 +261,8 @@ func (p bothProgress) stop() {
 // noProgress shows none.
 type noProgress struct{}
 
-func (noProgress) add(string, int64, int64) {}
-func (noProgress) stop()                    {}
+func (noProgress) tell(work.Progress) {}
+func (noProgress) stop()              {}
 
 // sinceSeconds is how long ago something was, for a log.
 func sinceSeconds(at time.Time) float64 { return time.Since(at).Round(time.Millisecond).Seconds() }

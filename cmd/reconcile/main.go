@@ -34,11 +34,11 @@ const failpointEnv = "RECONCILE_FAILPOINT"
 
 // hooks change the program for tests.
 type hooks struct {
-	onProgress func(table string, rows, bytes int64) // is told of all progress
-	lease      states.Lease                          // of a state on S3
-	now        func() time.Time                      // the clock; nil for that of the machine
-	format     state.Format                          // of the state
-	machine    fs.FS                                 // what the kernel says of the process; nil for the truth
+	onProgress func()           // is called whenever rows were read, and work goes on
+	lease      states.Lease     // of a state on S3
+	now        func() time.Time // the clock; nil for that of the machine
+	format     state.Format     // of the state
+	machine    fs.FS            // what the kernel says of the process; nil for the truth
 }
 
 // start runs the program over the process's own arguments and streams.

@@ -6,43 +6,81 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cheggaaa/pb/v3"
-
+	"reconcile/engine/work"
 	"reconcile/internal/amount"
-	"reconcile/internal/plain"
 )
 
-// tracker counts what was read. It is safe for several goroutines.
+// progress shows how far an apply is. After stop nothing more is shown.
+type progress interface {
+	tell(now work.Progress)
+	stop()
+}
+
+// tracker knows how far an apply is, how fast that goes, and how long it will take. It is
+// safe for several goroutines.
 type tracker struct {
-	mu          sync.Mutex
-	start       time.Time
-	last        time.Time // when something was shown
-	every       time.Duration
-	total       int64
-	rows, bytes int64
-	table       string
-	stopped     bool
-	show        func(t *tracker, newTable bool) // called with mu held
+	clock func() time.Time
+	every time.Duration
+	show  func(t *tracker, newTable bool) // called with mu held
+
+	mu      sync.Mutex
+	start   time.Time // when it was told first
+	last    time.Time // when something was shown
+	now     work.Progress
+	recent  []sample // of the phase that now is about, the oldest first
+	stopped bool
 }
 
-func newTracker(total int64, every time.Duration, show func(t *tracker, newTable bool)) *tracker {
-	now := time.Now()
-	return &tracker{start: now, last: now, every: every, total: total, show: show}
+// sample is how many rows there were at a time.
+type sample struct {
+	at   time.Time
+	rows int64
 }
 
-func (t *tracker) add(table string, rows, bytes int64) {
+const (
+	// rateOver is how long ago rows may have been that a rate counts, sampleEvery how
+	// far apart samples are.
+	rateOver    = 5 * time.Second
+	sampleEvery = rateOver / 20
+	// foretellFrom is the share of the work from which on it is said how long the rest takes.
+	foretellFrom = 1. / 50
+)
+
+func newTracker(clock func() time.Time, every time.Duration, show func(t *tracker, newTable bool)) *tracker {
+	return &tracker{clock: clock, every: every, show: show}
+}
+
+func (t *tracker) tell(now work.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.stopped {
+	if t.stopped || now.Table == "" {
 		return
 	}
-	t.rows += rows
-	t.bytes += bytes
-	fresh := table != t.table
-	t.table = table
-	if now := time.Now(); fresh || now.Sub(t.last) >= t.every {
-		t.last = now
+	at := t.clock()
+	if t.start.IsZero() {
+		t.start = at
+	}
+	fresh := now.Table != t.now.Table
+	if fresh || now.Phase != t.now.Phase {
+		t.recent = t.recent[:0]
+	}
+	t.now = now
+	t.sample(at)
+	if fresh || at.Sub(t.last) >= t.every {
+		t.last = at
 		t.show(t, fresh)
+	}
+}
+
+// sample notes how many rows there are.
+func (t *tracker) sample(at time.Time) {
+	n := len(t.recent)
+	if n > 0 && at.Sub(t.recent[n-1].at) < sampleEvery {
+		return
+	}
+	t.recent = append(t.recent, sample{at, t.now.Rows})
+	for len(t.recent) > 1 && at.Sub(t.recent[1].at) >= rateOver {
+		t.recent = t.recent[1:]
 	}
 }
 
@@ -52,86 +90,83 @@ func (t *tracker) stop() {
 	t.stopped = true
 }
 
-// perSecond is the rate of rows so far.
+// perSecond is how many rows of the table's phase a second took of late.
 func (t *tracker) perSecond() int64 {
-	s := time.Since(t.start).Seconds()
+	if len(t.recent) == 0 {
+		return 0
+	}
+	first := t.recent[0]
+	s := t.clock().Sub(first.at).Seconds()
 	if s < 0.1 {
 		return 0
 	}
-	return int64(float64(t.rows) / s)
+	return int64(float64(t.now.Rows-first.rows) / s)
 }
 
-// left estimates the time that is left; false when there is nothing to go by.
+// left estimates the time that is left; false when there is nothing to go by. Work takes
+// as long as it took so far.
 func (t *tracker) left() (time.Duration, bool) {
-	if t.total <= 0 || t.bytes <= 0 || t.bytes > t.total {
+	if t.now.Done <= 0 || float64(t.now.Done) < foretellFrom*float64(t.now.Total) {
 		return 0, false
 	}
-	spent := time.Since(t.start)
-	return time.Duration(float64(spent) * float64(t.total-t.bytes) / float64(t.bytes)).Round(time.Second), true
+	spent := t.clock().Sub(t.start)
+	return time.Duration(float64(spent) * float64(t.now.Total-t.now.Done) / float64(t.now.Done)).Round(time.Second), true
 }
+
+// percent is the share that is done.
+func (t *tracker) percent() string { return fmt.Sprintf("%.1f %%", 100*t.now.Share) }
 
 const (
 	lineEvery   = 10 * time.Second
 	recordEvery = time.Second
-	barEvery    = 200 * time.Millisecond
 )
 
 // newLines writes a plain line when a table begins and every now and then.
-func newLines(w io.Writer, total int64) progress {
-	return newTracker(total, lineEvery, func(t *tracker, fresh bool) {
+func newLines(w io.Writer) progress {
+	return newTracker(time.Now, lineEvery, func(t *tracker, fresh bool) {
 		if fresh {
-			say(w, "table.%s: reading ...\n", t.table)
+			say(w, "table.%s: at work ...\n", t.now.Table)
 			return
 		}
 		more := ""
 		if left, ok := t.left(); ok {
-			more = fmt.Sprintf(", about %s left to read", left)
+			more = fmt.Sprintf(", about %s left", left)
 		}
-		say(w, "table.%s: %s rows and %s read so far, %s rows/s%s\n", t.table, amount.Number(t.rows), size(t.bytes), amount.Number(t.perSecond()), more)
+		say(w, "table.%s: %s, %s rows so far, %s rows/s; %s of all is done%s\n", t.now.Table, string(t.now.Phase), amount.Number(t.now.Rows), amount.Number(t.perSecond()), t.percent(), more)
 	})
 }
 
 // newRecords writes the same as JSON.
-func newRecords(v *jsonView, total int64) progress {
-	return newTracker(total, recordEvery, func(t *tracker, _ bool) {
-		m := map[string]any{"table": t.table, "rows_read": t.rows, "bytes_read": t.bytes, "bytes_to_read": t.total, "rows_per_second": t.perSecond()}
-		if left, ok := t.left(); ok {
-			m["seconds_left"] = int64(left.Seconds())
-		}
-		v.record("progress", m, "")
+func newRecords(v *jsonView, toRead int64) progress {
+	return newTracker(time.Now, recordEvery, func(t *tracker, _ bool) {
+		v.record("progress", t.record(toRead), "")
 		_ = v.out.flush() // the writer keeps the error for the end of the program
 	})
 }
 
-// bar is a progress bar on a terminal. It moves the cursor, and so writes to the file
-// itself.
-type bar struct {
-	*tracker
-	bar *pb.ProgressBar
+// progressRecord is how far an apply is, for programs.
+type progressRecord struct {
+	Table       string  `json:"table"`
+	Phase       string  `json:"phase"`
+	TableRows   int64   `json:"table_rows"`
+	Rows        int64   `json:"rows_read"`
+	Bytes       int64   `json:"bytes_read"`
+	BytesToRead int64   `json:"bytes_to_read"`
+	Done        int64   `json:"work_done"`
+	Total       int64   `json:"work_total"`
+	Percent     float64 `json:"percent"`
+	Rate        int64   `json:"rows_per_second"`
+	SecondsLeft *int64  `json:"seconds_left,omitempty"`
 }
 
-const (
-	barTemplate   = `{{string . "what"}} {{bar . }} {{percent . }} {{counters . }} {{rtime . "%s left"}}`
-	countTemplate = `{{string . "what"}} {{cycle . "|" "/" "-" "\\"}}`
-)
-
-func newBar(w io.Writer, total int64) progress {
-	b := pb.New64(total).SetWriter(stream(w)).SetRefreshRate(barEvery).SetWidth(widthOf(w)).
-		Set(pb.Bytes, true).Set(pb.SIBytesPrefix, true).Set(pb.Terminal, true).Set(pb.CleanOnFinish, true)
-	b.SetTemplateString(barTemplate)
-	if total <= 0 {
-		b.SetTemplateString(countTemplate)
+// record describes how far the apply is. toRead is how many bytes of part files it reads.
+func (t *tracker) record(toRead int64) progressRecord {
+	n := &t.now
+	r := progressRecord{Table: n.Table, Phase: string(n.Phase), TableRows: n.Rows, Rows: n.RowsRead, Bytes: n.BytesRead, BytesToRead: toRead,
+		Done: n.Done, Total: n.Total, Percent: float64(int64(1000*n.Share)) / 10, Rate: t.perSecond()}
+	if left, ok := t.left(); ok {
+		s := int64(left.Seconds())
+		r.SecondsLeft = &s
 	}
-	out := &bar{bar: b}
-	out.tracker = newTracker(total, barEvery, func(t *tracker, _ bool) {
-		b.Set("what", plain.Sprintf("%s %s rows, %s rows/s", t.table, amount.Number(t.rows), amount.Number(t.perSecond())))
-		b.SetCurrent(min(t.bytes, max(total, 0)))
-	})
-	b.Start()
-	return out
-}
-
-func (b *bar) stop() {
-	b.tracker.stop()
-	b.bar.Finish()
+	return r
 }

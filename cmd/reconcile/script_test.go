@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ import (
 // of an apply.
 func TestMain(m *testing.M) {
 	hooked := func(hook func()) func() {
-		return func() { os.Exit(start(hooks{onProgress: func(string, int64, int64) { hook() }})) }
+		return func() { os.Exit(start(hooks{onProgress: sync.OnceFunc(hook)})) }
 	}
 	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
 	testscript.Main(m, map[string]func(){
@@ -62,7 +63,7 @@ func TestMain(m *testing.M) {
 		"reconcile-brief-lease": func() { os.Exit(start(hooks{lease: states.Lease{TTL: briefTTL}})) },
 		"reconcile-brief-day":   func() { os.Exit(start(hooks{lease: states.Lease{Day: time.Millisecond}})) },
 		"reconcile-waiting-brief-lease": func() {
-			os.Exit(start(hooks{onProgress: func(string, int64, int64) { waitToGoOn() }, lease: states.Lease{TTL: briefTTL}}))
+			os.Exit(start(hooks{onProgress: sync.OnceFunc(waitToGoOn), lease: states.Lease{TTL: briefTTL}}))
 		},
 		"reconcile-next": func() {
 			version = "0.2.0"

@@ -17,6 +17,7 @@ import (
 	"reconcile/engine"
 	"reconcile/engine/exec"
 	"reconcile/engine/planner"
+	"reconcile/engine/work"
 	"reconcile/internal/cgroup"
 )
 
@@ -26,7 +27,7 @@ type session struct {
 	view    view
 	log     *slog.Logger
 	sources config.Sources // of the configuration, once it was read
-	meter   func(table string, rows, bytes int64)
+	meter   func(work.Progress)
 	watch   *watch // of an apply; nil of other commands
 }
 
@@ -198,12 +199,12 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 			MovedSinks: o.movedSinks, Replace: o.replace, SinksLost: o.sinksLost, Repair: o.repair, ConfigOnly: o.configOnly},
 		Program: programVersion(), Exact: o.exact, StatesLost: o.statesLost, AllowDestroy: o.allowDestroy,
 		LockTimeout: o.lockTimeout, Parallelism: o.parallelism,
-		Progress: func(table string, rows, bytes int64) {
+		Progress: func(now work.Progress) {
 			if s.meter != nil {
-				s.meter(table, rows, bytes)
+				s.meter(now)
 			}
-			if s.hooks.onProgress != nil {
-				s.hooks.onProgress(table, rows, bytes)
+			if s.hooks.onProgress != nil && now.RowsRead > 0 {
+				s.hooks.onProgress()
 			}
 		},
 		Now:    s.now,

@@ -50,7 +50,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 	s.limitMemory(cfg, sr.MappingEntries())
 	defer debug.SetGCPercent(debug.SetGCPercent(applyGC))
 	pr := s.view.progress(sr.Bytes())
-	s.meter = pr.add
+	s.meter = pr.tell
 	out, err := r.Rebuild(ctx, lock, sr)
 	pr.stop()
 	if out != nil {

@@ -84,14 +84,14 @@ func (v *textView) failure(err error, code int) {
 
 func (v *textView) record(_ string, _ any, format string, args ...any) { v.printf(format, args...) }
 
-func (v *textView) progress(total int64) progress {
+func (v *textView) progress(int64) progress {
 	if v.level > slog.LevelInfo {
 		return noProgress{}
 	}
 	if w := v.errors(); isTerminal(w) {
-		return newBar(w, total)
+		return newBar(w)
 	}
-	return newLines(v.err, total)
+	return newLines(v.err)
 }
 
 // holds lists what waits. What was listed before, as by the plan of an apply, is only

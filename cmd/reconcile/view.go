@@ -25,9 +25,8 @@ type view interface {
 	record(typ string, v any, format string, args ...any)
 	// plan shows a plan; the counting line comes last.
 	plan(p *plan.Plan)
-	// progress shows how far an apply is. total is the number of bytes to read,
-	// 0 if there is nothing to measure against.
-	progress(total int64) progress
+	// progress shows how far an apply is. toRead is how many bytes of part files it reads.
+	progress(toRead int64) progress
 	// result shows what an apply did. err is what ended it early, if anything.
 	result(r *engine.Result, err error)
 	// shown shows what is applied.
@@ -44,13 +43,6 @@ type view interface {
 	history(h *inspect.History)
 	// schemaHistory shows what became of columns.
 	schemaHistory(list []inspect.ColumnChange)
-}
-
-// progress shows how far an apply is. add may be called by several goroutines
-// at once; after stop nothing more is shown.
-type progress interface {
-	add(table string, rows, bytes int64)
-	stop()
 }
 
 // needs lists the flags without which a step is refused.

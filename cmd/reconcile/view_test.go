@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -258,30 +257,6 @@ func TestCodeOf(t *testing.T) {
 		if got := codeOf(c.ctx, c.err); got != c.want {
 			t.Errorf("%v: got %d, want %d", c.err, got, c.want)
 		}
-	}
-}
-
-func TestTracker(t *testing.T) {
-	var shown []string
-	tr := newTracker(1000, time.Hour, func(t *tracker, fresh bool) {
-		shown = append(shown, fmt.Sprintf("%s %d %d %v", t.table, t.rows, t.bytes, fresh))
-	})
-	tr.add("a", 1, 100)
-	tr.add("a", 1, 100)
-	tr.add("b", 1, 50)
-	tr.every = 0
-	tr.add("b", 1, 0)
-	tr.start = time.Now().Add(-time.Second)
-	if left, ok := tr.left(); !ok || left != 3*time.Second {
-		t.Errorf("%v left (%v), want 3s", left, ok)
-	}
-	if n := tr.perSecond(); n < 3 || n > 4 {
-		t.Errorf("%d rows/s, want 4", n)
-	}
-	tr.stop()
-	tr.add("c", 1, 1)
-	if diff := cmp.Diff([]string{"a 1 100 true", "b 3 250 true", "b 4 250 false"}, shown); diff != "" {
-		t.Error(diff)
 	}
 }
 

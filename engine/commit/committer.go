@@ -12,6 +12,9 @@ type Options struct {
 	Home       *lake.Home
 	Protected  *Protected
 	Unfinished *Unfinished
+	// Published is told of bytes that were made visible, by several goroutines; nil for
+	// nobody.
+	Published func(bytes int64)
 }
 
 // Committer commits under one lock of the state, one table after the other. One
@@ -25,10 +28,11 @@ type Committer struct {
 	unfinished *Unfinished
 	announcer  *Announcer
 	cleaner    *Cleaner
+	published  func(bytes int64)
 }
 
 // New returns what commits under a lock.
 func New(l *state.Lock, o Options) *Committer {
 	return &Committer{lock: l, lake: o.Lake, declared: o.Declared, home: o.Home, protected: o.Protected, unfinished: o.Unfinished,
-		announcer: NewAnnouncer(l, o), cleaner: NewCleaner(l, o)}
+		announcer: NewAnnouncer(l, o), cleaner: NewCleaner(l, o), published: o.Published}
 }

@@ -91,6 +91,9 @@ func (c *Committer) carryOut(ctx context.Context, steps []state.Step, done map[s
 					failed.Store(true)
 					return err
 				}
+				if c.published != nil && !removals {
+					c.published(s.Size)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				pins[sinks.Place{Root: s.Sink, Path: s.Path}] = pin

@@ -36,11 +36,6 @@ type Env struct {
 	Events  Events
 }
 
-// Events are told while a task runs, by several goroutines at once. None may be nil.
-type Events struct {
-	Progress func(rows, bytes int64) // of part files, as they are read
-}
-
 // Source opens part files.
 type Source interface {
 	// Open opens a file by its key. The caller closes it.

@@ -110,7 +110,7 @@ func (b *bed) attempt(ctx context.Context, e exec.Executor, g given, name string
 	t, env := *g.task, *g.env
 	t.Attempt += name
 	env.Limits.Budget = budget
-	env.Events.Progress = func(int64, int64) {}
+	env.Events.Progress = func(exec.Progress) {}
 	r, err := e.Execute(ctx, &t, &env)
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Table, err)

@@ -90,14 +90,16 @@ func (w *watch) takeSteps() []doneStep {
 type progress struct {
 	mu   sync.Mutex
 	rows int64
-	pass func(rows, bytes int64)
+	pass func(exec.Progress)
 }
 
-func (p *progress) add(rows, bytes int64) {
+func (p *progress) add(now exec.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rows += rows
-	p.pass(rows, bytes)
+	if now.Phase == exec.Reading {
+		p.rows += now.Rows
+	}
+	p.pass(now)
 }
 
 // checkTask returns the task as it is read back, nil if it cannot be.

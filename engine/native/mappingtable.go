@@ -12,6 +12,9 @@ import (
 	"reconcile/internal/column"
 )
 
+// bytesOfEntry is about what an entry of a mapping takes in a data file.
+const bytesOfEntry = 10
+
 // mappingTable writes user_migrations: the newest mapping as delivered, plus
 // where each id ends.
 func mappingTable(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
@@ -21,9 +24,15 @@ func mappingTable(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error)
 			return nil, err
 		}
 	}
+	work := r.WorkOfWriting(int64(full.Len())*bytesOfEntry, 0)
+	r.Env.Events.Expect(exec.Writing, work)
+	passed := r.Env.Events.Stretch(exec.Writing, int64(full.Len()), work)
 	w := r.Attempt.TableWriter(&write.Part{})
 	for lo := 0; lo < full.Len() && err == nil; lo += r.Task.Thresholds.GroupRows {
-		err = w.Write(ctx, mappingBatch(r, full, lo, min(lo+r.Task.Thresholds.GroupRows, full.Len())))
+		b := mappingBatch(r, full, lo, min(lo+r.Task.Thresholds.GroupRows, full.Len()))
+		if err = w.Write(ctx, b); err == nil {
+			passed.Pass(b.N)
+		}
 	}
 	p, err := w.Finish(err)
 	if err != nil {

@@ -54,16 +54,8 @@ func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
 // estimate fills in what an apply would write, without decoding rows.
 func estimate(ctx context.Context, p *Session, t *Table) error {
 	now := t.bytesNow()
-	in, files, whole, resync := int64(0), 0, t.Old == nil || t.Change.Class >= plan.ClassRewrite, false
-	for _, d := range t.Dumps {
-		if d.Resync && !d.Void {
-			in, resync = 0, true // what is below it is not read
-		}
-		if !d.Void {
-			in += d.Bytes
-			files += d.Files
-		}
-	}
+	whole := t.Old == nil || t.Change.Class >= plan.ClassRewrite
+	in, files, resync := liveBytes(t)
 	come := files > 0 || t.Kind == feed.KindMapping // whose files are not those of the step
 	if !come && len(t.rekeyed) == 0 && !whole && !resync {
 		return nil // what is taken has nothing for the table
@@ -87,19 +79,15 @@ func estimate(ctx context.Context, p *Session, t *Table) error {
 	return nil
 }
 
-// publishedPerDelivered is about what a byte of a part file becomes in a sink, where
-// nothing is known of the table: Parquet in zstd of Avro in snappy.
-const publishedPerDelivered = 1. / 3
-
 // publishedSize estimates what the rows of part files take in the sinks: from what those of
 // the table's last dumps came to, if that is known.
 func publishedSize(t *Table, delivered int64) int64 {
 	if t.Old == nil {
-		return int64(float64(delivered) * publishedPerDelivered * float64(len(t.Definition.Sinks)))
+		return exec.PublishedOf(delivered) * int64(len(t.Definition.Sinks))
 	}
 	perByte := rowsPerDelivered(t)
 	if perByte == 0 || t.Old.Rows == 0 {
-		return int64(float64(delivered) * publishedPerDelivered * float64(len(t.Old.Sinks)))
+		return exec.PublishedOf(delivered) * int64(len(t.Old.Sinks))
 	}
 	return int64(float64(delivered) * perByte * float64(t.bytesNow()) / float64(t.Old.Rows))
 }

@@ -77,9 +77,10 @@ func (t *staged) put(tx *state.Tx, p *planner.Session) error {
 // publish makes the tables visible, and removes leftovers.
 func (r *Rebuilder) publish(ctx context.Context, l *state.Lock, sr *Plan, tables []*staged) error {
 	r.Commits.Protected.Clear()
-	committer := commit.New(l, r.Commits)
 	for _, t := range tables {
-		err := committer.Publish(ctx, sr.Lineage, t.pub, t.change.Table, t.change.Partitions())
+		name := t.change.Table.Name
+		err := commit.New(l, r.publishing(name)).Publish(ctx, sr.Lineage, t.pub, t.change.Table, t.change.Partitions())
+		r.Meter.End(name)
 		var left *commit.StagedLeftError
 		if err != nil && !errors.As(err, &left) {
 			return fmt.Errorf("the state is rebuilt, and table %s is being made visible (the next apply goes on): %w", t.change.Table.Name, err)
@@ -89,7 +90,7 @@ func (r *Rebuilder) publish(ctx context.Context, l *state.Lock, sr *Plan, tables
 		}
 	}
 	if len(sr.empty) > 0 { // their lists are carried out as those of a run that was stopped
-		if err := r.recover(ctx, l, committer); err != nil {
+		if err := r.recover(ctx, l, commit.New(l, r.Commits)); err != nil {
 			return err
 		}
 	}

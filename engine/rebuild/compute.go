@@ -86,6 +86,10 @@ func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, m *steps.Maker, 
 	}
 	var out []*staged
 	for _, rt := range sr.Tables {
+		r.expect(rt)
+	}
+	for _, rt := range sr.Tables {
+		r.Meter.Turn(rt.Name)
 		t, err := r.stage(ctx, l, m, sr, rt)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", rt.Name, err)
@@ -134,9 +138,10 @@ func (r *Rebuilder) stage(ctx context.Context, l *state.Lock, m *steps.Maker, sr
 	if err := commit.FillDigests(ctx, r.Planner.Lake, c.Left); err != nil {
 		return nil, err
 	}
-	if err := (&takeOver{s.Task, s.Env}).replace(ctx, c, rt.published); err != nil {
+	if err := (&takeOver{s.Task, s.Env, r.compare(rt, s.Env.Events)}).replace(ctx, c, rt.published); err != nil {
 		return nil, err
 	}
+	r.compared(c)
 	if stages(c) {
 		return &staged{task: s.Task, change: c, counts: d.Counts}, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"reconcile/engine/commit"
 	"reconcile/engine/planner"
 	"reconcile/engine/steps"
+	"reconcile/engine/work"
 	"reconcile/state"
 )
 
@@ -26,6 +27,7 @@ type Rebuilder struct {
 	Commits commit.Options
 	Apply   Apply
 	Now     func() time.Time
+	Meter   *work.Meter
 }
 
 // Apply is what a rebuild has in common with an apply.

@@ -27,6 +27,7 @@ import (
 type takeOver struct {
 	task *exec.Task
 	env  *exec.Env
+	read *exec.Stretch // is told of published files that were compared
 }
 
 // replace replaces what a change staged by published files of the same rows. A partition is
@@ -121,6 +122,11 @@ func (o *takeOver) sameFiles(ctx context.Context, sink int, found []published.Fi
 	}
 	found = slices.Clone(found)
 	slices.SortFunc(found, func(a, b published.File) int { return filename.Number(a.Path) - filename.Number(b.Path) })
+	defer func() {
+		for _, f := range found {
+			o.read.PassBytes(f.Object.Size)
+		}
+	}()
 	sk := o.env.Sinks[o.task.Sinks[sink].Root]
 	have := make([]*rowfile.Reader, len(found))
 	defer func() {

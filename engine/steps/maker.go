@@ -176,5 +176,5 @@ type Maker struct {
 	NoDelta  bool                         // no step takes the delta strategy
 	Computed map[string][]rules.Computed  // by table
 	Key      func(verifier string) []byte // of masks
-	Progress func(table string, rows, bytes int64)
+	Progress func(table string, p exec.Progress)
 }

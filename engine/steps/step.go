@@ -135,6 +135,8 @@ func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 			s.brought = append(s.brought, rules.Delivered{Name: c.Name, Dump: c.Dump, Listed: c.Listed})
 		}
 		s.resolveSchema()
+		size := s.deliveredBytes()
+		s.Env.Events.Expect(exec.Reading, size+exec.WorkOfWriting(exec.PublishedOf(size))*int64(len(s.Task.Sinks)))
 		again := *s.Task
 		again.Schema, s.Task, s.Env.Compute = s.schema, &again, s.compute
 		for _, c := range res.Again.Columns {
@@ -143,6 +145,17 @@ func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 			}
 		}
 	}
+}
+
+// deliveredBytes is the size of the part files that the task names.
+func (s *Step) deliveredBytes() int64 {
+	n := int64(0)
+	for _, d := range s.Task.Deliveries {
+		for _, f := range d.Files {
+			n += f.Size
+		}
+	}
+	return n
 }
 
 // resolveSchema resolves the columns that the table has and those that are brought.

@@ -209,7 +209,7 @@ func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
 // envOf returns what a task's executor is given beside it.
 func (m *Maker) envOf(s *Step, t *exec.Task) *exec.Env {
 	env := &exec.Env{Source: m.Source, Sinks: map[string]exec.Sink{}, Objects: objects.Objects{State: m.Store, Made: &s.made}, Limits: m.Limits, Compute: s.compute, Key: func(verifier string) []byte { return m.Key(verifier) },
-		Events: exec.Events{Progress: func(rows, bytes int64) { m.Progress(t.Table, rows, bytes) }}}
+		Events: exec.Events{Progress: func(p exec.Progress) { m.Progress(t.Table, p) }}}
 	if t.Stored != nil {
 		for _, root := range t.Stored.Sinks {
 			env.Sinks[root] = m.Lake.Sink(root)

@@ -64,6 +64,7 @@ var layers = strings.Fields(`
 	engine/plan
 	engine/planfile
 	engine/exec
+	engine/work
 	engine/partfile
 	engine/quarantine
 	engine/decode
@@ -114,6 +115,7 @@ var layers = strings.Fields(`
 	bench/internal/bed
 	bench/generate
 	bench/compare
+	bench/progress
 	bench/table
 	bench/readercheck
 	deploy

@@ -34,9 +34,9 @@ type request struct {
 
 // answer is what the process says. The last one has a result or a failure.
 type answer struct {
-	Rows, Bytes int64 // of progress
-	Result      []byte
-	Failure     *failure
+	Progress exec.Progress
+	Result   []byte
+	Failure  *failure
 }
 
 // Execute implements exec.Executor. When ctx ends the process is killed.
@@ -79,7 +79,7 @@ func keysOf(t *exec.Task, env *exec.Env) map[string][]byte {
 }
 
 // run starts the process, hands it the request, and returns its last answer.
-func run(ctx context.Context, req *request, progress func(rows, bytes int64)) (_ *answer, err error) {
+func run(ctx context.Context, req *request, progress func(exec.Progress)) (_ *answer, err error) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func run(ctx context.Context, req *request, progress func(rows, bytes int64)) (_
 }
 
 // listen passes progress on, and returns the answer that ends it.
-func listen(r io.Reader, progress func(rows, bytes int64)) (*answer, error) {
+func listen(r io.Reader, progress func(exec.Progress)) (*answer, error) {
 	for d := json.NewDecoder(r); ; {
 		a := &answer{}
 		if err := d.Decode(a); err != nil {
@@ -117,6 +117,6 @@ func listen(r io.Reader, progress func(rows, bytes int64)) (*answer, error) {
 		if a.Result != nil || a.Failure != nil {
 			return a, nil
 		}
-		progress(a.Rows, a.Bytes)
+		progress(a.Progress)
 	}
 }

@@ -79,7 +79,7 @@ func serve(ctx context.Context, e exec.Executor, open Openers, req *request, ans
 		return nil, err
 	}
 	// An answer that does not arrive has nobody who waits for it.
-	env.Events.Progress = func(rows, bytes int64) { _ = answers.say(answer{Rows: rows, Bytes: bytes}) }
+	env.Events.Progress = func(p exec.Progress) { _ = answers.say(answer{Progress: p}) }
 	return e.Execute(ctx, t, env)
 }
 

@@ -27,6 +27,7 @@ func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	ing.OnSegment = func(seg int, s *rows.Segment) error {
 		return dec.AddSegment(s.Rows(), func(i int) uint64 { return uint64(seg)<<locBits | uint64(i) })
 	}
+	writing := expectAll(r)
 	if r.Old != nil && !r.Task.Fresh {
 		if err := stateRows(ctx, ing, r); err != nil {
 			return nil, err
@@ -43,15 +44,16 @@ func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	if err := dec.Decide(r.Env.Limits.Budget.Workers()); err != nil {
 		return nil, err
 	}
-	c, err := writeAll(ctx, r, ing)
+	c, err := writeAll(ctx, r, ing, writing)
 	if err == nil {
 		c.CountVerdicts(ing, r)
 	}
 	return c, err
 }
 
-// writeAll writes every partition of the segments, as a new generation.
-func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Outcome, err error) {
+// writeAll writes every partition of the segments, as a new generation. work is about how
+// much that is.
+func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest, work int64) (_ *pass.Outcome, err error) {
 	sorter := index.NewSorter(r.Env.Limits.Scratch, r.Env.Limits.Budget.IndexEntries())
 	sorter.Workers = r.Env.Limits.Budget.Workers()
 	defer func() { err = errors.Join(err, sorter.Close()) }()
@@ -60,6 +62,8 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	values := ing.Partitions()
 	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(len(values))
 	parts := make([]*write.Part, len(values))
+	lengths := rowsOf(ing, values)
+	passed := stretches(r.Env.Events, addEach(divide(work, lengths), r.WorkOfFiles(1)), lengths)
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.SetLimit(r.Env.Limits.Budget.Workers())
 	for i, value := range values {
@@ -70,8 +74,9 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 					cursors = append(cursors, c)
 				}
 			}
+			defer passed[i].End()
 			entries := &indexBuffer{to: shared, part: uint32(i), hashBits: r.Task.Thresholds.HashBits}
-			parts[i], err = r.Attempt.WritePart(egctx, out, value, uint32(i), func(emit func(*rows.Chunk, int) error) error {
+			parts[i], err = r.Attempt.WritePart(egctx, out, value, uint32(i), passed[i], func(emit func(*rows.Chunk, int) error) error {
 				err := rows.Merge(egctx, cursors, func(ch *rows.Chunk, i int) error {
 					if err := entries.addEntry(egctx, &ch.Rows[i]); err != nil {
 						return err

@@ -59,10 +59,12 @@ func delta(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, err er
 		return nil, fits, err
 	}
 	d.changed = identity.Diff(r.OldMapping, r.NewMapping)
+	probed := r.Env.Events.Stretch(exec.Judging, 1, exec.WorkOfProbing(r.DeliveredBytes()))
 	contested, err := d.contest(ctx)
 	if err != nil {
 		return nil, true, err
 	}
+	probed.End()
 	if err := d.judge(ctx, contested); err != nil {
 		return nil, true, err
 	}
@@ -167,6 +169,13 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]rul
 	}
 	want := []column.Column{{Name: d.Old.Key, Type: column.Int64Type}, {Name: feed.RawUserID, Type: column.Int64Type}, {Name: feed.DumpID, Type: column.Int64Type}}
 	var out []rules.Candidate
+	bytes := int64(0)
+	for ord := range ords {
+		if p := d.byOrd[ord]; p != nil {
+			bytes += d.StoredBytes(p)
+		}
+	}
+	looked := d.expect(bytes)
 	for _, ord := range slices.Sorted(maps.Keys(ords)) {
 		p := d.byOrd[ord]
 		if p == nil {
@@ -195,18 +204,19 @@ func (d *deltaRun) readContested(ctx context.Context, contested []hashed) ([]rul
 		if err != nil {
 			return nil, err
 		}
+		looked.PassBytes(d.StoredBytes(p))
 	}
 	return out, nil
 }
 
 // rewrite gives a partition its new content; nil stands for the old one.
-func (d *deltaRun) rewrite(ctx context.Context, out *write.Output, value int64, ordinal uint32) (*write.Part, error) {
+func (d *deltaRun) rewrite(ctx context.Context, out *write.Output, value int64, ordinal uint32, passed *exec.Stretch) (*write.Part, error) {
 	s, err := d.newSplice(ctx, d.byValue[value])
 	if err != nil {
 		return nil, err
 	}
 	if s != nil {
-		return s.run(ctx, out)
+		return s.run(ctx, out, passed)
 	}
 	cursors := d.storedCursors(d.byValue[value])
 	for _, seg := range d.ing.Segments {
@@ -214,7 +224,7 @@ func (d *deltaRun) rewrite(ctx context.Context, out *write.Output, value int64, 
 			cursors = append(cursors, c)
 		}
 	}
-	return d.Attempt.WritePart(ctx, out, value, ordinal, func(emit func(*rows.Chunk, int) error) error {
+	return d.Attempt.WritePart(ctx, out, value, ordinal, passed, func(emit func(*rows.Chunk, int) error) error {
 		return rows.Merge(ctx, cursors, emit)
 	})
 }
@@ -235,9 +245,11 @@ func (d *deltaRun) write(ctx context.Context) (*pass.Outcome, error) {
 	}
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.SetLimit(d.Env.Limits.Budget.Workers())
+	passed := d.stretches(values)
 	for i, v := range values {
 		eg.Go(func() (err error) {
-			parts[i], err = d.rewrite(egctx, out, v, ords[v])
+			defer passed[i].End()
+			parts[i], err = d.rewrite(egctx, out, v, ords[v], passed[i])
 			return err
 		})
 	}

@@ -49,6 +49,7 @@ type splice struct {
 	sha    *write.RowGroupBuilder
 	copied int64 // rows
 	kept   int64 // rows of files that stay
+	passed *exec.Stretch
 }
 
 // extraRow is a row that is added to the file: a delivered one, or one of the shadow
@@ -89,8 +90,9 @@ func (d *deltaRun) newSplice(ctx context.Context, p *exec.Partition) (*splice, e
 }
 
 // run returns the partition's new content, nil if it is the old one.
-func (s *splice) run(ctx context.Context, o *write.Output) (_ *write.Part, err error) {
+func (s *splice) run(ctx context.Context, o *write.Output, passed *exec.Stretch) (_ *write.Part, err error) {
 	a := s.d.Attempt
+	s.passed = passed
 	s.part = &write.Part{Record: exec.Partition{Ordinal: s.old.Ordinal, Value: s.old.Value, Null: s.old.Null}}
 	s.data = a.PartWriter(s.part, math.MaxInt64)
 	defer func() {
@@ -109,8 +111,8 @@ func (s *splice) run(ctx context.Context, o *write.Output) (_ *write.Part, err e
 	if err != nil || !changes {
 		return nil, err
 	}
-	s.pub = o.RowGroupBuilder(a.Schema, func() (write.BatchWriter, error) { return s.data, nil })
-	s.sha = o.RowGroupBuilder(a.Schema, func() (write.BatchWriter, error) {
+	s.pub = o.RowGroupBuilder(a.Schema, passed, func() (write.BatchWriter, error) { return s.data, nil })
+	s.sha = o.RowGroupBuilder(a.Schema, passed, func() (write.BatchWriter, error) {
 		var err error
 		s.shadow, err = a.OpenShadow(ctx)
 		return s.shadow, err
@@ -267,6 +269,7 @@ func (s *splice) write(ctx context.Context, g int) error {
 		return s.merge(ctx, g)
 	}
 	s.copied += int64(p.rows)
+	s.passed.Pass(p.rows)
 	var users, dumps *column.Column
 	var err error
 	if p.rekeyed {

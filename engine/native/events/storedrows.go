@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/decode"
+	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/rows"
@@ -17,13 +18,15 @@ import (
 func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
 	b := newBuilder(g, r, r.Task.Live)
 	for _, p := range r.OldParts {
+		read := r.Env.Events.Stretch(exec.Reading, p.Rows+p.Shadow.Rows, exec.WorkOfStored(r.StoredBytes(p)))
 		err := r.EachStored(ctx, p, b.layout.Columns, func(in *column.Batch, _ bool) error {
-			g.Progress(int64(in.N), 0)
+			read.Pass(in.N)
 			return b.add(ctx, in)
 		})
 		if err != nil {
 			return err
 		}
+		read.End()
 	}
 	return b.seal(ctx)
 }

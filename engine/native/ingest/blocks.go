@@ -27,6 +27,7 @@ type blocks struct {
 	scan   *avro.Scanner
 	format int
 	first  int64 // row of the next block
+	told   int64 // bytes of file that were told of
 	err    error
 
 	surveys map[int]*rules.Survey // by record format
@@ -57,7 +58,7 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 		default:
 			j.file, j.format, j.first = b.file, b.format, b.first
 			b.first += int64(j.block.Count)
-			b.g.Progress(int64(j.block.Count), int64(len(j.block.Data)))
+			b.tell(int64(j.block.Count), j.block.Offset+int64(len(j.block.Data)))
 			return true, nil
 		}
 	}
@@ -80,7 +81,7 @@ func (b *blocks) begin(ctx context.Context) error {
 	if b.scan, err = partfile.NewScanner(b.g.Sums.Begin(io.NewSectionReader(h, 0, size)), size, b.g.Limits.Budget.Block()); err != nil {
 		return f.unusable(err)
 	}
-	b.first, b.format = 0, b.g.Formats.number(&f, b.scan.Header())
+	b.first, b.told, b.format = 0, 0, b.g.Formats.number(&f, b.scan.Header())
 	return b.survey(f)
 }
 
@@ -104,8 +105,15 @@ func (b *blocks) survey(f File) error {
 	return nil
 }
 
+// tell tells of rows, and that the file is read up to some byte.
+func (b *blocks) tell(rows, upTo int64) {
+	b.g.Events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: upTo - b.told, Work: upTo - b.told})
+	b.told = upTo
+}
+
 // end closes the file, which was read to its end.
 func (b *blocks) end() {
+	b.tell(0, b.open.Object().Size)
 	b.g.Sums.End(b.file.Dump, b.file.Index, b.open.Object())
 	b.close()
 }

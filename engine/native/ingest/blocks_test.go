@@ -61,10 +61,20 @@ func TestBlocks(t *testing.T) {
 	src := dump.Open(store, dump.Options{})
 
 	g := New(&decode.Schema{}, exec.Limits{Budget: exec.RowBudget(0, 4)})
-	rows := int64(0)
-	g.Progress = func(n, _ int64) { rows += n }
+	rows, size := int64(0), int64(0)
+	g.Events.Progress = func(p exec.Progress) {
+		rows, size = rows+p.Rows, size+p.Bytes
+		if p.Bytes != p.Work {
+			t.Errorf("of %d bytes %d count as work", p.Bytes, p.Work)
+		}
+	}
 	got := askAtOnce(t, g.blocks(src, files))
 	for i := range files {
+		info, err := os.Stat(filepath.Join(dir, files[i].Key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size -= info.Size()
 		for n := range 10 * i {
 			place := fmt.Sprintf("%d.avro: %d rows from %d", i, n+1, n*(n+1)/2)
 			if got[place] != 1 {
@@ -73,8 +83,8 @@ func TestBlocks(t *testing.T) {
 			rows -= int64(n + 1)
 		}
 	}
-	if len(got) != 30 || rows != 0 {
-		t.Errorf("%d blocks, and %d rows too many were reported", len(got), rows)
+	if len(got) != 30 || rows != 0 || size != 0 {
+		t.Errorf("%d blocks, and %d rows and %d bytes too many were reported", len(got), rows, size)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -26,7 +26,7 @@ type Ingest struct {
 	Limits    exec.Limits
 	FailCasts bool
 	Frozen    bool // a key or timestamp outside of the list of a frozen table holds it
-	Progress  func(rows, bytes int64)
+	Events    exec.Events
 	Sums      *partfile.Sums // of the files; nil if nobody asks
 
 	mu       sync.Mutex
@@ -48,7 +48,7 @@ type Ingest struct {
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.
 func New(s *decode.Schema, lim exec.Limits) *Ingest {
-	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, ReadOf: map[int64]int64{}, Progress: func(int64, int64) {}}
+	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, ReadOf: map[int64]int64{}, Events: exec.Events{Progress: func(exec.Progress) {}}}
 }
 
 // job is a raw block on its way to a worker.

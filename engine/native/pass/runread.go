@@ -73,8 +73,21 @@ func (r *Run) quarantinedBefore() int64 {
 // NewIngest returns an ingest of the task's part files.
 func (r *Run) NewIngest(s *decode.Schema) *ingest.Ingest {
 	g := ingest.New(s, r.Env.Limits)
-	g.FailCasts, g.Frozen, g.Progress = r.Task.FailCasts, r.Task.Frozen, r.Env.Events.Progress
+	g.FailCasts, g.Frozen, g.Events = r.Task.FailCasts, r.Task.Frozen, r.Env.Events
 	return g
+}
+
+// DeliveredBytes is the size of the part files to read.
+func (r *Run) DeliveredBytes() int64 {
+	n := int64(0)
+	for i := range r.Task.Deliveries {
+		if d := &r.Task.Deliveries[i]; r.Task.Live(d.Dump) {
+			for _, f := range d.Files {
+				n += f.Size
+			}
+		}
+	}
+	return n
 }
 
 // files lists the part files to read: those of live deliveries.

@@ -15,6 +15,7 @@ import (
 type StandIns struct {
 	*exec.StandIns
 	Sink   exec.Sink
+	events exec.Events
 	types  []column.Column // that the files have
 	Staged []string        // of users: what the dumps that are there come to
 	Alone  map[int64]bool  // of users: for whose group the published row stands in alone
@@ -26,7 +27,7 @@ func (r *Run) openStandIns() (*StandIns, error) {
 	if from == nil {
 		return nil, nil
 	}
-	out := &StandIns{StandIns: from, Sink: r.Env.Sinks[from.Root]}
+	out := &StandIns{StandIns: from, Sink: r.Env.Sinks[from.Root], events: r.Env.Events}
 	for _, c := range from.Types {
 		typ, err := column.ParseType(c.Type)
 		if err != nil {
@@ -57,7 +58,25 @@ func (s *StandIns) Drops(row *rules.Row, r *Run) bool {
 	return s != nil && s.Alone[r.Canon(row.Raw)] && !rules.IsLast(row.Ver) && rules.DumpRank(row.Ver) < r.Rank[s.newest()]
 }
 
+// bytes is the size of the files.
+func (s *StandIns) bytes() int64 {
+	n := int64(0)
+	for _, f := range s.Files {
+		n += f.Size
+	}
+	return n
+}
+
 // Each reads columns of the published rows.
 func (s *StandIns) Each(ctx context.Context, want []column.Column, use func(*column.Batch) error) error {
-	return rowfile.EachIn(ctx, s.Sink, s.Files, want, use)
+	n := int64(0)
+	for _, f := range s.Files {
+		n += f.Rows
+	}
+	read := s.events.Stretch(exec.Reading, n, exec.WorkOfStored(s.bytes()))
+	defer read.End()
+	return rowfile.EachIn(ctx, s.Sink, s.Files, want, func(b *column.Batch) error {
+		read.Pass(b.N)
+		return use(b)
+	})
 }

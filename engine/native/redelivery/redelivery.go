@@ -35,7 +35,7 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Sche
 		return nil, nil
 	}
 	g := ingest.New(s, env.Limits)
-	g.Sums = partfile.NewSums(task.ETags)
+	g.Sums, g.Events = partfile.NewSums(task.ETags), env.Events
 	if err := g.Scan(ctx, env.Source, files); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,6 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Sche
 	if err != nil || !ok {
 		return nil, err
 	}
-	env.Events.Progress(g.Read, g.Bytes)
 	return &Redelivery{Of: may.Of, Dump: may.Dump, read: g}, nil
 }
 

@@ -31,6 +31,7 @@ func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	moved := ingest.New(stored, r.Env.Limits)
 	moved.Limits.Budget = moved.Limits.Budget.MovedUsers()
 	defer func() { err = errors.Join(err, ing.Close(), moved.Close()) }()
+	writing := expectAll(r)
 	if r.Stands != nil {
 		if err := standInUsers(ctx, ing, r); err != nil {
 			return nil, err
@@ -52,7 +53,8 @@ func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	}
 	var latest *exec.Object
 	var p *write.Part
-	k := &userKeeper{r: r, s: stored, w: w, flow: write.NewRowPipe()}
+	k := &userKeeper{r: r, s: stored, w: w, flow: write.NewRowPipe(), passed: r.Env.Events.Stretch(exec.Writing, rowsIn(r, ing), writing)}
+	r.Env.Events.Expect(exec.Writing, writing)
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.Go(func() (err error) {
 		latest, err = latestUsers(egctx, r, k, kept, ing)
@@ -67,6 +69,34 @@ func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 		return nil, err
 	}
 	return usersOutcome(ctx, r, exec.Bulk, ing, p, func(c *pass.Outcome) { c.Users, c.UserRuns = latest.Ref, nil }, latest)
+}
+
+// expectAll tells how much work a pass over all users is, and returns how much of it is
+// behind reading what is delivered.
+func expectAll(r *pass.Run) int64 {
+	before := int64(0)
+	if r.Old != nil && !r.Task.Fresh {
+		for _, run := range r.Old.KeptUsers() {
+			before += run.Size
+		}
+	}
+	writing := before + r.WorkOfWriting(before, r.DeliveredBytes())
+	r.Env.Events.Expect(exec.Reading, r.DeliveredBytes()+writing)
+	return writing
+}
+
+// rowsIn counts the rows that a pass over all users goes through.
+func rowsIn(r *pass.Run, ing *ingest.Ingest) int64 {
+	n := int64(0)
+	for _, s := range ing.Segments {
+		n += int64(s.Len())
+	}
+	if r.Old != nil && !r.Task.Fresh {
+		for _, run := range r.Old.KeptUsers() {
+			n += run.Rows
+		}
+	}
+	return n
 }
 
 // keptBefore opens the kept rows, or those of some raw users, that the table goes on
@@ -155,10 +185,13 @@ type userKeeper struct {
 	at      int
 	g       column.Gatherer
 	n       int64
+	passed  *exec.Stretch // is told of the rows that were seen; nil for nobody
+	seen    int           // since it was told last
 }
 
 func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 	row := ch.Rows[i]
+	k.seen++
 	if k.only != nil && !k.only.Has(row.Raw) || k.r.Stands.Drops(&row, k.r) {
 		return nil
 	}
@@ -235,6 +268,10 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		return err
 	}
 	k.n += int64(len(k.Selection))
+	if k.passed != nil {
+		k.passed.Pass(k.seen)
+		k.seen = 0
+	}
 	k.Reset()
 	return nil
 }

@@ -57,13 +57,18 @@ func deltaUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, e
 	if fits, err := pass.ReadDelta(ctx, r, d.ing); err != nil || !fits || !d.affected() {
 		return nil, false, err
 	}
+	work := int64(0)
+	if len(d.members) > 0 {
+		work = r.WorkOfSplicing(r.StoredBytes(r.OldParts...)) + r.WorkOfWriting(0, r.DeliveredBytes())
+	}
+	r.Env.Events.Expect(exec.Writing, work)
 	runs, added, err := d.keep(ctx)
 	if err != nil {
 		return nil, true, err
 	}
 	var p *write.Part // nil: the published file stays
 	if len(d.members) > 0 {
-		if p, err = d.publish(ctx, file); err != nil {
+		if p, err = d.publish(ctx, file, work); err != nil {
 			return nil, true, err
 		}
 	}
@@ -179,9 +184,10 @@ func (d *usersDelta) replaced() []int64 {
 }
 
 // publish writes the users' file: the merged rows, and those that stay.
-func (d *usersDelta) publish(ctx context.Context, file sinks.GroupReader) (*write.Part, error) {
+func (d *usersDelta) publish(ctx context.Context, file sinks.GroupReader, work int64) (*write.Part, error) {
 	w := d.Attempt.TableWriter(&write.Part{})
 	s := newUsersSplice(d.Run, file, w, d.replaced())
+	s.passed = d.Env.Events.Stretch(exec.Writing, s.rowsLeft(), work)
 	err := mergeUsers(ctx, d.Run, d.groups, func(b *column.Batch) error { return s.take(ctx, b) })
 	if err == nil {
 		err = s.finish(ctx)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/decode"
+	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/write"
@@ -39,6 +40,8 @@ type usersSplice struct {
 	// last, or its only column.
 	spare []*column.Batch
 	out   column.Batch
+
+	passed *exec.Stretch // is told of the rows of the file that are done
 }
 
 // userSource is a batch of new rows, or a row group of the file, of which the batch
@@ -56,6 +59,15 @@ type userRow struct {
 
 func newUsersSplice(r *pass.Run, file sinks.GroupReader, to *write.PartWriter, gone []int64) *usersSplice {
 	return &usersSplice{file: file, to: to, schema: r.Schema, layout: r.Schema.Published(), group: r.Task.Thresholds.GroupRows, gone: identity.Ascending{IDs: gone}, counts: file.Groups()}
+}
+
+// rowsLeft counts the rows of the file from the next row group on.
+func (s *usersSplice) rowsLeft() int64 {
+	n := int64(0)
+	for _, rows := range s.counts[s.at:] {
+		n += int64(rows)
+	}
+	return n
 }
 
 // take adds new rows. b is given away.
@@ -122,7 +134,10 @@ func (s *usersSplice) read(ctx context.Context) error {
 // write hands on the next row group and the new rows that belong to it. Few rows
 // that wait are joined with it, so that row groups do not get smaller and smaller.
 func (s *usersSplice) write(ctx context.Context) error {
-	defer func() { s.at, s.users, s.extra = s.at+1, nil, s.extra[:0] }()
+	defer func() {
+		s.passed.Pass(s.counts[s.at])
+		s.at, s.users, s.extra = s.at+1, nil, s.extra[:0]
+	}()
 	few := len(s.rows) > 0 && len(s.rows) < s.group/4
 	if s.dirty || len(s.extra) > 0 || few {
 		return s.merge(ctx)

@@ -139,8 +139,8 @@ func (a *Attempt) OpenShadow(ctx context.Context) (*rowfile.ObjectWriter, error)
 }
 
 // WritePart merges the rows of one partition into new files. merge calls its
-// argument for every row that stays.
-func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal uint32,
+// argument for every row that stays. passed is told of the rows that are written.
+func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal uint32, passed *exec.Stretch,
 	merge func(emit func(ch *rows.Chunk, i int) error) error) (_ *Part, err error) {
 	p := &Part{Record: exec.Partition{Ordinal: ordinal, Value: value}}
 	if value == rules.NullPart {
@@ -148,8 +148,8 @@ func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal
 	}
 	data := a.PartWriter(p, o.Sizes.CutAt)
 	var shadow *rowfile.ObjectWriter
-	pub := o.RowGroupBuilder(a.Schema, func() (BatchWriter, error) { return data, nil })
-	sha := o.RowGroupBuilder(a.Schema, func() (BatchWriter, error) {
+	pub := o.RowGroupBuilder(a.Schema, passed, func() (BatchWriter, error) { return data, nil })
+	sha := o.RowGroupBuilder(a.Schema, passed, func() (BatchWriter, error) {
 		var err error
 		shadow, err = a.OpenShadow(ctx)
 		return shadow, err
@@ -219,13 +219,13 @@ type Output struct {
 
 // RowGroupBuilder returns a builder for one file. Whoever is done with it gives it
 // back with release.
-func (o *Output) RowGroupBuilder(s *decode.Schema, open func() (BatchWriter, error)) *RowGroupBuilder {
+func (o *Output) RowGroupBuilder(s *decode.Schema, passed *exec.Stretch, open func() (BatchWriter, error)) *RowGroupBuilder {
 	a, _ := o.free.Get().(*RowGroupBuilder)
 	if a == nil {
 		a = &RowGroupBuilder{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, groupBytes: o.Limits.Budget.RowGroup()}
 		a.Plans = ingest.Plans{Schema: s, Formats: o.Formats}
 	}
-	a.open, a.w, a.Rows, a.Newest = open, nil, 0, -1
+	a.open, a.passed, a.w, a.Rows, a.Newest = open, passed, nil, 0, -1
 	return a
 }
 
@@ -243,7 +243,7 @@ func (o *Output) Release(as ...*RowGroupBuilder) {
 	for _, a := range as {
 		o.Rescued.Add(a.Gatherer.Rescued)
 		o.Rounded.Add(a.Gatherer.rounded)
-		a.open, a.w, a.Gatherer.Rescued, a.Gatherer.rounded = nil, nil, 0, 0
+		a.open, a.passed, a.w, a.Gatherer.Rescued, a.Gatherer.rounded = nil, nil, nil, 0, 0
 		o.free.Put(a)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconcile/engine/decode"
+	"reconcile/engine/exec"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
@@ -26,6 +27,7 @@ type RowGroupBuilder struct {
 	// groupBytes is how many bytes of records may wait for one.
 	groupBytes int
 	open       func() (BatchWriter, error)
+	passed     *exec.Stretch // is told of rows that are written
 
 	w      BatchWriter
 	Rows   int64
@@ -75,6 +77,7 @@ func (a *RowGroupBuilder) Flush(ctx context.Context) error {
 		return err
 	}
 	a.Rows += int64(len(a.Selection))
+	a.passed.Pass(len(a.Selection))
 	a.Reset()
 	return nil
 }
