@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"reconcile/internal/feed"
 )
 
 // DamageError says that the bytes of a file are not what they should be:
@@ -22,6 +24,10 @@ func (e *DamageError) Error() string {
 	var other unsupportedError
 	if errors.As(e.Err, &other) {
 		return other.Error()
+	}
+	var wide fieldsError
+	if errors.As(e.Err, &wide) {
+		return wide.Error()
 	}
 	if e.Block < 0 {
 		fmt.Fprintf(&b, "damaged Avro header at byte %d: %s", e.Offset, e.Reason)
@@ -59,6 +65,16 @@ type unsupportedError struct{ codec string }
 
 func (e unsupportedError) Error() string {
 	return fmt.Sprintf("its Avro codec %q is not supported; supported are %s", e.codec, strings.Join(codecs(), ", "))
+}
+
+// MostFields is how many fields the records of a file may have.
+const MostFields = feed.MostColumns
+
+// fieldsError says that records have so many fields. The file is whole.
+type fieldsError int
+
+func (e fieldsError) Error() string {
+	return fmt.Sprintf("its records have %d fields, and a table may have %d columns", int(e), MostFields)
 }
 
 // limitError says that something takes more than it may.

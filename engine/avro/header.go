@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,12 +59,18 @@ func newHeader(schema, codec []byte) (*Header, error) {
 	if schema == nil {
 		return nil, errors.New("it has no schema (avro.schema)")
 	}
+	if n := countFields(schema); n > MostFields {
+		return nil, fieldsError(n)
+	}
 	root, err := parseSchema(schema)
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
 	if root.kind != kindRecord {
 		return nil, errors.New("schema: a record is needed at the top")
+	}
+	if n := len(root.fields); n > MostFields {
+		return nil, fieldsError(n)
 	}
 	if root.width == endless {
 		return nil, fmt.Errorf("schema: record %q contains itself without end", root.name)
@@ -82,4 +89,20 @@ func newHeader(schema, codec []byte) (*Header, error) {
 		}
 	}
 	return h, nil
+}
+
+// countFields counts the fields of a record without parsing them: of many that takes far
+// less memory. It returns 0 where they cannot be too many.
+func countFields(schema []byte) int {
+	const field = `{"name":"a","type":"int"},`
+	if len(schema) < MostFields*len(field) {
+		return 0
+	}
+	var record struct {
+		Fields []json.RawMessage `json:"fields"`
+	}
+	if json.Unmarshal(schema, &record) != nil {
+		return 0 // parsing it tells why
+	}
+	return len(record.Fields)
 }

@@ -15,12 +15,14 @@ import (
 const (
 	syncSize = 16
 	// maxMetadata bounds what a header may hold.
-	maxMetadata = 64 << 20
+	maxMetadata = 16 << 20
 	// maxCount bounds the records of a block before anything is known of them.
 	maxCount = 1 << 30
 	// readChunk is how much is allocated on a file's word alone.
 	readChunk = 1 << 20
 )
+
+var errMetadata = fmt.Errorf("the header has more than %d bytes", maxMetadata)
 
 // Scanner reads the blocks of one file in order. It is not safe for concurrent
 // use; the blocks it hands out can go to any goroutine.
@@ -174,8 +176,11 @@ func (s *Scanner) sized(budget *int64) ([]byte, error) {
 		return nil, err
 	}
 	// The length itself is charged too, so that empty entries end.
-	if *budget -= 1; n < 0 || n > *budget {
+	switch *budget -= 1; {
+	case n < 0:
 		return nil, errLength
+	case n > *budget:
+		return nil, errMetadata
 	}
 	*budget -= n
 	return s.bytes(nil, int(n))
@@ -236,7 +241,7 @@ func (s *Scanner) ended(at int64, reason string, err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return s.damage(at, reason, io.ErrUnexpectedEOF)
-	case errors.Is(err, errVarint) || errors.Is(err, errLength):
+	case errors.Is(err, errVarint) || errors.Is(err, errLength) || errors.Is(err, errMetadata):
 		return s.damage(at, reason, err)
 	}
 	return fmt.Errorf("reading Avro file at byte %d: %w", s.off, err)
