@@ -32,6 +32,7 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 	t.resync = rules.Live(dumps)
 	bad := map[int64]plan.Hold{}
 	sizes := map[int64]int64{}
+	width := newWidth(t)
 	for i := range t.All {
 		d := &t.All[i]
 		if applied[i] {
@@ -43,6 +44,9 @@ func planDumps(ctx context.Context, p *Session, t *Table) error {
 		h, size, err := checkDelivery(ctx, p, t, d)
 		if err != nil {
 			return err
+		}
+		if h == nil {
+			h = width.take(d)
 		}
 		sizes[d.Dump] = size
 		if h != nil {
