@@ -12,8 +12,12 @@ import (
 // MostManifest is how many bytes a manifest may have at most, whatever memory there is.
 const MostManifest = 256 << 20
 
-// MostTables is how many entries a manifest may have.
-const MostTables = 20_000
+const (
+	// MostTables is how many entries a manifest may have.
+	MostTables = 20_000
+	// MostFiles is how many files a manifest may list for a table.
+	MostFiles = 1 << 16
+)
 
 // manifestPart is the part of memory_limit that a manifest may have.
 const manifestPart = 4

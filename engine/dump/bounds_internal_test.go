@@ -49,6 +49,22 @@ func TestTooManyColumns(t *testing.T) {
 	}
 }
 
+func TestTooManyFiles(t *testing.T) {
+	entry := func(name string, n int) string {
+		return `{"name":"` + name + `","incremental":true,"columns":["a"],"files":[` + repeated(n, quotedNumber) + `]}`
+	}
+	m := parse(t, `{"dump_id":1,"tables":[`+strings.Join([]string{entry("halves", MostFiles/2), entry("halves", MostFiles/2+1), entry("more", MostFiles+1), entry("most", MostFiles)}, ",")+`]}`)
+	for _, e := range unite(m.entries) {
+		want := "the manifest lists 65537 files for it, and at most 65536 are read"
+		if e.Name == "most" {
+			want = ""
+		}
+		if e.Problem != want || want == "" && len(e.Files) != MostFiles {
+			t.Errorf("%s: %d files, %s", e.Name, len(e.Files), e.Problem)
+		}
+	}
+}
+
 func TestTooManyTables(t *testing.T) {
 	text := func(n int) string {
 		return `{"dump_id":1,"tables":[` + repeated(n, func(i int) string { return entryText(strconv.Itoa(i), "") }) + `]}`

@@ -41,10 +41,11 @@ type entryReader struct {
 	p       *scanner
 	e       *Entry
 	seen    member
-	flagged bool // incremental is a boolean
-	files   []File
+	flagged bool     // incremental is a boolean
+	files   []File   // up to MostFiles
 	columns []string // up to feed.MostColumns
 	listed  int      // columns that there are
+	given   int      // files that there are
 }
 
 func (r *entryReader) read(e *Entry) error {
@@ -172,8 +173,12 @@ func (r *entryReader) readFiles() error {
 		r.e.hold("its files in the manifest are not a list")
 		return r.p.skip()
 	}
-	r.files = r.files[:0]
+	r.files, r.given = r.files[:0], 0
 	err := r.p.array(r.file)
+	if r.given > MostFiles {
+		r.e.hold("the manifest lists %d files for it, and at most %d are read", r.given, MostFiles)
+		return err
+	}
 	r.e.Files = slices.Clone(r.files)
 	return err
 }
@@ -192,7 +197,9 @@ func (r *entryReader) file() error {
 		r.m.faultOf("a file of ", " "+err.Error())
 		return nil
 	}
-	r.files = append(r.files, File{Key: key})
+	if r.given++; r.given <= MostFiles {
+		r.files = append(r.files, File{Key: key})
+	}
 	return nil
 }
 

@@ -213,6 +213,7 @@ func (m *manifest) readTables(p *scanner) error {
 		return r.read(m.entries[len(m.entries)-1])
 	})
 	if n > MostTables {
+		m.faults, m.faulty = nil, 0 // what is wrong with each matters less
 		m.fault("it lists %d tables, and at most %d are read", n, MostTables)
 	}
 	return err

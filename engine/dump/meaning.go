@@ -58,6 +58,9 @@ func join(list []*Entry) *Entry {
 			}
 		}
 	}
+	if len(e.Files) > MostFiles {
+		e.hold("the manifest lists %d files for it, and at most %d are read", len(e.Files), MostFiles)
+	}
 	if unknown {
 		e.Columns, e.HasColumns = nil, false
 	} else if len(e.Columns) > feed.MostColumns {
