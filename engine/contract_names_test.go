@@ -52,7 +52,7 @@ func TestContractExactNames(t *testing.T) {
 		full("users", avroPart("user_id User_ID:string Joindate last_modified Last_Modified a", row(7, "x", "spring", "2026-01-01", "later", "y")))))
 	notices := a.notices()
 	for name, as := range map[string]string{"User_ID": "User_ID_", "Time": "Time_", "Session_Id": "Session_Id_", "Event_ID": "Event_ID_"} {
-		a.said(notices, "table e", `"`+name+`"`, `"`+as+`"`)
+		a.said(notices, "table", " e", `"`+name+`"`, `"`+as+`"`) // "table e", or "tables e, users"
 	}
 	a.held(a.run())
 	a.want("e", "@ event_id user_id session_id User_ID_ Time_ Session_Id_ Event_ID_ _rescued_data",
