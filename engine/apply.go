@@ -70,7 +70,7 @@ func (run *applyRun) apply(ctx context.Context) (_ *Result, err error) {
 		return nil, err
 	}
 	if run.plan.NewMapping != nil {
-		run.result.BadMappings = int64(len(run.plan.NewMapping.Bad))
+		run.result.BadMappings = run.plan.NewMapping.Bad.Len()
 	}
 	if err := run.applyTables(ctx, waiting); err != nil {
 		return run.result, err

@@ -113,8 +113,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(work.Progress) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, meter: tableMeter{work.NewMeter(o.Progress)}, stores: &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3}}
-	e.limits, e.sizes, e.fingerprintFrom = newLimits(cfg, o), newThresholds(o.Tuning), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
+	e := &Engine{cfg: cfg, opts: o, meter: tableMeter{work.NewMeter(o.Progress)}, limits: newLimits(cfg, o)}
+	e.stores = &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3, Transfers: stores.Transfers(e.limits.Budget.Transfers())}
+	e.sizes, e.fingerprintFrom = newThresholds(o.Tuning, e.limits.Budget), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	opener := e.newPlaces()
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {
 		return nil, err
@@ -145,8 +146,8 @@ func newLimits(cfg *config.Config, o Options) exec.Limits {
 }
 
 // newThresholds are the sizes that files and objects go by.
-func newThresholds(t Tuning) exec.Thresholds {
-	return exec.Thresholds{GroupRows: orDefault(t.GroupRows, defaultGroupRows), AppendAt: int64(orDefault(t.AppendAt, defaultAppendAt)),
+func newThresholds(t Tuning, b exec.Budget) exec.Thresholds {
+	return exec.Thresholds{GroupRows: min(orDefault(t.GroupRows, defaultGroupRows), b.GroupRows()), AppendAt: int64(orDefault(t.AppendAt, defaultAppendAt)),
 		CutAt: int64(orDefault(t.CutAt, defaultCutAt)), HashBits: orDefault(t.HashBits, defaultHashBits), IndexRuns: orDefault(t.IndexRuns, defaultIndexRuns)}
 }
 

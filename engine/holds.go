@@ -13,6 +13,7 @@ import (
 	"reconcile/internal/errclass"
 	"reconcile/state"
 	"slices"
+	"strconv"
 )
 
 // holdFrom takes the dumps from a file on out of the plan. That the file is bad is
@@ -138,13 +139,16 @@ func (run *applyRun) compareVoided(ctx context.Context, t *planner.Table, from i
 }
 
 // holdPin identifies why a file holds a table: its content, and for a value that
-// does not cast also what the column is, for a key that it lacks which.
+// does not cast also what the column is, for a key that it lacks which, and for what is too
+// large what may be.
 func holdPin(pin string, c exec.Cause) string {
 	switch {
 	case c.Key != "":
 		return pin + "\n" + planner.HoldOfKey + c.Key
 	case c.Column != "":
 		return pin + "\n" + c.Rule + "\n" + c.Column
+	case c.Limit > 0:
+		return pin + "\n" + planner.HoldOfLimit + strconv.Itoa(c.Limit)
 	}
 	return pin
 }

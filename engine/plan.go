@@ -96,7 +96,7 @@ func (e *Engine) planLocked(ctx context.Context, l *state.Lock, r *planner.Plann
 func (e *Engine) planner() *planner.Planner {
 	r := &planner.Planner{Ask: e.ask, Source: e.source, Objects: e.store, Lake: e.lake, Home: e.home, Declared: e.declared, Unfinished: &e.unfinished, Budget: e.limits.Budget,
 		Scratch: e.scratch().ForPlan, Keys: tablekeys.Reader{Source: e.source, Lake: e.lake, Objects: objects.Objects{State: e.store}, Budget: e.limits.Budget},
-		Mappings: usermapping.Reader{Source: e.source, Unit: e.cfg.Source.TimeUnit, Tagged: e.tagged(), Budget: e.limits.Budget}}
+		Mappings: usermapping.Reader{Source: e.source, Unit: e.cfg.Source.TimeUnit, Tagged: e.tagged(), Budget: e.limits.Budget, Scratch: e.scratch().ForPlan}}
 	if e.opts.Exact {
 		r.Measure = e.measure
 	}

@@ -22,7 +22,7 @@ func (e *Engine) newPlaces() *states.Opener {
 		Store: func(ctx context.Context, root string, c *config.S3) (blob.Store, error) {
 			return e.stores.Open(ctx, root, c, 0)
 		},
-		CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows})
+		CreatedBy: "reconcile " + e.opts.Program, RowGroup: e.opts.Tuning.GroupRows, Batch: e.limits.Budget.FileRowGroup()})
 	return opener
 }
 

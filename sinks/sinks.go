@@ -109,6 +109,8 @@ type GroupReader interface {
 // RowReader is what a GroupReader can do beyond its interface: read some rows of a row
 // group, which are ascending, each once.
 type RowReader interface {
+	// GroupBytes returns about how many bytes columns of a row group take in memory.
+	GroupBytes(group int, columns []column.Column) int64
 	Rows(ctx context.Context, group int, rows []uint32, columns []column.Column, into *column.Batch) error
 }
 

@@ -159,15 +159,17 @@ func (s *session) warn(diags hcl.Diagnostics) {
 
 const (
 	bytesPerMapping = 40
-	// outsideHeap is the part of the resident memory, in percent, for what the runtime
-	// does not count: stacks of the system, mapped files, fragmentation.
+	// programPages is what the program itself has resident, which the runtime does not count.
+	programPages = 16 << 20
+	// outsideHeap is the part of the rest, in percent, for what else it does not count:
+	// stacks of the system, mapped files, fragmentation.
 	outsideHeap = 10
 )
 
 // limitMemory tells the runtime how much it may use: what may be resident with the
 // memory_limit, and what the user mapping takes on top of it.
 func (s *session) limitMemory(cfg *config.Config, mappings int) {
-	debug.SetMemoryLimit(exec.Resident(cfg.MemoryLimit)/100*(100-outsideHeap) + int64(mappings)*bytesPerMapping)
+	debug.SetMemoryLimit((exec.Resident(cfg.MemoryLimit)-programPages)/100*(100-outsideHeap) + int64(mappings)*bytesPerMapping)
 }
 
 // planGC is the growth of the heap, in percent, before a plan collects garbage: most

@@ -70,10 +70,7 @@ func eventDecoder(b *testing.B, codec string, props int) (*Decoder, []*column.Co
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := h.NewDecoder(testLimits)
-	if err != nil {
-		b.Fatal(err)
-	}
+	d := h.NewDecoder(testLimits)
 	dst := textColumns(h)
 	dst[0].Type.ID, dst[1].Type.ID = column.Int64, column.Int64
 	return d, dst
@@ -99,7 +96,7 @@ func BenchmarkEncode(b *testing.B) {
 	for b.Loop() {
 		dst[0].Reset()
 		dst[1].Reset()
-		_, encoded, err := d.Encode(block, dst, p)
+		_, encoded, err := d.encodeBlock(block, dst, p)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -115,7 +112,7 @@ func BenchmarkDecodeEncoded(b *testing.B) {
 	const rows, props, group = 100_000, 34, 20_000
 	d, dst := eventDecoder(b, "", props)
 	p := allFields(d)
-	_, encoded, err := d.Encode(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, p)
+	_, encoded, err := d.encodeBlock(&Block{Count: rows, Data: eventRows(rows, props, 5)}, dst, p)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -36,43 +36,61 @@ func knownCodec(name string) bool { return slices.Contains(codecs(), name) }
 // overwrites.
 type decompressor struct {
 	codec   string
-	limit   int // bytes a block may decompress to
 	out     []byte
 	source  bytes.Reader
 	inflate io.ReadCloser
 	zstd    *zstd.Decoder
+	most    int // bytes that zstd makes
 }
 
-func newDecompressor(codec string, limit int) (*decompressor, error) {
-	u := &decompressor{codec: codec, limit: limit}
-	switch codec {
-	case codecDeflate:
+func newDecompressor(codec string) *decompressor {
+	u := &decompressor{codec: codec}
+	if codec == codecDeflate {
 		u.inflate = flate.NewReader(&u.source)
-	case codecZstd:
-		var err error
-		u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderMaxMemory(uint64(limit)), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return nil, fmt.Errorf("preparing zstandard: %w", err)
-		}
 	}
-	return u, nil
+	return u
+}
+
+// shrink gives up the memory of the last block. The next one is to have so many bytes, 0 if
+// that is not known.
+func (u *decompressor) shrink(next int) {
+	u.out = nil
+	if next > 0 {
+		u.out = make([]byte, 0, next+1) // what reads to the end asks for one more
+	}
 }
 
 // decompress returns the decompressed form of data, which is data itself or the
-// decompressor's own memory.
-func (u *decompressor) decompress(data []byte) ([]byte, error) {
-	var err error
+// decompressor's own memory. A form of more than limit bytes is a LimitError: it is counted
+// then, and nothing of it kept.
+func (u *decompressor) decompress(data []byte, limit int) ([]byte, error) {
 	switch u.codec {
 	case codecNull:
 		return data, nil
 	case codecSnappy:
-		return u.decompressSnappy(data)
+		return u.decompressSnappy(data, limit)
 	case codecZstd:
-		return u.decompressZstd(data)
+		return u.decompressZstd(data, limit)
 	}
+	r, err := u.stream(data, limit)
+	if err != nil {
+		return nil, err
+	}
+	if u.out, err = readAll(u.out[:0], r, limit); err != nil || len(u.out) <= limit {
+		return u.out, err
+	}
+	n := len(u.out)
+	u.out = nil
+	more, err := io.Copy(io.Discard, io.LimitReader(r, MostSize-int64(n)+1))
+	if err != nil {
+		return nil, err
+	}
+	return nil, &LimitError{What: blockUnpacked, Size: n + int(more), Limit: limit}
+}
+
+// stream returns a reader of the decompressed form of data.
+func (u *decompressor) stream(data []byte, limit int) (r io.Reader, err error) {
 	u.source.Reset(data)
-	var r io.Reader
 	switch u.codec {
 	case codecDeflate:
 		// What stands behind the end of the stream is ignored: some writers
@@ -84,16 +102,13 @@ func (u *decompressor) decompress(data []byte) ([]byte, error) {
 	case codecBzip2:
 		r = bzip2.NewReader(&u.source)
 	case codecXZ:
-		if r, err = newXZ(&u.source, data, u.limit); err != nil {
-			return nil, err
-		}
+		return newXZ(&u.source, data, limit)
 	}
-	u.out, err = readAll(u.out[:0], r, u.limit)
-	return u.out, err
+	return r, nil
 }
 
 // decompressSnappy decompresses a block and checks the checksum that Avro puts behind it.
-func (u *decompressor) decompressSnappy(data []byte) ([]byte, error) {
+func (u *decompressor) decompressSnappy(data []byte, limit int) ([]byte, error) {
 	if len(data) < 4 {
 		return nil, errors.New("no room for the checksum")
 	}
@@ -106,8 +121,8 @@ func (u *decompressor) decompressSnappy(data []byte) ([]byte, error) {
 	if n > 22*len(body) {
 		return nil, fmt.Errorf("%d bytes cannot hold the %d they claim", len(body), n)
 	}
-	if n > u.limit {
-		return nil, errTooLarge.of(u.limit)
+	if n > limit {
+		return nil, &LimitError{What: blockUnpacked, Size: n, Limit: limit}
 	}
 	u.out = slices.Grow(u.out[:0], n)[:n]
 	out, err := snappy.Decode(u.out, body)
@@ -120,7 +135,7 @@ func (u *decompressor) decompressSnappy(data []byte) ([]byte, error) {
 	return out, nil
 }
 
-func (u *decompressor) decompressZstd(data []byte) ([]byte, error) {
+func (u *decompressor) decompressZstd(data []byte, limit int) ([]byte, error) {
 	var h zstd.Header
 	if err := h.Decode(data); err != nil {
 		return nil, err
@@ -129,12 +144,51 @@ func (u *decompressor) decompressZstd(data []byte) ([]byte, error) {
 	if h.HasFCS && h.FrameContentSize > uint64(len(data)/4+1)<<17 {
 		return nil, fmt.Errorf("%d bytes cannot hold the %d they claim", len(data), h.FrameContentSize)
 	}
-	out, err := u.zstd.DecodeAll(data, u.out[:0])
-	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || len(out) > u.limit {
-		err = errTooLarge.of(u.limit)
+	if h.HasFCS && h.FrameContentSize > uint64(limit) {
+		return nil, &LimitError{What: blockUnpacked, Size: int(min(h.FrameContentSize, MostSize+1)), Limit: limit}
 	}
+	dec, err := u.zstdOf(limit)
+	if err != nil {
+		return nil, err
+	}
+	out, err := dec.DecodeAll(data, u.out[:0])
 	u.out = out
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || len(out) > limit {
+		u.out = nil
+		return nil, &LimitError{What: blockUnpacked, Size: zstdSize(data, limit), Limit: limit}
+	}
 	return out, err
+}
+
+// zstdOf returns a decoder that makes up to so many bytes.
+func (u *decompressor) zstdOf(limit int) (*zstd.Decoder, error) {
+	if u.zstd != nil && u.most == limit {
+		return u.zstd, nil
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(limit)), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, fmt.Errorf("preparing zstandard: %w", err)
+	}
+	if u.zstd != nil {
+		u.zstd.Close()
+	}
+	u.zstd, u.most = dec, limit
+	return dec, nil
+}
+
+// zstdSize counts what data, which does not say it, decompresses to; 0 if that takes a
+// window of more than limit bytes.
+func zstdSize(data []byte, limit int) int {
+	dec, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(uint64(max(limit, zstd.MinWindowSize))), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return 0
+	}
+	defer dec.Close()
+	n, err := io.Copy(io.Discard, io.LimitReader(dec, MostSize+1))
+	if err != nil {
+		return 0
+	}
+	return int(n)
 }
 
 // newXZ refuses streams whose first block wants a dictionary of more than limit bytes:
@@ -151,7 +205,7 @@ func newXZ(r io.Reader, data []byte, limit int) (io.Reader, error) {
 			}
 		}
 		if at+2 < len(data) && data[at] == 0x21 && data[at+1] == 1 && xzDictionary(data[at+2]) > limit {
-			return nil, fmt.Errorf("it asks for a dictionary of more than %d bytes", limit)
+			return nil, &LimitError{What: dictionary, Size: min(xzDictionary(data[at+2]), MostSize+1), Limit: limit}
 		}
 	}
 	return xz.NewReader(r)
@@ -165,7 +219,7 @@ func xzDictionary(code byte) int {
 	return (2 | int(code&1)) << (code/2 + 11)
 }
 
-// readAll appends what r has to dst, up to limit bytes.
+// readAll appends what r has to dst, and ends when that is more than limit bytes.
 func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	for {
 		if len(dst) == cap(dst) {
@@ -175,7 +229,7 @@ func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 		dst = dst[:len(dst)+n]
 		switch {
 		case len(dst) > limit:
-			return dst, errTooLarge.of(limit)
+			return dst, nil
 		case errors.Is(err, io.EOF):
 			return dst, nil
 		case err != nil:

@@ -20,11 +20,7 @@ const testLimit = 16 << 20
 
 func decompressOne(t *testing.T, codec string, data []byte) ([]byte, error) {
 	t.Helper()
-	u, err := newDecompressor(codec, testLimit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.decompress(data)
+	return newDecompressor(codec).decompress(data, testLimit)
 }
 
 // bzip2Hello is "hello, hello, hello" as bzip2 stores it: the standard library
@@ -37,13 +33,10 @@ func TestCodecs(t *testing.T) {
 		if codec == codecBzip2 {
 			continue
 		}
-		u, err := newDecompressor(codec, testLimit)
-		if err != nil {
-			t.Fatal(err)
-		}
+		u := newDecompressor(codec)
 		// The second and third blocks meet the memory of the one before.
 		for _, want := range [][]byte{plain, nil, plain[:100], plain} {
-			got, err := u.decompress(compressed(t, codec, want))
+			got, err := u.decompress(compressed(t, codec, want), testLimit)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %d bytes, error %v; want %d bytes", codec, len(got), err, len(want))
 			}
@@ -86,9 +79,7 @@ func TestBombs(t *testing.T) {
 		if got, err := decompressOne(t, codec, compressed(t, codec, huge[1:])); err != nil || len(got) != testLimit {
 			t.Errorf("%s: %d bytes, error %v", codec, len(got), err)
 		}
-		if _, err := decompressOne(t, codec, compressed(t, codec, huge)); !errors.Is(err, errTooLarge) {
-			t.Errorf("%s: error %v", codec, err)
-		}
+		checkTooLarge(t, codec, compressed(t, codec, huge), len(huge))
 	}
 	// Without the size in the frame's header zstandard must notice on the way.
 	w, err := zstd.NewWriter(nil, zstd.WithSingleSegment(false))
@@ -96,8 +87,17 @@ func TestBombs(t *testing.T) {
 		t.Fatal(err)
 	}
 	frame := w.EncodeAll(huge[:testLimit/2+1], nil)
-	if _, err := decompressOne(t, codecZstd, append(frame[:len(frame):len(frame)], frame...)); !errors.Is(err, errTooLarge) {
-		t.Errorf("zstandard, two frames: error %v", err)
+	checkTooLarge(t, codecZstd, append(frame[:len(frame):len(frame)], frame...), testLimit+2)
+	checkTooLarge(t, codecDeflate, compressed(t, codecDeflate, make([]byte, MostSize+10)), MostSize+1)
+}
+
+// checkTooLarge checks that data is refused, with the size that it decompresses to.
+func checkTooLarge(t *testing.T, codec string, data []byte, size int) {
+	t.Helper()
+	_, err := decompressOne(t, codec, data)
+	var large *LimitError
+	if !errors.As(err, &large) || large.Size != size || large.Limit != testLimit {
+		t.Errorf("%s: error %v for %d bytes", codec, err, size)
 	}
 }
 

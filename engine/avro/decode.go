@@ -15,16 +15,22 @@ import (
 // maxEmpty bounds the values of a block that take no bytes.
 const maxEmpty = 1 << 24
 
-// Decoder decodes blocks of the files that share a header. It is for one
-// goroutine; its memory grows to the largest block and is used again.
+// Decoder decodes blocks of the files that share a header, a slice at a time. It is for
+// one goroutine; its memory grows to the largest block that is not large, and is used
+// again.
 type Decoder struct {
 	head    *Header
 	blocks  *decompressor
+	block   *Block // the one that Begin began
+	data    []byte // of it, decompressed
+	row     int    // the next of its records
+	at      int    // where that begins in data
 	ops     []op
 	r       renderer
 	text    []byte
+	texts   int // bytes of them in the slice at hand
 	limits  Limits
-	ends    []uint32 // of the records of the last block
+	ends    []uint32 // of the records of the last slice
 	batch   batch
 	encoder *recordEncoder // nil until something is encoded
 	// watched is what Watch was given, by field; nil if nothing.
@@ -32,64 +38,111 @@ type Decoder struct {
 }
 
 // NewDecoder returns a decoder of the blocks that belong to h.
-func (h *Header) NewDecoder(lim Limits) (*Decoder, error) {
-	u, err := newDecompressor(h.codec, lim.Block)
-	if err != nil {
-		return nil, err
-	}
-	return &Decoder{head: h, blocks: u, ops: make([]op, len(h.proto)), limits: lim}, nil
+func (h *Header) NewDecoder(lim Limits) *Decoder {
+	return &Decoder{head: h, blocks: newDecompressor(h.codec), ops: make([]op, len(h.proto)), limits: lim}
 }
 
-// Decode appends the b.Count rows of b to the columns of dst, which has one for
-// each of the header's fields, or nil for a field to be skipped. A column of
-// type String takes the text of any field, Int64 takes Native Long and Double
-// takes Native Double. After an error, a DamageError unless dst is wrong, the
-// contents of the columns mean nothing.
-func (d *Decoder) Decode(b *Block, dst []*column.Column) error {
-	_, err := d.Locate(b, dst)
+// Begin decompresses a block, whose records Next decodes. An error is a DamageError or a
+// TooLargeError.
+func (d *Decoder) Begin(b *Block) error {
+	d.block, d.data, d.row, d.at = b, b.Data, 0, 0
+	// Some codecs cannot represent nothing, and some writers do not try.
+	if b.Count > 0 || len(b.Data) > 0 {
+		if err := d.decompress(b); err != nil {
+			return d.damaged(d.head.codec, err)
+		}
+	}
+	if err := d.head.plausible(b.Count, len(d.data)); err != nil {
+		return d.damaged("its record count is wrong", err)
+	}
+	return nil
+}
+
+// decompress decompresses a block: as far as it is not large at once, and one that is when
+// it has the turn.
+func (d *Decoder) decompress(b *Block) (err error) {
+	first := d.limits.Block
+	if b.turn == nil && d.limits.Turn != nil {
+		first = min(d.limits.Large, first)
+	}
+	d.data, err = d.blocks.decompress(b.Data, first)
+	var large *LimitError
+	if errors.As(err, &large) && first < d.limits.Block && large.Size <= d.limits.Block {
+		b.take(d.limits.Turn)
+		if d.blocks.shrink(0); large.What == blockUnpacked {
+			d.blocks.shrink(large.Size)
+		}
+		d.data, err = d.blocks.decompress(b.Data, d.limits.Block)
+	}
+	if b.turn != nil {
+		b.decoder = d
+	}
 	return err
 }
 
-// Locate is Decode, and tells where the records are. They are the Decoder's until
-// its next call.
-func (d *Decoder) Locate(b *Block, dst []*column.Column) (Records, error) {
-	data := b.Data
-	// Some codecs cannot represent nothing, and some writers do not try.
-	if b.Count > 0 || len(b.Data) > 0 {
-		var err error
-		if data, err = d.blocks.decompress(b.Data); err != nil {
-			return Records{}, damaged(b, d.head.codec, err)
-		}
+// shrink gives up what a large block took.
+func (d *Decoder) shrink() {
+	d.data = nil
+	d.blocks.shrink(0)
+	if k := d.encoder; k != nil {
+		k.data, k.rest, k.out.Data = nil, nil, nil
 	}
-	if err := d.head.plausible(b.Count, len(data)); err != nil {
-		return Records{}, damaged(b, "its record count is wrong", err)
-	}
-	if err := d.bind(b.Count, dst); err != nil {
-		return Records{}, err
-	}
-	row, field, err := d.decodeRecords(data, b.Count)
-	if err != nil {
-		where := fmt.Sprintf("row %d, field %q, byte %d of the decompressed block", row, d.head.fields[field].Name, d.r.pos)
-		return Records{}, damaged(b, where, err)
-	}
-	if left := d.r.left(); left > 0 {
-		return Records{}, damaged(b, fmt.Sprintf("%s %s left behind its %s", amount.Of(left, "byte"), amount.Verb(left, "is", "are"), amount.Of(b.Count, "record")), nil)
-	}
-	return Records{Data: data, Ends: d.ends}, nil
 }
 
-// decodeRecords decodes count records of data into the bound columns. On an error it
-// returns the place too.
-func (d *Decoder) decodeRecords(data []byte, count int) (row, field int, err error) {
-	d.r.reader = reader{buf: data, budget: d.limits.Text, limit: d.limits.Text}
+// Next appends the next rows of the block that Begin began to the columns of dst, which
+// has one for each of the header's fields, or nil for a field to be skipped, and tells
+// where the records are: they are the Decoder's until its next call. Behind the last row
+// there are none. A column of type String takes the text of any field, Int64 takes Native
+// Long and Double takes Native Double. After an error, a DamageError or a TooLargeError
+// unless dst is wrong, the contents of the columns mean nothing.
+func (d *Decoder) Next(dst []*column.Column) (Records, error) {
+	b := d.block
+	n := min(b.Count-d.row, d.limits.sliceRows())
+	if err := d.bind(n, dst); err != nil {
+		return Records{}, err
+	}
+	row, field, err := d.decodeRecords(d.data[d.at:], n, d.sliceBytes())
+	if err != nil {
+		where := fmt.Sprintf("row %d, field %q, byte %d of the decompressed block", d.row+row, d.head.fields[field].Name, d.at+d.r.pos)
+		return Records{}, d.damaged(where, err)
+	}
+	out := Records{Data: d.data[d.at : d.at+d.r.pos], Ends: d.ends}
+	d.row, d.at = d.row+row, d.at+d.r.pos
+	if left := len(d.data) - d.at; left > 0 && d.row == b.Count {
+		return Records{}, d.damaged(fmt.Sprintf("%s %s left behind its %s", amount.Of(left, "byte"), amount.Verb(left, "is", "are"), amount.Of(b.Count, "record")), nil)
+	}
+	return out, nil
+}
+
+func (d *Decoder) sliceBytes() int {
+	if d.limits.Slice <= 0 {
+		return math.MaxInt
+	}
+	return d.limits.Slice
+}
+
+// decodeRecords decodes up to count records of data into the bound columns, no more once
+// they and their texts have so many bytes, and returns how many there were. On an error it
+// returns the place.
+func (d *Decoder) decodeRecords(data []byte, count, bytes int) (row, field int, err error) {
+	d.r.reader = reader{buf: data, limit: d.limits.Text}
 	d.r.entries = d.r.entries[:0]
+	d.texts = 0
 	d.ends = slices.Grow(d.ends[:0], count)[:count]
-	row, field, err = d.rows(count)
+	row, field, err = d.rows(count, bytes)
+	if err == nil {
+		d.ends = d.ends[:row]
+		for i := range d.ops {
+			d.ops[i].cut(row)
+		}
+	}
 	clear(d.ops)
 	return row, field, err
 }
 
-func damaged(b *Block, reason string, err error) error {
+func (d *Decoder) damaged(reason string, err error) error {
+	b := d.block
+	d.limits.advise(err)
 	return &DamageError{Block: b.Index, Offset: b.Offset, Reason: reason, Err: err}
 }
 
@@ -117,16 +170,17 @@ func (d *Decoder) bind(count int, dst []*column.Column) error {
 		if dst[i] != nil && d.watched != nil && d.watched[i] != nil {
 			w := d.watched[i]
 			*w, d.ops[i].origins = extend((*w)[:0], count)
+			d.ops[i].watch = w
 		}
 	}
 	countSkips(d.ops)
 	return nil
 }
 
-// rows decodes all records. On an error it returns the place too.
-func (d *Decoder) rows(count int) (row, field int, err error) {
+// rows decodes records as decodeRecords does.
+func (d *Decoder) rows(count, bytes int) (row, field int, err error) {
 	buf, pos := d.r.buf, 0
-	for row = range count {
+	for ; row < count && pos+d.texts < bytes; row++ {
 		for field = 0; field < len(d.ops); field++ {
 			o := &d.ops[field]
 			if o.skips > 0 {
@@ -174,7 +228,7 @@ func (d *Decoder) rows(count int) (row, field int, err error) {
 		d.ends[row] = uint32(pos)
 	}
 	d.r.pos = pos
-	return 0, 0, nil
+	return row, 0, nil
 }
 
 // skipTexts passes over optional texts until one is not short, or wrong. It
@@ -291,8 +345,8 @@ func (d *Decoder) render(o *op, row int, n *node) error {
 		return err
 	}
 	if n.names() {
-		if d.r.budget -= len(d.text); d.r.budget < 0 {
-			return errText.of(d.limits.Text)
+		if d.texts += len(d.text); len(d.text) > d.limits.Text {
+			return &LimitError{What: valueText, Size: len(d.text), Limit: d.limits.Text}
 		}
 	}
 	o.codes[row] = o.dict.Add(d.text)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -29,6 +30,10 @@ func (e *DamageError) Error() string {
 	if errors.As(e.Err, &wide) {
 		return wide.Error()
 	}
+	var large *LimitError
+	if errors.As(e.Err, &large) {
+		return fmt.Sprintf("Avro block %d at byte %d: %v", e.Block, e.Offset, large)
+	}
 	if e.Block < 0 {
 		fmt.Fprintf(&b, "damaged Avro header at byte %d: %s", e.Offset, e.Reason)
 	} else {
@@ -46,18 +51,16 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // The ways in which a value can be wrong. They say nothing of the place, so
 // that the row path need not build them.
 var (
-	errShort    = errors.New("the block ends inside a value")
-	errVarint   = errors.New("an integer is longer than 64 bits")
-	errInt      = errors.New("an int is outside 32 bits")
-	errLength   = errors.New("a length is negative or more than the block has left")
-	errBoolean  = errors.New("a boolean is neither 0 nor 1")
-	errEnum     = errors.New("an enum index names no symbol")
-	errBranch   = errors.New("a union index names no branch")
-	errItems    = errors.New("an array or map block does not have the size it claims")
-	errDepth    = fmt.Errorf("values are nested more than %d deep", maxDepth)
-	errDecimal  = fmt.Errorf("a decimal has more than %d bytes", maxDecimal)
-	errText     = limitError{says: "the text of the values exceeds %d bytes"}
-	errTooLarge = limitError{says: "decompresses to more than %d bytes"}
+	errShort   = errors.New("the block ends inside a value")
+	errVarint  = errors.New("an integer is longer than 64 bits")
+	errInt     = errors.New("an int is outside 32 bits")
+	errLength  = errors.New("a length is negative or more than the block has left")
+	errBoolean = errors.New("a boolean is neither 0 nor 1")
+	errEnum    = errors.New("an enum index names no symbol")
+	errBranch  = errors.New("a union index names no branch")
+	errItems   = errors.New("an array or map block does not have the size it claims")
+	errDepth   = fmt.Errorf("values are nested more than %d deep", maxDepth)
+	errDecimal = fmt.Errorf("a decimal has more than %d bytes", maxDecimal)
 )
 
 // unsupportedError says that a file is whole and cannot be decoded.
@@ -77,19 +80,39 @@ func (e fieldsError) Error() string {
 	return fmt.Sprintf("its records have %d fields, and a table may have %d columns", int(e), MostFields)
 }
 
-// limitError says that something takes more than it may.
-type limitError struct {
-	says  string
-	limit int
+// LimitError says that a block of a file, or a value in it, takes more memory than the
+// Limits allow. The file may be whole.
+type LimitError struct {
+	What  string // takes more than it may
+	Size  int    // bytes that it takes; more than MostSize if so many are not counted, 0 if that is not known
+	Limit int    // bytes that it may take
+	// Advice is that of the Limits.
+	Advice string
 }
 
-func (e limitError) Error() string { return fmt.Sprintf(e.says, e.limit) }
+// MostSize is the greatest size that is counted of what takes more than it may.
+const MostSize = 256 << 20
 
-// of returns the error of a limit.
-func (e limitError) of(limit int) error { return limitError{e.says, limit} }
+// What takes more memory than it may.
+const (
+	blockStored   = "it is stored in"
+	blockUnpacked = "it unpacks to"
+	valueText     = "a value of it makes a text of"
+	dictionary    = "it asks for a dictionary of"
+)
 
-// Is reports whether it is the same error, of whatever limit.
-func (e limitError) Is(target error) bool {
-	other, ok := target.(limitError)
-	return ok && other.says == e.says
+// Error says how much it takes, and how much it may.
+func (e *LimitError) Error() string {
+	size := amount.Number(e.Size)
+	switch {
+	case e.Size == 0:
+		size = "more"
+	case e.Size > MostSize:
+		size = "more than " + amount.Number(MostSize)
+	}
+	text := fmt.Sprintf("%s %s bytes, and up to %s are taken", e.What, size, amount.Number(e.Limit))
+	if e.Advice != "" {
+		text += ", " + e.Advice
+	}
+	return text
 }

@@ -57,6 +57,11 @@ func FuzzContainer(f *testing.F) {
 			t.Fatalf("decodes, but cannot be skipped: %v", err)
 		}
 		if rows <= 1e5 {
+			for _, slice := range []int{1, 100, 1000} {
+				if err := decodeSlices(data, slice, cols); err != nil {
+					t.Fatalf("decodes, but not in slices: %v", err)
+				}
+			}
 			if err := decodeAgain(data, cols); err != nil {
 				t.Fatalf("decodes, but not as records: %v", err)
 			}
@@ -66,12 +71,11 @@ func FuzzContainer(f *testing.F) {
 
 // openData starts reading and decoding a file.
 func openData(data []byte) (*Scanner, *Decoder, error) {
-	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), testLimits.Block)
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), testLimits)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := s.Header().NewDecoder(testLimits)
-	return s, d, err
+	return s, s.Header().NewDecoder(testLimits), nil
 }
 
 // decodeAgain decodes the records of a file, of which no field was wanted first, one
@@ -92,7 +96,7 @@ func decodeAgain(data []byte, want []*column.Column) error {
 			return err
 		}
 		for _, p := range codecs {
-			delivered, encoded, err := d.Encode(b, make([]*column.Column, len(want)), p)
+			delivered, encoded, err := d.encodeBlock(b, make([]*column.Column, len(want)), p)
 			if err != nil {
 				return err
 			}
@@ -109,6 +113,42 @@ func decodeAgain(data []byte, want []*column.Column) error {
 			if err := errors.Join(sameRows(got, want, row, b.Count), sameRows(one, want, row, b.Count)); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// decodeSlices decodes a file in slices of so many bytes, at least a record each, and
+// compares the rows with what the blocks were decoded to.
+func decodeSlices(data []byte, slice int, want []*column.Column) error {
+	limits := testLimits
+	limits.Slice = slice
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), limits)
+	if err != nil {
+		return err
+	}
+	d := s.Header().NewDecoder(limits)
+	row := 0
+	for b := new(Block); ; {
+		if ok, err := s.Next(b); err != nil || !ok {
+			return err
+		}
+		if err := d.Begin(b); err != nil {
+			return err
+		}
+		for end := row + b.Count; row < end; {
+			got := textColumns(s.Header())
+			recs, err := d.Next(got)
+			if err != nil {
+				return err
+			}
+			n := len(recs.Ends)
+			if n == 0 || n > limits.sliceRows() || n > 1 && int(recs.Ends[n-2]) >= slice || len(got) > 0 && got[0].Len() != n {
+				return fmt.Errorf("a slice of %d bytes has %d records and %d rows", slice, n, got[0].Len())
+			}
+			if err := sameRows(got, want, row, n); err != nil {
+				return err
+			}
+			row += n
 		}
 	}
 }

@@ -27,13 +27,13 @@ func TestLimits(t *testing.T) {
 		refuse Limits
 		says   string
 	}{
-		{"stored", fileHeader(record(`"string"`), "").block(1, text), Limits{Block: 999}, Limits{Block: 998}, "it claims 999 bytes; 0 to 998 are taken"},
+		{"stored", fileHeader(record(`"string"`), "").block(1, text), Limits{Block: 999}, Limits{Block: 998}, "it is stored in 999 bytes, and up to 998 are taken"},
 		{"decompressed", fileHeader(record(`"string"`), codecDeflate).block(1, compressed(t, codecDeflate, text)), Limits{Block: 999},
-			Limits{Block: 998}, "decompresses to more than 998 bytes"},
+			Limits{Block: 998}, "it unpacks to 999 bytes, and up to 998 are taken"},
 		{"dictionary", fileHeader(record(`"string"`), codecXZ).block(1, compressed(t, codecXZ, text)), Limits{Block: 8 << 20},
-			Limits{Block: 8<<20 - 1}, "it asks for a dictionary of more than 8388607 bytes"},
+			Limits{Block: 8<<20 - 1}, "it asks for a dictionary of 8,388,608 bytes, and up to 8,388,607 are taken"},
 		{"text", fileHeader(record(`{"type":"array","items":"boolean"}`), "").block(1, bools), Limits{Block: 1000, Text: made},
-			Limits{Block: 1000, Text: 200}, "the text of the values exceeds 200 bytes"},
+			Limits{Block: 1000, Text: 200}, "a value of it makes a text of 501 bytes, and up to 200 are taken"},
 	} {
 		if err := readWithin(c.data, c.least); err != nil {
 			t.Errorf("%s: within %+v: %v", c.name, c.least, err)
@@ -47,14 +47,11 @@ func TestLimits(t *testing.T) {
 
 // readWithin decodes the only block of a file with one field.
 func readWithin(data []byte, lim Limits) error {
-	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), lim.Block)
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), lim)
 	if err != nil {
 		return err
 	}
-	d, err := s.Header().NewDecoder(lim)
-	if err != nil {
-		return err
-	}
+	d := s.Header().NewDecoder(lim)
 	var b Block
 	if _, err := s.Next(&b); err != nil {
 		return err

@@ -28,10 +28,7 @@ func nativeHeader(t *testing.T) (*Header, *Decoder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder(testLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := h.NewDecoder(testLimits)
 	return h, d
 }
 
@@ -101,10 +98,7 @@ func TestSkipTypes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := h.NewDecoder(testLimits)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := h.NewDecoder(testLimits)
 		for n := range len(c.value) + 1 {
 			err := d.Decode(&Block{Count: 1, Data: c.value[:n]}, []*column.Column{nil})
 			if whole := n == len(c.value); whole != (err == nil) || !whole && !isDamage(err) {
@@ -153,10 +147,7 @@ func TestAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder(testLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := h.NewDecoder(testLimits)
 	dst := textColumns(h)
 	dst[1].Type.ID = column.Int64
 	b := &Block{Count: rows, Data: eventRows(rows, 34, 1)}

@@ -55,10 +55,7 @@ func TestOrigins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := h.NewDecoder(testLimits)
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := h.NewDecoder(testLimits)
 			var got []Origin
 			d.Watch(0, &got)
 			check := func(how string, dst *column.Column, err error) {
@@ -68,13 +65,13 @@ func TestOrigins(t *testing.T) {
 				}
 			}
 			dst := &column.Column{}
-			recs, _, err := d.Encode(&Block{Count: 1, Data: c.data}, []*column.Column{dst}, h.NewRecordCodec([]bool{true}, NewPool(1<<10)))
+			recs, _, err := d.encodeBlock(&Block{Count: 1, Data: c.data}, []*column.Column{dst}, h.NewRecordCodec([]bool{true}, NewPool(1<<10)))
 			check("encoded", dst, err)
 			dst = &column.Column{}
 			check("a record", dst, d.DecodeRecord(recs.Record(0), []*column.Column{dst}))
 			dst = &column.Column{}
 			p := h.NewRecordCodec([]bool{true}, NewPool(1<<10))
-			_, encoded, err := d.Encode(&Block{Count: 1, Data: c.data}, []*column.Column{nil}, p)
+			_, encoded, err := d.encodeBlock(&Block{Count: 1, Data: c.data}, []*column.Column{nil}, p)
 			if err != nil {
 				t.Fatal(err)
 			}

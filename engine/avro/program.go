@@ -43,8 +43,9 @@ type op struct {
 	nulls  []bool
 	col    *column.Column
 	base   int
-	// origins of the rows, nil unless somebody watches them.
+	// origins of the rows, nil unless somebody watches them: those of watch.
 	origins []Origin
+	watch   *[]Origin
 }
 
 // compile returns the op that decodes a field of type n.
@@ -141,6 +142,26 @@ func countSkips(ops []op) {
 			n = 0
 		}
 		ops[i].skips = n
+	}
+}
+
+// cut leaves n of the rows that bind made room for.
+func (o *op) cut(n int) {
+	switch to := o.base + n; {
+	case o.col == nil:
+		return
+	case o.codes != nil:
+		o.col.Codes = o.col.Codes[:to]
+	case o.ints != nil:
+		o.col.Ints = o.col.Ints[:to]
+	case o.floats != nil:
+		o.col.Floats = o.col.Floats[:to]
+	}
+	if o.col.Null != nil {
+		o.col.Null = o.col.Null[:o.base+n]
+	}
+	if o.watch != nil {
+		*o.watch = (*o.watch)[:n]
 	}
 }
 

@@ -1,14 +1,48 @@
 package avro
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"sync"
+)
 
-// Limits say how much memory a block may take, whatever its file claims.
+// Limits say how much memory blocks may take, whatever their files claim.
 type Limits struct {
-	Block int // bytes of it, compressed as well as decompressed
-	// Text is how many bytes of text its structured values may make: a few bytes can
+	Block int // bytes of one, compressed as well as decompressed
+	// Text is how many bytes of text a structured value may make: a few bytes can
 	// stand for much text, since names come from the schema.
 	Text int
+	// Slice is how many bytes of records, and of their texts, are decoded together, at
+	// least one record; 0 takes a block as a whole.
+	Slice int
+	// Large is how many bytes make a block large. A large one is in memory only while it
+	// has Turn, which all who share the memory share; nil lets them all have theirs.
+	Large int
+	Turn  sync.Locker
+	// Advice says what to do about something that has so many bytes, 0 if it is not known how
+	// many, and is too large; nil knows nothing.
+	Advice func(size int) string
 }
+
+// advise has a LimitError say what to do.
+func (l *Limits) advise(err error) {
+	var large *LimitError
+	if errors.As(err, &large) && l.Advice != nil {
+		large.Advice = l.Advice(large.Size)
+	}
+}
+
+// sliceRows is how many records of a slice of so many bytes are decoded together.
+func (l *Limits) sliceRows() int {
+	if l.Slice <= 0 {
+		return math.MaxInt
+	}
+	return max(l.Slice/leastRecord, 1)
+}
+
+// leastRecord is what a record is reckoned to take at least, decoded.
+const leastRecord = 64
 
 const (
 	maxFixed   = 256 << 20 // bytes of a type, by its schema
@@ -16,13 +50,12 @@ const (
 	maxDecimal = 4096
 )
 
-// reader reads Avro's binary encoding from a decompressed block. budget is
-// what may still be written as text, of limit in all.
+// reader reads Avro's binary encoding from a decompressed block. A value may be written
+// as limit bytes of text.
 type reader struct {
-	buf    []byte
-	pos    int
-	budget int
-	limit  int
+	buf   []byte
+	pos   int
+	limit int
 }
 
 func (r *reader) left() int { return len(r.buf) - r.pos }

@@ -71,10 +71,10 @@ func (p *RecordCodec) rest(record []byte) int {
 	return n + 2*set
 }
 
-// Encode is locate, and encodes the records too. Both are the Decoder's until its next
+// Encode is Next, and encodes the records too. Both are the Decoder's until its next
 // call.
-func (d *Decoder) Encode(b *Block, dst []*column.Column, p *RecordCodec) (delivered, encoded Records, err error) {
-	if delivered, err = d.Locate(b, dst); err != nil {
+func (d *Decoder) Encode(dst []*column.Column, p *RecordCodec) (delivered, encoded Records, err error) {
+	if delivered, err = d.Next(dst); err != nil {
 		return Records{}, Records{}, err
 	}
 	if d.encoder == nil || d.encoder.codec != p {
@@ -82,9 +82,10 @@ func (d *Decoder) Encode(b *Block, dst []*column.Column, p *RecordCodec) (delive
 	}
 	k := d.encoder
 	k.out = Records{Data: k.out.Data[:0], Ends: k.out.Ends[:0]}
-	for from := 0; from < b.Count; from += batchRecords {
-		if err := k.encode(delivered, from, min(from+batchRecords, b.Count)); err != nil {
-			return Records{}, Records{}, damaged(b, "its records cannot be encoded", err)
+	n := len(delivered.Ends)
+	for from := 0; from < n; from += batchRecords {
+		if err := k.encode(delivered, from, min(from+batchRecords, n)); err != nil {
+			return Records{}, Records{}, d.damaged("its records cannot be encoded", err)
 		}
 	}
 	return delivered, k.out, nil

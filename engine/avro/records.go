@@ -9,7 +9,7 @@ import (
 	"reconcile/internal/column"
 )
 
-// Records are the records of a block in their binary form, one behind the
+// Records are records of a block in their binary form, one behind the
 // other: record i ends before Data[Ends[i]].
 type Records struct {
 	Data []byte
@@ -30,25 +30,25 @@ func (r Records) Bounds(i int) (from, to uint32) {
 	return from, r.Ends[i]
 }
 
-// DecodeRecord is Decode for one record that Locate found.
+// DecodeRecord is DecodeRecords for one record.
 func (d *Decoder) DecodeRecord(record []byte, dst []*column.Column) error {
 	return d.DecodeRecords(record, 1, dst)
 }
 
-// DecodeRecords is Decode for n records that Locate found, in any choice and order, one
-// behind the other.
+// DecodeRecords appends n records that Next found, in any choice and order, one behind the
+// other, to the columns of dst, as Next does.
 func (d *Decoder) DecodeRecords(data []byte, n int, dst []*column.Column) error {
 	if err := d.bind(n, dst); err != nil {
 		return err
 	}
-	row, field, err := d.decodeRecords(data, n)
+	row, field, err := d.decodeRecords(data, n, math.MaxInt)
 	if err != nil {
 		return fmt.Errorf("decoding Avro record %d of %d, field %q: %w", row, n, d.head.fields[field].Name, err)
 	}
 	return nil
 }
 
-// DecodeEncoded is Decode for records that Encode encoded, in any choice and order;
+// DecodeEncoded is DecodeRecords for records that Encode encoded, in any choice and order;
 // those of any Decoder with the same RecordCodec. What was decoded or skipped without
 // an error when they were encoded is decoded without one here.
 func (d *Decoder) DecodeEncoded(records [][]byte, p *RecordCodec, dst []*column.Column) error {
@@ -90,7 +90,6 @@ type batch struct {
 	from    int               // row of the first
 	code    [batchRecords]int // where the next code of each is
 	pos     [batchRecords]int // where the next field of each is in its rest
-	budget  [batchRecords]int // of each
 	number  [batchRecords]uint16
 	codes   []codes // by bit
 }
@@ -132,7 +131,7 @@ func (d *Decoder) fields(p *RecordCodec) (row, field int, err error) {
 		if len(buf) < p.bitBytes() {
 			return i, 0, errLength
 		}
-		if b.code[i], b.pos[i], b.budget[i] = p.bitBytes(), p.rest(buf), d.limits.Text; b.pos[i] > len(buf) {
+		if b.code[i], b.pos[i] = p.bitBytes(), p.rest(buf); b.pos[i] > len(buf) {
 			return i, 0, errLength
 		}
 	}
@@ -336,13 +335,13 @@ func (d *Decoder) batchLong(o *op, i int) bool {
 // batchValue decodes a field of one record of the batch.
 func (d *Decoder) batchValue(o *op, i int) error {
 	b := &d.batch
-	d.r.reader = reader{buf: b.records[i], pos: b.pos[i], budget: b.budget[i], limit: d.limits.Text}
+	d.r.reader = reader{buf: b.records[i], pos: b.pos[i], limit: d.limits.Text}
 	var err error
 	if o.union {
 		err = d.branch(o, b.from+i)
 	} else {
 		err = d.value(o, b.from+i)
 	}
-	b.pos[i], b.budget[i] = d.r.pos, d.r.budget
+	b.pos[i] = d.r.pos
 	return err
 }

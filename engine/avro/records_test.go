@@ -166,7 +166,7 @@ func TestEncodedDictionaries(t *testing.T) {
 // encodeBlock encodes one block.
 func encodeBlock(t *testing.T, head *Header, p *RecordCodec, data []byte, n int) [][]byte {
 	t.Helper()
-	_, k, err := mustDecoder(t, head).Encode(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
+	_, k, err := mustDecoder(t, head).encodeBlock(&Block{Count: n, Data: data}, make([]*column.Column, len(head.proto)), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func encodeAtOnce(t *testing.T, head *Header, p *RecordCodec) (delivered, encode
 			dec := mustDecoder(t, head)
 			for range 5 {
 				n := r.IntN(200)
-				d, k, err := dec.Encode(&Block{Count: n, Data: recordRows(r, n)}, make([]*column.Column, len(head.proto)), p)
+				d, k, err := dec.encodeBlock(&Block{Count: n, Data: recordRows(r, n)}, make([]*column.Column, len(head.proto)), p)
 				if err != nil {
 					t.Error(err)
 					return
@@ -199,10 +199,7 @@ func encodeAtOnce(t *testing.T, head *Header, p *RecordCodec) (delivered, encode
 }
 
 func mustDecoder(t *testing.T, head *Header) *Decoder {
-	dec, err := head.NewDecoder(testLimits)
-	if err != nil {
-		t.Error(err)
-	}
+	dec := head.NewDecoder(testLimits)
 	return dec
 }
 
@@ -217,7 +214,7 @@ func TestEncodedWrong(t *testing.T) {
 	keep[3] = false
 	p := head.NewRecordCodec(keep, NewPool(1<<20))
 	block := &Block{Count: 70, Data: recordRows(rand.New(rand.NewPCG(1, 2)), 70)}
-	_, k, err := dec.Encode(block, make([]*column.Column, len(keep)), p)
+	_, k, err := dec.encodeBlock(block, make([]*column.Column, len(keep)), p)
 	if err != nil {
 		t.Fatal(err)
 	}

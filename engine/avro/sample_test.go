@@ -83,14 +83,11 @@ func record(typ string) string {
 // readAllRows decodes a whole file into columns of type String, checking that
 // they all have the rows that the blocks announce.
 func readAllRows(data []byte, size int64) (*Header, []*column.Column, error) {
-	s, err := NewScanner(bytes.NewReader(data), size, testLimits.Block)
+	s, err := NewScanner(bytes.NewReader(data), size, testLimits)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := s.Header().NewDecoder(testLimits)
-	if err != nil {
-		return nil, nil, err
-	}
+	d := s.Header().NewDecoder(testLimits)
 	d.limits.Text = 1 << 20
 	dst := textColumns(s.Header())
 	rows := 0

@@ -33,16 +33,16 @@ type Scanner struct {
 	blocks int
 	head   *Header
 	sync   [syncSize]byte
-	limit  int // bytes of a block
+	limits Limits
 	err    error
 }
 
 // NewScanner reads the header of a file of size bytes, -1 if that is unknown, whose blocks
-// are to have up to so many bytes as they are stored.
+// are to keep to limits as they are stored.
 // It fails with a DamageError if the header is not that of an Avro file that
 // can be decoded, and with the wrapped error of r if r fails.
-func NewScanner(r io.Reader, size int64, block int) (*Scanner, error) {
-	s := &Scanner{r: bufio.NewReaderSize(r, 64<<10), size: size, blocks: -1, limit: block}
+func NewScanner(r io.Reader, size int64, limits Limits) (*Scanner, error) {
+	s := &Scanner{r: bufio.NewReaderSize(r, 64<<10), size: size, blocks: -1, limits: limits}
 	magic, err := s.bytes(nil, 4)
 	if err == nil && string(magic) != "Obj\x01" {
 		return nil, s.damage(0, fmt.Sprintf("it begins with %q, not with Avro's mark", magic), nil)
@@ -69,9 +69,10 @@ func NewScanner(r io.Reader, size int64, block int) (*Scanner, error) {
 // Header returns what the header says. It can be shared by goroutines.
 func (s *Scanner) Header() *Header { return s.head }
 
-// Next reads the next block into b and checks the sync marker behind it. It
-// returns false when the file is complete. Errors are a DamageError or the
-// wrapped error of the reader, and stay.
+// Next reads the next block into b, once it has its turn if it is large, and checks the
+// sync marker behind it. It returns false when the file is complete. Errors are a
+// DamageError, of a LimitError if the block is too large, or the wrapped error of the
+// reader, and stay.
 func (s *Scanner) Next(b *Block) (bool, error) {
 	if s.err != nil {
 		return false, s.err
@@ -97,11 +98,17 @@ func (s *Scanner) nextBlock(b *Block) (bool, error) {
 	if count < 0 || count > maxCount {
 		return false, s.damage(at, "it claims "+amount.Of(count, "record"), nil)
 	}
-	if size < 0 || size > int64(s.limit) {
-		return false, s.damage(at, fmt.Sprintf("it claims %s; 0 to %s are taken", amount.Of(size, "byte"), amount.Number(s.limit)), nil)
+	if size < 0 {
+		return false, s.damage(at, fmt.Sprintf("it claims %s", amount.Of(size, "byte")), nil)
 	}
 	if s.size >= 0 && size > s.size-s.off-syncSize {
 		return false, s.damage(at, fmt.Sprintf("it claims %s, but the file has only %s left", amount.Of(size, "byte"), amount.Number(s.size-s.off)), nil)
+	}
+	if size > int64(s.limits.Block) {
+		return false, s.damage(at, "", &LimitError{What: blockStored, Size: int(min(size, MostSize+1)), Limit: s.limits.Block})
+	}
+	if size > int64(s.limits.Large) {
+		b.take(s.limits.Turn)
 	}
 	if b.Data, err = s.bytes(b.Data[:0], int(size)); err != nil {
 		return false, s.ended(at, "the file ends inside the block", err)
@@ -205,8 +212,12 @@ func (s *Scanner) long() (int64, error) {
 	return 0, errVarint
 }
 
-// bytes reads n bytes into dst, growing it as the bytes really come.
+// bytes reads n bytes into dst, growing it as the bytes really come where nothing bears out
+// that there are so many.
 func (s *Scanner) bytes(dst []byte, n int) ([]byte, error) {
+	if s.size >= 0 && int64(n) <= s.size-s.off {
+		dst = slices.Grow(dst[:0], n)
+	}
 	for len(dst) < n {
 		from := len(dst)
 		to := min(n, max(cap(dst), 2*from, readChunk))
@@ -233,6 +244,7 @@ func (s *Scanner) readFull(p []byte) error {
 }
 
 func (s *Scanner) damage(at int64, reason string, err error) error {
+	s.limits.advise(err)
 	return &DamageError{Block: s.blocks, Offset: at, Reason: reason, Err: err}
 }
 

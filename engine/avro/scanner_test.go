@@ -25,7 +25,7 @@ func smallFile(tb testing.TB, codec string) []byte {
 func TestScannerBlocks(t *testing.T) {
 	data := smallFile(t, "")
 	for _, size := range []int64{-1, int64(len(data))} {
-		s, err := NewScanner(iotest.OneByteReader(bytes.NewReader(data)), size, testLimits.Block)
+		s, err := NewScanner(iotest.OneByteReader(bytes.NewReader(data)), size, testLimits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestReaderFails(t *testing.T) {
 	for _, cause := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
 		for n := range len(data) {
 			r := io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(cause))
-			s, err := NewScanner(r, -1, testLimits.Block)
+			s, err := NewScanner(r, -1, testLimits)
 			if err == nil {
 				var b Block
 				for ok := true; ok && err == nil; {

@@ -111,10 +111,7 @@ func TestEmptyRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder(testLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := h.NewDecoder(testLimits)
 	if err := d.Decode(&Block{Count: 1000}, nil); err != nil {
 		t.Error(err)
 	}
@@ -142,10 +139,7 @@ func TestExponentialRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := h.NewDecoder(testLimits)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := h.NewDecoder(testLimits)
 	if err := d.Decode(&Block{Count: 1}, []*column.Column{nil}); err != nil {
 		t.Error(err)
 	}

@@ -18,6 +18,9 @@ type renderer struct {
 	reader
 	entries []entry
 	sorted  []byte
+	// counted is how many bytes of a text that is too long were counted and given up; it
+	// is not put in order any more then.
+	counted int
 }
 
 // entry is a map entry whose JSON stands between two places of the output.
@@ -35,10 +38,15 @@ func (n *node) names() bool { return n.kind >= kindRecord && n.kind != kindFixed
 
 // text appends the text of a value that is not null and not a union.
 func (r *renderer) text(n *node, out []byte) ([]byte, error) {
-	if n.kind == kindRecord || n.kind == kindArray || n.kind == kindMap {
-		return r.json(n, out, 0)
+	if n.kind != kindRecord && n.kind != kindArray && n.kind != kindMap {
+		return r.scalar(n, out)
 	}
-	return r.scalar(n, out)
+	r.counted = 0
+	out, err := r.json(n, out, 0)
+	if size := r.counted + len(out); size > r.limit && err == nil {
+		err = &LimitError{What: valueText, Size: size, Limit: r.limit}
+	}
+	return out, err
 }
 
 func (r *renderer) scalar(n *node, out []byte) ([]byte, error) {
@@ -133,8 +141,12 @@ func (r *renderer) json(n *node, out []byte, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return out, errDepth
 	}
-	if len(out)+entrySize*len(r.entries) > r.budget {
-		return out, errText.of(r.limit)
+	if len(out)+entrySize*len(r.entries) > r.limit {
+		r.counted += len(out)
+		out, r.entries = out[:0], r.entries[:0]
+		if r.counted > MostSize {
+			return out, &LimitError{What: valueText, Size: MostSize + 1, Limit: r.limit}
+		}
 	}
 	switch n.kind {
 	case kindNull:
@@ -253,11 +265,16 @@ func (r *renderer) mapping(n *node, out []byte, depth int) ([]byte, error) {
 			if out, err = r.json(n.items, out, depth+1); err != nil {
 				return out, err
 			}
-			r.entries = append(r.entries, entry{key: key, from: at, to: len(out)})
+			if r.counted == 0 {
+				r.entries = append(r.entries, entry{key: key, from: at, to: len(out)})
+			}
 		}
 		if end >= 0 && r.pos != end {
 			return out, errItems
 		}
+	}
+	if r.counted > 0 {
+		return append(out, '}'), nil
 	}
 	out = r.sortEntries(out, from, r.entries[base:])
 	r.entries = r.entries[:base]

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"reconcile/internal/column"
 )
 
 const (
@@ -180,7 +182,6 @@ func TestBadValues(t *testing.T) {
 		{"size of a run too small", `{"type":"array","items":"long"}`, enc{}.long(-2).long(1).long(1).long(2).long(0), errItems},
 		{"size of a run negative", `{"type":"array","items":"long"}`, enc{}.long(-2).long(-2).long(1).long(2).long(0), errLength},
 		{"size of a map run too large", `{"type":"map","values":"long"}`, enc{}.long(-1).long(4).str("k").long(1).long(0), errItems},
-		{"nulls without number", `{"type":"array","items":"null"}`, enc{}.long(math.MaxInt64).long(0), errText},
 		{"list without end", deep, make(enc, 2*maxDepth).fill(2), errDepth},
 		{"decimal without end", `{"type":"bytes","logicalType":"decimal","precision":5}`, enc{}.str(strings.Repeat("x", maxDecimal+1)), errDecimal},
 	} {
@@ -190,6 +191,34 @@ func TestBadValues(t *testing.T) {
 				t.Errorf("got %.40q and error %v, want %v", got, err, c.want)
 			}
 		})
+	}
+}
+
+// TestTextTooLong counts what a value takes that is too long, in whatever is nested.
+func TestTextTooLong(t *testing.T) {
+	nulls := func(n int64) enc { return enc{}.long(n).long(0) }
+	const array = `{"type":"array","items":"null"}`
+	for _, c := range []struct {
+		name, typ string
+		value     enc
+		size      int
+	}{
+		{"nulls", array, nulls(1000), 1000*5 + 1},
+		{"nulls without number", array, nulls(math.MaxInt64), MostSize + 1},
+		{"nulls in a map", `{"type":"map","values":` + array + `}`, append(enc{}.long(2).str("a"), append(append(nulls(1000), enc{}.str("b")...), append(nulls(3), 0)...)...),
+			len(`{"a":,"b":}`) + 1000*5 + 1 + 3*5 + 1},
+	} {
+		limits := testLimits
+		limits.Text = 100
+		h, err := newHeader([]byte(record(c.typ)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.NewDecoder(limits).Decode(&Block{Count: 1, Data: c.value}, []*column.Column{{Type: column.StringType}})
+		var large *LimitError
+		if !errors.As(err, &large) || large.Limit != 100 || large.Size < c.size-2 || large.Size > c.size {
+			t.Errorf("%s: %v, not of %d bytes", c.name, err, c.size)
+		}
 	}
 }
 

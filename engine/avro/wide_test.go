@@ -22,7 +22,7 @@ func wideSchema(n int) string {
 func TestTooManyFields(t *testing.T) {
 	open := func(schema string) error {
 		data := fileHeader(schema, "")
-		_, err := NewScanner(bytes.NewReader(data), int64(len(data)), 0)
+		_, err := NewScanner(bytes.NewReader(data), int64(len(data)), Limits{})
 		return err
 	}
 	if err := open(wideSchema(MostFields)); err != nil {

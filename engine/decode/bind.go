@@ -66,12 +66,9 @@ type Plan struct {
 
 // NewPlan binds the fields of files that are written alike, and whose manifests list the
 // same names, to the columns of a schema.
-func NewPlan(head *avro.Header, names *rules.FileNames, limits avro.Limits, s *Schema) (*Plan, error) {
+func NewPlan(head *avro.Header, names *rules.FileNames, limits avro.Limits, s *Schema) *Plan {
 	fields := head.Fields()
-	dec, err := head.NewDecoder(limits)
-	if err != nil {
-		return nil, err
-	}
+	dec := head.NewDecoder(limits)
 	p := &Plan{dec: dec, dst: make([]*column.Column, len(fields))}
 	byTarget := map[int]*binding{}
 	list := names.Listed()
@@ -126,8 +123,11 @@ func NewPlan(head *avro.Header, names *rules.FileNames, limits avro.Limits, s *S
 	if i := slices.IndexFunc(keys, lacks); i >= 0 {
 		p.Lacks = keys[i]
 	}
-	return p, nil
+	return p
 }
+
+// Begin begins a block, whose rows Next, Encode or Find of a Decoder decodes.
+func (p *Plan) Begin(b *avro.Block) error { return p.dec.Begin(b) }
 
 // Wanted says which fields feed some column.
 func (p *Plan) Wanted() []bool {

@@ -59,14 +59,32 @@ func (d *Decoder) Records(p *Plan, records [][]byte) error {
 	return nil
 }
 
-// Block decodes a block as it was delivered.
-func (d *Decoder) Block(p *Plan, b *avro.Block) error {
+// Next decodes the next rows of the block that Begin of the plan began, as they were
+// delivered, and returns how many these are: none behind the last.
+func (d *Decoder) Next(p *Plan) (int, error) {
 	d.setTargets(p, p.all)
-	if err := p.dec.Decode(b, p.dst); err != nil {
+	recs, err := p.dec.Next(p.dst)
+	if err != nil {
+		return 0, err
+	}
+	d.bindAll(p, p.all, len(recs.Ends))
+	return len(recs.Ends), nil
+}
+
+// EachSlice calls use when rows of a block are decoded, with their number, until all are.
+func (d *Decoder) EachSlice(p *Plan, b *avro.Block, use func(n int) error) error {
+	if err := p.Begin(b); err != nil {
 		return err
 	}
-	d.bindAll(p, p.all, int(b.Count))
-	return nil
+	for {
+		n, err := d.Next(p)
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := use(n); err != nil {
+			return err
+		}
+	}
 }
 
 // Record is Records for one record as it was delivered.

@@ -9,9 +9,10 @@ import (
 	"reconcile/internal/feed"
 )
 
-// Encode decodes of a block what says where its rows belong, and encodes the rows. With
-// failCasts every value is decoded, to find those that do not cast.
-func (d *Decoder) Encode(p *Plan, b *avro.Block, failCasts bool) (delivered, encoded avro.Records, err error) {
+// Encode decodes of the next rows of a block what says where they belong, and encodes them;
+// there are none behind the last. With failCasts every value is decoded, to find those that
+// do not cast.
+func (d *Decoder) Encode(p *Plan, failCasts bool) (delivered, encoded avro.Records, err error) {
 	list := p.place
 	if d.failCasts = failCasts; failCasts {
 		list = p.all
@@ -23,16 +24,16 @@ func (d *Decoder) Encode(p *Plan, b *avro.Block, failCasts bool) (delivered, enc
 			p.dst[u.field] = &u.col
 		}
 	}
-	if delivered, encoded, err = p.dec.Encode(b, p.dst, p.Codec); err != nil {
+	if delivered, encoded, err = p.dec.Encode(p.dst, p.Codec); err != nil {
 		return delivered, encoded, err
 	}
-	d.bindAll(p, list, int(b.Count))
+	d.bindAll(p, list, len(delivered.Ends))
 	return delivered, encoded, nil
 }
 
-// Find decodes of a block the column of one target, and says where its records are: they
-// are there until the plan is used again.
-func (d *Decoder) Find(p *Plan, b *avro.Block, target int) (avro.Records, error) {
+// Find decodes of the next rows of a block the column of one target, and says where their
+// records are: they are there until the plan is used again. There are none behind the last.
+func (d *Decoder) Find(p *Plan, target int) (avro.Records, error) {
 	var list []int
 	for _, i := range p.all {
 		if p.bindings[i].target == target {
@@ -40,11 +41,11 @@ func (d *Decoder) Find(p *Plan, b *avro.Block, target int) (avro.Records, error)
 		}
 	}
 	d.setTargets(p, list)
-	recs, err := p.dec.Locate(b, p.dst)
+	recs, err := p.dec.Next(p.dst)
 	if err != nil {
 		return recs, err
 	}
-	d.bindAll(p, list, b.Count)
+	d.bindAll(p, list, len(recs.Ends))
 	return recs, nil
 }
 

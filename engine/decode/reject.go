@@ -10,15 +10,15 @@ import (
 	"reconcile/internal/feed"
 )
 
-// Reject describes the only row that d decoded: it lacks the column of target.
-func (d *Decoder) Reject(p *Plan, target int) quarantine.Row {
+// Reject describes a row that d decoded: it lacks the column of target.
+func (d *Decoder) Reject(p *Plan, row, target int) quarantine.Row {
 	name := feed.UserID
 	if target == rules.TargetKey {
 		name = d.schema.Key
 	}
 	reason := name + " is missing"
 	var items []column.Rescued
-	d.EachText(p, 0, func(of int, item column.Rescued) {
+	d.EachText(p, row, func(of int, item column.Rescued) {
 		items = append(items, item)
 		if of == target {
 			reason = fmt.Sprintf("%s is not an integer: %s", name, strconv.Quote(string(item.Value)))

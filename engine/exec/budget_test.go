@@ -14,7 +14,7 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 	}{
 		{"segments", b.Segments(), rows / 2},
 		{"a block", b.Block(), 256 << 20},
-		{"text of a block", b.BlockText(), 512 << 20},
+		{"text of a block", b.Text(), 256 << 20},
 		{"a manifest", int(b.Manifest()), 256 << 20},
 		{"a manifest with little memory", int(NewBudget(64<<20, 2).Manifest()), 16 << 20},
 		{"a manifest with much memory", int(NewBudget(64<<30, 2).Manifest()), 256 << 20},
@@ -77,10 +77,10 @@ func TestLimitsOfScratchFiles(t *testing.T) {
 }
 
 func TestBudgetOfLittleMemory(t *testing.T) {
-	if got, want := NewBudget(1<<20, 1).Segments(), NewBudget(128<<20, 1).Segments(); got != want || got == 0 {
+	if got, want := NewBudget(1<<20, 1).Segments(), NewBudget(112<<20, 1).Segments(); got != want || got == 0 {
 		t.Errorf("a limit below what the program takes leaves %d bytes for segments, not %d", got, want)
 	}
-	if got := RowBudget(1<<10, 4).RowGroup(); got != 4<<20 {
+	if got := RowBudget(1<<10, 4).RowGroup(); got != 1<<20 {
 		t.Errorf("a row group waits for %d bytes", got)
 	}
 	if got := RowBudget(1<<40, 1).RowGroup(); got != 64<<20 {

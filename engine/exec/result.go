@@ -132,4 +132,5 @@ type Cause struct {
 	Key    string `cbor:"1,keyasint,omitempty"` // that the file lacks
 	Column string `cbor:"2,keyasint,omitempty"` // of which a value does not cast
 	Rule   string `cbor:"3,keyasint,omitempty"` // by which it does not
+	Limit  int    `cbor:"4,keyasint,omitempty"` // bytes that a block or text of it may have, and has more
 }

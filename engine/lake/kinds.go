@@ -15,6 +15,7 @@ const kindParquet = "parquet"
 type fileOptions struct {
 	createdBy string
 	rowGroup  int
+	batch     int // bytes
 	advice    string
 }
 
@@ -22,7 +23,7 @@ type fileOptions struct {
 func newSink(kind string, st blob.Store, o fileOptions) (sinks.Sink, error) {
 	switch kind {
 	case kindParquet:
-		return parquet.New(st, parquet.Options{CreatedBy: o.createdBy, RowGroup: o.rowGroup, Advice: o.advice}), nil
+		return parquet.New(st, parquet.Options{CreatedBy: o.createdBy, RowGroup: o.rowGroup, Batch: int64(o.batch), Advice: o.advice}), nil
 	}
 	return nil, fmt.Errorf("sink %s: there is no kind %q", st.Root(), kind)
 }

@@ -31,6 +31,8 @@ type Options struct {
 	CreatedBy string
 	// RowGroup is the number of rows of a row group; 0 for the sink's default.
 	RowGroup int
+	// Batch is about how many bytes of rows are read at once; 0 for whole row groups.
+	Batch int
 }
 
 // Lake is the sinks of one command. One goroutine uses it at a time; the sinks that it
@@ -91,7 +93,7 @@ func (k *Lake) Open(ctx context.Context, root string) (sinks.Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink %s: %w", root, err)
 	}
-	o := fileOptions{createdBy: k.o.CreatedBy, rowGroup: k.o.RowGroup}
+	o := fileOptions{createdBy: k.o.CreatedBy, rowGroup: k.o.RowGroup, batch: k.o.Batch}
 	kind := kindParquet // the state keeps no other
 	if d := k.o.Declared.sink(root); d != nil {
 		kind = d.Kind

@@ -20,26 +20,29 @@ import (
 type Mapping struct {
 	Mapping *identity.Mapping
 	Report  *identity.Report
-	Bad     []quarantine.Row // rows without both ids
-	Read    *exec.Read       // its files; nil if there are none
+	Bad     *quarantine.Collector // rows without both ids
+	Read    *exec.Read            // its files; nil if there are none
 	sums    *partfile.Sums
 }
 
 // Read reads the complete mapping that a dump delivers, whose plain numbers count
-// a unit of time. tagged says that the pins of the source are ETags. A file that cannot be
-// used is a *partfile.FileError.
-func Read(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, unit column.TimeUnit, tagged bool) (*Mapping, error) {
+// a unit of time. bad takes the rows without both ids. tagged says that the pins of the
+// source are ETags. A file that cannot be used is a *partfile.FileError.
+func Read(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget, bad *quarantine.Collector, unit column.TimeUnit, tagged bool) (*Mapping, error) {
 	m := &Mapping{sums: partfile.NewSums(tagged)}
 	s := &decode.Schema{Schema: *rules.DeliveredMapping(unit)}
-	r := &reader{delivery: d, schema: s, dec: decode.NewDecoder(s), limits: partfile.Limits(b), entries: identity.NewBuilder()}
+	r := &reader{delivery: d, schema: s, dec: decode.NewDecoder(s), limits: partfile.Limits(b), entries: identity.NewBuilder(), bad: bad}
 	for i, f := range d.Files {
 		r.index, r.key = i, f.Key
 		if err := m.readFile(ctx, src, r); err != nil {
+			if r.failed != nil {
+				return nil, r.failed
+			}
 			return nil, &partfile.FileError{Dump: d.Dump, Key: f.Key, Err: err}
 		}
 	}
 	m.Mapping, m.Report = r.entries.Build(b.Workers())
-	m.Bad, m.Read = r.bad, m.sums.ReadOf(d.Dump, len(d.Files))
+	m.Bad, m.Read = bad, m.sums.ReadOf(d.Dump, len(d.Files))
 	return m, nil
 }
 
@@ -50,14 +53,12 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *reader) erro
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(m.sums.Begin(io.NewSectionReader(h, 0, size)), size, r.limits.Block)
+	sc, err := partfile.NewScanner(m.sums.Begin(io.NewSectionReader(h, 0, size)), size, r.limits)
 	if err != nil {
 		return err
 	}
-	if err := r.begin(sc.Header()); err != nil {
-		return err
-	}
-	if err := partfile.EachBlock(ctx, sc, r.addBlock); err != nil {
+	r.begin(sc.Header())
+	if err := partfile.EachBlock(ctx, sc, func(blk *avro.Block) error { return r.addBlock(ctx, blk) }); err != nil {
 		return err
 	}
 	m.sums.End(r.delivery.Dump, r.index, h.Object())
@@ -71,39 +72,43 @@ type reader struct {
 	dec      *decode.Decoder
 	limits   avro.Limits
 	entries  *identity.Builder
-	bad      []quarantine.Row // rows without both ids
+	bad      *quarantine.Collector
+	failed   error // by bad: it says nothing of the file
 
 	index  int // of the file in the manifest
 	key    string
 	fields []string     // of the file
 	plan   *decode.Plan // likewise
-	first  int          // row of the next block
+	first  int          // the next row
 }
 
 // begin binds the fields of the next file.
-func (r *reader) begin(h *avro.Header) (err error) {
+func (r *reader) begin(h *avro.Header) {
 	r.first, r.fields = 0, partfile.FieldNames(h)
 	names := rules.FileNames{Fields: r.fields, Columns: r.delivery.Columns, HasColumns: r.delivery.HasColumns}
-	r.plan, err = decode.NewPlan(h, &names, r.limits, r.schema)
-	return err
+	r.plan = decode.NewPlan(h, &names, r.limits, r.schema)
 }
 
 // addBlock adds the rows of one block; those without both ids go to the quarantine.
-func (r *reader) addBlock(blk *avro.Block) error {
+func (r *reader) addBlock(ctx context.Context, blk *avro.Block) error {
 	if r.plan.Lacks != "" && blk.Count > 0 {
 		return partfile.NewKeyError(r.plan.Lacks, r.fields)
 	}
-	if err := r.dec.Block(r.plan, blk); err != nil {
-		return err
-	}
+	return r.dec.EachSlice(r.plan, blk, func(n int) error { return r.addRows(ctx, n) })
+}
+
+// addRows adds n rows of a block.
+func (r *reader) addRows(ctx context.Context, n int) error {
 	from, to, time := r.column(feed.FromUserID), r.column(feed.ToUserID), r.column(feed.Time)
-	for i := range int(blk.Count) {
+	for i := range n {
 		ver, err := rules.Version(0, r.index, r.first+i)
 		if err != nil {
 			return err
 		}
 		if from.IsNull(i) || to.IsNull(i) {
-			r.bad = append(r.bad, r.badRow(i))
+			if r.failed = r.bad.Add(ctx, r.badRow(i)); r.failed != nil {
+				return r.failed
+			}
 			continue
 		}
 		e := identity.Entry{From: from.Ints[i], To: to.Ints[i], Version: ver}
@@ -112,14 +117,14 @@ func (r *reader) addBlock(blk *avro.Block) error {
 		}
 		r.entries.Add(e)
 	}
-	r.first += int(blk.Count)
+	r.first += n
 	return nil
 }
 
-// column returns the values of a column in the current block.
+// column returns the values of a column in the rows at hand.
 func (r *reader) column(name string) *column.Column { return &r.dec.Cols[r.schema.ByID(name)] }
 
-// badRow is row i of the current block, which lacks an id.
+// badRow is row i of those at hand, which lacks an id.
 func (r *reader) badRow(i int) quarantine.Row {
 	bad := quarantine.Row{Table: feed.TableMapping, Dump: r.delivery.Dump, File: r.key, Row: int64(r.first + i)}
 	lacks := func(name string) bool { return r.column(name).IsNull(i) }

@@ -49,8 +49,12 @@ func (e *FileError) Held() *exec.Held {
 	h := &exec.Held{Dump: e.Dump, File: e.Key, Pin: e.Pin, Reason: dump.FileReason(e.Err)}
 	var damage *avro.DamageError
 	var content ContentError
-	if errors.As(e.Err, &content) {
+	var large *avro.LimitError
+	switch {
+	case errors.As(e.Err, &content):
 		h.Cause = content.Cause()
+	case errors.As(e.Err, &large):
+		h.Cause.Limit = large.Limit
 	}
 	h.Lasting = content != nil || errors.As(e.Err, &damage)
 	return h

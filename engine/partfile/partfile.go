@@ -11,6 +11,7 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/exec"
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 )
 
@@ -23,21 +24,38 @@ type Opener interface {
 const readAhead = 1 << 20
 
 // Limits are those of the blocks of part files under a budget.
-func Limits(b exec.Budget) avro.Limits { return avro.Limits{Block: b.Block(), Text: b.BlockText()} }
+func Limits(b exec.Budget) avro.Limits {
+	return avro.Limits{Block: b.Block(), Text: b.Text(), Slice: b.Slice(), Large: b.LargeBlock(), Turn: b.LargeBlockTurn(), Advice: advice}
+}
 
-// NewScanner reads an Avro file of a size, whose blocks have up to so many bytes.
-func NewScanner(r io.Reader, size int64, block int) (*avro.Scanner, error) {
-	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size, block)
+// advice says with which memory_limit what has so many bytes would be taken.
+func advice(size int) string {
+	text := "a quarter of memory_limit"
+	switch limit := exec.LimitFor(int64(size)); {
+	case size == 0:
+		return text + "; a greater one may do"
+	case limit == 0:
+		return fmt.Sprintf("%s, and never more than %s", text, amount.Number(avro.MostSize))
+	default:
+		return fmt.Sprintf("%s; memory_limit = \"%dMiB\" would do", text, limit>>20)
+	}
+}
+
+// NewScanner reads an Avro file of a size, whose blocks keep to limits.
+func NewScanner(r io.Reader, size int64, limits avro.Limits) (*avro.Scanner, error) {
+	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size, limits)
 }
 
 // EachBlock hands on the blocks of a file, one at a time and to its end. A block is good
 // until the next one comes.
 func EachBlock(ctx context.Context, sc *avro.Scanner, use func(*avro.Block) error) error {
 	var blk avro.Block
+	defer blk.Free()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		blk.Free()
 		if ok, err := sc.Next(&blk); err != nil || !ok {
 			return err
 		}
@@ -55,7 +73,7 @@ func Header(ctx context.Context, src Opener, key string) (*avro.Header, error) {
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := avro.NewScanner(io.NewSectionReader(h, 0, size), size, 0) // no block is read, so nothing ahead
+	sc, err := avro.NewScanner(io.NewSectionReader(h, 0, size), size, avro.Limits{}) // no block is read, so nothing ahead
 	if err != nil {
 		return nil, err
 	}

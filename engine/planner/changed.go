@@ -264,7 +264,7 @@ func changedReason(was, now int64, err error) string {
 // read to its end.
 func changeOfFile(ctx context.Context, p *Session, t *Table, id int64, was state.ReadFile, now blob.Object) (fileChange, error) {
 	for _, h := range p.Snap.Holds {
-		if h.Table == t.Name && h.Dump == id && h.File == now.Key && t.stillBad(h.Pin, now.Pin) {
+		if h.Table == t.Name && h.Dump == id && h.File == now.Key && t.stillBad(h.Pin, now.Pin, p.Budget.Block()) {
 			return 0, errors.New(h.Reason)
 		}
 	}
@@ -292,7 +292,7 @@ func beginsWith(ctx context.Context, p *Session, now blob.Object, was state.Read
 		return false, partfile.ErrChanged
 	}
 	sum := &prefixSum{hash: xxh3.New128(), left: was.Size}
-	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size, p.Budget.Block())
+	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size, partfile.Limits(p.Budget))
 	if err == nil {
 		err = partfile.EachBlock(ctx, sc, func(*avro.Block) error { return nil })
 	}

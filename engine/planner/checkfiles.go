@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"reconcile/engine/dump"
@@ -16,6 +17,10 @@ import (
 
 // HoldOfKey marks the pin of a file that lacks a key of the table.
 const HoldOfKey = "key "
+
+// HoldOfLimit marks the pin of a file of which a block or a text has more bytes than are
+// taken, and says how many these are.
+const HoldOfLimit = "limit "
 
 // checkDelivery returns why a delivery holds its table, if it does, and the
 // bytes of its files.
@@ -54,7 +59,7 @@ func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 			return hold(f.Key, p.Source.FileReason(ctx, f.Key, err)), 0, nil
 		}
 		for _, h := range p.Snap.Holds {
-			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin) {
+			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin, p.Budget.Block()) {
 				return hold(f.Key, h.Reason), 0, nil
 			}
 		}
@@ -96,14 +101,19 @@ func checkFrozen(ctx context.Context, p *Session, t *Table, d Delivery) (*plan.H
 }
 
 // stillBad reports whether what holdPin gave still holds the table: not after
-// the file changed, nor after the configuration of its column did.
-func (t *Table) stillBad(held, pin string) bool {
+// the file changed, nor after the configuration of its column did, nor with blocks of more
+// bytes than were taken.
+func (t *Table) stillBad(held, pin string, block int) bool {
 	was, cast, ok := strings.Cut(held, "\n")
 	if was != pin || !ok {
 		return was == pin
 	}
 	if key, ok := strings.CutPrefix(cast, HoldOfKey); ok {
 		return key == feed.UserID || key == t.Key
+	}
+	if limit, ok := strings.CutPrefix(cast, HoldOfLimit); ok {
+		n, err := strconv.Atoi(limit)
+		return err == nil && block <= n
 	}
 	rule, name, _ := strings.Cut(cast, "\n")
 	c := t.Definition.Column(name)

@@ -75,7 +75,7 @@ func (p *Session) noteUnit(have *state.Mapping, unit string) {
 func (p *Session) TakeMapping(read *MappingRead) {
 	p.NewMapping, p.StandingMapping = read, read.Mapping
 	p.Standing = &state.Mapping{Dump: read.Dump, Digest: read.Digest, Rules: rules.ContentVersion, Warnings: describeReport(read.Report),
-		Quarantine: state.Ref{Rows: int64(len(read.Bad))}, Read: read.Read, TimeUnit: rules.UnitText(read.Unit)}
+		Quarantine: state.Ref{Rows: read.Bad.Len()}, Read: read.Read, TimeUnit: rules.UnitText(read.Unit)}
 }
 
 func describeMapping(ctx context.Context, p *Session) error {

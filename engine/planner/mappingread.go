@@ -55,8 +55,8 @@ type MappingRead struct {
 	Unit    column.TimeUnit // of plain numbers that are times
 	Mapping *identity.Mapping
 	Report  *identity.Report
-	Bad     []quarantine.Row // rows without both ids
-	Read    *state.ReadDump  // its files; nil if there are none
+	Bad     *quarantine.Collector // rows without both ids
+	Read    *state.ReadDump       // its files; nil if there are none
 }
 
 // MappingReader reads user mappings.

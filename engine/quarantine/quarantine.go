@@ -4,13 +4,12 @@
 package quarantine
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"iter"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -27,18 +26,25 @@ type Row struct {
 	Data   string `json:"data"` // the row as JSON text, masks applied
 }
 
-// Write stores rows as an object of the state: compressed lines of JSON.
-func Write(ctx context.Context, store exec.Objects, bad []Row) (*exec.Object, error) {
+// write stores the rows of one dump as an object of the state: compressed lines of JSON.
+func write(ctx context.Context, store exec.Objects, next source) (*exec.Object, error) {
 	o := store.Create(ctx)
-	z, err := zstd.NewWriter(o)
+	z, err := zstd.NewWriter(o, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, errors.Join(err, o.Abort())
 	}
 	enc := json.NewEncoder(z)
 	enc.SetEscapeHTML(false)
-	slices.SortFunc(bad, func(a, b Row) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row)) })
-	for _, b := range bad {
-		err = errors.Join(err, enc.Encode(b))
+	n := int64(0)
+	for {
+		var r *Row
+		if r, err = next(); err == nil && r != nil {
+			err = enc.Encode(r)
+		}
+		if err != nil || r == nil {
+			break
+		}
+		n++
 	}
 	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the quarantine: %w", err), o.Abort())
@@ -47,11 +53,39 @@ func Write(ctx context.Context, store exec.Objects, bad []Row) (*exec.Object, er
 	if err != nil {
 		return nil, err
 	}
-	obj.Ref.Rows = int64(len(bad))
+	obj.Ref.Rows = n
 	return obj, nil
 }
 
-// Each reads what Write wrote.
+// window is how far back rows are compared when they are compressed.
+const window = 256 << 10
+
+// Rewrite stores the rows of one dump again, each as change makes it.
+func Rewrite(ctx context.Context, store exec.Objects, q exec.DumpRef, change func(*Row) error) (*exec.Object, error) {
+	next, stop := iter.Pull2(func(yield func(*Row, error) bool) {
+		err := Each(ctx, store, q, func(r Row) error {
+			if err := change(&r); err != nil {
+				return err
+			}
+			if !yield(&r, nil) {
+				return errStopped
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(nil, err)
+		}
+	})
+	defer stop()
+	return write(ctx, store, func() (*Row, error) {
+		r, err, _ := next()
+		return r, err
+	})
+}
+
+var errStopped = errors.New("nobody takes more rows")
+
+// Each reads the rows of one dump.
 func Each(ctx context.Context, store exec.Objects, q exec.DumpRef, use func(Row) error) (err error) {
 	defer func() {
 		if err != nil {

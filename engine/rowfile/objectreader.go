@@ -11,14 +11,15 @@ import (
 
 // ObjectReader reads rows of an object of the state, a row group at a time.
 type ObjectReader struct {
-	Object    exec.OpenObject
-	Parquet   *parquet.File
-	Want      []column.Column
-	NextGroup int
+	Object  exec.OpenObject
+	Parquet *parquet.File
+	Want    []column.Column
+	Batches *parquet.Batches
 }
 
-// OpenObject opens an object of rows, of which the columns of want are read.
-func OpenObject(ctx context.Context, store exec.Objects, ref exec.Ref, want []column.Column) (*ObjectReader, error) {
+// OpenObject opens an object of rows, of which the columns of want are read, in batches of
+// about so many bytes; 0 for whole row groups.
+func OpenObject(ctx context.Context, store exec.Objects, ref exec.Ref, want []column.Column, batch int) (*ObjectReader, error) {
 	obj, err := store.Open(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -27,19 +28,19 @@ func OpenObject(ctx context.Context, store exec.Objects, ref exec.Ref, want []co
 	if err != nil {
 		return nil, errors.Join(obj.Damaged(err), obj.Close())
 	}
-	return &ObjectReader{Object: obj, Parquet: pq, Want: want}, nil
+	return &ObjectReader{Object: obj, Parquet: pq, Want: want, Batches: pq.Batches(want, int64(batch))}, nil
 }
 
 // Next implements sinks.Reader.
 func (o *ObjectReader) Next(context.Context) (*column.Batch, error) {
-	if o.NextGroup >= o.Parquet.RowGroups() {
-		return nil, nil
-	}
 	b := &column.Batch{}
-	if err := o.Parquet.ReadRowGroup(o.NextGroup, o.Want, b); err != nil {
+	ok, err := o.Batches.Next(b)
+	if err != nil {
 		return nil, o.Broken(err)
 	}
-	o.NextGroup++
+	if !ok {
+		return nil, nil
+	}
 	return b, nil
 }
 

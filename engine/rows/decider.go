@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -65,11 +66,8 @@ func (d *Decider) spill() error {
 			d.files[b] = f
 		}
 		buf := make([]byte, 0, candidateSize*len(d.parts[b]))
-		for _, r := range d.parts[b] {
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(r.Key))
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(r.Raw))
-			buf = binary.LittleEndian.AppendUint64(buf, r.Ver)
-			buf = binary.LittleEndian.AppendUint64(buf, r.Loc)
+		for i := range d.parts[b] {
+			buf = appendCandidate(buf, &d.parts[b][i])
 		}
 		if _, err := d.files[b].Write(buf); err != nil {
 			return fmt.Errorf("spilling keys to the scratch folder %s: %w", d.dir, err)
@@ -80,45 +78,95 @@ func (d *Decider) spill() error {
 	return nil
 }
 
-// Decide judges all rows that were added, with that many goroutines.
+func appendCandidate(dst []byte, r *rules.Candidate) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Key))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Raw))
+	dst = binary.LittleEndian.AppendUint64(dst, r.Ver)
+	return binary.LittleEndian.AppendUint64(dst, r.Loc)
+}
+
+func candidateAt(b []byte) rules.Candidate {
+	return rules.Candidate{
+		Key: int64(binary.LittleEndian.Uint64(b)),
+		Raw: int64(binary.LittleEndian.Uint64(b[8:])),
+		Ver: binary.LittleEndian.Uint64(b[16:]),
+		Loc: binary.LittleEndian.Uint64(b[24:]),
+	}
+}
+
+// Decide judges all rows that were added, with that many goroutines. Of a bucket that is
+// in files no more rows are in memory than its goroutine's part of the limit.
 func (d *Decider) Decide(parallel int) error {
+	parallel = max(parallel, 1)
 	var g errgroup.Group
-	g.SetLimit(max(parallel, 1))
+	g.SetLimit(parallel)
 	for b := range d.parts {
 		g.Go(func() error {
-			candidates, err := d.loadBucket(b)
+			defer func() { d.parts[b] = nil }()
+			n, err := d.rowsOf(b)
 			if err != nil {
 				return err
 			}
-			rules.Decide(candidates, d.canon, d.handle)
-			d.parts[b] = nil
-			return nil
+			if d.files[b] != nil && n > d.limit/parallel {
+				return d.judgeBucket(b, d.limit/parallel)
+			}
+			candidates := d.parts[b]
+			if d.files[b] != nil {
+				candidates = make([]rules.Candidate, 0, n)
+				err = d.eachOf(b, func(r rules.Candidate) error {
+					candidates = append(candidates, r)
+					return nil
+				})
+			}
+			if err == nil {
+				rules.Decide(candidates, d.canon, d.handle)
+			}
+			return err
 		})
 	}
 	return g.Wait()
 }
 
-func (d *Decider) loadBucket(b int) ([]rules.Candidate, error) {
+// rowsOf returns the number of rows of a bucket.
+func (d *Decider) rowsOf(b int) (int, error) {
+	n := len(d.parts[b])
 	if d.files[b] == nil {
-		return d.parts[b], nil
+		return n, nil
 	}
-	if _, err := d.files[b].Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("reading spilled keys: %w", err)
-	}
-	buf, err := io.ReadAll(d.files[b])
+	size, err := d.files[b].Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, fmt.Errorf("reading spilled keys: %w", err)
+		return 0, fmt.Errorf("reading spilled keys: %w", err)
 	}
-	candidates := make([]rules.Candidate, 0, len(buf)/candidateSize+len(d.parts[b]))
-	for ; len(buf) >= candidateSize; buf = buf[candidateSize:] {
-		candidates = append(candidates, rules.Candidate{
-			Key: int64(binary.LittleEndian.Uint64(buf)),
-			Raw: int64(binary.LittleEndian.Uint64(buf[8:])),
-			Ver: binary.LittleEndian.Uint64(buf[16:]),
-			Loc: binary.LittleEndian.Uint64(buf[24:]),
-		})
+	return n + int(size)/candidateSize, nil
+}
+
+// eachOf hands on the rows of a bucket.
+func (d *Decider) eachOf(b int, use func(rules.Candidate) error) error {
+	if f := d.files[b]; f != nil {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("reading spilled keys: %w", err)
+		}
+		in := bufio.NewReaderSize(f, 64<<10)
+		var buf [candidateSize]byte
+		for {
+			_, err := io.ReadFull(in, buf[:])
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("reading spilled keys: %w", err)
+			}
+			if err := use(candidateAt(buf[:])); err != nil {
+				return err
+			}
+		}
 	}
-	return append(candidates, d.parts[b]...), nil
+	for _, r := range d.parts[b] {
+		if err := use(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close removes the scratch files.

@@ -49,7 +49,11 @@ func TestDecider(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 5))
 	var candidates []rules.Candidate
 	for i := range 5000 {
-		candidates = append(candidates, rules.Candidate{Key: r.Int64() >> (10 + r.IntN(52)), Raw: int64(r.IntN(40)) - 20, Ver: uint64(r.IntN(5))<<44 | uint64(i), Loc: uint64(i)})
+		key := r.Int64() >> (10 + r.IntN(52))
+		if r.IntN(4) == 0 {
+			key = 7 // of a bucket that is too large for memory
+		}
+		candidates = append(candidates, rules.Candidate{Key: key, Raw: int64(r.IntN(40)) - 20, Ver: uint64(r.IntN(5))<<44 | uint64(i), Loc: uint64(i)})
 	}
 	canon := func(u int64) int64 { return u / 3 }
 	want := map[uint64]rules.Verdict{}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"reconcile/engine/rules"
 	"reconcile/internal/failpoint"
 )
 
@@ -30,7 +31,8 @@ type encodedBlock struct {
 	off         int64
 	size        int // in the file
 	sum         uint32
-	plain       bool // not compressed
+	plain       bool       // not compressed
+	long        *rules.Row // the only row, if the block is its record
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -80,15 +82,23 @@ func (s *Segment) writePack(ctx context.Context, p *encodedFile, most ScratchBlo
 				return err
 			}
 			hi := s.blockEnd(lo, part.Hi, most)
-			block = s.appendBlock(block[:0], lo, hi)
-			c, plain := z.squeeze(block)
+			var long *rules.Row
+			content := block
+			if s.isLong(lo, most) {
+				row := s.rows[lo]
+				long, content = &row, s.slabs.record(&row)
+			} else {
+				block = s.appendBlock(block[:0], lo, hi)
+				content = block
+			}
+			c, plain := z.squeeze(content)
 			if p.aead != nil {
 				c = p.aead.Seal(nil, p.nonce(off), c, nil)
 			}
 			if _, err := p.f.Write(c); err != nil {
 				return err
 			}
-			p.blocks = append(p.blocks, encodedBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli), plain})
+			p.blocks = append(p.blocks, encodedBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli), plain, long})
 			off += int64(len(c))
 			lo = hi
 		}
@@ -147,17 +157,25 @@ func (c *encodedCursor) Next(context.Context) (*Chunk, error) {
 	}
 	b := c.blocks[0]
 	c.blocks = c.blocks[1:]
-	buf := c.blockBuffer(b)
-	if _, err := c.file.f.ReadAt(buf, b.off); err != nil {
-		return nil, fmt.Errorf("reading spilled rows: %w", err)
+	if b.long != nil {
+		return &Chunk{Rows: []rules.Row{*b.long}, Verdicts: c.verdicts, First: b.first,
+			load: func() ([]byte, error) { return c.file.read(b, make([]byte, b.size)) }}, nil
 	}
-	block, err := c.file.decode(b, buf)
+	block, err := c.file.read(b, c.blockBuffer(b))
 	if err != nil {
 		return nil, err
 	}
 	ch := readBlock(block, b.rows, c.part)
 	ch.Verdicts, ch.First = c.verdicts, b.first
 	return ch, nil
+}
+
+// read returns the content of a block, which is read into buf.
+func (p *encodedFile) read(b encodedBlock, buf []byte) ([]byte, error) {
+	if _, err := p.f.ReadAt(buf, b.off); err != nil {
+		return nil, fmt.Errorf("reading spilled rows: %w", err)
+	}
+	return p.decode(b, buf)
 }
 
 // blockBuffer returns memory for a block of the file: memory of its own if rows will lie in
@@ -181,7 +199,7 @@ func (p *encodedFile) decode(b encodedBlock, buf []byte) (block []byte, err erro
 	if sound && err == nil && !b.plain {
 		block, err = s2.Decode(nil, buf)
 	}
-	if !sound || err != nil || len(block) < b.rows*blockHead {
+	if !sound || err != nil || b.long == nil && len(block) < b.rows*blockHead {
 		return nil, fmt.Errorf("spilled rows in %s are damaged at byte %d", p.f.Name(), b.off)
 	}
 	return block, nil

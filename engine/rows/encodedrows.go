@@ -118,13 +118,17 @@ func (s *Segment) Reuse() EncodedRows {
 	return p
 }
 
-// Record returns the record of Rows[i] of a chunk of encoded rows.
-func (c *Chunk) Record(i int) []byte {
+// Record returns the record of Rows[i] of a chunk of encoded rows. A long one of a spilled
+// segment is read from its file each time.
+func (c *Chunk) Record(i int) ([]byte, error) {
 	r := &c.Rows[i]
-	if c.slabs == nil {
-		return c.block[r.At : r.At+r.Size]
+	switch {
+	case c.load != nil:
+		return c.load()
+	case c.slabs == nil:
+		return c.block[r.At : r.At+r.Size], nil
 	}
-	return c.slabs.record(r)
+	return c.slabs.record(r), nil
 }
 
 func (s slabs) record(r *rules.Row) []byte {
@@ -173,12 +177,20 @@ func readBlock(block []byte, n int, part int64) *Chunk {
 	return ch
 }
 
+// isLong reports whether a row has a block of its own, which is its record alone: a merge
+// has the other columns of a row at hand, but reads no record before it is the row's turn.
+func (s *Segment) isLong(i int, most ScratchBlock) bool { return int(s.rows[i].Size) >= most.Bytes }
+
 // blockEnd returns where a block that begins at row lo ends.
 func (s *Segment) blockEnd(lo, hi int, most ScratchBlock) int {
 	size := 0
 	for i := lo; i < hi; i++ {
-		if size >= most.Bytes || i-lo >= most.Rows {
+		long := s.isLong(i, most)
+		if size >= most.Bytes || i-lo >= most.Rows || long && i > lo {
 			return i
+		}
+		if long {
+			return i + 1
 		}
 		size += blockHead + int(s.rows[i].Size)
 	}

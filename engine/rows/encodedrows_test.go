@@ -92,7 +92,10 @@ func readPacks(t *testing.T, s *Segment) []encodedRow {
 			if v := ch.Verdict(i); v != rules.Verdict((ch.First+i)%3) {
 				t.Fatalf("row %d has verdict %d", ch.First+i, v)
 			}
-			record := ch.Record(i)
+			record, err := ch.Record(i)
+			if err != nil {
+				t.Fatal(err)
+			}
 			row.At, row.Size = 0, 0
 			out = append(out, encodedRow{row, string(record)})
 		}
@@ -195,8 +198,8 @@ func TestPackSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if record := ch.Record(3); string(record) != "27 ada@example.com" {
-			t.Errorf("got %q", record)
+		if record, err := ch.Record(3); err != nil || string(record) != "27 ada@example.com" {
+			t.Errorf("got %q and error %v", record, err)
 		}
 	}
 }

@@ -106,6 +106,7 @@ type Chunk struct {
 	// Of encoded rows: their records, or the block of a scratch file that they are in.
 	slabs slabs
 	block []byte
+	load  func() ([]byte, error) // reads the record of the only row
 }
 
 // Verdict returns the verdict of Rows[i].

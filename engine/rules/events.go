@@ -57,10 +57,7 @@ func Decide(candidates []Candidate, canon func(int64) int64, set func(loc uint64
 		if a.Raw != b.Raw {
 			return cmp.Compare(a.Raw, b.Raw)
 		}
-		if a.Ver != b.Ver {
-			return cmp.Compare(a.Ver, b.Ver)
-		}
-		return cmp.Compare(a.Loc, b.Loc)
+		return compareVersions(a, b)
 	})
 	for i := 0; i < len(candidates); {
 		j := i + 1

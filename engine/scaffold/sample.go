@@ -71,14 +71,11 @@ func (p *sample) file(ctx context.Context, src *dump.Source, limits avro.Limits,
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, limits.Block)
+	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, limits)
 	if err != nil {
 		return 0, err
 	}
-	dec, err := sc.Header().NewDecoder(limits)
-	if err != nil {
-		return 0, err
-	}
+	dec := sc.Header().NewDecoder(limits)
 	delivered := sc.Header().Fields()
 	for _, f := range delivered {
 		if published(e, f.Name) {
@@ -92,24 +89,42 @@ func (p *sample) file(ctx context.Context, src *dump.Source, limits avro.Limits,
 		}
 	}
 	var b avro.Block
+	defer b.Free()
 	for range mostBlocks {
-		ok, err := sc.Next(&b)
-		if err != nil || !ok {
+		b.Free()
+		if ok, err := sc.Next(&b); err != nil || !ok {
 			return rows, err
 		}
-		for _, c := range dst {
-			if c != nil {
-				c.Reset()
+		if err := dec.Begin(&b); err != nil {
+			return rows, err
+		}
+		for rows < mostRows {
+			n, err := p.slice(dec, delivered, dst, mostRows-rows)
+			if err != nil {
+				return rows, err
+			}
+			if rows += n; n == 0 {
+				break
 			}
 		}
-		if err := dec.Decode(&b, dst); err != nil {
-			return rows, err
-		}
-		n := min(int(b.Count), mostRows-rows)
-		p.add(delivered, dst, n)
-		rows += n
 	}
 	return rows, nil
+}
+
+// slice adds the next rows of a block, and no more than most.
+func (p *sample) slice(dec *avro.Decoder, fields []avro.Field, dst []*column.Column, most int) (int, error) {
+	for _, c := range dst {
+		if c != nil {
+			c.Reset()
+		}
+	}
+	recs, err := dec.Next(dst)
+	if err != nil {
+		return 0, err
+	}
+	n := min(len(recs.Ends), most)
+	p.add(fields, dst, n)
+	return n, nil
 }
 
 // published reports whether a field of a file belongs to a table: a manifest that lists

@@ -21,10 +21,20 @@ type Opener struct {
 	// Settle is how long ago a folder must have changed for its times to be trusted; 0
 	// stands for the default.
 	Settle time.Duration
+	// Transfers says how much of objects on S3 is in memory; the zero value stands for the
+	// defaults.
+	Transfers Transfers
 	// S3 changes how stores on S3 are reached; nil for nothing.
 	S3 func(*s3blob.Options)
 
 	remote []*s3blob.Store
+}
+
+// Transfers is how much is in memory of each object that is written to S3 or read from it.
+type Transfers struct {
+	Part      int // bytes of a part that is filled or sent
+	Parts     int // those that are sent at a time
+	ReadAhead int // bytes that are read at once
 }
 
 // Open opens a folder, or with c a folder in a bucket. grace is how long a listed object
@@ -44,6 +54,7 @@ func (o *Opener) Open(ctx context.Context, place string, c *config.S3, grace tim
 		Write: s3blob.Write{SSE: c.SSE, KMSKeyID: c.KMSKeyID, BucketKey: c.BucketKey, ACL: c.ACL,
 			StorageClass: c.StorageClass, Tags: c.Tags, Checksum: c.Checksum},
 	}
+	s3.PartSize, s3.PartsAtOnce, s3.ReadAhead = int64(o.Transfers.Part), o.Transfers.Parts, o.Transfers.ReadAhead
 	if o.S3 != nil {
 		o.S3(&s3)
 	}

@@ -45,27 +45,21 @@ func (d *delivered) read(ctx context.Context, src exec.Source, key string) error
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, d.limits.Block)
+	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, d.limits)
 	if err != nil {
 		return err
 	}
 	fields := partfile.FieldNames(sc.Header())
-	plan, err := decode.NewPlan(sc.Header(), &rules.FileNames{Fields: fields}, d.limits, d.schema)
-	if err != nil {
-		return err
-	}
+	plan := decode.NewPlan(sc.Header(), &rules.FileNames{Fields: fields}, d.limits, d.schema)
 	return partfile.EachBlock(ctx, sc, func(blk *avro.Block) error {
 		if plan.Lacks != "" && blk.Count > 0 {
 			return partfile.NewKeyError(plan.Lacks, fields)
 		}
-		if err := d.dec.Block(plan, blk); err != nil {
-			return err
-		}
-		return d.hand(int(blk.Count))
+		return d.dec.EachSlice(plan, blk, d.hand)
 	})
 }
 
-// hand hands on the rows of a block that have their keys.
+// hand hands on n rows of a block, those that have their keys.
 func (d *delivered) hand(n int) error {
 	for i := range n {
 		if _, ok := d.dec.Missing(i); !ok {

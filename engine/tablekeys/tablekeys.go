@@ -70,7 +70,7 @@ func (r Reader) eachInObject(ctx context.Context, ref state.Ref, want []column.C
 	if ref.IsZero() {
 		return nil
 	}
-	rd, err := rowfile.OpenObject(ctx, r.Objects, exec.Ref(ref), want)
+	rd, err := rowfile.OpenObject(ctx, r.Objects, exec.Ref(ref), want, r.Budget.FileRowGroup())
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"reconcile/engine/commit"
 	"reconcile/engine/dump"
@@ -16,6 +17,7 @@ import (
 	"reconcile/engine/planner"
 	"reconcile/engine/quarantine"
 	"reconcile/internal/column"
+	"reconcile/internal/feed"
 	"reconcile/state"
 )
 
@@ -25,6 +27,18 @@ type Reader struct {
 	Unit   column.TimeUnit // of plain numbers that are times
 	Tagged bool            // the pins of the source are ETags
 	Budget exec.Budget
+	// Scratch makes a folder for what does not fit.
+	Scratch func() (dir string, remove func(), err error)
+}
+
+// temp makes a file for rejected rows.
+func (r Reader) temp() (*os.File, error) {
+	dir, remove, err := r.Scratch()
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	return quarantine.UnnamedIn(dir)
 }
 
 // ReadMapping implements planner.MappingReader.
@@ -33,7 +47,8 @@ func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*plan
 	for _, f := range e.Files {
 		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
 	}
-	read, err := mappingfile.Read(ctx, r.Source, d, r.Budget, r.Unit, r.Tagged)
+	bad := quarantine.NewCollector(quarantine.Space{Bytes: r.Budget.Rejected(), Temp: r.temp})
+	read, err := mappingfile.Read(ctx, r.Source, d, r.Budget, bad, r.Unit, r.Tagged)
 	if file := partfile.Holding(err); file != nil {
 		return nil, &planner.BadFileError{File: file.Key, Err: file.Err}
 	}
@@ -57,14 +72,11 @@ func Store(ctx context.Context, store *state.Store, m *planner.MappingRead, reco
 	}
 	obj.Ref.Rows = int64(m.Mapping.Len())
 	record.Ref = obj.Ref
-	if len(m.Bad) == 0 {
-		return []*state.Sealed{obj}, nil
+	_, rejected, err := m.Bad.Write(ctx, objects.Objects{State: store}, feed.TableMapping)
+	if err = errors.Join(err, m.Bad.Close()); err != nil || len(rejected) == 0 {
+		return []*state.Sealed{obj}, err
 	}
-	rejected, err := quarantine.Write(ctx, objects.Objects{State: store}, m.Bad)
-	if err != nil {
-		return nil, err
-	}
-	q, err := commit.Adopt(ctx, store, rejected, true)
+	q, err := commit.Adopt(ctx, store, rejected[0], true)
 	if err != nil {
 		return nil, err
 	}

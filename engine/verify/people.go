@@ -125,7 +125,7 @@ func (p *people) read(ctx context.Context, src *source, unit column.TimeUnit, e 
 	for i, f := range e.Files {
 		first := int64(0)
 		file := sourceFile{index: i, size: -1, key: f.Key, names: rules.FileNames{Columns: e.Columns, HasColumns: e.HasColumns}}
-		err := src.eachBlock(ctx, schema, &file, func(cols []column.Column, n int) {
+		err := src.eachSlice(ctx, schema, &file, func(cols []column.Column, n int) {
 			for row := range n {
 				if cols[from].IsNull(row) || cols[to].IsNull(row) {
 					continue

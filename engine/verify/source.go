@@ -163,7 +163,7 @@ func (s *source) rowsOf(ctx context.Context, schema *rules.Schema, files []*sour
 type taker interface {
 	// wants reports whether a row of a user is to be taken.
 	wants(f *sourceFile, user, row int64) bool
-	// take takes rows that were wanted, all of one block: their columns and their places in
+	// take takes rows that were wanted, of one block: their columns and their places in
 	// the file.
 	take(f *sourceFile, names *decode.Plan, dec *decode.Decoder, rows []int64) error
 	end() error
@@ -179,7 +179,6 @@ type reader struct {
 	taker  taker
 	chosen []byte
 	rows   []int64
-	block  avro.Block
 }
 
 func (s *source) newReader(schema *rules.Schema) *reader {
@@ -190,37 +189,49 @@ func (s *source) newReader(schema *rules.Schema) *reader {
 // file reads one file.
 func (w *reader) file(ctx context.Context, f *sourceFile) error {
 	first := int64(0)
-	return w.source.blocks(ctx, f, &w.block, w.schema, func(plan *decode.Plan) error {
-		recs, err := w.find.Find(plan, &w.block, userAt)
-		if err != nil {
+	return w.source.blocks(ctx, f, w.schema, func(plan *decode.Plan, b *avro.Block) error {
+		if err := plan.Begin(b); err != nil {
 			return err
 		}
-		w.source.progress(int64(w.block.Count), int64(len(w.block.Data)))
-		at := first
-		first += int64(w.block.Count)
-		users := &w.find.Cols[userAt]
-		w.chosen, w.rows = w.chosen[:0], w.rows[:0]
-		for i := range min(users.Len(), w.block.Count) {
-			if !users.IsNull(i) && w.taker.wants(f, users.Ints[i], at+int64(i)) {
-				w.chosen = append(w.chosen, recs.Record(i)...)
-				w.rows = append(w.rows, at+int64(i))
+		w.source.progress(int64(b.Count), int64(len(b.Data)))
+		for {
+			recs, err := w.find.Find(plan, userAt)
+			if err != nil || len(recs.Ends) == 0 {
+				return err
 			}
+			if err := w.rowsOf(f, plan, recs, first); err != nil {
+				return err
+			}
+			first += int64(len(recs.Ends))
 		}
-		if len(w.rows) == 0 {
-			return nil
-		}
-		if err := w.whole.Found(plan, w.chosen, len(w.rows)); err != nil {
-			return err
-		}
-		if err := w.taker.take(f, plan, w.whole, w.rows); err != nil {
-			return &ownError{err}
-		}
-		return nil
 	})
 }
 
+// rowsOf hands on the wanted rows of some records, the first of which is row first of the
+// file.
+func (w *reader) rowsOf(f *sourceFile, plan *decode.Plan, recs avro.Records, first int64) error {
+	users := &w.find.Cols[userAt]
+	w.chosen, w.rows = w.chosen[:0], w.rows[:0]
+	for i := range min(users.Len(), len(recs.Ends)) {
+		if row := first + int64(i); !users.IsNull(i) && w.taker.wants(f, users.Ints[i], row) {
+			w.chosen = append(w.chosen, recs.Record(i)...)
+			w.rows = append(w.rows, row)
+		}
+	}
+	if len(w.rows) == 0 {
+		return nil
+	}
+	if err := w.whole.Found(plan, w.chosen, len(w.rows)); err != nil {
+		return err
+	}
+	if err := w.taker.take(f, plan, w.whole, w.rows); err != nil {
+		return &ownError{err}
+	}
+	return nil
+}
+
 // blocks calls use for each block of a file.
-func (s *source) blocks(ctx context.Context, f *sourceFile, b *avro.Block, schema *decode.Schema, use func(*decode.Plan) error) (err error) {
+func (s *source) blocks(ctx context.Context, f *sourceFile, schema *decode.Schema, use func(*decode.Plan, *avro.Block) error) (err error) {
 	h, err := s.dumps.Open(ctx, f.key)
 	if err != nil {
 		return err
@@ -230,39 +241,24 @@ func (s *source) blocks(ctx context.Context, f *sourceFile, b *avro.Block, schem
 	if f.size >= 0 && size != f.size {
 		return fmt.Errorf("it has %s, and had %s when it was applied: the next apply looks at it", amount.Of(size, "byte"), amount.Number(f.size))
 	}
-	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, s.limits.Block)
+	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, s.limits)
 	if err != nil {
 		return err
 	}
 	names := f.names
 	names.Fields = partfile.FieldNames(sc.Header())
-	plan, err := decode.NewPlan(sc.Header(), &names, s.limits, schema)
-	if err != nil {
-		return err
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if ok, err := sc.Next(b); err != nil || !ok {
-			return err
-		}
-		if err := use(plan); err != nil {
-			return err
-		}
-	}
+	plan := decode.NewPlan(sc.Header(), &names, s.limits, schema)
+	return partfile.EachBlock(ctx, sc, func(b *avro.Block) error { return use(plan, b) })
 }
 
-// eachBlock hands on all rows of a file, a block at a time.
-func (s *source) eachBlock(ctx context.Context, schema *rules.Schema, f *sourceFile, use func(cols []column.Column, n int)) error {
+// eachSlice hands on all rows of a file, a slice of a block at a time.
+func (s *source) eachSlice(ctx context.Context, schema *rules.Schema, f *sourceFile, use func(cols []column.Column, n int)) error {
 	d := decode.NewSchema(schema, s.key, nil)
 	dec := decode.NewDecoder(d)
-	var b avro.Block
-	return s.blocks(ctx, f, &b, d, func(plan *decode.Plan) error {
-		if err := dec.Block(plan, &b); err != nil {
-			return err
-		}
-		use(dec.Cols, b.Count)
-		return nil
+	return s.blocks(ctx, f, d, func(plan *decode.Plan, b *avro.Block) error {
+		return dec.EachSlice(plan, b, func(n int) error {
+			use(dec.Cols, n)
+			return nil
+		})
 	})
 }

@@ -93,11 +93,29 @@ func (e *encoder) encode(c *column.Column, out *chunk) error {
 	if err == nil {
 		err = out.index.build(e)
 	}
-	e.col, e.out = nil, nil
+	e.release()
 	if err != nil {
 		return fmt.Errorf("column %q: %w", c.Name, err)
 	}
 	return nil
+}
+
+// longPage is from how many bytes on the memory of a page is not kept: most have pageBytes,
+// and only a long text makes a page longer.
+const longPage = 4 * pageBytes
+
+// release lets go of what belongs to the chunk that was encoded.
+func (e *encoder) release() {
+	for i := range e.out.pages {
+		e.out.pages[i].min, e.out.pages[i].max = nil, nil
+	}
+	e.col, e.out, e.texts.dict = nil, nil, nil
+	if cap(e.raw) > longPage {
+		e.raw = nil
+	}
+	if cap(e.trial) > longPage {
+		e.trial = nil
+	}
 }
 
 // encodeLike is encode for numbers that replace those of a chunk of ours and differ
@@ -270,22 +288,24 @@ func (e *encoder) writePage() (int, error) {
 	if len(e.raw) > maxPageBytes {
 		return 0, fmt.Errorf("a page of %d bytes is too large", len(e.raw))
 	}
-	body := e.raw
+	body, size := e.raw, len(e.raw)
 	if e.comp.codec != format.Uncompressed {
 		e.trial = e.comp.append(e.trial[:0], e.raw)
-		body = e.trial
+		if body = e.trial; size > longPage {
+			e.raw = nil
+		}
 	}
 	if len(body) > maxPageBytes {
 		return 0, fmt.Errorf("a page of %d bytes is too large", len(body))
 	}
-	e.header.UncompressedPageSize = int32(len(e.raw))
+	e.header.UncompressedPageSize = int32(size)
 	e.header.CompressedPageSize = int32(len(body))
 	e.header.CRC = int32(crc32.ChecksumIEEE(body))
 	e.headBuf.Reset()
 	if err := e.thrift.Encode(&e.header); err != nil {
 		return 0, fmt.Errorf("encoding a page header: %w", err)
 	}
-	e.out.rawSize += e.headBuf.Len() + len(e.raw)
+	e.out.rawSize += e.headBuf.Len() + size
 	e.out.data = append(append(e.out.data, e.headBuf.Bytes()...), body...)
 	return e.headBuf.Len() + len(body), nil
 }

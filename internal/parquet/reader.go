@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"sync"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -80,21 +81,70 @@ func resize(cols []column.Column, n int) []column.Column {
 func (f *File) readColumn(r *reader, group int, rows []uint32, i int, c *column.Column) error {
 	m := &f.meta.RowGroups[group].Columns[i].MetaData
 	at, size := chunkPlace(m)
-	r.chunk = room(r.chunk, int(size))
-	if err := readAt(f.r, r.chunk, at); err != nil {
-		return err
-	}
-	d := columnReader{r: r, m: m, c: c, rest: r.chunk, rows: f.GroupRows(group), want: f.GroupRows(group), ours: f.ours,
+	d := columnReader{r: r, m: m, c: c, rows: f.GroupRows(group), want: f.GroupRows(group), ours: f.ours,
 		optional: f.meta.Schema[i+1].RepetitionType.V == format.Optional}
 	if rows != nil {
 		d.some, d.selection, d.want = true, rows, len(rows)
 	}
 	d.begin()
+	if rows != nil && size > largeChunk {
+		return d.selectedPages(f.r, at, at+size)
+	}
+	r.chunk = room(r.chunk, int(size))
+	if err := readAt(f.r, r.chunk, at); err != nil {
+		return err
+	}
+	d.rest = r.chunk
 	for d.done < d.rows || len(d.rest) > 0 {
 		here := at + size - int64(len(d.rest))
 		if err := d.page(); err != nil {
 			return fmt.Errorf("page at %d: %w", here, err)
 		}
+	}
+	return nil
+}
+
+// largeChunk is how many bytes a column chunk has of which only the pages are read that
+// have selected rows.
+const largeChunk = 4 << 20
+
+// firstOfPage is how much of a page is read to see whether it is wanted: more than its
+// header.
+const firstOfPage = 512
+
+// selectedPages decodes the selected rows of a chunk that stands between two places of r.
+func (d *columnReader) selectedPages(r io.ReaderAt, at, end int64) error {
+	for d.done < d.rows && len(d.selection) > 0 {
+		d.r.chunk = room(d.r.chunk, int(min(firstOfPage, end-at)))
+		if err := readAt(r, d.r.chunk, at); err != nil {
+			return err
+		}
+		var h format.PageHeader
+		n, err := decodePageHeader(d.r.chunk, &h)
+		if err != nil && end-at > firstOfPage { // it may be longer
+			d.r.chunk = room(d.r.chunk, int(min(maxHeader, end-at)))
+			if err = readAt(r, d.r.chunk, at); err == nil {
+				n, err = decodePageHeader(d.r.chunk, &h)
+			}
+		}
+		size := int64(n) + int64(h.CompressedPageSize)
+		if err == nil && (h.CompressedPageSize < 0 || size > end-at) {
+			err = errHeader
+		}
+		if err != nil {
+			return fmt.Errorf("page at %d: its header: %w", at, err)
+		}
+		if h.Type != format.DataPage || !h.DataPageHeader.Valid || !d.skipUnselected(int(h.DataPageHeader.V.NumValues)) {
+			d.r.chunk = room(d.r.chunk, int(size))
+			if err := readAt(r, d.r.chunk, at); err != nil {
+				return err
+			}
+			d.rest = d.r.chunk
+			if err := d.page(); err != nil {
+				return fmt.Errorf("page at %d: %w", at, err)
+			}
+		}
+		at += size
 	}
 	return nil
 }

@@ -296,6 +296,9 @@ func (f *Writer) write(b []byte) error {
 	return f.err
 }
 
+// longChunk is from how many bytes on the memory of a column chunk is not kept.
+const longChunk = 16 << 20
+
 // writeChunk writes an encoded column and enters it into the row group.
 func (f *Writer) writeChunk(i int, c *chunk, g *format.RowGroup) error {
 	m := format.ColumnMetaData{
@@ -319,7 +322,11 @@ func (f *Writer) writeChunk(i int, c *chunk, g *format.RowGroup) error {
 		f.places = append(f.places, format.PageLocation{
 			Offset: int64(p.at), CompressedPageSize: int32(p.size), FirstRowIndex: int64(p.row)})
 	}
-	return f.enterChunk(i, g, m, c.data, c.index.data)
+	err := f.enterChunk(i, g, m, c.data, c.index.data)
+	if cap(c.data) > longChunk {
+		c.data = nil
+	}
+	return err
 }
 
 // Size returns how many bytes were written.

@@ -64,13 +64,16 @@ func (g *group) add(b *column.Batch, from, n int) {
 }
 
 // full reports whether the rows take more memory than they may.
-func (g *group) full() bool { return g.limit > 0 && g.memory() > g.limit }
+func (g *group) full() bool { return g.limit > 0 && filled(g.rows.Cols) > g.limit }
 
-// memory returns about how many bytes the rows fill.
-func (g *group) memory() int {
+// fills reports whether a batch takes as much memory as the rows may.
+func (g *group) fills(b *column.Batch) bool { return g.limit > 0 && filled(b.Cols) > g.limit }
+
+// filled returns about how many bytes the rows of columns fill.
+func filled(cols []column.Column) int {
 	m := 0
-	for i := range g.rows.Cols {
-		c := &g.rows.Cols[i]
+	for i := range cols {
+		c := &cols[i]
 		m += 4*len(c.Codes) + 8*(len(c.Ints)+len(c.Floats)) + len(c.Null)
 		if c.Dict != nil {
 			m += c.Dict.Size() + 16*c.Dict.Len()

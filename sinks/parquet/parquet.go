@@ -35,7 +35,10 @@ type Options struct {
 	// RowGroup is the number of rows of a row group, 0 means 128 Ki. A group is
 	// ended earlier when its rows take what the FileSpec allows.
 	RowGroup int
-	Retry    blob.Retry // of reads
+	// Batch is about how many bytes a batch of rows may take that is read; 0 for whole row
+	// groups, whatever they take.
+	Batch int64
+	Retry blob.Retry // of reads
 	// Advice ends the message when the place is unavailable; empty for none.
 	Advice string
 }

@@ -32,28 +32,35 @@ func (s *sink) Open(ctx context.Context, path, pin string, columns []column.Colu
 	for i, c := range columns {
 		want[i] = column.Column{Name: c.Name, Type: c.Type}
 	}
-	return &reader{h: h, f: f, want: want, place: s.place(path)}, nil
+	return &reader{h: h, f: f, batches: f.Batches(want, s.o.Batch), place: s.place(path)}, nil
 }
 
 // reader gives the row groups of a file as batches.
 type reader struct {
-	h     *input
-	f     *pq.File
-	want  []column.Column
-	place string
-	next  int
+	h       *input
+	f       *pq.File
+	batches *pq.Batches
+	place   string
 }
 
 func (r *reader) Next(ctx context.Context) (*column.Batch, error) {
-	if r.next >= r.f.RowGroups() {
-		return nil, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	b := &column.Batch{}
-	err := r.Group(ctx, r.next, r.want, b)
-	if err == nil {
-		r.next++
+	ok, err := r.batches.Next(b)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.place, drifted(err))
 	}
-	return b, err
+	if !ok {
+		return nil, nil
+	}
+	return b, nil
+}
+
+// GroupBytes implements sinks.RowReader.
+func (r *reader) GroupBytes(group int, columns []column.Column) int64 {
+	return r.f.GroupBytes(group, columns)
 }
 
 // Labels implements sinks.Labeled.

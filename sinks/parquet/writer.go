@@ -70,7 +70,7 @@ type writer struct {
 	part  column.Batch // the rows of one row group inside a larger batch
 }
 
-// Write adds rows. A batch that is no small part of a row group becomes one
+// Write adds rows. A batch that is no small part of a row group, or as large, becomes one
 // without being copied, also if it has up to half as many rows again.
 func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 	if err := w.group.check(b); err != nil {
@@ -80,7 +80,7 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if n := b.N - from; w.group.rows.N == 0 && n >= w.s.o.RowGroup/8 {
+		if n := b.N - from; w.group.rows.N == 0 && (n >= w.s.o.RowGroup/8 || w.group.fills(b)) {
 			if n >= w.s.o.RowGroup+w.s.o.RowGroup/2 { // the rest makes a row group, too
 				n = w.s.o.RowGroup
 			}

@@ -104,7 +104,7 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest, work int64) 
 	if len(c.Parts) > 0 {
 		// Scratch files are large, and removing them takes its time.
 		closed := make(chan error, 1)
-		go func() { closed <- ing.Close() }()
+		go func() { closed <- ing.CloseSegments() }()
 		obj, err := writeIndex(ctx, r.Env.Objects, func(w *index.Writer) error { return sorter.WriteTo(ctx, w) })
 		if err = errors.Join(err, <-closed); err != nil {
 			return nil, err

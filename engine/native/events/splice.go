@@ -17,6 +17,7 @@ import (
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/internal/parquet"
+	"reconcile/sinks"
 )
 
 // splice gives a partition that has files its new content. A row group that
@@ -302,25 +303,28 @@ func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, er
 // merge decodes a row group and merges it with the extra rows.
 func (s *splice) merge(ctx context.Context, g int) error {
 	p := &s.groups[g]
-	b := &column.Batch{Own: true}
-	if err := p.file.rd.Group(ctx, p.at, s.d.layout.Columns, b); err != nil {
-		return err
-	}
-	s.d.Redelivery.CountRows(b)
-	ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.overrides.data, p.base, rules.Publish)
-	if err != nil {
-		return err
-	}
 	extra := p.file.extra[p.lo:p.hi]
-	for i := range ch.Rows {
-		for len(extra) > 0 && compareRows(extra[0].row(), &ch.Rows[i]) < 0 {
-			if err := s.emit(ctx, extra[0].chunk, extra[0].at); err != nil {
+	part := sinks.PartOf(p.file.rd, p.at, s.d.layout.Columns, p.rows, int64(s.d.Env.Limits.Budget.FileRowGroup()))
+	for from := 0; from < p.rows; from += part {
+		b := &column.Batch{Own: true}
+		if err := sinks.ReadPart(ctx, p.file.rd, p.at, s.d.layout.Columns, p.rows, from, from+part, b); err != nil {
+			return err
+		}
+		s.d.Redelivery.CountRows(b)
+		ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.overrides.data, p.base+from, rules.Publish)
+		if err != nil {
+			return err
+		}
+		for i := range ch.Rows {
+			for len(extra) > 0 && compareRows(extra[0].row(), &ch.Rows[i]) < 0 {
+				if err := s.emit(ctx, extra[0].chunk, extra[0].at); err != nil {
+					return err
+				}
+				extra = extra[1:]
+			}
+			if err := s.emit(ctx, ch, i); err != nil {
 				return err
 			}
-			extra = extra[1:]
-		}
-		if err := s.emit(ctx, ch, i); err != nil {
-			return err
 		}
 	}
 	for _, e := range extra {

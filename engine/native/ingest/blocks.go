@@ -78,7 +78,7 @@ func (b *blocks) begin(ctx context.Context) error {
 		return f.unusable(partfile.ErrChanged)
 	}
 	size := h.Object().Size
-	if b.scan, err = partfile.NewScanner(b.g.Sums.Begin(io.NewSectionReader(h, 0, size)), size, b.g.Limits.Budget.Block()); err != nil {
+	if b.scan, err = partfile.NewScanner(b.g.Sums.Begin(io.NewSectionReader(h, 0, size)), size, b.g.Formats.limits); err != nil {
 		return f.unusable(err)
 	}
 	b.first, b.told, b.format = 0, 0, b.g.Formats.number(&f, b.scan.Header())

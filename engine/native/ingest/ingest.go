@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 
@@ -28,13 +29,14 @@ type Ingest struct {
 	Frozen    bool // a key or timestamp outside of the list of a frozen table holds it
 	Events    exec.Events
 	Sums      *partfile.Sums // of the files; nil if nobody asks
+	// Bad is the rows without their keys.
+	Bad *quarantine.Collector
 
 	mu       sync.Mutex
 	Segments []*rows.Segment
 	held     int // bytes of the segments in memory
 	// OnSegment sees every segment while its rows are still in memory.
 	OnSegment func(seg int, s *rows.Segment) error
-	Bad       []quarantine.Row
 	Unlisted  map[string]int64   // rows by name of a field that no manifest lists
 	Spelled   map[string]bool    // columns that some file spells in another way
 	Spellings map[[2]string]bool // columns and these spellings, by the headers of files
@@ -48,7 +50,8 @@ type Ingest struct {
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.
 func New(s *decode.Schema, lim exec.Limits) *Ingest {
-	return &Ingest{Schema: s, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, ReadOf: map[int64]int64{}, Events: exec.Events{Progress: func(exec.Progress) {}}}
+	bad := quarantine.NewCollector(quarantine.Space{Bytes: lim.Budget.Rejected(), Temp: func() (*os.File, error) { return quarantine.UnnamedIn(lim.Scratch) }})
+	return &Ingest{Schema: s, Bad: bad, Formats: newRecordFormats(lim.Budget), Limits: lim, Unlisted: map[string]int64{}, Spelled: map[string]bool{}, Spellings: map[[2]string]bool{}, Carried: map[string]int64{}, ReadOf: map[int64]int64{}, Events: exec.Events{Progress: func(exec.Progress) {}}}
 }
 
 // job is a raw block on its way to a worker.
@@ -68,6 +71,7 @@ func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) e
 	for range g.Limits.Budget.Workers() {
 		eg.Go(func() error {
 			l, j := newLocator(g), new(job)
+			defer j.block.Free()
 			for {
 				ok, err := blocks.next(ctx, j)
 				if err != nil {
@@ -85,31 +89,40 @@ func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) e
 	return eg.Wait()
 }
 
-// locate takes in one block.
+// locate takes in one block, a slice at a time.
 func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
-	p, err := l.plans.Of(j.format)
-	if err != nil {
-		return j.file.unusable(err)
-	}
+	p := l.plans.Of(j.format)
 	if p.Lacks != "" && j.block.Count > 0 {
 		return j.file.unusable(partfile.NewKeyError(p.Lacks, l.plans.Formats.format(j.format).names.Fields))
 	}
-	if err := l.locateBlock(p, j.format, j); err != nil {
+	if err := p.Begin(&j.block); err != nil {
 		return j.file.unusable(err)
 	}
 	g.count(p, j)
-	if l.collected.Size() < g.Limits.Budget.Collecting() && !l.collected.Full() {
-		return nil
+	for row := 0; ; {
+		n, err := l.locateSlice(p, j, row)
+		if err != nil {
+			return j.file.unusable(err)
+		}
+		if err := g.Bad.Add(ctx, l.bad...); err != nil {
+			return err
+		}
+		if row += n; row == j.block.Count {
+			j.block.Free()
+		}
+		if l.collected.Size() >= g.Limits.Budget.Collecting() || l.collected.Full() {
+			if err := g.seal(ctx, l); err != nil {
+				return err
+			}
+		}
+		if row == j.block.Count {
+			return nil
+		}
 	}
-	return g.seal(ctx, l)
 }
 
 // seal ends the rows of a locator as a segment.
 func (g *Ingest) seal(ctx context.Context, l *locator) error {
-	g.mu.Lock()
-	g.Bad = append(g.Bad, l.bad...)
-	g.mu.Unlock()
-	l.bad = nil
 	if l.collected.Len() == 0 {
 		return nil
 	}
@@ -172,7 +185,10 @@ func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
 }
 
 // Close removes what was spilled.
-func (g *Ingest) Close() error {
+func (g *Ingest) Close() error { return errors.Join(g.Bad.Close(), g.CloseSegments()) }
+
+// CloseSegments removes what was spilled of segments.
+func (g *Ingest) CloseSegments() error {
 	var errs []error
 	for _, s := range g.Segments {
 		errs = append(errs, s.Close())

@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"slices"
-
 	"reconcile/engine/avro"
 	"reconcile/engine/decode"
 	"reconcile/engine/quarantine"
@@ -20,66 +18,76 @@ type locator struct {
 	whole     *decode.Decoder // of rows for the quarantine; nil until there is one
 	plans     Plans
 	collected rows.EncodedRows
-	bad       []quarantine.Row
+	bad       []quarantine.Row // of the last slice
 }
 
 func newLocator(g *Ingest) *locator {
 	return &locator{schema: g.Schema, dec: decode.NewDecoder(g.Schema), failCasts: g.FailCasts, plans: Plans{Schema: g.Schema, Formats: g.Formats}}
 }
 
-// locateBlock reads one block.
-func (l *locator) locateBlock(p *decode.Plan, format int, j *job) error {
-	recs, encoded, err := l.dec.Encode(p, &j.block, l.failCasts && !j.file.Again)
+// locateSlice reads the next rows of a block, from row first of it on, and returns how many
+// these are.
+func (l *locator) locateSlice(p *decode.Plan, j *job, first int) (int, error) {
+	recs, encoded, err := l.dec.Encode(p, l.failCasts && !j.file.Again)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	copy(l.collected.Block(len(encoded.Data)), encoded.Data)
-	return l.place(p, format, j, recs, encoded)
+	return len(recs.Ends), l.place(p, j, j.first+int64(first), recs, encoded)
 }
 
-// lacking is a row without its key columns.
+// lacking is the rows without their key columns of a slice, whose records lie one behind the
+// other.
 type lacking struct {
-	row, target int
-	record      []byte
+	rows    []int64 // of the file
+	targets []int
+	records []byte
 }
 
-func (l *locator) place(p *decode.Plan, format int, j *job, recs, encoded avro.Records) error {
-	n, d := j.block.Count, l.dec
-	var lack []lacking
+func (k *lacking) add(row int64, target int, record []byte) {
+	k.rows, k.targets, k.records = append(k.rows, row), append(k.targets, target), append(k.records, record...)
+}
+
+// place collects records, the first of which is row first of its file.
+func (l *locator) place(p *decode.Plan, j *job, first int64, recs, encoded avro.Records) error {
+	n, d := len(recs.Ends), l.dec
+	var lack lacking
 	l.collected.Grow(n)
 	for i := range n {
-		ver, err := rules.Version(j.file.Rank, j.file.Index, int(j.first)+i)
+		ver, err := rules.Version(j.file.Rank, j.file.Index, int(first)+i)
 		if err != nil {
 			return err
 		}
 		target, ok := d.Missing(i)
 		if !ok {
-			lack = append(lack, lacking{i, target, slices.Clone(recs.Record(i))})
+			lack.add(first+int64(i), target, recs.Record(i))
 			continue
 		}
 		if err := d.Failed(i); err != nil {
 			return err
 		}
 		at, end := encoded.Bounds(i)
-		l.collected.Add(rules.Row{Part: d.Partition(i), Raw: d.User(i), Key: d.RowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(format)})
+		l.collected.Add(rules.Row{Part: d.Partition(i), Raw: d.User(i), Key: d.RowKey(i), Ver: ver, At: at, Size: end - at, Format: uint32(j.format)})
 	}
-	for _, r := range lack {
-		if err := l.reject(p, j, r); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.reject(p, j, &lack)
 }
 
-func (l *locator) reject(p *decode.Plan, j *job, r lacking) error {
+// reject describes rows for the quarantine.
+func (l *locator) reject(p *decode.Plan, j *job, lack *lacking) error {
+	l.bad = l.bad[:0]
+	if len(lack.rows) == 0 {
+		return nil
+	}
 	if l.whole == nil {
 		l.whole = decode.NewDecoder(l.schema)
 	}
-	if err := l.whole.Record(p, r.record); err != nil {
+	if err := l.whole.Found(p, lack.records, len(lack.rows)); err != nil {
 		return err
 	}
-	b := l.whole.Reject(p, r.target)
-	b.Dump, b.File, b.Row = j.file.Dump, j.file.Key, j.first+int64(r.row)
-	l.bad = append(l.bad, b)
+	for i, row := range lack.rows {
+		b := l.whole.Reject(p, i, lack.targets[i])
+		b.Dump, b.File, b.Row = j.file.Dump, j.file.Key, row
+		l.bad = append(l.bad, b)
+	}
 	return nil
 }

@@ -77,18 +77,15 @@ type Plans struct {
 }
 
 // Of returns the plan of a record format, which is made when it is first asked for.
-func (p *Plans) Of(format int) (*decode.Plan, error) {
+func (p *Plans) Of(format int) *decode.Plan {
 	for len(p.list) <= format {
 		p.list = append(p.list, nil)
 	}
 	if p.list[format] == nil {
 		f := p.Formats.format(format)
-		plan, err := decode.NewPlan(f.head, &f.names, f.limits, p.Schema)
-		if err != nil {
-			return nil, err
-		}
+		plan := decode.NewPlan(f.head, &f.names, f.limits, p.Schema)
 		plan.Codec = f.codec(plan.Wanted())
 		p.list[format] = plan
 	}
-	return p.list[format], nil
+	return p.list[format]
 }

@@ -12,15 +12,13 @@ func (g *Ingest) Scan(ctx context.Context, src exec.Source, files []File) error 
 	plans, j := Plans{Schema: g.Schema, Formats: g.Formats}, new(job)
 	blocks := g.blocks(src, files)
 	defer blocks.close()
+	defer j.block.Free()
 	for {
 		ok, err := blocks.next(ctx, j)
 		if err != nil || !ok {
 			return err
 		}
-		p, err := plans.Of(j.format)
-		if err != nil {
-			return j.file.unusable(err)
-		}
-		g.count(p, j)
+		g.count(plans.Of(j.format), j)
+		j.block.Free()
 	}
 }

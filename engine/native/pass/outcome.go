@@ -8,7 +8,6 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/write"
-	"reconcile/engine/quarantine"
 	"reconcile/engine/rules"
 )
 
@@ -111,20 +110,12 @@ func (r *Run) Finish(ctx context.Context, c *Outcome, ing *ingest.Ingest) error 
 			return err
 		}
 	}
-	byDump := map[int64][]quarantine.Row{}
-	for _, b := range ing.Bad {
-		b.Table = r.Task.Table
-		byDump[b.Dump] = append(byDump[b.Dump], b)
+	refs, objects, err := ing.Bad.Write(ctx, r.Env.Objects, r.Task.Table)
+	if err != nil {
+		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(byDump)) {
-		obj, err := quarantine.Write(ctx, r.Env.Objects, byDump[id])
-		if err != nil {
-			return err
-		}
-		c.Objects = append(c.Objects, obj)
-		c.Quarantine = append(c.Quarantine, exec.DumpRef{Dump: id, Ref: obj.Ref})
-		c.Counts.Quarantined += int64(len(byDump[id]))
-	}
+	c.Objects, c.Quarantine = append(c.Objects, objects...), append(c.Quarantine, refs...)
+	c.Counts.Quarantined += ing.Bad.Len()
 	c.Counts.Quarantined = max(c.Counts.Quarantined-r.quarantinedBefore(), 0)
 	for _, p := range c.Parts {
 		c.Objects = append(c.Objects, p.Objects...)

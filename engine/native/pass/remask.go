@@ -14,17 +14,10 @@ func (r *Run) remask(ctx context.Context, c *Outcome) error {
 		return nil
 	}
 	for i, q := range c.Quarantine {
-		var bad []quarantine.Row
-		err := quarantine.Each(ctx, r.Env.Objects, q, func(b quarantine.Row) error {
-			var err error
+		obj, err := quarantine.Rewrite(ctx, r.Env.Objects, q, func(b *quarantine.Row) (err error) {
 			b.Data, err = quarantine.Mask(b.Data, added)
-			bad = append(bad, b)
 			return err
 		})
-		if err != nil {
-			return err
-		}
-		obj, err := quarantine.Write(ctx, r.Env.Objects, bad)
 		if err != nil {
 			return err
 		}

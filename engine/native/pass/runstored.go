@@ -41,7 +41,7 @@ func (r *Run) OpenData(ctx context.Context, f exec.File, want []column.Column) (
 
 // OpenObject opens an object of rows that the table has. The caller closes it.
 func (r *Run) OpenObject(ctx context.Context, ref exec.Ref, want []column.Column) (sinks.Reader, error) {
-	rd, err := rowfile.OpenObject(ctx, r.Env.Objects, ref, want)
+	rd, err := rowfile.OpenObject(ctx, r.Env.Objects, ref, want, r.Env.Limits.Budget.FileRowGroup())
 	if err != nil {
 		return nil, err
 	}

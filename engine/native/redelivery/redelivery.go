@@ -3,7 +3,7 @@ package redelivery
 import (
 	"bytes"
 	"context"
-	"slices"
+	"errors"
 	"sync/atomic"
 
 	"reconcile/engine/decode"
@@ -45,7 +45,7 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Sche
 	}
 	ok, err := quarantineAgain(ctx, task, env.Objects, g)
 	if err != nil || !ok {
-		return nil, err
+		return nil, errors.Join(err, g.Close())
 	}
 	return &Redelivery{Of: may.Of, Dump: may.Dump, read: g}, nil
 }
@@ -54,17 +54,31 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Sche
 // rows of the redelivery's files. It fails if it cannot tell which files these are.
 func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects, g *ingest.Ingest) (ok bool, err error) {
 	of, now := task.Redelivery, &task.Deliveries[0]
-	byFile, n := map[string][]quarantine.Row{}, 0
+	keys := map[string][]string{} // of the files now, by the keys that they had
+	if of.Known {
+		for i := range now.Files {
+			keys[of.Files[i]] = append(keys[of.Files[i]], now.Files[i].Key)
+		}
+	}
+	n := int64(0)
 	for _, q := range task.Stored.Quarantine {
 		if q.Dump != of.Of {
 			continue
 		}
+		var last quarantine.Row
 		err := quarantine.Each(ctx, objects, q, func(b quarantine.Row) error {
 			n++
-			rows := byFile[b.File]
-			// A file that was listed twice left its rows twice.
-			if !slices.ContainsFunc(rows, func(x quarantine.Row) bool { return x.Row == b.Row }) {
-				byFile[b.File] = append(rows, b)
+			// A file that was listed twice left its rows twice, one behind the other.
+			if b.File == last.File && b.Row == last.Row && n > 1 {
+				return nil
+			}
+			last = b
+			b.Dump = of.Dump
+			for _, key := range keys[last.File] {
+				b.File = key
+				if err := g.Bad.Add(ctx, b); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -72,19 +86,7 @@ func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects,
 			return false, err
 		}
 	}
-	if n > 0 && !of.Known {
-		return false, nil
-	}
-	for i := range now.Files {
-		if n == 0 {
-			break
-		}
-		for _, b := range byFile[of.Files[i]] {
-			b.Dump, b.File = of.Dump, now.Files[i].Key
-			g.Bad = append(g.Bad, b)
-		}
-	}
-	return len(g.Bad) == n, nil
+	return g.Bad.Len() == n, nil
 }
 
 // ShareWith gives g what is known of the files, as if it had read them.

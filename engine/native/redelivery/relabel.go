@@ -89,7 +89,7 @@ func (e *Redelivery) MoveObject(ctx context.Context, objects exec.Objects, ref e
 	if ref.IsZero() {
 		return nil, nil
 	}
-	o, err := rowfile.OpenObject(ctx, objects, ref, cols)
+	o, err := rowfile.OpenObject(ctx, objects, ref, cols, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func keptUsers(ctx context.Context, r *pass.Run, s *decode.Schema, run exec.Ref,
 		}
 		want = append(want, column.Column{Name: p.Name})
 	}
-	rd, err := rowfile.OpenObject(ctx, r.Env.Objects, run, want)
+	rd, err := rowfile.OpenObject(ctx, r.Env.Objects, run, want, r.Env.Limits.Budget.FileRowGroup())
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +108,9 @@ func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 	if c.only == nil {
 		return c.rd.Next(ctx)
 	}
-	for o := c.rd; o.NextGroup < o.Parquet.RowGroups(); {
-		group := o.NextGroup
-		o.NextGroup++
+	for o := c.rd; o.Batches.Group() < o.Parquet.RowGroups(); {
+		group := o.Batches.Group()
+		o.Batches.Skip()
 		if err := o.Parquet.ReadRowGroup(group, c.layout.Only(c.layout.User), &c.users); err != nil {
 			return nil, o.Broken(err)
 		}

@@ -21,7 +21,7 @@ type userMerger struct {
 }
 
 func (m *userMerger) add(ch *rows.Chunk, i int) error {
-	if n := len(m.Meta); n >= m.r.Task.Thresholds.GroupRows && m.Meta[n-1].Raw != ch.Rows[i].Raw {
+	if n := len(m.Meta); n > 0 && m.Meta[n-1].Raw != ch.Rows[i].Raw && m.Full(m.r.Task.Thresholds.GroupRows, m.r.Env.Limits.Budget) {
 		if err := m.flush(); err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (m *userMerger) add(ch *rows.Chunk, i int) error {
 // flush publishes the users whose rows were added.
 func (m *userMerger) flush() error {
 	if len(m.Meta) == 0 {
-		return nil
+		return m.Failed()
 	}
 	if err := m.Resolve(); err != nil {
 		return err

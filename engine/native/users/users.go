@@ -209,7 +209,7 @@ func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 func (k *userKeeper) take(ctx context.Context) error {
 	k.Gatherer.AddRow(k.chunk, k.at)
 	k.chunk = nil
-	if len(k.Selection) < k.r.Task.Thresholds.GroupRows && k.Bytes < k.r.Env.Limits.Budget.RowGroup() {
+	if !k.Full(k.r.Task.Thresholds.GroupRows, k.r.Env.Limits.Budget) {
 		return nil
 	}
 	return k.flush(ctx)
@@ -227,7 +227,7 @@ func (k *userKeeper) end(ctx context.Context) error {
 // flush writes the picked rows to the kept object and to the grouping.
 func (k *userKeeper) flush(ctx context.Context) error {
 	if len(k.Selection) == 0 {
-		return nil
+		return k.Failed()
 	}
 	if err := k.Resolve(); err != nil {
 		return err

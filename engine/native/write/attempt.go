@@ -222,7 +222,7 @@ type Output struct {
 func (o *Output) RowGroupBuilder(s *decode.Schema, passed *exec.Stretch, open func() (BatchWriter, error)) *RowGroupBuilder {
 	a, _ := o.free.Get().(*RowGroupBuilder)
 	if a == nil {
-		a = &RowGroupBuilder{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, groupBytes: o.Limits.Budget.RowGroup()}
+		a = &RowGroupBuilder{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, budget: o.Limits.Budget}
 		a.Plans = ingest.Plans{Schema: s, Formats: o.Formats}
 	}
 	a.open, a.passed, a.w, a.Rows, a.Newest = open, passed, nil, 0, -1

@@ -2,6 +2,7 @@ package write
 
 import (
 	"reconcile/engine/decode"
+	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
@@ -16,11 +17,15 @@ type Gatherer struct {
 	Selection []column.SourceRow
 	Meta      []rules.Row
 	Sources   []*column.Batch
-	Bytes     int // of encoded records, and of the codes of their columns
+	Bytes     int   // of encoded records, and of the codes of their columns
+	held      int   // bytes of the other rows, in their columns
+	failed    error // of a row that was to be added; Resolve fails with it
 	// Rescued counts encoded rows with something rescued, rounded their values that
 	// were rounded.
 	Rescued, rounded int64
 
+	last    *column.Batch // whose rows take perRow bytes each
+	perRow  int
 	encoded []*encodedSource // by format
 	open    int              // those that hold records
 }
@@ -35,11 +40,15 @@ type encodedSource struct {
 	batch   column.Batch
 }
 
-// AddRow takes row i of a chunk.
+// AddRow takes row i of a chunk. What goes wrong Resolve tells.
 func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 	src, row := ch.Batch, ch.Rows[i].At
 	if ch.Encoded() {
-		record := ch.Record(i)
+		record, err := ch.Record(i)
+		if err != nil {
+			p.failed = err
+			return
+		}
 		s := p.source(int(ch.Rows[i].Format))
 		if len(s.records) == 0 {
 			p.open++
@@ -47,9 +56,29 @@ func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 		src, row = &s.batch, uint32(len(s.records))
 		s.records = append(s.records, record)
 		p.Bytes += len(record) + codeSize*len(p.Plans.Schema.Payload)
+	} else {
+		if src != p.last {
+			p.last, p.perRow = src, src.Memory()/max(src.N, 1)
+		}
+		p.held += p.perRow
 	}
 	p.Selection = append(p.Selection, column.SourceRow{Src: p.index(src), Row: row})
 	p.Meta = append(p.Meta, ch.Rows[i])
+}
+
+// Failed is what went wrong with a row that was to be added.
+func (p *Gatherer) Failed() error { return p.failed }
+
+// Shrink is Reset, and gives up the memory.
+func (p *Gatherer) Shrink() {
+	p.Reset()
+	p.encoded = nil
+}
+
+// Full reports whether the rows are as many as a row group has, or take as much memory as
+// they may.
+func (p *Gatherer) Full(rows int, b exec.Budget) bool {
+	return p.failed != nil || len(p.Selection) >= rows || p.Bytes >= b.RowGroup() || p.held >= b.FileRowGroup()
 }
 
 // index returns the number of a source. One that was not used lately may get a
@@ -77,14 +106,14 @@ func (p *Gatherer) source(format int) *encodedSource {
 
 // Resolve decodes what is encoded and names each source once.
 func (p *Gatherer) Resolve() error {
+	if p.failed != nil {
+		return p.failed
+	}
 	for format, s := range p.encoded {
 		if s == nil || len(s.records) == 0 {
 			continue
 		}
-		plan, err := p.Plans.Of(format)
-		if err != nil {
-			return err
-		}
+		plan := p.Plans.Of(format)
 		if s.dec == nil {
 			s.dec = decode.NewDecoder(p.Plans.Schema)
 		}
@@ -95,6 +124,7 @@ func (p *Gatherer) Resolve() error {
 		p.Rescued += s.dec.Rescued - rescued
 		p.rounded += s.dec.Rounded - rounded
 		s.batch.N, s.batch.Cols = len(s.records), s.dec.Cols
+		clear(s.records) // only their number counts from here on
 	}
 	p.Sources = dedupSources(p.Sources, p.Selection)
 	return nil
@@ -137,7 +167,8 @@ func (p *Gatherer) TakeOnlySource() []column.Column {
 
 // Reset forgets the rows and keeps the memory.
 func (p *Gatherer) Reset() {
-	p.Selection, p.Meta, p.Bytes, p.open = p.Selection[:0], p.Meta[:0], 0, 0
+	p.Selection, p.Meta, p.Bytes, p.held, p.open = p.Selection[:0], p.Meta[:0], 0, 0, 0
+	p.last = nil
 	clear(p.Sources)
 	p.Sources = p.Sources[:0]
 	for _, s := range p.encoded {

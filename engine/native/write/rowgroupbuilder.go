@@ -24,10 +24,9 @@ type RowGroupBuilder struct {
 	canon  func(int64) int64
 	dumps  []int64 // id by rank
 	Group  int     // rows of a row group
-	// groupBytes is how many bytes of records may wait for one.
-	groupBytes int
-	open       func() (BatchWriter, error)
-	passed     *exec.Stretch // is told of rows that are written
+	budget exec.Budget
+	open   func() (BatchWriter, error)
+	passed *exec.Stretch // is told of rows that are written
 
 	w      BatchWriter
 	Rows   int64
@@ -47,8 +46,11 @@ func (a *RowGroupBuilder) Expect(n int) {
 
 // AddRow takes row i of a chunk.
 func (a *RowGroupBuilder) AddRow(ctx context.Context, ch *rows.Chunk, i int) error {
+	if ch.Encoded() && int(ch.Rows[i].Size) > 2*a.budget.RowGroup() {
+		return a.addLong(ctx, ch, i)
+	}
 	a.Gatherer.AddRow(ch, i)
-	if len(a.Selection) >= a.Group || a.Bytes >= a.groupBytes {
+	if a.Full(a.Group, a.budget) {
 		return a.Flush(ctx)
 	}
 	return nil
@@ -57,7 +59,7 @@ func (a *RowGroupBuilder) AddRow(ctx context.Context, ch *rows.Chunk, i int) err
 // Flush writes what was gathered as one row group.
 func (a *RowGroupBuilder) Flush(ctx context.Context) error {
 	if len(a.Selection) == 0 {
-		return nil
+		return a.Failed()
 	}
 	if a.w == nil {
 		w, err := a.open()
@@ -80,6 +82,22 @@ func (a *RowGroupBuilder) Flush(ctx context.Context) error {
 	a.passed.Pass(len(a.Selection))
 	a.Reset()
 	return nil
+}
+
+// addLong takes a row that is too long to be held beside others, and writes it at once: by
+// itself, while no other goroutine has one, or a large block.
+func (a *RowGroupBuilder) addLong(ctx context.Context, ch *rows.Chunk, i int) error {
+	if err := a.Flush(ctx); err != nil {
+		return err
+	}
+	turn := a.budget.LargeBlockTurn()
+	turn.Lock()
+	defer turn.Unlock()
+	a.Gatherer.AddRow(ch, i)
+	err := a.Flush(ctx)
+	a.Shrink()
+	a.layout, a.own, a.view = nil, column.Batch{}, column.Batch{}
+	return err
 }
 
 // buildGroup builds the published columns of the gathered rows.

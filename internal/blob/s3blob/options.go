@@ -50,6 +50,7 @@ type Options struct {
 	Write Write
 
 	PartSize     int64 // of multipart uploads, the largest single PUT too; 0 means 8 MiB
+	PartsAtOnce  int   // parts of one object that are sent at a time, beside the one that is filled; 0 means 2
 	CopyLimit    int64 // the largest object copied in one request; 0 means 5 GiB
 	CopyPartSize int64 // of multipart copies; 0 means 512 MiB
 	ReadAhead    int   // bytes that one request reads when a reader goes on and on; 0 means 8 MiB
@@ -78,6 +79,7 @@ type Write struct {
 
 const (
 	defaultPartSize     = 8 << 20
+	defaultPartsAtOnce  = 2
 	defaultCopyLimit    = 5 << 30
 	defaultCopyPartSize = 512 << 20
 	defaultReadAhead    = 8 << 20
@@ -99,6 +101,7 @@ func orDefault[T int | int64 | time.Duration](v, d T) T {
 func (o Options) withDefaults() (Options, error) {
 	o.Prefix = strings.Trim(o.Prefix, "/")
 	o.PartSize = orDefault(o.PartSize, defaultPartSize)
+	o.PartsAtOnce = orDefault(o.PartsAtOnce, defaultPartsAtOnce)
 	o.CopyLimit = orDefault(o.CopyLimit, defaultCopyLimit)
 	o.CopyPartSize = orDefault(o.CopyPartSize, defaultCopyPartSize)
 	o.ReadAhead = orDefault(o.ReadAhead, defaultReadAhead)

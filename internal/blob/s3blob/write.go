@@ -21,10 +21,6 @@ import (
 // copy its source.
 const tokenKey = "reconcile-write"
 
-// partsAtOnce is how many parts of one object are sent at a time; a writer
-// holds one more while it is being filled.
-const partsAtOnce = 2
-
 // maxParts is how many parts S3 takes.
 const maxParts = 10000
 
@@ -146,9 +142,9 @@ func (w *writer) start() (err error) {
 		return err
 	}
 	w.parts, w.pctx = errgroup.WithContext(w.ctx)
-	w.parts.SetLimit(partsAtOnce)
-	w.free = make(chan []byte, partsAtOnce+2)
-	for range partsAtOnce {
+	w.parts.SetLimit(w.s.o.PartsAtOnce)
+	w.free = make(chan []byte, w.s.o.PartsAtOnce+2)
+	for range w.s.o.PartsAtOnce {
 		w.free <- nil
 	}
 	return nil
