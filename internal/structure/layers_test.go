@@ -117,6 +117,7 @@ var layers = strings.Fields(`
 	bench/compare
 	bench/progress
 	bench/table
+	bench/peak
 	bench/readercheck
 	deploy
 	examples

@@ -1,0 +1,255 @@
+package peak
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+var (
+	required = []field{{"event_id", "long"}, {"user_id", "long"}, {"text", optional("string")}}
+	nullable = []field{{"event_id", optional("long")}, {"user_id", optional("long")}, {"text", optional("string")}}
+)
+
+// event is a row of the required fields.
+func event(b []byte, id, user int64, text string) []byte {
+	b = binary.AppendVarint(binary.AppendVarint(b[:0], id), user)
+	b = binary.AppendVarint(append(b, 2), int64(len(text)))
+	return append(b, text...)
+}
+
+var timed = []field{{"event_id", "long"}, {"user_id", "long"}, {"time", optional("string")}, {"text", optional("string")}}
+
+// timedEvent is a row of the timed fields, of so many days after the first of the year.
+func timedEvent(b []byte, id, user int64, day int, text string) []byte {
+	b = binary.AppendVarint(binary.AppendVarint(b[:0], id), user)
+	for _, v := range []string{time.Date(2026, 1, 1+day, 10, 0, 0, 0, time.UTC).Format(time.RFC3339), text} {
+		b = append(binary.AppendVarint(append(b, 2), int64(len(v))), v...)
+	}
+	return b
+}
+
+// randomText is a text of n bytes that nothing compresses to less than half.
+func randomText(r *rand.Rand, n int) string {
+	raw := make([]byte, n/2)
+	for i := range raw {
+		raw[i] = byte(r.Uint32())
+	}
+	return hex.EncodeToString(raw)
+}
+
+// A night of 30,000 rows onto a partition of a million.
+func TestNightOntoOnePartition(t *testing.T) {
+	s := newSite(t)
+	r := rand.New(rand.NewPCG(1, 1))
+	events := func(first, n int) func(*partFile) {
+		return func(f *partFile) {
+			var b []byte
+			for i := range n {
+				b = event(b, int64(first+i), r.Int64N(100_000), randomText(r, 40))
+				f.row(b)
+			}
+		}
+	}
+	s.deliver(required, "deflate", events(0, 1_000_000))
+	s.apply(0)
+	s.deliver(required, "deflate", events(1_000_000, 30_000))
+	s.apply(0)
+}
+
+// Rows without keys are quarantined, at a cost like that of others.
+func TestRowsWithoutKeys(t *testing.T) {
+	const n = 500_000
+	var took [2]float64
+	for i, with := range []bool{true, false} {
+		s := newSite(t)
+		s.deliver(nullable, "deflate", func(f *partFile) {
+			var b []byte
+			for i := range n {
+				b = b[:0]
+				if with {
+					b = append(binary.AppendVarint(append(b, 2), int64(i)), 2)
+					b = binary.AppendVarint(b, int64(i%1000))
+				} else {
+					b = append(b, 0, 0)
+				}
+				b = append(b, 2, 8)
+				f.row(append(b, "text"...))
+			}
+		})
+		took[i] = s.apply(0).took.Seconds()
+	}
+	if took[1] > 3*took[0] {
+		t.Errorf("rows without keys take %.1f s of CPU, those with keys %.1f s", took[1], took[0])
+	}
+}
+
+// Texts of which no two are equal.
+func TestUniqueTexts(t *testing.T) {
+	for name, size := range map[string]int{"500B": 500, "1500B": 1500, "1MB": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.deliver(required, "null", func(f *partFile) {
+				r := rand.New(rand.NewPCG(1, 1))
+				var b []byte
+				for i := range (200 << 20) / size {
+					b = event(b, int64(i), int64(i%1000), randomText(r, size))
+					f.row(b)
+				}
+			})
+			s.apply(0)
+		})
+	}
+}
+
+// 40 million equal rows, in blocks that compress to next to nothing.
+func TestEqualRows(t *testing.T) {
+	s := newSite(t)
+	s.deliver(required, "deflate", func(f *partFile) {
+		const n = 2_000_000
+		rows := bytes.Repeat(event(nil, 1, 1, ""), n)
+		for range 20 {
+			f.block(n, rows)
+		}
+	})
+	s.apply(0)
+}
+
+// Two million rows of one key, which differ.
+func TestRowsOfOneKey(t *testing.T) {
+	s := newSite(t)
+	s.deliver(required, "deflate", func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, 1))
+		var b []byte
+		for range 2_000_000 {
+			b = event(b, 1, 1, randomText(r, 16))
+			f.row(b)
+		}
+	})
+	s.apply(0)
+}
+
+// An array of a hundred million values that take no bytes.
+func TestArrayOfNulls(t *testing.T) {
+	s := newSite(t)
+	fields := append(required[:2:2], field{"list", map[string]string{"type": "array", "items": "null"}})
+	s.deliver(fields, "null", func(f *partFile) {
+		b := binary.AppendVarint([]byte{2, 2}, 100_000_000)
+		f.row(append(b, 0))
+	})
+	r := s.apply(3)
+	r.has(t, "memory_limit")
+}
+
+// A text of 250 MiB.
+func TestLongText(t *testing.T) {
+	s := newSite(t)
+	s.deliver(required, "null", func(f *partFile) {
+		part, times := bytes.Repeat([]byte("long "), 1<<17), 400
+		head := binary.AppendVarint(event(nil, 1, 1, "")[:3], int64(times*len(part)))
+		f.write(binary.AppendVarint(nil, 1), binary.AppendVarint(nil, int64(len(head)+times*len(part))), head)
+		for range times {
+			f.write(part)
+		}
+		f.write(syncMarker)
+	})
+	r := s.apply(3)
+	r.has(t, "memory_limit")
+}
+
+// Three hundred partitions, and a night onto all of them.
+func TestManyPartitions(t *testing.T) {
+	s := newSite(t)
+	s.configure("64MiB", "partition_by = [date(time)]")
+	r := rand.New(rand.NewPCG(1, 1))
+	events := func(first, n int) func(*partFile) {
+		return func(f *partFile) {
+			var b []byte
+			for i := range n {
+				b = timedEvent(b, int64(first+i), r.Int64N(1000), r.IntN(300), randomText(r, 100))
+				f.row(b)
+			}
+		}
+	}
+	s.deliver(timed, "deflate", events(0, 400_000))
+	s.apply(0)
+	s.deliver(timed, "deflate", events(400_000, 40_000))
+	s.apply(0)
+}
+
+// A night onto row groups that were written with much more memory.
+func TestNightOntoLargeRowGroups(t *testing.T) {
+	s := newSite(t)
+	s.configure("1GiB", "")
+	r := rand.New(rand.NewPCG(1, 1))
+	events := func(first, n int) func(*partFile) {
+		return func(f *partFile) {
+			var b []byte
+			for i := range n {
+				b = event(b, int64(first+i), r.Int64N(100_000), randomText(r, 300))
+				f.row(b)
+			}
+		}
+	}
+	s.deliver(required, "null", events(0, 600_000))
+	if r := s.run("apply", "-auto-approve"); r.exit != 0 {
+		t.Fatalf("exit code %d:\n%s", r.exit, r.output)
+	}
+	s.configure("64MiB", "")
+	s.deliver(required, "null", events(600_000, 20_000))
+	s.apply(0)
+}
+
+// Two thousand columns.
+func TestManyColumns(t *testing.T) {
+	const columns = 2000
+	s := newSite(t)
+	fields := slices.Clone(required[:2])
+	for i := range columns {
+		fields = append(fields, field{fmt.Sprintf("column_%d", i), optional("string")})
+	}
+	s.deliver(fields, "deflate", func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, 1))
+		for i := range 5000 {
+			b := binary.AppendVarint(binary.AppendVarint(nil, int64(i)), int64(i))
+			for range columns {
+				if r.IntN(10) > 0 {
+					b = append(b, 0)
+					continue
+				}
+				b = append(append(b, 2, 16), randomText(r, 8)...)
+			}
+			f.row(b)
+		}
+	})
+	s.apply(0)
+}
+
+// A million users, some of whom are delivered again.
+func TestUsers(t *testing.T) {
+	s := newSite(t)
+	s.table = "users"
+	fields := []field{{"user_id", "long"}, {"last_modified", optional("string")}, {"text", optional("string")}}
+	users := func(n int, user func(i int, r *rand.Rand) int64, modified string) func(*partFile) {
+		return func(f *partFile) {
+			r := rand.New(rand.NewPCG(1, 1))
+			var b []byte
+			for i := range n {
+				b = binary.AppendVarint(b[:0], user(i, r))
+				for _, v := range []string{modified, randomText(r, 60)} {
+					b = append(binary.AppendVarint(append(b, 2), int64(len(v))), v...)
+				}
+				f.row(b)
+			}
+		}
+	}
+	s.deliver(fields, "deflate", users(1_000_000, func(i int, _ *rand.Rand) int64 { return int64(i) }, "2026-01-01T10:00:00Z"))
+	s.apply(0)
+	s.deliver(fields, "deflate", users(30_000, func(_ int, r *rand.Rand) int64 { return r.Int64N(1_100_000) }, "2026-01-02T10:00:00Z"))
+	s.apply(0)
+}
