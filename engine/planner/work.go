@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/internal/feed"
 )
 
 // Work is about how much work a step of a table is, as package exec measures it.
@@ -21,12 +22,16 @@ func Work(t *Table, step plan.Step) int64 {
 			return in + exec.WorkOfWriting(come) + workOfFiles(t, len(t.Parts))
 		}
 		sinks := max(len(t.Old.Sinks), 1)
+		if t.Scratch > 0 && t.Kind == feed.KindEvents { // what comes does not fit in memory: it is read in vain, and then with all that the table has
+			return 2*in + exec.WorkOfStored(now/int64(sinks)) + exec.WorkOfWriting(now+come) + workOfFiles(t, len(t.Parts))
+		}
 		spliced := t.replaces / int64(sinks)
 		return in + exec.WorkOfProbing(in) + exec.WorkOfWriting(come) + exec.WorkOfLooking(spliced) + exec.WorkOfSplicing(spliced, sinks)
 	case step.Kind != plan.StepChange || step.Class == plan.ClassMetadata:
 		return 0
 	case step.Class == plan.ClassRebuild:
-		return t.rereads + exec.WorkOfWriting(now) + workOfFiles(t, len(t.Parts))
+		written := max(now, exec.PublishedOf(t.rereads)*int64(max(len(t.Old.Sinks), 1)))
+		return t.rereads + exec.WorkOfWriting(written) + workOfFiles(t, len(t.Parts))
 	}
 	read := exec.WorkOfStored(now / int64(max(len(t.Old.Sinks), 1)))
 	if slices.ContainsFunc(t.settings, func(s plan.Setting) bool { return s.Name == "partition_by" }) {

@@ -9,7 +9,7 @@ import (
 // with what is published.
 func (r *Rebuilder) expect(t *Table) {
 	size := t.publishedBytes()
-	writing := exec.WorkOfWriting(size) + exec.WorkOfFiles(len(t.published), len(t.columns))
+	writing := exec.WorkOfWriting(max(size, exec.PublishedOf(t.Bytes))) + exec.WorkOfFiles(len(t.published), len(t.columns))
 	if size == 0 {
 		writing = exec.WorkOfNew(exec.PublishedOf(t.Bytes))
 	}
