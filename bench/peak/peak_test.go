@@ -64,29 +64,33 @@ func TestNightOntoOnePartition(t *testing.T) {
 
 // Rows without keys are quarantined, at a cost like that of others.
 func TestRowsWithoutKeys(t *testing.T) {
-	const n = 500_000
-	var took [2]float64
-	for i, with := range []bool{true, false} {
-		s := newSite(t)
-		s.deliver(nullable, "deflate", func(f *partFile) {
-			var b []byte
-			for i := range n {
-				b = b[:0]
-				if with {
-					b = append(binary.AppendVarint(append(b, 2), int64(i)), 2)
-					b = binary.AppendVarint(b, int64(i%1000))
-				} else {
-					b = append(b, 0, 0)
-				}
-				b = append(b, 2, 8)
-				f.row(append(b, "text"...))
+	const most, tries = 3, 4 // a machine that is busy slows one of the two down
+	for try := range tries {
+		with, without := applyRows(t, true), applyRows(t, false)
+		if without <= most*with {
+			return
+		}
+		t.Logf("try %d: rows without keys take %.1f s of CPU, those with keys %.1f s", try, without.Seconds(), with.Seconds())
+	}
+	t.Errorf("rows without keys take more than %d times the CPU time of those with keys", most)
+}
+
+// applyRows applies half a million rows with or without their keys, and returns how much
+// CPU time that takes.
+func applyRows(t *testing.T, keys bool) time.Duration {
+	s := newSite(t)
+	s.deliver(nullable, "deflate", func(f *partFile) {
+		var b []byte
+		for i := range 500_000 {
+			b = append(b[:0], 0, 0)
+			if keys {
+				b = append(binary.AppendVarint(append(b[:0], 2), int64(i)), 2)
+				b = binary.AppendVarint(b, int64(i%1000))
 			}
-		})
-		took[i] = s.apply(0).took.Seconds()
-	}
-	if took[1] > 3*took[0] {
-		t.Errorf("rows without keys take %.1f s of CPU, those with keys %.1f s", took[1], took[0])
-	}
+			f.row(append(append(b, 2, 8), "text"...))
+		}
+	})
+	return s.apply(0).took
 }
 
 // Texts of which no two are equal.
