@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strconv"
+
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -12,8 +15,6 @@ import (
 	"reconcile/internal/blob"
 	"reconcile/internal/errclass"
 	"reconcile/state"
-	"slices"
-	"strconv"
 )
 
 // holdFrom takes the dumps from a file on out of the plan. That the file is bad is

@@ -111,6 +111,21 @@ func TestUniqueTexts(t *testing.T) {
 	}
 }
 
+// Texts that are too long to be held beside others, in several partitions.
+func TestLongRecords(t *testing.T) {
+	s := newSite(t)
+	s.configure("64MiB", "partition_by = [date(time)]")
+	s.deliver(timed, "null", func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, 1))
+		var b []byte
+		for i := range 20 {
+			b = timedEvent(b, int64(i), int64(i), i%3, randomText(r, 5<<20))
+			f.row(b)
+		}
+	})
+	s.apply(0)
+}
+
 // 40 million equal rows, in blocks that compress to next to nothing.
 func TestEqualRows(t *testing.T) {
 	s := newSite(t)

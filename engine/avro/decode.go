@@ -42,8 +42,8 @@ func (h *Header) NewDecoder(lim Limits) *Decoder {
 	return &Decoder{head: h, blocks: newDecompressor(h.codec), ops: make([]op, len(h.proto)), limits: lim}
 }
 
-// Begin decompresses a block, whose records Next decodes. An error is a DamageError or a
-// TooLargeError.
+// Begin decompresses a block, whose records Next decodes. An error is a DamageError,
+// of a LimitError if it takes more than it may.
 func (d *Decoder) Begin(b *Block) error {
 	d.block, d.data, d.row, d.at = b, b.Data, 0, 0
 	// Some codecs cannot represent nothing, and some writers do not try.
@@ -93,8 +93,8 @@ func (d *Decoder) shrink() {
 // has one for each of the header's fields, or nil for a field to be skipped, and tells
 // where the records are: they are the Decoder's until its next call. Behind the last row
 // there are none. A column of type String takes the text of any field, Int64 takes Native
-// Long and Double takes Native Double. After an error, a DamageError or a TooLargeError
-// unless dst is wrong, the contents of the columns mean nothing.
+// Long and Double takes Native Double. After an error, a DamageError unless
+// dst is wrong, the contents of the columns mean nothing.
 func (d *Decoder) Next(dst []*column.Column) (Records, error) {
 	b := d.block
 	n := min(b.Count-d.row, d.limits.sliceRows())
