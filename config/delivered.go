@@ -33,6 +33,8 @@ type DeliveredTable struct {
 	Unknown bool
 	// Table is its configuration, nil if no block takes it.
 	Table *definition.Table
+
+	matched map[int]bool // blocks of Table that are for some column; nil before anybody asks
 }
 
 // DeliveredDump is a dump that was ever delivered.
@@ -58,10 +60,23 @@ func (d *DeliveredTable) has(b *columnBlock) bool {
 	is := func(c string) bool { return feed.Key(c) == feed.Key(b.name) }
 	if d.Table != nil {
 		if i := slices.IndexFunc(d.Table.Blocks, func(x definition.Block) bool { return x.Name == b.name }); i >= 0 {
-			is = func(c string) bool { return d.Table.BlockMatches(i, c) }
+			return d.matches(i)
 		}
 	}
 	return slices.ContainsFunc(d.Columns, is)
+}
+
+// matches reports whether the block at an index of the table is for a delivered column.
+func (d *DeliveredTable) matches(block int) bool {
+	if d.matched == nil {
+		d.matched = map[int]bool{}
+		for _, c := range d.Columns {
+			for _, i := range d.Table.BlocksOf(c) {
+				d.matched[i] = true
+			}
+		}
+	}
+	return d.matched[block]
 }
 
 // lists reports whether a name in columns = [...] is for a delivered column.

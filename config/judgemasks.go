@@ -39,36 +39,45 @@ func columnsOf(tables []*DeliveredTable) []string {
 // maskable is what masks can match in tables.
 type maskable struct {
 	tables  []*DeliveredTable
-	columns []string // as delivered, each once, keys and timestamps too
-	names   []string // by which they are matched, but for new names
-	renamed []string // new names, once they are needed
-	all     bool     // renamed is complete
+	columns []string        // as delivered, each once, keys and timestamps too
+	names   map[string]bool // by which they are matched, but for new names
+	renamed map[string]bool // new names; nil before they are needed
 }
 
 func newMaskable(tables []*DeliveredTable) *maskable {
-	s := &maskable{tables: tables, columns: columnsOf(tables)}
+	s := &maskable{tables: tables, columns: columnsOf(tables), names: map[string]bool{}}
 	for _, c := range s.columns {
-		s.names = append(s.names, definition.MaskedNames(c, c)...)
+		for _, name := range definition.MaskedNames(c, c) {
+			s.names[name] = true
+		}
 	}
 	return s
 }
 
 // matches reports whether a name or glob of a mask is for a delivered column.
 func (s *maskable) matches(p glob.Pattern) bool {
-	return slices.ContainsFunc(s.names, p.Match) || slices.ContainsFunc(s.newNames(), p.Match)
+	if !p.IsGlob() {
+		return s.names[string(p)] || s.newNames()[string(p)]
+	}
+	for _, names := range []map[string]bool{s.names, s.newNames()} {
+		for name := range names {
+			if p.Match(name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
-func (s *maskable) newNames() []string {
-	if s.all {
+func (s *maskable) newNames() map[string]bool {
+	if s.renamed != nil {
 		return s.renamed
 	}
-	s.all = true
-	seen := map[string]bool{}
+	s.renamed = map[string]bool{}
 	for _, t := range s.tables {
 		for _, c := range t.Columns {
-			if name := t.published(c); name != c && !feed.IsExact(c) && !seen[name] {
-				seen[name] = true
-				s.renamed = append(s.renamed, feed.Fold(name))
+			if name := t.published(c); name != c && !feed.IsExact(c) {
+				s.renamed[feed.Fold(name)] = true
 			}
 		}
 	}

@@ -84,6 +84,7 @@ func (l *loader) maskNames() []string {
 func (l *loader) loadMasks() {
 	for _, m := range l.masks {
 		l.loadMask(m)
+		m.mask.Prepare()
 		l.cfg.masks = append(l.cfg.masks, m)
 	}
 }

@@ -197,6 +197,7 @@ func (c *Config) resolve(name string, chain []*tableBlock, delivered []string) (
 			t.Columns = append(t.Columns, e.value)
 		}
 	}
+	t.Prepare()
 	if m.partition != nil {
 		t.Partition = m.partition.value
 		for _, d := range delivered {

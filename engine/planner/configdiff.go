@@ -166,8 +166,12 @@ func diffSchemaPolicy(t *Table) {
 	if old.OnSchemaChange == definition.Evolve {
 		return
 	}
+	listed := map[string]bool{}
+	for _, l := range old.Listed {
+		listed[feed.Key(l)] = true
+	}
 	for _, c := range cfg.Columns {
-		if !slices.ContainsFunc(old.Listed, func(l string) bool { return feed.Key(l) == feed.Key(c) }) && old.OnSchemaChange == definition.Ignore {
+		if !listed[feed.Key(c)] && old.OnSchemaChange == definition.Ignore {
 			t.differs(plan.ClassRebuild, plan.Setting{Name: "columns", Column: c, Before: "ignored", After: "listed"}, "column %s was ignored so far", c)
 		}
 	}

@@ -102,7 +102,7 @@ func (s *Schema) Prepare() {
 	for i, c := range s.Payload[:s.Rescued()] {
 		s.byID[c.ID] = i
 	}
-	s.avro = nil
+	s.Table, s.avro = s.Table.Prepared(), nil
 	s.avro = s.forms()
 }
 

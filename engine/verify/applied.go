@@ -84,6 +84,7 @@ func definitionOf(t *state.Table, p definition.Partition) *definition.Table {
 	for _, label := range t.Renamed {
 		out.Blocks = append(out.Blocks, definition.Block{Name: label, As: label})
 	}
+	out.Prepare()
 	return out
 }
 

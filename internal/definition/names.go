@@ -35,10 +35,8 @@ func (t *Table) taker(delivered string) *Block {
 		return nil
 	}
 	for _, label := range []string{delivered, feed.AvroForm(delivered)} {
-		for i := range t.Blocks {
-			if b := &t.Blocks[i]; b.As != "" && b.Name == label {
-				return b
-			}
+		if list := t.index().renaming[label]; len(list) > 0 {
+			return &t.Blocks[list[0]]
 		}
 	}
 	return nil
@@ -46,13 +44,10 @@ func (t *Table) taker(delivered string) *Block {
 
 // takers counts the labels of blocks with As that have one key.
 func (t *Table) takers(key string) int {
-	n := 0
-	for _, label := range t.Renamed {
-		if feed.Key(label) == key {
-			n++
-		}
+	if len(t.Renamed) == 0 {
+		return 0
 	}
-	return n
+	return t.index().renamed[key]
 }
 
 // Renames reports whether a block with As takes a delivered name.
@@ -80,12 +75,7 @@ func (t *Table) uses(plain string) bool {
 	if feed.IsExact(plain) || feed.IsOurs(plain) || slices.Contains(t.Partition.Levels(), plain) {
 		return true
 	}
-	for i := range t.Blocks {
-		if as := t.Blocks[i].As; as != "" && feed.Fold(as) == plain {
-			return true
-		}
-	}
-	return false
+	return len(t.Renamed) > 0 && t.index().newNames[plain]
 }
 
 // Yields reports whether a delivered name gets one more "_" as the table uses it
@@ -116,7 +106,8 @@ func (t *Table) Takes(delivered string) bool {
 	if t.OnSchemaChange == Evolve || delivered == feed.UserID || delivered == t.Key || t.Kind == feed.KindUsers && delivered == feed.LastModified {
 		return true
 	}
-	return slices.ContainsFunc(t.Columns, func(c string) bool { return t.Lists(c, delivered) })
+	x := t.index()
+	return x.listedKeys[feed.Key(delivered)] || x.listedFolds[feed.Fold(t.ownName(delivered))]
 }
 
 // Lists reports whether a name of the explicit list is for a delivered column.
@@ -124,32 +115,37 @@ func (t *Table) Lists(name, delivered string) bool {
 	return feed.Key(name) == feed.Key(delivered) || !feed.IsExact(name) && feed.Fold(name) == feed.Fold(t.ownName(delivered))
 }
 
-// BlockMatches reports whether the block at an index is for a delivered column. One with As
-// is for its spelling alone. Any other is for all spellings of what its label names: as
-// listed, as the Avro writer makes of it, or as published but for renaming.
+// BlockMatches reports whether the block at an index is for a delivered column.
 func (t *Table) BlockMatches(block int, delivered string) bool {
-	b := &t.Blocks[block]
-	if b.As != "" {
-		taker := t.taker(delivered)
-		return taker != nil && taker.Name == b.Name
+	return slices.Contains(t.matching(delivered), block)
+}
+
+// matching returns the indexes of the blocks that are for a delivered column, sorted. One
+// with As is for its spelling alone. Any other is for all spellings of what its label
+// names: as listed, as the Avro writer makes of it, or as published but for renaming.
+func (t *Table) matching(delivered string) []int {
+	if len(t.Blocks) == 0 {
+		return nil
 	}
-	key := feed.Key(b.Name)
-	if feed.IsExact(b.Name) || feed.IsExact(delivered) {
-		return b.Name == delivered
+	x := t.index()
+	var out []int
+	if taker := t.taker(delivered); taker != nil {
+		out = append(out, x.renaming[taker.Name]...)
 	}
-	return key == feed.Key(delivered) || key == feed.Key(feed.AvroForm(delivered)) || feed.Fold(b.Name) == feed.Fold(t.ownName(delivered))
+	if feed.IsExact(delivered) {
+		out = append(out, x.exact[delivered]...)
+	} else {
+		out = slices.Concat(out, x.byKey[feed.Key(delivered)], x.byKey[feed.Key(feed.AvroForm(delivered))], x.byFold[feed.Fold(t.ownName(delivered))])
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // BlocksOf returns the indexes of the blocks that are for a delivered column, in the
 // order in which they count: the more specific table block first, and in one the
 // column block that takes this spelling alone.
 func (t *Table) BlocksOf(delivered string) []int {
-	var out []int
-	for i := range t.Blocks {
-		if t.BlockMatches(i, delivered) {
-			out = append(out, i)
-		}
-	}
+	out := t.matching(delivered)
 	alone := func(i int) int {
 		if t.Blocks[i].As != "" {
 			return 0

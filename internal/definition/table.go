@@ -101,6 +101,8 @@ type Table struct {
 	Masks          []Mask   // those that match the table
 	Guard          Guard
 	Checks         []Check // in the order of their declaration
+
+	names *nameIndex // nil before Prepare
 }
 
 // Block is what one column block says; what is empty or nil it says nothing of.
@@ -182,6 +184,15 @@ type Mask struct {
 	Method   MaskMethod
 	Verifier string         // of the key; empty for methods without one
 	Columns  []glob.Pattern // folded
+
+	takes *glob.Set // Columns; nil before Prepare
+}
+
+// Prepare makes matching fast. Nobody else may use the mask meanwhile.
+func (m *Mask) Prepare() {
+	if m.takes == nil {
+		m.takes = glob.NewSet(m.Columns)
+	}
 }
 
 // TakesColumn reports whether the mask is for a column, by its delivered name, by
@@ -191,15 +202,11 @@ func (m *Mask) TakesColumn(delivered, published string) bool {
 	if len(m.Columns) == 0 {
 		return false
 	}
-	names := MaskedNames(delivered, published)
-	for _, p := range m.Columns {
-		for _, name := range names {
-			if p.Match(name) {
-				return true
-			}
-		}
+	takes := m.takes
+	if takes == nil {
+		takes = glob.NewSet(m.Columns)
 	}
-	return false
+	return slices.ContainsFunc(MaskedNames(delivered, published), takes.Match)
 }
 
 // MaskedNames are the names by which masks match a delivered column, none of a key or
