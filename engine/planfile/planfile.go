@@ -2,6 +2,7 @@ package planfile
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -126,7 +127,11 @@ func Read(name string) (*File, error) {
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w", name, ErrNotSaved)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize))
+	begin := make([]byte, len(magic))
+	if _, err := io.ReadFull(f, begin); err != nil || string(begin) != magic { // of any size
+		return nil, fmt.Errorf("%s: %w", name, cmp.Or(notShort(err), ErrNotSaved))
+	}
+	data, err := io.ReadAll(io.MultiReader(bytes.NewReader(begin), io.LimitReader(f, maxSize)))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -135,6 +140,14 @@ func Read(name string) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return saved, nil
+}
+
+// notShort returns the error of reading, nil if the file was too short.
+func notShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
 }
 
 // Write makes or replaces a file, which only its owner may read: it names tables, columns

@@ -75,3 +75,19 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What is no saved plan is not read, however large it is.
+func TestOtherFilesAreNotRead(t *testing.T) {
+	for _, size := range []int64{0, 3, 1 << 40} {
+		name := filepath.Join(t.TempDir(), "large")
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(name, size); err != nil {
+			t.Skip(err)
+		}
+		if _, err := Read(name); !errors.Is(err, ErrNotSaved) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
