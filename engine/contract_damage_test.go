@@ -274,7 +274,7 @@ func (b *damageBed) holdsOfLoss(res *Result) []string {
 	b.t.Helper()
 	var out []string
 	for _, h := range res.Holds {
-		if !strings.Contains(h.Reason, "dump 1, dump 2") || !strings.Contains(h.Reason, "-accept-loss="+h.Table) {
+		if !strings.Contains(h.Reason, "dumps 1, 2") || !strings.Contains(h.Reason, "-accept-loss="+h.Table) {
 			b.t.Errorf("held: %+v", h)
 		}
 		out = append(out, h.Table)

@@ -96,7 +96,7 @@ func TestForgottenSinkWithoutSource(t *testing.T) {
 	}
 	b.opts.ForgetSinks = []string{b.copy}
 	for range 2 { // what is refused forgets nothing
-		if _, err := b.apply(); !errors.Is(err, plan.ErrRefused) || !strings.Contains(err.Error(), "table sessions must be rebuilt from the source, where dumps [1] are gone") {
+		if _, err := b.apply(); !errors.Is(err, plan.ErrRefused) || !strings.Contains(err.Error(), "table sessions must be rebuilt from the source, where dump 1 is gone") {
 			t.Fatal(err)
 		}
 	}
