@@ -42,6 +42,7 @@ type table struct {
 	rows  int64 // in the phase
 	rest  int64 // of the step that is under way
 	after int64 // behind that
+	ended bool  // whatever is still told of it, as of a prefetch that is given up
 }
 
 // NewMeter returns a meter that tells what it is told.
@@ -54,7 +55,9 @@ func NewMeter(tell func(Progress)) *Meter {
 func (m *Meter) Step(name string, work, after int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.set(m.of(name), work, after)
+	t := m.of(name)
+	t.ended = false
+	m.set(t, work, after)
 }
 
 // Turn says that it is the turn of a table.
@@ -82,12 +85,15 @@ func (m *Meter) Tell(name string, p exec.Progress) {
 		m.now.BytesRead += p.Bytes
 	}
 	rest := t.rest - p.Work
-	if rest < 0 {
+	switch {
+	case t.ended:
+		rest = 0
+	case rest < 0:
 		rest = m.beyond(t)
 	}
 	m.now.Done += p.Work
 	m.set(t, rest, t.after)
-	if p.Rest != nil {
+	if p.Rest != nil && !t.ended {
 		m.set(t, *p.Rest, t.after)
 	}
 	if m.now.Table == "" {
@@ -110,7 +116,9 @@ func (m *Meter) beyond(t *table) int64 {
 func (m *Meter) End(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.set(m.of(name), 0, 0)
+	t := m.of(name)
+	t.ended = true
+	m.set(t, 0, 0)
 	m.say()
 }
 

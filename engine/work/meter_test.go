@@ -134,3 +134,19 @@ func TestMeterBeyondThePlan(t *testing.T) {
 		t.Errorf("in the end: %+v", l.last())
 	}
 }
+
+// What is given up still tells of its work for a while: none of it is left then.
+func TestMeterToldBehindTheEnd(t *testing.T) {
+	m, l := newLog(t)
+	m.Step("a", 100, 0)
+	m.Tell("a", read(50))
+	m.End("a")
+	m.Tell("a", read(70))
+	if p := l.last(); p.Done != p.Total || p.Share != 1 {
+		t.Errorf("behind the end of the only table: %+v", p)
+	}
+	m.Step("a", 100, 0)
+	if m.Tell("a", read(50)); l.last().Total != 220 {
+		t.Errorf("in another step: %+v", l.last())
+	}
+}
