@@ -147,7 +147,17 @@ func (u *decompressor) decompressZstd(data []byte, limit int) ([]byte, error) {
 	if h.HasFCS && h.FrameContentSize > uint64(limit) {
 		return nil, &LimitError{What: blockUnpacked, Size: int(min(h.FrameContentSize, MostSize+1)), Limit: limit}
 	}
-	dec, err := u.zstdOf(limit)
+	most := limit
+	if h.WindowSize > uint64(limit) {
+		// The decoder refuses it, whatever comes of it: that is found out without its memory.
+		if !h.HasFCS {
+			if n := zstdSize(data, max(limit, zstdWindow)); n == 0 || n > limit {
+				return nil, &LimitError{What: blockUnpacked, Size: n, Limit: limit}
+			}
+		}
+		most = MostSize
+	}
+	dec, err := u.zstdOf(most)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +169,9 @@ func (u *decompressor) decompressZstd(data []byte, limit int) ([]byte, error) {
 	}
 	return out, err
 }
+
+// zstdWindow is the greatest window that writers use unless they are told to.
+const zstdWindow = 8 << 20
 
 // zstdOf returns a decoder that makes up to so many bytes.
 func (u *decompressor) zstdOf(limit int) (*zstd.Decoder, error) {

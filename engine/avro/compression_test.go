@@ -132,3 +132,36 @@ func TestEmptyBlock(t *testing.T) {
 		}
 	}
 }
+
+// TestZstdWindow decompresses blocks whose frames name a window of more bytes than a block
+// may have, as streams do, with and without their size.
+func TestZstdWindow(t *testing.T) {
+	plain := bytes.Repeat([]byte("text "), 100)
+	for _, sized := range []bool{false, true} {
+		var b bytes.Buffer
+		w, err := zstd.NewWriter(&b, zstd.WithWindowSize(4<<20), zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sized {
+			b.Write(w.EncodeAll(plain, nil))
+		} else {
+			_, _ = w.Write(plain[:300])
+			_ = w.Flush() // so that the size is not known when the frame begins
+			_, _ = w.Write(plain[300:])
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u := newDecompressor(codecZstd)
+		for _, limit := range []int{len(plain), 1 << 20} {
+			if got, err := u.decompress(b.Bytes(), limit); err != nil || !bytes.Equal(got, plain) {
+				t.Errorf("sized %v, limit %d: %d bytes, %v", sized, limit, len(got), err)
+			}
+		}
+		var large *LimitError
+		if _, err := u.decompress(b.Bytes(), len(plain)-1); !errors.As(err, &large) || large.Size != len(plain) {
+			t.Errorf("sized %v: %v", sized, err)
+		}
+	}
+}

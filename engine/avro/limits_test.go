@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"reconcile/internal/column"
@@ -57,4 +58,41 @@ func readWithin(data []byte, lim Limits) error {
 		return err
 	}
 	return d.Decode(&b, []*column.Column{{Type: column.Type{ID: column.String}, Dict: column.NewDict()}})
+}
+
+// TestLargeBlocksTakeTurns decodes blocks that are large as they are stored or unpacked: each
+// has the turn until it is freed, and the others never have it.
+func TestLargeBlocksTakeTurns(t *testing.T) {
+	long, short := enc{}.str(strings.Repeat("x", 5000)), enc{}.str("x")
+	for _, codec := range []string{codecNull, codecDeflate, codecSnappy, codecZstd} {
+		var turn sync.Mutex
+		limits := Limits{Block: 10_000, Text: 10_000, Large: 1000, Turn: &turn}
+		data := fileHeader(record(`"string"`), codec).block(1, compressed(t, codec, long)).block(1, compressed(t, codec, short)).block(1, compressed(t, codec, long))
+		s, err := NewScanner(bytes.NewReader(data), int64(len(data)), limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := s.Header().NewDecoder(limits)
+		var b Block
+		for _, large := range []bool{true, false, true} {
+			if _, err := s.Next(&b); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Decode(&b, []*column.Column{{Type: column.StringType}}); err != nil {
+				t.Fatal(err)
+			}
+			free := turn.TryLock()
+			if free {
+				turn.Unlock()
+			}
+			if free == large {
+				t.Errorf("%s: a block that is large (%v) leaves the turn to others: %v", codec, large, free)
+			}
+			b.Free()
+			if !turn.TryLock() {
+				t.Fatalf("%s: a block that was freed has the turn", codec)
+			}
+			turn.Unlock()
+		}
+	}
 }

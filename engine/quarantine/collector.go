@@ -161,26 +161,6 @@ func (c *Collector) Write(ctx context.Context, store exec.Objects, table string)
 	return out, objects, nil
 }
 
-// Each hands on the rows by dump, file and row.
-func (c *Collector) Each(ctx context.Context, use func(Row) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	slices.SortFunc(c.rows, compareRows)
-	next, err := merged(ctx, c.runs, sliceOf(c.rows))
-	if err != nil {
-		return err
-	}
-	for {
-		r, err := next()
-		if err != nil || r == nil {
-			return err
-		}
-		if err := use(*r); err != nil {
-			return err
-		}
-	}
-}
-
 // Close gives up what is in files.
 func (c *Collector) Close() error {
 	if c == nil {

