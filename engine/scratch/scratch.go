@@ -59,7 +59,8 @@ func (a Area) folder(prefix string) (dir string, remove func(), err error) {
 		if err = os.MkdirAll(a.Dir, 0o700); err == nil {
 			dir, err = os.MkdirTemp(a.Dir, prefix+"*")
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		// MkdirAll says that a folder exists when it went between being found and looked at.
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
 		// A folder is seen for a moment after nothing can be made in it any more.
