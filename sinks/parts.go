@@ -6,9 +6,6 @@ import (
 	"reconcile/internal/column"
 )
 
-// leastPart is how many rows a part of a row group has at least.
-const leastPart = 256
-
 // PartOf returns how many rows of a row group of so many are to be read together, so that
 // their columns take about most bytes: all where the reader cannot read some.
 func PartOf(rd GroupReader, group int, columns []column.Column, rows int, most int64) int {
@@ -16,11 +13,7 @@ func PartOf(rd GroupReader, group int, columns []column.Column, rows int, most i
 	if !ok {
 		return max(rows, 1)
 	}
-	size := r.GroupBytes(group, columns)
-	if size <= most {
-		return max(rows, 1)
-	}
-	return max(int(int64(rows)*most/size), leastPart)
+	return max(column.RowsWithin(rows, r.GroupBytes(group, columns), most), 1)
 }
 
 // ReadPart reads the rows of a row group of so many from one up to another, or its last.

@@ -204,7 +204,6 @@ func TestManyPartitions(t *testing.T) {
 // A night onto row groups that were written with much more memory.
 func TestNightOntoLargeRowGroups(t *testing.T) {
 	s := newSite(t)
-	s.configure("1GiB", "")
 	r := rand.New(rand.NewPCG(1, 1))
 	events := func(first, n int) func(*partFile) {
 		return func(f *partFile) {
@@ -216,10 +215,7 @@ func TestNightOntoLargeRowGroups(t *testing.T) {
 		}
 	}
 	s.deliver(required, "null", events(0, 600_000))
-	if r := s.run("apply", "-auto-approve"); r.exit != 0 {
-		t.Fatalf("exit code %d:\n%s", r.exit, r.output)
-	}
-	s.configure("64MiB", "")
+	s.load()
 	s.deliver(required, "null", events(600_000, 20_000))
 	s.apply(0)
 }
@@ -249,26 +245,32 @@ func TestManyColumns(t *testing.T) {
 	s.apply(0)
 }
 
+var userFields = []field{{"user_id", "long"}, {"last_modified", optional("string")}, {"text", optional("string")}}
+
+// users is so many users with such ids.
+func users(n int, user func(i int, r *rand.Rand) int64, modified string) func(*partFile) {
+	return func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, 1))
+		var b []byte
+		for i := range n {
+			b = binary.AppendVarint(b[:0], user(i, r))
+			for _, v := range []string{modified, randomText(r, 60)} {
+				b = append(binary.AppendVarint(append(b, 2), int64(len(v))), v...)
+			}
+			f.row(b)
+		}
+	}
+}
+
+// numbered gives users their ids.
+func numbered(i int, _ *rand.Rand) int64 { return int64(i) }
+
 // A million users, some of whom are delivered again.
 func TestUsers(t *testing.T) {
 	s := newSite(t)
 	s.table = "users"
-	fields := []field{{"user_id", "long"}, {"last_modified", optional("string")}, {"text", optional("string")}}
-	users := func(n int, user func(i int, r *rand.Rand) int64, modified string) func(*partFile) {
-		return func(f *partFile) {
-			r := rand.New(rand.NewPCG(1, 1))
-			var b []byte
-			for i := range n {
-				b = binary.AppendVarint(b[:0], user(i, r))
-				for _, v := range []string{modified, randomText(r, 60)} {
-					b = append(binary.AppendVarint(append(b, 2), int64(len(v))), v...)
-				}
-				f.row(b)
-			}
-		}
-	}
-	s.deliver(fields, "deflate", users(1_000_000, func(i int, _ *rand.Rand) int64 { return int64(i) }, "2026-01-01T10:00:00Z"))
+	s.deliver(userFields, "deflate", users(1_000_000, numbered, "2026-01-01T10:00:00Z"))
 	s.apply(0)
-	s.deliver(fields, "deflate", users(30_000, func(_ int, r *rand.Rand) int64 { return r.Int64N(1_100_000) }, "2026-01-02T10:00:00Z"))
+	s.deliver(userFields, "deflate", users(30_000, func(_ int, r *rand.Rand) int64 { return r.Int64N(1_100_000) }, "2026-01-02T10:00:00Z"))
 	s.apply(0)
 }

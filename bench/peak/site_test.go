@@ -73,6 +73,8 @@ type site struct {
 	dir   string
 	dumps int
 	table string
+	// settings are those of tables.
+	settings string
 }
 
 const configuration = `
@@ -98,6 +100,7 @@ func newSite(t *testing.T) *site {
 // configure gives the site a memory_limit, and its tables more settings.
 func (s *site) configure(limit, settings string) {
 	s.t.Helper()
+	s.settings = settings
 	s.write("main.hcl", fmt.Appendf(nil, configuration, limit, settings))
 }
 
@@ -185,14 +188,31 @@ func (s *site) run(args ...string) ran {
 // apply applies what is pending, within the limit.
 func (s *site) apply(exit int) ran {
 	s.t.Helper()
-	r := s.run("apply", "-auto-approve")
+	return s.within(exit, "apply", "-auto-approve")
+}
+
+// within runs the program, which is to end so and to keep within the limit.
+func (s *site) within(exit int, args ...string) ran {
+	s.t.Helper()
+	r := s.run(args...)
 	if r.exit != exit {
-		s.t.Fatalf("exit code %d instead of %d:\n%s", r.exit, exit, r.output)
+		s.t.Fatalf("exit code %d instead of %d:\n%.2000s", r.exit, exit, r.output)
 	}
 	if most := engineexec.Resident(memoryLimit); r.resident > most {
-		s.t.Errorf("%d MiB resident, more than %d", r.resident>>20, most>>20)
+		s.t.Errorf("%s: %d MiB resident, more than %d", args[0], r.resident>>20, most>>20)
 	}
 	return r
+}
+
+// load applies what is pending with another memory_limit, and so much that large row groups
+// come to be; later runs have the usual one.
+func (s *site) load() {
+	s.t.Helper()
+	s.configure("1GiB", s.settings)
+	if r := s.run("apply", "-auto-approve"); r.exit != 0 {
+		s.t.Fatalf("exit code %d:\n%s", r.exit, r.output)
+	}
+	s.configure("64MiB", s.settings)
 }
 
 // has checks that what was printed has a text.
@@ -200,7 +220,7 @@ func (r *ran) has(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(r.output, text) {
-			t.Errorf("what was printed lacks %q:\n%s", text, r.output)
+			t.Errorf("what was printed lacks %q:\n%.2000s", text, r.output)
 		}
 	}
 }

@@ -49,6 +49,18 @@ func (b *Batch) Memory() int {
 	return m
 }
 
+// leastRowsWithin is how many rows are read together at least, whatever they take.
+const leastRowsWithin = 256
+
+// RowsWithin returns how many of rows, whose columns take so many bytes, are to be read
+// together so that these take about most bytes: all if most is 0.
+func RowsWithin(rows int, bytes, most int64) int {
+	if most <= 0 || bytes <= most {
+		return rows
+	}
+	return max(int(int64(rows)*most/bytes), leastRowsWithin)
+}
+
 // IsNull reports whether row i is null.
 func (c *Column) IsNull(i int) bool {
 	if c.Type.Kind() == KindBytes {

@@ -2,9 +2,6 @@ package parquet
 
 import "reconcile/internal/column"
 
-// leastBatchRows is how many rows a batch has at least that is part of a row group.
-const leastBatchRows = 256
-
 // Batches reads a file from its first row to its last, in batches that are row groups, or
 // parts of one that takes more than about so many bytes.
 type Batches struct {
@@ -36,7 +33,7 @@ func (b *Batches) Next(dst *column.Batch) (bool, error) {
 		return false, nil
 	}
 	n := b.f.GroupRows(b.group)
-	step := b.f.rowsWithin(b.group, b.want, b.most)
+	step := column.RowsWithin(n, b.f.GroupBytes(b.group, b.want), b.most)
 	if step >= n {
 		err := b.f.ReadRowGroup(b.group, b.want, dst)
 		if err == nil {
@@ -61,17 +58,6 @@ func RowRange(dst []uint32, from, to int) []uint32 {
 		dst = append(dst, uint32(row))
 	}
 	return dst
-}
-
-// rowsWithin returns how many rows of a row group take about so many bytes, all if most
-// is 0.
-func (f *File) rowsWithin(group int, want []column.Column, most int64) int {
-	n := f.GroupRows(group)
-	size := f.GroupBytes(group, want)
-	if most <= 0 || size <= most {
-		return n
-	}
-	return max(int(int64(n)*most/size), leastBatchRows)
 }
 
 // GroupBytes returns about how many bytes wanted columns of a row group take in memory; nil
