@@ -274,3 +274,19 @@ func TestUsers(t *testing.T) {
 	s.deliver(userFields, "deflate", users(30_000, func(_ int, r *rand.Rand) int64 { return r.Int64N(1_100_000) }, "2026-01-02T10:00:00Z"))
 	s.apply(0)
 }
+
+// A table that was written with much more memory gets other partitions.
+func TestOtherPartitions(t *testing.T) {
+	s := newSite(t)
+	r := rand.New(rand.NewPCG(1, 1))
+	s.deliver(timed, "null", func(f *partFile) {
+		var b []byte
+		for i := range 600_000 {
+			b = timedEvent(b, int64(i), r.Int64N(100_000), r.IntN(3), randomText(r, 300))
+			f.row(b)
+		}
+	})
+	s.load()
+	s.configure("64MiB", "partition_by = [date(time)]")
+	s.apply(0)
+}

@@ -11,6 +11,7 @@ import "sync"
 // rows. A table holds at a time, in parts of these, for all workers together:
 //
 //	taking rows in    Segments 1/2, Collecting 1/4, Verdicts 1/4, Texts 1/32, Rejected 1/32
+//	merging them      Segments 1/2, those of Merged 1/2
 //	writing them      Segments 1/2, RowGroup 1/4 for published and 1/4 for shadow rows,
 //	                  IndexEntries 1/4, Texts 1/32
 //	a pass of users   Segments 1/2, those of MovedUsers 1/8, RowGroup 1/4, Texts 1/32
@@ -22,8 +23,7 @@ import "sync"
 // The others follow memory_limit as a whole: Block, Text and Manifest say what is too large
 // to be taken. A block that is no LargeBlock is held by each worker, a large one by the
 // worker whose turn it is. Slice is for each worker, FileRowGroup for each file under way
-// in each sink, Transfers for each that is remote, IndexFilters for each run of an index that is searched,
-// ScratchRows or ScratchBytes for each spilled segment that is read.
+// in each sink, Transfers for each that is remote, IndexFilters for each run of an index that is searched.
 //
 // A holder keeps to its part by itself: what does not fit is spilled, or another strategy
 // is taken. User mappings are beside memory_limit.
@@ -60,6 +60,13 @@ const (
 	fileRowGroupsPart, fileRowGroupsOf = 16, 3
 	// slicePart is the part of the memory for rows that all slices of blocks have.
 	slicePart = 16
+
+	// A spilled segment that is merged takes scratchBlocks of its blocks, as they are read
+	// and as they are used, and for each column mergedColumn bytes.
+	scratchBlocks = 2
+	mergedColumn  = 256
+	mergedPart    = 2
+	leastMerged   = 2
 
 	waitingRow     = 64 // bytes of a row that waits for a row group, beside its columns
 	verdictSize    = 40 // bytes of a row that waits for its verdict
@@ -163,6 +170,11 @@ func (b Budget) ScratchRows() int { return b.part(64<<10, mostScratchRows) }
 
 // ScratchBytes is how many bytes of a spilled segment of encoded rows are read at once.
 func (b Budget) ScratchBytes() int { return b.part(4<<10, mostScratchBytes) }
+
+// Merged is how many spilled segments of rows with so many columns a worker merges at once.
+func (b Budget) Merged(columns int) int {
+	return max(b.rows/mergedPart/b.workers/(scratchBlocks*b.ScratchBytes()+columns*mergedColumn), leastMerged)
+}
 
 // Texts is how many bytes the texts that records share may take.
 func (b Budget) Texts() int { return b.rows / textsPart }

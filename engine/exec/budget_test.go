@@ -21,6 +21,8 @@ func TestBudgetDividesTheMemoryForRows(t *testing.T) {
 		{"a manifest without a limit", int(RowBudget(1, 2).Manifest()), 256 << 20},
 		{"rows of a scratch file", b.ScratchRows(), 16384},
 		{"bytes of a scratch file", b.ScratchBytes(), 60 << 10},
+		{"segments of a merge", b.Merged(10), rows / 4 / (120<<10 + 2560)},
+		{"segments of a merge of wide rows", RowBudget(1<<20, 1).Merged(10_000), 2},
 		{"collecting", b.Collecting(), rows / 8},
 		{"row group", b.RowGroup(), rows / 8},
 		{"row group of a file", b.FileRowGroup(), 96 << 20},

@@ -90,7 +90,7 @@ func (p *EncodedRows) Size() int { return RowSize*len(p.rows) + p.bytes }
 // Seal turns what was collected into a segment. p is empty afterwards.
 func (p *EncodedRows) Seal() *Segment {
 	s := newSegment(p.rows)
-	s.slabs, s.encoded, s.secret = p.slabs, true, p.Secret
+	s.slabs, s.secret = p.slabs, p.Secret
 	s.memory = RowSize * cap(p.rows)
 	for _, b := range p.slabs {
 		s.memory += cap(b)
@@ -123,7 +123,7 @@ func (s *Segment) Reuse() EncodedRows {
 func (c *Chunk) Record(i int) ([]byte, error) {
 	r := &c.Rows[i]
 	switch {
-	case c.load != nil:
+	case c.load != nil: // a long one
 		return c.load()
 	case c.slabs == nil:
 		return c.block[r.At : r.At+r.Size], nil
@@ -142,59 +142,42 @@ func (s slabs) record(r *rules.Row) []byte {
 // Encoded reports whether the columns of the rows are records, not a batch.
 func (c *Chunk) Encoded() bool { return c.Batch == nil }
 
-// appendBlock writes rows lo to hi of an encoded segment, in their order, as one
-// block of its scratch file before compression.
-func (s *Segment) appendBlock(dst []byte, lo, hi int) []byte {
+// blockHead is what a row takes in a block beside its record or columns.
+const blockHead = 32
+
+// appendHeads writes what rows of a block have beside their records or columns: of
+// encoded rows, where their records end.
+func appendHeads(dst []byte, picked []pick, encoded bool) []byte {
 	end := uint32(0)
-	for _, r := range s.rows[lo:hi] {
-		end += r.Size
+	for i := range picked {
+		r := &picked[i].row
+		if end++; encoded {
+			end += r.Size - 1
+		}
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Raw))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Key))
 		dst = binary.LittleEndian.AppendUint64(dst, r.Ver)
 		dst = binary.LittleEndian.AppendUint32(dst, end)
 		dst = binary.LittleEndian.AppendUint32(dst, r.Format)
 	}
-	for i := lo; i < hi; i++ {
-		dst = append(dst, s.slabs.record(&s.rows[i])...)
-	}
 	return dst
 }
 
-// blockHead is what a row takes in a block beside its record.
-const blockHead = 32
-
-// readBlock makes a chunk of what appendBlock wrote; block becomes part of it.
-func readBlock(block []byte, n int, part int64) *Chunk {
-	ch := &Chunk{Rows: make([]rules.Row, n), block: block[n*blockHead:]}
+// readHeads makes a chunk of what appendHeads wrote.
+func readHeads(block []byte, n int, part int64, encoded bool) *Chunk {
+	ch := &Chunk{Rows: make([]rules.Row, n)}
 	at := uint32(0)
 	for i := range n {
 		h := block[i*blockHead : (i+1)*blockHead]
 		ch.Rows[i] = rules.Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
 			Ver: binary.LittleEndian.Uint64(h[16:]), At: at, Format: binary.LittleEndian.Uint32(h[28:])}
 		end := binary.LittleEndian.Uint32(h[24:])
-		ch.Rows[i].Size, at = end-at, end
+		if encoded {
+			ch.Rows[i].Size = end - at
+		}
+		at = end
 	}
 	return ch
-}
-
-// isLong reports whether a row has a block of its own, which is its record alone: a merge
-// has the other columns of a row at hand, but reads no record before it is the row's turn.
-func (s *Segment) isLong(i int, most ScratchBlock) bool { return int(s.rows[i].Size) >= most.Bytes }
-
-// blockEnd returns where a block that begins at row lo ends.
-func (s *Segment) blockEnd(lo, hi int, most ScratchBlock) int {
-	size := 0
-	for i := lo; i < hi; i++ {
-		long := s.isLong(i, most)
-		if size >= most.Bytes || i-lo >= most.Rows || long && i > lo {
-			return i
-		}
-		if long {
-			return i + 1
-		}
-		size += blockHead + int(s.rows[i].Size)
-	}
-	return hi
 }
 
 // Grow makes room for so many rows more, and then in large steps: what is not written

@@ -292,33 +292,6 @@ func TestEmptySegment(t *testing.T) {
 	}
 }
 
-// A cursor that is closed before its end, or before its beginning, lets go of
-// its file all the same.
-func TestCursorClosedEarly(t *testing.T) {
-	rs, batch := some(rand.New(rand.NewPCG(1, 1)), 200)
-	for i := range rs {
-		rs[i].Part = 1
-	}
-	s := NewSegment(rs, batch)
-	if err := s.Spill(t.Context(), t.TempDir(), blockOf(10)); err != nil {
-		t.Fatal(err)
-	}
-	for reads := range 3 {
-		c := s.Open(1).(*spillCursor)
-		for range reads {
-			if ch, err := c.Next(t.Context()); err != nil || len(ch.Rows) != 10 {
-				t.Fatalf("%v, %v", ch, err)
-			}
-		}
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-		if c.f != nil && !errors.Is(c.f.Close(), os.ErrClosed) {
-			t.Error("the file was left open")
-		}
-	}
-}
-
 // What fails while rows are spilled leaves the segment as it was and no file. A
 // full disk says what to do.
 func TestSpillFails(t *testing.T) {
@@ -369,7 +342,7 @@ func TestSpillDamaged(t *testing.T) {
 	if err := s.Spill(t.Context(), t.TempDir(), blockOf(100)); err != nil {
 		t.Fatal(err)
 	}
-	path := s.file.path
+	path := s.scratch.f.Name()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +352,8 @@ func TestSpillDamaged(t *testing.T) {
 		_, err := c.Next(t.Context())
 		return errors.Join(err, c.Close())
 	}
-	for _, cut := range []int{0, 10, len(data) / 2, len(data) - 1} {
+	first := s.scratch.blocks[0].size
+	for _, cut := range []int{0, 10, first / 2, first - 1} {
 		if err := os.WriteFile(path, data[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -387,10 +361,147 @@ func TestSpillDamaged(t *testing.T) {
 			t.Errorf("cut to %d bytes: %v", cut, err)
 		}
 	}
-	if err := os.Remove(path); err != nil {
+	for at := 0; at < first; at += 97 {
+		bad := slices.Clone(data)
+		bad[at] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := next(); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("byte %d flipped: %v", at, err)
+		}
+	}
+}
+
+// Segments that were merged give the rows that they gave, without dropped ones, however few
+// may be left; those in memory stay as they are.
+func TestReduce(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var segments []*Segment
+		dir, want := t.TempDir(), map[string]int{}
+		inMemory := 0
+		for i := range 1 + r.IntN(12) {
+			s := judgedSegment(r, i)
+			for _, p := range s.Parts {
+				for _, line := range published(t, []*Segment{s}, p.Part) {
+					want[fmt.Sprint(p.Part, line)]++
+				}
+			}
+			if r.IntN(5) == 0 {
+				inMemory++
+			} else if err := s.Spill(t.Context(), dir, blockOf(1+r.IntN(40))); err != nil {
+				t.Fatal(err)
+			}
+			segments = append(segments, s)
+		}
+		most := 2 + r.IntN(4)
+		reduced, err := Reduce(t.Context(), segments, most, dir, ScratchBlock{1 + r.IntN(40), 1 + r.IntN(2000)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(reduced)-inMemory > most {
+			t.Errorf("seed %d: %d spilled segments are left of %d", seed, len(reduced)-inMemory, len(segments)-inMemory)
+		}
+		for _, part := range Partitions(reduced) {
+			for _, line := range published(t, reduced, part) {
+				want[fmt.Sprint(part, line)]--
+			}
+		}
+		for line, n := range want {
+			if n != 0 {
+				t.Fatalf("seed %d: %s is there %d times too few", seed, line, n)
+			}
+		}
+		for _, s := range reduced {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if files, _ := os.ReadDir(dir); len(files) != 0 {
+			t.Errorf("seed %d: %d scratch files are left", seed, len(files))
+		}
+	}
+}
+
+// A merge that fails leaves all segments to be closed, and no file of its own.
+func TestReduceFails(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	dir := t.TempDir()
+	var segments []*Segment
+	for i := range 5 {
+		s := judgedSegment(r, i)
+		if err := s.Spill(t.Context(), dir, testBlock); err != nil {
+			t.Fatal(err)
+		}
+		segments = append(segments, s)
+	}
+	set, err := failpoint.Parse("spill.write=enospc@2")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := next(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
-		t.Errorf("gone: %v", err)
+	left, err := Reduce(failpoint.With(t.Context(), set), segments, 2, dir, blockOf(3))
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "scratch_dir") {
+		t.Errorf("got %v", err)
 	}
+	for _, s := range left {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 0 {
+		t.Errorf("%d scratch files are left", len(files))
+	}
+}
+
+// judgedSegment makes a segment of encoded rows, or of rows with columns.
+func judgedSegment(r *rand.Rand, i int) *Segment {
+	var s *Segment
+	if i%2 == 0 {
+		s, _ = encodedRows(r, 1+r.IntN(200))
+	} else {
+		rs, batch := some(r, 1+r.IntN(200))
+		s = NewSegment(rs, batch)
+	}
+	for i := range s.Len() {
+		s.Verdicts.Set(i, rules.Verdict(r.IntN(3)))
+	}
+	return s
+}
+
+// published describes the rows of a partition that are not dropped, in the order in which
+// segments give them.
+func published(t *testing.T, segments []*Segment, part int64) []string {
+	t.Helper()
+	var cursors []Cursor
+	for _, s := range segments {
+		if c := s.Open(part); c != nil {
+			cursors = append(cursors, c)
+		}
+	}
+	var out []string
+	last := rules.Row{Raw: math.MinInt64}
+	err := Merge(t.Context(), cursors, func(ch *Chunk, i int) error {
+		row := ch.Rows[i]
+		if row.Raw < last.Raw || row.Raw == last.Raw && row.Key < last.Key {
+			t.Error("the rows are not in order")
+		}
+		last = row
+		text := ""
+		if ch.Encoded() {
+			record, err := ch.Record(i)
+			if err != nil {
+				return err
+			}
+			text = string(record)
+		} else {
+			text = line(ch.Batch, row.At)
+		}
+		out = append(out, fmt.Sprint(row.Raw, row.Key, row.Ver, row.Format, ch.Verdict(i), len(text), text[:min(len(text), 200)]))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

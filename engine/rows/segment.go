@@ -2,6 +2,8 @@ package rows
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sort"
 	"sync/atomic"
 
@@ -37,11 +39,9 @@ type Segment struct {
 	memory   int
 	rows     []rules.Row // sorted; nil when spilled
 	batch    *column.Batch
-	file     *spillFile
-	encoded  bool
 	secret   bool
 	slabs    slabs
-	scratch  *encodedFile
+	scratch  *scratchFile
 	reusable EncodedRows
 }
 
@@ -72,7 +72,7 @@ func newSegment(rs []rules.Row) *Segment {
 func (s *Segment) Memory() int { return s.memory }
 
 // spilled reports whether the rows are in a scratch file.
-func (s *Segment) spilled() bool { return s.file != nil || s.scratch != nil }
+func (s *Segment) spilled() bool { return s.scratch != nil }
 
 // Len returns the number of rows.
 func (s *Segment) Len() int { return s.n }
@@ -84,15 +84,11 @@ func (s *Segment) Rows() []rules.Row { return s.rows }
 // Close removes the scratch file, if any. The rows are gone then; closing again does
 // nothing.
 func (s *Segment) Close() error {
-	file, encoded := s.file, s.scratch
-	s.file, s.scratch = nil, nil
-	switch {
-	case file != nil:
-		return file.remove()
-	case encoded != nil:
-		return encoded.remove()
+	scratch := s.scratch
+	if s.scratch = nil; scratch == nil {
+		return nil
 	}
-	return nil
+	return scratch.remove()
 }
 
 // Chunk is a stretch of sorted rows with the batch that holds their columns, or
@@ -106,7 +102,21 @@ type Chunk struct {
 	// Of encoded rows: their records, or the block of a scratch file that they are in.
 	slabs slabs
 	block []byte
-	load  func() ([]byte, error) // reads the record of the only row
+	// load reads the only row, which is a long one: its record, or values of cols.
+	load func() ([]byte, error)
+	cols []column.Column
+}
+
+// readLong reads the only row of a chunk if it is a long one with columns.
+func (c *Chunk) readLong() error {
+	if c.cols == nil || c.Batch != nil {
+		return nil
+	}
+	block, err := c.load()
+	if err == nil {
+		c.Batch, err = readColumns(block, c.cols, 1)
+	}
+	return err
 }
 
 // Verdict returns the verdict of Rows[i].
@@ -130,6 +140,17 @@ func (s *Segment) partRange(part int64) (PartRange, bool) {
 	return s.Parts[i], true
 }
 
+// Partitions returns the partitions of segments, sorted.
+func Partitions(segments []*Segment) []int64 {
+	seen := map[int64]bool{}
+	for _, s := range segments {
+		for _, p := range s.Parts {
+			seen[p.Part] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
 // Cursor reads rows in the order of (raw user, key). Next returns nil at the
 // end.
 type Cursor interface {
@@ -143,8 +164,6 @@ func (s *Segment) Open(part int64) Cursor {
 	switch {
 	case !ok:
 		return nil
-	case s.file != nil:
-		return s.file.open(r, s.Verdicts)
 	case s.scratch != nil:
 		return s.scratch.open(r, s.Verdicts)
 	}

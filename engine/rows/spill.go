@@ -1,30 +1,20 @@
 package rows
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
-	"reconcile/internal/failpoint"
-	"reconcile/internal/parquet"
 )
 
 // ScratchBlock says how much of a scratch file is read at once: a merge holds one
 // block of every segment. Each of the numbers ends a block.
 type ScratchBlock struct {
 	Rows  int
-	Bytes int // of encoded rows, before compression
-}
-
-type spillFile struct {
-	path   string
-	layout *rules.Layout
-	group  int
+	Bytes int // before compression
 }
 
 // Spill moves the rows of s to a scratch file in dir and frees its memory.
@@ -32,25 +22,44 @@ func (s *Segment) Spill(ctx context.Context, dir string, block ScratchBlock) err
 	if s.spilled() || s.n == 0 {
 		return nil
 	}
-	if s.encoded {
-		p, err := s.spillEncoded(ctx, dir, block)
-		if err == nil {
-			s.reusable = reuse(s)
-			s.scratch, s.rows, s.slabs = p, nil, nil
+	w := scratchWriter{most: block}
+	err := w.begin(dir, s.columns(), s.secret)
+	if err == nil {
+		err = w.end(s.writeTo(ctx, &w))
+	}
+	if err != nil {
+		return scratchError(dir, err)
+	}
+	if s.batch == nil {
+		s.reusable = reuse(s)
+	}
+	s.scratch, s.rows, s.slabs, s.batch = w.file, nil, nil, nil
+	return nil
+}
+
+// columns are the columns of the rows without values; nil of encoded rows.
+func (s *Segment) columns() []column.Column {
+	if s.batch == nil {
+		return nil
+	}
+	cols := make([]column.Column, len(s.batch.Cols))
+	for i, c := range s.batch.Cols {
+		cols[i] = column.Column{Name: c.Name, Type: c.Type}
+	}
+	return cols
+}
+
+func (s *Segment) writeTo(ctx context.Context, w *scratchWriter) error {
+	for _, p := range s.Parts {
+		for ch, i := s.Part(p.Part), 0; i < len(ch.Rows); i++ {
+			if err := w.add(ctx, ch, i); err != nil {
+				return err
+			}
 		}
-		return err
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
 	}
-	f, err := os.CreateTemp(dir, "spill-*")
-	if err != nil {
-		return scratchError(dir, err)
-	}
-	sf := &spillFile{path: f.Name(), group: block.Rows, layout: rules.Spilled(s.batch.Cols)}
-	err = errors.Join(s.writeSpill(ctx, f, sf), f.Close())
-	if err != nil {
-		_ = os.Remove(sf.path)
-		return scratchError(dir, err)
-	}
-	s.file, s.rows, s.batch = sf, nil, nil
 	return nil
 }
 
@@ -61,106 +70,91 @@ func scratchError(dir string, err error) error {
 	return fmt.Errorf("spilling rows to %s: %w", dir, err)
 }
 
-func (s *Segment) writeSpill(ctx context.Context, f *os.File, sf *spillFile) error {
-	bw := bufio.NewWriterSize(f, 1<<20)
-	w, err := parquet.NewWriter(bw, sf.layout.Columns, parquet.Options{Compression: "snappy"})
-	if err != nil {
-		return err
-	}
-	var g column.Gatherer
-	for lo := 0; lo < s.n; lo += sf.group {
-		if err := failpoint.Hit(ctx, failpoint.SpillWrite); err != nil {
+// scratchWriter writes sorted rows to a scratch file, in blocks each of which is of one
+// partition.
+type scratchWriter struct {
+	file    *scratchFile
+	most    ScratchBlock
+	squeeze squeezer
+	off     int64 // of the next block
+	rows    int   // before the block at hand
+
+	picked  []pick // for the block at hand
+	bytes   int    // that they take
+	content []byte
+}
+
+// pick is a row of a block: with its record, or at row.At of a batch.
+type pick struct {
+	row    rules.Row
+	record []byte
+	batch  *column.Batch
+}
+
+// begin makes the file, in dir, of rows with columns, or of encoded ones.
+func (w *scratchWriter) begin(dir string, cols []column.Column, secret bool) (err error) {
+	w.file, err = newScratchFile(dir, cols, secret)
+	return err
+}
+
+// add writes a row of a chunk.
+func (w *scratchWriter) add(ctx context.Context, ch *Chunk, i int) error {
+	p := pick{row: ch.Rows[i], batch: ch.Batch}
+	if ch.Encoded() {
+		var err error
+		if p.record, err = ch.Record(i); err != nil {
 			return err
 		}
-		out := s.sorted(&g, sf.layout, lo, min(lo+sf.group, s.n))
-		if err := w.WriteRowGroup(out); err != nil {
+	} else {
+		p.row.Size = uint32(bytesOf(ch.Batch, int(p.row.At)))
+	}
+	size := int(p.row.Size)
+	if size >= w.most.Bytes { // a long row is read when it is its turn: it has a block of its own
+		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if _, err := w.Close(); err != nil {
+	w.picked = append(w.picked, p)
+	if w.bytes += blockHead + size; w.bytes < w.most.Bytes && len(w.picked) < w.most.Rows {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+// flush writes the rows that were added as one block.
+func (w *scratchWriter) flush(ctx context.Context) error {
+	n := len(w.picked)
+	if n == 0 {
+		return nil
+	}
+	b := scratchBlock{first: w.rows, rows: n, off: w.off}
+	if first := w.picked[0].row; n == 1 && int(first.Size) >= w.most.Bytes {
+		first.At = 0
+		b.long = &first
+	}
+	content, encoded := w.content[:0], w.file.cols == nil
+	switch {
+	case b.long == nil:
+		content = appendHeads(content, w.picked, encoded)
+		content = w.file.appendRows(content, w.picked)
+		w.content = content
+	case encoded:
+		content = w.picked[0].record
+	default:
+		content = w.file.appendRows(nil, w.picked)
+	}
+	if err := w.write(ctx, b, content); err != nil {
 		return err
 	}
-	return bw.Flush()
-}
-
-// sorted gathers the rows lo to hi as they stand in the sort order.
-func (s *Segment) sorted(g *column.Gatherer, l *rules.Layout, lo, hi int) *column.Batch {
-	n := hi - lo
-	raw, key, ver := make([]int64, n), make([]int64, n), make([]int64, n)
-	selection := make([]column.SourceRow, n)
-	for i, r := range s.rows[lo:hi] {
-		raw[i], key[i], ver[i] = r.Raw, r.Key, int64(r.Ver)
-		selection[i].Row = r.At
-	}
-	out := &column.Batch{N: n, Cols: l.NewColumns()}
-	out.Cols[l.RawUser].Ints, out.Cols[l.Key].Ints, out.Cols[l.Version].Ints = raw, key, ver
-	own := l.Payload(out.Cols)
-	for i := range own {
-		g.Column(&own[i], []*column.Column{&s.batch.Cols[i]}, selection)
-	}
-	return out
-}
-
-func (f *spillFile) remove() error { return os.Remove(f.path) }
-
-func (f *spillFile) open(r PartRange, v Verdicts) Cursor {
-	return &spillCursor{file: f, rng: r, pos: r.Lo, verdicts: v}
-}
-
-type spillCursor struct {
-	file     *spillFile
-	rng      PartRange
-	pos      int
-	verdicts Verdicts
-	f        *os.File
-	pq       *parquet.File
-}
-
-func (c *spillCursor) start() error {
-	f, err := os.Open(c.file.path)
-	if err != nil {
-		return fmt.Errorf("reading spilled rows: %w", err)
-	}
-	c.f = f
-	st, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("reading spilled rows: %w", err)
-	}
-	if c.pq, err = parquet.Open(f, st.Size()); err != nil {
-		return fmt.Errorf("reading spilled rows of %s: %w", c.file.path, err)
-	}
+	clear(w.picked)
+	w.picked, w.bytes, w.rows = w.picked[:0], 0, w.rows+n
 	return nil
 }
 
-func (c *spillCursor) Next(context.Context) (*Chunk, error) {
-	if c.pos >= c.rng.Hi {
-		return nil, nil
+// end ends the file, or gives it up if err is not nil.
+func (w *scratchWriter) end(err error) error {
+	if err != nil {
+		return errors.Join(err, w.file.remove())
 	}
-	if c.pq == nil {
-		if err := c.start(); err != nil {
-			return nil, err
-		}
-	}
-	group := c.pos / c.file.group
-	b, l := &column.Batch{}, c.file.layout
-	if err := c.pq.ReadRowGroup(group, l.Columns, b); err != nil {
-		return nil, fmt.Errorf("reading spilled rows of %s: %w", c.file.path, err)
-	}
-	base := group * c.file.group
-	lo, hi := c.pos-base, min(c.rng.Hi-base, b.N)
-	ch := &Chunk{Batch: b, Verdicts: c.verdicts, First: c.pos, Rows: make([]rules.Row, hi-lo)}
-	raws, keys, vers := b.Cols[l.RawUser].Ints, b.Cols[l.Key].Ints, b.Cols[l.Version].Ints
-	for i := range ch.Rows {
-		at := lo + i
-		ch.Rows[i] = rules.Row{Part: c.rng.Part, Raw: raws[at], Key: keys[at], Ver: uint64(vers[at]), At: uint32(at)}
-	}
-	c.pos = base + hi
-	return ch, nil
-}
-
-func (c *spillCursor) Close() error {
-	if c.f == nil {
-		return nil
-	}
-	return c.f.Close()
+	return nil
 }

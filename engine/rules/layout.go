@@ -22,9 +22,9 @@ var (
 // the notes in the place of rescued; a spilled batch has raw user, key, version and, as
 // its payload, what else its rows have.
 type Layout struct {
-	Columns                                    []column.Column // name and type of each; a batch gets copies
-	User, Key, RawUser, Version, Dump, Rescued int
-	payload, computed                          span
+	Columns                           []column.Column // name and type of each; a batch gets copies
+	User, Key, RawUser, Dump, Rescued int
+	payload, computed                 span
 }
 
 // span is where columns lie that are beside each other.
@@ -83,7 +83,7 @@ func (l *Layout) addPayload(s *Schema) {
 }
 
 func noColumns() *Layout {
-	return &Layout{User: -1, Key: -1, RawUser: -1, Version: -1, Dump: -1, Rescued: -1}
+	return &Layout{User: -1, Key: -1, RawUser: -1, Dump: -1, Rescued: -1}
 }
 
 // Published is the layout of a table's data files. That of user_migrations is
@@ -122,18 +122,6 @@ func (s *Schema) Kept() *Layout {
 	l.User, l.Dump = l.addColumn(KeptUser, typeInt64), l.addColumn(KeptDump, typeInt64)
 	l.addPayload(s)
 	l.Rescued = l.addColumn(s.Payload[s.Rescued()].Name, typeString)
-	return l
-}
-
-// Spilled is the layout of rows that wait in a scratch file, with columns of their own.
-// No name of these holds a NUL.
-func Spilled(own []column.Column) *Layout {
-	l := noColumns()
-	l.RawUser, l.Key, l.Version = l.addColumn("\x00raw", typeInt64), l.addColumn("\x00key", typeInt64), l.addColumn("\x00ver", typeInt64)
-	l.payload = span{len(l.Columns), len(own)}
-	for _, c := range own {
-		l.addColumn(c.Name, c.Type)
-	}
 	return l
 }
 

@@ -146,22 +146,6 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestSpilled: the columns of the rows stand behind what tells the rows.
-func TestSpilled(t *testing.T) {
-	own := []column.Column{{Name: "page"}, {Name: "time", Type: typeTimestamp, Ints: []int64{1}}}
-	l := Spilled(own)
-	cols := l.NewColumns()
-	for _, at := range []int{l.RawUser, l.Key, l.Version} {
-		if cols[at].Type != typeInt64 {
-			t.Errorf("column %d is %s", at, cols[at].Type)
-		}
-	}
-	payload := l.Payload(cols)
-	if len(cols) != 5 || len(payload) != 2 || payload[0].Name != "page" || payload[1].Name != "time" || payload[1].Type != typeTimestamp || payload[1].Ints != nil {
-		t.Errorf("%d columns, with %+v", len(cols), payload)
-	}
-}
-
 func TestConversions(t *testing.T) {
 	s := events()
 	old := []Column{

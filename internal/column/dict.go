@@ -47,6 +47,11 @@ func NewDict() *Dict {
 	return d
 }
 
+// NewPlainDict returns an empty dictionary that looks no values up.
+func NewPlainDict() *Dict {
+	return &Dict{off: []uint32{0, prefix}, data: make([]byte, prefix), plain: true}
+}
+
 // Reset empties d and keeps its memory.
 func (d *Dict) Reset() {
 	d.off = append(d.off[:0], 0, prefix)

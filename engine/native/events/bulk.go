@@ -44,9 +44,14 @@ func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	if err := dec.Decide(r.Env.Limits.Budget.Workers()); err != nil {
 		return nil, err
 	}
+	replaced, collapsed := pass.CountVerdicts(ing)
+	if err := ing.Reduce(ctx); err != nil {
+		return nil, err
+	}
 	c, err := writeAll(ctx, r, ing, writing)
 	if err == nil {
-		c.CountVerdicts(ing, r)
+		c.Counts.Replaced, c.Counts.Collapsed = c.Counts.Replaced+replaced, c.Counts.Collapsed+collapsed
+		c.CountNet(r)
 	}
 	return c, err
 }
@@ -59,7 +64,7 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest, work int64) 
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	shared := &sharedSorter{sorter: sorter}
 	out := &write.Output{Formats: ing.Formats, Canon: r.Canon, Dumps: r.Task.Dumps, Limits: r.Env.Limits, Sizes: r.Task.Thresholds}
-	values := ing.Partitions()
+	values := rows.Partitions(ing.Segments)
 	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(len(values))
 	parts := make([]*write.Part, len(values))
 	lengths := rowsOf(ing, values)

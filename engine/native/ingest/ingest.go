@@ -3,9 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -181,7 +179,18 @@ func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
 	if !spill {
 		return nil
 	}
-	return s.Spill(ctx, g.Limits.Scratch, rows.ScratchBlock{Rows: g.Limits.ScratchRows(), Bytes: g.Limits.Budget.ScratchBytes()})
+	return s.Spill(ctx, g.Limits.Scratch, g.scratchBlock())
+}
+
+func (g *Ingest) scratchBlock() rows.ScratchBlock {
+	return rows.ScratchBlock{Rows: g.Limits.ScratchRows(), Bytes: g.Limits.Budget.ScratchBytes()}
+}
+
+// Reduce merges spilled segments until the rest can be merged at once. Nobody may know
+// places of rows in segments any more.
+func (g *Ingest) Reduce(ctx context.Context) (err error) {
+	g.Segments, err = rows.Reduce(ctx, g.Segments, g.Limits.Budget.Merged(len(g.Schema.Payload)), g.Limits.Scratch, g.scratchBlock())
+	return err
 }
 
 // Close removes what was spilled.
@@ -194,15 +203,4 @@ func (g *Ingest) CloseSegments() error {
 		errs = append(errs, s.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Partitions returns the partitions of all segments, sorted.
-func (g *Ingest) Partitions() []int64 {
-	seen := map[int64]bool{}
-	for _, s := range g.Segments {
-		for _, p := range s.Parts {
-			seen[p.Part] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(seen))
 }

@@ -43,21 +43,21 @@ func (c *Outcome) Staged(t *exec.Task) *exec.Done {
 	return &c.Done
 }
 
-// CountVerdicts tells what became of the rows. The bulk path knows only totals:
+// CountVerdicts tells what becomes of the rows. The bulk path knows only totals:
 // what was replaced is what was read or stored and is neither published nor kept
 // as a shadow.
-func (c *Outcome) CountVerdicts(ing *ingest.Ingest, r *Run) {
+func CountVerdicts(ing *ingest.Ingest) (replaced, collapsed int64) {
 	for _, s := range ing.Segments {
 		for i := range s.Len() {
 			switch s.Verdicts.Get(i) {
 			case rules.Drop:
-				c.Counts.Replaced++
+				replaced++
 			case rules.Shadow:
-				c.Counts.Collapsed++
+				collapsed++
 			}
 		}
 	}
-	c.CountNet(r)
+	return replaced, collapsed
 }
 
 // CountNet counts rows as added or removed by the difference alone; of a table

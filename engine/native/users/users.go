@@ -40,6 +40,9 @@ func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	if err := r.ReadFiles(ctx, ing); err != nil {
 		return nil, err
 	}
+	if err := ing.Reduce(ctx); err != nil {
+		return nil, err
+	}
 	if err := pickMoved(ctx, r, stored, ing, moved); err != nil {
 		return nil, err
 	}
@@ -305,6 +308,9 @@ func writeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, more ..
 // mergeUsers groups rows by canonical user and writes one row for each, in the
 // order of their ids.
 func mergeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, write func(*column.Batch) error, more ...rows.Cursor) error {
+	if err := groups.Reduce(ctx); err != nil {
+		return err
+	}
 	m := &userMerger{r: r, layout: r.Schema.Published(), write: write}
 	cursors := more
 	for _, s := range groups.Segments {

@@ -15,43 +15,41 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"reconcile/engine/rules"
+	"reconcile/internal/column"
 	"reconcile/internal/failpoint"
 )
 
-// encodedFile is a scratch file of encoded rows: blocks of sorted rows, each of one
-// partition, compressed one by one where that saves enough.
-type encodedFile struct {
+// scratchFile is a file of sorted rows: blocks, each of one partition, compressed one by
+// one where that saves enough.
+type scratchFile struct {
 	f      *os.File
-	blocks []encodedBlock
-	aead   cipher.AEAD // nil if the rows are no secret
+	blocks []scratchBlock
+	cols   []column.Column // of the rows; nil of encoded ones
+	aead   cipher.AEAD     // nil if the rows are no secret
 }
 
-type encodedBlock struct {
+type scratchBlock struct {
 	first, rows int // of the segment's rows
 	off         int64
 	size        int // in the file
 	sum         uint32
 	plain       bool       // not compressed
-	long        *rules.Row // the only row, if the block is its record
+	long        *rules.Row // the only row, if the block is that alone, without its head
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// spillEncoded writes an encoded segment to a scratch file.
-func (s *Segment) spillEncoded(ctx context.Context, dir string, block ScratchBlock) (*encodedFile, error) {
+// newScratchFile makes a file in dir of rows with columns, or of encoded ones.
+func newScratchFile(dir string, cols []column.Column, secret bool) (*scratchFile, error) {
 	f, err := os.CreateTemp(dir, "rows-*")
 	if err != nil {
-		return nil, scratchError(dir, err)
+		return nil, err
 	}
-	p := &encodedFile{f: f}
-	if s.secret {
-		p.aead, err = newCipher()
-	}
-	if err == nil {
-		err = s.writePack(ctx, p, block)
-	}
-	if err != nil {
-		return nil, scratchError(dir, errors.Join(err, p.remove()))
+	p := &scratchFile{f: f, cols: cols}
+	if secret {
+		if p.aead, err = newCipher(); err != nil {
+			return nil, errors.Join(err, p.remove())
+		}
 	}
 	return p, nil
 }
@@ -68,41 +66,37 @@ func newCipher() (cipher.AEAD, error) {
 }
 
 // nonce is that of a block: a key is used for one file only.
-func (p *encodedFile) nonce(off int64) []byte {
+func (p *scratchFile) nonce(off int64) []byte {
 	return binary.LittleEndian.AppendUint64(make([]byte, 4, 12), uint64(off))
 }
 
-func (s *Segment) writePack(ctx context.Context, p *encodedFile, most ScratchBlock) error {
-	var block []byte
-	var z squeezer
-	off := int64(0)
-	for _, part := range s.Parts {
-		for lo := part.Lo; lo < part.Hi; {
-			if err := failpoint.Hit(ctx, failpoint.SpillWrite); err != nil {
-				return err
-			}
-			hi := s.blockEnd(lo, part.Hi, most)
-			var long *rules.Row
-			content := block
-			if s.isLong(lo, most) {
-				row := s.rows[lo]
-				long, content = &row, s.slabs.record(&row)
-			} else {
-				block = s.appendBlock(block[:0], lo, hi)
-				content = block
-			}
-			c, plain := z.squeeze(content)
-			if p.aead != nil {
-				c = p.aead.Seal(nil, p.nonce(off), c, nil)
-			}
-			if _, err := p.f.Write(c); err != nil {
-				return err
-			}
-			p.blocks = append(p.blocks, encodedBlock{lo, hi - lo, off, len(c), crc32.Checksum(c, castagnoli), plain, long})
-			off += int64(len(c))
-			lo = hi
-		}
+// appendRows writes rows without their heads.
+func (p *scratchFile) appendRows(dst []byte, picked []pick) []byte {
+	if p.cols != nil {
+		return appendColumns(dst, p.cols, picked)
 	}
+	for i := range picked {
+		dst = append(dst, picked[i].record...)
+	}
+	return dst
+}
+
+// write writes a block.
+func (w *scratchWriter) write(ctx context.Context, b scratchBlock, content []byte) error {
+	if err := failpoint.Hit(ctx, failpoint.SpillWrite); err != nil {
+		return err
+	}
+	p := w.file
+	c, plain := w.squeeze.squeeze(content)
+	if p.aead != nil {
+		c = p.aead.Seal(nil, p.nonce(b.off), c, nil)
+	}
+	if _, err := p.f.Write(c); err != nil {
+		return err
+	}
+	b.size, b.sum, b.plain = len(c), crc32.Checksum(c, castagnoli), plain
+	p.blocks = append(p.blocks, b)
+	w.off += int64(len(c))
 	return nil
 }
 
@@ -133,55 +127,62 @@ func (z *squeezer) squeeze(block []byte) (out []byte, plain bool) {
 	return c, false
 }
 
-func (p *encodedFile) remove() error { return errors.Join(p.f.Close(), os.Remove(p.f.Name())) }
+func (p *scratchFile) remove() error { return errors.Join(p.f.Close(), os.Remove(p.f.Name())) }
 
 // open returns a cursor over a range of the segment's rows that is one
 // partition's.
-func (p *encodedFile) open(r PartRange, v Verdicts) Cursor {
+func (p *scratchFile) open(r PartRange, v Verdicts) Cursor {
 	from := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[i].first >= r.Lo })
 	to := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[i].first >= r.Hi })
-	return &encodedCursor{file: p, blocks: p.blocks[from:to], part: r.Part, verdicts: v}
+	return &scratchCursor{file: p, blocks: p.blocks[from:to], part: r.Part, verdicts: v}
 }
 
-type encodedCursor struct {
-	file     *encodedFile
-	blocks   []encodedBlock
+type scratchCursor struct {
+	file     *scratchFile
+	blocks   []scratchBlock
 	part     int64
 	verdicts Verdicts
 	buf      []byte
 }
 
-func (c *encodedCursor) Next(context.Context) (*Chunk, error) {
+// Next implements Cursor.
+func (c *scratchCursor) Next(context.Context) (*Chunk, error) {
 	if len(c.blocks) == 0 {
 		return nil, nil
 	}
 	b := c.blocks[0]
 	c.blocks = c.blocks[1:]
 	if b.long != nil {
-		return &Chunk{Rows: []rules.Row{*b.long}, Verdicts: c.verdicts, First: b.first,
+		return &Chunk{Rows: []rules.Row{*b.long}, Verdicts: c.verdicts, First: b.first, cols: c.file.cols,
 			load: func() ([]byte, error) { return c.file.read(b, make([]byte, b.size)) }}, nil
 	}
 	block, err := c.file.read(b, c.blockBuffer(b))
 	if err != nil {
 		return nil, err
 	}
-	ch := readBlock(block, b.rows, c.part)
+	encoded := c.file.cols == nil
+	ch := readHeads(block, b.rows, c.part, encoded)
 	ch.Verdicts, ch.First = c.verdicts, b.first
+	if block = block[b.rows*blockHead:]; encoded {
+		ch.block = block
+	} else if ch.Batch, err = readColumns(block, c.file.cols, b.rows); err != nil {
+		return nil, c.file.damaged(b)
+	}
 	return ch, nil
 }
 
 // read returns the content of a block, which is read into buf.
-func (p *encodedFile) read(b encodedBlock, buf []byte) ([]byte, error) {
+func (p *scratchFile) read(b scratchBlock, buf []byte) ([]byte, error) {
 	if _, err := p.f.ReadAt(buf, b.off); err != nil {
-		return nil, fmt.Errorf("reading spilled rows: %w", err)
+		return nil, fmt.Errorf("reading spilled rows of %s: %w", p.f.Name(), err)
 	}
 	return p.decode(b, buf)
 }
 
 // blockBuffer returns memory for a block of the file: memory of its own if rows will lie in
 // it as it is.
-func (c *encodedCursor) blockBuffer(b encodedBlock) []byte {
-	if b.plain {
+func (c *scratchCursor) blockBuffer(b scratchBlock) []byte {
+	if b.plain && c.file.cols == nil {
 		return make([]byte, b.size)
 	}
 	if cap(c.buf) < b.size {
@@ -190,7 +191,7 @@ func (c *encodedCursor) blockBuffer(b encodedBlock) []byte {
 	return c.buf[:b.size]
 }
 
-func (p *encodedFile) decode(b encodedBlock, buf []byte) (block []byte, err error) {
+func (p *scratchFile) decode(b scratchBlock, buf []byte) (block []byte, err error) {
 	sound := crc32.Checksum(buf, castagnoli) == b.sum
 	if sound && p.aead != nil {
 		buf, err = p.aead.Open(buf[:0], p.nonce(b.off), buf, nil)
@@ -200,9 +201,14 @@ func (p *encodedFile) decode(b encodedBlock, buf []byte) (block []byte, err erro
 		block, err = s2.Decode(nil, buf)
 	}
 	if !sound || err != nil || b.long == nil && len(block) < b.rows*blockHead {
-		return nil, fmt.Errorf("spilled rows in %s are damaged at byte %d", p.f.Name(), b.off)
+		return nil, p.damaged(b)
 	}
 	return block, nil
 }
 
-func (c *encodedCursor) Close() error { return nil }
+func (p *scratchFile) damaged(b scratchBlock) error {
+	return fmt.Errorf("spilled rows in %s are damaged at byte %d", p.f.Name(), b.off)
+}
+
+// Close implements Cursor.
+func (c *scratchCursor) Close() error { return nil }
