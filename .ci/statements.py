@@ -29,7 +29,7 @@ def library(text):
         return "duckdb"
     if text.startswith("SELECT"):
         return "chdb"
-    return next(n for n in ("pyarrow", "polars", "fastparquet", "spark") if n in text)
+    return next(n for n in ("polars", "pyarrow", "fastparquet", "spark") if n in text)
 
 
 def duckdb(text):
@@ -63,9 +63,14 @@ def page():
         return f.read()
 
 
-def statements():
-    """Returns the statements of the page, each after the library that it is for."""
-    return [(library(s), s) for s in re.findall(r"```(?:sql|python)\n(.*?)```", page(), re.S)]
+def statements(s3=False):
+    """Returns the statements of the page, each after the library that it is for: those
+    for folders, or those for S3."""
+    before, found, rest = page().partition("\n## A lake in S3\n")
+    check("it has no section about S3", found)
+    there, heading, behind = rest.partition("\n## ")
+    text = there if s3 else before + heading + behind
+    return [(library(s), s) for s in re.findall(r"```(?:sql|python)\n(.*?)```", text, re.S)]
 
 
 def check_versions():
