@@ -125,6 +125,7 @@ type applied struct {
 // locked takes the lock, finishes what an earlier apply committed, makes a plan and
 // carries it out.
 func (s *session) locked(ctx context.Context, o *applyOptions, makePlan func(context.Context, applied) (*planner.Session, error)) (code int, err error) {
+	o.needsKeys = true
 	e, cfg, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {
 		return 0, err

@@ -83,7 +83,6 @@ func (o *planOptions) check() error {
 }
 
 func runPlan(ctx context.Context, s *session, o *planOptions) (code int, err error) {
-	o.keysMayLack = true
 	if o.configOnly {
 		return runPlanConfig(ctx, s, o)
 	}

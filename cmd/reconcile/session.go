@@ -36,7 +36,7 @@ type configFlags struct {
 	inputs      []config.Input
 	saved       []config.Input // of a saved plan; they come first
 	onlySecrets bool           // inputs may set sensitive variables only
-	keysMayLack bool           // sensitive variables need no value
+	needsKeys   bool           // masks are computed, so that sensitive variables need values
 }
 
 func (c *configFlags) register(f *flag.FlagSet) {
@@ -128,13 +128,13 @@ func (e *configError) Error() string { return e.diags.Error() }
 
 // options are what a configuration is evaluated with that this process works by.
 func (s *session) options(inputs []config.Input) config.Options {
-	return config.Options{Inputs: inputs, Env: s.getenv, Version: programVersion(), CgroupMemory: cgroup.MemoryLimit(s.machine)}
+	return config.Options{AllowMissingKeys: true, Inputs: inputs, Env: s.getenv, Version: programVersion(), CgroupMemory: cgroup.MemoryLimit(s.machine)}
 }
 
 // load reads the configuration of the working directory and shows warnings.
 func (s *session) load(c *configFlags) (*config.Config, error) {
 	o := s.options(slices.Concat(c.saved, c.inputs))
-	o.AllowMissingKeys = c.keysMayLack
+	o.AllowMissingKeys = !c.needsKeys
 	cfg, sources, diags := config.Load(".", o)
 	s.sources = sources
 	if diags.HasErrors() {

@@ -16,6 +16,7 @@ func (s *session) stateRebuild(ctx context.Context, o *stateOptions) (err error)
 	if !o.autoApprove && (o.json || !o.input || !isTerminal(s.stdin)) {
 		return errors.New("state rebuild asks before it changes anything, and here there is nobody to ask: give -auto-approve to go on without a question")
 	}
+	o.needsKeys = true
 	e, cfg, err := s.engine(ctx, &o.engineFlags)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ With -sample=1/64 it does so for one of 64 parts of all users, each with all raw
 that are one with it: 2/64 is the next part, and all 64 together are the whole.
 
 Dumps that are gone from the source are named. Rows that may be of them are not checked.
+Columns that are masked by a key that is not given are named, and not compared.
 
 Exit codes: 0 if all is as it should be; 1 on an error, and if a table could not be
 looked at; 13 if rows or data files differ.`,
