@@ -247,14 +247,14 @@ func TestManyColumns(t *testing.T) {
 
 var userFields = []field{{"user_id", "long"}, {"last_modified", optional("string")}, {"text", optional("string")}}
 
-// users is so many users with such ids.
-func users(n int, user func(i int, r *rand.Rand) int64, modified string) func(*partFile) {
+// users is so many users with such ids, and texts of so many bytes.
+func users(n, text int, user func(i int, r *rand.Rand) int64, modified string) func(*partFile) {
 	return func(f *partFile) {
 		r := rand.New(rand.NewPCG(1, 1))
 		var b []byte
 		for i := range n {
 			b = binary.AppendVarint(b[:0], user(i, r))
-			for _, v := range []string{modified, randomText(r, 60)} {
+			for _, v := range []string{modified, randomText(r, text)} {
 				b = append(binary.AppendVarint(append(b, 2), int64(len(v))), v...)
 			}
 			f.row(b)
@@ -269,9 +269,9 @@ func numbered(i int, _ *rand.Rand) int64 { return int64(i) }
 func TestUsers(t *testing.T) {
 	s := newSite(t)
 	s.table = "users"
-	s.deliver(userFields, "deflate", users(1_000_000, numbered, "2026-01-01T10:00:00Z"))
+	s.deliver(userFields, "deflate", users(1_000_000, 60, numbered, "2026-01-01T10:00:00Z"))
 	s.apply(0)
-	s.deliver(userFields, "deflate", users(30_000, func(_ int, r *rand.Rand) int64 { return r.Int64N(1_100_000) }, "2026-01-02T10:00:00Z"))
+	s.deliver(userFields, "deflate", users(30_000, 60, func(_ int, r *rand.Rand) int64 { return r.Int64N(1_100_000) }, "2026-01-02T10:00:00Z"))
 	s.apply(0)
 }
 
@@ -288,5 +288,15 @@ func TestOtherPartitions(t *testing.T) {
 	})
 	s.load()
 	s.configure("64MiB", "partition_by = [date(time)]")
+	s.apply(0)
+}
+
+// Few users onto row groups that were written with much more memory.
+func TestUsersOntoLargeRowGroups(t *testing.T) {
+	s := newSite(t)
+	s.table = "users"
+	s.deliver(userFields, "null", users(600_000, 300, numbered, "2026-01-01T10:00:00Z"))
+	s.load()
+	s.deliver(userFields, "null", users(1000, 300, func(_ int, r *rand.Rand) int64 { return r.Int64N(650_000) }, "2026-01-02T10:00:00Z"))
 	s.apply(0)
 }

@@ -71,6 +71,7 @@ type keptCursor struct {
 
 	users column.Batch // of a row group of which some rows are wanted
 	rows  []uint32     // these
+	group int          // theirs
 }
 
 // Next implements rows.Cursor.
@@ -108,28 +109,36 @@ func (c *keptCursor) read(ctx context.Context) (*column.Batch, error) {
 	if c.only == nil {
 		return c.rd.Next(ctx)
 	}
-	for o := c.rd; o.Batches.Group() < o.Parquet.RowGroups(); {
-		group := o.Batches.Group()
+	if err := c.findRows(); err != nil || len(c.rows) == 0 {
+		return nil, err
+	}
+	o, b := c.rd, &column.Batch{}
+	perRow := o.Parquet.GroupBytes(c.group, o.Want) / int64(max(o.Parquet.GroupRows(c.group), 1))
+	n := min(column.RowsWithin(len(c.rows), perRow*int64(len(c.rows)), int64(c.r.Env.Limits.Budget.FileRowGroup())), len(c.rows))
+	err := o.Parquet.ReadRows(c.group, c.rows[:n], o.Want, b)
+	if c.rows = c.rows[n:]; err != nil {
+		return nil, o.Broken(err)
+	}
+	return b, nil
+}
+
+// findRows goes on to the next row group with rows that are wanted, if there are none left
+// of the last one.
+func (c *keptCursor) findRows() error {
+	for o := c.rd; len(c.rows) == 0 && o.Batches.Group() < o.Parquet.RowGroups(); {
+		c.group = o.Batches.Group()
 		o.Batches.Skip()
-		if err := o.Parquet.ReadRowGroup(group, c.layout.Only(c.layout.User), &c.users); err != nil {
-			return nil, o.Broken(err)
+		if err := o.Parquet.ReadRowGroup(c.group, c.layout.Only(c.layout.User), &c.users); err != nil {
+			return o.Broken(err)
 		}
-		c.rows = c.rows[:0]
+		c.rows = nil
 		for i, raw := range c.users.Col(c.layout.Columns[c.layout.User].Name).Ints {
 			if c.only.Has(raw) {
 				c.rows = append(c.rows, uint32(i))
 			}
 		}
-		if len(c.rows) == 0 {
-			continue
-		}
-		b := &column.Batch{}
-		if err := o.Parquet.ReadRows(group, c.rows, o.Want, b); err != nil {
-			return nil, o.Broken(err)
-		}
-		return b, nil
 	}
-	return nil, nil
+	return nil
 }
 
 // Close implements rows.Cursor.

@@ -33,9 +33,11 @@ type usersSplice struct {
 	dirty  bool         // one of them does not stay
 	extra  []userRow    // new rows up to its last
 
-	rows []column.SourceRow // that wait to be written
-	from []userSource
-	g    column.Gatherer
+	rows  []column.SourceRow // that wait to be written
+	from  []userSource
+	bytes int64 // that they take
+	most  int64 // that they may take
+	g     column.Gatherer
 	// spare holds batches of rows that are all written, out the one that was written
 	// last, or its only column.
 	spare []*column.Batch
@@ -44,11 +46,13 @@ type usersSplice struct {
 	passed *exec.Stretch // is told of the rows of the file that are done
 }
 
-// userSource is a batch of new rows, or a row group of the file, of which the batch
+// userSource is a batch of new rows, or rows of a row group of the file, of which the batch
 // has what was read.
 type userSource struct {
-	batch *column.Batch
-	group int // -1 for new rows
+	batch  *column.Batch
+	group  int   // -1 for new rows
+	lo, hi int   // rows of the row group
+	perRow int64 // bytes
 }
 
 // userRow is a row of a batch of published rows.
@@ -58,7 +62,8 @@ type userRow struct {
 }
 
 func newUsersSplice(r *pass.Run, file sinks.GroupReader, to *write.PartWriter, gone []int64) *usersSplice {
-	return &usersSplice{file: file, to: to, schema: r.Schema, layout: r.Schema.Published(), group: r.Task.Thresholds.GroupRows, gone: identity.Ascending{IDs: gone}, counts: file.Groups()}
+	return &usersSplice{file: file, to: to, schema: r.Schema, layout: r.Schema.Published(), group: r.Task.Thresholds.GroupRows,
+		most: int64(r.Env.Limits.Budget.FileRowGroup()), gone: identity.Ascending{IDs: gone}, counts: file.Groups()}
 }
 
 // rowsLeft counts the rows of the file from the next row group on.
@@ -176,30 +181,53 @@ func (s *usersSplice) merge(ctx context.Context) error {
 	return s.flush(ctx)
 }
 
-// add takes a row of a batch of new ones, or of a row group of the file. A row group
-// can have half as many rows again as is usual, so that one which gains some stays one.
+// add takes a row of a batch of new ones, or of a row group of the file, whose rows come in
+// their order. A row group can be half as large again as is usual, so that one which gains
+// some rows stays one.
 func (s *usersSplice) add(ctx context.Context, b *column.Batch, group, i int) error {
-	s.rows = append(s.rows, column.SourceRow{Src: s.source(b, group), Row: uint32(i)})
-	if len(s.rows) < s.group+s.group/2 {
+	at := s.source(b, group, i)
+	src := &s.from[at]
+	src.hi = i + 1
+	s.rows = append(s.rows, column.SourceRow{Src: at, Row: uint32(i - src.lo)})
+	if s.bytes += src.perRow; len(s.rows) < s.group+s.group/2 && s.bytes < s.most+s.most/2 {
 		return nil
 	}
 	return s.flush(ctx)
 }
 
-// source returns the number of a source of the rows that wait.
-func (s *usersSplice) source(b *column.Batch, group int) uint32 {
+// source returns the number of a source of the rows that wait, of which row i is next.
+func (s *usersSplice) source(b *column.Batch, group, i int) uint32 {
 	for i := len(s.from) - 1; i >= 0; i-- {
-		if x := s.from[i]; x.group == group && (group >= 0 || x.batch == b) {
+		if x := &s.from[i]; x.group == group && (group >= 0 || x.batch == b) {
 			return uint32(i)
 		}
 	}
-	if n := len(s.spare); b == nil && n > 0 {
-		b, s.spare = s.spare[n-1], s.spare[:n-1]
-	} else if b == nil {
-		b = &column.Batch{Own: true}
+	src := userSource{batch: b, group: group}
+	switch n := len(s.spare); {
+	case b != nil:
+		src.perRow = int64(b.Memory() / max(b.N, 1))
+	case n > 0:
+		src.batch, s.spare = s.spare[n-1], s.spare[:n-1]
+	default:
+		src.batch = &column.Batch{Own: true}
 	}
-	s.from = append(s.from, userSource{b, group})
+	if b == nil {
+		if src.perRow = s.perRow(group); src.perRow > 0 {
+			src.lo = i
+		}
+	}
+	s.from = append(s.from, src)
 	return uint32(len(s.from) - 1)
+}
+
+// perRow is about how many bytes a row of a row group takes, 0 where the reader can read it
+// only as a whole.
+func (s *usersSplice) perRow(group int) int64 {
+	r, ok := s.file.(sinks.RowReader)
+	if !ok {
+		return 0
+	}
+	return r.GroupBytes(group, s.layout.Columns) / int64(max(s.counts[group], 1))
 }
 
 // flush writes the rows that wait as one row group. One column after the other is read,
@@ -229,8 +257,16 @@ func (s *usersSplice) flush(ctx context.Context) error {
 		}
 	}
 	clear(s.from)
-	s.rows, s.from = s.rows[:0], s.from[:0]
+	s.rows, s.from, s.bytes = s.rows[:0], s.from[:0], 0
 	return err
+}
+
+// readSource reads columns of the rows of a row group that wait.
+func (s *usersSplice) readSource(ctx context.Context, src userSource, cols []column.Column) error {
+	if s.perRow(src.group) == 0 {
+		return s.file.Group(ctx, src.group, cols, src.batch)
+	}
+	return sinks.ReadPart(ctx, s.file, src.group, cols, s.counts[src.group], src.lo, src.hi, src.batch)
 }
 
 // gather makes columns of out, the first of which is the at-th of the table, those of
@@ -241,7 +277,7 @@ func (s *usersSplice) gather(ctx context.Context, cols []column.Column, at int) 
 		if src.group < 0 {
 			continue
 		}
-		if err := s.file.Group(ctx, src.group, cols, src.batch); err != nil {
+		if err := s.readSource(ctx, src, cols); err != nil {
 			return err
 		}
 		if into < 0 || src.batch.N > s.from[into].batch.N {
