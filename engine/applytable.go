@@ -175,10 +175,9 @@ func (run *applyRun) stepOf(ctx context.Context, t *planner.Table, step plan.Ste
 	if !run.committed[t.Name] {
 		return maker.On(ctx, run.lock.Generation(), run.plan.Snap, order)
 	}
-	snap, err := run.e.declared.Load(ctx, run.lock)
+	snap, err := run.e.declared.LoadTables(ctx, run.lock, t.Name)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = snap.Close() }()
 	return maker.On(ctx, run.lock.Generation(), snap, order)
 }

@@ -25,7 +25,7 @@ type checker struct {
 }
 
 // judge judges what a step staged; nil if there is nothing to judge.
-func (c *checker) judge(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done) (_ *checks.Verdict, err error) {
+func (c *checker) judge(ctx context.Context, t *planner.Table, s *steps.Step, d *exec.Done) (*checks.Verdict, error) {
 	if !s.Takes() {
 		return nil, nil
 	}
@@ -43,11 +43,10 @@ func (c *checker) judge(ctx context.Context, t *planner.Table, s *steps.Step, d 
 	}
 	step := &checks.Step{Task: s.Task, Done: d, Env: s.Env, DumpRows: s.DumpRows()}
 	if reads {
-		snap, err := c.declared.Load(ctx, c.lock)
+		snap, err := c.declared.LoadTables(ctx, c.lock, feed.TableUsers)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, snap.Close()) }()
 		if step.Users, err = c.users(ctx, snap); err != nil {
 			return nil, err
 		}
@@ -108,12 +107,12 @@ func (c *checker) remember(ctx context.Context, t *planner.Table, v *checks.Verd
 			record.Judged = append(record.Judged, state.HeldCheck{Name: of.Name, Text: of.Text()})
 		}
 	}
-	snap, err := c.declared.Load(ctx, c.lock)
+	snap, err := c.declared.LoadTables(ctx, c.lock, feed.TableUsers)
 	if err != nil {
 		return err
 	}
 	record.Inputs, err = planner.HeldInputs(ctx, c.plan, t, planner.UsersCommit(snap))
-	if err = errors.Join(err, snap.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	return c.lock.Update(ctx, func(tx *state.Tx) error { return state.PutHeldStep(tx, t.Name, record) })

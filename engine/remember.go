@@ -154,12 +154,12 @@ func (run *applyRun) renewReadOf(ctx context.Context, t *planner.Table) error {
 	if len(t.Renewed) == 0 {
 		return nil
 	}
-	snap, err := run.e.declared.Load(ctx, run.lock)
+	snap, err := run.e.declared.LoadTables(ctx, run.lock, t.Name)
 	if err != nil {
 		return err
 	}
 	rec := noteRead(run.plan, t, snap.Tables[t.Name])
-	return errors.Join(run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) }), snap.Close())
+	return run.lock.Update(ctx, func(tx *state.Tx) error { return tx.PutTable(rec) })
 }
 
 // noteRead has an apply go by what is renewed of how a table's files were read, and returns

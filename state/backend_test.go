@@ -125,7 +125,7 @@ func TestBackendObjects(t *testing.T) {
 			t.Fatal(err)
 		}
 		statetest.Update(t, l, func(tx *state.Tx) error {
-			tx.CollectInline(snap, keep)
+			tx.CollectInline(snap.InlineBut(keep))
 			tb := statetest.Table("t", 1)
 			tb.Index = []state.Ref{refs[3], refs[6]}
 			return tx.PutTable(tb)

@@ -117,10 +117,14 @@ func (d *decoder) holds() error {
 		d.snap.Holds = append(d.snap.Holds, h.unstored())
 		return bytes.Equal(key, holdKey(h.Table, h.Dump))
 	})
-	slices.SortFunc(d.snap.Holds, func(a, b Hold) int {
-		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Dump, b.Dump))
-	})
+	sortHolds(d.snap.Holds)
 	return err
+}
+
+func sortHolds(holds []Hold) {
+	slices.SortFunc(holds, func(a, b Hold) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Dump, b.Dump), cmp.Compare(a.Object, b.Object))
+	})
 }
 
 func (d *decoder) publishes() error {

@@ -17,6 +17,12 @@ func partitionPrefix(table string) []byte {
 	return append(binary.AppendUvarint(nil, uint64(len(table))), table...)
 }
 
+// tableOfPrefix is the inverse of partitionPrefix.
+func tableOfPrefix(prefix []byte) string {
+	_, used := binary.Uvarint(prefix)
+	return string(prefix[max(used, 0):])
+}
+
 func partitionKey(table string, ordinal uint32) []byte {
 	return binary.BigEndian.AppendUint32(partitionPrefix(table), ordinal)
 }

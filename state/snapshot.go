@@ -97,6 +97,12 @@ func (s *Snapshot) Inline() map[string]bool {
 	return digests
 }
 
+// InlineBut returns the digests of the objects that lie inside the state and that keep
+// denies.
+func (s *Snapshot) InlineBut(keep func(digest string) bool) [][]byte {
+	return slices.DeleteFunc(slices.Clone(s.inline), func(sum []byte) bool { return keep(hex.EncodeToString(sum)) })
+}
+
 // Close lets the collector remove objects that the snapshot names. It may be
 // called more than once, and of a nil Snapshot.
 func (s *Snapshot) Close() error {
@@ -113,30 +119,13 @@ func (s *Snapshot) Close() error {
 func (s *Snapshot) Refs() iter.Seq[Ref] {
 	return func(yield func(Ref) bool) {
 		each := func(r Ref) bool { return r.IsZero() || yield(r) }
-		if s.Mapping != nil && (!each(s.Mapping.Ref) || !each(s.Mapping.Quarantine)) {
-			return
-		}
-		if !each(s.Manifests) {
+		all := func(refs []Ref) bool { return !slices.ContainsFunc(refs, func(r Ref) bool { return !each(r) }) }
+		if !all(s.Mapping.refs()) || !each(s.Manifests) {
 			return
 		}
 		for _, t := range s.Tables {
-			if !each(t.Mapping) {
+			if !all(t.refs()) {
 				return
-			}
-			for _, r := range t.KeptUsers() {
-				if !each(r) {
-					return
-				}
-			}
-			for _, r := range t.Index {
-				if !each(r) {
-					return
-				}
-			}
-			for _, q := range t.Quarantine {
-				if !each(q.Ref) {
-					return
-				}
 			}
 		}
 		for _, ps := range s.Partitions {
@@ -147,4 +136,21 @@ func (s *Snapshot) Refs() iter.Seq[Ref] {
 			}
 		}
 	}
+}
+
+// refs are the objects that the record of a table names, and some zero ones.
+func (t *Table) refs() []Ref {
+	out := slices.Concat([]Ref{t.Mapping}, t.KeptUsers(), t.Index)
+	for _, q := range t.Quarantine {
+		out = append(out, q.Ref)
+	}
+	return out
+}
+
+// refs are the objects that a mapping names, and some zero ones. No mapping names none.
+func (m *Mapping) refs() []Ref {
+	if m == nil {
+		return nil
+	}
+	return []Ref{m.Ref, m.Quarantine}
 }

@@ -56,6 +56,7 @@ type Lock struct {
 	mu      sync.Mutex // one transaction, collection or compaction at a time
 	above   uint64     // what serials have to exceed
 	raising raising
+	newest  *newest // as far as it is known; nil until it is asked for
 }
 
 // Load is that of the Session, with the errors of Store.Load.
@@ -107,6 +108,7 @@ func (l *Lock) commit(ctx context.Context, tx *Tx) error {
 		return fmt.Errorf("commit state: %w", err)
 	}
 	outcome, err := l.Session.Commit(ctx, tx)
+	l.follow(tx.changes, outcome == Done && err == nil)
 	switch {
 	case outcome == Unknown:
 		return fmt.Errorf("commit %d of the state: %w: %w", tx.Serial(), ErrUnknownOutcome, err)
@@ -147,5 +149,6 @@ func (l *Lock) Warnings() []string {
 func (l *Lock) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.newest = nil
 	return l.Session.Unlock()
 }

@@ -105,12 +105,9 @@ func (tx *Tx) PutObject(o *Sealed) error {
 	return tx.changes.PutBytes(kv.Inline, key, o.payload)
 }
 
-// CollectInline removes the small objects of a snapshot that keep denies, unless this
-// transaction puts them. While anybody reads a local state, it removes nothing.
-func (tx *Tx) CollectInline(snap *Snapshot, keep func(digest string) bool) {
-	for _, sum := range snap.inline {
-		if !keep(hex.EncodeToString(sum)) {
-			tx.changes.Collect = append(tx.changes.Collect, sum)
-		}
-	}
+// CollectInline removes small objects, by their digests (see Lock.Unnamed and
+// Snapshot.InlineBut), unless this transaction puts them. While anybody reads a local
+// state, it removes nothing.
+func (tx *Tx) CollectInline(digests [][]byte) {
+	tx.changes.Collect = append(tx.changes.Collect, digests...)
 }

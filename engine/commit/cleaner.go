@@ -113,15 +113,11 @@ func (w *Cleaner) checkRemoved(ctx context.Context, t *state.Table, attempt stri
 			continue
 		}
 		if keep == nil {
-			snap, err := w.declared.Load(ctx, w.lock)
+			needed, err := w.needed(ctx)
 			if err != nil {
 				return err
 			}
-			keep = append(w.needed(snap), attempt)
-			if err := snap.Close(); err != nil {
-				return err
-			}
-			keep = slices.DeleteFunc(keep, func(name string) bool { return name == "" })
+			keep = slices.DeleteFunc(append(needed, attempt), func(name string) bool { return name == "" })
 		}
 		if _, err := w.lake.Open(ctx, s.Root); err != nil {
 			return err
@@ -143,7 +139,7 @@ func (w *Cleaner) All(ctx context.Context, snap *state.Snapshot) error {
 		}
 		ours, err := w.lake.Ours(ctx, root, snap.Lineage)
 		if err == nil && ours {
-			err = w.removeStaged(ctx, root, w.needed(snap), allFoldersIn(root, snap))
+			err = w.removeStaged(ctx, root, append(attempts(snap), w.protected.attempts()...), allFoldersIn(root, snap))
 		}
 		if err != nil && !w.lake.StopsTable(ctx, err) {
 			return err
@@ -156,21 +152,22 @@ func (w *Cleaner) All(ctx context.Context, snap *state.Snapshot) error {
 // commits under way need. It goes on where ctx has ended.
 func (w *Cleaner) Attempt(ctx context.Context, staged []sinks.Sink) error {
 	ctx = context.WithoutCancel(ctx)
-	snap, err := w.lock.Load(ctx)
+	needed, err := w.needed(ctx)
 	if err != nil {
 		return err
 	}
-	errs := []error{snap.Close()}
+	var errs []error
 	for _, sink := range staged {
-		errs = append(errs, sink.RemoveStaged(ctx, sinks.StagedRemoval{Generation: w.lock.Generation(), Keep: w.needed(snap)}))
+		errs = append(errs, sink.RemoveStaged(ctx, sinks.StagedRemoval{Generation: w.lock.Generation(), Keep: needed}))
 	}
 	return errors.Join(errs...)
 }
 
 // needed names the staging folders that stay: those that commits under way still need
 // (C9), and those that are protected.
-func (w *Cleaner) needed(snap *state.Snapshot) []string {
-	return append(attempts(snap), w.protected.attempts()...)
+func (w *Cleaner) needed(ctx context.Context) ([]string, error) {
+	names, err := w.lock.Attempts(ctx)
+	return append(names, w.protected.attempts()...), err
 }
 
 // attempts names the staging folders that commits under way still need.

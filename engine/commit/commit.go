@@ -30,15 +30,12 @@ func (c *Committer) Prepare(ctx context.Context, ch *Change) error {
 
 // checkBase refuses a change that was computed from another content than the state has.
 func (c *Committer) checkBase(ctx context.Context, ch *Change) error {
-	snap, err := c.declared.Load(ctx, c.lock)
+	snap, err := c.declared.LoadTables(ctx, c.lock, ch.Table.Name)
 	if err != nil {
 		return err
 	}
 	ch.before = snap.Tables[ch.Table.Name]
 	now := BaseOf(ch.before, snap.Partitions[ch.Table.Name])
-	if err := snap.Close(); err != nil {
-		return err
-	}
 	if now != ch.Base {
 		return &BaseError{ch.Table.Name, ch.Base, now}
 	}

@@ -18,7 +18,7 @@ func CollectGarbage(ctx context.Context, l *state.Lock, snap *state.Snapshot) er
 		return nil
 	}
 	err := l.Update(ctx, func(tx *state.Tx) error {
-		tx.CollectInline(snap, keep)
+		tx.CollectInline(snap.InlineBut(keep))
 		return tx.SetPlainLeft(true)
 	})
 	if err != nil {

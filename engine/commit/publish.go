@@ -136,16 +136,16 @@ func Roots(p *state.Publish, t *state.Table) []string {
 // objects that nothing names any more are removed (C9). It returns the staging folders
 // that other commits need.
 func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table, live []*state.Partition, pins map[sinks.Place]string) (keep []string, err error) {
-	snap, err := c.lock.Load(ctx)
+	snap, err := c.lock.LoadTables(ctx, p.Table)
 	if err != nil {
 		return nil, err
 	}
-	if err := snap.Close(); err != nil {
+	unnamed, err := c.lock.Unnamed(ctx)
+	if err != nil {
 		return nil, err
 	}
-	snap.Publishes = slices.DeleteFunc(snap.Publishes, func(x *state.Publish) bool { return x.Table == p.Table })
-	return append(attempts(snap), c.protected.attempts()...), c.lock.Update(ctx, func(tx *state.Tx) error {
-		tx.CollectInline(snap, referenced(snap))
+	err = c.lock.Update(ctx, func(tx *state.Tx) error {
+		tx.CollectInline(unnamed)
 		errs := []error{tx.DeletePublish(p.Table)}
 		if p.Forget {
 			errs = append(errs, tx.SetLost(p.Table, nil))
@@ -158,6 +158,10 @@ func (c *Committer) clear(ctx context.Context, p *state.Publish, t *state.Table,
 		}
 		return errors.Join(append(errs, putPins(tx, t, live, pins)...)...)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return c.cleaner.needed(ctx)
 }
 
 // putPins records the pins that the files of a table have.

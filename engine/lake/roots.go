@@ -23,6 +23,16 @@ func (d *Declared) Load(ctx context.Context, l *state.Lock) (*state.Snapshot, er
 	return snap, nil
 }
 
+// LoadTables is Load of some tables alone, as Lock.LoadTables does it.
+func (d *Declared) LoadTables(ctx context.Context, l *state.Lock, names ...string) (*state.Snapshot, error) {
+	snap, err := l.LoadTables(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	d.ResolveRoots(snap)
+	return snap, nil
+}
+
 // ResolveRoots gives the sinks of a view of the state the roots of the folders that
 // they are.
 func (d *Declared) ResolveRoots(snap *state.Snapshot) {
@@ -47,8 +57,8 @@ func (d *Declared) ResolveRoots(snap *state.Snapshot) {
 func Tables(snap *state.Snapshot) map[string][]string {
 	out := map[string][]string{}
 	add := func(root, table string) {
-		if !slices.Contains(out[root], table) {
-			out[root] = append(out[root], table)
+		if at, found := slices.BinarySearch(out[root], table); !found {
+			out[root] = slices.Insert(out[root], at, table)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {

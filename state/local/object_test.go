@@ -300,7 +300,7 @@ func TestCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		statetest.Update(t, l, func(tx *state.Tx) error {
-			tx.CollectInline(snap, keep)
+			tx.CollectInline(snap.InlineBut(keep))
 			return tx.PutObject(put)
 		})
 	}

@@ -118,7 +118,7 @@ func TestTransactionsAreWhole(t *testing.T) {
 			return errors.Join(errs...)
 		},
 		func(tx *state.Tx) error {
-			tx.CollectInline(statetest.Load(t, s), func(string) bool { return true })
+			tx.CollectInline(statetest.Load(t, s).InlineBut(func(string) bool { return true }))
 			return nil
 		},
 	} {
