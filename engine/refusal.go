@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/planner"
 	"reconcile/internal/amount"
 	"reconcile/internal/feed"
+	"reconcile/internal/shell"
 )
 
 // Refusal says why a plan may not be applied as it is, nil if it may.
@@ -22,7 +23,7 @@ func (e *Engine) Refusal(p *plan.Plan) error {
 			errs = append(errs, refusesDestroy(t))
 		}
 		if len(t.Lost) > 0 && !e.ask.AcceptsLoss(t.Name) {
-			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where %s gone: %s rows would be lost; accept that with -accept-loss=%s", plan.ErrRefused, t.Name, plan.DumpsAre(t.Lost), amount.Verb(len(t.Lost), "its", "their"), t.Name))
+			errs = append(errs, fmt.Errorf("%w: table %s must be rebuilt from the source, where %s gone: %s rows would be lost; accept that with %s", plan.ErrRefused, t.Name, plan.DumpsAre(t.Lost), amount.Verb(len(t.Lost), "its", "their"), shell.Word("-accept-loss="+t.Name)))
 		}
 	}
 	if len(p.Mapping.Gone) > 0 && !e.ask.AcceptsLoss(feed.TableMapping) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/errclass"
 )
 
@@ -42,7 +43,7 @@ func (e *ObjectError) Error() string {
 	if e.Missing {
 		how = "is missing"
 	}
-	return fmt.Sprintf("object %s (%d bytes) of state %s %s: %v", e.Ref.Digest, e.Ref.Size, e.State, how, e.Err)
+	return fmt.Sprintf("object %s (%s) of state %s %s: %v", e.Ref.Digest, amount.Of(e.Ref.Size, "byte"), e.State, how, e.Err)
 }
 
 // Is reports whether target is ErrDamaged or, of a missing one, ErrMissingObject.

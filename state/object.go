@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+
+	"reconcile/internal/amount"
 )
 
 // ObjectStore is where a backend keeps bulky objects.
@@ -151,7 +153,7 @@ func NewObject(ref Ref, place string, src io.ReaderAt, end io.Closer) *Object {
 func NewSmallObject(ctx context.Context, ref Ref, place string, payload []byte) (*Object, error) {
 	o := &Object{ref: ref, place: place, src: bytes.NewReader(payload)}
 	if int64(len(payload)) != ref.Size {
-		return nil, o.Damaged(fmt.Errorf("it has %d bytes instead of %d", len(payload), ref.Size))
+		return nil, o.Damaged(fmt.Errorf("it has %s instead of %s", amount.Of(len(payload), "byte"), amount.Number(ref.Size)))
 	}
 	return o, o.Verify(ctx)
 }
@@ -213,7 +215,7 @@ func (o *Object) verify(ctx context.Context, room func(at int64) []byte) error {
 		buf := room(at)
 		n, err := o.src.ReadAt(buf[:min(int64(len(buf)), o.ref.Size-at)], at)
 		if n == 0 && err == io.EOF {
-			return o.Damaged(fmt.Errorf("it ends after %d bytes instead of %d", at, o.ref.Size))
+			return o.Damaged(fmt.Errorf("it ends after %s instead of %s", amount.Of(at, "byte"), amount.Number(o.ref.Size)))
 		}
 		if err != nil && err != io.EOF {
 			return o.Damaged(err)

@@ -188,7 +188,7 @@ func (v *textView) configPlan(p *plan.Plan) {
 			v.printf("        destroys %s\n", d)
 		}
 		if len(e.Flags) > 0 {
-			v.printf("        %s\n", v.style.red("needs "+strings.Join(e.Flags, " ")))
+			v.printf("        %s\n", v.style.red("needs "+strings.Join(shellWords(e.Flags), " ")))
 		}
 	}
 	v.notChecked(p.NotChecked)

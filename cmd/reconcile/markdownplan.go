@@ -8,6 +8,7 @@ import (
 
 	"reconcile/cmd/reconcile/internal/markdown"
 	"reconcile/engine/plan"
+	"reconcile/engine/planner"
 	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
@@ -103,7 +104,7 @@ func stepsSection(title markdown.Text, tables []*plan.Table) markdown.Section {
 	s := markdown.Section{Title: title, Columns: []markdown.Text{"", "Table", "Step", "Details"}}
 	for _, t := range tables {
 		what := actionText(t, markdown.Sprintf)
-		if n := needs(t); len(n) > 0 {
+		if n := shellWords(needs(t)); len(n) > 0 {
 			what += markdown.Sprintf(", needs %s", n)
 		}
 		s.Rows = append(s.Rows, []markdown.Text{markdown.Code(string(t.Action)), markdown.Code(t.Name), what, joined(details(t, markdown.Sprintf))})
@@ -135,7 +136,7 @@ func joined(lines []markdown.Text) markdown.Text {
 	var b strings.Builder
 	for i, line := range lines {
 		if i == mostDetails {
-			b.WriteString(string(markdown.Sprintf("; and %d more", len(lines)-i)))
+			b.WriteString(string(markdown.Sprintf("; and %s more", plain.Trusted(amount.Number(len(lines)-i)))))
 			break
 		}
 		if i > 0 {
@@ -152,7 +153,7 @@ func holdsSection(holds []plan.Hold) markdown.Section {
 	for _, h := range holds {
 		var ways []markdown.Text
 		if h.Accept != "" {
-			ways = append(ways, markdown.Code("-accept="+h.Accept))
+			ways = append(ways, markdown.Code(planner.AcceptFlag(h.Accept)))
 		}
 		if h.Skip != "" {
 			ways = append(ways, markdown.Sprintf("%s in the source", "skip_dump"))
@@ -160,9 +161,9 @@ func holdsSection(holds []plan.Hold) markdown.Section {
 		s.Rows = append(s.Rows, []markdown.Text{markdown.Code(whereHeld(&h)), markdown.Code(h.Reason), joined(ways)})
 	}
 	s.Rest = func(from int) markdown.Text {
-		text := markdown.Sprintf("%d more held", len(holds)-from)
+		text := markdown.Sprintf("%s more held", plain.Trusted(amount.Number(len(holds)-from)))
 		if n := heldByGuards(holds[from:]); n > 0 {
-			text += markdown.Sprintf(", %d by a guard", n)
+			text += markdown.Sprintf(", %s by a guard", plain.Trusted(amount.Number(n)))
 		}
 		return text + "."
 	}
@@ -173,7 +174,7 @@ func holdsSection(holds []plan.Hold) markdown.Section {
 func forgottenSection(list []plan.ForgottenSink) markdown.Section {
 	s := markdown.Section{Title: "**Sinks to forget, which are not looked at and keep what they have**", Columns: []markdown.Text{"Sink", "Files", "Tables"}}
 	for _, f := range list {
-		s.Rows = append(s.Rows, []markdown.Text{markdown.Code(f.Root), markdown.Sprintf("%d", f.Files), markdown.List(f.Tables)})
+		s.Rows = append(s.Rows, []markdown.Text{markdown.Code(f.Root), markdown.Sprintf("%s", plain.Trusted(amount.Number(f.Files))), markdown.List(f.Tables)})
 	}
 	s.Rest = restOf(len(list), "sink")
 	return s
@@ -198,7 +199,7 @@ func entriesSection(title markdown.Text, list []plan.ConfigEntry) markdown.Secti
 	for _, e := range list {
 		what := markdown.Sprintf("%s", plain.Trusted(configAction(&e)))
 		if len(e.Flags) > 0 {
-			what += markdown.Sprintf(", needs %s", e.Flags)
+			what += markdown.Sprintf(", needs %s", shellWords(e.Flags))
 		}
 		var lines []markdown.Text
 		for _, d := range e.Destroys {

@@ -130,7 +130,7 @@ func (p *program) runCommand(ctx context.Context, c *command, args []string) int
 		c.describe(p.out, f)
 		return exitDone
 	case err == nil && len(rest) > c.maxArgs:
-		err = fmt.Errorf("too many arguments: %q", rest[c.maxArgs])
+		err = tooMany(rest[c.maxArgs:])
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w; run `reconcile %s -help`", c.name, err, c.name)
@@ -150,6 +150,11 @@ func (p *program) runCommand(ctx context.Context, c *command, args []string) int
 	}
 	log.Info("command ended", "exit_code", code, "duration_seconds", sinceSeconds(began))
 	return code
+}
+
+// tooMany refuses arguments for which a command has no use.
+func tooMany(args []string) error {
+	return fmt.Errorf("too many arguments: %s; a name with blanks needs quotes, as in '-target=table.Add To Cart'", strings.Trim(fmt.Sprintf("%q", args), "[]"))
 }
 
 // asksForJSON reports whether arguments that could not be read have -json.

@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/planfile"
 	"reconcile/engine/planner"
 	"reconcile/internal/plain"
+	"reconcile/internal/shell"
 )
 
 // staleError says that a saved plan is not of what is there now. Nothing was applied.
@@ -22,13 +23,31 @@ type staleError struct {
 	reasons    []string
 }
 
-func (e *staleError) Error() string {
+func (e *staleError) Error() string { return oneLine(e) }
+
+func (e *staleError) list() (head string, items []string, rest string) {
 	only := ""
 	if e.configOnly {
 		only = "-config-only "
 	}
-	return fmt.Sprintf("the plan in %s is stale, and nothing was applied: %s. Make it again: `reconcile plan %s-out=%s`", e.file, strings.Join(e.reasons, "; "), only, e.file)
+	return fmt.Sprintf("the plan in %s is stale, and nothing was applied:", e.file), e.reasons, fmt.Sprintf("Make it again: `reconcile plan %s%s`", only, outFlag(e.file))
 }
+
+// listError is an error of several parts, of which each has a line of its own where there
+// is room for lines.
+type listError interface {
+	error
+	list() (head string, items []string, rest string)
+}
+
+// oneLine is a list as one line.
+func oneLine(e listError) string {
+	head, items, rest := e.list()
+	return head + " " + strings.Join(items, "; ") + ". " + rest
+}
+
+// outFlag is the flag that writes a plan to a file, as a shell takes it.
+func outFlag(file string) string { return shell.Word("-out=" + file) }
 
 // guardedError says that guards hold what a saved plan would do. Nothing was applied.
 type guardedError struct {
@@ -36,12 +55,13 @@ type guardedError struct {
 	holds []plan.Hold
 }
 
-func (e *guardedError) Error() string {
-	var reasons []string
+func (e *guardedError) Error() string { return oneLine(e) }
+
+func (e *guardedError) list() (head string, items []string, rest string) {
 	for _, h := range e.holds {
-		reasons = append(reasons, fmt.Sprintf("table.%s: %s", h.Table, h.Reason))
+		items = append(items, fmt.Sprintf("table.%s: %s", h.Table, h.Reason))
 	}
-	return fmt.Sprintf("the plan in %s cannot be carried out, and nothing was applied: %s. An -accept is given to `reconcile plan -out=%s`", e.file, strings.Join(reasons, "; "), e.file)
+	return fmt.Sprintf("the plan in %s cannot be carried out, and nothing was applied:", e.file), items, fmt.Sprintf("An -accept is given to `reconcile plan %s`", outFlag(e.file))
 }
 
 // refuseStale says why tables are not as a saved plan has them: by guards, where these hold
@@ -77,7 +97,7 @@ func (s *session) savePlan(o *planOptions, cfg *config.Config, p *plan.Plan) err
 	if err := planfile.Write(o.out, saved); err != nil {
 		return err
 	}
-	s.view.record("saved_plan", savedPlanLine{o.out}, "\nSaved the plan. To do exactly that: reconcile apply %s\n", o.out)
+	s.view.record("saved_plan", savedPlanLine{o.out}, "\nSaved the plan. To do exactly that: reconcile apply %s\n", shell.Word(o.out))
 	return nil
 }
 
@@ -111,7 +131,7 @@ func (s *session) showSaved(o *showOptions, file string) error {
 // runApplySaved does what a saved plan says, or refuses before anything is changed.
 func runApplySaved(ctx context.Context, s *session, o *applyOptions, file string) (int, error) {
 	if given := o.ofPlans(); len(given) > 0 {
-		return 0, fmt.Errorf("apply %s: %s: what a saved plan does was decided when it was made; give it to `reconcile plan -out=%s`", file, strings.Join(given, ", "), file)
+		return 0, fmt.Errorf("apply %s: %s: what a saved plan does was decided when it was made; give it to `reconcile plan %s`", file, strings.Join(given, ", "), outFlag(file))
 	}
 	if o.waitForNew > 0 {
 		return 0, fmt.Errorf("apply %s: -wait-for-new: a saved plan names its dumps, and there is nothing to wait for", file)
@@ -124,7 +144,7 @@ func runApplySaved(ctx context.Context, s *session, o *applyOptions, file string
 		return 0, &staleError{file, saved.Plan.ConfigOnly, []string{fmt.Sprintf("it was made by version %s of reconcile, and this is %s", saved.Program, v)}}
 	}
 	if o.configOnly && !saved.Plan.ConfigOnly {
-		return 0, fmt.Errorf("apply %s: -config-only: the plan in it is one of all; make it with `reconcile plan -config-only -out=%s`", file, file)
+		return 0, fmt.Errorf("apply %s: -config-only: the plan in it is one of all; make it with `reconcile plan -config-only %s`", file, outFlag(file))
 	}
 	o.take(saved)
 	o.configOnly = saved.Plan.ConfigOnly

@@ -200,6 +200,6 @@ func (s *session) tellSurvey(file string, found *scaffold.Survey) {
 			warn(fmt.Sprintf("table.%s was sampled without %s", t.Name, f))
 		}
 	}
-	s.view.record("configuration_written", line, "%s is written: %s, %d ignored, %s guessed.\nRead it, change what is not as you want it, and run `reconcile plan`.\n",
-		file, amount.Of(line.Tables, "table"), line.Ignored, amount.Of(line.Types, "type"))
+	s.view.record("configuration_written", line, "%s is written: %s, %s ignored, %s guessed.\nRead it, change what is not as you want it, and run `reconcile plan`.\n",
+		file, amount.Of(line.Tables, "table"), amount.Number(line.Ignored), amount.Of(line.Types, "type"))
 }

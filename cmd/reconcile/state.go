@@ -73,7 +73,7 @@ func (s *session) state(ctx context.Context, verb string, o *stateOptions) error
 	if want := takes[verb]; want != "" && len(o.args) != 1 {
 		return fmt.Errorf("write `reconcile state %s %s`", verb, want)
 	} else if want == "" && len(o.args) > 0 {
-		return fmt.Errorf("state %s: too many arguments: %q", verb, o.args)
+		return fmt.Errorf("state %s: %w", verb, tooMany(o.args))
 	}
 	return run(ctx, o)
 }

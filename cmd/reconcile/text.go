@@ -79,7 +79,21 @@ func (v *textView) failure(err error, code int) {
 		say(v.errors(), "%s\n", v.errStyle.yellow(strings.ToUpper(text[:1])+text[1:]+"."))
 		return
 	}
-	say(v.errors(), "%s %v\n", v.errStyle.red("Error:"), err)
+	w := v.errors()
+	var head, rest string
+	var items []string
+	if many, ok := err.(listError); ok {
+		head, items, rest = many.list()
+	}
+	if len(items) < 2 {
+		say(w, "%s %v\n", v.errStyle.red("Error:"), err)
+		return
+	}
+	say(w, "%s %s\n", v.errStyle.red("Error:"), head)
+	for _, item := range items {
+		say(w, "  %s\n", item)
+	}
+	say(w, "%s\n", rest)
 }
 
 func (v *textView) record(_ string, _ any, format string, args ...any) { v.printf(format, args...) }
@@ -113,7 +127,7 @@ func (v *textView) holds(holds []plan.Hold) {
 	for _, h := range fresh {
 		v.printf("  %s\n      %s\n", whereHeld(&h), h.Reason)
 	}
-	v.wayPast(planner.SkipBlocks(fresh))
+	v.wayPast(fresh)
 	if len(again) > 0 {
 		v.printf("\n%s\n\n", v.style.paint("1;33", "Held, as the plan says:"))
 	}
@@ -141,12 +155,17 @@ func whereHeld(h *plan.Hold) string {
 }
 
 // wayPast shows the blocks that leave deliveries out.
-func (v *textView) wayPast(blocks []string) {
+func (v *textView) wayPast(holds []plan.Hold) {
+	blocks := planner.SkipBlocks(holds)
 	if len(blocks) == 0 {
 		return
 	}
+	when := "If what is held is not to be taken at all"
+	if !slices.ContainsFunc(holds, func(h plan.Hold) bool { return len(h.SkipTables) > 0 && h.File == "" }) {
+		when = "If a file will never be mended"
+	}
 	const most = 3
-	v.printf("\nIf a file will never be mended, a block in the source goes past it, as if the dump did not list the tables:\n")
+	v.printf("\n%s, a block in the source goes past it, as if the dump did not list the tables:\n", when)
 	for i, b := range blocks {
 		if i == most {
 			v.printf("\n  and so on for %s\n", amount.Of(len(blocks)-most, "more dump"))

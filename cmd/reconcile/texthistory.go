@@ -63,7 +63,7 @@ func commitDumps(c *state.Commit) string {
 	case len(c.Dumps) == 0:
 		return "-"
 	case c.Count > 0:
-		return fmt.Sprintf("%d ... %d (%d)", c.Dumps[0], c.Dumps[len(c.Dumps)-1], c.Count)
+		return fmt.Sprintf("%d ... %d (%s)", c.Dumps[0], c.Dumps[len(c.Dumps)-1], amount.Number(c.Count))
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(plan.DumpNames(c.Dumps), "dumps "), "dump ")
 }

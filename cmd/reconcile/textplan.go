@@ -91,7 +91,7 @@ func (v *textView) steps(title plain.Trusted, tables []*plan.Table) {
 		for _, line := range details(t, sentence) {
 			v.printf("        %s\n", line)
 		}
-		if n := needs(t); len(n) > 0 {
+		if n := shellWords(needs(t)); len(n) > 0 {
 			v.printf("        %s\n", v.style.red("needs "+strings.Join(n, " ")))
 		}
 	}

@@ -141,7 +141,7 @@ func endLine(r *engine.Result) string {
 	noted := len(notedIn(r))
 	done := amount.Of(changed(r)-noted, "table") + " changed"
 	if noted > 0 {
-		done += fmt.Sprintf(", %d only noted", noted)
+		done += ", " + amount.Number(noted) + " only noted"
 	}
 	if n := len(r.Moved); n > 0 {
 		done += ", " + amount.Of(n, "sink") + " known at another place"
@@ -155,14 +155,17 @@ func endLine(r *engine.Result) string {
 	if !r.Partial() {
 		return "Apply complete! " + done + "."
 	}
-	parts := []string{done}
+	begin, parts := "Applied in part: ", []string{done}
+	if changed(r)+len(r.Moved)+len(r.Forgotten) == 0 {
+		begin, parts = "No table changed: ", nil
+	}
 	if n := len(failed(r, nil)); n > 0 {
 		parts = append(parts, amount.Number(n)+" failed")
 	}
 	if n := len(r.Holds); n > 0 {
 		parts = append(parts, amount.Number(n)+" held")
 	}
-	return "Applied in part: " + strings.Join(parts, ", ") + ". It is safe to run again."
+	return begin + strings.Join(parts, ", ") + ". It is safe to run again."
 }
 
 // summary is a table of what happened to rows, with the columns that are not

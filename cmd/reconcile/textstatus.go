@@ -10,7 +10,6 @@ import (
 	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/plan"
-	"reconcile/engine/planner"
 	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
@@ -58,7 +57,7 @@ func (v *textView) syncs(h *health.Health) {
 	for i, b := range h.Sync.Broken {
 		const most = 5
 		if i == most {
-			line("Broken report", "and %d more", len(h.Sync.Broken)-most)
+			line("Broken report", "and %s more", amount.Number(len(h.Sync.Broken)-most))
 			break
 		}
 		line("Broken report", "%s: %s", b.Key, b.Reason)
@@ -192,7 +191,7 @@ func (v *textView) heldSince(holds []inspect.Hold) {
 		v.printf("  %s%s\n      %s\n", whereHeld(&h.Hold), since, h.Reason)
 		all[i] = h.Hold
 	}
-	v.wayPast(planner.SkipBlocks(all))
+	v.wayPast(all)
 }
 
 // problemText says what is wrong.
@@ -225,7 +224,7 @@ func tableList(names []string) string {
 	const most = 5
 	text := "table." + strings.Join(names[:min(most, len(names))], ", table.")
 	if n := len(names) - most; n > 0 {
-		text += fmt.Sprintf(" and %d more", n)
+		text += " and " + amount.Number(n) + " more"
 	}
 	return text
 }

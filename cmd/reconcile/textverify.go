@@ -47,7 +47,7 @@ func (v *textView) verifiedTable(t *verify.Table) {
 	for i, g := range t.Gone {
 		const most = 5
 		if i == most {
-			v.printf("\n%s: and %d more that the source lacks\n", name, len(t.Gone)-most)
+			v.printf("\n%s: and %s more that the source lacks\n", name, amount.Number(len(t.Gone)-most))
 			break
 		}
 		where := fmt.Sprintf("dump %d", g.Dump)

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/rescued"
 	"reconcile/engine/verify"
+	"reconcile/internal/shell"
 )
 
 // view shows what commands find and do: textView to people, jsonView to
@@ -56,6 +57,15 @@ func needs(t *plan.Table) []string {
 	}
 	if len(t.Lost) > 0 || t.LostMapping != nil {
 		out = append(out, "-accept-loss="+t.Name)
+	}
+	return out
+}
+
+// shellWords writes flags as a shell takes them.
+func shellWords(flags []string) []string {
+	out := make([]string, len(flags))
+	for i, f := range flags {
+		out[i] = shell.Word(f)
 	}
 	return out
 }

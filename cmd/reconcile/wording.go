@@ -49,9 +49,9 @@ func countingLine(p *plan.Plan) string {
 	if p.Changes() {
 		add, change, destroy := p.Counts()
 		_, noted := onlyNoted(p)
-		line := fmt.Sprintf("Plan: %s to add, %d to change, %d to destroy", amount.Of(add, "table"), change-len(noted), destroy)
+		line := fmt.Sprintf("Plan: %s to add, %s to change, %s to destroy", amount.Of(add, "table"), amount.Number(change-len(noted)), amount.Number(destroy))
 		if n := len(noted); n > 0 {
-			line += fmt.Sprintf(", %d only to note", n)
+			line += ", " + amount.Number(n) + " only to note"
 		}
 		if n := len(p.Forgotten); n > 0 {
 			line += fmt.Sprintf(", %s to forget", amount.Of(n, "sink"))
@@ -94,9 +94,9 @@ func heldText(holds []plan.Hold) string {
 	if len(holds) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%d held", len(holds))
+	text := amount.Number(len(holds)) + " held"
 	if n := heldByGuards(holds); n > 0 {
-		text += fmt.Sprintf(" (%d by a guard)", n)
+		text += " (" + amount.Number(n) + " by a guard)"
 	}
 	return text
 }

@@ -77,7 +77,7 @@ const MostFields = feed.MostColumns
 type fieldsError int
 
 func (e fieldsError) Error() string {
-	return fmt.Sprintf("its records have %d fields, and a table may have %d columns", int(e), MostFields)
+	return fmt.Sprintf("its records have %s fields, and a table may have %s columns", amount.Number(int(e)), amount.Number(MostFields))
 }
 
 // LimitError says that a block of a file, or a value in it, takes more memory than the

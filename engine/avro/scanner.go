@@ -22,7 +22,7 @@ const (
 	readChunk = 1 << 20
 )
 
-var errMetadata = fmt.Errorf("the header has more than %d bytes", maxMetadata)
+var errMetadata = fmt.Errorf("the header has more than %s bytes", amount.Number(maxMetadata))
 
 // Scanner reads the blocks of one file in order. It is not safe for concurrent
 // use; the blocks it hands out can go to any goroutine.

@@ -54,7 +54,7 @@ func written(ctx context.Context, store *state.Store, ref exec.Ref, from io.Read
 	sum, w := sha256.New(), store.NewObject(ctx)
 	n, err := io.Copy(io.MultiWriter(sum, w), from)
 	if got := hex.EncodeToString(sum.Sum(nil)); err == nil && (n != ref.Size || got != ref.Digest) {
-		err = fmt.Errorf("it has %s of the digest %s instead of %d of %s", amount.Of(n, "byte"), got, ref.Size, ref.Digest)
+		err = fmt.Errorf("it has %s of the digest %s instead of %s of %s", amount.Of(n, "byte"), got, amount.Number(ref.Size), ref.Digest)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Abort())

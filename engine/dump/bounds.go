@@ -5,18 +5,9 @@ import (
 	"fmt"
 	"io"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/feed"
-)
-
-// MostManifest is how many bytes a manifest may have at most, whatever memory there is.
-const MostManifest = 256 << 20
-
-const (
-	// MostTables is how many entries a manifest may have.
-	MostTables = 20_000
-	// MostFiles is how many files a manifest may list for a table.
-	MostFiles = 1 << 16
 )
 
 // manifestPart is the part of memory_limit that a manifest may have.
@@ -37,10 +28,10 @@ func (s *Source) tooLarge(h blob.Handle) (candidate, error) {
 	}
 	c.dump.ID, c.hasID = idAtBegin(string(begin))
 	if o.Size > MostManifest {
-		c.reason = fmt.Sprintf("it has %d bytes, and at most %d are read, whatever memory_limit is", o.Size, MostManifest)
+		c.reason = fmt.Sprintf("it has %s, and at most %s are read, whatever memory_limit is", amount.Of(o.Size, "byte"), amount.Number(MostManifest))
 		return c, nil
 	}
-	c.reason = fmt.Sprintf("it has %d bytes, and at most %d are read: a quarter of memory_limit", o.Size, s.manifest)
+	c.reason = fmt.Sprintf("it has %s, and at most %s are read: a quarter of memory_limit", amount.Of(o.Size, "byte"), amount.Number(s.manifest))
 	c.hint = fmt.Sprintf("set memory_limit = \"%dMiB\" or more", (o.Size*manifestPart+1<<20-1)>>20)
 	return c, nil
 }
@@ -69,6 +60,6 @@ func idAtBegin(text string) (id int64, ok bool) {
 // holdColumns notes that a table has too many columns. Nothing is known then of which it
 // has.
 func (e *Entry) holdColumns(n int) {
-	e.hold("the manifest lists %d columns for it, and a table may have %d", n, feed.MostColumns)
+	e.hold("the manifest lists %s columns for it, and a table may have %s", amount.Number(n), amount.Number(feed.MostColumns))
 	e.Columns, e.HasColumns = nil, false
 }

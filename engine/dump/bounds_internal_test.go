@@ -37,13 +37,13 @@ func TestTooManyColumns(t *testing.T) {
 		entryText("halves", half), entryText("halves", repeated(feed.MostColumns/2, quotedNumber)), entryText("more", more),
 		entryText("more and few", more), entryText("more and few", `"a"`), entryText("most", most), entryText("twice", most), entryText("twice", most)}, ",")+`]}`)
 	for _, e := range unite(m.entries) {
-		why := map[string]string{"halves": "10001", "more": "10001", "more and few": "10001"}[e.Name]
+		why := map[string]string{"halves": "10,001", "more": "10,001", "more and few": "10,001"}[e.Name]
 		switch {
 		case why == "":
 			if e.Problem != "" || len(e.Columns) != feed.MostColumns {
 				t.Errorf("%s: %d columns, %s", e.Name, len(e.Columns), e.Problem)
 			}
-		case e.HasColumns || len(e.Columns) > 0 || e.Problem != fmt.Sprintf("the manifest lists %s columns for it, and a table may have 10000", why):
+		case e.HasColumns || len(e.Columns) > 0 || e.Problem != fmt.Sprintf("the manifest lists %s columns for it, and a table may have 10,000", why):
 			t.Errorf("%s: %d columns (%v), %s", e.Name, len(e.Columns), e.HasColumns, e.Problem)
 		}
 	}
@@ -55,7 +55,7 @@ func TestTooManyFiles(t *testing.T) {
 	}
 	m := parse(t, `{"dump_id":1,"tables":[`+strings.Join([]string{entry("halves", MostFiles/2), entry("halves", MostFiles/2+1), entry("more", MostFiles+1), entry("most", MostFiles)}, ",")+`]}`)
 	for _, e := range unite(m.entries) {
-		want := "the manifest lists 65537 files for it, and at most 65536 are read"
+		want := "the manifest lists 65,537 files for it, and at most 65,536 are read"
 		if e.Name == "most" {
 			want = ""
 		}
@@ -72,7 +72,7 @@ func TestTooManyTables(t *testing.T) {
 	if m := parse(t, text(MostTables)); m.faulty > 0 || len(m.entries) != MostTables {
 		t.Errorf("%d tables, %s", len(m.entries), m.reason())
 	}
-	if m := parse(t, text(MostTables+1)); !m.hasID || m.reason() != "it lists 20001 tables, and at most 20000 are read" {
+	if m := parse(t, text(MostTables+1)); !m.hasID || m.reason() != "it lists 20,001 tables, and at most 20,000 are read" {
 		t.Errorf("%d tables, %s", len(m.entries), m.reason())
 	}
 }

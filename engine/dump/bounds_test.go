@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconcile/engine/dump"
+	"reconcile/internal/amount"
 )
 
 // A manifest that is too large holds its dump, and is not read: only its beginning is.
@@ -31,7 +32,7 @@ func TestTooLargeManifests(t *testing.T) {
 	var got []string
 	for _, p := range l.Problems {
 		got = append(got, fmt.Sprintf("%s of dump %d %v", strings.Join(p.Manifests, ", "), p.Dump, p.HasDump))
-		for _, part := range []string{"it has 1", fmt.Sprintf("at most %d are read: a quarter of memory_limit", most), `set memory_limit = "1MiB" or more`} {
+		for _, part := range []string{"it has 1", "at most " + amount.Number(most) + " are read: a quarter of memory_limit", `set memory_limit = "1MiB" or more`} {
 			if !strings.Contains(p.String(), part) {
 				t.Errorf("%s does not say %q", p, part)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/feed"
 )
@@ -176,7 +177,7 @@ func (r *entryReader) readFiles() error {
 	r.files, r.given = r.files[:0], 0
 	err := r.p.array(r.file)
 	if r.given > MostFiles {
-		r.e.hold("the manifest lists %d files for it, and at most %d are read", r.given, MostFiles)
+		r.e.hold("the manifest lists %s files for it, and at most %s are read", amount.Number(r.given), amount.Number(MostFiles))
 		return err
 	}
 	r.e.Files = slices.Clone(r.files)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 )
 
@@ -185,7 +186,7 @@ func difference(group []candidate) string {
 	}
 	const most = 5
 	if len(in) > most {
-		in = append(in[:most], fmt.Sprintf("%d more", len(in)-most))
+		in = append(in[:most], amount.Number(len(in)-most)+" more")
 	}
 	return strings.Join(in, ", ")
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 	"unsafe"
+
+	"reconcile/internal/amount"
 )
 
 // manifest is what one manifest says, before its meaning is judged against
@@ -71,7 +73,7 @@ func (m *manifest) reason() string {
 	}
 	s := strings.Join(texts, "; ")
 	if n := m.faulty - len(m.faults); n > 0 {
-		s += fmt.Sprintf("; and %d more like these", n)
+		s += fmt.Sprintf("; and %s more like these", amount.Number(n))
 	}
 	return s
 }
@@ -214,7 +216,7 @@ func (m *manifest) readTables(p *scanner) error {
 	})
 	if n > MostTables {
 		m.faults, m.faulty = nil, 0 // what is wrong with each matters less
-		m.fault("it lists %d tables, and at most %d are read", n, MostTables)
+		m.fault("it lists %s tables, and at most %s are read", amount.Number(n), amount.Number(MostTables))
 	}
 	return err
 }

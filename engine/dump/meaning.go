@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -59,7 +60,7 @@ func join(list []*Entry) *Entry {
 		}
 	}
 	if len(e.Files) > MostFiles {
-		e.hold("the manifest lists %d files for it, and at most %d are read", len(e.Files), MostFiles)
+		e.hold("the manifest lists %s files for it, and at most %s are read", amount.Number(len(e.Files)), amount.Number(MostFiles))
 	}
 	if unknown {
 		e.Columns, e.HasColumns = nil, false

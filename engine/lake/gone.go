@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconcile/internal/errclass"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -37,12 +38,12 @@ func (k *Lake) Lost(root string) bool { return k.lookUp(root).lost }
 // GoneText says of a sink that is not there what can be done. tables are those that the
 // state has in it.
 func (k *Lake) GoneText(root string, tables []string) string {
-	text := fmt.Sprintf("the sink is not there: the state %s lists files in it, and neither _reconcile/current.json nor any of these files exists; its tables stay as they are (%s); mount it, or correct its path; if it was moved, -moved-sink=%s=NEW; if it is lost for good, ",
-		k.o.Home.Place, strings.Join(tables, ", "), root)
+	text := fmt.Sprintf("the sink is not there: the state %s lists files in it, and neither _reconcile/current.json nor any of these files exists; its tables stay as they are (%s); mount it, or correct its path; if it was moved, %s; if it is lost for good, ",
+		k.o.Home.Place, strings.Join(tables, ", "), shell.Word("-moved-sink="+root+"=NEW"))
 	if k.o.Declared.Has(root) {
-		return text + fmt.Sprintf("-sink-lost=%s writes it anew, from other sinks or from the source", root)
+		return text + shell.Word("-sink-lost="+root) + " writes it anew, from other sinks or from the source"
 	}
-	return text + fmt.Sprintf("-forget-sink=%s lets it go, as the configuration no longer has it", root)
+	return text + shell.Word("-forget-sink="+root) + " lets it go, as the configuration no longer has it"
 }
 
 // IsGone reports whether nothing is in a sink of what the state lists there.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"reconcile/config"
+	"reconcile/internal/shell"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -115,7 +116,7 @@ func (h *Home) Check(ctx context.Context, snap *state.Snapshot, sink string, cur
 			return nil
 		}
 		if why = ", which holds a state of lineage " + cur.Lineage + ", too"; err != nil {
-			why = fmt.Sprintf(", of which nobody knows if it holds one still: %v; if that place is gone for good, -state-lost=%s goes on without it", err, recorded)
+			why = fmt.Sprintf(", of which nobody knows if it holds one still: %v; if that place is gone for good, %s goes on without it", err, shell.Word("-state-lost="+recorded))
 		}
 	}
 	return fmt.Errorf("the configuration says that the state is %s, but %s says that the state that writes it is %s%s: move it with `reconcile init -migrate-state`, or let the state block name the place where it is; nothing was changed",

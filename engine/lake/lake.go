@@ -16,6 +16,7 @@ import (
 	"reconcile/config"
 	"reconcile/internal/blob"
 	"reconcile/internal/errclass"
+	"reconcile/internal/shell"
 	"reconcile/sinks"
 )
 
@@ -98,7 +99,7 @@ func (k *Lake) Open(ctx context.Context, root string) (sinks.Sink, error) {
 	if d := k.o.Declared.sink(root); d != nil {
 		kind = d.Kind
 	} else {
-		o.advice = fmt.Sprintf("the configuration no longer has this sink: if it will never be back, -forget-sink=%s lets it go", root)
+		o.advice = fmt.Sprintf("the configuration no longer has this sink: if it will never be back, %s lets it go", shell.Word("-forget-sink="+root))
 	}
 	s.sink, err = newSink(kind, st, o)
 	return s.sink, err

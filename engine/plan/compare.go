@@ -97,6 +97,7 @@ func compareInputs(was, now *Inputs) (what []string) {
 		}
 	}
 	note(was.Definition != now.Definition, "the configuration")
+	note(was.Checks != now.Checks && len(was.Pending) > 0 && len(now.Pending) > 0, "the checks in the configuration")
 	note(was.Commit != now.Commit, "the commit of the table: %d, it was %d", now.Commit, was.Commit)
 	note(was.Applied != now.Applied, "the applied dumps")
 	for id, d := range pairs(was.Pending, now.Pending, func(d *Delivery) int64 { return d.Dump }) {

@@ -17,6 +17,9 @@ type Inputs struct {
 	Mapping *MappingInput `cbor:"5,keyasint,omitempty"`
 	// Sinks are those where the table is and is to be, by root.
 	Sinks []SinkInput `cbor:"6,keyasint,omitempty"`
+	// Checks is the digest of those that judge the dumps that the steps take; empty
+	// without such dumps.
+	Checks string `cbor:"7,keyasint,omitempty"`
 }
 
 // Delivery is what one dump lists of a table.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"reconcile/internal/amount"
 )
 
 // DumpNames names dumps: all of a few, the ends of many.
@@ -24,7 +26,7 @@ func DumpNames(ids []int64) string {
 	case n <= 8:
 		return "dumps " + text(ids)
 	default:
-		return fmt.Sprintf("dumps %s, ... %s (%d)", text(ids[:3]), text(ids[n-1:]), n)
+		return fmt.Sprintf("dumps %s, ... %s (%s)", text(ids[:3]), text(ids[n-1:]), amount.Number(n))
 	}
 }
 

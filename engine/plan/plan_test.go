@@ -187,6 +187,7 @@ func TestDigestNeedsInputs(t *testing.T) {
 func TestCompare(t *testing.T) {
 	for want, change := range map[string]func(*Table){
 		"the configuration":                    func(x *Table) { x.Inputs.Definition = "other" },
+		"the checks in the configuration":      func(x *Table) { x.Inputs.Checks = "other" },
 		"the commit of the table: 5, it was 4": func(x *Table) { x.Inputs.Commit = 5 },
 		"the applied dumps":                    func(x *Table) { x.Inputs.Applied = "other" },
 		"the manifest of dump 7":               func(x *Table) { x.Inputs.Pending[0].Manifest = "other" },

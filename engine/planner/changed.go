@@ -335,8 +335,8 @@ func checkReplaced(ctx context.Context, p *Session, t *Table, others []otherFile
 	if len(missing) > 0 && !p.Ask.AcceptsLoss(t.Name) {
 		first := others[0].dump
 		t.Bad[first] = plan.Hold{Table: t.Name, Dump: first, Reason: fmt.Sprintf("%s; the table would have to be rebuilt, but that needs %s; "+
-			"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; -accept-loss=%s rebuilds it without the rows of what is missing",
-			strings.Join(texts, "; "), strings.Join(missing, ", "), t.Name)}
+			"the table keeps what it has, and later dumps wait until the old file, or what is missing, is back; %s rebuilds it without the rows of what is missing",
+			strings.Join(texts, "; "), strings.Join(missing, ", "), lossFlag(t.Name))}
 		return nil
 	}
 	for _, text := range texts {

@@ -131,7 +131,7 @@ func checkHold(table string, c *definition.Check, dump, failed, judged int64) pl
 // HoldOfCheck is the hold of a table by a check that failed.
 func HoldOfCheck(f *plan.FailedCheck) plan.Hold {
 	return plan.Hold{Table: f.Table, Dump: f.Dump, Guard: plan.CheckAddress(f.Check), Accept: f.Accept(),
-		Reason: fmt.Sprintf("%s: the table keeps what it has until a later delivery passes; if it is right, -accept=%s takes it", f.Found(), f.Accept())}
+		Reason: fmt.Sprintf("%s: the table keeps what it has until a later delivery passes; if it is right, %s takes it", f.Found(), AcceptFlag(f.Accept()))}
 }
 
 // HeldInputs is the digest of what checks judge of a step: while it is the same, they find

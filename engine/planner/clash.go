@@ -10,6 +10,7 @@ import (
 
 	"reconcile/config"
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/definition"
 )
 
@@ -97,7 +98,7 @@ func clashReason(t *Table, group []*Table) string {
 		}
 	}
 	if n := len(group) - 1 - len(others); n > 0 {
-		others = append(others, fmt.Sprintf("%d more", n))
+		others = append(others, amount.Number(n)+" more")
 	}
 	return fmt.Sprintf("its folder %s is, without case, that of %s, too: give it a block with its exact name and another folder, table %q { as = \"...\" }, or leave it out by ignore %q {}",
 		t.Definition.Folder, strings.Join(others, " and of "), t.Name, t.Name)

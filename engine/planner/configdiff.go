@@ -10,6 +10,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
@@ -329,5 +330,5 @@ func takenBack(ids []int64) string {
 	if len(ids) == 1 {
 		return fmt.Sprintf("dump %d is taken back", ids[0])
 	}
-	return fmt.Sprintf("%d dumps are taken back, %d to %d", len(ids), ids[0], ids[len(ids)-1])
+	return fmt.Sprintf("%s dumps are taken back, %d to %d", amount.Number(len(ids)), ids[0], ids[len(ids)-1])
 }

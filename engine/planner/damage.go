@@ -59,8 +59,8 @@ func quarantineLoss(p *Session, t *Table, damage []*state.ObjectError, lost []in
 			continue
 		}
 		return &plan.Hold{Table: t.Name, Object: bad.Ref.Digest, Reason: fmt.Sprintf(
-			"%s cannot be read: %v; the table cannot be rebuilt, as %s gone from the source or cannot be read; it stays as it is; -repair -target=table.%s -accept-loss=%s writes it anew without these quarantined rows",
-			use, bad, plan.DumpsAre(lost), t.Name, t.Name)}
+			"%s cannot be read: %v; the table cannot be rebuilt, as %s gone from the source or cannot be read; it stays as it is; %s %s writes it anew without these quarantined rows",
+			use, bad, plan.DumpsAre(lost), repairFlags(t.Name), lossFlag(t.Name))}
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func DamageHold(ctx context.Context, p *Session, t *Table, bad *state.ObjectErro
 		return h, err
 	}
 	use, _ := useOf(t.Old, t.Parts, bad.Ref.Digest)
-	repair := fmt.Sprintf("-repair -target=table.%s", t.Name)
+	repair := repairFlags(t.Name)
 	var way string
 	switch {
 	case use == UseMapping || use == UseIndex:
@@ -84,10 +84,10 @@ func DamageHold(ctx context.Context, p *Session, t *Table, bad *state.ObjectErro
 	case len(lost) == 0:
 		way = repair + " rebuilds it from the source, which has all of its dumps"
 	case use == UseQuarantine:
-		way = fmt.Sprintf("%s -accept-loss=%s writes it anew without these rows, as %s gone from the source or cannot be read", repair, t.Name, plan.DumpsAre(lost))
+		way = fmt.Sprintf("%s %s writes it anew without these rows, as %s gone from the source or cannot be read", repair, lossFlag(t.Name), plan.DumpsAre(lost))
 	default:
-		way = fmt.Sprintf("%s rebuilds it from the source, where %s gone or cannot be read: %s rows would be lost, which takes -accept-loss=%s as well",
-			repair, plan.DumpsAre(lost), amount.Verb(len(lost), "its", "their"), t.Name)
+		way = fmt.Sprintf("%s rebuilds it from the source, where %s gone or cannot be read: %s rows would be lost, which takes %s as well",
+			repair, plan.DumpsAre(lost), amount.Verb(len(lost), "its", "their"), lossFlag(t.Name))
 	}
 	h.Reason = fmt.Sprintf("%s cannot be read: %v; the table stays as it is; %s", use, bad, way)
 	return h, nil

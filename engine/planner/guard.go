@@ -56,8 +56,8 @@ func AcceptName(table string, dump int64) string { return table + "@" + strconv.
 func (g mappingGuard) hold(d mappingEntry, base *judgedMapping, removed int) plan.Hold {
 	name := AcceptName(feed.TableMapping, d.Dump)
 	return plan.Hold{Table: feed.TableMapping, Dump: d.Dump, Guard: guardRemoved, Accept: name,
-		Reason: fmt.Sprintf("of the %s that the mapping of dump %d maps, this one leaves out %d, more than %s: it is not taken; if it is right, -accept=%s takes it, else skip_dump %q { tables = [%q] } passes over it",
-			amount.Of(base.mapping.Len(), "user"), base.dump, removed, g.maxRemoved, name, fmt.Sprint(d.Dump), feed.TableMapping)}
+		Reason: fmt.Sprintf("of the %s that the mapping of dump %d maps, this one leaves out %s, more than %s: it is not taken; if it is right, %s takes it, else skip_dump %q { tables = [%q] } passes over it",
+			amount.Of(base.mapping.Len(), "user"), base.dump, amount.Number(removed), g.maxRemoved, AcceptFlag(name), fmt.Sprint(d.Dump), feed.TableMapping)}
 }
 
 // mappingAccepted reports whether the mapping of a dump was applied or accepted before.

@@ -68,7 +68,7 @@ func describeRecord(t *Table, in *plan.Inputs) (err error) {
 		return err
 	}
 	if judging := judgingChecks(t); len(judging) > 0 {
-		if in.Definition, err = plan.DigestValue([]any{in.Definition, judging}); err != nil {
+		if in.Checks, err = plan.DigestValue(judging); err != nil {
 			return err
 		}
 	}

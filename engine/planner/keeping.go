@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"reconcile/internal/definition"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -46,7 +47,7 @@ func keepSink(p *Session, root string) string {
 	if p.Declared.Has(root) {
 		return fmt.Sprintf("keep %s among its sinks", p.Declared.Address(root))
 	}
-	return fmt.Sprintf("forget that sink, which keeps its files, with -forget-sink=%s", root)
+	return fmt.Sprintf("forget that sink, which keeps its files, with %s", shell.Word("-forget-sink="+root))
 }
 
 // quoted writes a text as HCL does.

@@ -11,6 +11,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/internal/errclass"
+	"reconcile/internal/shell"
 	"reconcile/sinks"
 	"reconcile/state"
 )
@@ -22,7 +23,7 @@ type movedSink struct {
 }
 
 // flag is how a command is told of it.
-func (m movedSink) flag() string { return "-moved-sink=" + m.From + "=" + m.To }
+func (m movedSink) flag() string { return shell.Word("-moved-sink=" + m.From + "=" + m.To) }
 
 // told is what says that the sink moved.
 func (m movedSink) told() string {

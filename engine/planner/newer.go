@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"reconcile/engine/lake"
+	"reconcile/internal/shell"
 )
 
 // Before the files of a sink are compared with the state it is judged which of the two
@@ -108,7 +109,7 @@ func planStanding(ctx context.Context, p *Session, t *Table) error {
 			p.restate(d.root, t)
 		case d.why == "" || !foreign.in(d.root) && isLost(p, t, d.root, d.sink):
 		case t.allGone(d.sink) && p.Declared.Has(d.root):
-			return &lake.DistrustError{Why: fmt.Sprintf("%s, and none of its files is there (if the sink is lost, -sink-lost=%s writes it anew)", d.why, d.root)}
+			return &lake.DistrustError{Why: fmt.Sprintf("%s, and none of its files is there (if the sink is lost, %s writes it anew)", d.why, shell.Word("-sink-lost="+d.root))}
 		default:
 			return &lake.DistrustError{Why: d.why + ", and its files are not those that the state knows"}
 		}

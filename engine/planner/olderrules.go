@@ -32,6 +32,6 @@ func (p *Session) noteOlderRules() {
 	if len(older) == 0 {
 		return
 	}
-	p.Notices = append(p.Notices, fmt.Sprintf("an earlier version wrote rows of %s by its own rules for names, ids and times; they stay as they are until `reconcile apply -repair -target=table.%s` writes a table anew from the source",
-		strings.Join(older, ", "), older[0]))
+	p.Notices = append(p.Notices, fmt.Sprintf("an earlier version wrote rows of %s by its own rules for names, ids and times; they stay as they are until `reconcile apply %s` writes a table anew from the source",
+		strings.Join(older, ", "), repairFlags(older[0])))
 }

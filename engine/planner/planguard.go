@@ -135,8 +135,8 @@ func holdMask(p *Session, t *Table, verifier, what string) *plan.Hold {
 		return nil
 	}
 	return &plan.Hold{Table: t.Name, Guard: guardMaskKey, Accept: names[0],
-		Reason: fmt.Sprintf("the key of %s is not the one that %s written with: the table stays as it is, and its dumps wait; if it is right, -accept=%s lets one apply take it, which writes the masked values of all its tables anew",
-			strings.Join(names, " and "), what, names[0])}
+		Reason: fmt.Sprintf("the key of %s is not the one that %s written with: the table stays as it is, and its dumps wait; if it is right, %s lets one apply take it, which writes the masked values of all its tables anew",
+			strings.Join(names, " and "), what, AcceptFlag(names[0]))}
 }
 
 // RewriteName is what -accept calls the writing of a table's files again.
@@ -153,6 +153,6 @@ func judgeRewrite(p *Session, t *Table) *plan.Hold {
 		return nil
 	}
 	return &plan.Hold{Table: t.Name, Guard: guardRewritten, Accept: RewriteName(t.Name),
-		Reason: fmt.Sprintf("about %s of its files would be written again, more than the %s of max_rewritten_bytes: the table stays as it is, and its dumps wait; if that is right, -accept=%s lets one apply do it",
-			n, limit, RewriteName(t.Name))}
+		Reason: fmt.Sprintf("about %s of its files would be written again, more than the %s of max_rewritten_bytes: the table stays as it is, and its dumps wait; if that is right, %s lets one apply do it",
+			n, limit, AcceptFlag(RewriteName(t.Name)))}
 }

@@ -8,6 +8,7 @@ import (
 
 	"reconcile/engine/plan"
 	"reconcile/internal/feed"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -99,16 +100,16 @@ func (t *Table) WaitingRebuild(h plan.Hold) plan.Hold {
 // lossFlags are the flags that let the table's rebuild go on without what is gone.
 func (t *Table) lossFlags() string {
 	if t.Repair+t.rewrite != "" {
-		return fmt.Sprintf("-repair -target=table.%s -accept-loss=%s", t.Name, t.Name)
+		return repairFlags(t.Name) + " " + lossFlag(t.Name)
 	}
 	flags := ""
 	if t.replaced {
-		flags = "-replace=table." + t.Name + " "
+		flags = shell.Word("-replace=table."+t.Name) + " "
 	}
 	for _, root := range t.lostIn {
-		flags += "-sink-lost=" + root + " "
+		flags += shell.Word("-sink-lost="+root) + " "
 	}
-	return flags + "-accept-loss=" + t.Name
+	return flags + lossFlag(t.Name)
 }
 
 // NeedsHold reports whether what is remembered of a file still matters: of a dump

@@ -25,7 +25,7 @@ func repairsOutdated(p *Session, t *Table) bool {
 
 // RepairHold is the hold of a table that waits for -repair.
 func RepairHold(table, why string) plan.Hold {
-	return plan.Hold{Table: table, Reason: fmt.Sprintf("%s; the table stays as it is; -repair -target=table.%s rebuilds it from the source", why, table)}
+	return plan.Hold{Table: table, Reason: fmt.Sprintf("%s; the table stays as it is; %s rebuilds it from the source", why, repairFlags(table))}
 }
 
 // planDistrusted plans a table of which nothing can be trusted: it is held, or with

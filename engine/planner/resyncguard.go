@@ -165,7 +165,7 @@ func (j *resyncJudge) judge(ctx context.Context, i int) (_ *plan.Hold, err error
 func (j *resyncJudge) verdict(d Delivery, below, missing, brings int64) *plan.Hold {
 	name := AcceptName(j.t.Name, d.Dump)
 	h := &plan.Hold{Table: j.t.Name, Dump: d.Dump, Accept: name}
-	const rest = "the table keeps what it has, and later dumps wait; if it is right, -accept=%s takes it"
+	const rest = "the table keeps what it has, and later dumps wait; if it is right, %s takes it"
 	switch limit := j.guard.MaxRemovedRows; {
 	case below == 0: // the first content
 		return nil
@@ -175,10 +175,10 @@ func (j *resyncJudge) verdict(d Delivery, below, missing, brings int64) *plan.Ho
 		if !j.any {
 			rows = amount.Of(below, "row")
 		}
-		h.Reason = fmt.Sprintf("this full resync is empty, and the dumps below it give %s: "+rest, rows, name)
+		h.Reason = fmt.Sprintf("this full resync is empty, and the dumps below it give %s: "+rest, rows, AcceptFlag(name))
 	case limit != nil && limit.IsExceeded(missing, below):
 		h.Guard = guardRows
-		h.Reason = fmt.Sprintf("of the %s that the dumps below give, this full resync leaves out %d, more than %s: "+rest, amount.Of(below, "row"), missing, limit, name)
+		h.Reason = fmt.Sprintf("of the %s that the dumps below give, this full resync leaves out %s, more than %s: "+rest, amount.Of(below, "row"), amount.Number(missing), limit, AcceptFlag(name))
 	default:
 		return nil
 	}

@@ -26,7 +26,7 @@ func leavingOlder(ctx context.Context, p *Session, t *Table) (held bool, err err
 		t.Repair = why
 		return false, findFiles(ctx, p, t)
 	}
-	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -target=table." + t.Name + " goes on"})
+	p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; " + repairFlags(t.Name) + " goes on"})
 	return true, nil
 }
 
@@ -77,10 +77,10 @@ func planStray(ctx context.Context, p *Session, t *Table) error {
 	}
 	switch {
 	case !p.Ask.repairs(t.Name):
-		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; -repair -accept-loss=" + t.Name + " -target=table." + t.Name + " removes it"})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: why + "; the table stays as it is; " + repairFlags(t.Name) + " " + lossFlag(t.Name) + " removes it"})
 		return nil
 	case !p.Ask.AcceptsLoss(t.Name):
-		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; -accept-loss=" + t.Name + " removes it"})
+		p.Holds = append(p.Holds, plan.Hold{Table: t.Name, Reason: "nothing in the source or the configuration makes this table, which a newer state made; it stays as it is; " + lossFlag(t.Name) + " removes it"})
 		return nil
 	}
 	t.Old, t.Repair, t.Action = record, why, plan.Destroy

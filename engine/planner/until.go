@@ -9,6 +9,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -30,7 +31,7 @@ func noteLater(p *Session) {
 		}
 	}
 	if n > 0 {
-		p.Notices = append(p.Notices, fmt.Sprintf("dumps above until_dump = %d are left out: %d", *p.Ask.Config.Source.UntilDump, n))
+		p.Notices = append(p.Notices, fmt.Sprintf("dumps above until_dump = %d are left out: %s", *p.Ask.Config.Source.UntilDump, amount.Number(n)))
 	}
 }
 

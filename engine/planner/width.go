@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
 	"reconcile/internal/feed"
 )
 
@@ -49,5 +50,5 @@ func (w *width) take(d *Delivery) *plan.Hold {
 		delete(w.columns, id)
 	}
 	return &plan.Hold{Table: w.t.Name, Dump: d.Dump,
-		Reason: fmt.Sprintf("the dump brings %d columns, with which the table would have %d, and it may have %d", len(fresh), n, feed.MostColumns)}
+		Reason: fmt.Sprintf("the dump brings %s, with which the table would have %s, and it may have %s", amount.Of(len(fresh), "column"), amount.Number(n), amount.Number(feed.MostColumns))}
 }

@@ -14,6 +14,7 @@ import (
 	"reconcile/engine/steps"
 	"reconcile/engine/usermapping"
 	"reconcile/internal/feed"
+	"reconcile/internal/shell"
 	"reconcile/state"
 	"reconcile/state/backup"
 )
@@ -176,7 +177,7 @@ func (r *Rebuilder) execute(ctx context.Context, generation uint64, m *steps.Mak
 		}
 		bad := res.Held
 		if !r.Planner.Ask.AcceptsLoss(rt.Name) {
-			return nil, nil, fmt.Errorf("dump %d, file %s: %s; -accept-loss=%s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, rt.Name)
+			return nil, nil, fmt.Errorf("dump %d, file %s: %s; %s lets the published rows stand in for the dump", bad.Dump, bad.File, bad.Reason, shell.Word("-accept-loss="+rt.Name))
 		}
 		rt.Lost = append(rt.Lost, LostDump{bad.Dump, bad.File + ": " + bad.Reason})
 		rt.plan.Lost = append(rt.plan.Lost, bad.Dump)

@@ -9,6 +9,7 @@ import (
 
 	"reconcile/engine/published"
 	"reconcile/internal/errclass"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -43,7 +44,7 @@ func (r *Rebuilder) checkElsewhere(ctx context.Context, l *published.Lake) error
 		case err != nil && r.Planner.Home.SaidLost(r.Planner.Home.Resolve(at)):
 			continue
 		case err != nil:
-			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, -state-lost=%s goes on without it", l.States[at], at, err, at)
+			return fmt.Errorf("%s/_reconcile/current.json says that the state of the lake is %s, and whether that is lost cannot be told: %w. If that place is gone for good, %s goes on without it", l.States[at], at, err, shell.Word("-state-lost="+at))
 		case snap.Serial > 0 && snap.Lineage == l.Lineage:
 			err = fmt.Errorf("%w: it is %s, where it reads whole (commit %d), and not %s, as the configuration says: `reconcile init -migrate-state` moves it",
 				ErrElsewhere, at, snap.Serial, r.Store.Place())

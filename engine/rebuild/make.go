@@ -16,6 +16,7 @@ import (
 	"reconcile/engine/published"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -197,8 +198,8 @@ func (r *Rebuilder) Refusal(sr *Plan) error {
 		if len(t.Lost) == 0 && t.LostMapping == nil || r.Planner.Ask.AcceptsLoss(t.Name) {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%w: of table %s the source no longer has %s: -accept-loss=%s lets the published rows stand in for what is gone; nothing was done",
-			plan.ErrRefused, t.Name, t.lostText(), t.Name))
+		errs = append(errs, fmt.Errorf("%w: of table %s the source no longer has %s: %s lets the published rows stand in for what is gone; nothing was done",
+			plan.ErrRefused, t.Name, t.lostText(), shell.Word("-accept-loss="+t.Name)))
 	}
 	return errors.Join(errs...)
 }

@@ -89,7 +89,7 @@ const mostShown = 50
 
 func few(names []string) string {
 	if len(names) > mostShown {
-		return strings.Join(names[:mostShown], ", ") + fmt.Sprintf(", and %d more", len(names)-mostShown)
+		return strings.Join(names[:mostShown], ", ") + ", and " + amount.Number(len(names)-mostShown) + " more"
 	}
 	return strings.Join(names, ", ")
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"reconcile/config"
+	"reconcile/internal/shell"
 	"reconcile/state"
 	"reconcile/state/backup"
 )
@@ -140,7 +141,7 @@ func (k *Keeper) checkOpen(ctx context.Context) error {
 	snap, err := k.Store.Load(ctx)
 	var moved *state.MovedError
 	if errors.As(err, &moved) && moved.To != "" {
-		return fmt.Errorf("%w; if that place is gone for good, restore at a new one, and give -state-lost=%s", err, moved.To)
+		return fmt.Errorf("%w; if that place is gone for good, restore at a new one, and give %s", err, shell.Word("-state-lost="+moved.To))
 	}
 	if err != nil {
 		return nil // what is damaged is to be replaced

@@ -18,6 +18,7 @@ import (
 	"reconcile/internal/errclass"
 	"reconcile/internal/feed"
 	"reconcile/internal/near"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -217,7 +218,7 @@ func (r *run) tableOf(ctx context.Context, t *state.Table, parts []*state.Partit
 		out.Mapping = &t.MappingDump
 	}
 	if t.Kind != feed.KindMapping && (!t.ExactNames || t.Rules < rules.ContentVersion) {
-		out.Unverified = "an earlier version wrote it by its own rules for names, ids and times: `reconcile apply -repair -target=table." + t.Name + "` writes it anew"
+		out.Unverified = "an earlier version wrote it by its own rules for names, ids and times: `reconcile apply -repair " + shell.Word("-target=table."+t.Name) + "` writes it anew"
 		return out, nil
 	}
 	j, err := r.job(ctx, t, parts, out)

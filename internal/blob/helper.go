@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"reconcile/internal/amount"
 )
 
 // ErrTooLarge reports an object that is larger than the reader allows.
@@ -31,7 +33,7 @@ func ReadAll(ctx context.Context, s Store, key string, max int64) ([]byte, Objec
 func ReadWhole(h Handle, max int64) ([]byte, error) {
 	o := h.Object()
 	if o.Size > max {
-		return nil, fmt.Errorf("read %s: %w: %d bytes, at most %d are read", o.Key, ErrTooLarge, o.Size, max)
+		return nil, fmt.Errorf("read %s: %w: %s, at most %s are read", o.Key, ErrTooLarge, amount.Of(o.Size, "byte"), amount.Number(max))
 	}
 	data := make([]byte, o.Size)
 	n, err := h.ReadAt(data, 0)

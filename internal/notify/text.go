@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
 
@@ -34,7 +35,7 @@ func (m *Message) summary() string {
 			part += ": " + names
 		}
 		if n > mostNames {
-			part += fmt.Sprintf(" and %d more", n-mostNames)
+			part += " and " + amount.Number(n-mostNames) + " more"
 		}
 		parts = append(parts, part)
 	}

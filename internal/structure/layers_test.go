@@ -15,6 +15,7 @@ var layers = strings.Fields(`
 	internal/errclass
 	internal/amount
 	internal/plain
+	internal/shell
 	internal/glob
 	internal/heaps
 	internal/radix

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
@@ -186,7 +187,7 @@ func (w *writer) Close() (sinks.File, error) {
 		return sinks.File{}, w.s.class(err)
 	}
 	if o.Size != foot.Bytes {
-		return sinks.File{}, fmt.Errorf("write %s: it has %d bytes after %d were written", w.path, o.Size, foot.Bytes)
+		return sinks.File{}, fmt.Errorf("write %s: it has %s after %s were written", w.path, amount.Of(o.Size, "byte"), amount.Number(foot.Bytes))
 	}
 	return sinks.File{Path: w.path, Size: o.Size, Rows: foot.Rows, Digest: sinks.DigestText(w.sum), Groups: foot.Groups}, nil
 }

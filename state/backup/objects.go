@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
@@ -131,7 +132,7 @@ func (w *writer) copyObject(ctx context.Context, ref state.Ref, key string) (blo
 	case err != nil:
 		return blob.Object{}, err
 	case n != ref.Size:
-		return blob.Object{}, from.Damaged(fmt.Errorf("it ends after %d bytes instead of %d", n, ref.Size))
+		return blob.Object{}, from.Damaged(fmt.Errorf("it ends after %s instead of %s", amount.Of(n, "byte"), amount.Number(ref.Size)))
 	case got != ref.Digest:
 		return blob.Object{}, from.Damaged(fmt.Errorf("its content has the digest %s", got))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 	"reconcile/state/internal/files"
@@ -79,7 +80,7 @@ func (b *Backup) open(ctx context.Context) error {
 	case err != nil:
 		err = fmt.Errorf("read backup %s: %w", b.place, err)
 	case n != want.Size:
-		err = b.place.damaged(want.Name, "has %d bytes instead of %d", n, want.Size)
+		err = b.place.damaged(want.Name, "has %s instead of %s", amount.Of(n, "byte"), amount.Number(want.Size))
 	case got != want.Digest:
 		err = b.place.damaged(want.Name, "has the digest %s instead of %s", got, want.Digest)
 	default:
@@ -144,7 +145,7 @@ func (b *Backup) read(ctx context.Context, ref state.Ref, inside bool, w io.Writ
 	}
 	name := b.Manifest.Folder + "/" + ref.Digest
 	if size, ok := b.sizes[ref.Digest]; !ok || size != ref.Size {
-		return b.place.damaged(manifestName, "does not name the object %s of %d bytes", ref.Digest, ref.Size)
+		return b.place.damaged(manifestName, "does not name the object %s of %s", ref.Digest, amount.Of(ref.Size, "byte"))
 	}
 	h, err := b.place.Store.Open(ctx, b.place.objectKey(ref.Digest))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +164,7 @@ func (b *Backup) read(ctx context.Context, ref state.Ref, inside bool, w io.Writ
 	case err != nil:
 		return err
 	case n != ref.Size:
-		return b.place.damaged(name, "has %d bytes instead of %d", n, ref.Size)
+		return b.place.damaged(name, "has %s instead of %s", amount.Of(n, "byte"), amount.Number(ref.Size))
 	case got != ref.Digest:
 		return b.place.damaged(name, "has the digest %s", got)
 	}

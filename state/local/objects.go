@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/failpoint"
 	"reconcile/state"
 	"reconcile/state/internal/boltfile"
@@ -170,7 +171,7 @@ func (s *objects) openIn(dir string, ref state.Ref) (*state.Object, error) {
 	case err != nil:
 		err = o.Damaged(err)
 	case info.Size() != ref.Size:
-		err = o.Damaged(fmt.Errorf("its file %s has %d bytes instead of %d", f.Name(), info.Size(), ref.Size))
+		err = o.Damaged(fmt.Errorf("its file %s has %s instead of %s", f.Name(), amount.Of(info.Size(), "byte"), amount.Number(ref.Size)))
 	default:
 		return o, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 )
 
@@ -68,7 +69,7 @@ func (s *Store) ReadWhole(ctx context.Context, key string, max int) (data []byte
 	case err != nil:
 		return nil, o, err
 	case o.Size > int64(max):
-		return nil, o, fmt.Errorf("read %s: %w: %d bytes, at most %d are read", s.place(key), blob.ErrTooLarge, o.Size, max)
+		return nil, o, fmt.Errorf("read %s: %w: %s, at most %s are read", s.place(key), blob.ErrTooLarge, amount.Of(o.Size, "byte"), amount.Number(max))
 	}
 	return bytes.Clone(data), o, nil
 }

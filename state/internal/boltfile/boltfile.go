@@ -24,6 +24,8 @@ import (
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+
+	"reconcile/internal/amount"
 )
 
 // ErrCorrupt is matched by every error that says that the bytes of the file are
@@ -55,7 +57,7 @@ func Read(f *os.File, fn func(*View) error) error {
 		return corrupt("%d bytes are too few for its two meta pages", size)
 	}
 	if size > math.MaxInt {
-		return corrupt("%d bytes are more than this machine can map", size)
+		return corrupt("%s bytes are more than this machine can map", amount.Number(size))
 	}
 	data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
 )
@@ -85,7 +86,7 @@ func (c *Chain) encoded(ctx context.Context, r *Record) ([]byte, error) {
 		return nil, err
 	}
 	if data, err = encode(r); err == nil && len(data) > maxRecord {
-		err = fmt.Errorf("it has %d bytes without its payload, at most %d are written", len(data), maxRecord)
+		err = fmt.Errorf("it has %s without its payload, at most %s are written", amount.Of(len(data), "byte"), amount.Number(maxRecord))
 	}
 	return data, err
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/failpoint"
 )
@@ -108,7 +109,7 @@ func (c *Chain) OpenObject(ctx context.Context, name string, size int64) (blob.H
 	}
 	if n := h.Object().Size; n != size {
 		h.Close()
-		return nil, c.place.damaged(objectKey(name), fmt.Sprintf("it has %d bytes, not %d", n, size))
+		return nil, c.place.damaged(objectKey(name), fmt.Sprintf("it has %s, not %s", amount.Of(n, "byte"), amount.Number(size)))
 	}
 	return h, nil
 }

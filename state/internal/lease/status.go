@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 )
 
@@ -58,7 +59,7 @@ func find(ctx context.Context, s blob.Store, key string) (*found, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case errors.Is(err, blob.ErrTooLarge):
-		return nil, &DamagedError{Place: place, Reason: fmt.Sprintf("it has %d bytes", o.Size), ID: o.Pin}
+		return nil, &DamagedError{Place: place, Reason: fmt.Sprintf("it has %s", amount.Of(o.Size, "byte")), ID: o.Pin}
 	case err != nil:
 		return nil, fmt.Errorf("read lease %s: %w", place, err)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"reconcile/internal/amount"
 )
 
 // Document is Markdown that is cut to a number of bytes.
@@ -47,7 +49,7 @@ func (d *Document) Render(most int) (string, error) {
 		left -= len(d.Sections[i].upTo(0))
 	}
 	if left < 0 {
-		return "", fmt.Errorf("%d bytes are not enough: the shortest form takes %d", most, most-left)
+		return "", fmt.Errorf("%s bytes are not enough: the shortest form takes %s", amount.Number(most), amount.Number(most-left))
 	}
 	for i := range d.Sections {
 		s := &d.Sections[i]

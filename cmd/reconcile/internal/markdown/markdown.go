@@ -16,6 +16,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"reconcile/internal/amount"
 	"reconcile/internal/plain"
 )
 
@@ -63,7 +64,7 @@ func List(names []string) Text {
 	var b strings.Builder
 	for i, name := range names {
 		if i == mostInList {
-			fmt.Fprintf(&b, " and %d more", len(names)-i)
+			fmt.Fprintf(&b, " and %s more", amount.Number(len(names)-i))
 			break
 		}
 		if i > 0 {
