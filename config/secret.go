@@ -132,9 +132,10 @@ func (l *loader) blankCalls(body hcl.Body) {
 // and people try some.
 const secretName = `[A-Za-z0-9_-]*(?i:secret|passw|token|credential|access_?key|private_?key|api_?key)[A-Za-z0-9_-]*`
 
-func isSecretName(name string) bool {
-	return regexp.MustCompile(`^` + secretName + `$`).MatchString(name)
-}
+// wholeSecretName is compiled once: every attribute of a configuration is asked about.
+var wholeSecretName = regexp.MustCompile(`^` + secretName + `$`)
+
+func isSecretName(name string) bool { return wholeSecretName.MatchString(name) }
 
 // blankSecretNames hides the literals that are assigned to what is called like a
 // credential.
