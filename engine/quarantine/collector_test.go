@@ -18,12 +18,22 @@ func TestCollector(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		dir := t.TempDir()
-		c := NewCollector(Space{Bytes: 1 + r.IntN(4000), Temp: func() (*os.File, error) { return UnnamedIn(dir) }})
+		files := 0
+		c := NewCollector(Space{Bytes: 1 + r.IntN(4000), Temp: func() (*os.File, error) {
+			files++
+			return UnnamedIn(dir)
+		}})
 		var want []Row
 		for i := range r.IntN(5000) {
 			want = append(want, Row{Dump: r.Int64N(3), File: fmt.Sprint(r.IntN(4)), Row: int64(i), Reason: strings.Repeat("r", r.IntN(3)), Data: strings.Repeat("d", r.IntN(100))})
 		}
 		addAtOnce(t, c, slices.Clone(want))
+		if c.held >= c.space.Bytes {
+			t.Errorf("seed %d: %d bytes are in memory, of at most %d", seed, c.held, c.space.Bytes)
+		}
+		if merged := len(c.runs) > 0 && c.runs[0].level > 0; merged != (files > mergedRuns) {
+			t.Errorf("seed %d: of %d files the first is merged: %v", seed, files, merged)
+		}
 		slices.SortFunc(want, compareRows)
 		for range 2 {
 			var got []Row

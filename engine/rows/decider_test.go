@@ -1,8 +1,11 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +86,52 @@ func TestDecider(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Of a bucket that does not fit in memory no more rows are there at once than the limit,
+// beside those that wait to meet others: the rest is in a file.
+func TestDeciderLargeBucket(t *testing.T) {
+	const count, limit = 5000, 300
+	dir := t.TempDir()
+	entered, most := 0, 0
+	canon := func(u int64) int64 {
+		entered++
+		most = max(most, entered-contendersIn(t, dir))
+		return u
+	}
+	d := NewDecider(dir, limit, canon, func(uint64, rules.Verdict) {})
+	segment := make([]rules.Row, count)
+	for i := range segment {
+		segment[i] = rules.Row{Key: 7, Raw: int64(i), Ver: 1}
+	}
+	if err := d.AddSegment(segment, func(i int) uint64 { return uint64(i) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Decide(1), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if entered != count || most > limit {
+		t.Errorf("of %d rows %d were compared, up to %d of them in memory; the limit is %d", count, entered, most, limit)
+	}
+	checkEmpty(t, dir)
+}
+
+// contendersIn is how many rows the runs in a folder have.
+func contendersIn(t *testing.T, dir string) int {
+	t.Helper()
+	runs, err := filepath.Glob(filepath.Join(dir, "contest-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0)
+	for _, name := range runs {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return int(size / contenderSize)
 }
 
 // A scratch folder that is not there is an error that names it, and nothing
