@@ -120,6 +120,7 @@ func TestMasterPropertyWithStateAway(t *testing.T) {
 	for i := range max(*flagWorlds/5, 1) {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			randomWorld(t, seed, func(h *harness) {
 				stateInFolder(h)
 				h.shortDay = seed%2 == 0

@@ -101,7 +101,10 @@ func nightsOf(t *testing.T, seed int64) (nights, changed int) {
 func TestConfigOnlyEqualsFromScratch(t *testing.T) {
 	for i := range *flagWorlds {
 		seed := *flagSeed + int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { configOnlyWorld(t, seed) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			configOnlyWorld(t, seed)
+		})
 	}
 }
 

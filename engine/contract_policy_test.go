@@ -143,6 +143,7 @@ func TestContractPolicies(t *testing.T) {
 	for i := range contractWorlds() {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			r := rand.New(rand.NewSource(seed))
 			world := model.Random(r, model.GenOptions{Tame: seed%5 == 0})
 			w := &wild{r: r}
@@ -167,6 +168,7 @@ func TestContractConfigurations(t *testing.T) {
 	for i := range contractWorlds() {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			r := rand.New(rand.NewSource(seed))
 			world := model.Random(r, model.GenOptions{Tame: seed%5 == 0})
 			w := &wild{r: r}

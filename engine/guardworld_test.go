@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"reconcile/engine/model"
@@ -19,16 +20,17 @@ var flagGuardWorlds = flag.Int("guard-worlds", 10, "random worlds of guards: map
 // and comes back, in random order and grouping, some of them skipped for a while. After every apply the content and
 // what is held are those of the model, which judges all that has arrived.
 func TestGuardProperty(t *testing.T) {
-	tripped, accepted := 0, 0
+	var tripped, accepted atomic.Int64
+	t.Cleanup(func() { wantTripped(t, tripped.Load(), accepted.Load()) })
 	for i := range *flagGuardWorlds {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			h := guardWorld(t, seed)
-			tripped += h.tripped
-			accepted += h.accepted
+			tripped.Add(int64(h.tripped))
+			accepted.Add(int64(h.accepted))
 		})
 	}
-	wantTripped(t, tripped, accepted)
 }
 
 // TestTableGuardProperty applies exports whose tables are resynced to less, or to nothing,
@@ -37,24 +39,25 @@ func TestGuardProperty(t *testing.T) {
 // the model says, which judges all that has arrived, and each table is right for the dumps
 // that it has: all of them where nothing is held.
 func TestTableGuardProperty(t *testing.T) {
-	tripped, accepted := 0, 0
+	var tripped, accepted atomic.Int64
+	t.Cleanup(func() { wantTripped(t, tripped.Load(), accepted.Load()) })
 	for i := range *flagGuardWorlds {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			h := tableGuardWorld(t, seed)
-			tripped += h.tripped
-			accepted += h.accepted
+			tripped.Add(int64(h.tripped))
+			accepted.Add(int64(h.accepted))
 		})
 	}
-	wantTripped(t, tripped, accepted)
 }
 
 // wantTripped fails if guards had nothing to do in as many worlds as there are. One world
 // alone may be quiet.
-func wantTripped(t *testing.T, tripped, accepted int) {
+func wantTripped(t *testing.T, tripped, accepted int64) {
 	t.Helper()
 	t.Logf("guards held something after %d applies, %d were accepted", tripped, accepted)
-	if n := *flagGuardWorlds; n > 5 && (2*tripped < n || accepted == 0) {
+	if n := int64(*flagGuardWorlds); n > 5 && (2*tripped < n || accepted == 0) {
 		t.Errorf("guards held something after %d applies, %d were accepted", tripped, accepted)
 	}
 }

@@ -23,6 +23,7 @@ import (
 func TestHistoryOfWorlds(t *testing.T) {
 	for seed := range int64(1 + *flagWorlds/3) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			randomWorld(t, 100+seed, func(h *harness) { h.opts.Now = steadyClock() }, func(h *harness, _ *rand.Rand) { h.checkHistory() })
 		})
 	}

@@ -100,7 +100,10 @@ func tiny(r *rand.Rand) Tuning {
 func TestMasterProperty(t *testing.T) {
 	for i := range *flagWorlds {
 		seed := *flagSeed + int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, inFolders, nil) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			randomWorld(t, seed, inFolders, nil)
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"reconcile/engine/model"
@@ -29,9 +30,15 @@ func (h *harness) replacing(tables ...string) (*Result, error) {
 // In random worlds a table that is replaced says the same afterwards as before, by the
 // model; an apply that is stopped while it replaces is finished by the next.
 func TestReplacedTables(t *testing.T) {
-	replaced := 0
+	var replaced atomic.Int64
+	t.Cleanup(func() {
+		if n := replaced.Load(); n < 5 {
+			t.Errorf("only %d tables were replaced", n)
+		}
+	})
 	for seed := range int64(7) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			randomWorld(t, 305+seed, inFolders, func(h *harness, r *rand.Rand) {
 				after := h.after
 				h.after = nil // not of applies in here
@@ -58,15 +65,12 @@ func TestReplacedTables(t *testing.T) {
 					t.Fatalf("table %s was not replaced: %+v", name, res.Tables)
 				}
 				if !held {
-					replaced++
+					replaced.Add(1)
 				}
 				h.check()
 				h.checkIdle()
 			})
 		})
-	}
-	if replaced < 5 {
-		t.Errorf("only %d tables were replaced", replaced)
 	}
 }
 

@@ -233,6 +233,9 @@ func masterPropertyOn(t *testing.T, s *s3test.Server) {
 	s.Setenv(t)
 	for i := range max(*flagWorlds/15, 1) {
 		seed := *flagSeed + 3*int64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { randomWorld(t, seed, newBucketPair(t, s).place, nil) })
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			randomWorld(t, seed, newBucketPair(t, s).place, nil)
+		})
 	}
 }

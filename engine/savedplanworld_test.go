@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"reconcile/engine/enginetest"
@@ -33,18 +34,24 @@ var errStale = errors.New("the saved plan is stale")
 // of its dumps tells, or is refused, and nothing is applied. What does not concern it refuses
 // none.
 func TestSavedPlanProperty(t *testing.T) {
+	var mu sync.Mutex
 	var all savedCounts
+	t.Cleanup(func() {
+		t.Logf("%+v", all)
+		if *flagSavedPlans >= 8 && (all.done == 0 || all.refused == 0 || all.resumed == 0) {
+			t.Errorf("the worlds were dull: %+v", all)
+		}
+	})
 	for i := range *flagSavedPlans {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			w := &savedWorld{harness: newHarness(t, ""), r: rand.New(rand.NewSource(seed))}
 			w.play(seed)
+			mu.Lock()
+			defer mu.Unlock()
 			all.add(w.savedCounts)
 		})
-	}
-	t.Logf("%+v", all)
-	if *flagSavedPlans >= 8 && (all.done == 0 || all.refused == 0 || all.resumed == 0) {
-		t.Errorf("the worlds were dull: %+v", all)
 	}
 }
 

@@ -21,6 +21,7 @@ func TestLostStatesOnS3(t *testing.T) {
 	s.Setenv(t)
 	for _, seed := range []int64{3, 8, 12} {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			b := newBucketPair(t, s)
 			b.stateOnS3 = true
 			randomWorld(t, seed, b.place, func(h *harness, r *rand.Rand) {

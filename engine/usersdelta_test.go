@@ -83,6 +83,7 @@ table "user_migrations" { sinks = [sink.parquet.lake] }
 func TestUsersDelta(t *testing.T) {
 	for seed := range int64(18) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			r := rand.New(rand.NewSource(seed))
 			p := &people{r: r, pairs: map[int64]int64{}}
 			h := newHarness(t, []string{lakeTables, usersAlone, usersTwice}[seed%3])

@@ -95,6 +95,7 @@ func TestVerifiedWorlds(t *testing.T) {
 	for i := range *flagVerified {
 		seed := *flagSeed + int64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
 			randomWorld(t, seed, inFolders, func(h *harness, r *rand.Rand) {
 				h.t.Helper()
 				if h.unchecked && seed%5 >= 3 {
