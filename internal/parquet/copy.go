@@ -68,7 +68,7 @@ func (f *Writer) checkCopy(src *File, rows int, replace map[string]*column.Colum
 
 // copyColumn writes the i-th column of the schema: the replacement if there is
 // one, else the bytes of src, else the values of src.
-func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGroup, c *column.Column) error {
+func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *writtenGroup, c *column.Column) error {
 	k := src.find(f.schema[i].Name)
 	var old *format.ColumnMetaData // of a chunk that could be copied
 	if k >= 0 && src.ours {
@@ -85,7 +85,7 @@ func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGro
 		c = &f.scratch
 		c.Name, c.Type = f.schema[i].Name, f.schema[i].Type
 		if k < 0 {
-			c.Make(int(g.NumRows))
+			c.Make(g.rows)
 		} else if err := src.readColumn(r, group, nil, k, c); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *format.RowGro
 }
 
 // copyChunk copies column k of src as column i.
-func (f *Writer) copyChunk(r *reader, src *File, group, k, i int, g *format.RowGroup) error {
+func (f *Writer) copyChunk(r *reader, src *File, group, k, i int, g *writtenGroup) error {
 	regions, err := src.indexes()
 	if err != nil {
 		return err

@@ -26,59 +26,95 @@ const (
 // Reserved reports whether this package uses a name of a footer entry itself.
 func Reserved(key string) bool { return key == typesKey || key == indexesKey || key == checksumKey }
 
-// writeFooter writes all that follows the row groups.
+// writeFooter writes all that follows the row groups: the page indexes and the footer.
 func (f *Writer) writeFooter() error {
-	start := f.at
-	f.placeIndexes()
-	indexes := append(f.columnIndexes.Bytes(), f.offsetIndexes.Bytes()...)
-	if err := f.write(indexes); err != nil {
-		return err
-	}
-	kv, err := f.entries()
+	columnIndexes := f.at
+	indexes, err := f.writeIndexes()
 	if err != nil {
 		return err
 	}
-	kv = append(kv,
-		format.KeyValue{Key: indexesKey, Value: fmt.Sprintf("%d,%d,%016x", start, len(indexes), xxh3.Hash(indexes))},
-		format.KeyValue{Key: checksumKey, Value: noSum})
-	meta := format.FileMetaData{
-		Version:          1,
-		Schema:           thrift.Slice[format.SchemaElement]{{Name: "schema", NumChildren: thrift.New(int32(len(f.schema)))}},
-		NumRows:          f.rows,
-		RowGroups:        f.groups,
-		KeyValueMetadata: kv,
-		CreatedBy:        f.o.CreatedBy,
+	offsetIndexes := columnIndexes
+	for i := range f.groups {
+		offsetIndexes += int64(len(f.groups[i].columnIndexes))
 	}
-	if meta.RowGroups == nil {
-		meta.RowGroups = thrift.Slice[format.RowGroup]{}
+	entry := fmt.Sprintf("%d,%d,%016x", columnIndexes, f.at-columnIndexes, indexes)
+	head, tail, err := f.aroundGroups(entry)
+	if err != nil {
+		return err
 	}
-	for i := range f.schema {
-		meta.Schema = append(meta.Schema, element(&f.schema[i]))
-		meta.ColumnOrders = append(meta.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
-	}
-	var b bytes.Buffer
-	if err := newThriftEncoder(&b).Encode(&meta); err != nil {
-		return fmt.Errorf("encoding the footer: %w", err)
-	}
-	footer := b.Bytes()
-	at := sumPlace(footer)
-	copy(footer[at:], fmt.Sprintf("%016x", xxh3.Hash(footer)))
-	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	return f.write(append(footer, magic...))
-}
-
-// placeIndexes turns the offsets of the page indexes into those of the file.
-func (f *Writer) placeIndexes() {
-	offsets := f.at + int64(f.columnIndexes.Len())
-	for g := range f.groups {
-		for i := range f.groups[g].Columns {
-			cc := &f.groups[g].Columns[i]
-			if cc.ColumnIndexLength > 0 {
-				cc.ColumnIndexOffset += f.at
-			}
-			cc.OffsetIndexOffset += offsets
+	start := f.at
+	w := hashedWriter{f: f}
+	w.write(append(head, listField(len(f.groups))...))
+	for i := range f.groups {
+		if err := f.groups[i].write(&w, len(f.schema), i, &columnIndexes, &offsetIndexes); err != nil {
+			return fmt.Errorf("encoding the footer: %w", err)
 		}
 	}
+	_, _ = w.sum.Write(tail)
+	at := sumPlace(tail)
+	copy(tail[at:], fmt.Sprintf("%016x", w.sum.Sum64()))
+	tail = binary.LittleEndian.AppendUint32(tail, uint32(f.at-start+int64(len(tail))))
+	return f.write(append(tail, magic...))
+}
+
+// hashedWriter writes to the file of a Writer, which keeps the first error.
+type hashedWriter struct {
+	f   *Writer
+	sum xxh3.Hasher
+}
+
+func (w *hashedWriter) write(b []byte) {
+	_, _ = w.sum.Write(b)
+	if w.f.err == nil {
+		_ = w.f.write(b)
+	}
+}
+
+// writeIndexes writes the page indexes, which stand between the last row group and the
+// footer, and returns their checksum.
+func (f *Writer) writeIndexes() (uint64, error) {
+	w := hashedWriter{f: f}
+	for i := range f.groups {
+		w.write(f.groups[i].columnIndexes)
+	}
+	for i := range f.groups {
+		w.write(f.groups[i].offsetIndexes)
+	}
+	return w.sum.Sum64(), f.err
+}
+
+// aroundGroups returns what a footer has before its list of row groups and behind it.
+func (f *Writer) aroundGroups(indexes string) (head, tail []byte, err error) {
+	kv, err := f.entries()
+	if err != nil {
+		return nil, nil, err
+	}
+	kv = append(kv, format.KeyValue{Key: indexesKey, Value: indexes}, format.KeyValue{Key: checksumKey, Value: noSum})
+	before := format.FileMetaData{
+		Version:   1,
+		Schema:    thrift.Slice[format.SchemaElement]{{Name: "schema", NumChildren: thrift.New(int32(len(f.schema)))}},
+		NumRows:   f.rows,
+		RowGroups: thrift.Slice[format.RowGroup]{},
+	}
+	behind := format.FileMetaData{
+		Schema: thrift.Slice[format.SchemaElement]{}, RowGroups: thrift.Slice[format.RowGroup]{},
+		KeyValueMetadata: kv, CreatedBy: f.o.CreatedBy,
+	}
+	for i := range f.schema {
+		before.Schema = append(before.Schema, element(&f.schema[i]))
+		behind.ColumnOrders = append(behind.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
+	}
+	empty := format.FileMetaData{Schema: behind.Schema, RowGroups: behind.RowGroups}
+	var b [3][]byte
+	for i, m := range []*format.FileMetaData{&before, &behind, &empty} {
+		encoded, err := f.meta.encode(m)
+		if err != nil {
+			return nil, nil, fmt.Errorf("encoding the footer: %w", err)
+		}
+		b[i] = bytes.Clone(encoded)
+	}
+	// All three end with the list of row groups, which is empty, but for what is behind.
+	return b[0][:len(b[0])-len(emptyListField)-1], b[1][len(b[2])-1:], nil
 }
 
 // sumPlace returns where the checksum stands in a footer, -1 if it has none.

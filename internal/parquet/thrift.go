@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -12,6 +13,37 @@ var errThrift = errors.New("damaged Thrift data")
 
 func newThriftEncoder(w io.Writer) *thrift.Encoder {
 	return thrift.NewEncoder(new(thrift.CompactProtocol).NewWriter(w))
+}
+
+// structures encodes one structure after the other.
+type structures struct {
+	buf bytes.Buffer
+	enc *thrift.Encoder
+}
+
+// encode returns v encoded, up to the next call.
+func (s *structures) encode(v any) ([]byte, error) {
+	if s.enc == nil {
+		s.enc = newThriftEncoder(&s.buf)
+	}
+	s.buf.Reset()
+	err := s.enc.Encode(v)
+	return s.buf.Bytes(), err
+}
+
+const endOfStruct = 0
+
+// emptyListField is a list without structures whose field number is one above that of the
+// field before.
+var emptyListField = listField(0)
+
+// listField begins such a list of n structures.
+func listField(n int) []byte {
+	const next, long = 1 << 4, 15
+	if n < long {
+		return []byte{next | byte(thrift.LIST), byte(n<<4) | byte(thrift.STRUCT)}
+	}
+	return binary.AppendUvarint([]byte{next | byte(thrift.LIST), long<<4 | byte(thrift.STRUCT)}, uint64(n))
 }
 
 // decodeThrift fills v, a pointer to a zero value, from the front of b and

@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,14 +43,15 @@ type Writer struct {
 	codec  format.CompressionCodec
 	enc    []*encoder
 	chunks []chunk // the encoded columns of a row group; one for all without Parallel
-	groups []format.RowGroup
+	groups []writtenGroup
 	rows   int64
-	// The page indexes stand between the last row group and the footer.
-	columnIndexes, offsetIndexes bytes.Buffer
-	places                       []format.PageLocation // of the chunk at hand
-	scratch                      column.Column         // of a chunk that cannot be copied
-	err                          error
-	closed                       bool
+	group  writtenGroup // the one at hand, in memory that is used again
+	meta   structures
+	places []format.PageLocation // of the chunk at hand
+	// scratch is a chunk that cannot be copied.
+	scratch column.Column
+	err     error
+	closed  bool
 }
 
 // NewWriter begins a file. schema gives names and types of the columns, whose
@@ -159,7 +159,7 @@ func (f *Writer) WriteColumns(n int, next func(i int) (*column.Column, error)) e
 	return nil
 }
 
-func (f *Writer) writeColumn(i, n int, next func(i int) (*column.Column, error), g *format.RowGroup) error {
+func (f *Writer) writeColumn(i, n int, next func(i int) (*column.Column, error), g *writtenGroup) error {
 	c, err := next(i)
 	if err != nil {
 		return err
@@ -191,27 +191,6 @@ func (f *Writer) begin() error {
 	return f.err
 }
 
-func (f *Writer) newGroup(rows int) *format.RowGroup {
-	return &format.RowGroup{
-		Columns:    make([]format.ColumnChunk, len(f.schema)),
-		NumRows:    int64(rows),
-		FileOffset: f.at,
-		Ordinal:    int16(len(f.groups)),
-	}
-}
-
-func (f *Writer) endGroup(g *format.RowGroup) {
-	if f.err != nil {
-		return
-	}
-	for i := range g.Columns {
-		g.TotalByteSize += g.Columns[i].MetaData.TotalUncompressedSize
-		g.TotalCompressedSize += g.Columns[i].MetaData.TotalCompressedSize
-	}
-	f.groups = append(f.groups, *g)
-	f.rows += g.NumRows
-}
-
 func (f *Writer) checkBatch(b *column.Batch) error {
 	if len(b.Cols) != len(f.schema) {
 		return fmt.Errorf("a batch of %d columns for a file of %d", len(b.Cols), len(f.schema))
@@ -238,7 +217,7 @@ func checkLen(c *column.Column, rows int) error {
 	return nil
 }
 
-func (f *Writer) encodeSerial(b *column.Batch, g *format.RowGroup) error {
+func (f *Writer) encodeSerial(b *column.Batch, g *writtenGroup) error {
 	e, err := f.encoder(0)
 	for i := range b.Cols {
 		if err == nil {
@@ -253,7 +232,7 @@ func (f *Writer) encodeSerial(b *column.Batch, g *format.RowGroup) error {
 
 // encodeParallel encodes columns in several goroutines and writes them in
 // order, each as soon as it is ready.
-func (f *Writer) encodeParallel(b *column.Batch, g *format.RowGroup) error {
+func (f *Writer) encodeParallel(b *column.Batch, g *writtenGroup) error {
 	ready := make([]chan error, len(b.Cols))
 	for i := range ready {
 		ready[i] = make(chan error, 1)
@@ -300,7 +279,7 @@ func (f *Writer) write(b []byte) error {
 const longChunk = 16 << 20
 
 // writeChunk writes an encoded column and enters it into the row group.
-func (f *Writer) writeChunk(i int, c *chunk, g *format.RowGroup) error {
+func (f *Writer) writeChunk(i int, c *chunk, g *writtenGroup) error {
 	m := format.ColumnMetaData{
 		Type:                  c.typ,
 		Codec:                 f.codec,
@@ -334,7 +313,7 @@ func (f *Writer) Size() int64 { return f.at }
 
 // enterChunk writes the bytes of a column chunk. The offsets of m and of
 // f.places count from the start of the chunk and become those of the file.
-func (f *Writer) enterChunk(i int, g *format.RowGroup, m format.ColumnMetaData, data, columnIndex []byte) error {
+func (f *Writer) enterChunk(i int, g *writtenGroup, m format.ColumnMetaData, data, columnIndex []byte) error {
 	m.PathInSchema = thrift.Slice[string]{f.schema[i].Name}
 	m.TotalCompressedSize = int64(len(data))
 	if m.DataPageOffset > 0 {
@@ -344,25 +323,10 @@ func (f *Writer) enterChunk(i int, g *format.RowGroup, m format.ColumnMetaData, 
 	for k := range f.places {
 		f.places[k].Offset += f.at
 	}
-	g.Columns[i] = format.ColumnChunk{FileOffset: f.at, MetaData: m}
-	if err := f.addIndexes(&g.Columns[i], columnIndex); err != nil {
+	if err := g.enter(&f.meta, &format.ColumnChunk{FileOffset: f.at, MetaData: m}, columnIndex, f.places); err != nil {
 		return err
 	}
 	return f.write(data)
-}
-
-// addIndexes keeps the page indexes of a chunk for the end of the file. Their
-// offsets count from the start of either kind until then.
-func (f *Writer) addIndexes(cc *format.ColumnChunk, columnIndex []byte) error {
-	if len(columnIndex) > 0 {
-		cc.ColumnIndexOffset = int64(f.columnIndexes.Len())
-		cc.ColumnIndexLength = int32(len(columnIndex))
-		f.columnIndexes.Write(columnIndex)
-	}
-	cc.OffsetIndexOffset = int64(f.offsetIndexes.Len())
-	err := newThriftEncoder(&f.offsetIndexes).Encode(&format.OffsetIndex{PageLocations: f.places})
-	cc.OffsetIndexLength = int32(f.offsetIndexes.Len() - int(cc.OffsetIndexOffset))
-	return err
 }
 
 // Close writes the page indexes and the footer. The file is whole only after
@@ -391,7 +355,7 @@ func (f *Writer) Close() (Footer, error) {
 func (f *Writer) offsets() []int64 {
 	out := make([]int64, len(f.groups))
 	for i := range f.groups {
-		out[i] = f.groups[i].FileOffset
+		out[i] = f.groups[i].at
 	}
 	return out
 }
