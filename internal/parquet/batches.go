@@ -10,6 +10,7 @@ type Batches struct {
 	most  int64
 	group int // the next one
 	row   int // of it
+	step  int // rows of it that a batch has
 	rows  []uint32
 }
 
@@ -33,15 +34,17 @@ func (b *Batches) Next(dst *column.Batch) (bool, error) {
 		return false, nil
 	}
 	n := b.f.GroupRows(b.group)
-	step := column.RowsWithin(n, b.f.GroupBytes(b.group, b.want), b.most)
-	if step >= n {
+	if b.row == 0 {
+		b.step = column.RowsWithin(n, b.f.GroupBytes(b.group, b.want), b.most)
+	}
+	if b.step >= n {
 		err := b.f.ReadRowGroup(b.group, b.want, dst)
 		if err == nil {
 			b.Skip()
 		}
 		return true, err
 	}
-	to := min(b.row+step, n)
+	to := min(b.row+b.step, n)
 	b.rows = RowRange(b.rows, b.row, to)
 	err := b.f.ReadRows(b.group, b.rows, b.want, dst)
 	if b.row = to; to == n && err == nil {
@@ -73,7 +76,9 @@ func (f *File) GroupBytes(group int, want []column.Column) int64 {
 		if want[k].Type.Kind() == column.KindBytes {
 			perRow = 4
 			if i := f.find(want[k].Name); i >= 0 {
-				size += f.meta.RowGroups[group].Columns[i].MetaData.TotalUncompressedSize
+				if c, err := f.chunkOf(group, i); err == nil { // reading fails with it
+					size += c.MetaData.TotalUncompressedSize
+				}
 			}
 		}
 		size += n * perRow

@@ -46,7 +46,7 @@ func TestLongTextBounds(t *testing.T) {
 		exact, index bool
 	}{{long, true, true}, {long + "y", false, true}, {strings.Repeat("\U0010FFFF", 70), false, false}} {
 		b := batch(textCol("s", "a", x.max, "b"))
-		c := open(t, write(t, Options{}, b.Cols, b)).meta.RowGroups[0].Columns[0]
+		c := open(t, write(t, Options{}, b.Cols, b)).groups[0].columns[0]
 		s := c.MetaData.Statistics
 		if (s.MaxValue != nil) != x.exact || (s.MinValue != nil) != x.exact || x.exact && string(s.MaxValue) != x.max {
 			t.Errorf("text of %d bytes: bounds %q to %q", len(x.max), s.MinValue, s.MaxValue)

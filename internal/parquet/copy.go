@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go/format"
-	"github.com/zeebo/xxh3"
 
 	"reconcile/internal/column"
 )
@@ -29,11 +28,15 @@ func (f *Writer) CopyRowGroup(src *File, group int, replace map[string]*column.C
 	if err := f.checkCopy(src, src.GroupRows(group), replace); err != nil {
 		return err
 	}
-	r := readers.Get().(*reader)
-	defer readers.Put(r)
-	g := f.newGroup(src.GroupRows(group))
+	from, err := src.group(group)
+	if err != nil {
+		return err
+	}
+	s := copied{File: src, readGroup: from, r: readers.Get().(*reader)}
+	defer readers.Put(s.r)
+	g := f.newGroup(from.rows)
 	for i := range f.schema {
-		if err := f.copyColumn(r, src, group, i, g, replace[f.schema[i].Name]); err != nil {
+		if err := f.copyColumn(&s, i, g, replace[f.schema[i].Name]); err != nil {
 			f.err = fmt.Errorf("copying row group %d, column %q: %w", group, f.schema[i].Name, err)
 			return f.err
 		}
@@ -66,13 +69,25 @@ func (f *Writer) checkCopy(src *File, rows int, replace map[string]*column.Colum
 	return nil
 }
 
+// copied is a row group that is copied.
+type copied struct {
+	*File
+	*readGroup
+	r       *reader
+	regions *indexRegion // of the row group, once it is known
+}
+
 // copyColumn writes the i-th column of the schema: the replacement if there is
 // one, else the bytes of src, else the values of src.
-func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *writtenGroup, c *column.Column) error {
+func (f *Writer) copyColumn(src *copied, i int, g *writtenGroup, c *column.Column) error {
 	k := src.find(f.schema[i].Name)
 	var old *format.ColumnMetaData // of a chunk that could be copied
 	if k >= 0 && src.ours {
-		m := &src.meta.RowGroups[group].Columns[k].MetaData
+		chunk, err := src.chunk(src.readGroup, k)
+		if err != nil {
+			return err
+		}
+		m := &chunk.MetaData
 		if m.Codec == f.codec && !(f.o.Plain && encodingOf(m) == format.DeltaBinaryPacked) {
 			old = m
 		}
@@ -80,13 +95,13 @@ func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *writtenGroup,
 	switch {
 	case c != nil:
 	case old != nil:
-		return f.copyChunk(r, src, group, k, i, g)
+		return f.copyChunk(src, k, i, g)
 	default:
 		c = &f.scratch
 		c.Name, c.Type = f.schema[i].Name, f.schema[i].Type
 		if k < 0 {
 			c.Make(g.rows)
-		} else if err := src.readColumn(r, group, nil, k, c); err != nil {
+		} else if err := src.readColumn(src.r, src.readGroup, nil, k, c); err != nil {
 			return err
 		}
 	}
@@ -101,20 +116,25 @@ func (f *Writer) copyColumn(r *reader, src *File, group, i int, g *writtenGroup,
 }
 
 // copyChunk copies column k of src as column i.
-func (f *Writer) copyChunk(r *reader, src *File, group, k, i int, g *writtenGroup) error {
-	regions, err := src.indexes()
+func (f *Writer) copyChunk(src *copied, k, i int, g *writtenGroup) error {
+	cc, err := src.chunk(src.readGroup, k)
 	if err != nil {
 		return err
 	}
-	cc := &src.meta.RowGroups[group].Columns[k]
-	index, err := regions.columnIndex(cc)
+	if src.regions == nil {
+		if src.regions, err = src.indexesOf(src.readGroup); err != nil {
+			return err
+		}
+	}
+	index, err := src.regions.columnIndex(cc)
 	if err != nil {
 		return err
 	}
+	r := src.r
 	m := cc.MetaData
 	at, size := chunkPlace(&m)
 	r.chunk = room(r.chunk, int(size))
-	if err := readAt(src.r, r.chunk, at); err != nil {
+	if err := readAt(src.File.r, r.chunk, at); err != nil {
 		return err
 	}
 	if err := f.walk(r.chunk, &m, at); err != nil {
@@ -157,43 +177,6 @@ func soundHeader(h *format.PageHeader, m *format.ColumnMetaData) bool {
 	d := &h.DataPageHeader.V
 	return h.Type == format.DataPage && h.DataPageHeader.Valid && d.NumValues >= 0 &&
 		d.DefinitionLevelEncoding == format.RLE && slices.Contains(m.Encoding, d.Encoding)
-}
-
-// indexRegion is the page indexes of a file as bytes.
-type indexRegion struct {
-	at   int64
-	data []byte
-}
-
-// readIndexes reads the place that the footer entry names.
-func (f *File) readIndexes(entry string) (indexRegion, error) {
-	var at, size int64
-	var sum uint64
-	if _, err := fmt.Sscanf(entry, "%d,%d,%x", &at, &size, &sum); err != nil || at < 0 || size < 0 || at > f.end-size {
-		return indexRegion{}, fmt.Errorf("footer entry %s is %q", indexesKey, entry)
-	}
-	data := make([]byte, size)
-	if err := readAt(f.r, data, at); err != nil {
-		return indexRegion{}, fmt.Errorf("page indexes: %w", err)
-	}
-	if xxh3.Hash(data) != sum {
-		return indexRegion{}, fmt.Errorf("page indexes: their checksum does not fit")
-	}
-	return indexRegion{at, data}, nil
-}
-
-// columnIndex returns the bytes of the column index of a chunk, nil if it has
-// none.
-func (x indexRegion) columnIndex(cc *format.ColumnChunk) ([]byte, error) {
-	n := int64(cc.ColumnIndexLength)
-	if n == 0 {
-		return nil, nil
-	}
-	at := cc.ColumnIndexOffset - x.at
-	if n < 0 || at < 0 || at > int64(len(x.data))-n {
-		return nil, errors.New("its column index is not where the indexes are")
-	}
-	return x.data[at : at+n], nil
 }
 
 // Replacing lists by name the columns that replace those of a copied row group. Nil ones

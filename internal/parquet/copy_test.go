@@ -94,8 +94,8 @@ func TestCopyKeepsEncodings(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkCopied(t, out.Bytes(), []*column.Batch{b})
-			for i, c := range open(t, out.Bytes()).meta.RowGroups[0].Columns {
-				was, is := encodingOf(&src.meta.RowGroups[0].Columns[i].MetaData), encodingOf(&c.MetaData)
+			for i, c := range open(t, out.Bytes()).groups[0].columns {
+				was, is := encodingOf(&src.groups[0].columns[i].MetaData), encodingOf(&c.MetaData)
 				if few := to == "few" || to == "the one"; was != is && (was != format.RLEDictionary || few) {
 					t.Errorf("column %s: from %s to %s rows the encoding goes from %s to %s", types[i].Name, from, to, was, is)
 				}

@@ -27,8 +27,20 @@ func smallFile(t testing.TB, comp string) ([]byte, []*column.Batch) {
 
 // readAll reads a file whole and reports the first error. What can be read can be
 // read in part, too.
+// And what can be read can be read as a wide file.
 func readAll(data []byte) ([]*column.Batch, error) {
-	f, err := Open(bytes.NewReader(data), int64(len(data)))
+	all, err := readAllOf(Open(bytes.NewReader(data), int64(len(data))))
+	wide, wideErr := readAllOf(openFrom(bytes.NewReader(data), int64(len(data)), 0))
+	if err == nil && wideErr == nil {
+		wideErr = same(wide, all)
+	}
+	if (err == nil) != (wideErr == nil) {
+		panic(fmt.Sprintf("a file is read with %v, as a wide one with %v", err, wideErr))
+	}
+	return all, err
+}
+
+func readAllOf(f *File, err error) ([]*column.Batch, error) {
 	if err != nil {
 		return nil, err
 	}

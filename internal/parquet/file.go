@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go/format"
 
@@ -18,12 +19,26 @@ import (
 type File struct {
 	r       io.ReaderAt
 	end     int64 // of what row groups and indexes can occupy
-	meta    format.FileMetaData
+	rows    int64
+	groups  []readGroup
+	wide    bool                      // the footer is not held whole; see group
+	held    atomic.Pointer[readGroup] // in a wide file: the row group that was used last
 	cols    []column.Column
+	places  map[string]int // of columns by name, once there are many
+	must    []bool         // of columns: every row has a value
 	entries map[string]string
+	creator string
 	ours    bool // written by this package: every page has a checksum
 
-	indexes func() (indexRegion, error)
+	indexes func() (*indexRegion, error)
+}
+
+// readGroup is what the footer says of a row group.
+type readGroup struct {
+	number  int
+	rows    int
+	columns []format.ColumnChunk
+	encoded *encodedGroup // in a wide file, in place of columns
 }
 
 // firstRead is how much of the end of a file is read at once: more than most
@@ -34,27 +49,54 @@ const firstRead = 64 << 10
 // is in use and never closed. Files of other programs can be read as far as
 // this package could have written their schema and encodings.
 func Open(r io.ReaderAt, size int64) (*File, error) {
+	return openFrom(r, size, wideFooter)
+}
+
+// openFrom opens a file that is wide if its footer has more bytes than so many.
+func openFrom(r io.ReaderAt, size, wide int64) (*File, error) {
 	f := &File{r: r}
-	footer, err := f.readFooter(size)
-	if err == nil {
-		f.ours, err = checkSum(footer)
-	}
-	if err == nil {
-		_, err = decodeThrift(footer, &f.meta)
-	}
-	if err == nil {
-		err = f.takeEntries()
-	}
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
+	if err := f.takeFooter(size, wide); err != nil {
 		return nil, fmt.Errorf("reading the Parquet footer: %w", err)
 	}
 	return f, nil
 }
 
-func (f *File) readFooter(size int64) ([]byte, error) {
+func (f *File) takeFooter(size, wide int64) error {
+	footer, err := f.readFooter(size, wide)
+	if err != nil {
+		return err
+	}
+	if footer == nil {
+		f.wide = true
+		return f.openWide(size - tailSize)
+	}
+	var meta format.FileMetaData
+	if f.ours, err = checkSum(footer); err == nil {
+		_, err = decodeThrift(footer, &meta)
+	}
+	if err == nil {
+		err = f.take(&meta)
+	}
+	if err != nil {
+		return err
+	}
+	for g := range meta.RowGroups {
+		rg := &meta.RowGroups[g]
+		if err := f.takeGroup(rg.NumRows, len(rg.Columns)); err != nil {
+			return err
+		}
+		for i := range rg.Columns {
+			if err := f.checkChunk(&rg.Columns[i], &f.groups[g], i); err != nil {
+				return err
+			}
+		}
+		f.groups[g].columns = rg.Columns
+	}
+	return f.checkRows()
+}
+
+// readFooter returns nil for the footer of a wide file.
+func (f *File) readFooter(size, wide int64) ([]byte, error) {
 	if size < int64(len(magic)+tailSize) {
 		return nil, fmt.Errorf("a file of %d bytes has none", size)
 	}
@@ -70,6 +112,9 @@ func (f *File) readFooter(size int64) ([]byte, error) {
 	f.end = size - tailSize - length
 	if f.end < int64(len(magic)) {
 		return nil, fmt.Errorf("its length of %d bytes exceeds the file", length)
+	}
+	if length > wide {
+		return nil, nil
 	}
 	if length <= int64(n) {
 		return tail[n-int(length) : n], nil
@@ -90,45 +135,68 @@ func readAt(r io.ReaderAt, b []byte, at int64) error {
 	return fmt.Errorf("reading %d bytes at %d: %w", len(b), at, err)
 }
 
-// takeEntries splits the footer entries into the caller's and our own.
-func (f *File) takeEntries() error {
-	f.entries = make(map[string]string, len(f.meta.KeyValueMetadata))
-	for _, e := range f.meta.KeyValueMetadata {
+// take takes what a footer says of the file as a whole, and splits its entries into the
+// caller's and our own.
+func (f *File) take(meta *format.FileMetaData) error {
+	f.rows, f.creator = meta.NumRows, meta.CreatedBy
+	f.entries = make(map[string]string, len(meta.KeyValueMetadata))
+	for _, e := range meta.KeyValueMetadata {
 		f.entries[e.Key] = e.Value
 	}
 	var err error
-	f.cols, err = restore(f.meta.Schema, f.entries[typesKey])
-	entry := f.entries[indexesKey]
-	f.indexes = sync.OnceValues(func() (indexRegion, error) { return f.readIndexes(entry) })
-	maps.DeleteFunc(f.entries, func(k, _ string) bool { return Reserved(k) })
-	return err
-}
-
-// check holds the counts and places of the footer against each other.
-func (f *File) check() error {
-	var rows int64
-	for g := range f.meta.RowGroups {
-		rg := &f.meta.RowGroups[g]
-		if rg.NumRows < 0 || rg.NumRows > maxGroupRows {
-			return fmt.Errorf("row group %d has %d rows; at most %d are supported", g, rg.NumRows, maxGroupRows)
-		}
-		rows += rg.NumRows
-		if len(rg.Columns) != len(f.cols) {
-			return fmt.Errorf("row group %d has %d columns, the schema %d", g, len(rg.Columns), len(f.cols))
-		}
-		for i := range rg.Columns {
-			if err := f.checkChunk(&rg.Columns[i], i, rg.NumRows); err != nil {
-				return fmt.Errorf("row group %d, column %q: %w", g, f.cols[i].Name, err)
-			}
+	if f.cols, err = restore(meta.Schema, f.entries[typesKey]); err != nil {
+		return err
+	}
+	f.must = make([]bool, len(f.cols))
+	for i := range f.must {
+		f.must[i] = meta.Schema[i+1].RepetitionType.V != format.Optional
+	}
+	if len(f.cols) > fewColumns {
+		f.places = make(map[string]int, len(f.cols))
+		for i := range f.cols {
+			f.places[f.cols[i].Name] = i
 		}
 	}
-	if rows != f.meta.NumRows {
-		return fmt.Errorf("it counts %d rows, its row groups %d", f.meta.NumRows, rows)
+	entry := f.entries[indexesKey]
+	f.indexes = sync.OnceValues(func() (*indexRegion, error) { return f.readIndexes(entry) })
+	maps.DeleteFunc(f.entries, func(k, _ string) bool { return Reserved(k) })
+	return nil
+}
+
+// takeGroup adds a row group of so many rows and columns.
+func (f *File) takeGroup(rows int64, columns int) error {
+	g := len(f.groups)
+	if rows < 0 || rows > maxGroupRows {
+		return fmt.Errorf("row group %d has %d rows; at most %d are supported", g, rows, maxGroupRows)
+	}
+	if columns != len(f.cols) {
+		return fmt.Errorf("row group %d has %d columns, the schema %d", g, columns, len(f.cols))
+	}
+	f.groups = append(f.groups, readGroup{number: g, rows: int(rows)})
+	return nil
+}
+
+// checkRows holds the number of rows against that of all row groups.
+func (f *File) checkRows() error {
+	var rows int64
+	for _, g := range f.groups {
+		rows += int64(g.rows)
+	}
+	if rows != f.rows {
+		return fmt.Errorf("it counts %d rows, its row groups %d", f.rows, rows)
 	}
 	return nil
 }
 
-func (f *File) checkChunk(c *format.ColumnChunk, i int, rows int64) error {
+// checkChunk holds the counts and places of a column chunk against those of the file.
+func (f *File) checkChunk(c *format.ColumnChunk, g *readGroup, i int) error {
+	if err := f.soundChunk(c, i, int64(g.rows)); err != nil {
+		return fmt.Errorf("row group %d, column %q: %w", g.number, f.cols[i].Name, err)
+	}
+	return nil
+}
+
+func (f *File) soundChunk(c *format.ColumnChunk, i int, rows int64) error {
 	m := &c.MetaData
 	if len(m.PathInSchema) != 1 || m.PathInSchema[0] != f.cols[i].Name {
 		return fmt.Errorf("the row group has column %q in its place", m.PathInSchema)
@@ -156,13 +224,13 @@ func chunkPlace(m *format.ColumnMetaData) (at, size int64) {
 }
 
 // Rows returns the number of rows of the file.
-func (f *File) Rows() int64 { return f.meta.NumRows }
+func (f *File) Rows() int64 { return f.rows }
 
 // RowGroups returns the number of row groups, which may be 0.
-func (f *File) RowGroups() int { return len(f.meta.RowGroups) }
+func (f *File) RowGroups() int { return len(f.groups) }
 
 // GroupRows returns the number of rows of a row group.
-func (f *File) GroupRows(group int) int { return int(f.meta.RowGroups[group].NumRows) }
+func (f *File) GroupRows(group int) int { return f.groups[group].rows }
 
 // Columns returns name and type of the columns; the caller may keep the slice,
 // not write to it.
@@ -173,10 +241,19 @@ func (f *File) Columns() []column.Column { return f.cols }
 func (f *File) Metadata() map[string]string { return f.entries }
 
 // CreatedBy returns the program that wrote the file, as the footer says.
-func (f *File) CreatedBy() string { return f.meta.CreatedBy }
+func (f *File) CreatedBy() string { return f.creator }
+
+// fewColumns are found as fast one by one as in a map.
+const fewColumns = 64
 
 // find returns the place of a column, -1 if the file lacks it.
 func (f *File) find(name string) int {
+	if f.places != nil {
+		if i, ok := f.places[name]; ok {
+			return i
+		}
+		return -1
+	}
 	for i := range f.cols {
 		if f.cols[i].Name == name {
 			return i
@@ -194,7 +271,11 @@ func (f *File) Bounds(group int, name string) (least, most int64, ok bool) {
 	if i < 0 || f.cols[i].Type.Kind() != column.KindInt64 {
 		return 0, 0, false
 	}
-	m := &f.meta.RowGroups[group].Columns[i].MetaData
+	c, err := f.chunkOf(group, i)
+	if err != nil {
+		return 0, 0, false
+	}
+	m := &c.MetaData
 	least, ok1 := intBound(m.Type, m.Statistics.MinValue)
 	most, ok2 := intBound(m.Type, m.Statistics.MaxValue)
 	if !ok1 || !ok2 {
@@ -222,5 +303,9 @@ func (f *File) ChunkBytes(group int, name string) int64 {
 	if i < 0 {
 		return 0
 	}
-	return f.meta.RowGroups[group].Columns[i].MetaData.TotalCompressedSize
+	c, err := f.chunkOf(group, i)
+	if err != nil {
+		return 0
+	}
+	return c.MetaData.TotalCompressedSize
 }

@@ -3,6 +3,7 @@ package parquet
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -132,12 +133,17 @@ func checkSum(footer []byte) (bool, error) {
 	if at < 0 {
 		return false, nil
 	}
-	var h xxh3.Hasher
-	h.Write(footer[:at])
-	h.Write([]byte(noSum))
-	h.Write(footer[at+sumDigits:])
-	if string(footer[at:at+sumDigits]) != fmt.Sprintf("%016x", h.Sum64()) {
-		return true, fmt.Errorf("its checksum does not fit")
+	return true, finishSum(new(xxh3.Hasher), footer, at)
+}
+
+// finishSum verifies the checksum of a footer at a place of its end, all before which was
+// hashed.
+func finishSum(h *xxh3.Hasher, end []byte, at int) error {
+	_, _ = h.Write(end[:at])
+	_, _ = h.WriteString(noSum)
+	_, _ = h.Write(end[at+sumDigits:])
+	if string(end[at:at+sumDigits]) != fmt.Sprintf("%016x", h.Sum64()) {
+		return errors.New("its checksum does not fit")
 	}
-	return true, nil
+	return nil
 }

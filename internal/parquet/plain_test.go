@@ -17,9 +17,9 @@ func pageEncodings(t testing.TB, data []byte) map[format.Encoding]int {
 	t.Helper()
 	f := open(t, data)
 	out := map[format.Encoding]int{}
-	for _, g := range f.meta.RowGroups {
-		for i := range g.Columns {
-			m := &g.Columns[i].MetaData
+	for _, g := range f.groups {
+		for i := range g.columns {
+			m := &g.columns[i].MetaData
 			at, size := chunkPlace(m)
 			chunk := data[at : at+size]
 			for pos := 0; pos < len(chunk); {

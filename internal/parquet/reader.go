@@ -39,11 +39,15 @@ func (f *File) ReadRowGroup(group int, want []column.Column, dst *column.Batch) 
 
 // readRows reads all rows of a row group if rows is nil.
 func (f *File) readRows(group int, rows []uint32, want []column.Column, dst *column.Batch) error {
-	if group < 0 || group >= len(f.meta.RowGroups) {
-		return fmt.Errorf("row group %d of a Parquet file that has %d", group, len(f.meta.RowGroups))
+	if group < 0 || group >= len(f.groups) {
+		return fmt.Errorf("row group %d of a Parquet file that has %d", group, len(f.groups))
 	}
 	if want == nil {
 		want = f.cols
+	}
+	g, err := f.group(group)
+	if err != nil {
+		return err
 	}
 	r := readers.Get().(*reader)
 	defer readers.Put(r)
@@ -62,7 +66,7 @@ func (f *File) readRows(group int, rows []uint32, want []column.Column, dst *col
 		if c.Type != f.cols[i].Type {
 			return fmt.Errorf("column %q is %s in the Parquet file, not %s", c.Name, f.cols[i].Type, c.Type)
 		}
-		if err := f.readColumn(r, group, rows, i, c); err != nil {
+		if err := f.readColumn(r, g, rows, i, c); err != nil {
 			return fmt.Errorf("reading Parquet row group %d, column %q: %w", group, c.Name, err)
 		}
 	}
@@ -78,11 +82,15 @@ func resize(cols []column.Column, n int) []column.Column {
 	return cols[:n]
 }
 
-func (f *File) readColumn(r *reader, group int, rows []uint32, i int, c *column.Column) error {
-	m := &f.meta.RowGroups[group].Columns[i].MetaData
+func (f *File) readColumn(r *reader, g *readGroup, rows []uint32, i int, c *column.Column) error {
+	chunk, err := f.chunk(g, i)
+	if err != nil {
+		return err
+	}
+	m := &chunk.MetaData
 	at, size := chunkPlace(m)
-	d := columnReader{r: r, m: m, c: c, rows: f.GroupRows(group), want: f.GroupRows(group), ours: f.ours,
-		optional: f.meta.Schema[i+1].RepetitionType.V == format.Optional}
+	d := columnReader{r: r, m: m, c: c, rows: g.rows, want: g.rows, ours: f.ours,
+		optional: !f.must[i]}
 	if rows != nil {
 		d.some, d.selection, d.want = true, rows, len(rows)
 	}

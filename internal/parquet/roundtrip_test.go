@@ -169,7 +169,7 @@ func TestSpecialDoubles(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkBatch(t, &got, b)
-		s := f.meta.RowGroups[0].Columns[0].MetaData.Statistics
+		s := f.groups[0].columns[0].MetaData.Statistics
 		hasNaN := false
 		for _, v := range vals {
 			hasNaN = hasNaN || v != v
@@ -177,7 +177,7 @@ func TestSpecialDoubles(t *testing.T) {
 		if hasNaN != (s.MinValue == nil) || hasNaN != (s.MaxValue == nil) {
 			t.Errorf("%v: statistics %v to %v", vals, s.MinValue, s.MaxValue)
 		}
-		if c := f.meta.RowGroups[0].Columns[0]; hasNaN != (c.ColumnIndexLength == 0) {
+		if c := f.groups[0].columns[0]; hasNaN != (c.ColumnIndexLength == 0) {
 			t.Errorf("%v: column index of %d bytes", vals, c.ColumnIndexLength)
 		}
 		if vals[0] == 0 && (s.MinValue[7] != 0x80 || len(vals) == 1 && s.MaxValue[7] != 0) {

@@ -64,7 +64,7 @@ func TestReadRowsCopiesNoMore(t *testing.T) {
 	}
 	b := batch(textCol("few", few...), textCol("all", all...))
 	f := open(t, write(t, Options{}, b.Cols, b))
-	if m := f.meta.RowGroups[0].Columns; encodingOf(&m[0].MetaData) != format.RLEDictionary || encodingOf(&m[1].MetaData) != format.Plain {
+	if m := f.groups[0].columns; encodingOf(&m[0].MetaData) != format.RLEDictionary || encodingOf(&m[1].MetaData) != format.Plain {
 		t.Fatal("the encodings are not those that this is about")
 	}
 	var got column.Batch

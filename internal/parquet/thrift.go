@@ -124,24 +124,12 @@ func (w *thriftWalk) value(t thrift.Type, depth int) error {
 }
 
 func (w *thriftWalk) list(depth int) error {
-	if depth > maxDepth || w.at >= len(w.b) {
+	if depth > maxDepth {
 		return errThrift
 	}
-	h := w.b[w.at]
-	w.at++
-	n, t := uint64(h>>4), thrift.Type(h&15)
-	if n == 15 {
-		var err error
-		if n, err = w.uvarint(); err != nil {
-			return err
-		}
-	}
-	size := uint64(1)
-	if t == thrift.STRUCT {
-		size = 3 // none of the format's is shorter
-	}
-	if n > uint64(len(w.b)-w.at)/size {
-		return errThrift
+	n, t, err := w.listHead()
+	if err != nil {
+		return err
 	}
 	for range n {
 		if err := w.value(t, depth+1); err != nil {
@@ -149,6 +137,63 @@ func (w *thriftWalk) list(depth int) error {
 		}
 	}
 	return nil
+}
+
+// listHead steps over the number and the type of the elements of a list.
+func (w *thriftWalk) listHead() (n uint64, t thrift.Type, err error) {
+	if w.at >= len(w.b) {
+		return 0, 0, errThrift
+	}
+	h := w.b[w.at]
+	w.at++
+	n, t = uint64(h>>4), thrift.Type(h&15)
+	if n == 15 {
+		if n, err = w.uvarint(); err != nil {
+			return 0, 0, err
+		}
+	}
+	size := uint64(1)
+	if t == thrift.STRUCT {
+		size = 3 // none of the format's is shorter
+	}
+	if n > uint64(len(w.b)-w.at)/size {
+		return 0, 0, errThrift
+	}
+	return n, t, nil
+}
+
+// upToList steps over the fields before a list of structures with a number. It returns how
+// many structures follow, and where the head of the list begins.
+func (w *thriftWalk) upToList(number int64) (n, head int, err error) {
+	for last := int64(0); ; {
+		if w.at >= len(w.b) || w.b[w.at] == endOfStruct {
+			return 0, 0, errThrift
+		}
+		h := w.b[w.at]
+		w.at++
+		if last += int64(h >> 4); h>>4 == 0 {
+			v, err := w.uvarint()
+			if err != nil {
+				return 0, 0, err
+			}
+			last = int64(v>>1) ^ -int64(v&1)
+		}
+		t := thrift.Type(h & 15)
+		if last == number {
+			head := w.at
+			n, of, err := w.listHead()
+			if err == nil && (t != thrift.LIST || n > 0 && of != thrift.STRUCT) {
+				err = errThrift
+			}
+			return int(n), head, err
+		}
+		if t == thrift.TRUE || t == thrift.FALSE {
+			continue
+		}
+		if err := w.value(t, 0); err != nil {
+			return 0, 0, err
+		}
+	}
 }
 
 func (w *thriftWalk) skip(n uint64) error {
