@@ -90,7 +90,7 @@ func (p *Pool) takeBytes(n int) bool {
 
 func newInternTable(pool *Pool) *internTable {
 	b := &internTable{pool: pool, next: firstCode}
-	b.current.Store(newSnapshot(rand.Uint64(), 16, 16, 16, 256))
+	b.current.Store(newSnapshot(rand.Uint64(), 2, 2, 2, 16))
 	return b
 }
 

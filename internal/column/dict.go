@@ -24,7 +24,8 @@ type Dict struct {
 	off  []uint32
 	data []byte
 	hash []uint32 // of the values that were looked up
-	// table is open addressing: a hash above the code that has it; 0 is free.
+	// table is open addressing: a hash above the code that has it; 0 is free. A table of
+	// very many columns has a dictionary for each, most of which never need one.
 	table []uint64
 	mask  uint32
 	// invalid lists the codes whose values are not valid UTF-8.
@@ -36,6 +37,9 @@ type Dict struct {
 // sampleAdds is how many values are added before a dictionary judges whether
 // looking values up is worth its cost.
 const sampleAdds = 8192
+
+// leastTable is how many entries the first table has.
+const leastTable = 8
 
 // prefix is the size of the length before a value.
 const prefix = 4
@@ -62,11 +66,7 @@ func (d *Dict) Reset() {
 	d.hash = append(d.hash[:0], 0)
 	d.invalid = d.invalid[:0]
 	d.adds, d.plain = 0, false
-	if d.table == nil {
-		d.table = make([]uint64, 64)
-	}
 	clear(d.table)
-	d.mask = uint32(len(d.table) - 1)
 }
 
 // fresh reports whether d never held a value since it was made.
@@ -153,6 +153,9 @@ func (d *Dict) addOf(s *Dict, code uint32) uint32 {
 // intern returns the code of v, which is added if it is not there.
 func (d *Dict) intern(v []byte, h uint32, valid bool) uint32 {
 	d.count()
+	if d.table == nil {
+		d.table, d.mask = make([]uint64, leastTable), leastTable-1
+	}
 	i := h & d.mask
 	for {
 		e := d.table[i]

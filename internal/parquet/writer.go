@@ -42,7 +42,7 @@ type Writer struct {
 	o      Options
 	codec  format.CompressionCodec
 	enc    []*encoder
-	chunks []chunk // the encoded columns of a row group; one for all without Parallel
+	chunks []chunk // encoded columns of a row group; one without Parallel
 	groups []writtenGroup
 	rows   int64
 	group  writtenGroup // the one at hand, in memory that is used again
@@ -80,7 +80,7 @@ func NewWriter(w io.Writer, schema []column.Column, o Options) (*Writer, error) 
 	}
 	f.chunks = make([]chunk, 1)
 	if o.Parallel > 1 {
-		f.chunks = make([]chunk, len(schema))
+		f.chunks = make([]chunk, min(len(schema), mostAhead))
 	}
 	return f, f.write([]byte(magic))
 }
@@ -131,7 +131,9 @@ func (f *Writer) WriteRowGroup(b *column.Batch) error {
 	}
 	g := f.newGroup(b.N)
 	if f.o.Parallel > 1 {
-		f.err = f.encodeParallel(b, g)
+		for from := 0; from < len(b.Cols) && f.err == nil; from += mostAhead {
+			f.err = f.encodeParallel(b.Cols[from:min(from+mostAhead, len(b.Cols))], from, g)
+		}
 	} else {
 		f.err = f.encodeSerial(b, g)
 	}
@@ -230,10 +232,13 @@ func (f *Writer) encodeSerial(b *column.Batch, g *writtenGroup) error {
 	return err
 }
 
-// encodeParallel encodes columns in several goroutines and writes them in
-// order, each as soon as it is ready.
-func (f *Writer) encodeParallel(b *column.Batch, g *writtenGroup) error {
-	ready := make([]chan error, len(b.Cols))
+// mostAhead is how many encoded columns may wait for one that is to be written first.
+const mostAhead = 256
+
+// encodeParallel encodes the columns of a row group from one on in several goroutines and
+// writes them in order, each as soon as it is ready.
+func (f *Writer) encodeParallel(cols []column.Column, from int, g *writtenGroup) error {
+	ready := make([]chan error, len(cols))
 	for i := range ready {
 		ready[i] = make(chan error, 1)
 	}
@@ -248,7 +253,7 @@ func (f *Writer) encodeParallel(b *column.Batch, g *writtenGroup) error {
 		}
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(ready)); i = next.Add(1) - 1 {
-				ready[i] <- e.encode(&b.Cols[i], &f.chunks[i])
+				ready[i] <- e.encode(&cols[i], &f.chunks[i])
 			}
 		})
 	}
@@ -256,7 +261,7 @@ func (f *Writer) encodeParallel(b *column.Batch, g *writtenGroup) error {
 	for i := range ready {
 		err := <-ready[i]
 		if err == nil {
-			err = f.writeChunk(i, &f.chunks[i], g)
+			err = f.writeChunk(from+i, &f.chunks[i], g)
 		}
 		if err != nil {
 			next.Store(int64(len(ready)))
