@@ -2,6 +2,8 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -35,6 +37,8 @@ func TestCosts(t *testing.T) {
 		Overlap: 0.1, Migrations: 300, Newcomers: 100, Codec: "snappy", FileRows: 5_000, Seed: 1})
 	c.apply("cold load")
 	c.apply("nothing new")
+	c.expire()
+	c.apply("nothing new, and the dumps have expired")
 	c.night("night", export.Night{Events: 1_000, Migrations: 20, Recent: true})
 	c.night("one per cent of the users mapped, old ones too", export.Night{Users: -1, Migrations: 30})
 	c.night("the dump before that again", export.Night{Events: 1_000, Users: -1})
@@ -86,12 +90,62 @@ func (c *costs) export(o export.Options) {
 	if _, err := export.Write(c.dumps(), o); err != nil {
 		c.t.Fatal(err)
 	}
+	c.addEventMetadata()
+}
+
+// addEventMetadata has each dump list a table that nobody takes, whose columns do not say so.
+func (c *costs) addEventMetadata() {
+	c.t.Helper()
+	const name = "_event_metadata"
+	manifests, err := filepath.Glob(filepath.Join(c.dumps(), "manifests", "*.json"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, path := range manifests {
+		var m struct {
+			DumpID int              `json:"dump_id"`
+			Tables []map[string]any `json:"tables"`
+		}
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, &m)
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if slices.ContainsFunc(m.Tables, func(t map[string]any) bool { return t["name"] == name }) {
+			continue
+		}
+		key := fmt.Sprintf("sync_%d/_heap_table_name=%s/part-00000.avro", m.DumpID, name)
+		m.Tables = append(m.Tables, map[string]any{"name": name, "files": []string{"s3://bench/" + key}, "columns": []string{"event_name", "table_name"}, "incremental": true})
+		file := filepath.Join(c.dumps(), filepath.FromSlash(key))
+		if text, err = json.Marshal(m); err == nil {
+			err = errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("never read"), 0o644), os.WriteFile(path, text, 0o644))
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// expire deletes all part files that were uploaded.
+func (c *costs) expire() {
+	c.t.Helper()
+	for key := range c.sent {
+		if !strings.HasSuffix(key, ".avro") {
+			continue
+		}
+		if _, err := c.server.Client().DeleteObject(c.t.Context(), &s3.DeleteObjectInput{Bucket: &c.in, Key: &key}); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 }
 
 func (c *costs) night(name string, n export.Night) {
 	if _, err := export.AddNight(c.dumps(), n); err != nil {
 		c.t.Fatal(err)
 	}
+	c.addEventMetadata()
 	c.apply(name)
 }
 

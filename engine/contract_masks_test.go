@@ -166,6 +166,16 @@ func TestContractMaskEver(t *testing.T) {
 		a := newBed(t, masking(`"secret"`))
 		a.run(dumpOf(1, full("f", plainRows), withColumns(full("_event_metadata"), "secret")))
 	})
+	t.Run("a file of a table that nobody takes", func(t *testing.T) {
+		a := newBed(t, masking(`"secret"`)+`ignore "other" {}`)
+		a.run(dumpOf(1, full("f", plainRows), full("other", avroPart("event_id user_id secret", row(1, 10, secretMail)))))
+	})
+	t.Run("a file of a table that nobody takes, which is gone", func(t *testing.T) {
+		a := newBed(t, masking(`"secret"`)+`ignore "other" {}`)
+		gone := avroPart("event_id user_id secret", row(1, 10, secretMail))
+		gone.Fault = model.Missing
+		a.run(dumpOf(1, full("f", plainRows), full("other", gone)))
+	})
 	t.Run("a header of an applied file", func(t *testing.T) {
 		ignoring := `table "e" {
   sinks = [sink.parquet.lake]

@@ -21,6 +21,7 @@ type Entry struct {
 	Incremental bool
 	Columns     []string // as listed, in their order; meaningful with HasColumns
 	HasColumns  bool     // false: the union of the writer schemas
+	Fields      []string // of its files, where a plan had to look for them there; else nil
 	Files       []File   // in the order of the manifest; one listed twice is there twice
 	// Digest is the lower-case hex SHA-256 of the entry's meaning: name,
 	// incremental, columns and the keys of the files.

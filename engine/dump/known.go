@@ -11,14 +11,13 @@ import (
 	"reconcile/internal/blob"
 )
 
-// Manifests stay for ever, and most were read before. What they said can be kept,
-// in a form that is quicker to read than they are, together with what they are
-// told by as long as they are the same: on S3 their ETags, in folders also the
-// time of their last change, which nobody can set.
+// Manifests stay for ever, and most were read before. What they said, and what files had to
+// tell in their place, can be kept, in a form that is quicker to read than they are,
+// together with what they are told by as long as they are the same: on S3 their ETags, in
+// folders also the time of their last change, which nobody can set.
 
-// knownVersion begins what is kept. It is raised when a program would read the
-// same manifest otherwise.
-const knownVersion = "known manifests 3"
+// knownVersion begins what is kept: another one where a program reads manifests otherwise.
+const knownVersion = "known manifests 4"
 
 // Known returns what ListKnown takes: all usable manifests that can be told again.
 func (l *Listing) Known() []byte {
@@ -69,6 +68,7 @@ func (w *knownWriter) entry(e *Entry) {
 	w.text(e.Name)
 	w.b = append(w.b, flag(e.Incremental), flag(e.HasColumns))
 	w.b = binary.AppendUvarint(w.b, w.list(e.Columns))
+	w.b = binary.AppendUvarint(w.b, w.list(e.Fields))
 	w.text(e.Digest)
 	w.text(e.Problem)
 	w.count(len(e.Files))
@@ -205,10 +205,12 @@ func (r *knownReader) candidate() candidate {
 func (r *knownReader) entry(e *Entry) {
 	e.Name = r.text()
 	e.Incremental, e.HasColumns = r.flag(), r.flag()
-	if i := r.number(); i < uint64(len(r.lists)) {
-		e.Columns = r.lists[i]
-	} else {
-		r.fail()
+	for _, to := range []*[]string{&e.Columns, &e.Fields} {
+		if i := r.number(); i < uint64(len(r.lists)) {
+			*to = r.lists[i]
+		} else {
+			r.fail()
+		}
 	}
 	e.Digest, e.Problem = r.text(), r.text()
 	if n := r.count(); n > 0 {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,6 +90,33 @@ func TestKnownManifests(t *testing.T) {
 	}
 }
 
+// What was looked up in files is kept with what the manifests say.
+func TestKnownFields(t *testing.T) {
+	_, _, src := knownSource(t)
+	l := list(t, src, settledKnown(t, src))
+	noted := map[string][]string{}
+	for _, d := range l.Dumps {
+		for i, e := range d.Entries {
+			if i%2 == 0 {
+				noted[d.Manifest+e.Name] = []string{"a", e.Name}
+				l.NoteFields(e, noted[d.Manifest+e.Name])
+			}
+		}
+	}
+	if len(noted) == 0 || l.Fresh != len(noted) {
+		t.Errorf("%d noted, %d fresh", len(noted), l.Fresh)
+	}
+	again := list(t, src, l.Known())
+	for _, d := range again.Dumps {
+		for _, e := range d.Entries {
+			if want := noted[d.Manifest+e.Name]; !slices.Equal(e.Fields, want) {
+				t.Errorf("%s of %s: %q, want %q", e.Name, d.Manifest, e.Fields, want)
+			}
+		}
+	}
+	sameListing(t, again, l)
+}
+
 // A manifest that is written in place, with its size and its time, is read again.
 func TestKnownManifestThatChanged(t *testing.T) {
 	dir, write, src := knownSource(t)
@@ -137,7 +165,7 @@ func TestKnownOfOthers(t *testing.T) {
 }
 
 func FuzzKnown(f *testing.F) {
-	l := &Listing{kept: []candidate{{dump: &Dump{ID: 1, Entries: []*Entry{{Name: "e", Columns: []string{"a"}, Files: []File{{"k"}, {"l"}}}}}, validator: "s"}}}
+	l := &Listing{kept: []candidate{{dump: &Dump{ID: 1, Entries: []*Entry{{Name: "e", Columns: []string{"a"}, Fields: []string{"b"}, Files: []File{{"k"}, {"l"}}}}}, validator: "s"}}}
 	plain, err := s2.Decode(nil, l.Known())
 	if err != nil {
 		f.Fatal(err)

@@ -81,7 +81,7 @@ type Listing struct {
 	Dumps    []*Dump   // the usable ones, by id
 	Problems []Problem // the held ones, by the key of their first manifest
 	Notices  []string
-	// Fresh is how many of those that Known keeps were not known before.
+	// Fresh is how much of what Known keeps was not known before.
 	Fresh int
 
 	kept []candidate

@@ -90,10 +90,13 @@ func (a *arrivals) add(d *dump.Dump, en *dump.Entry, at int) {
 		a.gaps = append(a.gaps, at-a.at)
 	}
 	a.last, a.at = here, at
+	if a.applied == nil {
+		a.columns = append(a.columns, en.Fields...)
+	}
 	if a.applied == nil && !slices.Equal(en.Columns, a.columns[max(0, len(a.columns)-len(en.Columns)):]) {
 		a.columns = append(a.columns, en.Columns...) // most dumps list the same
 	}
-	if len(en.Files) > 0 {
+	if len(en.Files) > 0 && en.Fields == nil {
 		a.file = en.Files[0].Key
 	}
 	if a.has(d.ID) {

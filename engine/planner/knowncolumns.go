@@ -61,8 +61,27 @@ func (t *Table) Classify(columns []string) (ok bool) {
 // knownColumns lists what is known of the delivered columns: what the state has, unless
 // the table goes back to earlier dumps, and what the manifests say. What is not applied
 // yet is looked up in the headers of its files where its manifest has no list, or where
-// no list has the keys and the time, which need not be in it.
+// no list has the keys and the time, which need not be in it. Files of a table that is not
+// taken are opened once: it would be for ever.
 func knownColumns(ctx context.Context, p *Session, t *Table) ([]string, error) {
+	t.passedBy = passesBy(p, t.Name)
+	out, err := t.columnsOfAll(ctx, p)
+	if err != nil || !t.fromNotes || t.passedBy || !t.Classify(out) {
+		return out, err
+	}
+	for i := range t.All { // what was noted of a table that is taken now may have changed
+		t.All[i].Entry.Fields = nil
+	}
+	return t.columnsOfAll(ctx, p)
+}
+
+// passesBy reports whether no block takes a table, whatever columns it has.
+func passesBy(p *Session, name string) bool {
+	return p.Snap.Tables[name] == nil && !slices.Contains(p.Ask.Config.ExactTables(), name) && !p.Ask.TakesEvents(name)
+}
+
+// columnsOfAll are the columns that its deliveries have, and the state.
+func (t *Table) columnsOfAll(ctx context.Context, p *Session) ([]string, error) {
 	out := stateNames(t.Old)
 	if len(t.All) > 0 && len(p.Ask.goesBack(t.Old)) > 0 {
 		out = nil // it has columns that only later dumps brought
@@ -142,13 +161,20 @@ func (t *Table) lacksExact(columns []string) bool {
 }
 
 // unappliedFields reads the names of the fields of a delivery's files, unless it is
-// applied. A file that cannot be read holds the table where the files are read, or
+// applied, nobody takes the table, or that was done before. A file that cannot be read holds the table where the files are read, or
 // here if nothing else says what the table is like.
 func unappliedFields(ctx context.Context, p *Session, t *Table, d Delivery) ([]string, error) {
-	if t.Old != nil && len(p.Ask.goesBack(t.Old)) == 0 && slices.ContainsFunc(t.Old.Applied, func(a state.Applied) bool { return a.Digest == d.Entry.Digest }) {
+	switch noted := d.Entry.Fields; {
+	case t.Old == nil && noted != nil:
+		t.fromNotes = true
+		return slices.Clone(noted), nil
+	case t.passedBy:
+		return nil, nil
+	case t.Old != nil && len(p.Ask.goesBack(t.Old)) == 0 && slices.ContainsFunc(t.Old.Applied, func(a state.Applied) bool { return a.Digest == d.Entry.Digest }):
 		return nil, nil
 	}
 	var out []string
+	all := true
 	for _, f := range d.Entry.Files {
 		h, err := partfile.Header(ctx, p.Source, f.Key)
 		if ctx.Err() != nil {
@@ -159,9 +185,13 @@ func unappliedFields(ctx context.Context, p *Session, t *Table, d Delivery) ([]s
 		}
 		if err != nil {
 			t.unread = &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}
+			all = false
 			continue
 		}
 		out = append(out, partfile.FieldNames(h)...)
+	}
+	if all && t.Old == nil && len(out) > 0 {
+		p.Listing.NoteFields(d.Entry, unique(out))
 	}
 	return out, nil
 }

@@ -18,7 +18,7 @@ func (n *named) note(t *Table) *config.DeliveredTable {
 		listed = listed || d.Entry.HasColumns
 		unknown = unknown || !d.Entry.HasColumns && (t.unread != nil || d.Entry.Problem != "")
 	}
-	unknown = unknown || !listed
+	unknown = (unknown || !listed) && !t.passedBy // of what is passed by readBare finds out where it matters
 	n.tables = append(n.tables, config.DeliveredTable{Name: t.Name, Columns: unique(append(stateNames(t.Old), t.Known...)), Unknown: unknown && t.Name != feed.TableMapping})
 	return &n.tables[len(n.tables)-1]
 }
@@ -118,7 +118,8 @@ func (p *Session) deliveredDumps() []config.DeliveredDump {
 }
 
 // readBare adds the fields of all files whose manifests list no columns, and reports
-// whether there are any. A file that is gone or bad adds nothing.
+// whether there are any. A file that is gone or bad adds nothing, but that nobody knows what
+// a table which is passed by has.
 func readBare(ctx context.Context, p *Session, tables []config.DeliveredTable) (more bool, err error) {
 	at := placesOf(tables)
 	for _, d := range slices.Concat(p.Listing.Dumps, p.Names.held) {
@@ -127,19 +128,24 @@ func readBare(ctx context.Context, p *Session, tables []config.DeliveredTable) (
 			if en.HasColumns || !ok {
 				continue
 			}
+			passed := passesBy(p, en.Name)
+			var fields []string
 			for _, f := range en.Files {
 				h, err := partfile.Header(ctx, p.Source, f.Key)
 				if dump.Unavailable(err) {
 					return false, err
 				}
+				more = true
 				if err != nil {
+					tables[i].Unknown = tables[i].Unknown || passed
 					continue
 				}
-				for _, fl := range h.Fields() {
-					tables[i].Columns = append(tables[i].Columns, fl.Name)
-				}
-				more = true
+				fields = append(fields, partfile.FieldNames(h)...)
 			}
+			if passed && !tables[i].Unknown && len(fields) > 0 {
+				p.Listing.NoteFields(en, unique(fields))
+			}
+			tables[i].Columns = append(tables[i].Columns, fields...)
 			tables[i].Columns = unique(tables[i].Columns)
 		}
 	}

@@ -57,6 +57,8 @@ type Table struct {
 	notes         []string          // what there is to say of it
 	readFrom      int               // the sink, as in old.Sinks, that a rewrite reads
 	unread        *plan.Hold        // a file whose header would have told the columns
+	passedBy      bool              // no block takes it, whatever its columns are
+	fromNotes     bool              // its columns are known from what an earlier plan found in its files
 	Fingerprinted bool              // the fingerprints of its folders are as good as new ones
 	LostCommit    *state.LostCommit // that the table's next commit makes good
 	// HeldFrom is the dump from which on a table is rebuilt without its dumps, nil without
