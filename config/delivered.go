@@ -21,6 +21,9 @@ type Delivered struct {
 	// InState are the tables that the state has, Removed those that a removed block
 	// took out of it.
 	InState, Removed []string
+	// OnlyState says that only what the state has was looked at, where ignored tables
+	// never are.
+	OnlyState bool
 	// Judged has the digests of the masks that were judged before.
 	Judged map[string]bool
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -192,4 +193,19 @@ func quoted(words []string, last string) string {
 		fmt.Fprintf(&b, "%q", w)
 	}
 	return b.String()
+}
+
+// hintLabels says of a block whose label lacks its quotes that it needs them, where the
+// language only says that it is none.
+func hintLabels(diags hcl.Diagnostics, text []byte) {
+	unquoted := regexp.MustCompile(`^\s*(\w+)\s+([0-9][\w-]*)\s*\{`)
+	for _, d := range diags {
+		if d.Subject == nil || d.Subject.Start.Byte > len(text) {
+			continue
+		}
+		begin := bytes.LastIndexByte(text[:d.Subject.Start.Byte], '\n') + 1
+		if m := unquoted.FindSubmatch(text[begin:]); m != nil {
+			d.Summary, d.Detail = "Label without quotes", fmt.Sprintf("Quote the label, as in %s %q {.", m[1], m[2])
+		}
+	}
 }

@@ -34,7 +34,7 @@ func (j *judge) tableBlocks() {
 	for _, b := range j.c.tables {
 		delivered := b.pattern.IsGlob() || slices.ContainsFunc(j.d.Tables, func(t DeliveredTable) bool { return t.Name == string(b.pattern) })
 		if !delivered && len(j.d.Tables) > 0 {
-			j.warn(b.rng, "Table not delivered", "No table %q was delivered so far.%s", string(b.pattern), didYouMean(string(b.pattern), j.tableNames()))
+			j.warn(b.rng, "Table not delivered", "No table %q was delivered so far.%s", string(b.pattern), takenBack(didYouMean(string(b.pattern), j.tableNames())))
 		}
 		tables := takes[b]
 		for _, c := range b.columns {
@@ -69,12 +69,20 @@ func (j *judge) column(t *tableBlock, b *columnBlock, tables []*DeliveredTable) 
 	case b.mask != nil:
 		v.add(b.mask.rng, matchesNothing, "No table that the block %q takes has a delivered column %q, so that the mask masks nothing.%s"+optionalBlock, string(t.pattern), b.name, hint)
 	case len(tables) > 0 && !anyUnknown(tables):
-		j.warn(b.rng, "Column not delivered", "%s column %q so far.%s", takenBy(t), b.name, hint)
+		j.warn(b.rng, "Column not delivered", "%s column %q so far.%s", takenBy(t), b.name, takenBack(hint))
 	}
 }
 
 func anyUnknown(tables []*DeliveredTable) bool {
 	return slices.ContainsFunc(tables, func(t *DeliveredTable) bool { return t.Unknown })
+}
+
+// takenBack adds to the hint at another name what a plan does of it.
+func takenBack(hint string) string {
+	if hint == "" {
+		return ""
+	}
+	return hint + " If so, a plan takes back what the block set there, as without it."
 }
 
 // takenBy begins a sentence on the tables that a block takes.
@@ -96,7 +104,7 @@ func (j *judge) listed(t *tableBlock, e setting[string], tables []*DeliveredTabl
 // ignores judges the tables that ignore blocks name.
 func (j *judge) ignores() {
 	for _, b := range j.c.ignores {
-		if !b.pattern.IsGlob() && !slices.Contains(j.tableNames(), string(b.pattern)) {
+		if !j.d.OnlyState && !b.pattern.IsGlob() && !slices.Contains(j.tableNames(), string(b.pattern)) {
 			j.warn(b.rng, "Ignored table not delivered", "No table %q was delivered so far.%s", string(b.pattern), didYouMean(string(b.pattern), j.tableNames()))
 		}
 	}
@@ -108,6 +116,11 @@ func (j *judge) skips() {
 		i := slices.IndexFunc(j.d.Dumps, func(d DeliveredDump) bool { return d.ID == s.dump })
 		if i < 0 {
 			j.warn(s.rng, "Skipped dump not delivered", "No dump %d was delivered so far.%s", s.dump, didYouMean(strconv.FormatInt(s.dump, 10), j.dumpNames()))
+			for _, t := range s.tables {
+				if !slices.Contains(j.tableNames(), t.value) {
+					j.warn(t.rng, "Skipped table not delivered", "No table %q was delivered so far.%s", t.value, didYouMean(t.value, j.tableNames()))
+				}
+			}
 			continue
 		}
 		for _, t := range s.tables {

@@ -1,6 +1,10 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 
@@ -81,5 +85,9 @@ func (l *loader) checkMetrics() {
 	}
 	if in != "" {
 		l.add(errorAt(l.textfile.rng, "Invalid place for figures", "%q lies in %s: name a file elsewhere.", l.textfile.written, in))
+		return
+	}
+	if _, err := os.Stat(filepath.Dir(p)); errors.Is(err, fs.ErrNotExist) {
+		l.add(warnAt(l.textfile.rng, "No folder for figures", "There is no folder %s, so that an apply could not leave its figures there. Make it.", filepath.Dir(p)))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"reconcile/internal/definition"
+	"reconcile/internal/feed"
 )
 
 // sinkType and maskType are the types that sink.parquet.x and mask.x have in
@@ -27,7 +28,7 @@ type sinkBlock struct {
 func (l *loader) declareSink(b *hcl.Block) {
 	kind := b.Labels[0]
 	if kind != "parquet" {
-		l.add(errorAt(b.LabelRanges[0], "Unknown kind of sink", "This version has sink \"parquet\".%s", didYouMean(kind, []string{"parquet"})))
+		l.add(errorAt(b.LabelRanges[0], "Unknown kind of sink", "This version has sink \"parquet\".%s", otherSink(kind)))
 	}
 	if !l.name(b, 1) || !l.name(b, 0) {
 		return
@@ -145,4 +146,12 @@ func (l *loader) sinkList(a *hcl.Attribute) *setting[[]*Sink] {
 		out.value = append(out.value, s)
 	}
 	return out
+}
+
+// otherSink says more about a kind of sink that there is not.
+func otherSink(kind string) string {
+	if feed.Fold(kind) == "iceberg" {
+		return " Iceberg is not there yet."
+	}
+	return didYouMean(kind, []string{"parquet"})
 }

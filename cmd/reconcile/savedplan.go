@@ -105,9 +105,17 @@ func (s *session) savePlan(o *planOptions, cfg *config.Config, p *plan.Plan) err
 func readSaved(file string) (*planfile.File, error) {
 	saved, err := planfile.Read(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file %s. A saved plan is written by `reconcile plan -out=FILE`; a table is named as table.%s", file, file)
+		return nil, fmt.Errorf("there is no file %s. A saved plan is written by `reconcile plan -out=FILE`%s", file, ofTable(file))
 	}
 	return saved, err
+}
+
+// ofTable says how a table is named, where a name does not look like that of a file.
+func ofTable(file string) string {
+	if strings.ContainsAny(file, "./\\") {
+		return ""
+	}
+	return "; a table is named as " + shell.Word("table."+file)
 }
 
 // showSaved shows the plan in a file.

@@ -78,8 +78,8 @@ type engineFlags struct {
 
 func (e *engineFlags) register(f *flag.FlagSet) {
 	e.configFlags.register(f)
-	f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&e.targets))
-	f.Func("replace", "rebuild this table from the source although nothing has changed, as `table.NAME`; can be repeated", nonEmpty(&e.replace))
+	f.Func("target", "only this table, as `table.NAME`; can be repeated", addresses(&e.targets))
+	f.Func("replace", "rebuild this table from the source although nothing has changed, as `table.NAME`; can be repeated", addresses(&e.replace))
 	f.Func("accept", "let through what a guard or a check holds, by the `NAME` that the hold prints; can be repeated", nonEmpty(&e.accept))
 	f.Func("accept-loss", "let `TABLE` be rebuilt without dumps that are gone from the source; can be repeated", nonEmpty(&e.acceptLoss))
 	f.Func("forget-sink", "forget the sink at `PATH`, which left the configuration, with its files; can be repeated", nonEmpty(&e.forgetSinks))
@@ -119,6 +119,12 @@ func nonEmpty(list *[]string) func(string) error {
 		*list = append(*list, arg)
 		return nil
 	}
+}
+
+// addresses takes addresses of tables.
+func addresses(list *[]string) func(string) error {
+	take := nonEmpty(list)
+	return func(arg string) error { return take(addressOf(arg)) }
 }
 
 // configError carries the diagnostics of a configuration that cannot be used.

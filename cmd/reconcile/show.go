@@ -38,7 +38,7 @@ reads the data files for that.`,
 		f.StringVar(&o.commit, "commit", "", "with -markdown: say that the plan was made for the commit `SHA`")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
-		ofTable := len(args) == 1 && strings.HasPrefix(args[0], "table.")
+		ofTable := len(args) == 1 && strings.HasPrefix(addressOf(args[0]), "table.")
 		if err := o.check(c.common.json, len(args) == 1 && !ofTable); err != nil {
 			return 0, err
 		}

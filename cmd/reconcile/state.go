@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"reconcile/internal/amount"
@@ -155,7 +156,7 @@ func (s *session) stateRestore(ctx context.Context, o *stateOptions) error {
 		line.Before = r.Before.Place
 	}
 	s.view.record("restored", line, "Restored the state %s from %s, which is as of commit %d and was made at %s. The state is at commit %d now.\n"+
-		"Tables that the lake has newer are held by the next plan: `reconcile apply -repair` writes them anew from the source.\n",
+		"Tables that the lake has newer, if any, are held by the next plan: `reconcile apply -repair` writes them anew from the source.\n",
 		r.State, r.From, r.Backup.Serial, r.Backup.Time.UTC().Format("2006-01-02 15:04:05 UTC"), r.Serial)
 	return nil
 }
@@ -192,4 +193,15 @@ func (s *session) stateShow(ctx context.Context, o *stateOptions) error {
 }
 
 // tableName takes an address apart.
-func tableName(address string) string { return strings.TrimPrefix(address, "table.") }
+func tableName(address string) string { return strings.TrimPrefix(addressOf(address), "table.") }
+
+// addressOf is the address of a table, as table.NAME, also where it is written as in the
+// configuration: table["NAME"].
+func addressOf(arg string) string {
+	inside, opens := strings.CutPrefix(arg, "table[")
+	inside, closes := strings.CutSuffix(inside, "]")
+	if name, err := strconv.Unquote(inside); err == nil && opens && closes {
+		return "table." + name
+	}
+	return arg
+}

@@ -93,7 +93,9 @@ func (v *textView) shownTable(t *inspect.Table, newest *inspect.Mapping, columns
 	if t.PartitionBy != "" {
 		line("partitions", "%s by %s", amount.Number(t.Partitions), t.PartitionBy)
 	}
-	if columns {
+	if columns && t.Name == feed.TableMapping {
+		line("columns", "%s", "time timestamp, canonical_user_id int64 beside the keys")
+	} else if columns {
 		line("columns", "%s", columnsText(t.Columns))
 	}
 	for _, s := range t.Sinks {

@@ -39,7 +39,7 @@ looked at; 13 if rows or data files differ.`,
 		o.configFlags.register(f)
 		c.common.jsonFlag(f)
 		o.parallelFlag(f)
-		f.Func("target", "only this table, as `table.NAME`; can be repeated", nonEmpty(&o.targets))
+		f.Func("target", "only this table, as `table.NAME`; can be repeated", addresses(&o.targets))
 		f.Func("sample", "only one `PART` of the users, as 1/64 (default: all)", func(arg string) (err error) {
 			o.sample, err = verify.ParseSample(arg)
 			return err

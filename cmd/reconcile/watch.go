@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -99,6 +102,9 @@ func (s *session) leaveMetrics(run *report.Run) {
 	earlier, err := promtext.Read(m.Textfile)
 	if err == nil {
 		err = promtext.Write(m.Textfile, run.Metrics(earlier, m.Labels))
+	}
+	if dir := filepath.Dir(m.Textfile); errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no folder %s", dir)
 	}
 	if err != nil {
 		s.warnings([]string{fmt.Sprintf("the figures were not left in %s: %v", m.Textfile, err)})

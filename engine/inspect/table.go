@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"reconcile/internal/near"
+	"reconcile/internal/shell"
 	"reconcile/state"
 )
 
@@ -69,8 +70,13 @@ func (r *Reader) noTable(snap *state.Snapshot, name string) error {
 		return fmt.Errorf("nothing was ever applied: there is no state at %s", r.Store.Place())
 	}
 	hint := ""
+	for _, t := range snap.Tables {
+		if slices.ContainsFunc(t.Sinks, func(s state.SinkTable) bool { return s.Folder == name }) {
+			return fmt.Errorf("the state has no table.%s. Did you mean %s, of which that is the folder?", name, shell.Word("table."+t.Name))
+		}
+	}
 	if n := near.Name(name, slices.Sorted(maps.Keys(snap.Tables))); n != "" {
-		hint = fmt.Sprintf(" Did you mean table.%s?", n)
+		hint = fmt.Sprintf(" Did you mean %s?", shell.Word("table."+n))
 	}
 	return fmt.Errorf("the state has no table.%s.%s `reconcile state list` lists all", name, hint)
 }

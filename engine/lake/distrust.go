@@ -3,6 +3,7 @@ package lake
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"reconcile/internal/errclass"
 	"reconcile/state"
@@ -58,6 +59,10 @@ func (k *Lake) OtherLineage(root, wrote, ours string) error {
 	if ours != "" {
 		have = "the state " + k.o.Home.Place + " is of lineage " + ours
 	}
-	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back (local state needs a disk that stays); if it is lost, `reconcile state rebuild` makes it anew; or move the sink's folder aside and apply again",
-		k.o.Declared.Name(root), wrote, have)
+	stays := ""
+	if !strings.Contains(k.o.Home.Place, "://") {
+		stays = " (local state needs a disk that stays)"
+	}
+	return fmt.Errorf("%s was written from a state of lineage %s, but %s: bring that state back%s, as by `reconcile state restore` from a backup; if there is none, `reconcile state rebuild` makes it anew; or move the sink's folder aside and apply again",
+		k.o.Declared.Name(root), wrote, have, stays)
 }

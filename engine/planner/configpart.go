@@ -225,7 +225,7 @@ func (part *ConfigPart) notChecked() []plan.Unchecked {
 	for i := range tables {
 		tables[i].Unknown = true // the source may have more
 	}
-	d := config.Delivered{Tables: tables, InState: slices.Sorted(maps.Keys(part.snap.Tables)), Judged: part.snap.JudgedMasks,
+	d := config.Delivered{Tables: tables, OnlyState: true, InState: slices.Sorted(maps.Keys(part.snap.Tables)), Judged: part.snap.JudgedMasks,
 		Removed: slices.Sorted(maps.Keys(part.snap.RemovedTables))}
 	for _, id := range slices.Sorted(maps.Keys(dumpsIn(part.snap))) {
 		d.Dumps = append(d.Dumps, config.DeliveredDump{ID: id})

@@ -35,7 +35,7 @@ func checkReplacements(p *Session) error {
 		switch {
 		case i < 0 && slices.ContainsFunc(p.Holds, func(h plan.Hold) bool { return "table."+h.Table == address }):
 		case i < 0:
-			return fmt.Errorf("-replace=%s: no such table; it is written table.NAME with the name of a real table", address)
+			return fmt.Errorf("-replace=%s: no such table; it is written table.NAME with the name of a real table%s", address, meant("-replace", address, p.Drafts))
 		case !p.Ask.Targeted(name):
 			return fmt.Errorf("-replace=%s: -target leaves this table out; name it there, too", address)
 		case p.Drafts[i].Definition == nil:

@@ -92,7 +92,7 @@ func checkTargets(p *Session) error {
 			continue // the mapping is there without a table of its own
 		}
 		if !slices.ContainsFunc(p.Drafts, func(tp *Table) bool { return "table."+tp.Name == t }) {
-			return fmt.Errorf("-target=%s: no such table; targets are written table.NAME with the name of a real table", t)
+			return fmt.Errorf("-target=%s: no such table; targets are written table.NAME with the name of a real table%s", t, meant("-target", t, p.Drafts))
 		}
 	}
 	return nil
