@@ -111,7 +111,7 @@ func (l *loader) loadSource(blocks hcl.Blocks) {
 
 func (l *loader) loadLocalSource(b *hcl.Block) {
 	c := l.content(b, schema{
-		required: []string{"path"}, optional: []string{"manifests", "time_unit", "until_dump"},
+		required: []string{"path"}, optional: []string{"manifests", "manifest_prefix", "time_unit", "until_dump"},
 		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
 	})
 	l.cfg.Source = Source{Kind: "local", Manifests: defaultManifests}
@@ -129,6 +129,9 @@ func (l *loader) sourceBlocks(c *hcl.BodyContent) {
 			l.add(errorAt(s.rng, "Invalid glob", "%q must be a glob over the names of files in manifests/, as in \"sync_*.json\".", s.value))
 		}
 		l.cfg.Source.Manifests = s.value
+	}
+	if s := l.str(c.Attributes["manifest_prefix"], false); s != nil {
+		l.cfg.Source.ManifestPrefix = l.prefix(s.value, s.rng)
 	}
 	if u := l.timeUnit(c.Attributes["time_unit"]); u != nil {
 		l.cfg.Source.TimeUnit = u.value

@@ -286,7 +286,7 @@ table "*" { sinks = [sink.parquet.lake] }
 	if cfg == nil || out != "" {
 		t.Fatal(out)
 	}
-	wantSource := Source{Kind: "s3", Path: "s3://csq-rs3-acme/exports/heap", Manifests: "*.json", ManifestBucket: "csq-vendor",
+	wantSource := Source{Kind: "s3", Path: "s3://csq-rs3-acme/exports/heap", Manifests: "*.json", ManifestBucket: "csq-vendor", ManifestPrefix: "exports/heap",
 		S3: &S3{Bucket: "csq-rs3-acme", Prefix: "exports/heap", Region: "eu-west-1", Endpoint: "http://127.0.0.1:7070", ForcePathStyle: true,
 			RoleARN: "arn:aws:iam::1:role/r", ExternalID: "x"}}
 	wantSink := Sink{Sink: definition.Sink{Kind: "parquet", Label: "lake", Path: "s3://acme-curated/heap", Compression: "zstd"},

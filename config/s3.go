@@ -161,11 +161,11 @@ func (l *loader) location(c *hcl.BodyContent) *S3 {
 
 func (l *loader) loadS3Source(b *hcl.Block) {
 	c := l.content(b, schema{
-		required: []string{"bucket"}, optional: append([]string{"prefix", "manifests", "manifest_bucket", "time_unit", "until_dump"}, connectArgs...),
+		required: []string{"bucket"}, optional: append([]string{"prefix", "manifests", "manifest_bucket", "manifest_prefix", "time_unit", "until_dump"}, connectArgs...),
 		blocks: []hcl.BlockHeaderSchema{{Type: "skip_dump", LabelNames: []string{"dump_id"}}},
 	})
 	s := l.location(c)
-	l.cfg.Source = Source{Kind: "s3", Manifests: defaultManifests, S3: s, Path: s.URL(), ManifestBucket: s.Bucket}
+	l.cfg.Source = Source{Kind: "s3", Manifests: defaultManifests, S3: s, Path: s.URL(), ManifestBucket: s.Bucket, ManifestPrefix: s.Prefix}
 	if v := l.set(c.Attributes["manifest_bucket"]); v != nil && l.bucket(v.value, v.rng) {
 		l.cfg.Source.ManifestBucket = v.value
 	}

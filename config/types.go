@@ -61,6 +61,9 @@ type Source struct {
 	UntilDump *int64
 	// ManifestBucket is the one bucket that manifests may name; empty for any.
 	ManifestBucket string
+	// ManifestPrefix is the folder that addresses in manifests begin with, and that is
+	// left out of them.
+	ManifestPrefix string
 }
 
 // Sink is one declared sink: what its tables know of it, and how it is reached.

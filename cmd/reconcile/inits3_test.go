@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -57,6 +58,37 @@ func TestFirstConfigurationOnS3(t *testing.T) {
 	b.run(0, "plan", "-detailed-exitcode")
 	wantText(t, b.run(0, "verify"), `Verified \d+ tables, \d+ rows: all as it should be`)
 	wantText(t, b.run(1, "init", place), "nothing of it is overwritten")
+}
+
+// TestMirrorOnS3: a copy in another bucket, under another prefix than the one that its
+// manifests name, says what it needs, and a first configuration of it has that.
+func TestMirrorOnS3(t *testing.T) {
+	b := newBucketBed(t, s3test.Start(t))
+	b.deliver(nightOne)
+	manifests, err := filepath.Glob(filepath.Join(b.server.Dir, b.in, "export", "manifests", "*.json"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatal(manifests, err)
+	}
+	for _, m := range manifests {
+		text, err := os.ReadFile(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.ReplaceAll(text, []byte("s3://csq-rs3-test/"), []byte("s3://csq-rs3-test/heap/"))
+		if err := os.WriteFile(m, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantText(t, b.run(1, "plan"), `all files begin with heap/, which the source lacks.*set manifest_prefix = "heap"`)
+	if err := os.Remove(filepath.Join(b.dir, "main.hcl")); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"init", "-from-source=s3://" + b.in + "/export", "-region=us-east-1", "-force-path-style", "-endpoint=" + b.server.Endpoint}
+	wantText(t, b.run(1, args...), "no dump has arrived that can be used", `which is not in the bucket \S+ \(manifest_bucket = "csq-rs3-test" would allow it\)`)
+	b.run(0, append(args, "-manifest-bucket=csq-rs3-test")...)
+	b.run(0, "fmt", "-check")
+	b.run(0, "apply", "-auto-approve")
+	b.run(0, "plan", "-detailed-exitcode")
 }
 
 // TestMoveStateToS3 moves a state to S3 and back between two nights, killed on the way.

@@ -16,6 +16,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"reconcile/config"
+	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
 	"reconcile/engine/scaffold"
@@ -124,6 +125,12 @@ func (s *session) writeFromSource(ctx context.Context, c *configFlags, from *fro
 	s.warn(warned)
 	s.limitMemory(begun.Config, 0)
 	found, err := s.survey(ctx, begun.Config)
+	var elsewhere *dump.PrefixError
+	if errors.As(err, &elsewhere) && kind != "" {
+		attributes = append(attributes, scaffold.Attribute{Name: "manifest_prefix", Value: cty.StringVal(elsewhere.Prefix)})
+		begun.Config.Source.ManifestPrefix = elsewhere.Prefix
+		found, err = s.survey(ctx, begun.Config)
+	}
 	if err != nil {
 		return err
 	}

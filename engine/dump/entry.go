@@ -208,15 +208,15 @@ func (r *entryReader) file() error {
 // addresses says what the addresses in a manifest mean.
 type addresses struct {
 	bucket string // the only one that they may name; empty for any
-	prefix string // folder of the source in its bucket
+	prefix string // folder of the export where it was made
 	// literal says that keys are names without folders, as on S3: a mirror of them
 	// has the empty names left out.
 	literal bool
 }
 
 // key returns the key of an address: s3://bucket/key means the key under the
-// source, and anything else is such a key itself. The source's own prefix is
-// taken off; a mirror below a prefix keeps keys that lack it. Nothing is decoded.
+// source, and anything else is such a key itself. The prefix is taken off; keys that
+// lack it are kept. Nothing is decoded.
 func (a addresses) key(url string) (string, error) {
 	key := url
 	if scheme, rest, ok := strings.Cut(url, "://"); ok && isScheme(scheme) {
@@ -234,9 +234,6 @@ func (a addresses) key(url string) (string, error) {
 			return "", fmt.Errorf("has the address %s, which is not in the bucket %s (manifest_bucket = %q would allow it)", abbreviate(url), a.bucket, bucket)
 		}
 	}
-	if a.prefix != "" {
-		key = strings.TrimPrefix(key, a.prefix+"/")
-	}
 	check := blob.CheckLiteralKey
 	if !a.literal {
 		check = blob.CheckKey
@@ -246,6 +243,9 @@ func (a addresses) key(url string) (string, error) {
 		for strings.Contains(key, "//") {
 			key = strings.ReplaceAll(key, "//", "/")
 		}
+	}
+	if a.prefix != "" {
+		key = strings.TrimPrefix(key, a.prefix+"/")
 	}
 	if err := check(key); err != nil {
 		return "", fmt.Errorf("has the address %s, which is never read: %s", abbreviate(url), err.(*blob.KeyError).Reason)

@@ -19,6 +19,7 @@ type candidate struct {
 	hasID     bool
 	reason    string // why it is held, empty if usable
 	refused   error  // why the store does not give it out, nil if it does
+	prefix    *PrefixError
 	hint      string
 	notices   []string
 }
@@ -192,3 +193,31 @@ func difference(group []candidate) string {
 }
 
 func compareIDs(a, b int64) int { return cmp.Compare(a, b) }
+
+// judgePrefixes fails if all dumps that were read lie where a prefix leads. Where only some
+// do, these are held.
+func judgePrefixes(found []candidate) error {
+	var first *PrefixError
+	readable := false
+	for i := range found {
+		c := &found[i]
+		switch {
+		case c.prefix != nil:
+			first = c.prefix
+		case c.reason == "" && len(c.dump.files()) > 0:
+			readable = true
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	if !readable {
+		return first
+	}
+	for i := range found {
+		if c := &found[i]; c.prefix != nil {
+			c.reason, c.hint = c.prefix.reason(), fmt.Sprintf("the other dumps are read as they are, so place its files below %s/", c.prefix.Prefix)
+		}
+	}
+	return nil
+}

@@ -17,7 +17,7 @@ import (
 // folders also the time of their last change, which nobody can set.
 
 // knownVersion begins what is kept: another one where a program reads manifests otherwise.
-const knownVersion = "known manifests 4"
+const knownVersion = "known manifests 5"
 
 // Known returns what ListKnown takes: all usable manifests that can be told again.
 func (l *Listing) Known() []byte {

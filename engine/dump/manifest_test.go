@@ -344,6 +344,15 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", url, key, err, want)
 		}
 	}
+	for url, want := range map[string]string{
+		"s3://b//heap//x/sync_1//a.avro": "sync_1/a.avro",
+		"heap/x/sync_1/a.avro":           "sync_1/a.avro",
+		"s3://b/heap/x/heap/x/a.avro":    "heap/x/a.avro",
+	} {
+		if key, err := (addresses{prefix: "heap/x"}).key(url); err != nil || key != want {
+			t.Errorf("%s in a mirror: %q, %v; want %q", url, key, err, want)
+		}
+	}
 	for _, url := range []string{"s3://c/heap/x/a.avro", "s3://B/a.avro", "s3://b/heap/x/../../a.avro"} {
 		if key, err := at.key(url); err == nil {
 			t.Errorf("%s: taken as %q", url, key)

@@ -16,6 +16,7 @@ import (
 
 	"reconcile/internal/amount"
 	"reconcile/internal/blob"
+	"reconcile/internal/errclass"
 )
 
 // folder is where the manifests lie.
@@ -28,8 +29,8 @@ type Options struct {
 	Manifests string
 	// Bucket is the only one that manifests may name; empty for any.
 	Bucket string
-	// Prefix is the folder of the source in its bucket, which the keys in
-	// manifests begin with.
+	// Prefix is the folder of the export where it was made, which the keys in manifests
+	// begin with.
 	Prefix string
 	// Literal says that the store has no folders, so that keys with empty names are
 	// names of their own.
@@ -118,6 +119,14 @@ func (l *Listing) Dump(id int64) *Dump {
 	return l.Dumps[i]
 }
 
+// files lists the part files of all tables.
+func (d *Dump) files() (out []string) {
+	for _, e := range d.Entries {
+		out = append(out, e.Keys()...)
+	}
+	return out
+}
+
 // Keys lists the part files, in the manifest's order.
 func (e *Entry) Keys() []string {
 	out := make([]string, len(e.Files))
@@ -185,7 +194,11 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 		fresh[i] = true
 		g.Go(func() (err error) {
 			found[i], err = s.read(gctx, o.Key)
-			if found[i].dump.Object.Pin == o.Pin {
+			certain := false
+			if err == nil && found[i].reason == "" {
+				found[i].prefix, certain, err = misplaced(gctx, s, s.Root(), found[i].dump.files())
+			}
+			if certain && found[i].dump.Object.Pin == o.Pin {
 				found[i].validator = validator
 			}
 			if found[i].dump.Object.ModTime.IsZero() { // it could not be opened
@@ -199,6 +212,9 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 	}
 	if err := deniedAll(found); err != nil {
 		return nil, fmt.Errorf("no manifest in %s may be read: %w", s.place(""), err)
+	}
+	if err := judgePrefixes(found); err != nil {
+		return nil, err
 	}
 	for i, c := range found {
 		if c.reason == "" && c.validator != "" {
@@ -294,4 +310,25 @@ func (s *Source) readAll(ctx context.Context, key string, max int64) ([]byte, bl
 	defer h.Close()
 	data, err := blob.ReadWhole(h, max)
 	return data, h.Object(), err
+}
+
+// class gives an error of the store its class, where it says nothing of the object that
+// was asked for.
+func (s *Source) class(err error) error {
+	if !unavailable(err) || errclass.Of(err) == errclass.Cancelled {
+		return err
+	}
+	return &errclass.Error{Class: errclass.SourceUnavailable, About: s.Root(), Err: err}
+}
+
+// handle reads a file of the source.
+type handle struct {
+	blob.Handle
+	s *Source
+}
+
+// ReadAt implements io.ReaderAt.
+func (h handle) ReadAt(p []byte, off int64) (int, error) {
+	n, err := h.Handle.ReadAt(p, off)
+	return n, h.s.class(err)
 }

@@ -17,15 +17,6 @@ func Unavailable(err error) bool {
 	return c == errclass.SourceUnavailable || c == errclass.Cancelled
 }
 
-// class gives an error of the store its class, where it says nothing of the object that
-// was asked for.
-func (s *Source) class(err error) error {
-	if !unavailable(err) || errclass.Of(err) == errclass.Cancelled {
-		return err
-	}
-	return &errclass.Error{Class: errclass.SourceUnavailable, About: s.Root(), Err: err}
-}
-
 // unavailable is what Unavailable says, of an error as the store gives it.
 func unavailable(err error) bool {
 	switch {
@@ -49,16 +40,4 @@ func refused(err error) bool {
 func remote(err error) bool {
 	var r interface{ Retried() bool }
 	return errors.As(err, &r) && r.Retried()
-}
-
-// handle reads a file of the source.
-type handle struct {
-	blob.Handle
-	s *Source
-}
-
-// ReadAt implements io.ReaderAt.
-func (h handle) ReadAt(p []byte, off int64) (int, error) {
-	n, err := h.Handle.ReadAt(p, off)
-	return n, h.s.class(err)
 }

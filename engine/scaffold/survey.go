@@ -3,6 +3,7 @@ package scaffold
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -84,7 +85,7 @@ func Take(ctx context.Context, src *dump.Source, o Options) (*Survey, error) {
 	}
 	s.collect(listing.Dumps, o.UntilDump)
 	if s.Dumps == 0 {
-		return nil, fmt.Errorf("%s: no dump has arrived that can be used, so there is nothing to write tables from", src.Root())
+		return nil, noDump(src.Root(), s.Held)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(o.Workers, 1))
@@ -96,6 +97,21 @@ func Take(ctx context.Context, src *dump.Source, o Options) (*Survey, error) {
 	}
 	s.parted()
 	return s, nil
+}
+
+// noDump says that there is nothing to write tables from, and why the dumps that came
+// cannot be used.
+func noDump(root string, held []string) error {
+	const most = 3
+	text := fmt.Sprintf("%s: no dump has arrived that can be used, so there is nothing to write tables from", root)
+	for i, h := range held {
+		if i == most {
+			text += fmt.Sprintf("\n  and %d more like these", len(held)-most)
+			break
+		}
+		text += "\n  " + h
+	}
+	return errors.New(text)
 }
 
 // collect notes what manifests say of each table.

@@ -76,10 +76,7 @@ func (o *Opener) Source(ctx context.Context, src config.Source, manifest int64) 
 		return nil, fmt.Errorf("source %s: %w", src.Path, err)
 	}
 	d := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil, Literal: src.S3 != nil, Manifest: manifest,
-		Settle: cmp.Or(o.Settle, blob.DefaultSettle)}
-	if src.S3 != nil {
-		d.Prefix = src.S3.Prefix
-	}
+		Settle: cmp.Or(o.Settle, blob.DefaultSettle), Prefix: src.ManifestPrefix}
 	return dump.Open(st, d), nil
 }
 
