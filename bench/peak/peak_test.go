@@ -300,3 +300,17 @@ func TestUsersOntoLargeRowGroups(t *testing.T) {
 	s.deliver(userFields, "null", users(1000, 300, func(_ int, r *rand.Rand) int64 { return r.Int64N(650_000) }, "2026-01-02T10:00:00Z"))
 	s.apply(0)
 }
+
+// Texts of nearly the quarter of the limit that a text may take.
+func TestTextsOfTheGreatestSize(t *testing.T) {
+	s := newSite(t)
+	s.deliver(required, "null", func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, 1))
+		var b []byte
+		for i := range 12 {
+			b = event(b, int64(i), int64(i), randomText(r, 15<<20))
+			f.row(b)
+		}
+	})
+	s.apply(0)
+}

@@ -165,8 +165,9 @@ func (s *session) warn(diags hcl.Diagnostics) {
 
 const (
 	bytesPerMapping = 40
-	// programPages is what the program itself has resident, which the runtime does not count.
-	programPages = 24 << 20
+	// programPages is what the program itself has resident, which the runtime does not count,
+	// and what is allocated while it still finds garbage.
+	programPages = 32 << 20
 	// outsideHeap is the part of the rest, in percent, for what else it does not count:
 	// stacks of the system, mapped files, fragmentation.
 	outsideHeap = 10

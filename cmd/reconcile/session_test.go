@@ -16,9 +16,9 @@ func TestLimitMemory(t *testing.T) {
 		mappings int
 		want     int64 // nine tenths of what may be resident without the program, and the mapping
 	}{
-		{64 << 20, 0, (72<<20 + 40_000_000) / 100 * 90},
-		{256 << 20, 0, (232 << 20) / 100 * 90},
-		{1 << 30, 1e6, (1000<<20)/100*90 + 40_000_000},
+		{64 << 20, 0, (64<<20 + 40_000_000) / 100 * 90},
+		{256 << 20, 0, (224 << 20) / 100 * 90},
+		{1 << 30, 1e6, (992<<20)/100*90 + 40_000_000},
 	} {
 		(&session{}).limitMemory(&config.Config{MemoryLimit: c.limit}, c.mappings)
 		if got := debug.SetMemoryLimit(-1); got != c.want {

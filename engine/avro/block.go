@@ -22,9 +22,9 @@ func (b *Block) take(turn sync.Locker) {
 	}
 }
 
-// Free gives up the memory of a large block, and the turn. Its owner calls it when the
-// records are not needed any more, also after an error; of other blocks it does nothing.
-func (b *Block) Free() {
+// Shrink gives up the memory of a large block, whose records are not needed any more; of
+// other blocks it does nothing.
+func (b *Block) Shrink() {
 	if b.turn == nil {
 		return
 	}
@@ -32,7 +32,18 @@ func (b *Block) Free() {
 	if b.decoder != nil {
 		b.decoder.shrink()
 	}
+	b.decoder = nil
+}
+
+// Free gives up the memory of a large block, and the turn. Its owner calls it when what
+// became of the records does not take much memory any more, also after an error; of other
+// blocks it does nothing.
+func (b *Block) Free() {
+	if b.turn == nil {
+		return
+	}
+	b.Shrink()
 	turn := b.turn
-	b.turn, b.decoder = nil, nil
+	b.turn = nil
 	turn.Unlock()
 }

@@ -15,7 +15,9 @@ type recordEncoder struct {
 	data  []byte
 	n     int    // records of the batch
 	heads []byte // bits and codes of each, with room for a code of every text
-	rest  []byte // of each, with room for all that it was delivered with
+	// rest of each, with room for all that it was delivered with: the memory behind out, so
+	// far that no rest is overwritten before it is moved there.
+	rest  []byte
 	pos   [batchRecords]int
 	begin [batchRecords]int // where the field begins in data
 	head  [batchRecords]int // where the next code goes in heads
@@ -45,7 +47,9 @@ func (k *recordEncoder) encode(recs Records, from, to int) error {
 	size := p.bitBytes() + 2*p.texts
 	k.data, k.n = recs.Data, to-from
 	k.heads = slices.Grow(k.heads[:0], k.n*size)[:k.n*size]
-	k.rest = slices.Grow(k.rest[:0], int(recs.Ends[to-1]-first))[:recs.Ends[to-1]-first]
+	room := k.n*size + int(recs.Ends[to-1]-first)
+	k.out.Data = slices.Grow(k.out.Data, room)
+	k.rest = k.out.Data[len(k.out.Data):][k.n*size : room]
 	for i := range k.n {
 		at, _ := recs.Bounds(from + i)
 		k.pos[i], k.tail[i] = int(at), int(at-first)

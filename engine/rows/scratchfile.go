@@ -102,16 +102,23 @@ func (w *scratchWriter) write(ctx context.Context, b scratchBlock, content []byt
 
 // squeezer compresses blocks where that saves a third, which pays for the time that
 // it takes twice. The next plainRun blocks after one where it does not are not tried:
-// rows of a table are much alike.
+// rows of a table are much alike. Nor are blocks of more than mostSqueezed bytes, which take
+// enough memory as they are.
 type squeezer struct {
 	out  []byte
 	left int // blocks that are not tried
 }
 
-const plainRun = 32
+const (
+	plainRun     = 32
+	mostSqueezed = 1 << 20
+)
 
 // squeeze returns block, or its compressed form until the next call.
 func (z *squeezer) squeeze(block []byte) (out []byte, plain bool) {
+	if len(block) > mostSqueezed {
+		return block, true
+	}
 	if z.left > 0 {
 		z.left--
 		return block, true

@@ -106,7 +106,7 @@ func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
 			return err
 		}
 		if row += n; row == j.block.Count {
-			j.block.Free()
+			j.block.Shrink()
 		}
 		if l.collected.Size() >= g.Limits.Budget.Collecting() || l.collected.Full() {
 			if err := g.seal(ctx, l); err != nil {
@@ -114,6 +114,7 @@ func (g *Ingest) locate(ctx context.Context, l *locator, j *job) error {
 			}
 		}
 		if row == j.block.Count {
+			j.block.Free()
 			return nil
 		}
 	}
