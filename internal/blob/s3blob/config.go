@@ -36,7 +36,7 @@ func (s *Store) connect(ctx context.Context) error {
 		}
 		cfg.Region = "us-east-1" // a server that is not AWS rarely cares
 	}
-	s.region, cfg.Logger = cfg.Region, logging.Nop{} // what matters is in errors
+	s.region = cfg.Region
 	if o.RoleARN != "" {
 		assume(&cfg, o)
 	}
@@ -46,7 +46,7 @@ func (s *Store) connect(ctx context.Context) error {
 	}
 	cfg.HTTPClient = s.transport(cfg.HTTPClient)
 	s.attempts = orDefault(o.Retry.Attempts, orDefault(cfg.RetryMaxAttempts, defaultAttempts))
-	cfg.Retryer = func() aws.Retryer { return retryer(cfg, o, s.attempts) }
+	cfg.Retryer = func() aws.Retryer { return retryer(cfg, o, s.attempts, &s.server) }
 	s.api = s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.UsePathStyle = o.ForcePathStyle
 		so.APIOptions = append(so.APIOptions, noteAttempts, signNoAcceptEncoding)
@@ -75,11 +75,11 @@ func (s *Store) transport(c aws.HTTPClient) aws.HTTPClient {
 	if s.o.WrapTransport != nil {
 		c = s.o.WrapTransport(c)
 	}
-	return &client{next: c, idle: s.o.Idle, count: &s.count}
+	return &client{next: c, idle: s.o.Idle, count: &s.count, server: &s.server}
 }
 
 func load(ctx context.Context, o Options) (aws.Config, error) {
-	var opts []func(*config.LoadOptions) error
+	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // what matters is in errors
 	if o.Region != "" {
 		opts = append(opts, config.WithRegion(o.Region))
 	}
@@ -108,12 +108,12 @@ func assume(cfg *aws.Config, o Options) {
 
 // retryer is the SDK's, without its quota of retries, which is meant for
 // services that must fail fast, and with what it does not know of S3.
-func retryer(cfg aws.Config, o Options, attempts int) aws.Retryer {
+func retryer(cfg aws.Config, o Options, attempts int, server *contact) aws.Retryer {
 	standard := func(so *retry.StandardOptions) {
 		so.MaxAttempts = attempts
 		so.RateLimiter = ratelimit.None
 		so.Backoff = retry.BackoffDelayerFunc(backoff(o.Retry.Wait))
-		so.Retryables = append([]retry.IsErrorRetryable{retry.NoRetryCanceledError{}, ours(cfg.Credentials)}, so.Retryables...)
+		so.Retryables = append([]retry.IsErrorRetryable{retry.NoRetryCanceledError{}, server.givesUp(), ours(cfg.Credentials)}, so.Retryables...)
 	}
 	if o.Adaptive || cfg.RetryMode == aws.RetryModeAdaptive {
 		return retry.NewAdaptiveMode(func(ao *retry.AdaptiveModeOptions) {

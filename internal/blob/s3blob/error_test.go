@@ -46,6 +46,11 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 		{"key", put, 400, "KMS.DisabledException", "key-1 is disabled", nil, []string{"the KMS key cannot be used: key-1 is disabled"}},
 		{"bucket", list, 404, "NoSuchBucket", "no", nil, []string{"no such bucket"}},
 		{"bucket of a get", get, 404, "NoSuchBucket", "no", nil, []string{"no such bucket"}},
+		{"user of a get", get, 404, "XAdminUserNotFound", "No user exists", fs.ErrPermission, []string{"the credentials are not valid here: No user exists", "XAdminUserNotFound"}},
+		{"user of a list", list, 404, "XAdminUserNotFound", "No user exists", fs.ErrPermission, []string{"the credentials are not valid here: No user exists"}},
+		{"user of a head", stat, 404, "XAdminUserNotFound", "No user exists", fs.ErrPermission, []string{"the credentials are not valid here: No user exists"}},
+		{"another 404 of a get", get, 404, "NoSuchThing", "no such thing", nil, []string{"no such thing (NoSuchThing"}},
+		{"another 404 of a head", stat, 404, "NoSuchThing", "no such thing", nil, []string{"no such thing (NoSuchThing"}},
 		{"bucket of a head", stat, 404, "", "", nil, []string{"no such bucket"}},
 		{"region", list, 301, "PermanentRedirect", "elsewhere", nil, []string{`set region = "ap-south-2"`}},
 		{"archived", get, 403, "InvalidObjectState", "GLACIER", nil, []string{"it is archived", "restore it"}},
@@ -99,6 +104,13 @@ func TestRealRefusals(t *testing.T) {
 	for i, err := range refusals(open(t, o)) {
 		if !errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("wrong secret, operation %d: %v", i, err)
+		}
+	}
+	o = real(t, srv)
+	o.Credentials = credentials.NewStaticCredentialsProvider("nobody", srv.SecretKey, "")
+	for i, err := range refusals(open(t, o)) {
+		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "credentials are not valid") {
+			t.Errorf("unknown key, operation %d: %v", i, err)
 		}
 	}
 	o = real(t, srv)

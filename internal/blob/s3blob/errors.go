@@ -1,6 +1,7 @@
 package s3blob
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -134,11 +135,16 @@ func (e *Error) refusesChecksum(message string) bool {
 	return false
 }
 
+// unknownUser is the code of versitygw, with status 404, for a key id that it does not know.
+const unknownUser = "XAdminUserNotFound"
+
+const noBucket = "there is no such bucket here; check bucket, region, endpoint and the account"
+
 // named judges by the error code.
 func (e *Error) named(c call, message string, header http.Header) bool {
 	switch e.Code {
 	case "NoSuchBucket":
-		e.Reason = "there is no such bucket here; check bucket, region, endpoint and the account"
+		e.Reason = noBucket
 	case "NoSuchKey", "NotFound":
 		e.kind, e.Reason = fs.ErrNotExist, "it does not exist"
 	case "NoSuchUpload":
@@ -159,7 +165,7 @@ func (e *Error) named(c call, message string, header http.Header) bool {
 		e.Reason = "the clock of this machine is wrong: " + message
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired":
 		e.Reason = "the credentials have expired; renew them and run again"
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId":
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", unknownUser:
 		e.kind, e.Reason = fs.ErrPermission, "the credentials are not valid here: "+message
 	case "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		e.Reason = elsewhere(header, message)
@@ -194,7 +200,7 @@ func (e *Error) byStatus(c call, message string) {
 	switch {
 	case e.Status == 403 || e.Code == "AccessDenied":
 		e.kind, e.refused, e.Reason = fs.ErrPermission, true, denied(c, message)
-	case e.Status == 404 && c.key:
+	case e.Status == 404 && c.key && e.Code == "":
 		e.kind, e.Reason = fs.ErrNotExist, "it does not exist"
 	case e.Status == 412:
 		e.kind, e.Reason = blob.ErrConflict, "it is not as expected: somebody else made, changed or removed it"
@@ -208,7 +214,7 @@ func (e *Error) byStatus(c call, message string) {
 		e.Reason = message
 	default:
 		e.again = transport(e.err)
-		e.Reason = cause(e.err)
+		e.Reason = cmp.Or(nobody(c, e.err), cause(e.err))
 	}
 }
 
@@ -302,6 +308,10 @@ func core(err error) string {
 			inner = e.Err
 		case *url.Error:
 			inner = e.Err
+		}
+		var sent *smithyhttp.RequestSendError
+		if inner == nil && errors.As(err, &sent) {
+			inner = sent
 		}
 		if inner == nil {
 			return err.Error() + tries

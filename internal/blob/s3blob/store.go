@@ -41,6 +41,7 @@ type Store struct {
 	o      Options
 	api    *s3.Client
 	count  counter
+	server contact
 	region string
 	// attempts is how often a request is tried.
 	attempts int
@@ -250,9 +251,26 @@ func (s *Store) orNoBucket(ctx context.Context, err error) error {
 		s.sawBucket()
 		return err
 	case errors.As(herr, &e) && (e.Status == 404 || errors.Is(e, fs.ErrNotExist)):
-		e.kind, e.Reason = nil, "there is no such bucket here; check bucket, region, endpoint and the account"
+		return s.whyNoBucket(ctx, e)
 	}
 	return herr
+}
+
+// whyNoBucket asks for a listing, whose answer can say why the bucket was not found: HEAD
+// has no body, and some servers also answer so to who is not known there.
+func (s *Store) whyNoBucket(ctx context.Context, of *Error) error {
+	in := &s3.ListObjectsV2Input{Bucket: &s.o.Bucket, MaxKeys: aws.Int32(1)}
+	if s.o.Prefix != "" {
+		in.Prefix = aws.String(s.o.Prefix + "/")
+	}
+	_, err := s.api.ListObjectsV2(ctx, in)
+	err = explain(ctx, call{op: "ListObjectsV2", doing: of.Doing, place: of.Place, arn: s.bucketARN()}, err)
+	var e *Error
+	if errors.As(err, &e) && e.Code != "" && e.Code != "AccessDenied" && !errors.Is(e, fs.ErrNotExist) {
+		return e
+	}
+	of.kind, of.Reason = nil, noBucket
+	return of
 }
 
 // Delete removes an object. Where the server does not judge the condition it is

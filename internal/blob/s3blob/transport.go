@@ -69,9 +69,10 @@ func (e errIdle) Temporary() bool { return true }
 // client counts requests, and ends those on which nothing moves any more: a
 // dead connection must not stop a night.
 type client struct {
-	next  aws.HTTPClient
-	idle  time.Duration
-	count *counter
+	next   aws.HTTPClient
+	idle   time.Duration
+	count  *counter
+	server *contact
 }
 
 // slow are the requests that a server works on for long before it answers.
@@ -92,6 +93,7 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 	out := req.WithContext(ctx)
 	w.wrapBody(out, op == "PutObject" || op == "UploadPart")
 	resp, err := c.next.Do(out)
+	c.server.note(err)
 	if err != nil {
 		return nil, w.end(err)
 	}
