@@ -57,7 +57,7 @@ func planDrift(ctx context.Context, p *Session, t *Table, must bool) (err error)
 			}
 		}
 	}
-	return foreignFiles(t.Name, p.Objects.Place(), have)
+	return foreignFiles(t.Name, p.Objects.Place(), p.Snap.RemovedTables[t.Name], have)
 }
 
 // filesUnderWay are those that a commit which is being made visible moves or removes:
@@ -130,12 +130,18 @@ type foreignError struct {
 	table string
 	state string
 	files []sinks.Place
+	// forgotten says that the state has had the table, and let its files stay.
+	forgotten bool
 }
 
 func (f *foreignError) Error() string {
 	names := make([]string, len(f.files))
 	for i, at := range f.files {
 		names[i] = at.Root + "/" + at.Path
+	}
+	if f.forgotten {
+		return fmt.Sprintf("table %s: %s that the state %s does not know any more: %s; a removed block had it forget the table and keep its files; readers would count their rows; move them away, or delete them, and the table is made anew from the source",
+			f.table, amount.Of(len(f.files), "data file"), f.state, strings.Join(amount.Few(names), ", "))
 	}
 	return fmt.Sprintf("table %s: %s that the state %s does not know: %s; readers would count %s rows; move %s away, or bring back the state that wrote %[6]s",
 		f.table, amount.Of(len(f.files), "data file"), f.state, strings.Join(amount.Few(names), ", "),
@@ -147,7 +153,7 @@ func (f *foreignError) in(root string) bool {
 	return f != nil && slices.ContainsFunc(f.files, func(at sinks.Place) bool { return at.Root == root })
 }
 
-func foreignFiles(table, state string, have map[string]*listing) error {
+func foreignFiles(table, state string, forgotten bool, have map[string]*listing) error {
 	var foreign []sinks.Place
 	for root, l := range have {
 		for i, o := range l.files {
@@ -160,7 +166,7 @@ func foreignFiles(table, state string, have map[string]*listing) error {
 		return nil
 	}
 	slices.SortFunc(foreign, sinks.Place.Compare)
-	return &foreignError{table, state, foreign}
+	return &foreignError{table, state, foreign, forgotten}
 }
 
 // take accounts for a file of which digest and pin are known. It returns those of what
