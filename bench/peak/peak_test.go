@@ -314,3 +314,36 @@ func TestTextsOfTheGreatestSize(t *testing.T) {
 	})
 	s.apply(0)
 }
+
+// Rows that are hidden because their users are merged: few among very many of one
+// partition. A night then merges as many users again, and hides rows of all row groups.
+func TestHiddenRows(t *testing.T) {
+	s := newSite(t)
+	const people, events = 50_000, 1_000_000
+	merge := func(step int) {
+		s.table = mappingTable
+		s.deliver([]field{{"from_user_id", "long"}, {"to_user_id", "long"}}, "null", func(f *partFile) {
+			for u := 0; u < people; u += step {
+				f.row(binary.AppendVarint(binary.AppendVarint(nil, int64(2*u+1)), int64(2*u)))
+			}
+		})
+	}
+	merge(2)
+	s.table = "events"
+	s.deliver(required, "null", func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, 1))
+		var b []byte
+		for i := range events {
+			u := int64(r.IntN(people))
+			b = event(b, int64(i), 2*u, randomText(r, 300))
+			f.row(b)
+			if i%50 == 0 {
+				b = event(b, int64(i), 2*u+1, randomText(r, 300))
+				f.row(b)
+			}
+		}
+	})
+	s.apply(0)
+	merge(1)
+	s.apply(0)
+}

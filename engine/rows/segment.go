@@ -105,6 +105,9 @@ type Chunk struct {
 	// load reads the only row, which is a long one: its record, or values of cols.
 	load func() ([]byte, error)
 	cols []column.Column
+
+	stays  bool // in memory, whoever keeps rows of it
+	sparse sparse
 }
 
 // readLong reads the only row of a chunk if it is a long one with columns.
@@ -129,7 +132,7 @@ func (s *Segment) Part(part int64) *Chunk {
 	if !ok || s.spilled() {
 		return nil
 	}
-	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo, slabs: s.slabs}
+	return &Chunk{Rows: s.rows[r.Lo:r.Hi], Batch: s.batch, Verdicts: s.Verdicts, First: r.Lo, slabs: s.slabs, stays: true}
 }
 
 func (s *Segment) partRange(part int64) (PartRange, bool) {

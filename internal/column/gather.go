@@ -46,6 +46,17 @@ func (g *Gatherer) ColumnInto(dst *Column, srcs []*Column, selection []SourceRow
 	}
 }
 
+// Select returns a batch of copies of some rows of b.
+func (b *Batch) Select(rows []SourceRow) *Batch {
+	out := &Batch{N: len(rows), Cols: make([]Column, len(b.Cols))}
+	var g Gatherer
+	for i := range b.Cols {
+		out.Cols[i] = Column{Name: b.Cols[i].Name, Type: b.Cols[i].Type}
+		g.Column(&out.Cols[i], []*Column{&b.Cols[i]}, rows)
+	}
+	return out
+}
+
 func gather[T any](dst *Column, vals []T, srcs []*Column, selection []SourceRow, of func(*Column) []T) []T {
 	base := len(vals)
 	nulls := dst.Null != nil

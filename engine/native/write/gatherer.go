@@ -42,6 +42,11 @@ type encodedSource struct {
 
 // AddRow takes row i of a chunk. What goes wrong Resolve tells.
 func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
+	ch, i, err := ch.ToKeep(i)
+	if err != nil {
+		p.failed = err
+		return
+	}
 	src, row := ch.Batch, ch.Rows[i].At
 	if ch.Encoded() {
 		record, err := ch.Record(i)
