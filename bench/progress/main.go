@@ -111,7 +111,7 @@ func (o *options) report(run int, records []record, ended record) {
 	for _, r := range records {
 		left := ended.at.Sub(r.at).Seconds()
 		if o.all {
-			fmt.Printf("  %5.1f s  %-12s %-10s %5.1f %% of the work, %5.1f %% of the time", all-left, r.Table, r.Phase, r.Percent, 100*(1-left/all))
+			fmt.Printf("  %5.1f s  %-12s %-10s %5.1f %% of the work, %5.1f %% of the time, %5.1f %% of the processor time", all-left, r.Table, r.Phase, r.Percent, 100*(1-left/all), 100*(r.cpu-first.cpu)/cpu)
 			if r.Left != nil {
 				fmt.Printf(", %.0f s said to be left, %.1f s were", *r.Left, left)
 			}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"reconcile/bench/internal/measure"
 )
 
@@ -129,22 +127,4 @@ func (r *runner) state() error {
 	each := mb * 1e6 / float64(max(rows, 1))
 	r.find("state", atMost(each, 10), "with the hidden rows and the latest row of every user", "%.1f bytes a row: %.1f MB for %d rows", each, mb, rows)
 	return nil
-}
-
-// large loads a hundred million page views.
-func (r *runner) large() error {
-	p, o, err := r.place("large")
-	if err != nil {
-		return err
-	}
-	lake, err := p.Lake("zstd", "zstd")
-	if err != nil {
-		return err
-	}
-	s := r.measured(fmt.Sprintf("cold load of %d page views", o.Events))
-	if err := s.Add(lake.Load()); err != nil {
-		return err
-	}
-	r.find("large", atMost(mib(s.Peak()), 1024), "", "%.0f MiB, %.0f s, %.0f s of CPU", mib(s.Peak()), s.Median(measure.Wall), s.Median(measure.CPU))
-	return p.Close()
 }

@@ -31,7 +31,8 @@ func allRows() []row {
 		{"noop", "no-op plan and apply, 400 dumps, 50 tables, 20 k files, local", "100 ms of CPU, 64 MiB", "30 ms", false, (*runner).noop},
 		{"history", "the same night on ten times the history: bytes read and written, and CPU; recent users re-keyed", "1.2 times", "1.05 times", false, (*runner).history},
 		{"s3", "S3 to S3 against a server on the same machine", "0.8 of the local rate", "", false, (*runner).s3},
-		{"large", "a load of 100 M page views", "1 GiB", "", true, (*runner).large},
+		{"partition", "8 M page views of one day, and a night of 30 k onto them", "1 GiB", "", false, (*runner).partition},
+		{"large", "a load of 100 M page views, and of a tenth of them", "1 GiB", "", true, (*runner).large},
 	}
 }
 

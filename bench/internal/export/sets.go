@@ -19,6 +19,8 @@ var sets = []struct {
 		Events: 40_000_000, Sessions: 5_000_000, Users: 500_000, Newcomers: 4_000, Columns: 37, Days: 900, Dumps: 50, Order: Random, Migrations: 50_000}},
 	{"large", "a hundred million page views, in 100 dumps", Options{
 		Events: 100_000_000, Sessions: 10_000_000, Users: 1_000_000, Newcomers: 4_000, Columns: 37, Days: 365, Dumps: 100, Order: Shuffled, Migrations: 100_000}},
+	{"day", "eight million page views of one day", Options{
+		Events: 8_000_000, Sessions: 800_000, Users: 500_000, Columns: 37, Days: 1, Dumps: 8, Order: Shuffled, Migrations: 50_000}},
 	{"users", "five million users and next to no page views", Options{
 		Events: 1_000, Sessions: 100, Users: 5_000_000, Columns: MinColumns, Days: 30, Dumps: 2, Order: Shuffled, Migrations: 50_000}},
 	{"files", "400 dumps of 50 tables: 20,000 part files, as many partitions", Options{
