@@ -153,7 +153,7 @@ func (d *Dict) addOf(s *Dict, code uint32) uint32 {
 // intern returns the code of v, which is added if it is not there.
 func (d *Dict) intern(v []byte, h uint32, valid bool) uint32 {
 	d.count()
-	if d.table == nil {
+	if len(d.table) == 0 { // also of a copy of one without
 		d.table, d.mask = make([]uint64, leastTable), leastTable-1
 	}
 	i := h & d.mask

@@ -180,3 +180,14 @@ func TestDictAddPlain(t *testing.T) {
 		t.Error("a value behind those is another one")
 	}
 }
+
+// A dictionary that had values takes others after it became a copy of one that never had any.
+func TestDictCopyOfEmpty(t *testing.T) {
+	d, empty := NewDict(), NewDict()
+	d.Add([]byte("before"))
+	d.Reset()
+	d.copyFrom(empty)
+	if c := d.Add([]byte("after")); string(d.Value(c)) != "after" {
+		t.Errorf("%q", d.Value(c))
+	}
+}
