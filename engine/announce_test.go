@@ -118,7 +118,7 @@ type otherWriter struct {
 	edit  func(c *sinks.Current)
 }
 
-func (r *otherWriter) SetCurrent(ctx context.Context, c *sinks.Current, version string) error {
+func (r *otherWriter) SetCurrent(ctx context.Context, c *sinks.Current, version string) (string, error) {
 	if r.times > 0 {
 		r.times--
 		cur, now, err := r.Sink.Current(ctx)
@@ -126,7 +126,7 @@ func (r *otherWriter) SetCurrent(ctx context.Context, c *sinks.Current, version 
 			r.t.Fatal(err)
 		}
 		r.edit(cur)
-		if err := r.Sink.SetCurrent(ctx, cur, now); err != nil {
+		if _, err := r.Sink.SetCurrent(ctx, cur, now); err != nil {
 			r.t.Fatal(err)
 		}
 	}

@@ -222,10 +222,11 @@ type Sink interface {
 	// when there is none. One that is damaged (ErrCurrentDamaged) has a version, too.
 	Current(ctx context.Context) (c *Current, version string, err error)
 	// SetCurrent replaces a version of current.json durably and at once, or makes the
-	// first where version is empty. It writes a greater number of Writes than c has.
+	// first where version is empty, and returns which version that makes. The number of
+	// Writes in it is the next one to that of c.
 	// It fails with ErrCurrentChanged if another version is there by now, and with
 	// blob.ErrUnsupported where the place keeps no condition on that.
-	SetCurrent(ctx context.Context, c *Current, version string) error
+	SetCurrent(ctx context.Context, c *Current, version string) (now string, err error)
 	// RemoveStaged removes what attempts staged, and gives up their unfinished moves. When it
 	// returns nil, none of the files that it was to remove can come to its place any
 	// more, but by a request that the store had begun to carry out.

@@ -86,9 +86,12 @@ func (a *Announcer) announceTable(ctx context.Context, root string, cur *sinks.C
 // Edit changes what the current.json of a sink says. edit is called with what it
 // says, again if somebody else writes it meanwhile, and reports whether it changed that.
 // A sink of another lineage is refused (C12).
+//
+// What this command wrote itself is not read again: the condition on its version tells
+// whether it is still there. Where nothing is to be written, what is there is read.
 func (a *Announcer) Edit(ctx context.Context, root, lineage string, edit func(cur *sinks.Current) (bool, error)) error {
 	for n := 1; ; n++ {
-		says, err := a.lake.Head(ctx, root)
+		says, wrote, err := a.head(ctx, root)
 		if err != nil {
 			return err
 		}
@@ -103,6 +106,9 @@ func (a *Announcer) Edit(ctx context.Context, root, lineage string, edit func(cu
 			cur.Tables = map[string]sinks.CurrentTable{}
 		}
 		write, err := edit(cur)
+		if wrote && (err != nil || !write) {
+			continue
+		}
 		if err != nil || !write {
 			return err
 		}
@@ -111,7 +117,7 @@ func (a *Announcer) Edit(ctx context.Context, root, lineage string, edit func(cu
 		if !errors.Is(err, sinks.ErrCurrentChanged) {
 			return err
 		}
-		if n == currentTries {
+		if n >= currentTries {
 			return fmt.Errorf("sink %s: %w", root, err)
 		}
 		if err := a.lock.Confirm(ctx); err != nil {
@@ -120,12 +126,29 @@ func (a *Announcer) Edit(ctx context.Context, root, lineage string, edit func(cu
 	}
 }
 
+// head returns what the current.json of a sink says. wrote tells that this command wrote
+// it, and that nobody looked whether it is still there.
+func (a *Announcer) head(ctx context.Context, root string) (says lake.Head, wrote bool, err error) {
+	if head := lake.Written(a.lake, root); head != nil {
+		return *head, true, nil
+	}
+	says, err = a.lake.Head(ctx, root)
+	return says, false, err
+}
+
 // setCurrent replaces a version of current.json. A lock that dies with its process leaves
 // nobody behind who could write at the same time: there a store need not keep conditions.
+// What is written without one is read the next time: nobody would find out that it is not
+// there any more.
 func (a *Announcer) setCurrent(ctx context.Context, root string, cur *sinks.Current, version string) error {
-	err := a.lake.Sink(root).SetCurrent(ctx, cur, version)
+	now, err := a.lake.Sink(root).SetCurrent(ctx, cur, version)
 	if errors.Is(err, blob.ErrUnsupported) && a.lock.Generation() == 0 {
-		return a.lake.Sink(root).SetCurrent(ctx, cur, sinks.AnyVersion)
+		_, err = a.lake.Sink(root).SetCurrent(ctx, cur, sinks.AnyVersion)
+		return err
+	}
+	if err == nil {
+		cur.Writes++
+		lake.NoteWritten(a.lake, root, lake.Head{Current: cur, Version: now})
 	}
 	return err
 }

@@ -35,6 +35,18 @@ func (k *Lake) Head(ctx context.Context, root string) (Head, error) {
 	return Head{Current: cur, Version: version}, err
 }
 
+// Written returns the current.json that this command wrote last to a sink, and forgets
+// it; nil if none is known. As long as its version is there, it is what Head would read.
+func Written(k *Lake, root string) *Head {
+	s := k.entry(root)
+	head := s.written
+	s.written = nil
+	return head
+}
+
+// NoteWritten notes what this command wrote as the current.json of a sink, for Written.
+func NoteWritten(k *Lake, root string, h Head) { k.entry(root).written = &h }
+
 // EachHead calls fn with the root and the head of each sink of the configuration that can
 // be reached.
 func (k *Lake) EachHead(ctx context.Context, fn func(root string, h Head) error) error {

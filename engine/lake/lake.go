@@ -51,6 +51,7 @@ type known struct {
 	lost          bool       // it is said to be lost and is: it is rewritten
 	stagedRemoved bool       // nothing was published to it since what was staged was removed
 	lineage       string     // of the state that it was written from, as far as that was read
+	written       *Head      // the current.json that this command wrote last; nil if none is known
 }
 
 // New returns the lake of a command. It opens nothing.
@@ -156,7 +157,7 @@ func (k *Lake) StopsTable(ctx context.Context, err error) bool {
 // is made again.
 func (k *Lake) LookAgain() {
 	for _, s := range k.sinks {
-		s.down, s.lineage = nil, ""
+		s.down, s.lineage, s.written = nil, "", nil
 	}
 }
 

@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,47 +78,22 @@ func over(version string) blob.Cond {
 }
 
 // SetCurrent replaces current.json. Version 0 stands for the present one.
-func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current, version string) error {
-	w := sinks.Current{Version: currentVersion, Lineage: c.Lineage, State: c.State, Writes: c.Writes + 1,
-		Tables: make(map[string]sinks.CurrentTable, len(c.Tables))}
+func (s *sink) SetCurrent(ctx context.Context, c *sinks.Current, version string) (now string, err error) {
 	switch {
 	case c.Version != 0 && c.Version != currentVersion:
-		return fmt.Errorf("write current.json: version %d is not %d", c.Version, currentVersion)
+		return "", fmt.Errorf("write current.json: version %d is not %d", c.Version, currentVersion)
 	case c.Lineage == "":
-		return errors.New("write current.json: no lineage")
-	}
-	for name, t := range c.Tables {
-		if t.Dumps == nil {
-			t.Dumps = []int64{}
-		}
-		w.Tables[name] = t
-	}
-	data, err := json.MarshalIndent(w, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write current.json: %w", err)
+		return "", errors.New("write current.json: no lineage")
 	}
 	s.own.Lock()
 	defer s.own.Unlock()
-	_, err = blob.Put(ctx, s.store, current, append(listsInLine(data), '\n'), over(version))
+	data, err := s.form.text(sinks.Current{Version: currentVersion, Lineage: c.Lineage, State: c.State, Writes: c.Writes + 1, Tables: c.Tables})
+	if err != nil {
+		return "", fmt.Errorf("write current.json: %w", err)
+	}
+	obj, err := blob.Put(ctx, s.store, current, data, over(version))
 	if errors.Is(err, blob.ErrConflict) {
-		return fmt.Errorf("write %s: %w (%w)", s.place(current), sinks.ErrCurrentChanged, err)
+		return "", fmt.Errorf("write %s: %w (%w)", s.place(current), sinks.ErrCurrentChanged, err)
 	}
-	return s.class(err)
-}
-
-// listsInLine puts each list of numbers onto one line: those of dumps become long,
-// and every plan reads them. What begins a list stands in no text.
-func listsInLine(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for {
-		before, rest, ok := bytes.Cut(text, []byte("[\n"))
-		out = append(out, before...)
-		if !ok {
-			return out
-		}
-		list, after, _ := bytes.Cut(rest, []byte("]"))
-		out = append(out, '[')
-		out = append(append(out, bytes.Join(bytes.Fields(list), []byte(" "))...), ']')
-		text = after
-	}
+	return obj.Pin, s.class(err)
 }

@@ -37,14 +37,14 @@ func FuzzCurrent(f *testing.F) {
 		if c == nil || c.Version != 1 || c.Lineage == "" {
 			t.Fatalf("%q is read as %+v", text, c)
 		}
-		if err := s.SetCurrent(ctx, c, sinks.AnyVersion); err != nil {
+		if _, err := s.SetCurrent(ctx, c, sinks.AnyVersion); err != nil {
 			t.Fatalf("%q: what was read cannot be written: %v", text, err)
 		}
 		first, _, err := s.Current(ctx)
 		if err != nil {
 			t.Fatalf("%q: what was written cannot be read: %v", text, err)
 		}
-		if err := s.SetCurrent(ctx, first, sinks.AnyVersion); err != nil {
+		if _, err := s.SetCurrent(ctx, first, sinks.AnyVersion); err != nil {
 			t.Fatal(err)
 		}
 		first.Writes++

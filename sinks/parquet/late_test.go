@@ -116,7 +116,8 @@ func TestLateRequests(t *testing.T) {
 			must(err)
 			_, err = next.Publish(ctx, sinks.Step{Staged: other.Path, Path: gone, After: other.Digest, Size: other.Size})
 			must(err)
-			must(next.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""))
+			_, err = next.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, "")
+			must(err)
 
 			// The commit of the paused one, of which a request is on its way.
 			two := stageIn(t, next, "1-b", "f2", 30)
@@ -130,7 +131,7 @@ func TestLateRequests(t *testing.T) {
 					}
 				}
 				if err == nil {
-					err = paused.SetCurrent(ctx, cur, version)
+					_, err = paused.SetCurrent(ctx, cur, version)
 				}
 				ended <- err
 			}()
@@ -143,7 +144,8 @@ func TestLateRequests(t *testing.T) {
 			}
 			cur, version, err := next.Current(ctx)
 			must(err)
-			must(next.SetCurrent(ctx, cur, version))
+			_, err = next.SetCurrent(ctx, cur, version)
+			must(err)
 			must(next.RemoveStaged(ctx, sinks.StagedRemoval{Generation: 2, Folders: []string{"t"}}))
 			three := stageIn(t, next, "2-c", "f3", 300)
 			_, err = next.Publish(ctx, sinks.Step{Staged: three.Path, Path: at, Before: two.Digest, After: three.Digest, Size: three.Size})

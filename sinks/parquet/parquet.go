@@ -53,6 +53,8 @@ type sink struct {
 	// own serialises what writes directly below _reconcile/: a removal of staged files there must
 	// not meet a write under way.
 	own sync.Mutex
+	// form is of the current.json that is written; it needs own.
+	form currentForm
 }
 
 // New returns the Parquet sink in a store. It reads and writes nothing yet.

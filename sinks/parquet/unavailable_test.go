@@ -139,7 +139,7 @@ func newBreaking(t *testing.T) *inBreaking {
 	if _, err := x.s.Publish(ctx, sinks.Step{Staged: x.there.Path, Path: x.at, After: x.there.Digest, Size: x.there.Size}); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""); err != nil {
+	if _, err := x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	return x
@@ -243,7 +243,8 @@ var methods = []struct {
 		return err
 	}},
 	{"create", "", func(_ *testing.T, x *inBreaking) error {
-		return x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, sinks.AnyVersion)
+		_, err := x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, sinks.AnyVersion)
+		return err
 	}},
 	{"write", "write _reconcile/staging/a/w: writing Parquet: ", func(t *testing.T, x *inBreaking) error { return fill(x.staged(t)) }},
 	{"write", "write _reconcile/staging/a/w: ", func(t *testing.T, x *inBreaking) error { return closed(x.staged(t)) }},
@@ -258,11 +259,13 @@ var methods = []struct {
 		return errors.New("nothing failed")
 	}},
 	{"write", "", func(_ *testing.T, x *inBreaking) error {
-		return x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, sinks.AnyVersion)
+		_, err := x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, sinks.AnyVersion)
+		return err
 	}},
 	{"commit", "", func(t *testing.T, x *inBreaking) error { return closed(x.staged(t)) }},
 	{"commit", "", func(_ *testing.T, x *inBreaking) error {
-		return x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, sinks.AnyVersion)
+		_, err := x.s.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, sinks.AnyVersion)
+		return err
 	}},
 	{"move", "", func(_ *testing.T, x *inBreaking) error { _, err := x.s.Publish(ctx, x.move()); return err }},
 	{"delete", "", func(_ *testing.T, x *inBreaking) error { _, err := x.s.Publish(ctx, x.removal()); return err }},

@@ -26,13 +26,14 @@ func testCurrent(t *testing.T, p Place) {
 	version := ""
 	for n, c := range []*sinks.Current{first, second, first} {
 		c.Writes = uint64(n)
-		if err := p.Sink.SetCurrent(ctx, c, version); err != nil {
+		wrote, err := p.Sink.SetCurrent(ctx, c, version)
+		if err != nil {
 			t.Fatal(err)
 		}
 		c.Writes++
 		got, now, err := p.Sink.Current(ctx)
-		if err != nil || !reflect.DeepEqual(got, c) || now == version {
-			t.Errorf("got %+v of version %q, %v; want %+v", got, now, err, c)
+		if err != nil || !reflect.DeepEqual(got, c) || now == version || now != wrote {
+			t.Errorf("got %+v of version %q, %v; want %+v of version %q", got, now, err, c, wrote)
 		}
 		version = now
 		wantAll(t, p, "", currentKey)
@@ -40,7 +41,7 @@ func testCurrent(t *testing.T, p Place) {
 	if text := string(content(t, p, currentKey)); !strings.Contains(text, `"dumps": [-1, 9007199254740993],`) {
 		t.Errorf("written as %s", text)
 	}
-	if err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l2", Tables: map[string]sinks.CurrentTable{"t": {}}}, version); err != nil {
+	if _, err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l2", Tables: map[string]sinks.CurrentTable{"t": {}}}, version); err != nil {
 		t.Fatal(err)
 	}
 	if text := string(content(t, p, currentKey)); !strings.Contains(text, `"version": 1`) || !strings.Contains(text, `"dumps": []`) ||
@@ -49,7 +50,7 @@ func testCurrent(t *testing.T, p Place) {
 	}
 	for _, c := range []*sinks.Current{{Version: 2, Lineage: "l"}, {Version: 1}} {
 		unchanged(t, p, func() {
-			if err := p.Sink.SetCurrent(ctx, c, sinks.AnyVersion); err == nil {
+			if _, err := p.Sink.SetCurrent(ctx, c, sinks.AnyVersion); err == nil {
 				t.Errorf("wrote %+v", c)
 			}
 		})
@@ -78,7 +79,7 @@ func testCurrentVersions(t *testing.T, p Place) {
 	set := func(c *sinks.Current, version string, fits bool) {
 		t.Helper()
 		do := func() {
-			err := p.Sink.SetCurrent(ctx, c, version)
+			_, err := p.Sink.SetCurrent(ctx, c, version)
 			if fits != (err == nil) || !fits && !errors.Is(err, sinks.ErrCurrentChanged) {
 				t.Fatalf("over version %q: %v", version, err)
 			}
@@ -131,7 +132,7 @@ func testWholeCurrent(t *testing.T, p Place) {
 	set := func(n uint64) {
 		t.Helper()
 		c := &sinks.Current{Lineage: "l", Tables: map[string]sinks.CurrentTable{"t": {Commit: n, Dumps: make([]int64, n%7*100)}}}
-		if err := p.Sink.SetCurrent(ctx, c, sinks.AnyVersion); err != nil {
+		if _, err := p.Sink.SetCurrent(ctx, c, sinks.AnyVersion); err != nil {
 			t.Error(err)
 		}
 	}

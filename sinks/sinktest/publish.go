@@ -196,7 +196,7 @@ func testRemoveStaged(t *testing.T, p Place) {
 	stage(t, p, "gone", "f", 0, 3)
 	stage(t, p, "kept2", "f", 0, 3)
 	publish(t, p, moveOf(stage(t, p, "gone", "g", 5, 3), "t/f.parquet"))
-	if err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""); err != nil {
+	if _, err := p.Sink.SetCurrent(ctx, &sinks.Current{Lineage: "l"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	open, err := p.Sink.Stage(ctx, "kept", "open", fileSpec(t, p))
@@ -326,10 +326,11 @@ func testCancelled(t *testing.T, p Place) {
 		_, errList := p.Sink.List(done, "t")
 		_, errPublish := p.Sink.Publish(done, moveOf(f, "t/f.parquet"))
 		_, _, errCurrent := p.Sink.Current(done)
+		_, errSetCurrent := p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, "")
 		_, errClose := w.Close()
 		for i, err := range []error{
 			w.Write(done, batch(0, 3)), errClose, errDescribe, errStage, errOpen, errList, errPublish, errCurrent,
-			p.Sink.SetCurrent(done, &sinks.Current{Lineage: "l"}, ""), p.Sink.RemoveStaged(done, sinks.StagedRemoval{}),
+			errSetCurrent, p.Sink.RemoveStaged(done, sinks.StagedRemoval{}),
 		} {
 			if !errors.Is(err, context.Canceled) || errclass.Of(err) != errclass.Cancelled {
 				t.Errorf("operation %d under a cancelled context: %v", i, err)
