@@ -77,11 +77,32 @@ func (l *loader) eval(expr hcl.Expression) (cty.Value, bool) {
 func (l *loader) evaluate(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
 	v, diags := expr.Value(l.ctx)
 	for _, d := range diags {
+		if d.Summary == "Unsupported attribute" && d.Subject != nil && !strings.Contains(d.Detail, "Did you mean") {
+			d.Detail += l.nearAttribute(expr, *d.Subject)
+		}
 		if d.Summary == "Call to unknown function" && !strings.Contains(d.Detail, "Did you mean") {
 			d.Detail += " There are " + strings.Join(sortedKeys(l.ctx.Functions), ", ") + "."
 		}
 	}
 	return v, diags
+}
+
+// nearAttribute suggests an attribute of an object for one that it does not have, at a place
+// in an expression.
+func (l *loader) nearAttribute(expr hcl.Expression, at hcl.Range) string {
+	for _, t := range expr.Variables() {
+		for i := 2; i < len(t); i++ {
+			step, ok := t[i].(hcl.TraverseAttr)
+			if !ok || !step.SrcRange.Overlaps(at) {
+				continue
+			}
+			of, diags := t[:i].TraverseAbs(l.ctx)
+			if !diags.HasErrors() && of.Type().IsObjectType() && !of.Type().HasAttribute(step.Name) {
+				return didYouMean(step.Name, sortedKeys(of.Type().AttributeTypes()))
+			}
+		}
+	}
+	return ""
 }
 
 // knownNames diagnoses references to what is not declared.

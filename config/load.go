@@ -72,7 +72,7 @@ func Load(dir string, o Options) (*Config, Sources, hcl.Diagnostics) {
 	l := newLoader(o)
 	configs, autos, diag := l.read(dir)
 	if diag == nil && len(configs) == 0 {
-		diag = errorPlain("No configuration", "The folder %s has no *%s file. A configuration is all such files of one folder; -chdir=DIR names another one.", dir, configExt)
+		diag = errorPlain("No configuration", "The folder %s has no *%s file. A configuration is all such files of one folder; -chdir=DIR names another one. `reconcile init -from-source=PLACE` writes a first one of the export at PLACE, a folder or s3://bucket/prefix.", dir, configExt)
 	}
 	if diag != nil {
 		return nil, l.src, hcl.Diagnostics{diag}

@@ -87,6 +87,10 @@ func (o *applyOptions) run(ctx context.Context, s *session, json bool, args []st
 		return runApplySaved(ctx, s, o, args[0])
 	}
 	if !o.autoApprove && (json || !o.input || !isTerminal(s.stdin)) {
+		o.needsKeys = true
+		if _, err := s.load(&o.configFlags); err != nil {
+			return 0, err // it has to be mended first
+		}
 		return 0, errors.New("apply asks before it changes anything, and here there is nobody to ask: give -auto-approve to apply without a question")
 	}
 	return runApply(ctx, s, o)

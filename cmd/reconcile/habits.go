@@ -40,9 +40,12 @@ func habits() map[string]string {
 // flagHabits answers flags that users of other tools try.
 func flagHabits() map[string]string {
 	return map[string]string{
-		"destroy":      "remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`",
-		"refresh-only": "every plan and apply compares the sinks with the state; `reconcile plan -refresh-only` does nothing else",
-		"state":        "the configuration says where the state is: reconcile { state \"local\" { path = ... } }",
+		"destroy":             "remove the tables' blocks from the configuration and run `reconcile apply -allow-destroy`",
+		"refresh-only":        "every plan and apply compares the sinks with the state; `reconcile plan -refresh-only` does nothing else",
+		"backend-config":      "there are no partial configurations: reconcile { state \"s3\" { ... } } says where the state is, and variables of -var-file can differ from one environment to the next",
+		"recursive":           "a configuration is one folder: run `reconcile fmt DIR` for each",
+		"generate-config-out": "`reconcile init -from-source=PLACE` writes a configuration of what an export delivers",
+		"state":               "the configuration says where the state is: reconcile { state \"local\" { path = ... } }",
 	}
 }
 

@@ -49,6 +49,37 @@ func (c *command) describe(w io.Writer, f *flag.FlagSet) {
 		} else {
 			name += "=" + placeholder
 		}
-		say(w, "  %-22s %s\n", name, usage)
+		describeFlag(w, name, usage)
 	})
+}
+
+const (
+	helpWidth  = 100 // of a line
+	flagColumn = 22  // of names of flags, behind which stands what they do
+)
+
+// describeFlag writes what a flag does, behind its name, or below where that is long.
+func describeFlag(w io.Writer, name, usage string) {
+	lines := wrap(usage, helpWidth-flagColumn-3)
+	if len(name) > flagColumn {
+		say(w, "  %s\n", name)
+		name = ""
+	}
+	for _, line := range lines {
+		say(w, "  %-22s %s\n", name, line)
+		name = ""
+	}
+}
+
+// wrap breaks a text into lines between words.
+func wrap(text string, width int) []string {
+	var lines []string
+	for _, word := range strings.Fields(text) {
+		if n := len(lines) - 1; n >= 0 && len(lines[n])+1+len(word) <= width {
+			lines[n] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
