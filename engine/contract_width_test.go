@@ -32,7 +32,7 @@ func TestContractWidth(t *testing.T) {
 	}{
 		"listed":      {wide(10_001), 3, false, "the manifest lists 10,001 columns for it, and a table may have 10,000"},
 		"in the file": {nil, 3, true, "its records have 10,001 fields, and a table may have 10,000 columns"},
-		"in all":      {slices.Concat(listed, namesFrom(20_000, 5)), 9_996, false, "the dump brings 5 columns, with which the table would have 10001, and it may have 10000"},
+		"in all":      {slices.Concat(listed, namesFrom(20_000, 5)), 9_996, false, "the dump brings 5 columns, with which the table would have 10,001, and it may have 10,000"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			a := newBed(t, lakeTables)
