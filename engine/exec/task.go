@@ -102,6 +102,9 @@ type Strategies struct {
 	// permitted, Delta is taken unless only reading tells that it does not fit.
 	Bulk  bool `cbor:"2,keyasint,omitempty"`
 	Delta bool `cbor:"3,keyasint,omitempty"`
+	// Copy says that nothing but the sinks changes: their files may be copied, and those
+	// of sinks that stay be left as they are. It is taken where it is permitted.
+	Copy bool `cbor:"4,keyasint,omitempty"`
 }
 
 // Strategy is the way that was taken.
@@ -112,6 +115,7 @@ const (
 	Metadata   Strategy = "metadata"
 	Bulk       Strategy = "bulk"
 	Delta      Strategy = "delta"
+	Copied     Strategy = "copy"       // sinks get the files of others, or lose their own
 	Redeliver  Strategy = "redelivery" // stored rows become those of the repeated dump
 	WholeTable Strategy = "mapping"    // user_migrations, which is written as a whole
 )

@@ -50,6 +50,8 @@ func compute(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
 		return nil, err
 	}
 	switch {
+	case r.Task.Permitted.Copy:
+		return copySinks(ctx, r)
 	case r.Task.Kind == feed.KindMapping:
 		return mappingTable(ctx, r)
 	case r.Task.Permitted.Metadata:

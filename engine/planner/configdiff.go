@@ -110,9 +110,12 @@ func (t *Table) differs(c plan.Class, s plan.Setting, format string, args ...any
 	t.settings = append(t.settings, s)
 }
 
+// settingSinks is the name of the setting that says where a table is.
+const settingSinks = "sinks"
+
 func diffSinks(ctx context.Context, p *Session, t *Table) error {
 	if t.Kind == feed.KindEvents && len(t.Old.Sinks) == 0 && len(t.Parts) > 0 {
-		t.differs(plan.ClassRebuild, plan.Setting{Name: "sinks", Before: "forgotten"}, "the only sink that held its rows is forgotten")
+		t.differs(plan.ClassRebuild, plan.Setting{Name: settingSinks, Before: "forgotten"}, "the only sink that held its rows is forgotten")
 	}
 	for _, s := range t.Definition.Sinks {
 		if err := diffForm(ctx, p, t, s); err != nil {
@@ -121,7 +124,7 @@ func diffSinks(ctx context.Context, p *Session, t *Table) error {
 	}
 	for _, o := range t.Old.Sinks {
 		if !slices.ContainsFunc(t.Definition.Sinks, func(s definition.Sink) bool { return s.Path == o.Root }) {
-			t.differs(plan.ClassRewrite, plan.Setting{Name: "sinks", Sink: o.Root, Before: "in it", After: "not in it"}, "the sink at %s is no longer a sink of the table", o.Root)
+			t.differs(plan.ClassRewrite, plan.Setting{Name: settingSinks, Sink: o.Root, Before: "in it", After: "not in it"}, "the sink at %s is no longer a sink of the table", o.Root)
 			t.destroys("the files", o, keepSink(p, o.Root))
 		}
 	}
@@ -132,7 +135,7 @@ func diffSinks(ctx context.Context, p *Session, t *Table) error {
 func diffForm(ctx context.Context, p *Session, t *Table, s definition.Sink) error {
 	i := t.Old.SinkAt(s.Path)
 	if i < 0 {
-		t.differs(plan.ClassRewrite, plan.Setting{Name: "sinks", Sink: s.Path, Before: "not in it", After: "in it"}, "new sink %s", s.Path)
+		t.differs(plan.ClassRewrite, plan.Setting{Name: settingSinks, Sink: s.Path, Before: "not in it", After: "in it"}, "new sink %s", s.Path)
 		return nil
 	}
 	form, err := p.Lake.Describe(ctx, s, t.Definition.Folder, t.Old)

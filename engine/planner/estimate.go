@@ -54,7 +54,11 @@ func scratchOf(b exec.Budget, stored, pending int64, whole bool) int64 {
 // estimate fills in what an apply would write, without decoding rows.
 func estimate(ctx context.Context, p *Session, t *Table) error {
 	now := t.bytesNow()
-	whole := t.Old == nil || t.Change.Class >= plan.ClassRewrite
+	whole := t.Old == nil || t.Change.Class >= plan.ClassRewrite && !OnlySinks(t)
+	copied := bytesToCopy(t)
+	if t.BytesToWrite = copied; copied > 0 {
+		t.Partitions = int64(len(t.Parts))
+	}
 	in, files, resync := liveBytes(t)
 	come := files > 0 || t.Kind == feed.KindMapping // whose files are not those of the step
 	if !come && len(t.rekeyed) == 0 && !whole && !resync {
@@ -74,7 +78,7 @@ func estimate(ctx context.Context, p *Session, t *Table) error {
 		if err != nil {
 			return err
 		}
-		t.Partitions, t.replaces, t.BytesToWrite = n, old, old+size
+		t.Partitions, t.replaces, t.BytesToWrite = max(t.Partitions, n), old, copied+old+size
 	}
 	return nil
 }

@@ -68,6 +68,40 @@ func findGone(ctx context.Context, p *Session) error {
 	return nil
 }
 
+// OnlySinks reports whether nothing changes about what the table has but in which sinks it
+// is, and one of these holds all of it: then files are copied or removed, and none is
+// written again.
+func OnlySinks(t *Table) bool {
+	if t.Old == nil || len(t.Old.Sinks) == 0 || t.Change.Class != plan.ClassRewrite || len(t.settings) == 0 {
+		return false
+	}
+	if t.Repair+t.rewrite != "" || t.replaced || len(t.partial)+len(t.missing)+len(t.lostIn)+len(t.Drift)+len(t.touched) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(t.settings, func(s plan.Setting) bool { return s.Name != settingSinks })
+}
+
+// bytesToCopy is how much sinks get that the table comes to.
+func bytesToCopy(t *Table) int64 {
+	if !OnlySinks(t) {
+		return 0
+	}
+	one, comes := int64(0), int64(0)
+	for _, s := range t.Definition.Sinks {
+		if t.Old.SinkAt(s.Path) < 0 {
+			comes++
+		}
+	}
+	for _, p := range t.Parts {
+		for _, f := range p.Files {
+			if f.Sink == t.readFrom {
+				one += f.Size
+			}
+		}
+	}
+	return one * comes
+}
+
 // isLost reports whether a table is lost in a sink that is said to be lost: the sink
 // does not speak of it, and has none of its files.
 func isLost(p *Session, t *Table, root string, sink int) bool {

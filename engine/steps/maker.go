@@ -93,6 +93,7 @@ func (m *Maker) configStep(ctx context.Context, p *planner.Session, t *planner.T
 		return err
 	}
 	s.findReadFrom()
+	s.onlySinks = planner.OnlySinks(t)
 	s.newMapping, s.mapping, s.full = s.oldMapping, nil, nil
 	if s.old.HasMapping {
 		s.mapping = &state.Mapping{Dump: s.old.MappingDump, Ref: s.old.Mapping, Rules: s.old.Rules}

@@ -41,6 +41,7 @@ type Step struct {
 	full       *identity.Mapping         // likewise
 	left       []state.Step              // removals of files that the state does not list
 	fresh      bool                      // no stored row is used
+	onlySinks  bool                      // nothing changes but where the table is
 	compared   map[int64]bool            // dumps of which the record goes on knowing what was read
 	claims     map[int64]partfile.Claims // by pending dump: what names mean that Avro does not allow
 	brought    []rules.Delivered         // what the pending dumps bring

@@ -169,6 +169,7 @@ func (s *Step) permit(t *exec.Task, noDelta bool) {
 		return
 	}
 	t.Permitted.Bulk = true
+	t.Permitted.Copy = s.onlySinks && !s.Takes()
 	t.Permitted.Delta = s.Takes() && s.old != nil && !s.fresh && !noDelta && !s.resyncs() && s.kind != feed.KindMapping
 	if !t.Permitted.Delta && s.old != nil && s.floor != rules.AllLive && s.kind == feed.KindEvents && t.AllVoid() {
 		s.fresh = true

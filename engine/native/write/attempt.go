@@ -109,6 +109,43 @@ func (a *Attempt) openData(ctx context.Context) (*Files, error) {
 	return m, nil
 }
 
+// CopyFile stages the rows of a file in one sink: its row groups as they are, where both
+// sinks have the same form.
+func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, sink int, final string, p *Part) error {
+	t := a.task.Sinks[sink]
+	w, err := a.sinks[sink].Stage(ctx, a.task.Attempt, fmt.Sprintf("f%06d", a.files.Add(1)), sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
+		Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Form: t.Form()})
+	if err != nil {
+		return err
+	}
+	m := &Files{ws: []sinks.Writer{w}}
+	if err := m.copyAll(ctx, from); err != nil {
+		m.abort()
+		return err
+	}
+	staged, err := w.Close()
+	if err != nil {
+		m.abort()
+		return err
+	}
+	p.Record.Files = append(p.Record.Files, exec.File{Sink: sink, Path: path.Join(t.Folder, final), Size: staged.Size, Rows: staged.Rows,
+		Digest: staged.Digest, Staged: staged.Path, Groups: staged.Groups, Appended: f.Appended})
+	return nil
+}
+
+// copyAll takes over all rows of a file.
+func (m *Files) copyAll(ctx context.Context, from sinks.Reader) error {
+	for {
+		b, err := from.Next(ctx)
+		if err != nil || b == nil {
+			return err
+		}
+		if err := m.Write(ctx, b); err != nil {
+			return err
+		}
+	}
+}
+
 // closeData makes a data file durable in every sink. final is its path below the
 // table's folder until the commit names it.
 func (a *Attempt) closeData(m *Files, final string, p *Part) error {
