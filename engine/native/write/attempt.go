@@ -109,8 +109,7 @@ func (a *Attempt) openData(ctx context.Context) (*Files, error) {
 	return m, nil
 }
 
-// CopyFile stages the rows of a file in one sink: its row groups as they are, where both
-// sinks have the same form.
+// CopyFile stages the rows of a file in one sink, in the form of that sink.
 func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, sink int, final string, p *Part) error {
 	t := a.task.Sinks[sink]
 	w, err := a.sinks[sink].Stage(ctx, a.task.Attempt, fmt.Sprintf("f%06d", a.files.Add(1)), sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,

@@ -50,8 +50,8 @@ func TestNobodyAnswers(t *testing.T) {
 	nowhere := "http://" + free.Addr().String()
 	free.Close()
 	for endpoint, want := range map[string]string{
-		nowhere: "nothing answers at " + nowhere + ": check endpoint; dial tcp",
-		"http://no-such-host.invalid:7070":                  "nothing answers at http://no-such-host.invalid:7070: check endpoint; dial tcp",
+		nowhere:                            "nothing answers at " + nowhere + ": check endpoint; dial tcp",
+		"http://no-such-host.invalid:7070": "nothing answers at http://no-such-host.invalid:7070: check endpoint; dial tcp",
 		strings.Replace(srv.Endpoint, "http:", "https:", 1): "does not speak TLS: check endpoint",
 	} {
 		o := real(t, srv)
