@@ -35,7 +35,7 @@ type Progress struct {
 // Work is measured in bytes of part files and data files that are read, copied or spliced.
 // What takes longer or less long counts as more or fewer bytes, about as was measured.
 const (
-	workOfStored    = 2        // a byte of data files of which all rows are read
+	workOfStored    = 1        // a byte of data files of which all rows are read
 	workOfWritten   = 2        // a byte of rows that are merged, encoded and compressed
 	workOfColumn    = 48 << 10 // a column of a file of such rows, whatever it holds
 	workOfCompared  = 3        // a byte of published files whose rows are compared with staged ones
@@ -50,6 +50,10 @@ func WorkOfStored(bytes int64) int64 { return workOfStored * bytes }
 
 // WorkOfWriting is that of writing rows that become so many bytes of data files.
 func WorkOfWriting(bytes int64) int64 { return workOfWritten * bytes }
+
+// WorkOfSpilled is that of writing rows which did not fit in memory, of which it would be
+// so much if they did: they are read again, from scratch files.
+func WorkOfSpilled(writing int64) int64 { return writing * 3 / 2 }
 
 // WorkOfFiles is what writing so many files of so many columns takes beside.
 func WorkOfFiles(files, columns int) int64 { return int64(files) * int64(columns) * workOfColumn }

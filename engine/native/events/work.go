@@ -48,6 +48,7 @@ func expectAll(r *pass.Run) int64 {
 	}
 	writing := r.WorkOfWriting(stored, delivered)
 	if r.Task.Permitted.Delta {
+		writing = exec.WorkOfSpilled(writing)
 		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+delivered+writing+r.WorkOfFiles(len(r.OldParts)))
 	}
 	return writing
