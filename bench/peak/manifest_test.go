@@ -19,14 +19,14 @@ func TestManifests(t *testing.T) {
 		says     []string
 	}{
 		"3,000,000 columns": {entry(1, "[]", list(3_000_000, 0, column)), partial,
-			[]string{"manifests/sync_1.json", "and at most 16777216 are read: a quarter of memory_limit", `set memory_limit = "191MiB" or more`}},
-		"columns up to the bound": {entry(1, "[]", list(0, bound-1000, column)), partial, []string{"table.e, dump 1", "columns for it, and a table may have 10000"}},
+			[]string{"manifests/sync_1.json", "and at most 16,777,216 are read: a quarter of memory_limit", `set memory_limit = "191MiB" or more`}},
+		"columns up to the bound": {entry(1, "[]", list(0, bound-1000, column)), partial, []string{"table.e, dump 1", "columns for it, and a table may have 10,000"}},
 		"10,000 columns":          {entry(1, "[]", list(10_000, 0, column)), done, nil},
-		"files up to the bound":   {entry(1, list(0, bound-1000, address), "null"), partial, []string{"table.e, dump 1", "files for it, and at most 65536 are read"}},
+		"files up to the bound":   {entry(1, list(0, bound-1000, address), "null"), partial, []string{"table.e, dump 1", "files for it, and at most 65,536 are read"}},
 		"65,536 files":            {entry(1, list(65_536, 0, address), "null"), partial, []string{"table.e, dump 1, sync_1/"}},
-		"20,001 tables":           {`{"dump_id":1,"tables":` + list(20_001, 0, empty) + `}`, partial, []string{"dump 1, manifests/sync_1.json", "it lists 20001 tables, and at most 20000 are read"}},
+		"20,001 tables":           {`{"dump_id":1,"tables":` + list(20_001, 0, empty) + `}`, partial, []string{"dump 1, manifests/sync_1.json", "it lists 20,001 tables, and at most 20,000 are read"}},
 		"20,000 tables":           {`{"dump_id":1,"tables":` + list(20_000, 0, empty) + `}`, done, nil},
-		"tables up to the bound":  {`{"dump_id":1,"tables":` + list(0, bound-1000, func(int) string { return "{}" }) + `}`, partial, []string{"at most 20000 are read"}},
+		"tables up to the bound":  {`{"dump_id":1,"tables":` + list(0, bound-1000, func(int) string { return "{}" }) + `}`, partial, []string{"at most 20,000 are read"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			s := newSite(t)
