@@ -124,8 +124,11 @@ func (v *textView) holds(holds []plan.Hold) {
 	if len(fresh) > 0 {
 		v.printf("\n%s\n\n", v.style.paint("1;33", "Held, while the rest goes on:"))
 	}
-	for _, h := range fresh {
-		v.printf("  %s\n      %s\n", whereHeld(&h), h.Reason)
+	for i, h := range fresh {
+		v.printf("  %s\n", whereHeld(&h))
+		if i+1 == len(fresh) || fresh[i+1].Reason != h.Reason { // of many for one reason, as a sink, once
+			v.printf("      %s\n", h.Reason)
+		}
 	}
 	v.wayPast(fresh)
 	if len(again) > 0 {

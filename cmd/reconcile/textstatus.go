@@ -188,7 +188,10 @@ func (v *textView) heldSince(holds []inspect.Hold) {
 		if !h.Since.IsZero() {
 			since = ", since " + clock(h.Since)
 		}
-		v.printf("  %s%s\n      %s\n", whereHeld(&h.Hold), since, h.Reason)
+		v.printf("  %s%s\n", whereHeld(&h.Hold), since)
+		if i+1 == len(holds) || holds[i+1].Reason != h.Reason {
+			v.printf("      %s\n", h.Reason)
+		}
 		all[i] = h.Hold
 	}
 	v.wayPast(all)

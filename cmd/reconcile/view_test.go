@@ -123,6 +123,15 @@ func TestTextPlan(t *testing.T) {
 	}
 }
 
+// A reason that many tables are held for, such as a sink, is given once.
+func TestHoldsOfOneReason(t *testing.T) {
+	held := []plan.Hold{{Table: "a", Reason: "no bucket"}, {Table: "b", Reason: "no bucket"}, {Table: "c", Reason: "it is cut"}}
+	out, _ := show(t, func(v view) { v.plan(&plan.Plan{Holds: held}) }, false)
+	if want := "\n  table.a\n  table.b\n      no bucket\n  table.c\n      it is cut\n"; !strings.Contains(out, want) {
+		t.Errorf("got %q, want it to contain %q", out, want)
+	}
+}
+
 // Every line stands alone, the destructive ones first, and the counts last.
 func TestJSONPlan(t *testing.T) {
 	out, _ := show(t, func(v view) { v.plan(fullPlan()) }, true)
