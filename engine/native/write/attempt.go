@@ -96,10 +96,9 @@ func (m *Files) size() int64 {
 // openData starts a data file in every sink.
 func (a *Attempt) openData(ctx context.Context) (*Files, error) {
 	m := &Files{}
-	name := fmt.Sprintf("f%06d", a.files.Add(1))
-	for i, t := range a.task.Sinks {
-		w, err := a.sinks[i].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
-			Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Form: t.Form()})
+	name := a.fileName()
+	for i := range a.task.Sinks {
+		w, err := a.stage(ctx, i, name)
 		if err != nil {
 			m.abort()
 			return nil, err
@@ -109,11 +108,19 @@ func (a *Attempt) openData(ctx context.Context) (*Files, error) {
 	return m, nil
 }
 
+// fileName is the next name of a staged file.
+func (a *Attempt) fileName() string { return fmt.Sprintf("f%06d", a.files.Add(1)) }
+
+// stage starts a data file in one sink.
+func (a *Attempt) stage(ctx context.Context, sink int, name string) (sinks.Writer, error) {
+	return a.sinks[sink].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
+		Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Form: a.task.Sinks[sink].Form()})
+}
+
 // CopyFile stages the rows of a file in one sink, in the form of that sink.
 func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, sink int, final string, p *Part) error {
 	t := a.task.Sinks[sink]
-	w, err := a.sinks[sink].Stage(ctx, a.task.Attempt, fmt.Sprintf("f%06d", a.files.Add(1)), sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
-		Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Form: t.Form()})
+	w, err := a.stage(ctx, sink, a.fileName())
 	if err != nil {
 		return err
 	}
