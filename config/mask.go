@@ -164,7 +164,16 @@ func (l *loader) loadMaskKey(m *maskBlock, a *hcl.Attribute) {
 	default:
 		m.key = Secret(s.AsString())
 		m.mask.Verifier = verifierOf(m.key)
+		if isLiteral(a.Expr) {
+			l.add(warnAt(a.NameRange, "Key in the configuration", "Whoever reads this file, or its history, can compute the masked values. Take the key from a sensitive variable: key = var.mask_key."))
+		}
 	}
+}
+
+// isLiteral reports whether the value of an expression stands in it.
+func isLiteral(expr hcl.Expression) bool {
+	_, diags := expr.Value(nil)
+	return !diags.HasErrors()
 }
 
 // checkMasksUsed diagnoses masks that can never mask anything.
