@@ -2,11 +2,15 @@ package planner
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"reconcile/engine/dump"
 	"reconcile/engine/plan"
+	"reconcile/internal/amount"
+	"reconcile/internal/feed"
+	"reconcile/state"
 )
 
 // HoldManifests turns what cannot be read, and what changed after it was
@@ -29,8 +33,33 @@ func HoldManifests(p *Session) {
 			return false
 		}
 		p.Holds = append(p.Holds, plan.Hold{Dump: d.ID, File: d.Manifest,
-			Reason: fmt.Sprintf("the manifest changed after it was applied (as %s); -accept-manifest=%d plans the rebuild", was.Manifest, d.ID)})
+			Reason: fmt.Sprintf("the manifest changed after it was applied (as %s): %s", was.Manifest, changedManifest(p, d))})
 		p.Names.held = append(p.Names.held, d)
 		return true
 	})
+}
+
+// changedManifest says what the changed manifest of an applied dump means for what was
+// applied of it, and how to take it.
+func changedManifest(p *Session, d *dump.Dump) string {
+	var differ []string
+	for _, name := range slices.Sorted(maps.Keys(p.Snap.Tables)) {
+		applied := slices.IndexFunc(p.Snap.Tables[name].Applied, func(a state.Applied) bool { return a.Dump == d.ID && !a.Skipped })
+		if applied >= 0 && !saysOf(d, name, p.Snap.Tables[name].Applied[applied].Digest) {
+			differ = append(differ, name)
+		}
+	}
+	if m := p.Snap.Mapping; m != nil && m.Dump == d.ID && p.Snap.Tables[feed.TableMapping] == nil && !saysOf(d, feed.TableMapping, m.Digest) {
+		differ = append(differ, feed.TableMapping)
+	}
+	if len(differ) == 0 {
+		return fmt.Sprintf("it says the same of all that was applied; -accept-manifest=%d takes the rest", d.ID)
+	}
+	return fmt.Sprintf("it says something else of %s; -accept-manifest=%d plans the rebuild", strings.Join(amount.Few(differ), ", "), d.ID)
+}
+
+// saysOf reports whether what a manifest says of a table has that digest.
+func saysOf(d *dump.Dump, table, digest string) bool {
+	e := d.Entry(table)
+	return e != nil && e.Digest == digest
 }
