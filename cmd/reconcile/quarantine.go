@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"reconcile/engine"
 	"reconcile/engine/inspect"
@@ -39,7 +38,7 @@ masks applied, in the form that docs/json-output.md gives for quarantined_row.`,
 		f.StringVar(&o.file, "o", "", "export to `FILE` instead of standard output")
 	}
 	c.run = func(ctx context.Context, s *session, args []string) (int, error) {
-		o.table = strings.TrimPrefix(o.table, "table.")
+		o.table = tableName(o.table)
 		switch {
 		case len(args) == 1 && args[0] == "list" && o.file == "":
 			return exitDone, listQuarantine(ctx, s, &o)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -43,7 +42,7 @@ func (r *Reader) Quarantine(ctx context.Context, table string, use func(Row) err
 		}
 	}
 	if table != "" && snap.Tables[table] == nil {
-		return fmt.Errorf("no table %q was ever applied; `reconcile show` lists those that were", table)
+		return r.noTable(snap, table)
 	}
 	for _, name := range slices.Sorted(maps.Keys(snap.Tables)) {
 		if table != "" && name != table {

@@ -36,7 +36,7 @@ func noteIneffective(p *Session) {
 	}
 	for _, name := range p.Ask.AcceptLoss {
 		if name != feed.TableMapping && !slices.ContainsFunc(p.Drafts, func(t *Table) bool { return t.Name == name }) {
-			note("-accept-loss=%s has no effect: there is no such table", name)
+			note("-accept-loss=%s has no effect: there is no such table%s", name, meant("-accept-loss", name, p.Drafts))
 		}
 	}
 }
