@@ -37,6 +37,7 @@ type configFlags struct {
 	saved       []config.Input // of a saved plan; they come first
 	onlySecrets bool           // inputs may set sensitive variables only
 	needsKeys   bool           // masks are computed, so that sensitive variables need values
+	looksOnly   bool           // the state is read and nothing is planned: warnings are for those who plan
 }
 
 func (c *configFlags) register(f *flag.FlagSet) {
@@ -137,7 +138,8 @@ func (s *session) options(inputs []config.Input) config.Options {
 	return config.Options{AllowMissingKeys: true, Inputs: inputs, Env: s.getenv, Version: programVersion(), CgroupMemory: cgroup.MemoryLimit(s.machine)}
 }
 
-// load reads the configuration of the working directory and shows warnings.
+// load reads the configuration of the working directory, and shows its warnings to those
+// who plan.
 func (s *session) load(c *configFlags) (*config.Config, error) {
 	o := s.options(slices.Concat(c.saved, c.inputs))
 	o.AllowMissingKeys = !c.needsKeys
@@ -152,7 +154,9 @@ func (s *session) load(c *configFlags) (*config.Config, error) {
 		}
 	}
 	s.log.Debug("configuration read", "folder", cfg.Dir)
-	s.warn(diags)
+	if !c.looksOnly {
+		s.warn(diags)
+	}
 	s.limitMemory(cfg, 0)
 	return cfg, nil
 }
@@ -223,7 +227,7 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 		opts.Accept = append(opts.Accept, strings.TrimPrefix(name, "table."))
 	}
 	for _, t := range o.acceptLoss {
-		opts.AcceptLoss = append(opts.AcceptLoss, strings.TrimPrefix(t, "table."))
+		opts.AcceptLoss = append(opts.AcceptLoss, tableName(t))
 	}
 	e, err := engine.New(ctx, cfg, opts)
 	if s.watch != nil {
@@ -234,7 +238,9 @@ func (s *session) engine(ctx context.Context, o *engineFlags) (*engine.Engine, *
 
 // reader is engine for commands that only read the state.
 func (s *session) reader(ctx context.Context, c *configFlags) (*engine.Engine, error) {
-	e, _, err := s.engine(ctx, &engineFlags{configFlags: *c, refresh: true})
+	o := &engineFlags{configFlags: *c, refresh: true}
+	o.looksOnly = true
+	e, _, err := s.engine(ctx, o)
 	return e, err
 }
 
