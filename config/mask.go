@@ -154,6 +154,7 @@ func (l *loader) loadMaskKey(m *maskBlock, a *hcl.Attribute) {
 	if !ok {
 		return
 	}
+	secret := v.HasMarkDeep(sensitive) || v.HasMarkDeep(private)
 	v, _ = v.UnmarkDeep()
 	s, err := convert.Convert(v, cty.String)
 	switch {
@@ -164,16 +165,10 @@ func (l *loader) loadMaskKey(m *maskBlock, a *hcl.Attribute) {
 	default:
 		m.key = Secret(s.AsString())
 		m.mask.Verifier = verifierOf(m.key)
-		if isLiteral(a.Expr) {
-			l.add(warnAt(a.NameRange, "Key in the configuration", "Whoever reads this file, or its history, can compute the masked values. Take the key from a sensitive variable: key = var.mask_key."))
+		if !secret {
+			l.add(warnAt(a.NameRange, "Key that is not sensitive", "Whoever reads the key, here or where it comes from, can compute the masked values. Take it from a sensitive variable: key = var.mask_key."))
 		}
 	}
-}
-
-// isLiteral reports whether the value of an expression stands in it.
-func isLiteral(expr hcl.Expression) bool {
-	_, diags := expr.Value(nil)
-	return !diags.HasErrors()
 }
 
 // checkMasksUsed diagnoses masks that can never mask anything.
