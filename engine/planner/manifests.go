@@ -45,21 +45,21 @@ func changedManifest(p *Session, d *dump.Dump) string {
 	var differ []string
 	for _, name := range slices.Sorted(maps.Keys(p.Snap.Tables)) {
 		applied := slices.IndexFunc(p.Snap.Tables[name].Applied, func(a state.Applied) bool { return a.Dump == d.ID && !a.Skipped })
-		if applied >= 0 && !saysOf(d, name, p.Snap.Tables[name].Applied[applied].Digest) {
+		if applied >= 0 && !listsAs(d, name, p.Snap.Tables[name].Applied[applied].Digest) {
 			differ = append(differ, name)
 		}
 	}
-	if m := p.Snap.Mapping; m != nil && m.Dump == d.ID && p.Snap.Tables[feed.TableMapping] == nil && !saysOf(d, feed.TableMapping, m.Digest) {
+	if m := p.Snap.Mapping; m != nil && m.Dump == d.ID && p.Snap.Tables[feed.TableMapping] == nil && !listsAs(d, feed.TableMapping, m.Digest) {
 		differ = append(differ, feed.TableMapping)
 	}
 	if len(differ) == 0 {
-		return fmt.Sprintf("it says the same of all that was applied; -accept-manifest=%d takes the rest", d.ID)
+		return fmt.Sprintf("what the tables have of it is listed as before; -accept-manifest=%d takes the new manifest", d.ID)
 	}
-	return fmt.Sprintf("it says something else of %s; -accept-manifest=%d plans the rebuild", strings.Join(amount.Few(differ), ", "), d.ID)
+	return fmt.Sprintf("it lists %s differently, or no longer; -accept-manifest=%d plans the rebuild", strings.Join(amount.Few(differ), ", "), d.ID)
 }
 
-// saysOf reports whether what a manifest says of a table has that digest.
-func saysOf(d *dump.Dump, table, digest string) bool {
+// listsAs reports whether a manifest lists a table with that meaning.
+func listsAs(d *dump.Dump, table, digest string) bool {
 	e := d.Entry(table)
 	return e != nil && e.Digest == digest
 }
