@@ -112,7 +112,7 @@ func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, erro
 		case n == v.Head.Serial+1:
 			return false, nil
 		case n > v.Head.Serial:
-			return false, c.place.damaged(logKey(v.Head.Serial+1), fmt.Sprintf("it is missing, and there is record %d", n))
+			return false, c.gap(ctx, v.Head.Serial, n)
 		}
 	}
 	if !vouched {
@@ -120,6 +120,20 @@ func (c *Chain) believe(ctx context.Context, from Position, v *View) (bool, erro
 		_, err = c.at(ctx, from)
 	}
 	return err == nil, err
+}
+
+// gap says what it means that a listing shows record later and not the one behind serial.
+// A folder is not listed at one moment: nil if that record is there all the same, and
+// ErrBeginAgain if it was collected meanwhile.
+func (c *Chain) gap(ctx context.Context, serial, later uint64) error {
+	_, _, err := c.place.record(ctx, serial+1)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = c.place.damaged(logKey(serial+1), fmt.Sprintf("it is missing, and there is record %d", later))
+	}
+	if err == nil {
+		return nil
+	}
+	return c.unlessMoved(ctx, serial, err)
 }
 
 // at is the position with a serial as v has it.

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -220,4 +221,57 @@ func TestReadersBesideWriters(t *testing.T) {
 			t.Errorf("%d removals only", removed)
 		}
 	})
+}
+
+// TestCollectedBetweenListings collects while a reader lists a folder, after it listed the
+// checkpoints and before it lists the log: that is no damage.
+func TestCollectedBetweenListings(t *testing.T) {
+	p := local(t)
+	w := &reader{c: p.chain(t, chain.Options{Day: time.Nanosecond})}
+	n := 0
+	goOn := func() {
+		for range 2 {
+			w.append(t, fmt.Sprint("p", n+1), fmt.Sprint("p", n+2), fmt.Sprint("p", n+3))
+			w.checkpoint(t)
+			n += 3
+		}
+		if got := collect(t, w, nil); got.Removed == 0 {
+			t.Error("nothing was collected")
+		}
+	}
+	goOn()
+	store := &betweenListings{Store: p.store}
+	slow := &reader{c: place{store: store, dir: p.dir}.chain(t, chain.Options{})}
+	if _, err := slow.load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	// The first of these listings is at the head that the reader knows, and so is the third,
+	// from the newest checkpoint.
+	store.listed, store.then = 0, func(listing int) {
+		if listing == 1 || listing == 3 {
+			goOn()
+		}
+	}
+	if _, err := slow.load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if store.listed < 3 || !slices.Equal(slow.s.Payloads, numbers(1, n)) {
+		t.Errorf("after %d listings, of %d records: %q", store.listed, n, slow.s.Payloads)
+	}
+}
+
+// betweenListings does something after each listing of the checkpoints, which it counts.
+type betweenListings struct {
+	blob.Store
+	listed int
+	then   func(listing int)
+}
+
+func (s *betweenListings) List(ctx context.Context, prefix string) ([]blob.Object, error) {
+	list, err := s.Store.List(ctx, prefix)
+	if strings.HasPrefix(prefix, "checkpoints") && s.then != nil {
+		s.listed++
+		s.then(s.listed)
+	}
+	return list, err
 }
