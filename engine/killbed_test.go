@@ -86,8 +86,8 @@ func (b *killBed) lose(root string) {
 	b.opts.ForgetSinks = []string{root}
 }
 
-// killTops are the folders that an apply writes to.
-var killTops = []string{"lake", "state", "scratch"}
+// killTops are the folders that an apply writes to: "other" is a second sink.
+var killTops = []string{"lake", "other", "state", "scratch"}
 
 // top returns where one of them is. The server of a bucket keeps objects as
 // files, which it replaces as a whole, too.
@@ -314,6 +314,7 @@ func (b *killBed) checkDone() {
 			b.t.Fatalf("current.json says %+v of table %s", entry, name)
 		}
 	}
+	b.check() // of all sinks
 	b.checkIdle()
 	b.checkNoLeftovers()
 	p, err := b.engine().Plan(b.t.Context())

@@ -149,6 +149,9 @@ func killCases() []killCase {
 	// Pageviews are in both sinks, all else only in the one that goes.
 	old := strings.ReplaceAll(killConfig, "sink.parquet.lake", "sink.parquet.old") + "sink \"parquet\" \"old\" { path = \"../old\" }\n" +
 		"table \"pageviews\" { sinks = [sink.parquet.old, sink.parquet.lake] }\n"
+	// The same tables in another sink, of another form, and in both.
+	other := strings.ReplaceAll(killConfig, "sink.parquet.lake", "sink.parquet.other") + "sink \"parquet\" \"other\" {\n  path = \"../other\"\n  compression = \"snappy\"\n}\n"
+	both := strings.ReplaceAll(other, "[sink.parquet.other]", "[sink.parquet.other, sink.parquet.lake]")
 	two := int64(2)
 	return []killCase{
 		{"first", spill, 0, 2, killConfig, killConfig, "", nil, nil},
@@ -165,6 +168,8 @@ func killCases() []killCase {
 		{"redelivery", small, 2, 3, killConfig, killConfig, "", killRedelivery(), nil},
 		{"redelivery and mapping", small, 2, 3, killConfig, killConfig, "", killRedelivery([2]int64{3, 1}, [2]int64{6, 5}), nil},
 		{"growing", small, 3, 3, killConfig, killConfig, "", killGrowing(), nil},
+		{"sink added", small, 2, 2, other, both, "", nil, nil},
+		{"sink left", small, 2, 2, both, other, "", nil, nil},
 		{"back", small, 4, 4, killConfig, killConfig, "", nil, &two},
 	}
 }
