@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"reconcile/engine/dump"
 	"reconcile/engine/model"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -470,7 +469,7 @@ type countingKeys struct {
 	delivered, stored int
 }
 
-func (k *countingKeys) EachDelivered(ctx context.Context, key string, id int64, f dump.File, use func(raw, key int64) error) error {
+func (k *countingKeys) EachDelivered(ctx context.Context, key string, id int64, f string, use func(raw, key int64) error) error {
 	return k.KeyReader.EachDelivered(ctx, key, id, f, func(raw, key int64) error {
 		k.delivered++
 		return use(raw, key)

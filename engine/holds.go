@@ -12,7 +12,6 @@ import (
 	"reconcile/engine/planner"
 	"reconcile/engine/rules"
 	"reconcile/engine/steps"
-	"reconcile/internal/blob"
 	"reconcile/internal/errclass"
 	"reconcile/state"
 )
@@ -111,7 +110,7 @@ func (run *applyRun) compareVoided(ctx context.Context, t *planner.Table, from i
 	var list []planner.ReadDelivery
 	for _, was := range t.Old.Read {
 		if d := t.StillListed(was); d != nil && t.Floor.Live(was.Dump) && !resync.Live(was.Dump) {
-			list = append(list, planner.ReadDelivery{Delivery: d, Was: was, Now: map[string]blob.Object{}})
+			list = append(list, planner.ReadDelivery{Delivery: d, Was: was, Now: map[string]planner.PartFile{}})
 		}
 	}
 	if err := planner.CompareFiles(ctx, run.plan, t, list, map[int64]int64{}); err != nil {

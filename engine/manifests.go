@@ -22,7 +22,7 @@ func (k *manifestKeeper) mend(ctx context.Context, l *state.Lock) error {
 	if !k.plan.ManifestsBad {
 		return nil
 	}
-	o, err := commit.StoreManifests(ctx, k.store, k.plan.Listing.Known())
+	o, err := commit.StoreManifests(ctx, k.store, k.plan.Listing)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (k *manifestKeeper) object(ctx context.Context) (*state.Sealed, error) {
 	if k.kept || k.plan.Listing.Fresh == 0 {
 		return nil, nil
 	}
-	return commit.StoreManifests(ctx, k.store, k.plan.Listing.Known())
+	return commit.StoreManifests(ctx, k.store, k.plan.Listing)
 }
 
 // put makes it what the state knows. If the transaction fails, so does the apply.

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"os"
 
 	"reconcile/config"
+	"reconcile/engine/dump"
 	"reconcile/engine/health"
 	"reconcile/engine/inspect"
 	"reconcile/engine/lake"
@@ -29,7 +31,8 @@ func (e *Engine) newPlaces() *states.Opener {
 // openStores opens the source and the declared sinks.
 func (e *Engine) openStores(ctx context.Context) error {
 	var err error
-	if e.source, err = e.stores.Source(ctx, e.cfg.Source, e.limits.Budget.Manifest()); err != nil {
+	o := dump.Options{Manifest: e.limits.Budget.Manifest(), Temp: func() (*os.File, error) { return e.scratch().Unnamed() }}
+	if e.source, err = e.stores.Source(ctx, e.cfg.Source, o); err != nil {
 		return err
 	}
 	return e.lake.OpenDeclared(ctx)

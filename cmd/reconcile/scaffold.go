@@ -167,7 +167,7 @@ const surveyWorkers = 4
 
 func (s *session) survey(ctx context.Context, cfg *config.Config) (*scaffold.Survey, error) {
 	b := exec.NewBudget(cfg.MemoryLimit, surveyWorkers)
-	src, err := (&stores.Opener{}).Source(ctx, cfg.Source, b.Manifest())
+	src, err := (&stores.Opener{}).Source(ctx, cfg.Source, dump.Options{Manifest: b.Manifest()})
 	if err != nil {
 		return nil, err
 	}

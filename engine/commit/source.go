@@ -30,9 +30,9 @@ func PutDump(tx *state.Tx, d *dump.Dump) error {
 }
 
 // StoreManifests writes what the manifests of a source say as an object of the state.
-func StoreManifests(ctx context.Context, store *state.Store, known []byte) (*state.Sealed, error) {
+func StoreManifests(ctx context.Context, store *state.Store, l *dump.Listing) (*state.Sealed, error) {
 	o := store.NewObject(ctx)
-	if _, err := o.Write(known); err != nil {
+	if err := l.WriteKnown(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("keeping the manifests: %w", err), o.Abort())
 	}
 	return o.Close(ctx)

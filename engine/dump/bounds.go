@@ -7,7 +7,6 @@ import (
 
 	"reconcile/internal/amount"
 	"reconcile/internal/blob"
-	"reconcile/internal/feed"
 )
 
 // manifestPart is the part of memory_limit that a manifest may have.
@@ -55,11 +54,4 @@ func idAtBegin(text string) (id int64, ok bool) {
 		return 0, false
 	}
 	return m.id, true
-}
-
-// holdColumns notes that a table has too many columns. Nothing is known then of which it
-// has.
-func (e *Entry) holdColumns(n int) {
-	e.hold("the manifest lists %s columns for it, and a table may have %s", amount.Number(n), amount.Number(feed.MostColumns))
-	e.Columns, e.HasColumns = nil, false
 }

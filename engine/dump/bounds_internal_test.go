@@ -59,8 +59,8 @@ func TestTooManyFiles(t *testing.T) {
 		if e.Name == "most" {
 			want = ""
 		}
-		if e.Problem != want || want == "" && len(e.Files) != MostFiles {
-			t.Errorf("%s: %d files, %s", e.Name, len(e.Files), e.Problem)
+		if e.Problem != want || want == "" && len(e.listed) != MostFiles {
+			t.Errorf("%s: %d files, %s", e.Name, len(e.listed), e.Problem)
 		}
 	}
 }

@@ -8,12 +8,8 @@ import (
 	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/feed"
+	"reconcile/internal/textlist"
 )
-
-// File is one part file.
-type File struct {
-	Key string // where it lies in the source
-}
 
 // Entry is what a dump says of one table.
 type Entry struct {
@@ -22,12 +18,16 @@ type Entry struct {
 	Columns     []string // as listed, in their order; meaningful with HasColumns
 	HasColumns  bool     // false: the union of the writer schemas
 	Fields      []string // of its files, where a plan had to look for them there; else nil
-	Files       []File   // in the order of the manifest; one listed twice is there twice
+	// Files are the keys of its part files, in the order of the manifest; one listed twice is
+	// there twice.
+	Files textlist.List
 	// Digest is the lower-case hex SHA-256 of the entry's meaning: name,
 	// incremental, columns and the keys of the files.
 	Digest string
 	// Problem, if not empty, says why the table is held from this dump on.
 	Problem string
+
+	listed []string // Files while the manifest is read; slices of it
 }
 
 // hold notes why the table is held; the first reason stands.
@@ -37,6 +37,13 @@ func (e *Entry) hold(format string, args ...any) {
 	}
 }
 
+// holdColumns notes that a table has too many columns. Nothing is known then of which it
+// has.
+func (e *Entry) holdColumns(n int) {
+	e.hold("the manifest lists %s columns for it, and a table may have %s", amount.Number(n), amount.Number(feed.MostColumns))
+	e.Columns, e.HasColumns = nil, false
+}
+
 // entryReader reads the entries of a manifest's tables, one after another.
 type entryReader struct {
 	m       *manifest
@@ -44,7 +51,7 @@ type entryReader struct {
 	e       *Entry
 	seen    member
 	flagged bool     // incremental is a boolean
-	files   []File   // up to MostFiles
+	files   []string // up to MostFiles
 	columns []string // up to feed.MostColumns
 	listed  int      // columns that there are
 	given   int      // files that there are
@@ -140,11 +147,21 @@ func (r *entryReader) readColumns() error {
 		r.e.holdColumns(r.listed)
 		return err
 	}
-	r.e.Columns = slices.Clip(slices.Clone(r.columns))
+	r.e.Columns = cloneAll(r.columns)
 	if err == nil && r.e.Problem == "" {
-		r.m.lists.keep(r.e.Name, columnList{r.p.s[start:r.p.i], r.e.Columns})
+		r.m.lists.keep(strings.Clone(r.e.Name), columnList{strings.Clone(r.p.s[start:r.p.i]), r.e.Columns})
 	}
 	return err
+}
+
+// cloneAll returns texts that share nothing with those that are given: a slice of a
+// manifest would keep all of it in memory.
+func cloneAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = strings.Clone(t)
+	}
+	return out
 }
 
 func (r *entryReader) column() error {
@@ -181,7 +198,7 @@ func (r *entryReader) readFiles() error {
 		r.e.hold("the manifest lists %s files for it, and at most %s are read", amount.Number(r.given), amount.Number(MostFiles))
 		return err
 	}
-	r.e.Files = slices.Clone(r.files)
+	r.e.listed = slices.Clone(r.files)
 	return err
 }
 
@@ -200,7 +217,7 @@ func (r *entryReader) file() error {
 		return nil
 	}
 	if r.given++; r.given <= MostFiles {
-		r.files = append(r.files, File{Key: key})
+		r.files = append(r.files, key)
 	}
 	return nil
 }

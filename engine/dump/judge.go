@@ -3,6 +3,7 @@ package dump
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"reconcile/internal/amount"
 	"reconcile/internal/blob"
+	"reconcile/internal/textlist"
 )
 
 // candidate is a manifest that was read, and what is wrong with it by itself.
@@ -20,6 +22,7 @@ type candidate struct {
 	reason    string // why it is held, empty if usable
 	refused   error  // why the store does not give it out, nil if it does
 	prefix    *PrefixError
+	lead      lead
 	hint      string
 	notices   []string
 }
@@ -31,17 +34,20 @@ const (
 	hintTwin = "remove the wrong one, or leave it out with the manifests pattern of the source"
 )
 
-// read reads one manifest. It fails only if the source is Unavailable: what is
-// wrong with the manifest itself is a reason.
-func (s *Source) read(ctx context.Context, key string) (candidate, error) {
+// read reads one manifest. It fails only if the source is Unavailable, or what is listed
+// has no place: what is wrong with the manifest itself is a reason.
+func (s *Source) read(ctx context.Context, lists *textlist.Store, key string) (candidate, error) {
 	c := candidate{dump: &Dump{Manifest: key}}
 	h, err := s.Open(ctx, key)
 	if err == nil {
 		defer h.Close()
-		c, err = s.readOpen(ctx, h)
+		c, err = s.readOpen(ctx, lists, h)
 	}
 	if cerr := ctx.Err(); cerr != nil {
 		return c, cerr
+	}
+	if full := (*listsError)(nil); errors.As(err, &full) {
+		return c, err
 	}
 	if Unavailable(err) {
 		return c, fmt.Errorf("the manifest %s cannot be read: %w", s.place(key[len(folder)+1:]), err)
@@ -56,7 +62,7 @@ func (s *Source) read(ctx context.Context, key string) (candidate, error) {
 }
 
 // readOpen reads a manifest that is open. It fails if the store does not give it out.
-func (s *Source) readOpen(ctx context.Context, h blob.Handle) (candidate, error) {
+func (s *Source) readOpen(ctx context.Context, lists *textlist.Store, h blob.Handle) (candidate, error) {
 	o := h.Object()
 	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}}
 	if o.Size > s.manifest {
@@ -70,11 +76,12 @@ func (s *Source) readOpen(ctx context.Context, h blob.Handle) (candidate, error)
 	if err != nil {
 		return c, err
 	}
-	return s.parse(o, data), nil
+	return s.parse(o, data, lists)
 }
 
-// parse judges the text of one manifest.
-func (s *Source) parse(o blob.Object, data []byte) candidate {
+// parse judges the text of one manifest, of which the candidate keeps nothing. It fails if
+// the lists of files have no place.
+func (s *Source) parse(o blob.Object, data []byte, lists *textlist.Store) (candidate, error) {
 	o.Now = time.Time{} // when it was asked is nothing about the manifest
 	c := candidate{dump: &Dump{Manifest: o.Key, Object: o}, hint: hintMend}
 	m, err := parseManifest(data, s.at, &s.lists)
@@ -85,11 +92,37 @@ func (s *Source) parse(o blob.Object, data []byte) candidate {
 	case m.faulty > 0:
 		c.reason = m.reason()
 	default:
-		c.dump.Properties = m.properties
+		c.dump.Properties = strings.Clone(m.properties)
 		c.dump.Entries = unite(m.entries)
 		c.dump.seal()
+		c.lead = leadOf(c.dump.Entries)
+		return c, c.dump.pack(lists)
 	}
-	return c
+	return c, nil
+}
+
+// listsError says that lists of files have no place.
+type listsError struct{ err error }
+
+func (e *listsError) Error() string { return e.err.Error() }
+
+// Unwrap returns why.
+func (e *listsError) Unwrap() error { return e.err }
+
+// pack has a dump keep nothing of the text of its manifest.
+func (d *Dump) pack(lists *textlist.Store) error {
+	w := lists.NewWriter()
+	for _, e := range d.Entries {
+		for _, key := range e.listed {
+			w.Add(key)
+		}
+		var err error
+		if e.Files, err = w.List(); err != nil {
+			return &listsError{err}
+		}
+		e.Name, e.listed = strings.Clone(e.Name), nil
+	}
+	return nil
 }
 
 // seal computes the digests of a dump that is complete.
@@ -100,6 +133,17 @@ func (d *Dump) seal() {
 		e.Digest, buf = e.digest(buf)
 	}
 	d.Digest = d.digest(buf)
+}
+
+// digest returns the digest of what the dump means, without its id: of all its
+// entries, in whatever order they stand. Where its property definitions lie is
+// not part of it: they change no row.
+func (d *Dump) digest(buf []byte) string {
+	buf = appendText(buf[:0], "manifest 1")
+	for _, e := range d.Entries {
+		buf = appendText(buf, e.Digest)
+	}
+	return hexSum(buf)
 }
 
 // judge sorts candidates into dumps and problems. Manifests with one id are one
@@ -204,7 +248,7 @@ func judgePrefixes(found []candidate) error {
 		switch {
 		case c.prefix != nil:
 			first = c.prefix
-		case c.reason == "" && len(c.dump.files()) > 0:
+		case c.reason == "" && slices.ContainsFunc(c.dump.Entries, func(e *Entry) bool { return e.Files.Len() > 0 }):
 			readable = true
 		}
 	}

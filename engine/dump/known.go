@@ -1,14 +1,19 @@
 package dump
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"strconv"
 	"unsafe"
 
 	"github.com/klauspost/compress/s2"
 
 	"reconcile/internal/blob"
+	"reconcile/internal/textlist"
 )
 
 // Manifests stay for ever, and most were read before. What they said, and what files had to
@@ -17,36 +22,85 @@ import (
 // folders also the time of their last change, which nobody can set.
 
 // knownVersion begins what is kept: another one where a program reads manifests otherwise.
-const knownVersion = "known manifests 5"
+const knownVersion = "known manifests 6"
 
-// Known returns what ListKnown takes: all usable manifests that can be told again.
-func (l *Listing) Known() []byte {
-	w := &knownWriter{lists: map[string]uint64{}}
+// knownBlock is how many bytes are compressed at once, and knownMagic begins what is.
+const (
+	knownBlock = 64 << 10
+	knownMagic = "\xff\x06\x00\x00S2sTwO"
+)
+
+// WriteKnown writes what ListKnown takes: all usable manifests that can be told again.
+func (l *Listing) WriteKnown(out io.Writer) error {
+	z := s2.NewWriter(out, s2.WriterConcurrency(1), s2.WriterBlockSize(knownBlock))
+	w := &knownWriter{out: z, lists: map[string]uint64{}}
+	texts := w.internLists(l.kept)
+	w.text(knownVersion)
+	w.text(l.at.String())
+	w.count(len(texts))
+	for _, t := range texts {
+		w.b = append(w.b, t...)
+	}
+	w.count(len(l.kept))
 	for _, c := range l.kept {
 		w.candidate(c)
 	}
-	head := appendText(nil, knownVersion)
-	head = appendText(head, l.at.String())
-	head = binary.AppendUvarint(head, uint64(len(w.texts)))
-	for _, t := range w.texts {
-		head = append(head, t...)
+	w.flush()
+	if err := errors.Join(w.err, z.Close()); err != nil {
+		return fmt.Errorf("what the manifests say: %w", err)
 	}
-	head = binary.AppendUvarint(head, uint64(len(l.kept)))
-	return s2.Encode(nil, append(head, w.b...))
+	return nil
 }
 
 // String tells apart what changes the meaning of a manifest.
 func (a addresses) String() string { return a.bucket + "\x00" + a.prefix }
 
-// knownWriter encodes candidates. Lists of columns stand once each in front.
+// knownWriter encodes candidates. Lists of columns stand once each in front. After an error
+// it writes no more.
 type knownWriter struct {
+	out   io.Writer
 	b     []byte
+	err   error
 	lists map[string]uint64
-	texts []string // encoded lists
 }
 
 func (w *knownWriter) text(s string) { w.b = appendText(w.b, s) }
 func (w *knownWriter) count(n int)   { w.b = binary.AppendUvarint(w.b, uint64(n)) }
+
+func (w *knownWriter) flush() {
+	if w.err == nil {
+		_, w.err = w.out.Write(w.b)
+	}
+	w.b = w.b[:0]
+}
+
+// internLists returns the lists of columns, each once, encoded.
+func (w *knownWriter) internLists(all []candidate) (texts []string) {
+	for _, c := range all {
+		for _, e := range c.dump.Entries {
+			for _, columns := range [][]string{e.Columns, e.Fields} {
+				b := encodeList(columns)
+				if _, ok := w.lists[string(b)]; !ok {
+					w.lists[string(b)] = uint64(len(texts))
+					texts = append(texts, string(b))
+				}
+			}
+		}
+	}
+	return texts
+}
+
+func encodeList(columns []string) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(columns)))
+	for _, c := range columns {
+		b = appendText(b, c)
+	}
+	return b
+}
+
+func (w *knownWriter) list(columns []string) {
+	w.b = binary.AppendUvarint(w.b, w.lists[string(encodeList(columns))])
+}
 
 func (w *knownWriter) candidate(c candidate) {
 	w.text(c.dump.Manifest)
@@ -67,121 +121,136 @@ func (w *knownWriter) candidate(c candidate) {
 func (w *knownWriter) entry(e *Entry) {
 	w.text(e.Name)
 	w.b = append(w.b, flag(e.Incremental), flag(e.HasColumns))
-	w.b = binary.AppendUvarint(w.b, w.list(e.Columns))
-	w.b = binary.AppendUvarint(w.b, w.list(e.Fields))
+	w.list(e.Columns)
+	w.list(e.Fields)
 	w.text(e.Digest)
 	w.text(e.Problem)
-	w.count(len(e.Files))
-	for _, f := range e.Files {
-		w.text(f.Key)
+	w.count(e.Files.Len())
+	w.count(int(e.Files.Size()))
+	var err error
+	if w.b, err = e.Files.Encoded(w.b); w.err == nil {
+		w.err = err
 	}
-}
-
-func (w *knownWriter) list(columns []string) uint64 {
-	b := binary.AppendUvarint(nil, uint64(len(columns)))
-	for _, c := range columns {
-		b = appendText(b, c)
+	if len(w.b) >= knownBlock {
+		w.flush()
 	}
-	n, ok := w.lists[string(b)]
-	if !ok {
-		n = uint64(len(w.texts))
-		w.lists[string(b)] = n
-		w.texts = append(w.texts, string(b))
-	}
-	return n
 }
 
 // readKnown returns what is kept, by the keys of the manifests; nothing of another
-// version or for other addresses, as that is no longer what they say.
-func readKnown(data []byte, at addresses) (map[string]candidate, error) {
-	if len(data) == 0 {
+// version or for other addresses, as that is no longer what they say. The lists of files
+// are put into a store.
+func readKnown(in io.Reader, at addresses, lists *textlist.Store) (map[string]candidate, error) {
+	if in == nil {
 		return nil, nil
 	}
-	plain, err := s2.Decode(nil, data)
-	if err != nil {
-		return nil, nil // of a program before this form
+	packed := bufio.NewReader(in)
+	if begin, err := packed.Peek(len(knownMagic)); err == io.EOF || err == nil && string(begin) != knownMagic {
+		return nil, nil // nothing, or of a program before this form
 	}
-	r := &knownReader{s: unsafe.String(unsafe.SliceData(plain), len(plain))}
+	r := &knownReader{in: bufio.NewReaderSize(s2.NewReader(packed, s2.ReaderMaxBlockSize(knownBlock)), 4<<10), files: lists}
 	if r.text() != knownVersion || r.text() != at.String() {
 		return nil, nil
 	}
-	r.lists = make([][]string, r.count())
-	for i := range r.lists {
-		r.lists[i] = r.texts()
+	for range r.count() {
+		r.lists = append(r.lists, r.texts())
 	}
-	n := r.count()
-	known := make(map[string]candidate, n)
-	for range n {
+	known := map[string]candidate{}
+	for range r.count() {
 		c := r.candidate()
 		known[c.dump.Manifest] = c
 	}
-	if r.bad || r.s != "" {
-		return nil, errors.New("they are damaged")
+	if _, err := r.in.ReadByte(); r.err == nil && err != io.EOF {
+		r.fail(errTooLong)
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("they are damaged: %w", r.err)
 	}
 	return known, nil
 }
 
-// knownReader decodes. What it returns are slices of s; after anything wrong, it
-// is empty.
+var (
+	errTooLong = errors.New("something follows their end")
+	errNoList  = errors.New("a list of columns is not there")
+)
+
+// knownReader decodes. After anything wrong there is nothing more to read.
 type knownReader struct {
-	s     string
-	bad   bool
+	in    *bufio.Reader
+	err   error
 	lists [][]string
-	files []File // room for those of many entries
+	files *textlist.Store
+	room  []byte // for texts to come, of which many share one allocation
+	list  bytes.Buffer
 }
 
-func (r *knownReader) fail() { r.s, r.bad = "", true }
+func (r *knownReader) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+	r.in.Reset(bytes.NewReader(nil))
+}
 
 func (r *knownReader) number() uint64 {
-	n := uint64(0)
-	for shift := 0; shift < 64 && len(r.s) > 0; shift += 7 {
-		c := r.s[0]
-		r.s = r.s[1:]
-		n |= uint64(c&0x7f) << shift
-		if c < 0x80 {
-			return n
-		}
-	}
-	r.fail()
-	return 0
-}
-
-// count reads a number of things, each of which takes a byte at least.
-func (r *knownReader) count() int {
-	n := r.number()
-	if n > uint64(len(r.s)) {
-		r.fail()
+	n, err := binary.ReadUvarint(r.in)
+	if err != nil {
+		r.fail(err)
 		return 0
 	}
-	return int(n)
+	return n
 }
+
+// count iterates over so many things as the number to be read says, as long as nothing is
+// wrong.
+func (r *knownReader) count() func(yield func(int) bool) {
+	n := r.number()
+	return func(yield func(int) bool) {
+		for i := 0; uint64(i) < n && r.err == nil && yield(i); i++ {
+		}
+	}
+}
+
+// textsAtOnce is how many bytes of texts are allocated together.
+const textsAtOnce = 16 << 10
 
 func (r *knownReader) text() string {
-	n := r.count()
-	t := r.s[:n]
-	r.s = r.s[n:]
-	return t
+	n := r.number()
+	if n > textsAtOnce/4 {
+		return string(r.bytes(n))
+	}
+	if n > uint64(len(r.room)) {
+		r.room = make([]byte, textsAtOnce)
+	}
+	b := r.room[:n]
+	if _, err := io.ReadFull(r.in, b); err != nil {
+		r.fail(err)
+		return ""
+	}
+	r.room = r.room[n:]
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-func (r *knownReader) texts() []string {
-	n := r.count()
-	if n == 0 {
+// bytes reads so many bytes, which hold until the next ones are read.
+func (r *knownReader) bytes(n uint64) []byte {
+	r.list.Reset()
+	if got, err := io.CopyN(&r.list, r.in, int64(min(n, 1<<62))); err != nil || uint64(got) != n {
+		r.fail(io.ErrUnexpectedEOF)
 		return nil
 	}
-	out := make([]string, n)
-	for i := range out {
-		out[i] = r.text()
+	return r.list.Bytes()
+}
+
+func (r *knownReader) texts() (out []string) {
+	for range r.count() {
+		out = append(out, r.text())
 	}
 	return out
 }
 
 func (r *knownReader) flag() bool {
-	if r.s == "" {
-		r.fail()
-		return false
+	c, err := r.in.ReadByte()
+	if err != nil {
+		r.fail(err)
 	}
-	c := r.s[0]
-	r.s = r.s[1:]
 	return c != 0
 }
 
@@ -192,12 +261,10 @@ func (r *knownReader) candidate() candidate {
 	c.dump.ID = int64(id>>1) ^ -int64(id&1)
 	c.dump.Digest, c.dump.Properties = r.text(), r.text()
 	c.notices = r.texts()
-	n := r.count()
-	entries := make([]Entry, n)
-	c.dump.Entries = make([]*Entry, n)
-	for i := range entries {
-		r.entry(&entries[i])
-		c.dump.Entries[i] = &entries[i]
+	for range r.count() {
+		e := &Entry{}
+		r.entry(e)
+		c.dump.Entries = append(c.dump.Entries, e)
 	}
 	return c
 }
@@ -209,25 +276,15 @@ func (r *knownReader) entry(e *Entry) {
 		if i := r.number(); i < uint64(len(r.lists)) {
 			*to = r.lists[i]
 		} else {
-			r.fail()
+			r.fail(errNoList)
 		}
 	}
 	e.Digest, e.Problem = r.text(), r.text()
-	if n := r.count(); n > 0 {
-		e.Files = r.room(n)
+	n := r.number()
+	var err error
+	if e.Files, err = r.files.Restore(int(n), r.bytes(r.number())); err != nil {
+		r.fail(err)
 	}
-	for i := range e.Files {
-		e.Files[i].Key = r.text()
-	}
-}
-
-func (r *knownReader) room(n int) []File {
-	if n > cap(r.files)-len(r.files) {
-		r.files = make([]File, 0, max(n, 256))
-	}
-	at := len(r.files)
-	r.files = r.files[:at+n]
-	return r.files[at : at+n : at+n]
 }
 
 // validatorOf is what a manifest is told by as long as it is the same, empty if there is

@@ -160,17 +160,14 @@ func TestEntry(t *testing.T) {
 	if a == nil || z == nil || d.Entry("A") != nil {
 		t.Fatal("Entry finds the wrong ones")
 	}
-	var keys []string
-	for _, f := range a.Files {
-		keys = append(keys, f.Key)
-	}
+	keys := a.listed
 	if want := []string{"k%20/1", "k/2", "k/3", "k/2"}; !slices.Equal(keys, want) {
 		t.Errorf("keys are %q, want %q", keys, want)
 	}
 	if !a.Incremental || !a.HasColumns || !slices.Equal(a.Columns, []string{"X", "x", "y", "x"}) {
 		t.Errorf("%+v", a)
 	}
-	if z.Incremental || z.HasColumns || len(z.Files) != 0 || z.Problem != "" {
+	if z.Incremental || z.HasColumns || len(z.listed) != 0 || z.Problem != "" {
 		t.Errorf("%+v", z)
 	}
 }
@@ -189,7 +186,7 @@ func TestTwiceListedIsConcatenated(t *testing.T) {
 	}
 	m = parse(t, `{"dump_id":1,"tables":[
 		{"name":"t","files":["b"],"incremental":true},{"name":"t","files":["c"],"incremental":true,"columns":["x"]}]}`)
-	if e := unite(m.entries)[0]; !e.HasColumns || !slices.Equal(e.Columns, []string{"x"}) || len(e.Files) != 2 {
+	if e := unite(m.entries)[0]; !e.HasColumns || !slices.Equal(e.Columns, []string{"x"}) || len(e.listed) != 2 {
 		t.Errorf("%+v", e)
 	}
 }
@@ -301,9 +298,9 @@ func FuzzManifest(f *testing.F) {
 			if e.Name == "" {
 				t.Fatal("a table without a name")
 			}
-			for _, f := range e.Files {
-				if strings.HasPrefix(f.Key, "/") || strings.Contains("/"+f.Key+"/", "/../") {
-					t.Fatalf("key %q climbs out", f.Key)
+			for _, key := range e.listed {
+				if strings.HasPrefix(key, "/") || strings.Contains("/"+key+"/", "/../") {
+					t.Fatalf("key %q climbs out", key)
 				}
 			}
 		}

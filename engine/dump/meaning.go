@@ -50,7 +50,7 @@ func join(list []*Entry) *Entry {
 		if f.Problem != "" {
 			e.hold("%s", f.Problem)
 		}
-		e.Files = append(e.Files, f.Files...)
+		e.listed = append(e.listed, f.listed...)
 		e.HasColumns = e.HasColumns || f.HasColumns
 		for _, c := range f.Columns {
 			if !columns[c] {
@@ -59,8 +59,8 @@ func join(list []*Entry) *Entry {
 			}
 		}
 	}
-	if len(e.Files) > MostFiles {
-		e.hold("the manifest lists %s files for it, and at most %s are read", amount.Number(len(e.Files)), amount.Number(MostFiles))
+	if len(e.listed) > MostFiles {
+		e.hold("the manifest lists %s files for it, and at most %s are read", amount.Number(len(e.listed)), amount.Number(MostFiles))
 	}
 	if unknown {
 		e.Columns, e.HasColumns = nil, false
@@ -80,29 +80,30 @@ func (e *Entry) digest(buf []byte) (hexDigest string, scratch []byte) {
 	for _, c := range e.Columns {
 		buf = appendText(buf, c)
 	}
-	buf = binary.AppendUvarint(buf, uint64(len(e.Files)))
-	for _, f := range e.Files {
-		buf = appendText(buf, f.Key)
+	buf = binary.AppendUvarint(buf, uint64(len(e.listed)))
+	sum := sha256.New()
+	for _, key := range e.listed {
+		if len(buf) >= digestAtOnce {
+			sum.Write(buf)
+			buf = buf[:0]
+		}
+		buf = appendText(buf, key)
 	}
-	buf = appendText(buf, e.Problem)
-	return hexSum(buf), buf
+	sum.Write(appendText(buf, e.Problem))
+	return hexOf(sum.Sum(nil)), buf
 }
 
-// digest returns the digest of what the dump means, without its id: of all its
-// entries, in whatever order they stand. Where its property definitions lie is
-// not part of it: they change no row.
-func (d *Dump) digest(buf []byte) string {
-	buf = appendText(buf[:0], "manifest 1")
-	for _, e := range d.Entries {
-		buf = appendText(buf, e.Digest)
-	}
-	return hexSum(buf)
-}
+// digestAtOnce is about how many bytes are added to a digest at once.
+const digestAtOnce = 32 << 10
 
 func hexSum(data []byte) string {
 	sum := sha256.Sum256(data)
+	return hexOf(sum[:])
+}
+
+func hexOf(sum []byte) string {
 	var text [2 * sha256.Size]byte
-	hex.Encode(text[:], sum[:])
+	hex.Encode(text[:], sum)
 	return string(text[:])
 }
 

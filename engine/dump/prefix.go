@@ -35,12 +35,11 @@ type folderStore interface {
 // misplaced returns the error if all files of a manifest begin with folders that the source
 // lacks while the rest of the first one is there, nil if not. Then certain says whether
 // that can be kept of the manifest: what is not there may still be copied.
-func misplaced(ctx context.Context, s folderStore, root string, files []string) (found *PrefixError, certain bool, err error) {
-	folders := commonFolders(files)
+func misplaced(ctx context.Context, s folderStore, root string, files lead) (found *PrefixError, certain bool, err error) {
+	first, folders := files.first, files.folders
 	if folders == 0 {
 		return nil, true, nil
 	}
-	first := files[0]
 	if there, err := has(ctx, s, first); there || err != nil {
 		return nil, there, err
 	}
@@ -82,19 +81,31 @@ func onlyUnavailable(err error) error {
 // mostFolders is how many folders before that of a dump are looked for.
 const mostFolders = 8
 
-// commonFolders returns how many folders all files of a dump have in common before the one
-// that the vendor names by the dump; none where that is the first.
-func commonFolders(files []string) int {
-	if len(files) == 0 {
-		return 0
-	}
-	common := leading(files[0])
-	for _, f := range files {
-		for len(common) > 0 && !strings.HasPrefix(f, strings.Join(common, "/")+"/") {
-			common = common[:len(common)-1]
+// lead is the first file of a dump, and how many folders all its files have in common before
+// the one that the vendor names by the dump; none where that is the first.
+type lead struct {
+	first   string
+	folders int
+}
+
+// leadOf is that of a dump whose manifest is being read.
+func leadOf(entries []*Entry) lead {
+	var first, prefix string
+	var common []string
+	begun := false
+	for _, e := range entries {
+		for _, f := range e.listed {
+			if !begun {
+				begun, first, common = true, strings.Clone(f), leading(f)
+				prefix = strings.Join(common, "/") + "/"
+			}
+			for len(common) > 0 && !strings.HasPrefix(f, prefix) {
+				common = common[:len(common)-1]
+				prefix = strings.Join(common, "/") + "/"
+			}
 		}
 	}
-	return len(common)
+	return lead{first, len(common)}
 }
 
 // leading returns the folders of a key before that of its dump.

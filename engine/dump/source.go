@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"reconcile/internal/amount"
 	"reconcile/internal/blob"
 	"reconcile/internal/errclass"
+	"reconcile/internal/textlist"
 )
 
 // folder is where the manifests lie.
@@ -44,6 +47,9 @@ type Options struct {
 	// Manifest is how many bytes a manifest may have, and how many are read side by side;
 	// 0 stands for MostManifest.
 	Manifest int64
+	// Temp makes a file without a name for the lists of files that do not fit in memory;
+	// without it all are there.
+	Temp func() (*os.File, error)
 }
 
 // Source is an export as a store holds it. Its methods can be used by several
@@ -58,8 +64,9 @@ type Source struct {
 	dated  bool
 	settle time.Duration
 
-	manifest int64               // bytes that one may have
-	reading  *semaphore.Weighted // bytes of manifests that are read side by side
+	temp     func() (*os.File, error) // for lists of files; nil if all are in memory
+	manifest int64                    // bytes that one may have
+	reading  *semaphore.Weighted      // bytes of manifests that are read side by side
 }
 
 // Open returns the source in a store. It reads nothing.
@@ -71,11 +78,19 @@ func Open(store blob.Store, o Options) *Source {
 		o.Manifest = MostManifest
 	}
 	return &Source{store: blob.WithRetries(store, o.Retry), glob: o.Manifests, at: addresses{bucket: o.Bucket, prefix: o.Prefix, literal: o.Literal},
-		dated: o.Dated, settle: o.Settle, manifest: o.Manifest, reading: semaphore.NewWeighted(o.Manifest)}
+		dated: o.Dated, settle: o.Settle, temp: o.Temp, manifest: o.Manifest, reading: semaphore.NewWeighted(o.Manifest)}
 }
 
 // Root identifies the source, as messages name it.
 func (s *Source) Root() string { return s.store.Root() }
+
+// listsPart is the part of what a manifest may have that the lists of files of all of them
+// take in memory.
+const listsPart = 8
+
+// Lists is how many bytes the lists of files of all manifests take in memory. What is
+// beyond is in a file.
+func (s *Source) Lists() int { return int(s.manifest / listsPart) }
 
 // Listing is all that the manifests of a source say at one time.
 type Listing struct {
@@ -84,6 +99,8 @@ type Listing struct {
 	Notices  []string
 	// Fresh is how much of what Known keeps was not known before.
 	Fresh int
+	// Texts is where the lists of files are.
+	Texts *textlist.Store
 
 	kept []candidate
 	at   addresses
@@ -119,23 +136,6 @@ func (l *Listing) Dump(id int64) *Dump {
 	return l.Dumps[i]
 }
 
-// files lists the part files of all tables.
-func (d *Dump) files() (out []string) {
-	for _, e := range d.Entries {
-		out = append(out, e.Keys()...)
-	}
-	return out
-}
-
-// Keys lists the part files, in the manifest's order.
-func (e *Entry) Keys() []string {
-	out := make([]string, len(e.Files))
-	for i, f := range e.Files {
-		out[i] = f.Key
-	}
-	return out
-}
-
 // Problem is a dump that is held, and why. Nothing of it may be applied.
 type Problem struct {
 	Manifests []string // keys, sorted; several when they contradict each other
@@ -166,17 +166,17 @@ const readsAtOnce = 16
 
 // ListKnown is List, where manifests that Known kept, and that are the same still,
 // are not read again.
-func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) {
+func (s *Source) ListKnown(ctx context.Context, known io.Reader) (*Listing, error) {
 	settled := time.Now().Add(-s.settle).UnixNano()
 	objects, changed, all, err := s.manifests(ctx)
 	if err != nil {
 		return nil, err
 	}
-	byKey, err := readKnown(known, s.at)
+	l := &Listing{at: s.at, Texts: textlist.New(s.Lists(), s.temp)}
+	byKey, err := readKnown(known, s.at, l.Texts)
 	if err != nil {
 		return nil, err
 	}
-	l := &Listing{at: s.at}
 	if len(objects) == 0 {
 		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %s in %s none matches %s",
 			amount.Of(all, "file"), s.place(""), s.glob))
@@ -193,10 +193,10 @@ func (s *Source) ListKnown(ctx context.Context, known []byte) (*Listing, error) 
 		}
 		fresh[i] = true
 		g.Go(func() (err error) {
-			found[i], err = s.read(gctx, o.Key)
+			found[i], err = s.read(gctx, l.Texts, o.Key)
 			certain := false
 			if err == nil && found[i].reason == "" {
-				found[i].prefix, certain, err = misplaced(gctx, s, s.Root(), found[i].dump.files())
+				found[i].prefix, certain, err = misplaced(gctx, s, s.Root(), found[i].lead)
 			}
 			if certain && found[i].dump.Object.Pin == o.Pin {
 				found[i].validator = validator

@@ -135,7 +135,8 @@ func (b Budget) Block() int { return b.part(carriedPart, mostCarried) }
 func (b Budget) Text() int { return b.part(carriedPart, mostCarried) }
 
 // Manifest is how many bytes a manifest may have, as it is read whole. At most so many
-// bytes of manifests are read side by side.
+// bytes of manifests are read side by side. What all of them list has an eighth of that in
+// memory, and the rest in scratch_dir.
 func (b Budget) Manifest() int64 { return int64(b.part(carriedPart, mostCarried)) }
 
 // LargeBlock is from how many bytes on a block is large: one of these is in memory at a

@@ -18,10 +18,10 @@ const usualOf = 30
 type arrivals struct {
 	name      string
 	last      Delivered
-	at        int      // index of the last dump that brings it, among all that count
-	gaps      []int    // dumps from one delivery to the next, the last ones
-	columns   []string // that manifests list of a table that was never applied; some stand more than once
-	file      string   // one of its part files, empty if no manifest lists any
+	at        int         // index of the last dump that brings it, among all that count
+	gaps      []int       // dumps from one delivery to the next, the last ones
+	columns   []string    // that manifests list of a table that was never applied; some stand more than once
+	files     *dump.Entry // that lists some of its part files; nil if no manifest does
 	unapplied int
 	oldest    Delivered // of the unapplied ones
 	newest    int64     // likewise
@@ -96,8 +96,8 @@ func (a *arrivals) add(d *dump.Dump, en *dump.Entry, at int) {
 	if a.applied == nil && !slices.Equal(en.Columns, a.columns[max(0, len(a.columns)-len(en.Columns)):]) {
 		a.columns = append(a.columns, en.Columns...) // most dumps list the same
 	}
-	if len(en.Files) > 0 && en.Fields == nil {
-		a.file = en.Files[0].Key
+	if en.Files.Len() > 0 && en.Fields == nil {
+		a.files = en
 	}
 	if a.has(d.ID) {
 		return
@@ -171,7 +171,7 @@ func (d *deliveries) backlogs() []Backlog {
 // the configuration takes it: a glob does if it has the keys of events, which manifests
 // need not list.
 func (a *arrivals) unclear(ask *planner.Request, exact bool) bool {
-	return !exact && a.file != "" && !feed.HasEvents(a.columns) && ask.TakesEvents(a.name)
+	return !exact && a.files != nil && !feed.HasEvents(a.columns) && ask.TakesEvents(a.name)
 }
 
 // taken reports whether the configuration takes a table. a is nil of a table that no
@@ -182,7 +182,7 @@ func taken(ask *planner.Request, name string, exact bool, a *arrivals, fields []
 	switch {
 	case old != nil:
 		known = []string{feed.UserID, old.Key}
-	case len(a.columns) == 0 && a.file == "": // nothing is known of it yet, and there is nothing to apply
+	case len(a.columns) == 0 && a.files == nil: // nothing is known of it yet, and there is nothing to apply
 		return false
 	case a.unclear(ask, exact) && fields == nil:
 		return true // the next plan says why it is held

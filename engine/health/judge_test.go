@@ -17,6 +17,7 @@ import (
 	"reconcile/engine/planner"
 	"reconcile/internal/blob"
 	"reconcile/internal/feed"
+	"reconcile/internal/textlist"
 	"reconcile/state"
 )
 
@@ -165,18 +166,26 @@ func (s *siteParser) line(words []string) error {
 	return nil
 }
 
+// oneFile is a list of one file.
+func oneFile() textlist.List {
+	w := textlist.New(0, nil).NewWriter()
+	w.Add("part")
+	l, _ := w.List() // in memory
+	return l
+}
+
 func newDump(id int64, at time.Time, tables []string) *dump.Dump {
 	d := &dump.Dump{ID: id, Manifest: fmt.Sprintf("manifests/%d.json", id), Digest: "digest", Object: blob.Object{ModTime: at}}
 	for _, w := range tables {
 		name, how, _ := strings.Cut(w, ":")
-		en := &dump.Entry{Name: name, Incremental: how != "full", HasColumns: true, Columns: []string{feed.UserID, feed.EventID}, Files: []dump.File{{Key: "part"}}}
+		en := &dump.Entry{Name: name, Incremental: how != "full", HasColumns: true, Columns: []string{feed.UserID, feed.EventID}, Files: oneFile()}
 		switch how {
 		case "bad":
 			en.Problem = "it is malformed"
 		case "keyless":
 			en.Columns = []string{"city"}
 		case "empty":
-			en.HasColumns, en.Columns, en.Files = false, nil, nil
+			en.HasColumns, en.Columns, en.Files = false, nil, textlist.List{}
 		}
 		d.Entries = append(d.Entries, en)
 	}

@@ -88,7 +88,11 @@ func (r *Reader) fields(ctx context.Context, snap *state.Snapshot, seen *deliver
 			continue
 		}
 		g.Go(func() error {
-			h, err := partfile.Header(gctx, r.Source, a.file)
+			key, err := a.files.Files.Cursor().Next()
+			if err != nil {
+				return fmt.Errorf("table %s: %w", name, err)
+			}
+			h, err := partfile.Header(gctx, r.Source, key)
 			if dump.Unavailable(err) {
 				return fmt.Errorf("table %s: %w", name, err)
 			}

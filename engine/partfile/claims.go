@@ -3,6 +3,7 @@ package partfile
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -71,9 +72,12 @@ func MayRival(columns []string) bool {
 }
 
 // fieldsOf reads the names of the fields of files. It fails with a FileError.
-func fieldsOf(ctx context.Context, src Opener, keys []string) (map[string]bool, error) {
+func fieldsOf(ctx context.Context, src Opener, keys iter.Seq2[string, error]) (map[string]bool, error) {
 	out := map[string]bool{}
-	for _, key := range keys {
+	for key, err := range keys {
+		if err != nil {
+			return nil, err
+		}
 		h, err := Header(ctx, src, key)
 		if err != nil {
 			return nil, &FileError{Key: key, Err: err}
@@ -88,7 +92,7 @@ func fieldsOf(ctx context.Context, src Opener, keys []string) (map[string]bool, 
 // ClaimsOf returns what the columns that a manifest lists mean in its files, and which of
 // them claim one field. It fails with a FileError. Files are only read where Avro does not
 // allow some of the names.
-func ClaimsOf(ctx context.Context, src Opener, columns, keys []string) (Claims, []Rival, error) {
+func ClaimsOf(ctx context.Context, src Opener, columns []string, keys iter.Seq2[string, error]) (Claims, []Rival, error) {
 	if !isMangled(columns) {
 		return nil, nil, nil
 	}

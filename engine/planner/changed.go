@@ -19,7 +19,6 @@ import (
 	"reconcile/engine/partfile"
 	"reconcile/engine/plan"
 	"reconcile/internal/amount"
-	"reconcile/internal/blob"
 	"reconcile/internal/feed"
 	"reconcile/state"
 )
@@ -53,7 +52,7 @@ func compareRead(ctx context.Context, p *Session, t *Table, sizes map[int64]int6
 		}
 		t.Compared[was.Dump] = true // also where a resync turns out to be bad, or the table is held below
 		if t.Floor.Live(was.Dump) && t.Change.Class != plan.ClassRebuild {
-			list = append(list, ReadDelivery{d, was, map[string]blob.Object{}})
+			list = append(list, ReadDelivery{d, was, map[string]PartFile{}})
 		}
 	}
 	return CompareFiles(ctx, p, t, list, sizes)
@@ -98,11 +97,11 @@ func checkGrown(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 }
 
 // ReadDelivery is a dump whose files are compared: as it is listed, what was read
-// of them, and those that are there now, by key.
+// of them, and those that may be others now, by key.
 type ReadDelivery struct {
 	*Delivery
 	Was state.ReadDump
-	Now map[string]blob.Object
+	Now map[string]PartFile
 }
 
 // StillListed returns the delivery that a record is about, nil if the source does
@@ -114,7 +113,7 @@ func (t *Table) StillListed(was state.ReadDump) *Delivery {
 	}
 	d := &t.All[i]
 	k, ok := slices.BinarySearchFunc(t.Old.Applied, was.Dump, func(a state.Applied, id int64) int { return cmp.Compare(a.Dump, id) })
-	if !ok || t.Old.Applied[k].Lost || t.Old.Applied[k].Digest != d.Entry.Digest || d.Entry.Problem != "" || len(d.Entry.Files) != len(was.Files) {
+	if !ok || t.Old.Applied[k].Lost || t.Old.Applied[k].Digest != d.Entry.Digest || d.Entry.Problem != "" || d.Entry.Files.Len() != len(was.Files) {
 		return nil
 	}
 	return d
@@ -140,72 +139,65 @@ func ListRead(ctx context.Context, p *Session) error {
 	if !p.tagged() {
 		return nil
 	}
-	return listDumps(ctx, p, p.Seen, list)
+	return listDumps(ctx, p, list)
 }
 
-// probeAgain finds out which files of applied dumps are there, and as what. On S3
-// ListRead has listed the folder of each dump: what is gone from it is not asked for.
+// probeAgain finds out which files of applied dumps are there as others. On S3 ListRead has
+// listed the folder of each dump: what is gone from it is not asked for. In folders those of
+// another size are looked at.
 func probeAgain(ctx context.Context, p *Session, list []ReadDelivery) error {
-	todo, err := notAsRead(ctx, p, list)
-	if err != nil {
-		return err
-	}
-	if err := statFiles(ctx, p, p.Seen, todo); err != nil {
-		return err
-	}
 	for _, rd := range list {
-		for _, f := range rd.Entry.Files {
-			seen, ok := p.Seen.Files[f.Key]
+		others, err := filesAgain(ctx, p, rd)
+		if err != nil {
+			return err
+		}
+		for _, f := range others {
 			switch {
-			case !ok || errors.Is(seen.err, fs.ErrNotExist):
-			case dump.Unavailable(seen.err) || ctx.Err() != nil:
-				return errors.Join(ctx.Err(), seen.err)
+			case !f.seen || errors.Is(f.err, fs.ErrNotExist):
+			case dump.Unavailable(f.err) || ctx.Err() != nil:
+				return errors.Join(ctx.Err(), f.err)
 			default:
-				rd.Now[f.Key] = seen.Obj
+				rd.Now[f.Key] = f
 			}
 		}
 	}
 	return nil
 }
 
-// notAsRead returns the files that have to be asked for one by one: on S3 those that
-// no listing of their dump's folder would show, in folders those of another size.
-func notAsRead(ctx context.Context, p *Session, list []ReadDelivery) (todo []Delivery, _ error) {
-	if p.tagged() {
-		for _, rd := range list {
-			folder := fmt.Sprintf("sync_%d/", rd.Dump)
-			todo = append(todo, rd.only(func(i int) bool { return !strings.HasPrefix(rd.Entry.Files[i].Key, folder) }))
-		}
-		return todo, nil
-	}
-	var keys []string
-	for _, rd := range list {
-		for _, f := range rd.Entry.Files {
-			keys = append(keys, f.Key)
-		}
-	}
-	sizes, err := p.Source.Sizes(ctx, keys)
+// filesAgain returns the files of an applied dump that may be others.
+func filesAgain(ctx context.Context, p *Session, rd ReadDelivery) (out []PartFile, _ error) {
+	sizes, err := sizesOf(ctx, p, rd)
 	if err != nil {
 		return nil, err
 	}
-	for _, rd := range list {
-		own := sizes[:len(rd.Entry.Files)]
-		sizes = sizes[len(own):]
-		todo = append(todo, rd.only(func(i int) bool { return own[i] != rd.Was.Files[i].Size }))
-	}
-	return todo, nil
-}
-
-// only is the delivery with those of its files alone of which want says so.
-func (rd ReadDelivery) only(want func(i int) bool) Delivery {
-	en := *rd.Entry
-	en.Files = nil
-	for i, f := range rd.Entry.Files {
-		if want(i) {
-			en.Files = append(en.Files, f)
+	folder := fmt.Sprintf("sync_%d/", rd.Dump)
+	i := -1
+	for f, err := range FilesOf(p, rd.Entry) {
+		if err != nil {
+			return nil, err
+		}
+		i++
+		switch was := rd.Was.Files[i]; {
+		case p.tagged() && f.seen && f.err == nil && sameFile(was, f, true):
+		case p.tagged() && !f.seen && strings.HasPrefix(f.Key, folder): // no listing shows it
+		case !p.tagged() && sizes[i] == was.Size:
+		default:
+			out = append(out, f)
 		}
 	}
-	return Delivery{Dump: rd.Dump, Entry: &en}
+	return out, askAll(ctx, p, out)
+}
+
+// sizesOf are the sizes of the files of a dump in a folder, where that is known at once.
+func sizesOf(ctx context.Context, p *Session, rd ReadDelivery) ([]int64, error) {
+	if p.tagged() {
+		return nil, nil
+	}
+	keys, err := rd.Entry.Files.Texts()
+	if err != nil {
+		return nil, err
+	}
+	return p.Source.Sizes(ctx, keys)
 }
 
 // otherFile is a file that is not the one that was read.
@@ -219,9 +211,14 @@ type otherFile struct {
 // gone is as it was.
 func changeOf(ctx context.Context, p *Session, t *Table, rd ReadDelivery) (most fileChange, others []otherFile, _ *plan.Hold, _ error) {
 	var renewed []state.ReadFile // as they are read now, nil if none is another
-	for i, f := range rd.Entry.Files {
+	i := -1
+	for key, err := range rd.Entry.Files.All() {
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		i++
 		was := rd.Was.Files[i]
-		now, there := rd.Now[f.Key]
+		now, there := rd.Now[key]
 		if !there || sameFile(was, now, p.tagged()) {
 			continue
 		}
@@ -230,10 +227,10 @@ func changeOf(ctx context.Context, p *Session, t *Table, rd ReadDelivery) (most 
 			return 0, nil, nil, err
 		}
 		if err != nil {
-			return 0, nil, &plan.Hold{Table: t.Name, Dump: rd.Dump, File: f.Key, Reason: changedReason(was.Size, now.Size, err)}, nil
+			return 0, nil, &plan.Hold{Table: t.Name, Dump: rd.Dump, File: key, Reason: changedReason(was.Size, now.Size, err)}, nil
 		}
 		if c == replaced {
-			others = append(others, otherFile{rd.Dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %s now, it had %s", f.Key, rd.Dump, amount.Of(now.Size, "byte"), amount.Number(was.Size))})
+			others = append(others, otherFile{rd.Dump, fmt.Sprintf("%s of dump %d is not the file that was read: it has %s now, it had %s", key, rd.Dump, amount.Of(now.Size, "byte"), amount.Number(was.Size))})
 		}
 		if renewed == nil {
 			renewed = slices.Clone(rd.Was.Files)
@@ -250,7 +247,7 @@ func changeOf(ctx context.Context, p *Session, t *Table, rd ReadDelivery) (most 
 }
 
 // sameFile reports whether a file looks as it did when it was read.
-func sameFile(was state.ReadFile, now blob.Object, tagged bool) bool {
+func sameFile(was state.ReadFile, now PartFile, tagged bool) bool {
 	return now.Size == was.Size && (!tagged || was.Tag == "" || was.Tag == now.Pin)
 }
 
@@ -262,7 +259,7 @@ func changedReason(was, now int64, err error) string {
 
 // changeOfFile reads a file that is not as it was. It fails if the file cannot be
 // read to its end.
-func changeOfFile(ctx context.Context, p *Session, t *Table, id int64, was state.ReadFile, now blob.Object) (fileChange, error) {
+func changeOfFile(ctx context.Context, p *Session, t *Table, id int64, was state.ReadFile, now PartFile) (fileChange, error) {
 	for _, h := range p.Snap.Holds {
 		if h.Table == t.Name && h.Dump == id && h.File == now.Key && t.stillBad(h.Pin, now.Pin, p.Budget.Block()) {
 			return 0, errors.New(h.Reason)
@@ -282,7 +279,7 @@ func changeOfFile(ctx context.Context, p *Session, t *Table, id int64, was state
 
 // beginsWith reads a file to its end, without decoding it, and reports whether it
 // begins with what was read.
-func beginsWith(ctx context.Context, p *Session, now blob.Object, was state.ReadFile) (_ bool, err error) {
+func beginsWith(ctx context.Context, p *Session, now PartFile, was state.ReadFile) (_ bool, err error) {
 	h, err := p.Source.Open(ctx, now.Key)
 	if err != nil {
 		return false, err

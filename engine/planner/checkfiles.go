@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -46,25 +47,23 @@ func checkFiles(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.H
 		return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 	}
 	size := int64(0)
-	d.Pins = make(map[string]string, len(d.Entry.Files))
-	for _, f := range d.Entry.Files {
-		obj, err := p.Seen.Files[f.Key].Obj, p.Seen.Files[f.Key].err
+	for f, err := range FilesOf(p, d.Entry) {
+		err = cmp.Or(err, f.err)
 		if ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}
-		if dump.Unavailable(err) {
+		if dump.Unavailable(err) || err != nil && f.err == nil {
 			return nil, 0, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 		}
 		if err != nil {
 			return hold(f.Key, p.Source.FileReason(ctx, f.Key, err)), 0, nil
 		}
 		for _, h := range p.Snap.Holds {
-			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, obj.Pin, p.Budget.Block()) {
+			if h.Table == t.Name && h.Dump == d.Dump && h.File == f.Key && t.stillBad(h.Pin, f.Pin, p.Budget.Block()) {
 				return hold(f.Key, h.Reason), 0, nil
 			}
 		}
-		size += obj.Size
-		d.Pins[f.Key] = obj.Pin
+		size += f.Size
 	}
 	return nil, size, nil
 }
@@ -83,17 +82,20 @@ func checkFrozen(ctx context.Context, p *Session, t *Table, d Delivery) (*plan.H
 	if d.Entry.HasColumns {
 		return frozen("", d.Entry.Columns), nil
 	}
-	for _, f := range d.Entry.Files {
-		h, err := partfile.Header(ctx, p.Source, f.Key)
+	for key, err := range d.Entry.Files.All() {
+		if err != nil {
+			return nil, err
+		}
+		h, err := partfile.Header(ctx, p.Source, key)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case dump.Unavailable(err):
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)
 		case err != nil:
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: key, Reason: p.Source.FileReason(ctx, key, err)}, nil
 		}
-		if h := frozen(f.Key, partfile.FieldNames(h)); h != nil {
+		if h := frozen(key, partfile.FieldNames(h)); h != nil {
 			return h, nil
 		}
 	}

@@ -145,8 +145,11 @@ func HeldInputs(ctx context.Context, p *Session, t *Table, users uint64) (string
 	in := []any{content}
 	for _, d := range t.Pending {
 		in = append(in, d.Dump, d.Entry.Digest, d.Again)
-		for _, f := range d.Entry.Files {
-			in = append(in, f.Key, p.Seen.Files[f.Key].Obj.Size, p.Seen.Files[f.Key].Obj.Pin)
+		for f, err := range FilesOf(p, d.Entry) {
+			if err != nil {
+				return "", err
+			}
+			in = append(in, f.Key, f.Size, f.Pin)
 		}
 	}
 	if p.Standing != nil {

@@ -162,7 +162,7 @@ func (t *Table) takeDumps(p *Session, applied []bool, sizes map[int64]int64) {
 		t.Pending = append(t.Pending, d)
 		step := plan.DumpStep{Dump: d.Dump, Resync: !d.Entry.Incremental && !d.Again, Void: !t.Floor.Live(d.Dump), Again: d.Again}
 		if !step.Void {
-			step.Files, step.Bytes = len(d.Entry.Files), sizes[d.Dump]
+			step.Files, step.Bytes = d.Entry.Files.Len(), sizes[d.Dump]
 		}
 		t.Dumps = append(t.Dumps, step)
 	}

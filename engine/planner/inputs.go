@@ -104,8 +104,11 @@ func describeDeliveries(ctx context.Context, p *Session, t *Table, in *plan.Inpu
 			if err := probeFiles(ctx, p, []Delivery{d}); err != nil {
 				return err
 			}
-			for _, f := range d.Entry.Files {
-				pin, err := pinOf(ctx, p, f.Key, contents)
+			for f, err := range FilesOf(p, d.Entry) {
+				if err != nil {
+					return err
+				}
+				pin, err := pinOf(ctx, p, f, contents)
 				if err != nil {
 					return err
 				}
@@ -140,12 +143,12 @@ func readsNothing(t *Table, dump int64) bool {
 }
 
 // pinOf tells a part file from another one of the same name, on every machine.
-func pinOf(ctx context.Context, p *Session, key string, contents map[string]string) (plan.Pin, error) {
-	seen := p.Seen.Files[key]
-	if seen.err != nil {
-		return plan.Pin{}, fmt.Errorf("%s: %w", key, seen.err)
+func pinOf(ctx context.Context, p *Session, f PartFile, contents map[string]string) (plan.Pin, error) {
+	key := f.Key
+	if f.err != nil {
+		return plan.Pin{}, fmt.Errorf("%s: %w", key, f.err)
 	}
-	pin := plan.Pin{File: key, Size: seen.Obj.Size, Version: seen.Obj.Pin, Portable: p.tagged()}
+	pin := plan.Pin{File: key, Size: f.Size, Version: f.Pin, Portable: p.tagged()}
 	if pin.Portable {
 		return pin, nil
 	}

@@ -3,7 +3,6 @@ package planner
 import (
 	"context"
 
-	"reconcile/engine/dump"
 	"reconcile/state"
 )
 
@@ -11,7 +10,7 @@ import (
 type KeyReader interface {
 	// EachDelivered hands on the rows of a file of a dump that have both; key is empty for
 	// users, whose key is 0. It fails with a BadFileError where the file cannot be used.
-	EachDelivered(ctx context.Context, key string, id int64, f dump.File, use func(raw, key int64) error) error
+	EachDelivered(ctx context.Context, key string, id int64, file string, use func(raw, key int64) error) error
 	// EachStored hands on the rows that a table has, those that another one hides among
 	// them, with the dump of each.
 	EachStored(ctx context.Context, t StoredRows, use func(raw, key, dump int64) error) error

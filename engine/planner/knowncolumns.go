@@ -173,27 +173,53 @@ func unappliedFields(ctx context.Context, p *Session, t *Table, d Delivery) ([]s
 	case t.Old != nil && len(p.Ask.goesBack(t.Old)) == 0 && slices.ContainsFunc(t.Old.Applied, func(a state.Applied) bool { return a.Digest == d.Entry.Digest }):
 		return nil, nil
 	}
-	var out []string
-	all := true
-	for _, f := range d.Entry.Files {
-		h, err := partfile.Header(ctx, p.Source, f.Key)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if dump.Unavailable(err) {
-			return nil, fmt.Errorf("table %s: %w", t.Name, err)
-		}
-		if err != nil {
-			t.unread = &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}
-			all = false
-			continue
-		}
-		out = append(out, partfile.FieldNames(h)...)
+	out, bad, err := fieldsOf(ctx, p, d.Entry)
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	if all && t.Old == nil && len(out) > 0 {
-		p.Listing.NoteFields(d.Entry, unique(out))
+	if bad != nil {
+		t.unread = &plan.Hold{Table: t.Name, Dump: d.Dump, File: bad.File, Reason: bad.reason(ctx, p.Source)}
+	} else if t.Old == nil && len(out) > 0 {
+		p.Listing.NoteFields(d.Entry, out)
 	}
 	return out, nil
+}
+
+// mostUnread is how many files of an entry cannot be read until the others are not looked
+// at, either.
+const mostUnread = 100
+
+// fieldsOf reads the names of the fields of an entry's files, each once. bad is the last
+// file that cannot be read.
+func fieldsOf(ctx context.Context, p *Session, e *dump.Entry) (names []string, bad *BadFileError, _ error) {
+	known := map[string]bool{}
+	unread := 0
+	for key, err := range e.Files.All() {
+		if err != nil {
+			return nil, nil, err
+		}
+		h, err := partfile.Header(ctx, p.Source, key)
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if dump.Unavailable(err) {
+			return nil, nil, err
+		}
+		if err != nil {
+			bad = &BadFileError{File: key, Err: err}
+			if unread++; unread == mostUnread {
+				break
+			}
+			continue
+		}
+		for _, name := range partfile.FieldNames(h) {
+			if !known[name] {
+				known[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names, bad, nil
 }
 
 // sameList is slices.Equal, where lists are mostly one and the same.

@@ -1,9 +1,12 @@
 package planner
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"reconcile/engine/dump"
@@ -17,15 +20,7 @@ import (
 // ListSource lists the source. What the state keeps of the manifests is only to spare
 // reading them: where it is damaged they are read, and the next apply stores them again.
 func ListSource(ctx context.Context, p *Session) (err error) {
-	var known []byte
-	if !p.Snap.Manifests.IsZero() {
-		known, err = loadManifests(ctx, p.Objects, p.Snap.Manifests)
-		p.ManifestsBad = DamagedObject(err) != nil
-		if err != nil && !p.ManifestsBad {
-			return err
-		}
-	}
-	if p.Listing, err = p.Source.ListKnown(ctx, known); err != nil {
+	if err := listManifests(ctx, p); err != nil {
 		return err
 	}
 	if p.Ask.OnlyDumps != nil {
@@ -59,16 +54,51 @@ func without(l *dump.Listing, drop func(*dump.Dump) bool) *dump.Listing {
 	return &out
 }
 
-func loadManifests(ctx context.Context, store Objects, ref state.Ref) (known []byte, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("the manifests that the state keeps: %w", err)
+// listManifests lists the manifests, and reads those that the state does not keep.
+func listManifests(ctx context.Context, p *Session) (err error) {
+	var known io.Reader
+	if !p.Snap.Manifests.IsZero() {
+		o, err := openManifests(ctx, p, p.Snap.Manifests)
+		p.ManifestsBad = DamagedObject(err) != nil
+		if err != nil && !p.ManifestsBad {
+			return err
 		}
-	}()
-	o, err := store.OpenObject(ctx, ref)
-	if err != nil {
-		return nil, err
+		if err == nil {
+			defer func() { err = errors.Join(err, o.Close()) }()
+			known = o
+		}
 	}
-	defer func() { err = errors.Join(err, o.Close()) }()
-	return o.ReadAll(ctx)
+	p.Listing, err = p.Source.ListKnown(ctx, known)
+	return err
+}
+
+// keptManifests is what the state keeps of the manifests, as it is read.
+type keptManifests struct {
+	io.Reader
+	io.Closer
+}
+
+// readAtOnce is how much of what the state keeps of the manifests is read at once.
+const readAtOnce = 256 << 10
+
+// openManifests opens what the state keeps of the manifests, and fails if it is damaged.
+// What is large is read twice for that, and never in memory as a whole.
+func openManifests(ctx context.Context, p *Session, ref state.Ref) (_ *keptManifests, err error) {
+	o, err := p.Objects.OpenObject(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("the manifests that the state keeps: %w", err)
+	}
+	out := &keptManifests{Closer: o}
+	if o.Size() > int64(p.Source.Lists()) {
+		err = o.Verify(ctx)
+		out.Reader = bufio.NewReaderSize(io.NewSectionReader(o, 0, o.Size()), readAtOnce)
+	} else {
+		var all []byte
+		all, err = o.ReadAll(ctx)
+		out.Reader = bytes.NewReader(all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the manifests that the state keeps: %w", errors.Join(err, o.Close()))
+	}
+	return out, nil
 }

@@ -12,7 +12,6 @@ import (
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
 	"reconcile/internal/amount"
-	"reconcile/internal/blob"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/state"
@@ -34,20 +33,19 @@ func compareMapping(ctx context.Context, p *Session, have *state.Mapping) (*Mapp
 	if why := readsMappingAnew(p, have); why != "" {
 		return readMappingAnew(ctx, p, d.ID, en, why)
 	}
-	if have.Read == nil || len(en.Files) != len(have.Read.Files) {
+	if have.Read == nil || en.Files.Len() != len(have.Read.Files) {
 		return nil, nil, nil
 	}
-	rd := ReadDelivery{&Delivery{Dump: d.ID, Entry: en}, *have.Read, map[string]blob.Object{}}
+	rd := ReadDelivery{&Delivery{Dump: d.ID, Entry: en}, *have.Read, map[string]PartFile{}}
 	if err := probeAgain(ctx, p, []ReadDelivery{rd}); err != nil {
 		return nil, nil, fmt.Errorf("the user mapping, dump %d: %w", d.ID, err)
 	}
-	changed := rd.changed(p.tagged())
-	if changed < 0 {
-		return nil, nil, nil
+	changed, key, err := rd.changed(p.tagged())
+	if changed < 0 || err != nil {
+		return nil, nil, err
 	}
 	read, err := ReadMappingOf(ctx, p, d.ID, en)
 	if bad := BadFile(err); bad != nil && ctx.Err() == nil {
-		key := en.Files[changed].Key
 		return nil, &plan.Hold{Table: feed.TableMapping, Dump: d.ID, File: bad.File, Reason: fmt.Sprintf(
 			"%s; the mapping is read again, as %s is not the file that was read: it has %s now, it had %s; tables follow what was read before until all its files are complete; "+
 				"to go on without a file, remove those that changed, or leave the dump out by skip_dump", bad.reason(ctx, p.Source), key, amount.Of(rd.Now[key].Size, "byte"), amount.Number(have.Read.Files[changed].Size))}, nil
@@ -88,12 +86,17 @@ func readMappingAnew(ctx context.Context, p *Session, id int64, en *dump.Entry, 
 	return read, nil, err
 }
 
-// changed returns the place of a file that is not as it was, -1 if there is none.
-func (rd ReadDelivery) changed(tagged bool) int {
-	for i, f := range rd.Entry.Files {
-		if now, there := rd.Now[f.Key]; there && !sameFile(rd.Was.Files[i], now, tagged) {
-			return i
+// changed returns the place and the key of a file that is not as it was, -1 if there is none.
+func (rd ReadDelivery) changed(tagged bool) (place int, key string, _ error) {
+	i := -1
+	for key, err := range rd.Entry.Files.All() {
+		if err != nil {
+			return -1, "", err
+		}
+		i++
+		if now, there := rd.Now[key]; there && !sameFile(rd.Was.Files[i], now, tagged) {
+			return i, key, nil
 		}
 	}
-	return -1
+	return -1, "", nil
 }

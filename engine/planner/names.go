@@ -130,8 +130,11 @@ func readBare(ctx context.Context, p *Session, tables []config.DeliveredTable) (
 			}
 			passed := passesBy(p, en.Name)
 			var fields []string
-			for _, f := range en.Files {
-				h, err := partfile.Header(ctx, p.Source, f.Key)
+			for key, err := range en.Files.All() {
+				if err != nil {
+					return false, err
+				}
+				h, err := partfile.Header(ctx, p.Source, key)
 				if dump.Unavailable(err) {
 					return false, err
 				}

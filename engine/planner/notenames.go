@@ -57,7 +57,7 @@ func noteRivals(ctx context.Context, p *Session, t *Table, d Delivery) error {
 	if !d.Entry.HasColumns || !partfile.MayRival(d.Entry.Columns) {
 		return nil
 	}
-	_, rivals, err := partfile.ClaimsOf(ctx, p.Source, d.Entry.Columns, d.Entry.Keys())
+	_, rivals, err := partfile.ClaimsOf(ctx, p.Source, d.Entry.Columns, d.Entry.Files.All())
 	var bad *partfile.FileError
 	if errors.As(err, &bad) {
 		err = bad.Err

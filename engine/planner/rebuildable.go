@@ -53,13 +53,16 @@ func CheckRebuild(ctx context.Context, p *Session, t *Table, id int64) (*plan.Ho
 // checkGiven returns why a delivery cannot be read whose files are there: a store
 // may refuse them, and says so when they are asked for.
 func checkGiven(ctx context.Context, p *Session, t *Table, d *Delivery) (*plan.Hold, error) {
-	for _, f := range d.Entry.Files {
-		h, err := p.Source.Open(ctx, f.Key)
+	for key, err := range d.Entry.Files.All() {
+		if err != nil {
+			return nil, err
+		}
+		h, err := p.Source.Open(ctx, key)
 		switch {
 		case err == nil:
 			err = h.Close()
 		case !dump.Unavailable(err):
-			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: f.Key, Reason: p.Source.FileReason(ctx, f.Key, err)}, nil
+			return &plan.Hold{Table: t.Name, Dump: d.Dump, File: key, Reason: p.Source.FileReason(ctx, key, err)}, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("table %s, dump %d: %w", t.Name, d.Dump, err)

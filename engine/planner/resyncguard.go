@@ -301,9 +301,12 @@ func storedRows(t *Table) StoredRows {
 // addDelivery adds the rows of a delivery. A file that cannot be read brings none; bad is
 // the first such file. Where any row will do, it ends with errEnough after a file with some.
 func (j *resyncJudge) addDelivery(ctx context.Context, c *keyset.Collector, d Delivery) (bad *BadFileError, _ error) {
-	for _, f := range d.Entry.Files {
+	for key, err := range d.Entry.Files.All() {
+		if err != nil {
+			return bad, err
+		}
 		rows, err := j.collect(ctx, func(c *keyset.Collector) error {
-			return j.p.Keys.EachDelivered(ctx, keyOf(j.t), d.Dump, f, func(raw, key int64) error { return c.Add(ctx, keyset.Row{Raw: raw, Key: key}) })
+			return j.p.Keys.EachDelivered(ctx, keyOf(j.t), d.Dump, key, func(raw, key int64) error { return c.Add(ctx, keyset.Row{Raw: raw, Key: key}) })
 		})
 		if file := BadFile(err); file != nil && ctx.Err() == nil {
 			bad = cmp.Or(bad, file)

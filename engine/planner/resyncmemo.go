@@ -39,16 +39,18 @@ func inputsOfVerdict(p *Session, t *Table, at int, floor rules.Floor, has func(d
 			continue
 		}
 		out := verdictDelivery{Dump: d.Dump, Manifest: d.Entry.Digest}
-		for _, f := range d.Entry.Files {
+		for f, err := range FilesOf(p, d.Entry) {
+			if err != nil {
+				return "", err
+			}
 			if has(d.Dump) {
 				break
 			}
-			seen, ok := p.Seen.Files[f.Key]
-			if !ok {
+			if !f.seen {
 				return "", nil
 			}
-			pin := seen.Obj.Pin
-			if seen.err != nil {
+			pin := f.Pin
+			if f.err != nil {
 				pin = "cannot be read"
 			}
 			out.Pins = append(out.Pins, pin)

@@ -3,7 +3,6 @@ package planner
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -12,7 +11,6 @@ import (
 	"reconcile/engine/identity"
 	"reconcile/engine/lake"
 	"reconcile/engine/plan"
-	"reconcile/internal/blob"
 	"reconcile/state"
 )
 
@@ -122,20 +120,6 @@ type unreadable struct {
 	mapping *state.Mapping
 	bad     *state.ObjectError
 	way     string // out of it
-}
-
-// seenFile is what is known of a part file, or why nothing is.
-type seenFile struct {
-	Obj blob.Object
-	err error
-}
-
-// seenFiles are the part files that a plan has looked at, by key, and the
-// folders of dumps that it has listed.
-type seenFiles struct {
-	mu     sync.Mutex
-	Files  map[string]seenFile
-	listed map[string]bool
 }
 
 // restated is a table of which a sink is to say again what the state does.

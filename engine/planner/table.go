@@ -85,8 +85,6 @@ type Delivery struct {
 	Entry *dump.Entry
 	// Again says that the table has the dump, and that a file of it has grown since.
 	Again bool
-	// Pins are those of its files, by key, as the plan saw them; nil if it did not look.
-	Pins map[string]string
 }
 
 // touchedFile is a file whose pin is no longer that of the state, and what it

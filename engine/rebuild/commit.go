@@ -21,7 +21,7 @@ func (r *Rebuilder) commit(ctx context.Context, l *state.Lock, sr *Plan, tables 
 			return 0, fmt.Errorf("table %s: %w", t.change.Table.Name, err)
 		}
 	}
-	manifests, err := commit.StoreManifests(ctx, r.Store, sr.plan.Listing.Known())
+	manifests, err := commit.StoreManifests(ctx, r.Store, sr.plan.Listing)
 	if err != nil {
 		return 0, err
 	}

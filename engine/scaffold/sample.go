@@ -40,12 +40,15 @@ type field struct {
 func (p *sample) read(ctx context.Context, src *dump.Source, limits avro.Limits, t *Table) error {
 	tried := 0
 	for _, e := range t.entries {
-		for _, f := range e.Files {
+		for key, err := range e.Files.All() {
+			if err != nil {
+				return err
+			}
 			if tried == mostTried || t.Files == mostFiles {
 				return nil
 			}
 			tried++
-			rows, err := p.file(ctx, src, limits, t, e, f.Key)
+			rows, err := p.file(ctx, src, limits, t, e, key)
 			switch {
 			case err == nil && rows > 0:
 				t.Rows += rows
@@ -54,9 +57,9 @@ func (p *sample) read(ctx context.Context, src *dump.Source, limits avro.Limits,
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case errclass.Of(err) == errclass.SourceUnavailable:
-				return fmt.Errorf("%s: %w", f.Key, err)
+				return fmt.Errorf("%s: %w", key, err)
 			default:
-				t.Faults = append(t.Faults, fmt.Sprintf("%s: %v", f.Key, err))
+				t.Faults = append(t.Faults, fmt.Sprintf("%s: %v", key, err))
 			}
 		}
 	}

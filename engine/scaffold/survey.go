@@ -134,7 +134,7 @@ func (s *Survey) collect(dumps []*dump.Dump, until *int64) {
 			}
 			t.Dumps++
 			t.addColumns(e.Columns)
-			if len(e.Files) > 0 && len(t.entries) < mostTried {
+			if e.Files.Len() > 0 && len(t.entries) < mostTried {
 				t.entries = append(t.entries, e)
 			}
 		}

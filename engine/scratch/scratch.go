@@ -50,6 +50,20 @@ func (a Area) ForPlan() (dir string, remove func(), err error) {
 	return dir, remove, nil
 }
 
+// Unnamed makes a file without a name, which is gone once nobody has it open.
+func (a Area) Unnamed() (*os.File, error) {
+	dir, remove, err := a.ForPlan()
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	f, err := os.CreateTemp(dir, "lists-*")
+	if err != nil {
+		return nil, fmt.Errorf("scratch_dir: %w", err)
+	}
+	return f, nil
+}
+
 // folderTries is how often scratch_dir is made that plans keep removing when they end.
 const folderTries = 100
 

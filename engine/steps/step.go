@@ -80,10 +80,13 @@ func (m *Maker) delivered(ctx context.Context, s *Step) ([]rules.Delivered, erro
 		}
 		names := d.Entry.Columns
 		if !d.Entry.HasColumns && s.floor.Live(d.Dump) {
-			for _, f := range d.Entry.Files {
-				h, err := partfile.Header(ctx, m.Source, f.Key)
+			for key, err := range d.Entry.Files.All() {
 				if err != nil {
-					return nil, &partfile.FileError{Dump: d.Dump, Key: f.Key, Err: err}
+					return nil, err
+				}
+				h, err := partfile.Header(ctx, m.Source, key)
+				if err != nil {
+					return nil, &partfile.FileError{Dump: d.Dump, Key: key, Err: err}
 				}
 				names = append(slices.Clip(names), partfile.FieldNames(h)...)
 			}
@@ -103,7 +106,7 @@ func (m *Maker) claim(ctx context.Context, s *Step, d planner.Delivery) error {
 	if !d.Entry.HasColumns {
 		return nil
 	}
-	c, _, err := partfile.ClaimsOf(ctx, m.Source, d.Entry.Columns, d.Entry.Keys())
+	c, _, err := partfile.ClaimsOf(ctx, m.Source, d.Entry.Columns, d.Entry.Files.All())
 	var bad *partfile.FileError
 	if errors.As(err, &bad) {
 		return &partfile.FileError{Dump: d.Dump, Key: bad.Key, Err: bad.Err}

@@ -51,7 +51,11 @@ func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, 
 		task.Sinks = append(task.Sinks, exec.Target{Root: sk.Path, Folder: form.Folder, Compression: form.Compression, Encodings: form.Encodings})
 	}
 	for _, d := range s.Pending {
-		task.Deliveries = append(task.Deliveries, deliveryData(&d, p, s.claims[d.Dump]))
+		data, err := deliveryData(&d, p, s.claims[d.Dump])
+		if err != nil {
+			return err
+		}
+		task.Deliveries = append(task.Deliveries, data)
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.compared)) {
 		if s.compared[id] {
@@ -67,7 +71,9 @@ func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, 
 	s.permit(task, m.NoDelta)
 	task.Fresh = s.fresh
 	if s.Takes() && !m.NoDelta {
-		task.Redelivery = redelivery(t, task)
+		if task.Redelivery, err = redelivery(t, task); err != nil {
+			return err
+		}
 	}
 	task.Footer = map[string]string{"version": m.Program, "table": s.Definition.Name, "commit": fmt.Sprint(serial + 1)}
 	task.Source = m.Source.Root()
@@ -83,13 +89,16 @@ func (m *Maker) makeTask(ctx context.Context, o Order, s *Step, attempt string, 
 func objectsIn(scratch string) string { return filepath.Join(scratch, "objects") }
 
 // deliveryData describes a delivery as a task has it.
-func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) exec.Delivery {
+func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) (exec.Delivery, error) {
 	out := exec.Delivery{Dump: d.Dump, Digest: d.Entry.Digest, Incremental: d.Entry.Incremental, Again: d.Again,
 		Columns: d.Entry.Columns, HasColumns: d.Entry.HasColumns, Claims: c}
-	for _, f := range d.Entry.Files {
-		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: p.Seen.Files[f.Key].Obj.Size, Pin: d.Pins[f.Key]})
+	for f, err := range planner.FilesOf(p, d.Entry) {
+		if err != nil {
+			return out, err
+		}
+		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: f.Size, Pin: f.Pin})
 	}
-	return out
+	return out, nil
 }
 
 // store gives a task what the table has.
@@ -178,33 +187,34 @@ func (s *Step) permit(t *exec.Task, noDelta bool) {
 
 // redelivery returns what the only delivery may repeat, judged by what is known without
 // reading: nil for most, as their files have other sizes.
-func redelivery(t *planner.Table, task *exec.Task) *exec.Redelivery {
+func redelivery(t *planner.Table, task *exec.Task) (*exec.Redelivery, error) {
 	if task.Kind == feed.KindMapping || task.Stored == nil || len(task.Deliveries) != 1 {
-		return nil
+		return nil, nil
 	}
 	d := &task.Deliveries[0]
 	c := task.Stored.ContentOf(task.Applied)
 	// A table that does not rescue judges every dump when it comes: the first may
 	// have come before that was said.
 	if c == nil || task.FailCasts || d.Again || !d.Incremental || d.Dump < c.Dump {
-		return nil
+		return nil, nil
 	}
 	var sizes []int64
 	for _, f := range d.Files {
 		sizes = append(sizes, f.Size)
 	}
 	if partfile.ContentFingerprint(d.Columns, d.HasColumns, sizes) != c.Fingerprint {
-		return nil
+		return nil, nil
 	}
 	out := &exec.Redelivery{Of: c.Dump, Dump: d.Dump, Content: *c}
 	last := task.Applied[len(task.Applied)-1]
 	if i := t.DeliveryOf(c.Dump); i >= 0 && t.All[i].Entry.Digest == last.Digest {
 		out.Known = true
-		for _, f := range t.All[i].Entry.Files {
-			out.Files = append(out.Files, f.Key)
+		var err error
+		if out.Files, err = t.All[i].Entry.Files.Texts(); err != nil {
+			return nil, err
 		}
 	}
-	return out
+	return out, nil
 }
 
 // envOf returns what a task's executor is given beside it.

@@ -69,14 +69,15 @@ func (o *Opener) Open(ctx context.Context, place string, c *config.S3, grace tim
 // sourceGrace is how long a listed file on S3 may take to appear.
 const sourceGrace = 3 * time.Second
 
-// Source opens the source, whose manifests may have so many bytes. It reads nothing.
-func (o *Opener) Source(ctx context.Context, src config.Source, manifest int64) (*dump.Source, error) {
+// Source opens the source, with options that say how much memory its manifests may take. It
+// reads nothing.
+func (o *Opener) Source(ctx context.Context, src config.Source, d dump.Options) (*dump.Source, error) {
 	st, err := o.Open(ctx, src.Path, src.S3, sourceGrace)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", src.Path, err)
 	}
-	d := dump.Options{Manifests: src.Manifests, Bucket: src.ManifestBucket, Dated: src.S3 == nil, Literal: src.S3 != nil, Manifest: manifest,
-		Settle: cmp.Or(o.Settle, blob.DefaultSettle), Prefix: src.ManifestPrefix}
+	d.Manifests, d.Bucket, d.Prefix = src.Manifests, src.ManifestBucket, src.ManifestPrefix
+	d.Dated, d.Literal, d.Settle = src.S3 == nil, src.S3 != nil, cmp.Or(o.Settle, blob.DefaultSettle)
 	return dump.Open(st, d), nil
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"reconcile/engine/avro"
 	"reconcile/engine/decode"
-	"reconcile/engine/dump"
 	"reconcile/engine/exec"
 	"reconcile/engine/partfile"
 	"reconcile/engine/planner"
@@ -15,14 +14,14 @@ import (
 )
 
 // EachDelivered implements planner.KeyReader.
-func (r Reader) EachDelivered(ctx context.Context, key string, id int64, f dump.File, use func(raw, key int64) error) error {
+func (r Reader) EachDelivered(ctx context.Context, key string, id int64, file string, use func(raw, key int64) error) error {
 	s := &decode.Schema{Schema: *rules.DeliveredKeys(key)}
 	d := &delivered{schema: s, dec: decode.NewDecoder(s), limits: partfile.Limits(r.Budget), use: use}
-	err := d.read(ctx, r.Source, f.Key)
+	err := d.read(ctx, r.Source, file)
 	if d.failed != nil || err == nil {
 		return d.failed
 	}
-	err = &partfile.FileError{Dump: id, Key: f.Key, Err: err}
+	err = &partfile.FileError{Dump: id, Key: file, Err: err}
 	if bad := partfile.Holding(err); bad != nil {
 		return &planner.BadFileError{File: bad.Key, Err: bad.Err}
 	}

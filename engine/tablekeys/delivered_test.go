@@ -44,7 +44,7 @@ func TestEachDelivered(t *testing.T) {
 	}
 	read := func(key string) ([]string, error) {
 		got := []string{}
-		err := Reader{Source: src, Budget: exec.RowBudget(1<<20, 2)}.EachDelivered(t.Context(), key, 1, dump.File{Key: "f.avro"}, func(raw, key int64) error {
+		err := Reader{Source: src, Budget: exec.RowBudget(1<<20, 2)}.EachDelivered(t.Context(), key, 1, "f.avro", func(raw, key int64) error {
 			got = append(got, fmt.Sprint(raw, key))
 			return nil
 		})

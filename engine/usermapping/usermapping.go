@@ -44,8 +44,11 @@ func (r Reader) temp() (*os.File, error) {
 // ReadMapping implements planner.MappingReader.
 func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*planner.MappingRead, error) {
 	d := &exec.Delivery{Dump: id, Columns: e.Columns, HasColumns: e.HasColumns}
-	for _, f := range e.Files {
-		d.Files = append(d.Files, exec.SourceFile{Key: f.Key})
+	for key, err := range e.Files.All() {
+		if err != nil {
+			return nil, err
+		}
+		d.Files = append(d.Files, exec.SourceFile{Key: key})
 	}
 	bad := quarantine.NewCollector(quarantine.Space{Bytes: r.Budget.Rejected(), Temp: r.temp})
 	read, err := mappingfile.Read(ctx, r.Source, d, r.Budget, bad, r.Unit, r.Tagged)

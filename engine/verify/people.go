@@ -122,9 +122,14 @@ type stateMapping func(ctx context.Context, ref state.Ref, each func(from, to in
 func (p *people) read(ctx context.Context, src *source, unit column.TimeUnit, e *dump.Entry) error {
 	schema := rules.DeliveredMapping(unit)
 	from, to, time := schema.ByID(feed.FromUserID), schema.ByID(feed.ToUserID), schema.ByID(feed.Time)
-	for i, f := range e.Files {
+	i := -1
+	for key, err := range e.Files.All() {
+		if err != nil {
+			return err
+		}
+		i++
 		first := int64(0)
-		file := sourceFile{index: i, size: -1, key: f.Key, names: rules.FileNames{Columns: e.Columns, HasColumns: e.HasColumns}}
+		file := sourceFile{index: i, size: -1, key: key, names: rules.FileNames{Columns: e.Columns, HasColumns: e.HasColumns}}
 		err := src.eachSlice(ctx, schema, &file, func(cols []column.Column, n int) {
 			for row := range n {
 				if cols[from].IsNull(row) || cols[to].IsNull(row) {

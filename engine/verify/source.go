@@ -105,7 +105,7 @@ func (s *source) files(ctx context.Context, a *applied, out *Table) ([]*sourceFi
 		if e.HasColumns {
 			var err error
 			var bad *partfile.FileError
-			claims, _, err = partfile.ClaimsOf(ctx, s.dumps, e.Columns, e.Keys())
+			claims, _, err = partfile.ClaimsOf(ctx, s.dumps, e.Columns, e.Files.All())
 			if errors.As(err, &bad) && goneReason(err) != "" {
 				out.gone(d.Dump, bad.Key, goneReason(bad.Err))
 				continue
@@ -114,8 +114,13 @@ func (s *source) files(ctx context.Context, a *applied, out *Table) ([]*sourceFi
 				return nil, err
 			}
 		}
-		for i, f := range e.Files {
-			files = append(files, &sourceFile{dump: d.Dump, index: i, size: sizeOf(a.record, d.Dump, i, len(e.Files)), id: uint32(len(files)), key: f.Key,
+		i := -1
+		for key, err := range e.Files.All() {
+			if err != nil {
+				return nil, err
+			}
+			i++
+			files = append(files, &sourceFile{dump: d.Dump, index: i, size: sizeOf(a.record, d.Dump, i, e.Files.Len()), id: uint32(len(files)), key: key,
 				names: rules.FileNames{Columns: e.Columns, HasColumns: e.HasColumns, Claims: claims}})
 		}
 	}

@@ -20,6 +20,7 @@ var layers = strings.Fields(`
 	internal/heaps
 	internal/radix
 	internal/wire
+	internal/textlist
 	internal/column
 	internal/feed
 	internal/near
