@@ -42,7 +42,7 @@ type Scanner struct {
 // It fails with a DamageError if the header is not that of an Avro file that
 // can be decoded, and with the wrapped error of r if r fails.
 func NewScanner(r io.Reader, size int64, limits Limits) (*Scanner, error) {
-	s := &Scanner{r: bufio.NewReaderSize(r, 64<<10), size: size, blocks: -1, limits: limits}
+	s := &Scanner{r: bufio.NewReaderSize(r, bufferOf(size)), size: size, blocks: -1, limits: limits}
 	magic, err := s.bytes(nil, 4)
 	if err == nil && string(magic) != "Obj\x01" {
 		return nil, s.damage(0, fmt.Sprintf("it begins with %q, not with Avro's mark", magic), nil)
@@ -64,6 +64,16 @@ func NewScanner(r io.Reader, size int64, limits Limits) (*Scanner, error) {
 	}
 	s.blocks = 0
 	return s, nil
+}
+
+// bufferOf is how many bytes of a file of a size are read at once: most of many files can be
+// small.
+func bufferOf(size int64) int {
+	const most = 64 << 10
+	if size < 0 {
+		return most
+	}
+	return int(min(size, most))
 }
 
 // Header returns what the header says. It can be shared by goroutines.

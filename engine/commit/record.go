@@ -156,9 +156,9 @@ func ReadDump(r *exec.Read) *state.ReadDump {
 	if r == nil {
 		return nil
 	}
-	out := &state.ReadDump{Dump: r.Dump}
-	for _, f := range r.Files {
-		out.Files = append(out.Files, state.ReadFile(f))
+	out := &state.ReadDump{Dump: r.Dump, Files: make([]state.ReadFile, len(r.Files))}
+	for i, f := range r.Files {
+		out.Files[i] = state.ReadFile(f)
 	}
 	return out
 }

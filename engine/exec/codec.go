@@ -1,10 +1,12 @@
 package exec
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -72,18 +74,22 @@ func DecodeResult(b []byte) (*Result, error) {
 }
 
 // Digest returns what tells the task from all others, the lower-case hex SHA-256 of
-// its encoding without what is the attempt's: a task that is tried again has the same one.
+// what it says without what is the attempt's: a task that is tried again has the same one.
 func (t *Task) Digest() (string, error) {
 	u := *t
 	u.Attempt, u.Objects = "", ""
-	return digestOf(u)
-}
-
-func digestOf(v any) (string, error) {
-	b, err := encode(v)
+	u.Deliveries = slices.Clone(t.Deliveries)
+	for i := range u.Deliveries {
+		u.Deliveries[i].Files = Files{} // too many to be encoded at once
+	}
+	b, err := encode(u)
+	sum := sha256.New()
+	sum.Write(b)
+	for i := range t.Deliveries {
+		err = cmp.Or(err, t.Deliveries[i].Files.sum(sum))
+	}
 	if err != nil {
 		return "", fmt.Errorf("digest: %w", err)
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

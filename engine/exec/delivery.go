@@ -25,15 +25,7 @@ type Delivery struct {
 	// does not allow: the listed name by the field's.
 	Claims map[string]string `cbor:"8,keyasint,omitempty"`
 	// Files are in the order of the manifest; one that is listed twice is there twice.
-	Files []SourceFile `cbor:"9,keyasint,omitempty"`
-}
-
-// SourceFile is a part file of a delivery.
-type SourceFile struct {
-	Key  string `cbor:"1,keyasint"` // in the source
-	Size int64  `cbor:"2,keyasint,omitempty"`
-	// Pin is that of the file as the plan saw it, empty for any.
-	Pin string `cbor:"3,keyasint,omitempty"`
+	Files Files `cbor:"9,keyasint"`
 }
 
 // Content tells whether another dump delivers of a table what one did, byte for byte.

@@ -32,8 +32,12 @@ func Read(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget,
 	m := &Mapping{sums: partfile.NewSums(tagged)}
 	s := &decode.Schema{Schema: *rules.DeliveredMapping(unit)}
 	r := &reader{delivery: d, schema: s, dec: decode.NewDecoder(s), limits: partfile.Limits(b), entries: identity.NewBuilder(), bad: bad}
-	for i, f := range d.Files {
-		r.index, r.key = i, f.Key
+	r.index = -1
+	for f, err := range d.Files.All() {
+		if err != nil {
+			return nil, err
+		}
+		r.index, r.key = r.index+1, f.Key
 		if err := m.readFile(ctx, src, r); err != nil {
 			if r.failed != nil {
 				return nil, r.failed
@@ -42,7 +46,7 @@ func Read(ctx context.Context, src exec.Source, d *exec.Delivery, b exec.Budget,
 		}
 	}
 	m.Mapping, m.Report = r.entries.Build(b.Workers())
-	m.Bad, m.Read = bad, m.sums.ReadOf(d.Dump, len(d.Files))
+	m.Bad, m.Read = bad, m.sums.ReadOf(d.Dump, d.Files.Len())
 	return m, nil
 }
 

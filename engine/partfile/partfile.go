@@ -43,7 +43,7 @@ func advice(size int) string {
 
 // NewScanner reads an Avro file of a size, whose blocks keep to limits.
 func NewScanner(r io.Reader, size int64, limits avro.Limits) (*avro.Scanner, error) {
-	return avro.NewScanner(bufio.NewReaderSize(r, readAhead), size, limits)
+	return avro.NewScanner(bufio.NewReaderSize(r, int(min(size, readAhead))), size, limits)
 }
 
 // EachBlock hands on the blocks of a file, one at a time and to its end. A block is good

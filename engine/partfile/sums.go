@@ -3,6 +3,7 @@ package partfile
 import (
 	"encoding/binary"
 	"io"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -15,25 +16,17 @@ import (
 type Sums struct {
 	tagged bool // the pins of the source are ETags, which tell the content
 	hash   *xxh3.Hasher128
-	files  map[filePlace]fileSum
+	dumps  map[int64][]exec.ReadFile // as they stand in the manifests; without Sum it was not read
+	room   []byte                    // for digests to come, of which many share one allocation
 }
 
-// filePlace is where a part file stands: in which dump, and where in its manifest.
-type filePlace struct {
-	dump  int64
-	index int
-}
-
-type fileSum struct {
-	size int64
-	tag  string
-	sum  xxh3.Uint128
-}
+// sumSize is how many bytes a digest has.
+const sumSize = 16
 
 // NewSums returns what takes digests of files; tagged says that the pins of the source
 // are ETags.
 func NewSums(tagged bool) *Sums {
-	return &Sums{tagged: tagged, hash: xxh3.New128(), files: map[filePlace]fileSum{}}
+	return &Sums{tagged: tagged, hash: xxh3.New128(), dumps: map[int64][]exec.ReadFile{}}
 }
 
 // Begin returns what a file is to be read through.
@@ -51,23 +44,42 @@ func (s *Sums) End(dump int64, index int, o blob.Object) {
 	if s == nil {
 		return
 	}
-	s.files[filePlace{dump, index}] = fileSum{o.Size, tagOf(o, s.tagged), s.hash.Sum128()}
+	files := s.dumps[dump]
+	files = slices.Grow(files, max(index+1-len(files), 0))[:max(index+1, len(files))]
+	if len(s.room) == 0 {
+		s.room = make([]byte, sumSize<<8)
+	}
+	sum := s.hash.Sum128().Bytes()
+	files[index] = exec.ReadFile{Size: o.Size, Tag: tagOf(o, s.tagged), Sum: append(s.room[:0:sumSize], sum[:]...)}
+	s.room = s.room[sumSize:]
+	s.dumps[dump] = files
+}
+
+// of returns the files of a dump that lists so many, nil unless all of them were read.
+func (s *Sums) of(dump int64, files int) []exec.ReadFile {
+	if s == nil || files == 0 || len(s.dumps[dump]) < files {
+		return nil
+	}
+	out := s.dumps[dump][:files]
+	if slices.ContainsFunc(out, func(f exec.ReadFile) bool { return f.Sum == nil }) {
+		return nil
+	}
+	return out
 }
 
 // Content describes a delivery, nil unless all of it was read.
 func (s *Sums) Content(d *exec.Delivery) *exec.Content {
-	if s == nil || len(d.Files) == 0 {
+	files := s.of(d.Dump, d.Files.Len())
+	if files == nil {
 		return nil
 	}
-	sizes := make([]int64, len(d.Files))
+	sizes := make([]int64, len(files))
 	var sums []byte
-	for i := range sizes {
-		f, ok := s.files[filePlace{d.Dump, i}]
-		if !ok {
-			return nil
+	for i, f := range files {
+		sizes[i] = f.Size
+		for half := range slices.Chunk(f.Sum, sumSize/2) {
+			sums = binary.LittleEndian.AppendUint64(sums, binary.BigEndian.Uint64(half))
 		}
-		sizes[i] = f.size
-		sums = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(sums, f.sum.Hi), f.sum.Lo)
 	}
 	sum := xxh3.Hash128(sums).Bytes()
 	return &exec.Content{Dump: d.Dump, Fingerprint: ContentFingerprint(d.Columns, d.HasColumns, sizes), Digest: sum[:]}
@@ -93,19 +105,11 @@ func ContentFingerprint(columns []string, has bool, sizes []int64) uint64 {
 
 // ReadOf is what was read of a dump with a number of files, nil unless all of it was.
 func (s *Sums) ReadOf(dump int64, files int) *exec.Read {
-	if s == nil || files == 0 {
+	of := s.of(dump, files)
+	if of == nil {
 		return nil
 	}
-	out := &exec.Read{Dump: dump}
-	for i := range files {
-		f, ok := s.files[filePlace{dump, i}]
-		if !ok {
-			return nil
-		}
-		sum := f.sum.Bytes()
-		out.Files = append(out.Files, exec.ReadFile{Size: f.size, Tag: f.tag, Sum: sum[:]})
-	}
-	return out
+	return &exec.Read{Dump: dump, Files: of}
 }
 
 // tagOf is what a file is recorded by besides its size: its ETag, where there is

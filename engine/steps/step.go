@@ -155,9 +155,7 @@ func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 func (s *Step) deliveredBytes() int64 {
 	n := int64(0)
 	for _, d := range s.Task.Deliveries {
-		for _, f := range d.Files {
-			n += f.Size
-		}
+		n += d.Files.Bytes()
 	}
 	return n
 }

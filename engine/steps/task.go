@@ -92,13 +92,16 @@ func objectsIn(scratch string) string { return filepath.Join(scratch, "objects")
 func deliveryData(d *planner.Delivery, p *planner.Session, c partfile.Claims) (exec.Delivery, error) {
 	out := exec.Delivery{Dump: d.Dump, Digest: d.Entry.Digest, Incremental: d.Entry.Incremental, Again: d.Again,
 		Columns: d.Entry.Columns, HasColumns: d.Entry.HasColumns, Claims: c}
+	files := exec.NewFiles(p.Listing.Texts)
 	for f, err := range planner.FilesOf(p, d.Entry) {
 		if err != nil {
 			return out, err
 		}
-		out.Files = append(out.Files, exec.SourceFile{Key: f.Key, Size: f.Size, Pin: f.Pin})
+		files.Add(exec.SourceFile{Key: f.Key, Size: f.Size, Pin: f.Pin})
 	}
-	return out, nil
+	var err error
+	out.Files, err = files.Files()
+	return out, err
 }
 
 // store gives a task what the table has.
@@ -133,9 +136,9 @@ func (s *Step) store(task *exec.Task) error {
 		out.Content = &c
 	}
 	for _, r := range old.Read {
-		read := exec.Read{Dump: r.Dump}
-		for _, f := range r.Files {
-			read.Files = append(read.Files, exec.ReadFile(f))
+		read := exec.Read{Dump: r.Dump, Files: make([]exec.ReadFile, len(r.Files))}
+		for i, f := range r.Files {
+			read.Files[i] = exec.ReadFile(f)
 		}
 		out.Read = append(out.Read, read)
 	}
@@ -199,7 +202,10 @@ func redelivery(t *planner.Table, task *exec.Task) (*exec.Redelivery, error) {
 		return nil, nil
 	}
 	var sizes []int64
-	for _, f := range d.Files {
+	for f, err := range d.Files.All() {
+		if err != nil {
+			return nil, err
+		}
 		sizes = append(sizes, f.Size)
 	}
 	if partfile.ContentFingerprint(d.Columns, d.HasColumns, sizes) != c.Fingerprint {

@@ -18,6 +18,7 @@ import (
 	"reconcile/engine/quarantine"
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
+	"reconcile/internal/textlist"
 	"reconcile/state"
 )
 
@@ -44,11 +45,16 @@ func (r Reader) temp() (*os.File, error) {
 // ReadMapping implements planner.MappingReader.
 func (r Reader) ReadMapping(ctx context.Context, id int64, e *dump.Entry) (*planner.MappingRead, error) {
 	d := &exec.Delivery{Dump: id, Columns: e.Columns, HasColumns: e.HasColumns}
+	files := exec.NewFiles(textlist.New(0, nil))
 	for key, err := range e.Files.All() {
 		if err != nil {
 			return nil, err
 		}
-		d.Files = append(d.Files, exec.SourceFile{Key: key})
+		files.Add(exec.SourceFile{Key: key})
+	}
+	var err error
+	if d.Files, err = files.Files(); err != nil {
+		return nil, err
 	}
 	bad := quarantine.NewCollector(quarantine.Space{Bytes: r.Budget.Rejected(), Temp: r.temp})
 	read, err := mappingfile.Read(ctx, r.Source, d, r.Budget, bad, r.Unit, r.Tagged)

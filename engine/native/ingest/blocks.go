@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"sync"
 
 	"reconcile/engine/avro"
@@ -21,7 +22,8 @@ type blocks struct {
 	src exec.Source
 
 	mu     sync.Mutex
-	files  []File // that were not opened yet
+	files  func() (File, error, bool) // takes the next one that was not opened yet
+	stop   func()
 	file   File
 	open   blob.Handle // of file, nil before the first and behind the last
 	scan   *avro.Scanner
@@ -33,8 +35,10 @@ type blocks struct {
 	surveys map[int]*rules.Survey // by record format
 }
 
-func (g *Ingest) blocks(src exec.Source, files []File) *blocks {
-	return &blocks{g: g, src: src, files: files, surveys: map[int]*rules.Survey{}}
+func (g *Ingest) blocks(src exec.Source, files iter.Seq2[File, error]) *blocks {
+	b := &blocks{g: g, src: src, surveys: map[int]*rules.Survey{}}
+	b.files, b.stop = iter.Pull2(files)
+	return b
 }
 
 // next reads a block into j. It returns false behind the last one.
@@ -44,9 +48,15 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 	if b.err == nil {
 		b.err = ctx.Err()
 	}
-	for b.err == nil && (b.open != nil || len(b.files) > 0) {
+	for b.err == nil {
 		if b.open == nil {
-			b.err = b.begin(ctx)
+			f, err, more := b.files()
+			if !more {
+				return false, nil
+			}
+			if b.err = err; err == nil {
+				b.err = b.begin(ctx, f)
+			}
 			continue
 		}
 		ok, err := b.scan.Next(&j.block)
@@ -65,10 +75,9 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 	return false, b.err
 }
 
-// begin opens the next file.
-func (b *blocks) begin(ctx context.Context) error {
-	f := b.files[0]
-	b.files, b.file = b.files[1:], f
+// begin opens a file.
+func (b *blocks) begin(ctx context.Context, f File) error {
+	b.file = f
 	h, err := b.src.Open(ctx, f.Key)
 	if err != nil {
 		return f.unusable(err)
@@ -115,11 +124,17 @@ func (b *blocks) tell(rows, upTo int64) {
 func (b *blocks) end() {
 	b.tell(0, b.open.Object().Size)
 	b.g.Sums.End(b.file.Dump, b.file.Index, b.open.Object())
-	b.close()
+	b.closeFile()
 }
 
-// close closes the file that is open, if any. What is read needs no successful end.
+// close ends the reading.
 func (b *blocks) close() {
+	b.closeFile()
+	b.stop()
+}
+
+// closeFile closes the file that is open, if any. What is read needs no successful end.
+func (b *blocks) closeFile() {
 	if b.open != nil {
 		_ = b.open.Close()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,6 +45,17 @@ func writeBlocks(t *testing.T, path string, blocks int) {
 	}
 }
 
+// each iterates over files.
+func each(files []File) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		for _, f := range files {
+			if !yield(f, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Whoever asks gets each block of each file once, with its place; behind the last
 // one, and after an error, nobody gets another one.
 func TestBlocks(t *testing.T) {
@@ -68,7 +80,7 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("of %d bytes %d count as work", p.Bytes, p.Work)
 		}
 	}
-	got := askAtOnce(t, g.blocks(src, files))
+	got := askAtOnce(t, g.blocks(src, each(files)))
 	for i := range files {
 		info, err := os.Stat(filepath.Join(dir, files[i].Key))
 		if err != nil {
@@ -88,7 +100,7 @@ func TestBlocks(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	b := g.blocks(src, files)
+	b := g.blocks(src, each(files))
 	if ok, err := b.next(ctx, new(job)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -101,7 +113,7 @@ func TestBlocks(t *testing.T) {
 	b.close()
 
 	files[1].Pin = "another"
-	if err := lastError(t, g.blocks(src, files)); !errors.Is(err, partfile.ErrChanged) {
+	if err := lastError(t, g.blocks(src, each(files))); !errors.Is(err, partfile.ErrChanged) {
 		t.Errorf("of a changed file: %v", err)
 	}
 	files[1].Pin = ""
@@ -109,7 +121,7 @@ func TestBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var damage *avro.DamageError
-	if err := lastError(t, g.blocks(src, files)); !errors.As(err, &damage) {
+	if err := lastError(t, g.blocks(src, each(files))); !errors.As(err, &damage) {
 		t.Errorf("of a cut file: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"sync"
 
@@ -62,7 +63,7 @@ type job struct {
 
 // AvroFiles reads part files, blocks in parallel. A file that cannot be used
 // ends it with a *partfile.FileError.
-func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files []File) error {
+func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files iter.Seq2[File, error]) error {
 	blocks := g.blocks(src, files)
 	defer blocks.close()
 	eg, ctx := errgroup.WithContext(ctx)

@@ -2,13 +2,14 @@ package ingest
 
 import (
 	"context"
+	"iter"
 
 	"reconcile/engine/exec"
 )
 
 // Scan reads files without decoding them: it counts what AvroFiles counts, and
 // takes the digests.
-func (g *Ingest) Scan(ctx context.Context, src exec.Source, files []File) error {
+func (g *Ingest) Scan(ctx context.Context, src exec.Source, files iter.Seq2[File, error]) error {
 	plans, j := Plans{Schema: g.Schema, Formats: g.Formats}, new(job)
 	blocks := g.blocks(src, files)
 	defer blocks.close()

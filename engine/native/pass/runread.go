@@ -21,7 +21,7 @@ func (r *Run) ReadFiles(ctx context.Context, g *ingest.Ingest) error {
 		return nil
 	}
 	g.Sums = partfile.NewSums(r.Task.ETags)
-	return g.AvroFiles(ctx, r.Env.Source, r.files())
+	return g.AvroFiles(ctx, r.Env.Source, r.files)
 }
 
 // readAfter is what the next plan compares after a run that has read g: the dumps
@@ -34,7 +34,7 @@ func (r *Run) readAfter(g *ingest.Ingest) []exec.Read {
 		if !r.Task.Live(d.Dump) {
 			continue
 		}
-		if was := g.Sums.ReadOf(d.Dump, len(d.Files)); was != nil {
+		if was := g.Sums.ReadOf(d.Dump, d.Files.Len()); was != nil {
 			out = append(out, *was)
 			applies = applies || !d.Again
 		}
@@ -82,28 +82,28 @@ func (r *Run) DeliveredBytes() int64 {
 	n := int64(0)
 	for i := range r.Task.Deliveries {
 		if d := &r.Task.Deliveries[i]; r.Task.Live(d.Dump) {
-			for _, f := range d.Files {
-				n += f.Size
-			}
+			n += d.Files.Bytes()
 		}
 	}
 	return n
 }
 
-// files lists the part files to read: those of live deliveries.
-func (r *Run) files() []ingest.File {
-	var out []ingest.File
+// files iterates over the part files to read: those of live deliveries.
+func (r *Run) files(yield func(ingest.File, error) bool) {
 	for i := range r.Task.Deliveries {
 		d := &r.Task.Deliveries[i]
 		if !r.Task.Live(d.Dump) {
 			continue
 		}
-		for i, f := range d.Files {
-			out = append(out, ingest.File{Dump: d.Dump, Rank: r.Rank[d.Dump], Index: i, Key: f.Key, Pin: f.Pin, Again: d.Again,
-				Claims: d.Claims, Columns: d.Columns, HasColumns: d.HasColumns})
+		i := -1
+		for f, err := range d.Files.All() {
+			i++
+			if !yield(ingest.File{Dump: d.Dump, Rank: r.Rank[d.Dump], Index: i, Key: f.Key, Pin: f.Pin, Again: d.Again,
+				Claims: d.Claims, Columns: d.Columns, HasColumns: d.HasColumns}, err) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // ReadDelta reads the deliveries, and reports whether they fit: what would spill is too
@@ -118,7 +118,7 @@ func ReadDelta(ctx context.Context, r *Run, ing *ingest.Ingest) (fits bool, err 
 // Confirm finds out whether the only delivery repeats another one. From then on stored
 // rows of that one count as rows of the delivery.
 func (r *Run) Confirm(ctx context.Context) (err error) {
-	if r.Redelivery, err = redelivery.Confirm(ctx, r.Task, r.Env, r.Schema, r.files()); err == nil && r.Redelivery != nil {
+	if r.Redelivery, err = redelivery.Confirm(ctx, r.Task, r.Env, r.Schema, r.files); err == nil && r.Redelivery != nil {
 		r.Rank[r.Redelivery.Of] = r.Rank[r.Redelivery.Dump]
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"sync/atomic"
 
 	"reconcile/engine/decode"
@@ -29,7 +30,7 @@ type Redelivery struct {
 
 // Confirm reads the files of a candidate. It returns nil if there is none, or it is
 // another content.
-func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Schema, files []ingest.File) (*Redelivery, error) {
+func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Schema, files iter.Seq2[ingest.File, error]) (*Redelivery, error) {
 	may := task.Redelivery
 	if may == nil {
 		return nil, nil
@@ -56,8 +57,13 @@ func quarantineAgain(ctx context.Context, task *exec.Task, objects exec.Objects,
 	of, now := task.Redelivery, &task.Deliveries[0]
 	keys := map[string][]string{} // of the files now, by the keys that they had
 	if of.Known {
-		for i := range now.Files {
-			keys[of.Files[i]] = append(keys[of.Files[i]], now.Files[i].Key)
+		i := 0
+		for f, err := range now.Files.All() {
+			if err != nil {
+				return false, err
+			}
+			keys[of.Files[i]] = append(keys[of.Files[i]], f.Key)
+			i++
 		}
 	}
 	n := int64(0)
