@@ -85,9 +85,8 @@ func progressDump(n int, entry func(string, ...*model.File) model.Entry) *model.
 	return dumpOf(int64(n), entry("e", file(0), file(1), file(2), file(3)), more("users", avroPart("user_id v:string", people...)))
 }
 
-// Whatever an apply does, it tells how far it is in small steps, and all is done in the end.
-func TestProgress(t *testing.T) {
-	const tables = `
+// progressTables are two tables, one of them with partitions, in one sink.
+const progressTables = `
 table "*" {
   sinks        = [sink.parquet.lake]
   partition_by = [date(time)]
@@ -95,6 +94,15 @@ table "*" {
 table "users" { sinks = [sink.parquet.lake] }
 ignore "user_migrations" {}
 `
+
+// withoutPartitions and withPond are the same without partitions, and with a second sink.
+var (
+	withoutPartitions = strings.Replace(progressTables, "partition_by = [date(time)]", "", 1)
+	withPond          = "sink \"parquet\" \"pond\" { path = \"../pond\" }\n" + strings.ReplaceAll(progressTables, "[sink.parquet.lake]", "[sink.parquet.lake, sink.parquet.pond]")
+)
+
+// Whatever an apply does, it tells how far it is in small steps, and all is done in the end.
+func TestProgress(t *testing.T) {
 	mapping := func(n int) *model.Dump {
 		return dumpOf(int64(n), full(feed.TableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(3, 4))))
 	}
@@ -113,15 +121,13 @@ ignore "user_migrations" {}
 		{name: "a new mapping", prepare: func(a *bed) { a.run(progressDump(1, full)) }, arrive: []*model.Dump{mapping(2)}, farthest: 0.4, phases: "judging writing publishing"},
 		{name: "other partitions", prepare: func(a *bed) {
 			a.run(progressDump(1, full))
-			a.hcl = strings.Replace(tables, "partition_by = [date(time)]", "", 1)
+			a.hcl = withoutPartitions
 		}, farthest: 0.6, phases: "reading writing publishing"},
 		{name: "a rebuild", prepare: func(a *bed) {
 			a.run(progressDump(1, full))
 			a.opts.Replace = []string{"table.e"}
 		}, farthest: 0.2, phases: "reading writing publishing"},
-		{name: "a second sink", prepare: func(a *bed) {
-			a.hcl = "sink \"parquet\" \"pond\" { path = \"../pond\" }\n" + strings.ReplaceAll(tables, "[sink.parquet.lake]", "[sink.parquet.lake, sink.parquet.pond]")
-		}, arrive: []*model.Dump{progressDump(1, full)}, farthest: 0.2, phases: "reading writing publishing"},
+		{name: "two sinks", prepare: func(a *bed) { a.hcl = withPond }, arrive: []*model.Dump{progressDump(1, full)}, farthest: 0.2, phases: "reading writing publishing"},
 		{name: "little memory", prepare: func(a *bed) { a.tuning.Memory = 1 << 12 }, arrive: []*model.Dump{progressDump(1, full), progressDump(2, more)}, farthest: 0.2, phases: "reading writing publishing"},
 		{name: "nothing to do", prepare: func(a *bed) { a.run(progressDump(1, full)) }, nothing: true},
 		{name: "a part file that holds its table", prepare: func(a *bed) {
@@ -131,7 +137,7 @@ ignore "user_migrations" {}
 		}, farthest: 1, phases: "reading judging writing publishing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := newBed(t, tables)
+			a := newBed(t, progressTables)
 			a.tuning.GroupRows = 10
 			if c.prepare != nil {
 				c.prepare(a)

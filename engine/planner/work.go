@@ -22,8 +22,8 @@ func Work(t *Table, step plan.Step) int64 {
 			return in + exec.WorkOfWriting(come) + workOfFiles(t, len(t.Parts))
 		}
 		sinks := max(len(t.Old.Sinks), 1)
-		if t.Scratch > 0 && t.Kind == feed.KindEvents { // what comes does not fit in memory: it is read in vain, and then with all that the table has
-			return 2*in + exec.WorkOfStored(now/int64(sinks)) + exec.WorkOfSpilled(exec.WorkOfWriting(now+come)) + workOfFiles(t, len(t.Parts))
+		if t.Scratch > 0 && t.Kind == feed.KindEvents { // what comes does not fit in memory: all that the table has is judged again
+			return in + exec.WorkOfStored(now/int64(sinks)) + exec.WorkOfSpilled(exec.WorkOfWriting(now+come)) + workOfFiles(t, len(t.Parts))
 		}
 		spliced := t.replaces / int64(sinks)
 		return in + exec.WorkOfProbing(in) + exec.WorkOfWriting(come) + exec.WorkOfLooking(spliced) + exec.WorkOfSplicing(spliced, sinks)

@@ -12,24 +12,16 @@ import (
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rows"
-	"reconcile/engine/rules"
 )
 
-// bulk judges all rows of a table at once: those that it has, unless it starts
-// as new, and those of the pending dumps. Its cost is that of the whole table;
+// bulk judges all rows of a table at once: those of the pending dumps, which in has, and
+// those that the table has, unless it starts as new. Its cost is that of the whole table;
 // the delta path gives the same rows.
-func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
-	ing := r.NewIngest(r.Schema)
-	dec := rows.NewDecider(r.Env.Limits.Scratch, r.Env.Limits.Budget.Verdicts(), r.Canon, func(loc uint64, v rules.Verdict) {
-		ing.Segments[loc>>locBits].Verdicts.Set(int(loc&(1<<locBits-1)), v)
-	})
-	defer func() { err = errors.Join(err, dec.Close(), ing.Close()) }()
-	ing.OnSegment = func(seg int, s *rows.Segment) error {
-		return dec.AddSegment(s.Rows(), func(i int) uint64 { return uint64(seg)<<locBits | uint64(i) })
-	}
+func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
+	ing := in.Ingest
 	writing := expectAll(r)
 	if r.Old != nil && !r.Task.Fresh {
-		if err := stateRows(ctx, ing, r); err != nil {
+		if err := addStored(ctx, ing, r); err != nil {
 			return nil, err
 		}
 	}
@@ -38,10 +30,7 @@ func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 			return nil, err
 		}
 	}
-	if err := r.ReadFiles(ctx, ing); err != nil {
-		return nil, err
-	}
-	if err := dec.Decide(r.Env.Limits.Budget.Workers()); err != nil {
+	if err := in.decider.Decide(r.Env.Limits.Budget.Workers()); err != nil {
 		return nil, err
 	}
 	replaced, collapsed := pass.CountVerdicts(ing)
@@ -54,6 +43,18 @@ func bulk(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 		c.CountNet(r)
 	}
 	return c, err
+}
+
+// addStored feeds the rows that a table has to the ingest. Where they do not fit beside those
+// that are delivered they get the memory of these: rows with columns take more time to spill
+// and to read again than records do.
+func addStored(ctx context.Context, ing *ingest.Ingest, r *pass.Run) error {
+	if !r.Env.Limits.Budget.Holds(r.StoredBytes(r.OldParts...) + r.DeliveredBytes()) {
+		if err := ing.Release(ctx); err != nil {
+			return err
+		}
+	}
+	return stateRows(ctx, ing, r)
 }
 
 // writeAll writes every partition of the segments, as a new generation. work is about how

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -44,33 +43,27 @@ type storedOverrides struct {
 	data, shadow map[int]rules.Verdict
 }
 
-// delta judges only the rows that the pending dumps and the changed part of
+// delta judges only the rows that the pending dumps, which ing has, and the changed part of
 // the mapping can touch, found through the index. Its invariants are I1 to I5
-// of docs/architecture.md. What does not fit in memory is for the bulk path.
-func delta(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, err error) {
-	d := &deltaRun{Run: r, layout: r.Schema.Stored(), byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
+// of docs/architecture.md.
+func delta(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (*pass.Outcome, error) {
+	d := &deltaRun{Run: r, ing: ing, layout: r.Schema.Stored(), byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
 		next: r.Old.NextOrdinal, stored: map[uint32]*storedOverrides{}, touched: map[int64]bool{}}
 	for _, p := range r.OldParts {
 		d.byOrd[p.Ordinal], d.byValue[write.PartValue(p)] = p, p
-	}
-	d.ing = r.NewIngest(r.Schema)
-	defer func() { err = errors.Join(err, d.ing.Close()) }()
-	if fits, err := pass.ReadDelta(ctx, r, d.ing); err != nil || !fits {
-		return nil, fits, err
 	}
 	d.changed = identity.Diff(r.OldMapping, r.NewMapping)
 	probed := r.Env.Events.Stretch(exec.Judging, 1, exec.WorkOfProbing(r.DeliveredBytes()))
 	contested, err := d.contest(ctx)
 	if err != nil {
-		return nil, true, err
+		return nil, err
 	}
 	probed.End()
 	if err := d.judge(ctx, contested); err != nil {
-		return nil, true, err
+		return nil, err
 	}
 	d.touchRedelivered()
-	c, err := d.write(ctx)
-	return c, true, err
+	return d.write(ctx)
 }
 
 // judge decides about the delivered rows and the stored rows that are

@@ -1,6 +1,7 @@
 package events
 
-// A Loc of the bulk path: the segment's number above a row's position in it.
+// A Loc of the bulk path: the segment's number above a row's position in it. Stored rows
+// come behind all delivered ones, and have the greater one here, too.
 const locBits = 40
 
 // A Loc of the delta path: a stored row's partition ordinal, whether it is a

@@ -2,17 +2,20 @@ package events
 
 import (
 	"context"
+	"errors"
 
 	"reconcile/engine/native/pass"
 )
 
 // Run brings a table of events to its new state, in the way that fits.
-func Run(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
-	if r.Task.Permitted.Delta {
-		c, fits, err := delta(ctx, r)
-		if err != nil || fits {
-			return c, err
-		}
+func Run(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
+	in := newIntake(r)
+	defer func() { err = errors.Join(err, in.close()) }()
+	if err := r.ReadFiles(ctx, in.Ingest); err != nil {
+		return nil, err
 	}
-	return bulk(ctx, r)
+	if in.fits() {
+		return delta(ctx, r, in.Ingest)
+	}
+	return bulk(ctx, r, in)
 }

@@ -39,8 +39,8 @@ func stretches(e exec.Events, work, rows []int64) []*exec.Stretch {
 }
 
 // expectAll returns about how much work writing all rows of a table is, without what each
-// file takes. After an attempt at less it tells how much there is to do now; else what the
-// plan says stays, which knows more of the files.
+// file takes. Where less might have done it tells how much there is to do behind reading
+// what is delivered; else what the plan says stays, which knows more of the files.
 func expectAll(r *pass.Run) int64 {
 	stored, delivered := int64(0), r.DeliveredBytes()
 	if r.Old != nil && !r.Task.Fresh {
@@ -49,7 +49,7 @@ func expectAll(r *pass.Run) int64 {
 	writing := r.WorkOfWriting(stored, delivered)
 	if r.Task.Permitted.Delta {
 		writing = exec.WorkOfSpilled(writing)
-		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+delivered+writing+r.WorkOfFiles(len(r.OldParts)))
+		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+writing+r.WorkOfFiles(len(r.OldParts)))
 	}
 	return writing
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -34,8 +35,9 @@ type Ingest struct {
 	mu       sync.Mutex
 	Segments []*rows.Segment
 	held     int // bytes of the segments in memory
-	// OnSegment sees every segment while its rows are still in memory.
-	OnSegment func(seg int, s *rows.Segment) error
+	// OnSegment sees every segment while its rows are still in memory. One that does not
+	// fit there is spilled next.
+	OnSegment func(seg int, s *rows.Segment, fits bool) error
 	Unlisted  map[string]int64   // rows by name of a field that no manifest lists
 	Spelled   map[string]bool    // columns that some file spells in another way
 	Spellings map[[2]string]bool // columns and these spellings, by the headers of files
@@ -174,7 +176,7 @@ func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
 	}
 	g.mu.Unlock()
 	if g.OnSegment != nil {
-		if err := g.OnSegment(n, s); err != nil {
+		if err := g.OnSegment(n, s, !spill); err != nil {
 			return err
 		}
 	}
@@ -186,6 +188,24 @@ func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
 
 func (g *Ingest) scratchBlock() rows.ScratchBlock {
 	return rows.ScratchBlock{Rows: g.Limits.ScratchRows(), Bytes: g.Limits.Budget.ScratchBytes()}
+}
+
+// Release spills the segments that are in memory, which is for those that come now. Nobody
+// may take in rows meanwhile.
+func (g *Ingest) Release(ctx context.Context) error {
+	for _, s := range g.Segments {
+		if err := s.Spill(ctx, g.Limits.Scratch, g.scratchBlock()); err != nil {
+			return err
+		}
+		s.Reuse() // by nobody: its memory is for others
+	}
+	g.held = 0
+	return nil
+}
+
+// Spilled reports whether some segment is not in memory.
+func (g *Ingest) Spilled() bool {
+	return slices.ContainsFunc(g.Segments, func(s *rows.Segment) bool { return s.Rows() == nil })
 }
 
 // Reduce merges spilled segments until the rest can be merged at once. Nobody may know

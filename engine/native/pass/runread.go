@@ -10,7 +10,6 @@ import (
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/redelivery"
 	"reconcile/engine/partfile"
-	"reconcile/engine/rows"
 )
 
 // ReadFiles reads the part files of live pending dumps into g. Those of a redelivery
@@ -104,15 +103,6 @@ func (r *Run) files(yield func(ingest.File, error) bool) {
 			}
 		}
 	}
-}
-
-// ReadDelta reads the deliveries, and reports whether they fit: what would spill is too
-// much.
-func ReadDelta(ctx context.Context, r *Run, ing *ingest.Ingest) (fits bool, err error) {
-	if err := r.ReadFiles(ctx, ing); err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(ing.Segments, func(s *rows.Segment) bool { return s.Rows() == nil }), nil
 }
 
 // Confirm finds out whether the only delivery repeats another one. From then on stored

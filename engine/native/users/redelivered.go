@@ -70,11 +70,16 @@ func moveKept(ctx context.Context, r *pass.Run) (kept []exec.Ref, moved []*exec.
 
 // regroupUsers groups all users again. What the kept rows have of the first dump
 // counts as the redelivery's.
-func regroupUsers(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
+func regroupUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	if err := countKept(ctx, r); err != nil {
 		return nil, err
 	}
-	return allUsers(ctx, r)
+	ing := r.NewIngest(r.Schema.AsKept())
+	defer func() { err = errors.Join(err, ing.Close()) }()
+	if err := r.ReadFiles(ctx, ing); err != nil {
+		return nil, err
+	}
+	return allUsers(ctx, r, ing)
 }
 
 // countKept counts the kept users of the first dump.

@@ -18,27 +18,24 @@ import (
 	"reconcile/internal/column"
 )
 
-// allUsers brings the users table to its new state: the latest row per raw user,
-// then one row per canonical user. Its cost is that of the whole table.
+// allUsers brings the users table to its new state, with the delivered rows that ing has:
+// the latest row per raw user, then one row per canonical user. Its cost is that of the
+// whole table.
 //
 // The rows of raw users that stand for another one are put in the order of canonical
 // users first. All others are in that order already: they are merged with these, and
 // published, as they are picked.
-func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
-	stored := r.Schema.AsKept()
+func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Outcome, err error) {
+	stored := ing.Schema
 	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(1)
-	ing := r.NewIngest(stored)
 	moved := ingest.New(stored, r.Env.Limits)
 	moved.Limits.Budget = moved.Limits.Budget.MovedUsers()
-	defer func() { err = errors.Join(err, ing.Close(), moved.Close()) }()
-	writing := expectAll(r)
+	defer func() { err = errors.Join(err, moved.Close()) }()
+	writing := workOfAll(r)
 	if r.Stands != nil {
 		if err := standInUsers(ctx, ing, r); err != nil {
 			return nil, err
 		}
-	}
-	if err := r.ReadFiles(ctx, ing); err != nil {
-		return nil, err
 	}
 	if err := ing.Reduce(ctx); err != nil {
 		return nil, err
@@ -74,18 +71,15 @@ func allUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	return usersOutcome(ctx, r, exec.Bulk, ing, p, func(c *pass.Outcome) { c.Users, c.UserRuns = latest.Ref, nil }, latest)
 }
 
-// expectAll tells how much work a pass over all users is, and returns how much of it is
-// behind reading what is delivered.
-func expectAll(r *pass.Run) int64 {
+// workOfAll is how much work a pass over all users is behind reading what is delivered.
+func workOfAll(r *pass.Run) int64 {
 	before := int64(0)
 	if r.Old != nil && !r.Task.Fresh {
 		for _, run := range r.Old.KeptUsers() {
 			before += run.Size
 		}
 	}
-	writing := before + r.WorkOfWriting(before, r.DeliveredBytes())
-	r.Env.Events.Expect(exec.Reading, r.DeliveredBytes()+writing)
-	return writing
+	return before + r.WorkOfWriting(before, r.DeliveredBytes())
 }
 
 // rowsIn counts the rows that a pass over all users goes through.

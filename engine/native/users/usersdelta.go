@@ -36,11 +36,11 @@ type usersDelta struct {
 	members []int64        // raw users, sorted
 }
 
-// deltaUsers brings the users table to its new state. Its cost is that of the
-// published file, not of merging all users. It does not fit where the file cannot be
-// gone by, or most users change.
-func deltaUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, err error) {
-	if keptAgain(r) || r.TakesAgain() {
+// deltaUsers brings the users table to its new state, with the delivered rows that ing has.
+// Its cost is that of the published file, not of merging all users. It does not fit where
+// these are not all in memory, the file cannot be gone by, or most users change.
+func deltaUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Outcome, fits bool, err error) {
+	if ing.Spilled() {
 		return nil, false, nil
 	}
 	file, err := openUsersFile(ctx, r)
@@ -49,13 +49,11 @@ func deltaUsers(ctx context.Context, r *pass.Run) (_ *pass.Outcome, fits bool, e
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	r.Attempt.Parallel = r.Env.Limits.Budget.Encoders(1)
-	d := &usersDelta{Run: r, stored: r.Schema.AsKept()}
-	d.ing, d.groups = r.NewIngest(d.stored), ingest.New(d.stored, r.Env.Limits)
-	part := r.Env.Limits.Budget.UsersDelta()
-	d.ing.Limits.Budget, d.groups.Limits.Budget = part, part
-	defer func() { err = errors.Join(err, d.ing.Close(), d.groups.Close()) }()
-	if fits, err := pass.ReadDelta(ctx, r, d.ing); err != nil || !fits || !d.affected() {
-		return nil, false, err
+	d := &usersDelta{Run: r, stored: ing.Schema, ing: ing, groups: ingest.New(ing.Schema, r.Env.Limits)}
+	d.groups.Limits.Budget = ing.Limits.Budget
+	defer func() { err = errors.Join(err, d.groups.Close()) }()
+	if !d.affected() {
+		return nil, false, nil
 	}
 	work := int64(0)
 	if len(d.members) > 0 {
