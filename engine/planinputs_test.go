@@ -40,7 +40,7 @@ func readBack(t *testing.T, p *plan.Plan, err error) *plan.Plan {
 	t.Helper()
 	var b, again bytes.Buffer
 	err = errors.Join(err, plan.Encode(&b, p))
-	out, derr := plan.Decode(bytes.NewReader(b.Bytes()))
+	out, derr := plan.Decode(b.Bytes())
 	if err = errors.Join(err, derr); err != nil {
 		t.Fatal(err)
 	}

@@ -138,11 +138,11 @@ func (w *savedWorld) save() []byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	file, err := planfile.Encode(&planfile.File{Program: "0.1.0", Config: digest, Plan: &p.Plan})
-	if err != nil {
+	var file bytes.Buffer
+	if err := planfile.Encode(&file, &planfile.File{Program: "0.1.0", Config: digest, Plan: &p.Plan}); err != nil {
 		w.t.Fatal(err)
 	}
-	return file
+	return file.Bytes()
 }
 
 // open reads a file.

@@ -23,26 +23,19 @@ var (
 
 // Encode writes a plan down. Equal plans give equal bytes.
 func Encode(w io.Writer, p *Plan) error {
-	body, err := canonical(p)
-	if err != nil {
-		return fmt.Errorf("encode the plan: %w", err)
+	if _, err := io.WriteString(w, magic); err != nil {
+		return fmt.Errorf("write the plan: %w", err)
 	}
-	for _, b := range [][]byte{[]byte(magic), body} {
-		if _, err := w.Write(b); err != nil {
-			return fmt.Errorf("write the plan: %w", err)
-		}
+	if err := canonical(w, p); err != nil {
+		return fmt.Errorf("encode the plan: %w", err)
 	}
 	return nil
 }
 
-// Decode reads a plan that Encode wrote, to the end of r. The plan equals the one that was
+// Decode reads a plan that Encode wrote. The plan equals the one that was
 // written, but that empty lists are nil. It fails with ErrNoPlan or ErrDamaged where the
 // bytes are not exactly those that Encode writes.
-func Decode(r io.Reader) (*Plan, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("read the plan: %w", err)
-	}
+func Decode(data []byte) (*Plan, error) {
 	body, ok := bytes.CutPrefix(data, []byte(magic))
 	if !ok {
 		return nil, ErrNoPlan
@@ -63,11 +56,11 @@ func Decode(r io.Reader) (*Plan, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	again, err := canonical(p)
-	if err != nil {
+	again := &comparison{left: body, same: true}
+	if err := canonical(again, p); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	if !bytes.Equal(again, body) {
+	if !again.same || len(again.left) > 0 {
 		return nil, fmt.Errorf("%w: it is not as it was written", ErrDamaged)
 	}
 	return p, nil
@@ -103,11 +96,23 @@ func (p *Plan) check() error {
 	return nil
 }
 
-// canonical is v as deterministic CBOR.
-func canonical(v any) ([]byte, error) {
+// canonical writes v as deterministic CBOR.
+func canonical(w io.Writer, v any) error {
 	mode, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return mode.Marshal(v)
+	return mode.NewEncoder(w).Encode(v)
+}
+
+// comparison compares what is written to it with bytes.
+type comparison struct {
+	left []byte
+	same bool
+}
+
+func (c *comparison) Write(b []byte) (int, error) {
+	rest, same := bytes.CutPrefix(c.left, b)
+	c.left, c.same = rest, c.same && same
+	return len(b), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrNoInputs says that a plan was made without its inputs, so that there is nothing to
@@ -36,18 +37,19 @@ func (t *Table) Digest() (string, error) {
 	if t.Inputs == nil {
 		return "", fmt.Errorf("table %s: %w", t.Name, ErrNoInputs)
 	}
-	id := identity{Table: t.Name, Action: t.Action, Steps: t.Steps, Lost: t.Lost, Inputs: *t.Inputs.clone()}
+	id := identity{Table: t.Name, Action: t.Action, Steps: t.Steps, Lost: t.Lost, Inputs: *t.Inputs}
+	id.Inputs.Pending = slices.Clone(t.Inputs.Pending)
 	for i, d := range id.Inputs.Pending {
 		id.Inputs.Pending[i] = d.compared()
 	}
 	for _, d := range t.Dumps {
 		id.Takes = append(id.Takes, takenDump{d.Dump, d.Resync, d.Void, d.Again})
 	}
-	b, err := canonical(id)
+	digest, err := DigestValue(id)
 	if err != nil {
 		return "", fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	return digestOf(b), nil
+	return digest, nil
 }
 
 // DigestOf is the digest of a table of the plan; empty where the plan has none of it, or
@@ -61,18 +63,12 @@ func (p *Plan) DigestOf(table string) (string, error) {
 	return "", nil
 }
 
-// digestOf is the digest of bytes, as Inputs has them.
-func digestOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
 // DigestValue is the digest of a value that encodes as deterministic CBOR: plain data
 // without functions and channels.
 func DigestValue(v any) (string, error) {
-	b, err := canonical(v)
-	if err != nil {
+	sum := sha256.New()
+	if err := canonical(sum, v); err != nil {
 		return "", fmt.Errorf("digest: %w", err)
 	}
-	return digestOf(b), nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

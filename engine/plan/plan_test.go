@@ -80,7 +80,7 @@ func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(300) {
 		p := randomPlan(seed, seed < 20)
 		b := encoded(t, p)
-		got, err := Decode(bytes.NewReader(b))
+		got, err := Decode(b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,12 +96,12 @@ func TestRoundTrip(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	b := encoded(t, randomPlan(1, true))
 	for name, bad := range map[string][]byte{"empty": nil, "text": []byte("hello"), "another version": bytes.Replace(b, []byte("plan 1"), []byte("plan 2"), 1)} {
-		if _, err := Decode(bytes.NewReader(bad)); !errors.Is(err, ErrNoPlan) {
+		if _, err := Decode(bad); !errors.Is(err, ErrNoPlan) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, bad := range map[string][]byte{"cut": b[:len(b)-1], "longer": append(slices.Clone(b), 0), "head only": b[:len(magic)]} {
-		if _, err := Decode(bytes.NewReader(bad)); !errors.Is(err, ErrDamaged) {
+		if _, err := Decode(bad); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestDecodeRefuses(t *testing.T) {
 func TestDecodeChecks(t *testing.T) {
 	for name, x := range map[string]*Table{"action": {Action: "?"}, "class": {Change: ConfigDiff{Class: 4}}, "class of a step": {Steps: []Step{{Kind: StepTake, Class: -1}}},
 		"kind": {Steps: []Step{{}}}, "table": nil} {
-		if _, err := Decode(bytes.NewReader(encoded(t, &Plan{Tables: []*Table{x}}))); !errors.Is(err, ErrDamaged) {
+		if _, err := Decode(encoded(t, &Plan{Tables: []*Table{x}})); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -122,7 +122,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(encoded(f, randomPlan(seed, seed == 0)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := Decode(bytes.NewReader(b))
+		p, err := Decode(b)
 		if err != nil {
 			return
 		}

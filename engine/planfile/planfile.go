@@ -68,24 +68,27 @@ type content struct {
 	Plan    []byte  `cbor:"4,keyasint"` // as plan.Encode writes it
 }
 
-// Encode returns the bytes of a file: the magic, the content as CBOR, and the SHA-256 of
-// both. Equal files give equal bytes.
-func Encode(f *File) ([]byte, error) {
+// Encode writes a file: the magic, the content as CBOR, and the SHA-256 of both. Equal files
+// give equal bytes.
+func Encode(w io.Writer, f *File) error {
 	var p bytes.Buffer
 	if err := plan.Encode(&p, f.Plan); err != nil {
-		return nil, err
+		return err
 	}
 	mode, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	body, err := mode.Marshal(content{f.Program, f.Config, f.Command, p.Bytes()})
-	if err != nil {
-		return nil, fmt.Errorf("encode the saved plan: %w", err)
+	sum := sha256.New()
+	both := io.MultiWriter(w, sum)
+	if _, err := io.WriteString(both, magic); err != nil {
+		return err
 	}
-	out := append([]byte(magic), body...)
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	if err := mode.NewEncoder(both).Encode(content{f.Program, f.Config, f.Command, p.Bytes()}); err != nil {
+		return fmt.Errorf("encode the saved plan: %w", err)
+	}
+	_, err = w.Write(sum.Sum(nil))
+	return err
 }
 
 // Decode reads what Encode wrote. It fails with ErrNotSaved or ErrDamaged.
@@ -105,7 +108,7 @@ func Decode(data []byte) (*File, error) {
 	if err := mode.Unmarshal(data[len(magic):end], &c); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	p, err := plan.Decode(bytes.NewReader(c.Plan))
+	p, err := plan.Decode(c.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -122,17 +125,19 @@ func Read(name string) (*File, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, err
-	} else if !info.Mode().IsRegular() {
+	}
+	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w", name, ErrNotSaved)
 	}
 	begin := make([]byte, len(magic))
 	if _, err := io.ReadFull(f, begin); err != nil || string(begin) != magic { // of any size
 		return nil, fmt.Errorf("%s: %w", name, cmp.Or(notShort(err), ErrNotSaved))
 	}
-	data, err := io.ReadAll(io.MultiReader(bytes.NewReader(begin), io.LimitReader(f, maxSize)))
-	if err != nil {
+	data := make([]byte, min(info.Size(), maxSize))
+	if _, err := io.ReadFull(io.MultiReader(bytes.NewReader(begin), f), data); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	saved, err := Decode(data)
@@ -153,10 +158,6 @@ func notShort(err error) error {
 // Write makes or replaces a file, which only its owner may read: it names tables, columns
 // and users' ids in notices.
 func Write(name string, f *File) (err error) {
-	data, err := Encode(f)
-	if err != nil {
-		return err
-	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*.tmp") // 0600
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
@@ -166,7 +167,7 @@ func Write(name string, f *File) (err error) {
 			err = errors.Join(fmt.Errorf("save the plan in %s: %w", name, err), os.Remove(tmp.Name()))
 		}
 	}()
-	_, err = tmp.Write(data)
+	err = Encode(tmp, f)
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
