@@ -79,7 +79,7 @@ type copied struct {
 
 // copyColumn writes the i-th column of the schema: the replacement if there is
 // one, else the bytes of src, else the values of src.
-func (f *Writer) copyColumn(src *copied, i int, g *writtenGroup, c *column.Column) error {
+func (f *Writer) copyColumn(src *copied, i int, g *openGroup, c *column.Column) error {
 	k := src.find(f.schema[i].Name)
 	var old *format.ColumnMetaData // of a chunk that could be copied
 	if k >= 0 && src.ours {
@@ -116,7 +116,7 @@ func (f *Writer) copyColumn(src *copied, i int, g *writtenGroup, c *column.Colum
 }
 
 // copyChunk copies column k of src as column i.
-func (f *Writer) copyChunk(src *copied, k, i int, g *writtenGroup) error {
+func (f *Writer) copyChunk(src *copied, k, i int, g *openGroup) error {
 	cc, err := src.chunk(src.readGroup, k)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (f *Writer) writeFooter() error {
 	}
 	offsetIndexes := columnIndexes
 	for i := range f.groups {
-		offsetIndexes += int64(len(f.groups[i].columnIndexes))
+		offsetIndexes += int64(f.groups[i].columnIndexes.size)
 	}
 	entry := fmt.Sprintf("%d,%d,%016x", columnIndexes, f.at-columnIndexes, indexes)
 	head, tail, err := f.aroundGroups(entry)
@@ -71,15 +71,24 @@ func (w *hashedWriter) write(b []byte) {
 	}
 }
 
+// take writes what was kept.
+func (w *hashedWriter) take(k kept) {
+	b, err := w.f.packer.take(k)
+	if err != nil && w.f.err == nil {
+		w.f.err = err
+	}
+	w.write(b)
+}
+
 // writeIndexes writes the page indexes, which stand between the last row group and the
 // footer, and returns their checksum.
 func (f *Writer) writeIndexes() (uint64, error) {
 	w := hashedWriter{f: f}
 	for i := range f.groups {
-		w.write(f.groups[i].columnIndexes)
+		w.take(f.groups[i].columnIndexes)
 	}
 	for i := range f.groups {
-		w.write(f.groups[i].offsetIndexes)
+		w.take(f.groups[i].offsetIndexes)
 	}
 	return w.sum.Sum64(), f.err
 }

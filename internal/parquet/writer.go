@@ -45,7 +45,8 @@ type Writer struct {
 	chunks []chunk // encoded columns of a row group; one without Parallel
 	groups []writtenGroup
 	rows   int64
-	group  writtenGroup // the one at hand, in memory that is used again
+	group  openGroup // the one at hand, in memory that is used again
+	packer packer
 	meta   structures
 	places []format.PageLocation // of the chunk at hand
 	// scratch is a chunk that cannot be copied.
@@ -161,7 +162,7 @@ func (f *Writer) WriteColumns(n int, next func(i int) (*column.Column, error)) e
 	return nil
 }
 
-func (f *Writer) writeColumn(i, n int, next func(i int) (*column.Column, error), g *writtenGroup) error {
+func (f *Writer) writeColumn(i, n int, next func(i int) (*column.Column, error), g *openGroup) error {
 	c, err := next(i)
 	if err != nil {
 		return err
@@ -219,7 +220,7 @@ func checkLen(c *column.Column, rows int) error {
 	return nil
 }
 
-func (f *Writer) encodeSerial(b *column.Batch, g *writtenGroup) error {
+func (f *Writer) encodeSerial(b *column.Batch, g *openGroup) error {
 	e, err := f.encoder(0)
 	for i := range b.Cols {
 		if err == nil {
@@ -237,7 +238,7 @@ const mostAhead = 256
 
 // encodeParallel encodes the columns of a row group from one on in several goroutines and
 // writes them in order, each as soon as it is ready.
-func (f *Writer) encodeParallel(cols []column.Column, from int, g *writtenGroup) error {
+func (f *Writer) encodeParallel(cols []column.Column, from int, g *openGroup) error {
 	ready := make([]chan error, len(cols))
 	for i := range ready {
 		ready[i] = make(chan error, 1)
@@ -284,7 +285,7 @@ func (f *Writer) write(b []byte) error {
 const longChunk = 16 << 20
 
 // writeChunk writes an encoded column and enters it into the row group.
-func (f *Writer) writeChunk(i int, c *chunk, g *writtenGroup) error {
+func (f *Writer) writeChunk(i int, c *chunk, g *openGroup) error {
 	m := format.ColumnMetaData{
 		Type:                  c.typ,
 		Codec:                 f.codec,
@@ -318,7 +319,7 @@ func (f *Writer) Size() int64 { return f.at }
 
 // enterChunk writes the bytes of a column chunk. The offsets of m and of
 // f.places count from the start of the chunk and become those of the file.
-func (f *Writer) enterChunk(i int, g *writtenGroup, m format.ColumnMetaData, data, columnIndex []byte) error {
+func (f *Writer) enterChunk(i int, g *openGroup, m format.ColumnMetaData, data, columnIndex []byte) error {
 	m.PathInSchema = thrift.Slice[string]{f.schema[i].Name}
 	m.TotalCompressedSize = int64(len(data))
 	if m.DataPageOffset > 0 {
