@@ -62,9 +62,8 @@ const (
 	slicePart = 16
 
 	// A spilled segment that is merged takes scratchBlocks of its blocks, as they are read
-	// and as they are used, and for each column mergedColumn bytes.
+	// and as they are used.
 	scratchBlocks = 2
-	mergedColumn  = 256
 	mergedPart    = 2
 	leastMerged   = 2
 
@@ -169,12 +168,12 @@ func (b Budget) Segments() int { return b.rows / segmentsPart }
 // ScratchRows is how many rows of a spilled segment are read at once.
 func (b Budget) ScratchRows() int { return b.part(64<<10, mostScratchRows) }
 
-// ScratchBytes is how many bytes of a spilled segment of encoded rows are read at once.
+// ScratchBytes is how many bytes of a spilled segment are read at once.
 func (b Budget) ScratchBytes() int { return b.part(4<<10, mostScratchBytes) }
 
-// Merged is how many spilled segments of rows with so many columns a worker merges at once.
-func (b Budget) Merged(columns int) int {
-	return max(b.rows/mergedPart/b.workers/(scratchBlocks*b.ScratchBytes()+columns*mergedColumn), leastMerged)
+// Merged is how many spilled segments a worker merges at once.
+func (b Budget) Merged() int {
+	return max(b.rows/mergedPart/b.workers/(scratchBlocks*b.ScratchBytes()), leastMerged)
 }
 
 // Texts is how many bytes the texts that records share may take.

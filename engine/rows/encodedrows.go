@@ -125,6 +125,8 @@ func (c *Chunk) Record(i int) ([]byte, error) {
 	switch {
 	case c.load != nil: // a long one
 		return c.load()
+	case c.records != nil:
+		return c.records[i], nil
 	case c.slabs == nil:
 		return c.block[r.At : r.At+r.Size], nil
 	}
@@ -142,18 +144,15 @@ func (s slabs) record(r *rules.Row) []byte {
 // Encoded reports whether the columns of the rows are records, not a batch.
 func (c *Chunk) Encoded() bool { return c.Batch == nil }
 
-// blockHead is what a row takes in a block beside its record or columns.
+// blockHead is what a row takes in a block beside its record.
 const blockHead = 32
 
-// appendHeads writes what rows of a block have beside their records or columns: of
-// encoded rows, where their records end.
-func appendHeads(dst []byte, picked []pick, encoded bool) []byte {
+// appendHeads writes what rows of a block have beside their records, and where these end.
+func appendHeads(dst []byte, picked []pick) []byte {
 	end := uint32(0)
 	for i := range picked {
 		r := &picked[i].row
-		if end++; encoded {
-			end += r.Size - 1
-		}
+		end += r.Size
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Raw))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(r.Key))
 		dst = binary.LittleEndian.AppendUint64(dst, r.Ver)
@@ -164,7 +163,7 @@ func appendHeads(dst []byte, picked []pick, encoded bool) []byte {
 }
 
 // readHeads makes a chunk of what appendHeads wrote.
-func readHeads(block []byte, n int, part int64, encoded bool) *Chunk {
+func readHeads(block []byte, n int, part int64) *Chunk {
 	ch := &Chunk{Rows: make([]rules.Row, n)}
 	at := uint32(0)
 	for i := range n {
@@ -172,9 +171,7 @@ func readHeads(block []byte, n int, part int64, encoded bool) *Chunk {
 		ch.Rows[i] = rules.Row{Part: part, Raw: int64(binary.LittleEndian.Uint64(h)), Key: int64(binary.LittleEndian.Uint64(h[8:])),
 			Ver: binary.LittleEndian.Uint64(h[16:]), At: at, Format: binary.LittleEndian.Uint32(h[28:])}
 		end := binary.LittleEndian.Uint32(h[24:])
-		if encoded {
-			ch.Rows[i].Size = end - at
-		}
+		ch.Rows[i].Size = end - at
 		at = end
 	}
 	return ch

@@ -36,9 +36,6 @@ func Merge(ctx context.Context, cursors []Cursor, emit func(ch *Chunk, i int) er
 	for len(order) > 0 {
 		h := &heads[order[0].Of]
 		if h.chunk.Verdict(h.at) != rules.Drop {
-			if err := h.chunk.readLong(); err != nil {
-				return err
-			}
 			if err := emit(h.chunk, h.at); err != nil {
 				return err
 			}

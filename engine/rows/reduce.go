@@ -66,29 +66,41 @@ func mergeSegments(ctx context.Context, from []*Segment, dir string, block Scrat
 // mergeInto writes the rows of other segments, one partition after the other.
 func (s *Segment) mergeInto(ctx context.Context, w *scratchWriter, from []*Segment) error {
 	for _, value := range Partitions(from) {
-		first := s.n
 		var cursors []Cursor
 		for _, f := range from {
 			if c := f.Open(value); c != nil {
 				cursors = append(cursors, c)
 			}
 		}
-		err := Merge(ctx, cursors, func(ch *Chunk, i int) error {
-			if v := ch.Verdict(i); v != rules.Publish {
-				s.Verdicts.Set(s.n, v)
-			}
-			s.n++
-			return w.add(ctx, ch, i)
-		})
+		first := s.n
+		err := Merge(ctx, cursors, func(ch *Chunk, i int) error { return s.write(ctx, w, ch, i) })
 		if err == nil {
 			err = w.flush(ctx)
 		}
 		if err != nil {
 			return err
 		}
-		if s.n > first {
-			s.Parts = append(s.Parts, PartRange{value, first, s.n})
-		}
+		s.endPart(value, first)
 	}
 	return nil
+}
+
+// write adds a row, unless it is to be dropped, to a segment that is being written.
+func (s *Segment) write(ctx context.Context, w *scratchWriter, ch *Chunk, i int) error {
+	v := ch.Verdict(i)
+	if v == rules.Drop {
+		return nil
+	}
+	if v != rules.Publish {
+		s.Verdicts.Set(s.n, v)
+	}
+	s.n++
+	return w.add(ctx, ch, i)
+}
+
+// endPart ends the rows of a partition, from one on.
+func (s *Segment) endPart(value int64, first int) {
+	if s.n > first {
+		s.Parts = append(s.Parts, PartRange{value, first, s.n})
+	}
 }

@@ -110,6 +110,26 @@ func line(b *column.Batch, at uint32) string {
 	return s.String()
 }
 
+// text is what row i of a chunk carries: its record, or its columns.
+func text(t *testing.T, ch *Chunk, i int) string {
+	t.Helper()
+	if !ch.Encoded() {
+		return line(ch.Batch, ch.Rows[i].At)
+	}
+	record, err := ch.Record(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ch.Columns == nil {
+		return string(record)
+	}
+	b, err := ReadValues(ch.Columns, [][]byte{record})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line(b, 0)
+}
+
 // some makes n rows in few partitions over a batch that has rows to spare.
 func some(r *rand.Rand, n int) ([]rules.Row, *column.Batch) {
 	parts := []int64{rules.NullPart, -7, 0, 3, math.MaxInt64}
@@ -155,8 +175,8 @@ func readPart(t *testing.T, s *Segment, part int64) []full {
 	var out []full
 	for _, ch := range kept {
 		for i, row := range ch.Rows {
-			f := full{row, line(ch.Batch, row.At), ch.Verdict(i)}
-			f.row.At = 0
+			f := full{row, text(t, ch, i), ch.Verdict(i)}
+			f.row.At, f.row.Size = 0, 0
 			out = append(out, f)
 		}
 	}
@@ -274,6 +294,33 @@ func checkVerdicts(t *testing.T, s *Segment, r *rand.Rand) {
 			if f.verdict != want[p.Lo+i] {
 				t.Fatalf("row %d of partition %d: verdict %d, want %d", i, p.Part, f.verdict, want[p.Lo+i])
 			}
+		}
+	}
+}
+
+// Spilled segments share a list of columns only if it is the same.
+func TestShareColumns(t *testing.T) {
+	spilled := func(b *column.Batch) *Segment {
+		s := NewSegment([]rules.Row{{Key: 1}}, b)
+		if err := s.Spill(t.Context(), t.TempDir(), testBlock); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	first, other := spilled(payload(1)), payload(1)
+	first.ShareColumns(nil)
+	first.ShareColumns(NewSegment(nil, payload(1)))
+	other.Cols[0].Name = "another"
+	for _, c := range []struct {
+		name   string
+		s      *Segment
+		shares bool
+	}{{"the same", spilled(payload(1)), true}, {"another name", spilled(other), false}} {
+		want := readPart(t, c.s, 0)
+		c.s.ShareColumns(first)
+		if shares := &c.s.scratch.cols[0] == &first.scratch.cols[0]; shares != c.shares || !slices.Equal(readPart(t, c.s, 0), want) {
+			t.Errorf("%s: shares is %v, or the rows changed", c.name, shares)
 		}
 	}
 }
@@ -487,16 +534,7 @@ func published(t *testing.T, segments []*Segment, part int64) []string {
 			t.Error("the rows are not in order")
 		}
 		last = row
-		text := ""
-		if ch.Encoded() {
-			record, err := ch.Record(i)
-			if err != nil {
-				return err
-			}
-			text = string(record)
-		} else {
-			text = line(ch.Batch, row.At)
-		}
+		text := text(t, ch, i)
 		out = append(out, fmt.Sprint(row.Raw, row.Key, row.Ver, row.Format, ch.Verdict(i), len(text), text[:min(len(text), 200)]))
 		return nil
 	})

@@ -24,7 +24,7 @@ import (
 type scratchFile struct {
 	f      *os.File
 	blocks []scratchBlock
-	cols   []column.Column // of the rows; nil of encoded ones
+	cols   []column.Column // whose values the records have; nil of delivered records
 	aead   cipher.AEAD     // nil if the rows are no secret
 }
 
@@ -39,7 +39,7 @@ type scratchBlock struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// newScratchFile makes a file in dir of rows with columns, or of encoded ones.
+// newScratchFile makes a file in dir of rows with columns, or of delivered records.
 func newScratchFile(dir string, cols []column.Column, secret bool) (*scratchFile, error) {
 	f, err := os.CreateTemp(dir, "rows-*")
 	if err != nil {
@@ -68,17 +68,6 @@ func newCipher() (cipher.AEAD, error) {
 // nonce is that of a block: a key is used for one file only.
 func (p *scratchFile) nonce(off int64) []byte {
 	return binary.LittleEndian.AppendUint64(make([]byte, 4, 12), uint64(off))
-}
-
-// appendRows writes rows without their heads.
-func (p *scratchFile) appendRows(dst []byte, picked []pick) []byte {
-	if p.cols != nil {
-		return appendColumns(dst, p.cols, picked)
-	}
-	for i := range picked {
-		dst = append(dst, picked[i].record...)
-	}
-	return dst
 }
 
 // write writes a block.
@@ -160,21 +149,15 @@ func (c *scratchCursor) Next(context.Context) (*Chunk, error) {
 	b := c.blocks[0]
 	c.blocks = c.blocks[1:]
 	if b.long != nil {
-		return &Chunk{Rows: []rules.Row{*b.long}, Verdicts: c.verdicts, First: b.first, cols: c.file.cols,
+		return &Chunk{Rows: []rules.Row{*b.long}, Verdicts: c.verdicts, First: b.first, Columns: c.file.cols,
 			load: func() ([]byte, error) { return c.file.read(b, make([]byte, b.size)) }}, nil
 	}
 	block, err := c.file.read(b, c.blockBuffer(b))
 	if err != nil {
 		return nil, err
 	}
-	encoded := c.file.cols == nil
-	ch := readHeads(block, b.rows, c.part, encoded)
-	ch.Verdicts, ch.First = c.verdicts, b.first
-	if block = block[b.rows*blockHead:]; encoded {
-		ch.block = block
-	} else if ch.Batch, err = readColumns(block, c.file.cols, b.rows); err != nil {
-		return nil, c.file.damaged(b)
-	}
+	ch := readHeads(block, b.rows, c.part)
+	ch.Verdicts, ch.First, ch.Columns, ch.block = c.verdicts, b.first, c.file.cols, block[b.rows*blockHead:]
 	return ch, nil
 }
 
@@ -189,7 +172,7 @@ func (p *scratchFile) read(b scratchBlock, buf []byte) ([]byte, error) {
 // blockBuffer returns memory for a block of the file: memory of its own if rows will lie in
 // it as it is.
 func (c *scratchCursor) blockBuffer(b scratchBlock) []byte {
-	if b.plain && c.file.cols == nil {
+	if b.plain {
 		return make([]byte, b.size)
 	}
 	if cap(c.buf) < b.size {

@@ -98,28 +98,27 @@ type Chunk struct {
 	Batch    *column.Batch // nil of encoded rows
 	Verdicts Verdicts
 	First    int // position of Rows[0] in Verdicts
+	// Columns are those whose values encoded rows have, which ReadValues reads; nil if the
+	// records are those that were delivered.
+	Columns []column.Column
 
 	// Of encoded rows: their records, or the block of a scratch file that they are in.
-	slabs slabs
-	block []byte
-	// load reads the only row, which is a long one: its record, or values of cols.
+	slabs   slabs
+	block   []byte
+	records [][]byte
+	// load reads the record of the only row, which is a long one.
 	load func() ([]byte, error)
-	cols []column.Column
 
 	stays  bool // in memory, whoever keeps rows of it
 	sparse sparse
 }
 
-// readLong reads the only row of a chunk if it is a long one with columns.
-func (c *Chunk) readLong() error {
-	if c.cols == nil || c.Batch != nil {
-		return nil
+// SetRecords gives rows records of the values of columns, in place of a batch.
+func (c *Chunk) SetRecords(columns []column.Column, records [][]byte) {
+	c.Batch, c.Columns, c.records, c.stays = nil, columns, records, true
+	for i := range c.Rows {
+		c.Rows[i].At, c.Rows[i].Size = 0, uint32(len(records[i]))
 	}
-	block, err := c.load()
-	if err == nil {
-		c.Batch, err = readColumns(block, c.cols, 1)
-	}
-	return err
 }
 
 // Verdict returns the verdict of Rows[i].

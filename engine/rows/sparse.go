@@ -58,7 +58,7 @@ func (c *Chunk) copyRows(v rules.Verdict) error {
 	if s.place == nil {
 		s.place = make([]int, len(c.Rows))
 	}
-	out := &Chunk{stays: true}
+	out := &Chunk{Columns: c.Columns, stays: true}
 	var selection []column.SourceRow
 	for i := range c.Rows {
 		if c.Verdict(i) != v {

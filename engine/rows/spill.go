@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"reconcile/engine/rules"
@@ -49,6 +50,18 @@ func (s *Segment) columns() []column.Column {
 	return cols
 }
 
+// ShareColumns has a spilled segment describe its columns as another one does, if they are
+// the same: of very many columns that takes more than a block of rows.
+func (s *Segment) ShareColumns(with *Segment) {
+	if !s.spilled() || with == nil || !with.spilled() {
+		return
+	}
+	same := func(a, b column.Column) bool { return a.Name == b.Name && a.Type == b.Type }
+	if slices.EqualFunc(s.scratch.cols, with.scratch.cols, same) {
+		s.scratch.cols = with.scratch.cols
+	}
+}
+
 func (s *Segment) writeTo(ctx context.Context, w *scratchWriter) error {
 	for _, p := range s.Parts {
 		for ch, i := s.Part(p.Part), 0; i < len(ch.Rows); i++ {
@@ -81,14 +94,14 @@ type scratchWriter struct {
 
 	picked  []pick // for the block at hand
 	bytes   int    // that they take
+	values  []byte // records of rows that have columns
 	content []byte
 }
 
-// pick is a row of a block: with its record, or at row.At of a batch.
+// pick is a row of a block with its record.
 type pick struct {
 	row    rules.Row
 	record []byte
-	batch  *column.Batch
 }
 
 // begin makes the file, in dir, of rows with columns, or of encoded ones.
@@ -99,16 +112,19 @@ func (w *scratchWriter) begin(dir string, cols []column.Column, secret bool) (er
 
 // add writes a row of a chunk.
 func (w *scratchWriter) add(ctx context.Context, ch *Chunk, i int) error {
-	p := pick{row: ch.Rows[i], batch: ch.Batch}
+	p := pick{row: ch.Rows[i]}
 	if ch.Encoded() {
 		var err error
 		if p.record, err = ch.Record(i); err != nil {
 			return err
 		}
 	} else {
-		p.row.Size = uint32(bytesOf(ch.Batch, int(p.row.At)))
+		from := len(w.values)
+		w.values = appendValues(w.values, ch.Batch, int(p.row.At))
+		p.record = w.values[from:]
+		p.row.Size = uint32(len(p.record))
 	}
-	size := int(p.row.Size)
+	size := len(p.record)
 	if size >= w.most.Bytes { // a long row is read when it is its turn: it has a block of its own
 		if err := w.flush(ctx); err != nil {
 			return err
@@ -132,22 +148,22 @@ func (w *scratchWriter) flush(ctx context.Context) error {
 		first.At = 0
 		b.long = &first
 	}
-	content, encoded := w.content[:0], w.file.cols == nil
-	switch {
-	case b.long == nil:
-		content = appendHeads(content, w.picked, encoded)
-		content = w.file.appendRows(content, w.picked)
+	content := w.picked[0].record
+	if b.long == nil {
+		content = appendHeads(w.content[:0], w.picked)
+		for i := range w.picked {
+			content = append(content, w.picked[i].record...)
+		}
 		w.content = content
-	case encoded:
-		content = w.picked[0].record
-	default:
-		content = w.file.appendRows(nil, w.picked)
 	}
 	if err := w.write(ctx, b, content); err != nil {
 		return err
 	}
 	clear(w.picked)
 	w.picked, w.bytes, w.rows = w.picked[:0], 0, w.rows+n
+	if w.values = w.values[:0]; cap(w.values) > 2*w.most.Bytes { // of a long row
+		w.values = nil
+	}
 	return nil
 }
 

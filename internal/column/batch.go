@@ -36,6 +36,17 @@ func (b *Batch) Col(name string) *Column {
 	return nil
 }
 
+// ColNear is Col for whoever asks for one column after the other, mostly in their order: it
+// looks behind a place first, and returns where the column is.
+func (b *Batch) ColNear(name string, place int) (*Column, int) {
+	for i := range b.Cols {
+		if at := (place + 1 + i) % len(b.Cols); b.Cols[at].Name == name {
+			return &b.Cols[at], at
+		}
+	}
+	return nil, place
+}
+
 // Memory returns about how many bytes the columns hold on to.
 func (b *Batch) Memory() int {
 	m := 0

@@ -67,3 +67,21 @@ func TestSetNull(t *testing.T) {
 		}
 	}
 }
+
+// A column is found wherever it is, from whatever place.
+func TestColNear(t *testing.T) {
+	b := Batch{Cols: []Column{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	for place := -1; place < 10; place++ {
+		for i, name := range []string{"a", "b", "c"} {
+			if c, at := b.ColNear(name, place); c != &b.Cols[i] || at != i {
+				t.Errorf("%s from %d on is at %d", name, place, at)
+			}
+		}
+		if c, at := b.ColNear("d", place); c != nil || at != place {
+			t.Errorf("what is not there is at %d", at)
+		}
+	}
+	if c, _ := (&Batch{}).ColNear("a", 5); c != nil {
+		t.Error("no columns have one")
+	}
+}

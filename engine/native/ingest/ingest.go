@@ -34,7 +34,8 @@ type Ingest struct {
 
 	mu       sync.Mutex
 	Segments []*rows.Segment
-	held     int // bytes of the segments in memory
+	held     int           // bytes of the segments in memory
+	spilled  *rows.Segment // the last of the others
 	// OnSegment sees every segment while its rows are still in memory. One that does not
 	// fit there is spilled next.
 	OnSegment func(seg int, s *rows.Segment, fits bool) error
@@ -183,10 +184,18 @@ func (g *Ingest) Keep(ctx context.Context, s *rows.Segment) error {
 	if !spill {
 		return nil
 	}
-	return s.Spill(ctx, g.Limits.Scratch, g.scratchBlock())
+	if err := s.Spill(ctx, g.Limits.Scratch, g.ScratchBlock()); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.ShareColumns(g.spilled)
+	g.spilled = s
+	return nil
 }
 
-func (g *Ingest) scratchBlock() rows.ScratchBlock {
+// ScratchBlock says how much of a scratch file is read at once.
+func (g *Ingest) ScratchBlock() rows.ScratchBlock {
 	return rows.ScratchBlock{Rows: g.Limits.ScratchRows(), Bytes: g.Limits.Budget.ScratchBytes()}
 }
 
@@ -194,7 +203,7 @@ func (g *Ingest) scratchBlock() rows.ScratchBlock {
 // may take in rows meanwhile.
 func (g *Ingest) Release(ctx context.Context) error {
 	for _, s := range g.Segments {
-		if err := s.Spill(ctx, g.Limits.Scratch, g.scratchBlock()); err != nil {
+		if err := s.Spill(ctx, g.Limits.Scratch, g.ScratchBlock()); err != nil {
 			return err
 		}
 		s.Reuse() // by nobody: its memory is for others
@@ -211,7 +220,7 @@ func (g *Ingest) Spilled() bool {
 // Reduce merges spilled segments until the rest can be merged at once. Nobody may know
 // places of rows in segments any more.
 func (g *Ingest) Reduce(ctx context.Context) (err error) {
-	g.Segments, err = rows.Reduce(ctx, g.Segments, g.Limits.Budget.Merged(len(g.Schema.Payload)), g.Limits.Scratch, g.scratchBlock())
+	g.Segments, err = rows.Reduce(ctx, g.Segments, g.Limits.Budget.Merged(), g.Limits.Scratch, g.ScratchBlock())
 	return err
 }
 

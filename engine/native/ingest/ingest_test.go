@@ -8,7 +8,9 @@ import (
 
 	"reconcile/engine/decode"
 	"reconcile/engine/exec"
+	"reconcile/engine/rows"
 	"reconcile/engine/rules"
+	"reconcile/internal/column"
 	"reconcile/internal/definition"
 )
 
@@ -47,5 +49,27 @@ func TestMaskedRowsAreSpilledUnreadable(t *testing.T) {
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// However many segments are spilled, their columns are described once.
+func TestSpilledSegmentsShareColumns(t *testing.T) {
+	g := New(&decode.Schema{}, exec.Limits{Budget: exec.RowBudget(0, 1), Scratch: t.TempDir()})
+	defer func() { _ = g.Close() }()
+	var described []*column.Column
+	for range 3 {
+		c := column.Column{Name: "number", Type: column.Int64Type, Ints: []int64{1}}
+		s := rows.NewSegment([]rules.Row{{Key: 1}}, &column.Batch{N: 1, Cols: []column.Column{c}})
+		if err := g.Keep(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		ch, err := s.Open(0).Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		described = append(described, &ch.Columns[0])
+	}
+	if described[1] != described[0] || described[2] != described[0] {
+		t.Error("each segment has columns of its own")
 	}
 }

@@ -1,6 +1,8 @@
 package write
 
 import (
+	"slices"
+
 	"reconcile/engine/decode"
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
@@ -28,6 +30,8 @@ type Gatherer struct {
 	perRow  int
 	encoded []*encodedSource // by format
 	open    int              // those that hold records
+	values  map[*column.Column]*valueSource
+	hints   []int // where Columns found the last column, by source
 }
 
 // codeSize is what a value takes in a decoded column at least.
@@ -37,6 +41,13 @@ const codeSize = 4
 type encodedSource struct {
 	records [][]byte // of their chunks
 	dec     *decode.Decoder
+	batch   column.Batch
+}
+
+// valueSource is the selected records of values of some columns, and what becomes of them.
+type valueSource struct {
+	columns []column.Column
+	records [][]byte
 	batch   column.Batch
 }
 
@@ -54,13 +65,7 @@ func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 			p.failed = err
 			return
 		}
-		s := p.source(int(ch.Rows[i].Format))
-		if len(s.records) == 0 {
-			p.open++
-		}
-		src, row = &s.batch, uint32(len(s.records))
-		s.records = append(s.records, record)
-		p.Bytes += len(record) + codeSize*len(p.Plans.Schema.Payload)
+		src, row = p.addRecord(ch.Columns, int(ch.Rows[i].Format), record)
 	} else {
 		if src != p.last {
 			p.last, p.perRow = src, src.Memory()/max(src.N, 1)
@@ -71,13 +76,51 @@ func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 	p.Meta = append(p.Meta, ch.Rows[i])
 }
 
+// addRecord takes a record: the values of columns, or one that was delivered in a format.
+func (p *Gatherer) addRecord(columns []column.Column, format int, record []byte) (src *column.Batch, row uint32) {
+	if columns != nil {
+		s := p.valuesOf(columns)
+		p.Bytes += len(record) + codeSize*len(columns)
+		s.records = append(s.records, record)
+		return &s.batch, uint32(len(s.records) - 1)
+	}
+	s := p.source(format)
+	if len(s.records) == 0 {
+		p.open++
+	}
+	p.Bytes += len(record) + codeSize*len(p.Plans.Schema.Payload)
+	s.records = append(s.records, record)
+	return &s.batch, uint32(len(s.records) - 1)
+}
+
+// valuesOf returns the source of records of the values of columns. Scratch files of equal
+// columns share one.
+func (p *Gatherer) valuesOf(columns []column.Column) *valueSource {
+	if s := p.values[&columns[0]]; s != nil {
+		return s
+	}
+	if p.values == nil {
+		p.values = map[*column.Column]*valueSource{}
+	}
+	same := func(a, b column.Column) bool { return a.Name == b.Name && a.Type == b.Type }
+	for _, s := range p.values {
+		if slices.EqualFunc(s.columns, columns, same) {
+			p.values[&columns[0]] = s
+			return s
+		}
+	}
+	s := &valueSource{columns: columns}
+	p.values[&columns[0]] = s
+	return s
+}
+
 // Failed is what went wrong with a row that was to be added.
 func (p *Gatherer) Failed() error { return p.failed }
 
 // Shrink is Reset, and gives up the memory.
 func (p *Gatherer) Shrink() {
 	p.Reset()
-	p.encoded = nil
+	p.encoded, p.values = nil, nil
 }
 
 // Full reports whether the rows are as many as a row group has, or take as much memory as
@@ -131,6 +174,16 @@ func (p *Gatherer) Resolve() error {
 		s.batch.N, s.batch.Cols = len(s.records), s.dec.Cols
 		clear(s.records) // only their number counts from here on
 	}
+	for _, s := range p.values {
+		if len(s.records) == 0 {
+			continue
+		}
+		b, err := rows.ReadValues(s.columns, s.records)
+		if err != nil {
+			return err
+		}
+		s.batch, s.records = *b, s.records[:0]
+	}
 	p.Sources = dedupSources(p.Sources, p.Selection)
 	return nil
 }
@@ -176,6 +229,10 @@ func (p *Gatherer) Reset() {
 	p.last = nil
 	clear(p.Sources)
 	p.Sources = p.Sources[:0]
+	for _, s := range p.values {
+		clear(s.records[:cap(s.records)])
+		s.records, s.batch = s.records[:0], column.Batch{}
+	}
 	for _, s := range p.encoded {
 		if s != nil {
 			clear(s.records)
@@ -187,8 +244,9 @@ func (p *Gatherer) Reset() {
 // Columns returns the column of that name of every source, nil where it lacks.
 func (p *Gatherer) Columns(name string) []*column.Column {
 	out := make([]*column.Column, len(p.Sources))
+	p.hints = slices.Grow(p.hints[:0], len(out))[:len(out)]
 	for i, b := range p.Sources {
-		out[i] = b.Col(name)
+		out[i], p.hints[i] = b.ColNear(name, p.hints[i])
 	}
 	return out
 }
