@@ -48,6 +48,7 @@ type Options struct {
 type Tuning struct {
 	Memory     int // bytes of rows that wait for their partition
 	SpillGroup int // rows of a row group in scratch files
+	WideFrom   int // columns of a table from which on they are very many
 	GroupRows  int // rows of a row group in data files
 	AppendAt   int // bytes of a partition from which on rows come to it in a file of their own
 	CutAt      int // bytes of a data file from which on another one is begun
@@ -142,7 +143,7 @@ func newLimits(cfg *config.Config, o Options) exec.Limits {
 	if o.Tuning.Memory > 0 {
 		b = exec.RowBudget(o.Tuning.Memory, workers)
 	}
-	return exec.Limits{Budget: b, Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup}
+	return exec.Limits{Budget: b, Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup, WideFrom: o.Tuning.WideFrom}
 }
 
 // newThresholds are the sizes that files and objects go by.

@@ -31,6 +31,11 @@ func (w *ObjectWriter) Write(_ context.Context, b *column.Batch) error {
 	return w.Parquet.WriteRowGroup(b)
 }
 
+// WriteColumns writes a row group of which one column is at hand at a time.
+func (w *ObjectWriter) WriteColumns(_ context.Context, n int, next func(i int) (*column.Column, error)) error {
+	return w.Parquet.WriteColumns(n, next)
+}
+
 // Close ends the object. After an error it is given up.
 func (w *ObjectWriter) Close(ctx context.Context) (*exec.Object, error) {
 	if _, err := w.Parquet.Close(); err != nil {

@@ -29,6 +29,7 @@ type request struct {
 	Workers int
 	Scratch string
 	Spill   int
+	Wide    int
 	Objects string // folder of those that the task names
 }
 
@@ -51,7 +52,7 @@ func (x *Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*e
 		return nil, err
 	}
 	req := &request{Keys: keysOf(t, env), Rows: env.Limits.Budget.Rows(), Workers: env.Limits.Budget.Workers(),
-		Scratch: env.Limits.Scratch, Spill: env.Limits.SpillGroup, Objects: in}
+		Scratch: env.Limits.Scratch, Spill: env.Limits.SpillGroup, Wide: env.Limits.WideFrom, Objects: in}
 	if req.Task, err = exec.EncodeTask(t); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ import (
 type deltaRun struct {
 	*pass.Run
 	layout           *rules.Layout // of stored rows
+	form             storedForm    // of those that are written again
 	ing              *ingest.Ingest
 	byOrd            map[uint32]*exec.Partition
 	byValue          map[int64]*exec.Partition
@@ -49,6 +50,7 @@ type storedOverrides struct {
 func delta(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (*pass.Outcome, error) {
 	d := &deltaRun{Run: r, ing: ing, layout: r.Schema.Stored(), byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
 		next: r.Old.NextOrdinal, stored: map[uint32]*storedOverrides{}, touched: map[int64]bool{}}
+	d.form = newStoredForm(r, d.layout)
 	for _, p := range r.OldParts {
 		d.byOrd[p.Ordinal], d.byValue[write.PartValue(p)] = p, p
 	}

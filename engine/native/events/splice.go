@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -17,7 +16,6 @@ import (
 	"reconcile/internal/column"
 	"reconcile/internal/feed"
 	"reconcile/internal/parquet"
-	"reconcile/sinks"
 )
 
 // splice gives a partition that has files its new content. A row group that
@@ -38,7 +36,7 @@ type splice struct {
 	rest      []extraRow    // those that do
 	hides     bool          // the shadow rows change
 	// shadows are the shadow rows, read because they change.
-	shadows []*rows.Chunk
+	shadows []*storedPart
 	// redelivered are the shadow rows as those of a redelivery where nothing else changes
 	// in them; nil if they stay as they are.
 	redelivered *exec.Object
@@ -112,8 +110,8 @@ func (s *splice) run(ctx context.Context, o *write.Output, passed *exec.Stretch)
 	if err != nil || !changes {
 		return nil, err
 	}
-	s.pub = o.RowGroupBuilder(a.Schema, passed, func() (write.BatchWriter, error) { return s.data, nil })
-	s.sha = o.RowGroupBuilder(a.Schema, passed, func() (write.BatchWriter, error) {
+	s.pub = o.RowGroupBuilder(a.Schema, passed, func() (write.GroupWriter, error) { return s.data, nil })
+	s.sha = o.RowGroupBuilder(a.Schema, passed, func() (write.GroupWriter, error) {
 		var err error
 		s.shadow, err = a.OpenShadow(ctx)
 		return s.shadow, err
@@ -143,8 +141,8 @@ func (s *splice) moveShadow(ctx context.Context) (err error) {
 	if s.d.Redelivery == nil {
 		return nil
 	}
-	for _, ch := range s.shadows {
-		s.d.Redelivery.CountRows(ch.Batch)
+	for _, p := range s.shadows {
+		s.d.Redelivery.CountRows(p.batch)
 	}
 	if !s.hides {
 		s.redelivered, err = s.d.Redelivery.MoveObject(ctx, s.d.Env.Objects, s.old.Shadow, s.d.Schema.FileColumns(), redelivery.OfRows)
@@ -219,7 +217,7 @@ func (s *splice) gather(ctx context.Context) error {
 
 func (s *splice) gatherShadow(ctx context.Context) (err error) {
 	c := s.d.shadowCursor(s.old, s.overrides)
-	c.uncounted = true
+	c.count = func(p *storedPart) { s.shadows = append(s.shadows, p) }
 	defer func() { err = errors.Join(err, c.Close()) }()
 	for {
 		ch, err := c.Next(ctx)
@@ -227,7 +225,6 @@ func (s *splice) gatherShadow(ctx context.Context) (err error) {
 			return err
 		}
 		s.take(ch)
-		s.shadows = append(s.shadows, ch)
 	}
 }
 
@@ -252,7 +249,7 @@ func compareRows(a, b *rules.Row) int {
 // not get smaller and smaller.
 func (s *splice) write(ctx context.Context, g int) error {
 	p := &s.groups[g]
-	if p.dirty || len(s.pub.Selection) > 0 && len(s.pub.Selection) < s.pub.Group/4 {
+	if p.dirty || s.pub.Few() {
 		return s.merge(ctx, g)
 	}
 	for _, e := range p.file.extra[p.lo:p.hi] { // all of them shadows
@@ -304,14 +301,15 @@ func (s *splice) newUsers(ctx context.Context, p *groupPlan) (*column.Column, er
 func (s *splice) merge(ctx context.Context, g int) error {
 	p := &s.groups[g]
 	extra := p.file.extra[p.lo:p.hi]
-	part := sinks.PartOf(p.file.rd, p.at, s.d.layout.Columns, p.rows, int64(s.d.Env.Limits.Budget.FileRowGroup()))
+	form := &s.d.form
+	part := form.partOf(p.file.rd, p.at, p.rows)
 	for from := 0; from < p.rows; from += part {
-		b := &column.Batch{Own: true}
-		if err := sinks.ReadPart(ctx, p.file.rd, p.at, s.d.layout.Columns, p.rows, from, from+part, b); err != nil {
+		read, err := form.read(ctx, p.file.rd, p.at, p.rows, from, from+part)
+		if err != nil {
 			return err
 		}
-		s.d.Redelivery.CountRows(b)
-		ch, err := s.d.storedChunk(b, write.PartValue(s.old), s.overrides.data, p.base+from, rules.Publish)
+		s.d.Redelivery.CountRows(read.batch)
+		ch, err := form.chunk(read, write.PartValue(s.old), s.overrides.data, p.base+from, rules.Publish)
 		if err != nil {
 			return err
 		}
@@ -343,26 +341,4 @@ func (s *splice) emit(ctx context.Context, ch *rows.Chunk, i int) error {
 		return s.sha.AddRow(ctx, ch, i)
 	}
 	return nil
-}
-
-// storedChunk gives the rows of a batch of stored rows their versions and
-// verdicts: those of overrides, by position from base on, or else otherwise.
-func (d *deltaRun) storedChunk(b *column.Batch, part int64, overrides map[int]rules.Verdict, base int, otherwise rules.Verdict) (*rows.Chunk, error) {
-	ch := &rows.Chunk{Batch: b, Rows: make([]rules.Row, b.N), Verdicts: rows.NewVerdicts(b.N)}
-	keys, raws, dumps := b.Cols[d.layout.Key].Ints, b.Cols[d.layout.RawUser].Ints, b.Cols[d.layout.Dump].Ints
-	for i := range b.N {
-		ver, err := rules.Version(d.Rank[dumps[i]], 0, 0)
-		if err != nil {
-			return nil, fmt.Errorf("stored row of dump %d: %w", dumps[i], err)
-		}
-		ch.Rows[i] = rules.Row{Part: part, Raw: raws[i], Key: keys[i], Ver: ver, At: uint32(i)}
-		v, ok := overrides[base+i]
-		if !ok {
-			v = otherwise
-		}
-		if v != rules.Publish {
-			ch.Verdicts.Set(i, v)
-		}
-	}
-	return ch, nil
 }

@@ -23,24 +23,33 @@ func (d *deltaRun) storedCursors(p *exec.Partition) []rows.Cursor {
 	}
 	want := d.layout.Columns
 	var out []rows.Cursor
+	add := func(c *storedCursor, n int64) {
+		if d.form.records == nil {
+			out = append(out, c)
+			return
+		}
+		out = append(out, &rows.Spooled{From: c, Part: c.part, Rows: int(n), Columns: d.form.records, Dir: d.Env.Limits.Scratch, Block: d.ing.ScratchBlock()})
+	}
 	base := 0
 	for _, f := range p.Files {
 		if f.Sink != d.Old.ReadFrom {
 			continue
 		}
-		out = append(out, &storedCursor{d: d, name: f.Path, part: write.PartValue(p), overrides: overrides.data, base: base,
-			open: func(ctx context.Context) (sinks.Reader, error) { return d.OpenData(ctx, f, want) }})
+		add(&storedCursor{d: d, name: f.Path, part: write.PartValue(p), overrides: overrides.data, base: base, count: d.countRows,
+			open: func(ctx context.Context) (sinks.Reader, error) { return d.OpenData(ctx, f, want) }}, f.Rows)
 		base += int(f.Rows)
 	}
 	if !p.Shadow.IsZero() {
-		out = append(out, d.shadowCursor(p, overrides))
+		add(d.shadowCursor(p, overrides), p.Shadow.Rows)
 	}
 	return out
 }
 
+func (d *deltaRun) countRows(p *storedPart) { d.Redelivery.CountRows(p.batch) }
+
 // shadowCursor reads the shadow rows that a partition has.
 func (d *deltaRun) shadowCursor(p *exec.Partition, overrides *storedOverrides) *storedCursor {
-	return &storedCursor{d: d, name: "shadow rows", part: write.PartValue(p), overrides: overrides.shadow, otherwise: rules.Shadow,
+	return &storedCursor{d: d, name: "shadow rows", part: write.PartValue(p), overrides: overrides.shadow, otherwise: rules.Shadow, count: d.countRows,
 		open: func(ctx context.Context) (sinks.Reader, error) { return d.OpenObject(ctx, p.Shadow, d.layout.Columns) }}
 }
 
@@ -52,42 +61,40 @@ type storedCursor struct {
 	overrides map[int]rules.Verdict
 	otherwise rules.Verdict // of rows without an override
 	base      int
-	uncounted bool // a redelivery does not count the rows
+	count     func(*storedPart) // is told of all that is read
 	open      func(context.Context) (sinks.Reader, error)
-	rd        sinks.Reader
+	rows      *partReader // nil until it is opened
 }
 
 // Next implements rows.Cursor.
 func (c *storedCursor) Next(ctx context.Context) (*rows.Chunk, error) {
-	if c.rd == nil {
+	if c.rows == nil {
 		rd, err := c.open(ctx)
 		if err != nil {
 			return nil, err
 		}
-		c.rd = rd
+		c.rows = &partReader{form: &c.d.form, rd: rd}
 	}
-	b, err := c.rd.Next(ctx)
+	p, err := c.rows.next(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", c.name, err)
 	}
-	if b == nil {
+	if p == nil {
 		return nil, nil
 	}
-	if !c.uncounted {
-		c.d.Redelivery.CountRows(b)
-	}
-	ch, err := c.d.storedChunk(b, c.part, c.overrides, c.base, c.otherwise)
+	c.count(p)
+	ch, err := c.d.form.chunk(p, c.part, c.overrides, c.base, c.otherwise)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", c.name, err)
 	}
-	c.base += b.N
+	c.base += p.batch.N
 	return ch, nil
 }
 
 // Close implements rows.Cursor.
 func (c *storedCursor) Close() error {
-	if c.rd == nil {
+	if c.rows == nil {
 		return nil
 	}
-	return c.rd.Close()
+	return c.rows.rd.Close()
 }

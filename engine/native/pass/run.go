@@ -35,6 +35,9 @@ type Run struct {
 
 // New opens what a task names.
 func New(ctx context.Context, t *exec.Task, env *exec.Env) (*Run, error) {
+	limited := *env
+	limited.Limits = env.Limits.ForColumns(len(t.Schema.Payload))
+	env = &limited
 	r := &Run{Task: t, Env: env, Schema: decode.NewSchema(t.Schema, env.Key, env.Compute), Old: t.Stored, Rank: make(map[int64]int, len(t.Dumps))}
 	for i, id := range t.Dumps {
 		r.Rank[id] = i

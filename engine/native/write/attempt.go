@@ -40,7 +40,10 @@ type Part struct {
 }
 
 // Files writes the same rows to every sink of a table.
-type Files struct{ ws []sinks.Writer }
+type Files struct {
+	ws     []sinks.Writer
+	schema *decode.Schema
+}
 
 // Write writes a row group to every sink.
 func (m *Files) Write(ctx context.Context, b *column.Batch) error {
@@ -71,11 +74,37 @@ func (m *Files) Copy(ctx context.Context, from sinks.GroupReader, group int, rep
 // sinks.Copier says, once for every sink.
 func (m *Files) WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
 	for _, w := range m.ws {
-		if err := w.(sinks.Copier).WriteColumns(ctx, n, next); err != nil {
+		var err error
+		if c, ok := w.(sinks.Copier); ok {
+			err = c.WriteColumns(ctx, n, next)
+		} else {
+			err = writeTogether(ctx, w, n, len(m.schema.FileColumns()), next)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeTogether writes a row group of which one column is at hand at a time to a sink that
+// takes all of them at once.
+func writeTogether(ctx context.Context, w sinks.Writer, n, columns int, next func(i int) (*column.Column, error)) error {
+	b := &column.Batch{N: n, Cols: make([]column.Column, columns)}
+	all := make([]column.SourceRow, n)
+	for i := range all {
+		all[i].Row = uint32(i)
+	}
+	var g column.Gatherer
+	for i := range b.Cols {
+		c, err := next(i)
+		if err != nil {
+			return err
+		}
+		b.Cols[i] = column.Column{Name: c.Name, Type: c.Type}
+		g.Column(&b.Cols[i], []*column.Column{c}, all)
+	}
+	return w.Write(ctx, b)
 }
 
 func (m *Files) abort() {
@@ -95,7 +124,7 @@ func (m *Files) size() int64 {
 
 // openData starts a data file in every sink.
 func (a *Attempt) openData(ctx context.Context) (*Files, error) {
-	m := &Files{}
+	m := &Files{schema: a.Schema}
 	name := a.fileName()
 	for i := range a.task.Sinks {
 		w, err := a.stage(ctx, i, name)
@@ -124,7 +153,7 @@ func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, 
 	if err != nil {
 		return err
 	}
-	m := &Files{ws: []sinks.Writer{w}}
+	m := &Files{ws: []sinks.Writer{w}, schema: a.Schema}
 	if err := m.copyAll(ctx, from); err != nil {
 		m.abort()
 		return err
@@ -191,8 +220,8 @@ func (a *Attempt) WritePart(ctx context.Context, o *Output, value int64, ordinal
 	}
 	data := a.PartWriter(p, o.Sizes.CutAt)
 	var shadow *rowfile.ObjectWriter
-	pub := o.RowGroupBuilder(a.Schema, passed, func() (BatchWriter, error) { return data, nil })
-	sha := o.RowGroupBuilder(a.Schema, passed, func() (BatchWriter, error) {
+	pub := o.RowGroupBuilder(a.Schema, passed, func() (GroupWriter, error) { return data, nil })
+	sha := o.RowGroupBuilder(a.Schema, passed, func() (GroupWriter, error) {
 		var err error
 		shadow, err = a.OpenShadow(ctx)
 		return shadow, err
@@ -262,11 +291,14 @@ type Output struct {
 
 // RowGroupBuilder returns a builder for one file. Whoever is done with it gives it
 // back with release.
-func (o *Output) RowGroupBuilder(s *decode.Schema, passed *exec.Stretch, open func() (BatchWriter, error)) *RowGroupBuilder {
+func (o *Output) RowGroupBuilder(s *decode.Schema, passed *exec.Stretch, open func() (GroupWriter, error)) *RowGroupBuilder {
 	a, _ := o.free.Get().(*RowGroupBuilder)
 	if a == nil {
 		a = &RowGroupBuilder{schema: s, canon: o.Canon, dumps: o.Dumps, Group: o.Sizes.GroupRows, budget: o.Limits.Budget}
 		a.Plans = ingest.Plans{Schema: s, Formats: o.Formats}
+		if o.Limits.Wide(len(s.Payload)) && len(s.Computed) == 0 { // those are computed of whole rows
+			a.wide = newWideRows(s.Payload)
+		}
 	}
 	a.open, a.passed, a.w, a.Rows, a.Newest = open, passed, nil, 0, -1
 	return a

@@ -42,6 +42,14 @@ func (w *PartWriter) Write(ctx context.Context, b *column.Batch) error {
 	return w.Data.Write(ctx, b)
 }
 
+// WriteColumns writes a row group of which one column is at hand at a time.
+func (w *PartWriter) WriteColumns(ctx context.Context, n int, next func(i int) (*column.Column, error)) error {
+	if err := w.Open(ctx); err != nil {
+		return err
+	}
+	return w.Data.WriteColumns(ctx, n, next)
+}
+
 // Open makes sure that there is a file that takes rows.
 func (w *PartWriter) Open(ctx context.Context) (err error) {
 	if w.Data != nil && w.Data.size() >= w.cutAt {
