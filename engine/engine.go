@@ -114,7 +114,8 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 	if o.Progress == nil {
 		o.Progress = func(work.Progress) {}
 	}
-	e := &Engine{cfg: cfg, opts: o, meter: tableMeter{work.NewMeter(o.Progress)}, limits: newLimits(cfg, o)}
+	limits := newLimits(cfg, o)
+	e := &Engine{cfg: cfg, opts: o, meter: tableMeter{work.NewMeter(o.Progress), limits.Budget}, limits: limits}
 	e.stores = &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3, Transfers: stores.Transfers(e.limits.Budget.Transfers())}
 	e.sizes, e.fingerprintFrom = newThresholds(o.Tuning, e.limits.Budget), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	opener := e.newPlaces()

@@ -10,13 +10,16 @@ import (
 )
 
 // tableMeter tells how far the steps of tables are.
-type tableMeter struct{ *work.Meter }
+type tableMeter struct {
+	*work.Meter
+	budget exec.Budget
+}
 
 // expect says about how much work there is in a table from one of its steps on, and behind
 // that in publishing.
 func (m tableMeter) expect(t *planner.Table, at int) {
 	if at < len(t.Steps) {
-		m.Step(t.Name, planner.Work(t, t.Steps[at]), workOf(t, t.Steps[at+1:])+exec.WorkOfPublishing(t.BytesToWrite))
+		m.Step(t.Name, planner.Work(t, t.Steps[at], m.budget), m.workOf(t, t.Steps[at+1:])+exec.WorkOfPublishing(t.BytesToWrite))
 	}
 }
 
@@ -28,7 +31,7 @@ func (m tableMeter) begin(t *planner.Table, step plan.Step) {
 
 // turn says that it is the turn of a table.
 func (m tableMeter) turn(t *planner.Table, step plan.Step) {
-	if planner.Work(t, step) > 0 {
+	if planner.Work(t, step, m.budget) > 0 {
 		m.Turn(t.Name)
 	}
 }
@@ -43,7 +46,7 @@ func (m tableMeter) staged(t *planner.Table, step plan.Step, d *exec.Done) {
 			}
 		}
 	}
-	m.Step(t.Name, exec.WorkOfPublishing(n), workOf(t, t.Steps[stepAt(t, step)+1:]))
+	m.Step(t.Name, exec.WorkOfPublishing(n), m.workOf(t, t.Steps[stepAt(t, step)+1:]))
 }
 
 // published tells of bytes of a table that were made visible.
@@ -52,10 +55,10 @@ func (m tableMeter) published(table string, bytes int64) {
 }
 
 // workOf is about how much work steps of a table are, without publishing what they write.
-func workOf(t *planner.Table, steps []plan.Step) int64 {
+func (m tableMeter) workOf(t *planner.Table, steps []plan.Step) int64 {
 	n := int64(0)
 	for _, s := range steps {
-		n += planner.Work(t, s)
+		n += planner.Work(t, s, m.budget)
 	}
 	return n
 }

@@ -8,41 +8,83 @@ import (
 	"reconcile/internal/feed"
 )
 
-// Work is about how much work a step of a table is, as package exec measures it.
-func Work(t *Table, step plan.Step) int64 {
-	now := t.bytesNow()
+// Work is about how much work a step of a table is with a budget, as package exec measures
+// it.
+func Work(t *Table, step plan.Step, b exec.Budget) int64 {
 	switch {
 	case step.Kind == plan.StepTake:
-		in, _, resync := liveBytes(t)
-		come := publishedSize(t, in)
-		switch {
-		case t.Old == nil:
-			return in + exec.WorkOfNew(come)
-		case resync:
-			return in + exec.WorkOfWriting(come) + workOfFiles(t, len(t.Parts))
-		}
-		sinks := max(len(t.Old.Sinks), 1)
-		if t.Scratch > 0 && t.Kind == feed.KindEvents { // what comes does not fit in memory: all that the table has is judged again
-			return in + exec.WorkOfStored(now/int64(sinks)) + exec.WorkOfSpilled(exec.WorkOfWriting(now+come)) + workOfFiles(t, len(t.Parts))
-		}
-		spliced := t.replaces / int64(sinks)
-		return in + exec.WorkOfProbing(in) + exec.WorkOfWriting(come) + exec.WorkOfLooking(spliced) + exec.WorkOfSplicing(spliced, sinks)
+		return workOfTaking(t, b)
 	case step.Kind != plan.StepChange || step.Class == plan.ClassMetadata:
 		return 0
 	case step.Class == plan.ClassRebuild:
-		written := max(now, exec.PublishedOf(t.rereads)*int64(max(len(t.Old.Sinks), 1)))
-		return t.rereads + exec.WorkOfWriting(written) + workOfFiles(t, len(t.Parts))
+		return WorkOfAll(t, b, t.rereads, 0) + workOfFiles(t)
+	case slices.ContainsFunc(t.settings, func(s plan.Setting) bool { return s.Name == "partition_by" }):
+		return WorkOfAll(t, b, 0, bytesInSink(t)) + exec.WorkOfNewFiles(t.bytesNow())
 	}
-	read := exec.WorkOfStored(now / int64(max(len(t.Old.Sinks), 1)))
-	if slices.ContainsFunc(t.settings, func(s plan.Setting) bool { return s.Name == "partition_by" }) {
-		return read + exec.WorkOfNew(now)
-	}
-	return read + exec.WorkOfWriting(now) + workOfFiles(t, len(t.Parts))
+	return WorkOfAll(t, b, 0, bytesInSink(t)) + workOfFiles(t)
 }
 
-// workOfFiles is what writing so many partitions of a table takes beside the work of their rows.
-func workOfFiles(t *Table, parts int) int64 {
-	return exec.WorkOfFiles(parts*len(t.Old.Sinks), len(t.Old.Columns))
+// workOfTaking is the work of taking the dumps that are pending.
+func workOfTaking(t *Table, b exec.Budget) int64 {
+	in, _, resync := liveBytes(t)
+	switch {
+	case t.Old == nil:
+		return WorkOfAll(t, b, in, 0) + exec.WorkOfNewFiles(exec.PublishedOf(in)*int64(sinksOf(t)))
+	case resync:
+		return WorkOfAll(t, b, in, 0) + workOfFiles(t)
+	case t.Kind == feed.KindUsers && mostUsers(t, b, in):
+		return WorkOfAll(t, b, in, bytesInSink(t))
+	case t.Kind == feed.KindUsers:
+		return in + exec.WorkOfKept(bytesKept(t)) + exec.WorkOfSplicing(bytesInSink(t), sinksOf(t)) + exec.WorkOfWriting(exec.PublishedOf(in), sinksOf(t))
+	case t.Scratch > 0: // what comes does not fit in memory: all that the table has is judged again
+		return WorkOfAll(t, b, in, bytesInSink(t)) + workOfFiles(t)
+	}
+	spliced := t.replaces / int64(sinksOf(t))
+	return in + exec.WorkOfProbing(in) + exec.WorkOfWriting(exec.PublishedOf(in), sinksOf(t)) + exec.WorkOfLooking(spliced) + exec.WorkOfSplicing(spliced, sinksOf(t))
+}
+
+// mostUsers reports whether part files of so many bytes are about too many users for a pass
+// that takes only what changes: half of them, or more than stay in memory.
+func mostUsers(t *Table, b exec.Budget, in int64) bool {
+	return exec.PublishedUsers(in) > bytesInSink(t)/2 || !b.UsersDelta().Holds(in)
+}
+
+// WorkOfAll is the work of writing all rows of a table: those of part files and those that it
+// has, of so many bytes each.
+func WorkOfAll(t *Table, b exec.Budget, delivered, stored int64) int64 {
+	if t.Kind == feed.KindUsers {
+		kept := int64(0)
+		if stored > 0 {
+			kept = bytesKept(t)
+		}
+		return delivered + exec.WorkOfKept(kept) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
+	}
+	return delivered + exec.WorkOfStored(stored) + exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
+}
+
+// workOfFiles is what writing the partitions of a table takes beside the work of their rows.
+func workOfFiles(t *Table) int64 {
+	return exec.WorkOfFiles(len(t.Parts)*sinksOf(t), len(t.Old.Columns))
+}
+
+// sinksOf is how many sinks the table is in or, if it is new, comes to: one at least.
+func sinksOf(t *Table) int {
+	if t.Old == nil {
+		return max(len(t.Definition.Sinks), 1)
+	}
+	return max(len(t.Old.Sinks), 1)
+}
+
+// bytesInSink is what the table takes in one of its sinks.
+func bytesInSink(t *Table) int64 { return t.bytesNow() / int64(sinksOf(t)) }
+
+// bytesKept is the size of the latest rows that are kept of all users.
+func bytesKept(t *Table) int64 {
+	n := int64(0)
+	for _, run := range t.Old.KeptUsers() {
+		n += run.Size
+	}
+	return n
 }
 
 // liveBytes is how many bytes of part files count that the table takes, and how many files

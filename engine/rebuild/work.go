@@ -3,17 +3,14 @@ package rebuild
 import (
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
+	"reconcile/engine/planner"
 )
 
 // expect says how much work a table is: it is made of the source, written, and compared
 // with what is published.
 func (r *Rebuilder) expect(t *Table) {
-	size := t.publishedBytes()
-	writing := exec.WorkOfWriting(max(size, exec.PublishedOf(t.Bytes))) + exec.WorkOfFiles(len(t.published), len(t.columns))
-	if size == 0 {
-		writing = exec.WorkOfNew(exec.PublishedOf(t.Bytes))
-	}
-	r.Meter.Step(t.Name, t.Bytes+writing, exec.WorkOfComparing(size))
+	making := planner.WorkOfAll(t.plan, r.Planner.Budget, t.Bytes, 0) + exec.WorkOfFiles(len(t.published), len(t.columns))
+	r.Meter.Step(t.Name, making, exec.WorkOfComparing(t.publishedBytes()))
 }
 
 // compare says that a table is made, and begins to compare it.

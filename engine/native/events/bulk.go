@@ -49,7 +49,7 @@ func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
 // that are delivered they get the memory of these: rows with columns take more time to spill
 // and to read again than records do.
 func addStored(ctx context.Context, ing *ingest.Ingest, r *pass.Run) error {
-	if !r.Env.Limits.Budget.Holds(r.StoredBytes(r.OldParts...) + r.DeliveredBytes()) {
+	if !exec.HoldsAll(r.Env.Limits.Budget, r.DeliveredBytes(), r.StoredBytes(r.OldParts...)) {
 		if err := ing.Release(ctx); err != nil {
 			return err
 		}

@@ -46,9 +46,8 @@ func expectAll(r *pass.Run) int64 {
 	if r.Old != nil && !r.Task.Fresh {
 		stored = r.StoredBytes(r.OldParts...)
 	}
-	writing := r.WorkOfWriting(stored, delivered)
+	writing := exec.WorkOfMerging(delivered, stored, r.Env.Limits.Budget, len(r.Task.Sinks))
 	if r.Task.Permitted.Delta {
-		writing = exec.WorkOfSpilled(writing)
 		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+writing+r.WorkOfFiles(len(r.OldParts)))
 	}
 	return writing

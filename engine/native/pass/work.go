@@ -18,7 +18,7 @@ func (r *Run) StoredBytes(parts ...*exec.Partition) int64 {
 // WorkOfWriting is about the work of writing rows that are so many bytes of data files, or
 // of part files, into every sink.
 func (r *Run) WorkOfWriting(stored, delivered int64) int64 {
-	return exec.WorkOfWriting(stored+exec.PublishedOf(delivered)) * int64(len(r.Task.Sinks))
+	return exec.WorkOfWriting(stored+exec.PublishedOf(delivered), len(r.Task.Sinks))
 }
 
 // WorkOfFiles is the work that each of so many files of a partition takes, in every sink,

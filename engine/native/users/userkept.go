@@ -16,9 +16,26 @@ import (
 	"reconcile/internal/feed"
 )
 
+// wantedUsers are raw users, sorted, whose rows alone are wanted. passed is told of all rows
+// that are looked through for them.
+type wantedUsers struct {
+	ids    []int64
+	passed *exec.Stretch
+}
+
+// wantUsers says whose rows are wanted of runs of kept users, and that looking for them is
+// so much work.
+func wantUsers(r *pass.Run, ids []int64, runs []exec.Ref, work int64) *wantedUsers {
+	n := int64(0)
+	for _, run := range runs {
+		n += run.Rows
+	}
+	return &wantedUsers{ids, r.Env.Events.Stretch(exec.Writing, n, work)}
+}
+
 // keptUsers opens the rows that a run of the kept users holds, as the new schema
 // has them: all of them, or those of some raw users, who are sorted.
-func keptUsers(ctx context.Context, r *pass.Run, s *decode.Schema, run exec.Ref, only []int64) (rows.Cursor, error) {
+func keptUsers(ctx context.Context, r *pass.Run, s *decode.Schema, run exec.Ref, only *wantedUsers) (rows.Cursor, error) {
 	have, l := s.Known(r.Old.Columns), s.Kept()
 	want := l.Only(l.User, l.Dump)
 	keys := map[string][]byte{}
@@ -38,14 +55,14 @@ func keptUsers(ctx context.Context, r *pass.Run, s *decode.Schema, run exec.Ref,
 	}
 	c := &keptCursor{r: r, s: s, layout: l, rd: rd, masks: keys}
 	if only != nil {
-		c.only = &identity.Ascending{IDs: only}
+		c.only, c.passed = &identity.Ascending{IDs: only.ids}, only.passed
 	}
 	return c, nil
 }
 
 // keptRuns opens runs of the kept users. Of a raw user the newest of all rows
 // counts.
-func keptRuns(ctx context.Context, r *pass.Run, s *decode.Schema, runs []exec.Ref, only []int64) ([]rows.Cursor, error) {
+func keptRuns(ctx context.Context, r *pass.Run, s *decode.Schema, runs []exec.Ref, only *wantedUsers) ([]rows.Cursor, error) {
 	var out []rows.Cursor
 	for _, run := range runs {
 		c, err := keptUsers(ctx, r, s, run, only)
@@ -68,6 +85,7 @@ type keptCursor struct {
 	rd     *rowfile.ObjectReader
 	masks  map[string][]byte   // new masks, by column
 	only   *identity.Ascending // raw users whose rows alone are wanted; nil for all
+	passed *exec.Stretch       // is told of the rows that were looked through for these
 
 	users column.Batch // of a row group of which some rows are wanted
 	rows  []uint32     // these
@@ -131,6 +149,7 @@ func (c *keptCursor) findRows() error {
 		if err := o.Parquet.ReadRowGroup(c.group, c.layout.Only(c.layout.User), &c.users); err != nil {
 			return o.Broken(err)
 		}
+		c.passed.PassBytes(int64(o.Parquet.GroupRows(c.group)))
 		c.rows = nil
 		for i, raw := range c.users.Col(c.layout.Columns[c.layout.User].Name).Ints {
 			if c.only.Has(raw) {

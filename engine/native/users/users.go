@@ -32,6 +32,7 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	moved.Limits.Budget = moved.Limits.Budget.MovedUsers()
 	defer func() { err = errors.Join(err, moved.Close()) }()
 	writing := workOfAll(r)
+	r.Env.Events.Expect(exec.Writing, workOfKept(r)+writing)
 	if r.Stands != nil {
 		if err := standInUsers(ctx, ing, r); err != nil {
 			return nil, err
@@ -71,15 +72,30 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	return usersOutcome(ctx, r, exec.Bulk, ing, p, func(c *pass.Outcome) { c.Users, c.UserRuns = latest.Ref, nil }, latest)
 }
 
-// workOfAll is how much work a pass over all users is behind reading what is delivered.
+// workOfAll is how much work a pass over all users is behind reading what is delivered and
+// looking through the rows that are kept.
 func workOfAll(r *pass.Run) int64 {
-	before := int64(0)
-	if r.Old != nil && !r.Task.Fresh {
-		for _, run := range r.Old.KeptUsers() {
-			before += run.Size
-		}
+	return exec.WorkOfUsers(bytesKept(r), r.DeliveredBytes(), r.Env.Limits.Budget, len(r.Task.Sinks))
+}
+
+// workOfKept is how much work it is to look through the rows that are kept.
+func workOfKept(r *pass.Run) int64 { return exec.WorkOfKept(bytesKept(r)) }
+
+// keptOf returns the runs of kept rows that the table goes on from: none if it starts as new.
+func keptOf(r *pass.Run) []exec.Ref {
+	if r.Old == nil || r.Task.Fresh {
+		return nil
 	}
-	return before + r.WorkOfWriting(before, r.DeliveredBytes())
+	return r.Old.KeptUsers()
+}
+
+// bytesKept is their size.
+func bytesKept(r *pass.Run) int64 {
+	n := int64(0)
+	for _, run := range keptOf(r) {
+		n += run.Size
+	}
+	return n
 }
 
 // rowsIn counts the rows that a pass over all users goes through.
@@ -88,21 +104,16 @@ func rowsIn(r *pass.Run, ing *ingest.Ingest) int64 {
 	for _, s := range ing.Segments {
 		n += int64(s.Len())
 	}
-	if r.Old != nil && !r.Task.Fresh {
-		for _, run := range r.Old.KeptUsers() {
-			n += run.Rows
-		}
+	for _, run := range keptOf(r) {
+		n += run.Rows
 	}
 	return n
 }
 
 // keptBefore opens the kept rows, or those of some raw users, that the table goes on
 // from: none if it starts as new.
-func keptBefore(ctx context.Context, r *pass.Run, stored *decode.Schema, only []int64) ([]rows.Cursor, error) {
-	if r.Old == nil || r.Task.Fresh {
-		return nil, nil
-	}
-	return keptRuns(ctx, r, stored, r.Old.KeptUsers(), only)
+func keptBefore(ctx context.Context, r *pass.Run, stored *decode.Schema, only *wantedUsers) ([]rows.Cursor, error) {
+	return keptRuns(ctx, r, stored, keptOf(r), only)
 }
 
 // pickMoved picks the latest rows of the raw users that stand for another one.
@@ -111,10 +122,12 @@ func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, mov
 	if len(users) == 0 {
 		return nil
 	}
-	kept, err := keptBefore(ctx, r, stored, users)
+	only := wantUsers(r, users, keptOf(r), workOfKept(r))
+	kept, err := keptBefore(ctx, r, stored, only)
 	if err != nil {
 		return err
 	}
+	defer only.passed.End()
 	_, err = latestUsers(ctx, r, &userKeeper{r: r, s: stored, groups: moved, only: &identity.Ascending{IDs: users}}, kept, ing)
 	return err
 }

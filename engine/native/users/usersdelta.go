@@ -59,7 +59,7 @@ func deltaUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.O
 	if len(d.members) > 0 {
 		work = r.WorkOfSplicing(r.StoredBytes(r.OldParts...)) + r.WorkOfWriting(0, r.DeliveredBytes())
 	}
-	r.Env.Events.Expect(exec.Writing, work)
+	r.Env.Events.Expect(exec.Writing, workOfKept(r)+work)
 	runs, added, err := d.keep(ctx)
 	if err != nil {
 		return nil, true, err
@@ -129,7 +129,9 @@ func (d *usersDelta) keep(ctx context.Context) (runs []exec.Ref, added []*exec.O
 	if d.ing.Read > 0 && len(runs) >= d.Task.Thresholds.IndexRuns {
 		merged, runs = runs, nil
 	}
-	cursors, err := keptRuns(ctx, d.Run, d.stored, append(base, runs...), d.wanted())
+	only := wantUsers(d.Run, d.wanted(), append(base, runs...), workOfKept(d.Run))
+	defer only.passed.End()
+	cursors, err := keptRuns(ctx, d.Run, d.stored, append(base, runs...), only)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,102 @@
+package exec
+
+// Work is measured in bytes of part files that are read. What takes longer or less long
+// counts as more or fewer bytes, about as its processor time was measured.
+const (
+	workOfStored    = 3.5     // a byte of data files of which all rows are read
+	workOfColumn    = 8 << 10 // a column of a file that is written, whatever it holds
+	workOfCompared  = 4       // a byte of published files whose rows are compared with staged ones
+	publishedOfWork = 4       // bytes that are moved to their place and count as one
+	splicedOfWork   = 3       // bytes of a file that is spliced and count as one, when they are read and in each sink
+	probedOfWork    = 2       // bytes of part files whose users and keys are looked up in the index, and that count as one
+	lookedOfWork    = 4       // bytes of files of which some rows are looked for, and that count as one
+)
+
+// WorkOfStored is that of reading all rows of so many bytes of data files.
+func WorkOfStored(bytes int64) int64 { return int64(workOfStored * float64(bytes)) }
+
+// WorkOfWriting is that of writing rows that become so many bytes of a data file in each of
+// so many sinks: a quarter more than these for merging them, and as much for each sink.
+func WorkOfWriting(bytes int64, sinks int) int64 { return bytes * 5 / 4 * int64(1+sinks) }
+
+// WorkOfMerging is that of writing all rows of part files of so many bytes, and with them
+// those that so many bytes of data files hold of the table already.
+func WorkOfMerging(delivered, stored int64, b Budget, sinks int) int64 {
+	writing := WorkOfWriting(stored+PublishedOf(delivered), sinks)
+	if HoldsAll(b, delivered, stored) {
+		return writing
+	}
+	return writing / 100 * spilledPercent(b, stored > 0)
+}
+
+// HoldsAll reports whether all rows of part files and data files of so many bytes stay in
+// memory.
+func HoldsAll(b Budget, delivered, stored int64) bool {
+	return b.Holds(delivered + int64(float64(stored)/publishedPerDelivered))
+}
+
+// spilledPercent is how much work it is to write rows that do not fit in memory, in percent
+// of what it is where they do: they are merged from scratch files, in the more pieces the
+// less memory there is. Rows that the table has were in columns, which is more work than with
+// records as they were delivered.
+func spilledPercent(b Budget, stored bool) int64 {
+	switch {
+	case !stored && b.limit < 128<<20:
+		return 190
+	case !stored:
+		return 120
+	case b.limit < 512<<20:
+		return 320
+	}
+	return 280
+}
+
+// WorkOfFiles is what writing so many files of so many columns takes beside.
+func WorkOfFiles(files, columns int) int64 { return int64(files) * int64(columns) * workOfColumn }
+
+// WorkOfNewFiles is about the same of rows that become so many bytes of data files, while
+// nobody knows of how many.
+func WorkOfNewFiles(bytes int64) int64 { return bytes / 4 }
+
+// WorkOfKept is that of looking through the latest rows of users that are kept in so many
+// bytes.
+func WorkOfKept(bytes int64) int64 { return bytes }
+
+// WorkOfUsers is that of writing all users, whose latest rows were kept in so many bytes and
+// are so again, beside what is published of them in so many sinks.
+func WorkOfUsers(kept, delivered int64, b Budget, sinks int) int64 {
+	come := PublishedUsers(delivered)
+	writing := WorkOfWriting(come, 1) + WorkOfWriting(come, sinks)
+	if !b.Holds(delivered) {
+		writing = writing / 100 * spilledPercent(b, false)
+	}
+	return writing + WorkOfWriting(kept, 1) + WorkOfWriting(kept, sinks)
+}
+
+// WorkOfPublishing is that of making so many bytes of staged files visible.
+func WorkOfPublishing(bytes int64) int64 { return bytes / publishedOfWork }
+
+// WorkOfComparing is that of comparing the rows of so many bytes of published files with
+// staged ones.
+func WorkOfComparing(bytes int64) int64 { return workOfCompared * bytes }
+
+// WorkOfSplicing is about that of files of so many bytes in one sink, of which most is
+// taken over, in so many sinks.
+func WorkOfSplicing(bytes int64, sinks int) int64 { return bytes * int64(1+sinks) / splicedOfWork }
+
+// WorkOfProbing is that of looking up in the index what so many bytes of part files bring.
+func WorkOfProbing(delivered int64) int64 { return delivered / probedOfWork }
+
+// WorkOfLooking is that of looking for some rows in files of so many bytes.
+func WorkOfLooking(bytes int64) int64 { return bytes / lookedOfWork }
+
+// publishedPerDelivered is about what a byte of a part file becomes in a sink, where
+// nothing is known of the table: Parquet in zstd of Avro in snappy.
+const publishedPerDelivered = 1. / 3
+
+// PublishedOf is about how many bytes of a data file the rows of so many bytes of part
+// files become.
+func PublishedOf(delivered int64) int64 { return int64(float64(delivered) * publishedPerDelivered) }
+
+// PublishedUsers is the same of users, which are texts, most of them unique.
+func PublishedUsers(delivered int64) int64 { return PublishedOf(delivered) * 3 / 2 }
