@@ -135,6 +135,10 @@ func TestProgressComesToWhatIsSaid(t *testing.T) {
 			a.run(progressDump(1, full))
 			a.hcl = withoutPartitions
 		}, want: map[string]exec.Strategy{"e": exec.Bulk}},
+		{name: "a new sink", prepare: func(a *bed) {
+			a.run(progressDump(1, full))
+			a.hcl = withPond
+		}, want: map[string]exec.Strategy{"e": exec.Copied, "users": exec.Copied}},
 		{name: "a rebuild", prepare: func(a *bed) {
 			a.run(progressDump(1, full))
 			a.opts.Replace = []string{"table.e"}

@@ -73,6 +73,9 @@ func WorkOfUsers(kept, delivered int64, b Budget, sinks int) int64 {
 	return writing + WorkOfWriting(kept, 1) + WorkOfWriting(kept, sinks)
 }
 
+// WorkOfCopying is that of copying the rows of so many bytes of data files to another sink.
+func WorkOfCopying(bytes int64) int64 { return bytes * 5 / 2 }
+
 // WorkOfPublishing is that of making so many bytes of staged files visible.
 func WorkOfPublishing(bytes int64) int64 { return bytes / publishedOfWork }
 

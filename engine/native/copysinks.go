@@ -19,6 +19,7 @@ import (
 // copySinks gives sinks that the table gets the files of one that has them. The files of
 // sinks that stay are left as they are, and those of others go.
 func copySinks(ctx context.Context, r *pass.Run) (*pass.Outcome, error) {
+	r.Env.Events.Expect(exec.Writing, workOfCopying(r))
 	c := r.NewOutcome(exec.Copied)
 	c.Parts = make([]*write.Part, len(r.OldParts))
 	eg, egctx := errgroup.WithContext(ctx)
@@ -66,7 +67,7 @@ func copyPart(ctx context.Context, r *pass.Run, old *exec.Partition) (*write.Par
 			continue
 		}
 		for i, target := range r.Task.Sinks {
-			if slices.Contains(r.Old.Sinks, target.Root) {
+			if !isNew(r, target) {
 				continue
 			}
 			final := path.Join(folder, filename.Of(filename.Number(f.Path), 0))
@@ -78,6 +79,27 @@ func copyPart(ctx context.Context, r *pass.Run, old *exec.Partition) (*write.Par
 	return p, nil
 }
 
+// isNew reports whether a sink is one that the table gets.
+func isNew(r *pass.Run, t exec.Target) bool { return !slices.Contains(r.Old.Sinks, t.Root) }
+
+// workOfCopying is how much work it is to give the new sinks their files.
+func workOfCopying(r *pass.Run) (work int64) {
+	n := int64(0)
+	for _, t := range r.Task.Sinks {
+		if isNew(r, t) {
+			n++
+		}
+	}
+	for _, p := range r.OldParts {
+		for _, f := range p.Files {
+			if f.Sink == r.Old.ReadFrom {
+				work += n * exec.WorkOfCopying(f.Size)
+			}
+		}
+	}
+	return work
+}
+
 // copyFile stages a file in another sink.
 func copyFile(ctx context.Context, r *pass.Run, f exec.File, sink int, final string, p *write.Part) (err error) {
 	from, err := r.OpenData(ctx, f, r.Attempt.Schema.FileColumns())
@@ -85,5 +107,7 @@ func copyFile(ctx context.Context, r *pass.Run, f exec.File, sink int, final str
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	return r.Attempt.CopyFile(ctx, from, f, sink, final, p)
+	copied := r.Env.Events.Stretch(exec.Writing, f.Rows, exec.WorkOfCopying(f.Size))
+	defer copied.End()
+	return r.Attempt.CopyFile(ctx, from, f, sink, final, p, copied)
 }

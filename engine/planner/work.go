@@ -18,6 +18,8 @@ func Work(t *Table, step plan.Step, b exec.Budget) int64 {
 		return 0
 	case step.Class == plan.ClassRebuild:
 		return WorkOfAll(t, b, t.rereads, 0) + workOfFiles(t)
+	case OnlySinks(t):
+		return exec.WorkOfCopying(bytesToCopy(t))
 	case slices.ContainsFunc(t.settings, func(s plan.Setting) bool { return s.Name == "partition_by" }):
 		return WorkOfAll(t, b, 0, bytesInSink(t)) + exec.WorkOfNewFiles(t.bytesNow())
 	}

@@ -147,14 +147,14 @@ func (a *Attempt) stage(ctx context.Context, sink int, name string) (sinks.Write
 }
 
 // CopyFile stages the rows of a file in one sink, in the form of that sink.
-func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, sink int, final string, p *Part) error {
+func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, sink int, final string, p *Part, copied *exec.Stretch) error {
 	t := a.task.Sinks[sink]
 	w, err := a.stage(ctx, sink, a.fileName())
 	if err != nil {
 		return err
 	}
 	m := &Files{ws: []sinks.Writer{w}, schema: a.Schema}
-	if err := m.copyAll(ctx, from); err != nil {
+	if err := m.copyAll(ctx, from, copied); err != nil {
 		m.abort()
 		return err
 	}
@@ -169,7 +169,7 @@ func (a *Attempt) CopyFile(ctx context.Context, from sinks.Reader, f exec.File, 
 }
 
 // copyAll takes over all rows of a file.
-func (m *Files) copyAll(ctx context.Context, from sinks.Reader) error {
+func (m *Files) copyAll(ctx context.Context, from sinks.Reader, copied *exec.Stretch) error {
 	for {
 		b, err := from.Next(ctx)
 		if err != nil || b == nil {
@@ -178,6 +178,7 @@ func (m *Files) copyAll(ctx context.Context, from sinks.Reader) error {
 		if err := m.Write(ctx, b); err != nil {
 			return err
 		}
+		copied.Pass(b.N)
 	}
 }
 
