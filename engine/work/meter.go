@@ -8,8 +8,9 @@ import (
 
 // Progress is how far a command is.
 type Progress struct {
-	// Table is the one whose turn it is, Phase what is being done of it, and Rows the rows
-	// of it that the phase is through with. Other tables may be at work meanwhile.
+	// Table is the one whose turn it is, empty before the first; Phase is what is being done
+	// of it, and Rows the rows of it that the phase is through with. Other tables may be at
+	// work meanwhile.
 	Table string
 	Phase exec.Phase
 	Rows  int64
@@ -71,7 +72,7 @@ func (m *Meter) Turn(name string) {
 	m.say()
 }
 
-// Tell takes what was done of a table. If it is nobody's turn, it is the table's.
+// Tell takes what was done of a table, which may be before its turn.
 func (m *Meter) Tell(name string, p exec.Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,9 +96,6 @@ func (m *Meter) Tell(name string, p exec.Progress) {
 	m.set(t, rest, t.after)
 	if p.Rest != nil && !t.ended {
 		m.set(t, *p.Rest, t.after)
-	}
-	if m.now.Table == "" {
-		m.now.Table = name
 	}
 	m.say()
 }
@@ -152,7 +150,8 @@ func (m *Meter) set(t *table, rest, after int64) {
 
 // say tells how far the command is.
 func (m *Meter) say() {
-	shown := m.of(m.now.Table)
-	m.now.Phase, m.now.Rows = shown.phase, shown.rows
+	if shown := m.tables[m.now.Table]; shown != nil {
+		m.now.Phase, m.now.Rows = shown.phase, shown.rows
+	}
 	m.tell(m.now)
 }

@@ -150,3 +150,17 @@ func TestMeterToldBehindTheEnd(t *testing.T) {
 		t.Errorf("in another step: %+v", l.last())
 	}
 }
+
+// Nobody is shown before it is the turn of a table, whoever is at work already.
+func TestMeterBeforeTheFirstTurn(t *testing.T) {
+	m, l := newLog(t)
+	m.Step("a", 100, 0)
+	m.Step("b", 100, 0)
+	m.Tell("b", read(50))
+	if want := (Progress{"", "", 0, 5, 50, 50, 200, 0.25}); l.last() != want {
+		t.Errorf("before the first turn: %+v, want %+v", l.last(), want)
+	}
+	if m.Turn("a"); l.last().Table != "a" || l.last().Done != 50 {
+		t.Errorf("in the first turn: %+v", l.last())
+	}
+}
