@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"reconcile/config"
-	"reconcile/engine/exec"
 	"reconcile/engine/planner"
 	"reconcile/engine/verify"
 	"reconcile/state"
@@ -37,7 +36,5 @@ func NewVerifier(e *Engine) *verify.Verifier {
 			}
 			return nil
 		},
-		Scratch: e.scratch().ForPlan, Progress: func(table string, rows, bytes int64) {
-			e.meter.Tell(table, exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: bytes, Work: bytes})
-		}}
+		Scratch: e.scratch().ForPlan, Meter: e.meter.Meter}
 }

@@ -91,7 +91,7 @@ func (o *options) run(args []string) (out []record, ended record, err error) {
 		switch r.Type {
 		case "progress":
 			out = append(out, r)
-		case "apply", "state_rebuilt":
+		case "apply", "state_rebuilt", "verify":
 			ended = r
 		}
 	}

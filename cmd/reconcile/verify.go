@@ -62,7 +62,10 @@ func runVerify(ctx context.Context, s *session, o *verifyOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	pr := s.view.progress(0)
+	s.meter = pr.tell
 	r, err := engine.NewVerifier(e).Verify(ctx, ask)
+	pr.stop()
 	if err != nil {
 		return 0, err
 	}

@@ -79,6 +79,7 @@ func (j *job) events(ctx context.Context) error {
 			return err
 		}
 	}
+	judged := j.judged()
 	for heap := range heaps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -92,6 +93,7 @@ func (j *job) events(ctx context.Context) error {
 				return err
 			}
 		}
+		judged.PassBytes(1)
 	}
 	return nil
 }
@@ -249,7 +251,7 @@ func (v *eventRun) readSink(ctx context.Context, at int, p *pile) error {
 			}
 			return nil
 		}
-		if err := published(ctx, sk, f, want, asDump, v.a.knows, out, choose, take); err != nil {
+		if err := v.published(ctx, sk, f, want, asDump, v.a.knows, out, choose, take); err != nil {
 			return err
 		}
 	}
@@ -399,7 +401,9 @@ func (t *rowTaker) take(_ *sourceFile, _ *decode.Plan, dec *decode.Decoder, _ []
 
 // deliveredRow reads a row again: its payload, and the folder that it belongs to.
 func (v *eventRun) deliveredRow(ctx context.Context, e *event) (payload []column.Column, folder string, err error) {
-	w := v.source.newReader(v.a.read)
+	quiet := *v.source // it was read before
+	quiet.tell = func(rows, bytes int64) {}
+	w := quiet.newReader(v.a.read)
 	w.taker = &rowTaker{row: e.row, use: func(dec *decode.Decoder) {
 		payload = dec.Cols[v.a.first():]
 		folder = folderOf(v.a.schema, v.a.schema.PartitionAt(payload, 0))

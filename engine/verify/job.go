@@ -1,6 +1,9 @@
 package verify
 
-import "reconcile/engine/lake"
+import (
+	"reconcile/engine/exec"
+	"reconcile/engine/lake"
+)
 
 // job is one table that is verified, and what that takes.
 type job struct {
@@ -8,6 +11,8 @@ type job struct {
 	lake   *lake.Lake
 	piles  *piles
 	sample Sample
+	tell   exec.Events
+	load   load
 	a      *applied
 	people *people
 	out    *Table
@@ -29,4 +34,9 @@ func (j *job) noteLost(files []*sourceFile) {
 			j.out.gone(f.dump, f.key, f.lost)
 		}
 	}
+}
+
+// judged begins to judge what was read, heap by heap.
+func (j *job) judged() *exec.Stretch {
+	return j.tell.Stretch(exec.Judging, heaps, j.load.workOfJudging())
 }

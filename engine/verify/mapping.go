@@ -74,7 +74,7 @@ func (j *job) mappingIn(ctx context.Context, at int, l *rules.MappingLayout) err
 			}
 			return nil
 		}
-		if err := published(ctx, sk, f, l.Columns, 1, knows, out, choose, take); err != nil {
+		if err := j.published(ctx, sk, f, l.Columns, 1, knows, out, choose, take); err != nil {
 			return err
 		}
 	}

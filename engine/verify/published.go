@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/internal/column"
 	"reconcile/internal/errclass"
@@ -77,9 +78,14 @@ func filesIn(ctx context.Context, lk *lake.Lake, a *applied, at int, out *Sink) 
 // chosen by, of those that are wanted, and choose says which of a batch of these are taken.
 // A file whose content cannot be read, or that has columns which the table has not, is a
 // fault.
-func published(ctx context.Context, sk sinks.Sink, f *dataFile, want []column.Column, names int, known func(name string) bool, out *Sink,
+func (j *job) published(ctx context.Context, sk sinks.Sink, f *dataFile, want []column.Column, names int, known func(name string) bool, out *Sink,
 	choose func(b *column.Batch) ([]uint32, error), take func(b *column.Batch, group int, rows []uint32) error) error {
-	err := readChosen(ctx, sk, f, want, names, known, choose, take)
+	read := j.tell.Stretch(exec.Comparing, f.Rows, workOfPublished(f.Size))
+	defer read.End()
+	err := readChosen(ctx, sk, f, want, names, known, func(b *column.Batch) ([]uint32, error) {
+		read.Pass(b.N)
+		return choose(b)
+	}, take)
 	var strange *strangeColumns
 	switch {
 	case err == nil:

@@ -42,12 +42,13 @@ func goneReason(err error) string {
 
 // source reads what dumps deliver.
 type source struct {
-	dumps    *dump.Source
-	listing  *dump.Listing
-	limits   avro.Limits
-	workers  int
-	key      func(verifier string) []byte
-	progress func(rows, bytes int64)
+	dumps   *dump.Source
+	listing *dump.Listing
+	limits  avro.Limits
+	workers int
+	key     func(verifier string) []byte
+	// tell is told of what is read of part files, by several goroutines.
+	tell func(rows, bytes int64)
 }
 
 // ownError is an error that the file which is read is not to blame for.
@@ -81,6 +82,20 @@ func (s *source) cannotRead(id int64, table string) string {
 	return ""
 }
 
+// isGone says why the rows of an applied dump cannot be computed again; empty if they may be.
+func (s *source) isGone(d *state.Applied, table string) string {
+	why := s.cannotRead(d.Dump, table)
+	switch {
+	case why != "":
+		return why
+	case s.listing.Dump(d.Dump).Entry(table).Digest != d.Digest:
+		return "its manifest lists other files or columns than were applied"
+	case d.StoodIn:
+		return "published rows stand in for it"
+	}
+	return ""
+}
+
 // files lists the part files of the live dumps that a table has. What is gone is noted.
 func (s *source) files(ctx context.Context, a *applied, out *Table) ([]*sourceFile, error) {
 	var files []*sourceFile
@@ -89,14 +104,7 @@ func (s *source) files(ctx context.Context, a *applied, out *Table) ([]*sourceFi
 			continue
 		}
 		out.Dumps++
-		why := s.cannotRead(d.Dump, a.record.Name)
-		if why == "" && s.listing.Dump(d.Dump).Entry(a.record.Name).Digest != d.Digest {
-			why = "its manifest lists other files or columns than were applied"
-		}
-		if why == "" && d.StoodIn {
-			why = "published rows stand in for it"
-		}
-		if why != "" {
+		if why := s.isGone(&d, a.record.Name); why != "" {
 			out.gone(d.Dump, "", why)
 			continue
 		}
@@ -198,7 +206,6 @@ func (w *reader) file(ctx context.Context, f *sourceFile) error {
 		if err := plan.Begin(b); err != nil {
 			return err
 		}
-		w.source.progress(int64(b.Count), int64(len(b.Data)))
 		for {
 			recs, err := w.find.Find(plan, userAt)
 			if err != nil || len(recs.Ends) == 0 {
@@ -253,7 +260,17 @@ func (s *source) blocks(ctx context.Context, f *sourceFile, schema *decode.Schem
 	names := f.names
 	names.Fields = partfile.FieldNames(sc.Header())
 	plan := decode.NewPlan(sc.Header(), &names, s.limits, schema)
-	return partfile.EachBlock(ctx, sc, func(b *avro.Block) error { return use(plan, b) })
+	told := int64(0)
+	err = partfile.EachBlock(ctx, sc, func(b *avro.Block) error {
+		upTo := b.Offset + int64(len(b.Data))
+		s.tell(int64(b.Count), upTo-told)
+		told = upTo
+		return use(plan, b)
+	})
+	if err == nil {
+		s.tell(0, size-told)
+	}
+	return err
 }
 
 // eachSlice hands on all rows of a file, a slice of a block at a time.

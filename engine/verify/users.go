@@ -52,6 +52,7 @@ func (j *job) users(ctx context.Context) error {
 			return err
 		}
 	}
+	judged := j.judged()
 	for heap := range heaps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -65,6 +66,7 @@ func (j *job) users(ctx context.Context) error {
 				return err
 			}
 		}
+		judged.PassBytes(1)
 	}
 	return nil
 }
@@ -315,7 +317,7 @@ func (v *userRun) readSink(ctx context.Context, at int, p *pile) error {
 			}
 			return nil
 		}
-		if err := published(ctx, sk, f, v.a.wanted(), personDump, v.a.knows, out, choose, take); err != nil {
+		if err := v.published(ctx, sk, f, v.a.wanted(), personDump, v.a.knows, out, choose, take); err != nil {
 			return err
 		}
 	}

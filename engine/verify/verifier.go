@@ -13,6 +13,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/partfile"
 	"reconcile/engine/rules"
+	"reconcile/engine/work"
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/errclass"
@@ -43,8 +44,8 @@ type Verifier struct {
 	StateMapping func(ctx context.Context, ref state.Ref, each func(from, to int64, time *int64)) error
 	// Scratch makes a folder for what does not fit into memory; remove removes it.
 	Scratch func() (dir string, remove func(), err error)
-	// Progress is told of delivered rows and bytes as they are read, by several goroutines.
-	Progress func(table string, rows, bytes int64)
+	// Meter is told how much work there is, and what of it is done.
+	Meter *work.Meter
 	// Pause is how long an apply that is about to make a commit visible is waited for at a
 	// time; 0 stands for the default.
 	Pause time.Duration
@@ -70,11 +71,12 @@ type run struct {
 	sample  Sample
 	listing *dump.Listing
 	piles   *piles
+	loads   map[string]load // by table
 }
 
 // Verify compares tables with the source.
 func (v *Verifier) Verify(ctx context.Context, o Options) (_ *Report, err error) {
-	r := &run{v: v, sample: o.Sample, piles: &piles{scratch: v.Scratch, limit: v.Budget.Segments()}}
+	r := &run{v: v, sample: o.Sample, piles: &piles{scratch: v.Scratch, limit: v.Budget.Segments()}, loads: map[string]load{}}
 	defer r.piles.close()
 	if r.listing, err = v.Source.List(ctx); err != nil {
 		return nil, err
@@ -83,9 +85,13 @@ func (v *Verifier) Verify(ctx context.Context, o Options) (_ *Report, err error)
 	if err != nil {
 		return nil, err
 	}
+	if err := r.announce(ctx, names); err != nil {
+		return nil, err
+	}
 	report := &Report{Sample: o.Sample}
 	for _, name := range names {
 		t, err := r.settled(ctx, name)
+		v.Meter.End(name)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: %w", name, err)
 		}
@@ -211,13 +217,18 @@ func (r *run) sameCommit(ctx context.Context, name string, commit uint64) (bool,
 	return same, snap.Close()
 }
 
+// isOld reports whether an earlier version wrote a table by rules of its own.
+func isOld(t *state.Table) bool {
+	return t.Kind != feed.KindMapping && (!t.ExactNames || t.Rules < rules.ContentVersion)
+}
+
 // tableOf verifies a table as the state has it.
 func (r *run) tableOf(ctx context.Context, t *state.Table, parts []*state.Partition) (*Table, error) {
 	out := &Table{Name: t.Name, Commit: t.Commit}
 	if t.HasMapping {
 		out.Mapping = &t.MappingDump
 	}
-	if t.Kind != feed.KindMapping && (!t.ExactNames || t.Rules < rules.ContentVersion) {
+	if isOld(t) {
 		out.Unverified = "an earlier version wrote it by its own rules for names, ids and times: `reconcile apply -repair " + shell.Word("-target=table."+t.Name) + "` writes it anew"
 		return out, nil
 	}
@@ -236,11 +247,22 @@ func (r *run) tableOf(ctx context.Context, t *state.Table, parts []*state.Partit
 	return out, err
 }
 
+// source is where part files are read.
+func (r *run) source() *source {
+	return &source{dumps: r.v.Source, listing: r.listing, limits: partfile.Limits(r.v.Budget), workers: r.v.Budget.Workers(), key: r.v.Key}
+}
+
 // job prepares the verification of a table.
 func (r *run) job(ctx context.Context, t *state.Table, parts []*state.Partition, out *Table) (*job, error) {
-	src := &source{dumps: r.v.Source, listing: r.listing, limits: partfile.Limits(r.v.Budget), workers: r.v.Budget.Workers(), key: r.v.Key,
-		progress: func(rows, bytes int64) { r.v.Progress(t.Name, rows, bytes) }}
-	j := &job{source: src, lake: r.v.Lake, piles: r.piles, sample: r.sample, out: out}
+	events, w, err := r.begin(ctx, t, parts)
+	if err != nil {
+		return nil, err
+	}
+	src := r.source()
+	src.tell = func(rows, bytes int64) {
+		events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: bytes, Work: bytes})
+	}
+	j := &job{source: src, lake: r.v.Lake, piles: r.piles, sample: r.sample, tell: events, load: w, out: out}
 	partition, err := r.v.Partition(t.PartitionBy)
 	if err != nil {
 		return nil, err
@@ -255,4 +277,43 @@ func (r *run) job(ctx context.Context, t *state.Table, parts []*state.Partition,
 		out.Sinks = append(out.Sinks, &Sink{Root: s.Root})
 	}
 	return j, nil
+}
+
+// announce says how much work all tables are, before any of them is read.
+func (r *run) announce(ctx context.Context, names []string) (err error) {
+	snap, err := r.v.Load(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	for _, name := range names {
+		t := snap.Tables[name]
+		if t == nil || isOld(t) {
+			continue
+		}
+		w, err := r.loadOf(ctx, t, snap.Partitions[name])
+		if err != nil {
+			return err
+		}
+		r.v.Meter.Step(name, w.work(), 0)
+	}
+	return nil
+}
+
+// begin says that it is the turn of a table, and how much work that is.
+func (r *run) begin(ctx context.Context, t *state.Table, parts []*state.Partition) (exec.Events, load, error) {
+	w, err := r.loadOf(ctx, t, parts)
+	r.v.Meter.Step(t.Name, w.work(), 0)
+	r.v.Meter.Turn(t.Name)
+	return exec.Events{Progress: func(p exec.Progress) { r.v.Meter.Tell(t.Name, p) }}, w, err
+}
+
+// loadOf is the load of a table, which is found out once for each commit of it.
+func (r *run) loadOf(ctx context.Context, t *state.Table, parts []*state.Partition) (w load, err error) {
+	if w, ok := r.loads[t.Name]; ok && w.commit == t.Commit {
+		return w, nil
+	}
+	w, err = loadOf(ctx, r.source(), t, parts, r.sample)
+	r.loads[t.Name] = w
+	return w, err
 }
