@@ -123,11 +123,7 @@ func text(t *testing.T, ch *Chunk, i int) string {
 	if ch.Columns == nil {
 		return string(record)
 	}
-	b, err := ReadValues(ch.Columns, [][]byte{record})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return line(b, 0)
+	return line(readValues(t, ch.Columns, record), 0)
 }
 
 // some makes n rows in few partitions over a batch that has rows to spare.

@@ -98,7 +98,7 @@ type Chunk struct {
 	Batch    *column.Batch // nil of encoded rows
 	Verdicts Verdicts
 	First    int // position of Rows[0] in Verdicts
-	// Columns are those whose values encoded rows have, which ReadValues reads; nil if the
+	// Columns are those whose values encoded rows have, which a ValueReader reads; nil if the
 	// records are those that were delivered.
 	Columns []column.Column
 

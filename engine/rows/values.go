@@ -95,20 +95,23 @@ func (r *ValueReader) End() error {
 	return nil
 }
 
-// ReadValues makes a batch of records with such columns. Texts are not looked up.
-func ReadValues(cols []column.Column, records [][]byte) (*column.Batch, error) {
-	b := &column.Batch{N: len(records), Cols: make([]column.Column, len(cols))}
-	var r ValueReader
-	r.Begin(records)
-	for i := range cols {
-		c := &b.Cols[i]
-		c.Name, c.Type = cols[i].Name, cols[i].Type
-		if c.Type.Kind() == column.KindBytes {
-			c.Dict, c.Codes = column.NewPlainDict(), make([]uint32, 0, len(records))
-		}
-		if err := r.Next(c); err != nil {
-			return nil, err
+// Append appends rows to a batch: records with such columns. The columns of a batch that
+// has none yet are made.
+func (r *ValueReader) Append(b *column.Batch, cols []column.Column, records [][]byte) error {
+	if b.Cols == nil {
+		b.Cols = make([]column.Column, len(cols))
+		for i := range cols {
+			b.Cols[i].Name, b.Cols[i].Type = cols[i].Name, cols[i].Type
+			b.Cols[i].Reset()
 		}
 	}
-	return b, r.End()
+	r.Begin(records)
+	defer func() { clear(r.rest) }()
+	for i := range b.Cols {
+		if err := r.Next(&b.Cols[i]); err != nil {
+			return err
+		}
+	}
+	b.N += len(records)
+	return r.End()
 }

@@ -5,7 +5,45 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"reconcile/internal/column"
 )
+
+// readValues makes a batch of records.
+func readValues(t *testing.T, cols []column.Column, records ...[]byte) *column.Batch {
+	t.Helper()
+	var r ValueReader
+	b := &column.Batch{}
+	if err := r.Append(b, cols, records); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Records come behind the rows that a batch has.
+func TestAppendedValues(t *testing.T) {
+	const n = 20
+	b := payload(n)
+	var r ValueReader
+	into := &column.Batch{}
+	for i, step := 0, 1; i < n; i, step = i+step, step+1 {
+		var records [][]byte
+		for k := i; k < min(i+step, n); k++ {
+			records = append(records, appendValues(nil, b, k))
+		}
+		if err := r.Append(into, types, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if into.N != n {
+		t.Fatalf("%d rows", into.N)
+	}
+	for i := range n {
+		if got, want := line(into, uint32(i)), line(b, uint32(i)); got != want {
+			t.Errorf("row %d: %s instead of %s", i, got, want)
+		}
+	}
+}
 
 // A record has the values of all columns of a row, and shares no memory with them.
 func TestValues(t *testing.T) {
@@ -16,10 +54,7 @@ func TestValues(t *testing.T) {
 	for i := range n {
 		records, want = append(records, appendValues(nil, b, i)), append(want, line(b, uint32(i)))
 	}
-	got, err := ReadValues(types, records)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := readValues(t, types, records...)
 	for _, record := range records {
 		clear(record)
 	}
@@ -32,10 +67,7 @@ func TestValues(t *testing.T) {
 
 // A column that a row lacks is null.
 func TestValueOfNoColumn(t *testing.T) {
-	b, err := ReadValues(types[:1], [][]byte{AppendValue(nil, nil, 3)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := readValues(t, types[:1], AppendValue(nil, nil, 3))
 	if !b.Cols[0].IsNull(0) {
 		t.Error("the value is not null")
 	}
@@ -46,15 +78,14 @@ func TestDamagedValues(t *testing.T) {
 	b := payload(8)
 	for row := range 8 {
 		record := appendValues(nil, b, row)
-		if _, err := ReadValues(types, [][]byte{record}); err != nil {
-			t.Fatal(err)
-		}
+		readValues(t, types, record)
 		damaged := map[string][]byte{"a byte too long": append(slices.Clone(record), 0)}
 		for n := range record {
 			damaged[fmt.Sprintf("%d of %d bytes", n, len(record))] = record[:n]
 		}
 		for name, d := range damaged {
-			if _, err := ReadValues(types, [][]byte{d}); !errors.Is(err, errNotValues) {
+			var r ValueReader
+			if err := r.Append(&column.Batch{}, types, [][]byte{d}); !errors.Is(err, errNotValues) {
 				t.Errorf("row %d, %s: %v", row, name, err)
 			}
 		}

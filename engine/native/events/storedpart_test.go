@@ -95,8 +95,9 @@ func storedLines(t *testing.T, f *storedForm, rd sinks.Reader) (lines []string, 
 					t.Fatal(err)
 				}
 			}
-			b, err := rows.ReadValues(ch.Columns, records)
-			if err != nil {
+			var r rows.ValueReader
+			b := column.Batch{}
+			if err := r.Append(&b, ch.Columns, records); err != nil {
 				t.Fatal(err)
 			}
 			cols = b.Cols

@@ -19,8 +19,8 @@ type Gatherer struct {
 	Selection []column.SourceRow
 	Meta      []rules.Row
 	Sources   []*column.Batch
-	Bytes     int   // of encoded records, and of the codes of their columns
-	held      int   // bytes of the other rows, in their columns
+	Bytes     int   // of delivered records, and of the codes of their columns
+	held      int   // bytes of the other rows, in their columns or as records of their values
 	failed    error // of a row that was to be added; Resolve fails with it
 	// Rescued counts encoded rows with something rescued, rounded their values that
 	// were rounded.
@@ -29,9 +29,10 @@ type Gatherer struct {
 	last    *column.Batch // whose rows take perRow bytes each
 	perRow  int
 	encoded []*encodedSource // by format
-	open    int              // those that hold records
-	values  map[*column.Column]*valueSource
-	hints   []int // where Columns found the last column, by source
+	values  []*valueSource
+	ofFirst map[*column.Column]*valueSource // by the first column of a list of columns
+	open    int                             // of both, those that hold records
+	hints   []int                           // where Columns found the last column, by source
 }
 
 // codeSize is what a value takes in a decoded column at least.
@@ -47,8 +48,51 @@ type encodedSource struct {
 // valueSource is the selected records of values of some columns, and what becomes of them.
 type valueSource struct {
 	columns []column.Column
-	records [][]byte
-	batch   column.Batch
+	payload bool         // these are the columns of the payload, in their order
+	batch   column.Batch // of the records that were read
+	records [][]byte     // those that wait to be read
+	waiting int          // bytes of these
+	reader  rows.ValueReader
+}
+
+// readAfter is how many bytes of records wait to be read: until then they keep the blocks
+// of scratch files that they are in.
+const readAfter = 256 << 10
+
+func (s *valueSource) empty() bool { return s.batch.N == 0 && len(s.records) == 0 }
+
+// add takes a record, and returns which row of the batch it is.
+func (s *valueSource) add(record []byte) (row int, err error) {
+	row = s.batch.N + len(s.records)
+	s.records, s.waiting = append(s.records, record), s.waiting+len(record)
+	if s.waiting >= readAfter {
+		err = s.read()
+	}
+	return row, err
+}
+
+func (s *valueSource) read() error {
+	if len(s.records) == 0 {
+		return nil
+	}
+	err := s.reader.Append(&s.batch, s.columns, s.records)
+	s.forget()
+	return err
+}
+
+// forget forgets the records that wait.
+func (s *valueSource) forget() {
+	clear(s.records)
+	s.records, s.waiting = s.records[:0], 0
+}
+
+// reset forgets the rows and keeps the memory.
+func (s *valueSource) reset() {
+	s.forget()
+	s.batch.N = 0
+	for i := range s.batch.Cols {
+		s.batch.Cols[i].Reset()
+	}
 }
 
 // AddRow takes row i of a chunk. What goes wrong Resolve tells.
@@ -80,9 +124,15 @@ func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 func (p *Gatherer) addRecord(columns []column.Column, format int, record []byte) (src *column.Batch, row uint32) {
 	if columns != nil {
 		s := p.valuesOf(columns)
-		p.Bytes += len(record) + codeSize*len(columns)
-		s.records = append(s.records, record)
-		return &s.batch, uint32(len(s.records) - 1)
+		if s.empty() {
+			p.open++
+		}
+		p.held += len(record) + codeSize*len(columns)
+		at, err := s.add(record)
+		if err != nil {
+			p.failed = err
+		}
+		return &s.batch, uint32(at)
 	}
 	s := p.source(format)
 	if len(s.records) == 0 {
@@ -96,22 +146,28 @@ func (p *Gatherer) addRecord(columns []column.Column, format int, record []byte)
 // valuesOf returns the source of records of the values of columns. Scratch files of equal
 // columns share one.
 func (p *Gatherer) valuesOf(columns []column.Column) *valueSource {
-	if s := p.values[&columns[0]]; s != nil {
+	if s := p.ofFirst[&columns[0]]; s != nil {
 		return s
 	}
-	if p.values == nil {
-		p.values = map[*column.Column]*valueSource{}
+	if p.ofFirst == nil {
+		p.ofFirst = map[*column.Column]*valueSource{}
 	}
 	same := func(a, b column.Column) bool { return a.Name == b.Name && a.Type == b.Type }
-	for _, s := range p.values {
-		if slices.EqualFunc(s.columns, columns, same) {
-			p.values[&columns[0]] = s
-			return s
-		}
+	at := slices.IndexFunc(p.values, func(s *valueSource) bool { return slices.EqualFunc(s.columns, columns, same) })
+	if at < 0 {
+		at = len(p.values)
+		p.values = append(p.values, &valueSource{columns: columns, payload: p.isPayload(columns)})
 	}
-	s := &valueSource{columns: columns}
-	p.values[&columns[0]] = s
-	return s
+	p.ofFirst[&columns[0]] = p.values[at]
+	return p.values[at]
+}
+
+// isPayload reports whether columns are those of the payload, in their order. Who gathers
+// rows of which none is delivered has no schema.
+func (p *Gatherer) isPayload(columns []column.Column) bool {
+	return p.Plans.Schema != nil && slices.EqualFunc(columns, p.Plans.Schema.Payload, func(c column.Column, of rules.Column) bool {
+		return c.Name == of.Name && c.Type == of.Type
+	})
 }
 
 // Failed is what went wrong with a row that was to be added.
@@ -120,7 +176,7 @@ func (p *Gatherer) Failed() error { return p.failed }
 // Shrink is Reset, and gives up the memory.
 func (p *Gatherer) Shrink() {
 	p.Reset()
-	p.encoded, p.values = nil, nil
+	p.encoded, p.values, p.ofFirst = nil, nil, nil
 }
 
 // Full reports whether the rows are as many as a row group has, or take as much memory as
@@ -175,14 +231,9 @@ func (p *Gatherer) Resolve() error {
 		clear(s.records) // only their number counts from here on
 	}
 	for _, s := range p.values {
-		if len(s.records) == 0 {
-			continue
-		}
-		b, err := rows.ReadValues(s.columns, s.records)
-		if err != nil {
+		if err := s.read(); err != nil {
 			return err
 		}
-		s.batch, s.records = *b, s.records[:0]
 	}
 	p.Sources = dedupSources(p.Sources, p.Selection)
 	return nil
@@ -193,6 +244,11 @@ func (p *Gatherer) Resolve() error {
 func (p *Gatherer) OnlySource() *column.Batch {
 	if len(p.Sources) != 1 || p.open != 1 {
 		return nil
+	}
+	for _, s := range p.values {
+		if &s.batch == p.Sources[0] && !s.payload {
+			return nil
+		}
 	}
 	return p.Sources[0]
 }
@@ -220,6 +276,11 @@ func (p *Gatherer) TakeOnlySource() []column.Column {
 			s.dec.Cols = p.Plans.Schema.EmptyPayload()
 		}
 	}
+	for _, s := range p.values {
+		if !s.empty() {
+			s.batch.Cols = nil
+		}
+	}
 	return cols
 }
 
@@ -230,8 +291,9 @@ func (p *Gatherer) Reset() {
 	clear(p.Sources)
 	p.Sources = p.Sources[:0]
 	for _, s := range p.values {
-		clear(s.records[:cap(s.records)])
-		s.records, s.batch = s.records[:0], column.Batch{}
+		if !s.empty() {
+			s.reset()
+		}
 	}
 	for _, s := range p.encoded {
 		if s != nil {

@@ -161,9 +161,6 @@ func TestWideRows(t *testing.T) {
 			for _, limits := range []exec.Limits{narrow, wide} {
 				got := written{columns: wideSchema.FileColumns()}
 				build(t, limits, group, &got, chunks...)
-				if limits.WideFrom == 0 && name != "batches" && group == 1000 {
-					continue // row groups end by the bytes of records, too
-				}
 				if !slices.Equal(got.groups, want.groups) {
 					t.Errorf("%s, wide from %d columns, row groups of %d: %d of %d, or others", name, limits.WideFrom, group, len(got.groups), len(want.groups))
 				}
@@ -172,6 +169,50 @@ func TestWideRows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Rows of one scratch file are the columns of a row group as they are read, and those of the
+// next row group do not change them.
+func TestRowsOfOneScratchFile(t *testing.T) {
+	for name, names := range map[string][]string{"the payload": {"text", "number", "real", feed.RescuedData}, "in another order": {"number", "text", "real", feed.RescuedData}} {
+		batch, records := chunksOf(stored(40, names...))
+		var got, want written
+		for w, ch := range map[*written]*rows.Chunk{&got: records, &want: batch} {
+			build(t, exec.Limits{Budget: exec.RowBudget(1<<20, 1)}, 13, w, ch)
+		}
+		if !slices.Equal(got.groups, want.groups) || len(got.groups) != 4 {
+			t.Errorf("%s: %d row groups of %d, or others", name, len(got.groups), len(want.groups))
+		}
+		var g Gatherer
+		g.Plans.Schema = &wideSchema
+		g.AddRow(records, 3)
+		g.AddRow(records, 4)
+		if err := g.Resolve(); err != nil {
+			t.Fatal(err)
+		}
+		if only := g.OnlySource() != nil; only != (name == "the payload") {
+			t.Errorf("%s: taken over as they are: %v", name, only)
+		}
+	}
+}
+
+// Records that are read wait no longer: they keep a scratch file's blocks in memory.
+func TestFewRecordsWait(t *testing.T) {
+	_, records := chunksOf(stored(40, "text", "number", "real", feed.RescuedData))
+	var g Gatherer
+	g.Plans.Schema = &wideSchema
+	for i := range records.Rows {
+		g.AddRow(records, i)
+		if waiting := g.values[0].waiting; waiting >= readAfter {
+			t.Errorf("%d bytes wait behind row %d", waiting, i)
+		}
+	}
+	if g.values[0].batch.N == 0 {
+		t.Error("all records wait")
+	}
+	if err := g.Resolve(); err != nil || len(g.values[0].records) != 0 || g.values[0].batch.N != len(records.Rows) {
+		t.Errorf("%d records wait, %d were read: %v", len(g.values[0].records), g.values[0].batch.N, err)
 	}
 }
 
