@@ -45,10 +45,10 @@ func spilledPercent(b Budget, stored bool) int64 {
 		return 190
 	case !stored:
 		return 120
-	case b.limit < 512<<20:
-		return 320
+	case b.limit < 128<<20:
+		return 205
 	}
-	return 280
+	return 185
 }
 
 // WorkOfFiles is what writing so many files of so many columns takes beside.

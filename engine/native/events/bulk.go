@@ -98,7 +98,7 @@ func writeAll(ctx context.Context, r *pass.Run, ing *ingest.Ingest, work int64) 
 		return nil, err
 	}
 	ing.Rescued += out.Rescued.Load()
-	ing.Rounded += out.Rounded.Load()
+	ing.Rounded.Add(out.Rounded.Load())
 	c := r.OutcomeOf(exec.Bulk, ing)
 	c.All = true
 	for _, p := range parts {

@@ -252,7 +252,7 @@ func (d *deltaRun) write(ctx context.Context) (*pass.Outcome, error) {
 		return nil, err
 	}
 	d.ing.Rescued += out.Rescued.Load() + d.Redelivery.RescuedRows()
-	d.ing.Rounded += out.Rounded.Load()
+	d.ing.Rounded.Add(out.Rounded.Load())
 	d.counts.Replaced += d.Redelivery.MovedRows()
 	c := d.OutcomeOf(exec.Delta, d.ing)
 	for _, p := range parts {

@@ -3,6 +3,9 @@ package events
 import (
 	"context"
 	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/decode"
 	"reconcile/engine/exec"
@@ -14,24 +17,29 @@ import (
 )
 
 // stateRows feeds the rows that a table has, published and shadow, to the
-// ingest as rows of its schema. Rows of void dumps are left out.
+// ingest as rows of its schema. Rows of void dumps are left out. Files are read side by
+// side: a table has one row of each key and raw user, so that it does not matter in which
+// segments its rows come to be.
 func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
-	b := newBuilder(g, r, r.Task.Live)
-	for _, p := range r.OldParts {
-		read := r.Env.Events.Stretch(exec.Reading, p.Rows+p.Shadow.Rows, exec.WorkOfStored(r.StoredBytes(p)))
-		err := r.EachStored(ctx, p, b.layout.Columns, func(in *column.Batch, _ bool) error {
-			read.Pass(in.N)
-			return b.add(ctx, in)
+	files := r.StoredFiles(r.OldParts...)
+	var taken atomic.Int64
+	eg, ctx := errgroup.WithContext(ctx)
+	for range min(r.Env.Limits.Budget.Workers(), len(files)) {
+		eg.Go(func() error {
+			b := newBuilder(g, r, r.Task.Live)
+			for at := taken.Add(1); at <= int64(len(files)); at = taken.Add(1) {
+				if err := b.addFile(ctx, r, &files[at-1]); err != nil {
+					return err
+				}
+			}
+			return b.seal(ctx)
 		})
-		if err != nil {
-			return err
-		}
-		read.End()
 	}
-	return b.seal(ctx)
+	return eg.Wait()
 }
 
-// builder collects stored rows, in columns, for segments of an ingest.
+// builder collects stored rows, in columns, for segments of an ingest. One goroutine uses
+// it.
 type builder struct {
 	ingest      *ingest.Ingest
 	schema      *decode.Schema
@@ -50,6 +58,19 @@ func newBuilder(g *ingest.Ingest, r *pass.Run, takes func(dump int64) bool) *bui
 	b := &builder{ingest: g, schema: g.Schema, rank: r.Rank, takes: takes, items: map[int][]column.Rescued{}}
 	b.conversions, b.layout = g.Schema.Conversions(r.Old.Columns, r.Old.Key)
 	return b
+}
+
+// addFile takes the rows of a file.
+func (b *builder) addFile(ctx context.Context, r *pass.Run, f *pass.StoredFile) error {
+	read := r.Env.Events.Stretch(exec.Reading, f.Rows, exec.WorkOfStored(f.Bytes))
+	err := f.Each(ctx, b.layout.Columns, func(in *column.Batch) error {
+		read.Pass(in.N)
+		return b.add(ctx, in)
+	})
+	if err == nil {
+		read.End()
+	}
+	return err
 }
 
 // add takes a batch of stored rows.
@@ -132,7 +153,7 @@ func (b *builder) convert(in *column.Batch, c rules.Conversion, i int) *column.C
 		dst := &column.Column{Name: p.Name, Type: p.Type}
 		dst.Reset()
 		res := p.Cast(src, dst, rules.Origins{})
-		b.ingest.Rounded += res.Rounded
+		b.ingest.Rounded.Add(res.Rounded)
 		for _, f := range res.Fails {
 			b.items[f.Row] = append(b.items[f.Row], column.Rescued{Name: p.Delivered, Value: slices.Clone(f.Text)})
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -47,7 +48,7 @@ type Ingest struct {
 	ReadOf    map[int64]int64    // rows by dump
 	Bytes     int64
 	Rescued   int64
-	Rounded   int64 // values
+	Rounded   atomic.Int64 // values
 }
 
 // New returns an ingest for rows of a schema, which may take a part of the limits.

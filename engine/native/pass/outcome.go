@@ -93,7 +93,7 @@ func (r *Run) OutcomeOf(s exec.Strategy, ing *ingest.Ingest) *Outcome {
 			c.DumpRows = append(c.DumpRows, exec.DumpRows{Dump: d.Dump, Rows: ing.ReadOf[d.Dump]})
 		}
 	}
-	c.Counts.Read, c.Counts.Bytes, c.Counts.Rescued, c.Counts.Rounded = ing.Read, ing.Bytes, ing.Rescued, ing.Rounded
+	c.Counts.Read, c.Counts.Bytes, c.Counts.Rescued, c.Counts.Rounded = ing.Read, ing.Bytes, ing.Rescued, ing.Rounded.Load()
 	if d := r.Task.Delivery(r.Task.LastDelivery()); d != nil {
 		c.Content = ing.Sums.Content(d)
 	}

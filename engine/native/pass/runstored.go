@@ -10,28 +10,57 @@ import (
 	"reconcile/sinks"
 )
 
-// EachStored reads the data files and the shadow rows of a partition.
-func (r *Run) EachStored(ctx context.Context, p *exec.Partition, want []column.Column, use func(b *column.Batch, shadow bool) error) error {
-	for _, f := range p.Files {
-		if f.Sink != r.Old.ReadFrom {
-			continue
+// StoredFile is a file of rows that the table has: a data file, or the shadow rows of a
+// partition.
+type StoredFile struct {
+	Rows   int64
+	Bytes  int64 // of a data file
+	Shadow bool
+	open   func(ctx context.Context, want []column.Column) (sinks.Reader, error)
+	path   string // of a data file
+}
+
+// StoredFiles returns the files of partitions, in the sink that is read.
+func (r *Run) StoredFiles(parts ...*exec.Partition) []StoredFile {
+	var out []StoredFile
+	for _, p := range parts {
+		for _, f := range p.Files {
+			if f.Sink == r.Old.ReadFrom {
+				open := func(ctx context.Context, want []column.Column) (sinks.Reader, error) { return r.OpenData(ctx, f, want) }
+				out = append(out, StoredFile{Rows: f.Rows, Bytes: f.Size, path: f.Path, open: open})
+			}
 		}
-		rd, err := r.OpenData(ctx, f, want)
-		if err != nil {
-			return err
-		}
-		if err := rowfile.EachBatch(ctx, rd, func(b *column.Batch) error { return use(b, false) }); err != nil {
-			return fmt.Errorf("reading %s: %w", f.Path, err)
+		if !p.Shadow.IsZero() {
+			open := func(ctx context.Context, want []column.Column) (sinks.Reader, error) {
+				return r.OpenObject(ctx, p.Shadow, want)
+			}
+			out = append(out, StoredFile{Rows: p.Shadow.Rows, Shadow: true, open: open})
 		}
 	}
-	if p.Shadow.IsZero() {
-		return nil
-	}
-	rd, err := r.OpenObject(ctx, p.Shadow, want)
+	return out
+}
+
+// Each reads columns of the rows.
+func (f *StoredFile) Each(ctx context.Context, want []column.Column, use func(*column.Batch) error) error {
+	rd, err := f.open(ctx, want)
 	if err != nil {
 		return err
 	}
-	return rowfile.EachBatch(ctx, rd, func(b *column.Batch) error { return use(b, true) })
+	err = rowfile.EachBatch(ctx, rd, use)
+	if err != nil && !f.Shadow {
+		return fmt.Errorf("reading %s: %w", f.path, err)
+	}
+	return err
+}
+
+// EachStored reads the data files and the shadow rows of a partition.
+func (r *Run) EachStored(ctx context.Context, p *exec.Partition, want []column.Column, use func(b *column.Batch, shadow bool) error) error {
+	for _, f := range r.StoredFiles(p) {
+		if err := f.Each(ctx, want, func(b *column.Batch) error { return use(b, f.Shadow) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OpenData opens a data file that the table has. The caller closes it.
