@@ -347,3 +347,28 @@ func TestHiddenRows(t *testing.T) {
 	merge(1)
 	s.apply(0)
 }
+
+// A lake that was written with much more memory is compared with the source.
+func TestVerifyOfLargeRowGroups(t *testing.T) {
+	const rows, text = 150_000, 1500
+	t.Run("events", func(t *testing.T) {
+		s := newSite(t)
+		s.deliver(required, "null", func(f *partFile) {
+			r := rand.New(rand.NewPCG(1, 1))
+			var b []byte
+			for i := range rows {
+				b = event(b, int64(i), r.Int64N(100_000), randomText(r, text))
+				f.row(b)
+			}
+		})
+		s.load()
+		s.within(0, "verify")
+	})
+	t.Run("users", func(t *testing.T) {
+		s := newSite(t)
+		s.table = "users"
+		s.deliver(userFields, "null", users(rows, text, numbered, "2026-01-01T10:00:00Z"))
+		s.load()
+		s.within(0, "verify")
+	})
+}

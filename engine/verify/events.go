@@ -79,23 +79,18 @@ func (j *job) events(ctx context.Context) error {
 			return err
 		}
 	}
-	judged := j.judged()
-	for heap := range heaps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		want, err := v.winners(delivered, heap)
+	return j.judge(ctx, func(heap int, found *verdict) error {
+		want, err := v.winners(delivered, heap, found)
 		if err != nil {
 			return err
 		}
 		for i, pile := range published {
-			if err := v.compare(ctx, want, pile, heap, i); err != nil {
+			if err := v.compare(ctx, want, pile, heap, i, &found.sinks[i]); err != nil {
 				return err
 			}
 		}
-		judged.PassBytes(1)
-	}
-	return nil
+		return nil
+	})
 }
 
 // eventTaker takes delivered rows of events.
@@ -156,47 +151,37 @@ func folderOf(s *rules.Schema, part int64) string {
 func (t *eventTaker) end() error { return t.stack.flush() }
 
 // winners are the rows of a heap that are to be published, by key and user.
-func (v *eventRun) winners(p *pile, heap int) ([]event, error) {
+func (v *eventRun) winners(p *pile, heap int, found *verdict) ([]event, error) {
 	records, err := p.take(heap)
 	if err != nil {
 		return nil, err
 	}
-	newest := map[[2]int64]event{} // by key and raw user
+	events := make([]event, 0, len(records))
 	for _, rec := range records {
-		e := readEvent(rec)
-		if v.files[e.file].lost != "" {
-			continue
-		}
-		v.out.Read++
-		id := [2]int64{e.key, e.raw}
-		if old, ok := newest[id]; !ok || v.newer(&e, &old) {
-			newest[id] = e
+		if e := readEvent(rec); v.files[e.file].lost == "" {
+			events = append(events, e)
 		}
 	}
-	best := map[[2]int64]event{} // by key and canonical user
-	for _, e := range newest {
-		id := [2]int64{e.key, e.user}
-		old, ok := best[id]
-		if !ok || cmp.Or(cmp.Compare(e.dump, old.dump), cmp.Compare(e.raw, old.raw)) > 0 {
-			best[id] = e
-		}
-	}
-	out := make([]event, 0, len(best))
-	for _, e := range best {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, byKey)
-	v.out.Rows += int64(len(out))
-	return out, nil
+	found.read = int64(len(events))
+	slices.SortFunc(events, func(a, b event) int { // the newest of a raw user first
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.raw, b.raw), v.compareVersions(&b, &a))
+	})
+	events = slices.CompactFunc(events, func(a, b event) bool { return a.key == b.key && a.raw == b.raw })
+	slices.SortFunc(events, func(a, b event) int { // that which counts of a user first
+		return cmp.Or(byKey(a, b), cmp.Compare(b.dump, a.dump), cmp.Compare(b.raw, a.raw))
+	})
+	events = slices.CompactFunc(events, func(a, b event) bool { return byKey(a, b) == 0 })
+	found.rows = int64(len(events))
+	return events, nil
 }
 
 func byKey(a, b event) int {
 	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.user, b.user))
 }
 
-// newer compares versions: dump, place of the file in the manifest, row.
-func (v *eventRun) newer(a, b *event) bool {
-	return cmp.Or(cmp.Compare(a.dump, b.dump), cmp.Compare(v.files[a.file].index, v.files[b.file].index), cmp.Compare(a.row, b.row)) > 0
+// compareVersions orders rows by dump, place of the file in the manifest, row.
+func (v *eventRun) compareVersions(a, b *event) int {
+	return cmp.Or(cmp.Compare(a.dump, b.dump), cmp.Compare(v.files[a.file].index, v.files[b.file].index), cmp.Compare(a.row, b.row))
 }
 
 // The places of the columns of a data file that tell a row of events; those that are
@@ -217,49 +202,62 @@ func (v *eventRun) readSink(ctx context.Context, at int, p *pile) error {
 		return err
 	}
 	v.data = append(v.data, files)
-	want, s, hash := v.a.wanted(), stack{pile: p}, hasher{seed: v.seed}
-	var sums []uint64
-	for _, f := range files {
-		folder := hash.bytes([]byte(f.folder))
-		choose := func(b *column.Batch) (rows []uint32, err error) {
-			for i := range b.N {
-				if b.Cols[asUser].IsNull(i) || b.Cols[asKey].IsNull(i) || b.Cols[asRaw].IsNull(i) {
-					if v.sample.first() {
-						out.add(Difference{Kind: Extra, User: b.Cols[asUser].Ints[i], Columns: []Value{{Column: "a column that tells the row is null, in " + f.Path}}})
-					}
-					continue
-				}
-				if v.sample.has(v.people.of(b.Cols[asRaw].Ints[i])) {
-					rows = append(rows, uint32(i))
-				}
+	return v.published(ctx, sk, files, v.rows(asDump), v.source.workers, out, func() chooser {
+		return &eventChooser{v: v, out: out, stack: stack{pile: p}, hash: hasher{seed: v.seed}}
+	})
+}
+
+// eventChooser takes published rows of events.
+type eventChooser struct {
+	v      *eventRun
+	out    *Sink
+	stack  stack
+	hash   hasher
+	sums   []uint64
+	file   *dataFile
+	folder uint64 // hash
+}
+
+func (c *eventChooser) begin(f *dataFile) {
+	c.file, c.folder = f, c.hash.bytes([]byte(f.folder))
+}
+
+func (c *eventChooser) choose(b *column.Batch) (rows []uint32, err error) {
+	for i := range b.N {
+		if b.Cols[asUser].IsNull(i) || b.Cols[asKey].IsNull(i) || b.Cols[asRaw].IsNull(i) {
+			if c.v.sample.first() {
+				c.out.add(Difference{Kind: Extra, User: b.Cols[asUser].Ints[i], Columns: []Value{{Column: "a column that tells the row is null, in " + c.file.Path}}})
 			}
-			return rows, nil
+			continue
 		}
-		take := func(b *column.Batch, group int, rows []uint32) error {
-			out.Rows += int64(b.N)
-			sums = append(sums[:0], make([]uint64, b.N)...)
-			for c := range v.a.columns {
-				hash.column(&b.Cols[asFirst+c], sums)
-			}
-			for i := range b.N {
-				raw := b.Cols[asRaw].Ints[i]
-				e := event{key: b.Cols[asKey].Ints[i], raw: raw, user: v.people.of(raw), as: b.Cols[asUser].Ints[i], dump: b.Cols[asDump].Ints[i],
-					sum: next(sums[i], folder), file: f.id, group: uint32(group), row: int64(rows[i])}
-				if err := s.add(e.heap(), e.append); err != nil {
-					return err
-				}
-			}
-			return nil
+		if c.v.sample.has(c.v.people.of(b.Cols[asRaw].Ints[i])) {
+			rows = append(rows, uint32(i))
 		}
-		if err := v.published(ctx, sk, f, want, asDump, v.a.knows, out, choose, take); err != nil {
+	}
+	return rows, nil
+}
+
+func (c *eventChooser) take(b *column.Batch, group int, rows []uint32) error {
+	c.out.count(b.N)
+	c.sums = append(c.sums[:0], make([]uint64, b.N)...)
+	for i := range c.v.a.columns {
+		c.hash.column(&b.Cols[asFirst+i], c.sums)
+	}
+	for i := range b.N {
+		raw := b.Cols[asRaw].Ints[i]
+		e := event{key: b.Cols[asKey].Ints[i], raw: raw, user: c.v.people.of(raw), as: b.Cols[asUser].Ints[i], dump: b.Cols[asDump].Ints[i],
+			sum: next(c.sums[i], c.folder), file: c.file.id, group: uint32(group), row: int64(rows[i])}
+		if err := c.stack.add(e.heap(), e.append); err != nil {
 			return err
 		}
 	}
-	return s.flush()
+	return nil
 }
 
+func (c *eventChooser) end() error { return c.stack.flush() }
+
 // compare compares the rows of a heap that are to be in a sink with those that are.
-func (v *eventRun) compare(ctx context.Context, want []event, p *pile, heap, at int) error {
+func (v *eventRun) compare(ctx context.Context, want []event, p *pile, heap, at int, out *found) error {
 	records, err := p.take(heap)
 	if err != nil {
 		return err
@@ -269,7 +267,6 @@ func (v *eventRun) compare(ctx context.Context, want []event, p *pile, heap, at 
 		have[i] = readEvent(rec)
 	}
 	slices.SortFunc(have, byKey)
-	out := v.out.Sinks[at]
 	for len(want)+len(have) > 0 {
 		var c int
 		switch {
@@ -286,13 +283,11 @@ func (v *eventRun) compare(ctx context.Context, want []event, p *pile, heap, at 
 			want = want[1:]
 			continue
 		case c > 0 && v.partial[have[0].dump]:
-			out.Unchecked++
+			out.unchecked++
 		case c > 0:
 			out.add(have[0].difference(Extra))
 		default:
-			if err := v.one(ctx, &want[0], &have[0], at); err != nil {
-				return err
-			}
+			v.one(ctx, want[0], have[0], at, out)
 		}
 		n := 1
 		for n < len(have) && byKey(have[0], have[n]) == 0 {
@@ -310,25 +305,15 @@ func (v *eventRun) compare(ctx context.Context, want []event, p *pile, heap, at 
 }
 
 // one compares a row with that which is published.
-func (v *eventRun) one(ctx context.Context, want, have *event, at int) error {
+func (v *eventRun) one(ctx context.Context, want, have event, at int, out *found) {
 	same := want.sum == have.sum && want.raw == have.raw && want.dump == have.dump
-	if same && have.as == want.user {
-		return nil
+	switch {
+	case same && have.as == want.user:
+	case !same && v.partial[have.dump]:
+		out.unchecked++
+	default:
+		out.addUnexplained(want.difference(Different), func() ([]Value, error) { return v.explain(ctx, &want, &have, at) })
 	}
-	out := v.out.Sinks[at]
-	if !same && v.partial[have.dump] {
-		out.Unchecked++
-		return nil
-	}
-	d := want.difference(Different)
-	if len(out.Keys) < mostKeys {
-		var err error
-		if d.Columns, err = v.explain(ctx, want, have, at); err != nil {
-			return err
-		}
-	}
-	out.add(d)
-	return nil
 }
 
 func (e *event) difference(kind string) Difference {
@@ -356,7 +341,8 @@ func (v *eventRun) explain(ctx context.Context, want, have *event, at int) ([]Va
 	if err != nil {
 		return nil, err
 	}
-	return out, readChosen(ctx, sk, f, v.a.wanted(), asDump, v.a.knows, oneRow(have), func(b *column.Batch, group int, _ []uint32) error {
+	r := v.rows(asDump)
+	return out, r.read(ctx, sk, f, oneRow(have), func(b *column.Batch, group int, _ []uint32) error {
 		if uint32(group) != have.group {
 			return nil
 		}

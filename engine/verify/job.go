@@ -1,6 +1,11 @@
 package verify
 
 import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 )
@@ -13,6 +18,7 @@ type job struct {
 	sample Sample
 	tell   exec.Events
 	load   load
+	part   int64 // bytes of rows of a data file that a goroutine reads at once
 	a      *applied
 	people *people
 	out    *Table
@@ -36,7 +42,87 @@ func (j *job) noteLost(files []*sourceFile) {
 	}
 }
 
-// judged begins to judge what was read, heap by heap.
-func (j *job) judged() *exec.Stretch {
-	return j.tell.Stretch(exec.Judging, heaps, j.load.workOfJudging())
+// verdict is what was found of the rows of a heap.
+type verdict struct {
+	read, rows int64
+	sinks      []found
+}
+
+// found is what was found of them in one sink.
+type found struct {
+	differences, unchecked int64
+	first                  []difference // of these, up to mostKeys
+}
+
+// difference is a Difference whose columns may be still to be found out, which takes long.
+type difference struct {
+	Difference
+	explain func() ([]Value, error)
+}
+
+func (f *found) add(d Difference) { f.addUnexplained(d, nil) }
+
+func (f *found) addUnexplained(d Difference, explain func() ([]Value, error)) {
+	f.differences++
+	if len(f.first) < mostKeys {
+		f.first = append(f.first, difference{d, explain})
+	}
+}
+
+// judgedOfDelivered is about how many bytes judging takes for each byte of part files.
+const judgedOfDelivered = 8
+
+// judges is how many heaps are judged at a time: one where they are large.
+func (j *job) judges() int {
+	if j.load.delivered/heaps*judgedOfDelivered*int64(j.source.workers) > int64(j.piles.limit) {
+		return 1
+	}
+	return j.source.workers
+}
+
+// judge judges what was read, heap by heap, several at a time. What is found is told in
+// the order of the heaps.
+func (j *job) judge(ctx context.Context, one func(heap int, v *verdict) error) error {
+	judged := j.tell.Stretch(exec.Judging, heaps, j.load.workOfJudging())
+	verdicts := make([]verdict, j.judges())
+	for first := 0; first < heaps; first += len(verdicts) {
+		g, ctx := errgroup.WithContext(ctx)
+		for i := range verdicts[:min(len(verdicts), heaps-first)] {
+			g.Go(func() error {
+				verdicts[i] = verdict{sinks: make([]found, len(j.out.Sinks))}
+				return errors.Join(ctx.Err(), one(first+i, &verdicts[i]))
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		for i := range verdicts {
+			if err := j.enter(&verdicts[i]); err != nil {
+				return err
+			}
+			verdicts[i] = verdict{}
+		}
+		judged.PassBytes(int64(len(verdicts)))
+	}
+	return nil
+}
+
+// enter enters a verdict in the report.
+func (j *job) enter(v *verdict) error {
+	j.out.Read, j.out.Rows = j.out.Read+v.read, j.out.Rows+v.rows
+	for i := range v.sinks {
+		f, out := &v.sinks[i], j.out.Sinks[i]
+		out.Unchecked += f.unchecked
+		out.Differences += f.differences
+		for _, d := range f.first[:min(len(f.first), max(mostKeys-len(out.Keys), 0))] {
+			if d.explain != nil {
+				var err error
+				if d.Columns, err = d.explain(); err != nil {
+					return err
+				}
+			}
+			out.Keys = append(out.Keys, d.Difference)
+		}
+	}
+	return nil
 }

@@ -32,55 +32,63 @@ func (j *job) mapping(ctx context.Context) error {
 }
 
 func (j *job) mappingIn(ctx context.Context, at int, l *rules.MappingLayout) error {
-	p, out := j.people, j.out.Sinks[at]
+	out := j.out.Sinks[at]
 	sk, files, err := filesIn(ctx, j.lake, j.a, at, out)
 	if err != nil {
 		return err
 	}
-	knows := func(name string) bool {
-		for _, c := range l.Columns {
-			if c.Name == name {
-				return true
-			}
-		}
-		return false
+	known := func(name string) bool {
+		return slices.ContainsFunc(l.Columns, func(c column.Column) bool { return c.Name == name })
 	}
-	seen := map[int64]bool{}
-	for _, f := range files {
-		choose := func(b *column.Batch) (rows []uint32, err error) {
-			for i := range b.N {
-				if j.sample.has(p.of(b.Cols[l.From].Ints[i])) {
-					rows = append(rows, uint32(i))
-				}
-			}
-			return rows, nil
-		}
-		take := func(b *column.Batch, _ int, _ []uint32) error {
-			out.Rows += int64(b.N)
-			for i := range b.N {
-				from := b.Cols[l.From].Ints[i]
-				e, ok := p.chosen[from]
-				switch {
-				case !ok:
-					out.add(Difference{Kind: Extra, User: from})
-				case seen[from]:
-					out.add(Difference{Kind: Doubled, User: from})
-				default:
-					seen[from] = true
-					if columns := differMapping(l, b, i, e, p.of(from), j.a.record.MappingDump); len(columns) > 0 {
-						out.add(Difference{Kind: Different, User: from, Columns: columns})
-					}
-				}
-			}
-			return nil
-		}
-		if err := j.published(ctx, sk, f, l.Columns, 1, knows, out, choose, take); err != nil {
-			return err
-		}
+	c := &mappingChooser{job: j, layout: l, out: out, seen: map[int64]bool{}}
+	r := rowsReader{want: l.Columns, names: 1, most: j.part, known: known}
+	if err := j.published(ctx, sk, files, r, 1, out, func() chooser { return c }); err != nil {
+		return err
 	}
-	for _, from := range slices.Sorted(maps.Keys(p.chosen)) {
-		if j.sample.has(j.people.of(from)) && !seen[from] {
+	for _, from := range slices.Sorted(maps.Keys(j.people.chosen)) {
+		if j.sample.has(j.people.of(from)) && !c.seen[from] {
 			out.add(Difference{Kind: Missing, User: from})
+		}
+	}
+	return nil
+}
+
+// mappingChooser compares the published rows of a mapping with its entries.
+type mappingChooser struct {
+	*job
+	layout *rules.MappingLayout
+	out    *Sink
+	seen   map[int64]bool
+}
+
+func (c *mappingChooser) begin(*dataFile) {}
+
+func (c *mappingChooser) end() error { return nil }
+
+func (c *mappingChooser) choose(b *column.Batch) (rows []uint32, err error) {
+	for i := range b.N {
+		if c.sample.has(c.people.of(b.Cols[c.layout.From].Ints[i])) {
+			rows = append(rows, uint32(i))
+		}
+	}
+	return rows, nil
+}
+
+func (c *mappingChooser) take(b *column.Batch, _ int, _ []uint32) error {
+	c.out.count(b.N)
+	for i := range b.N {
+		from := b.Cols[c.layout.From].Ints[i]
+		e, ok := c.people.chosen[from]
+		switch {
+		case !ok:
+			c.out.add(Difference{Kind: Extra, User: from})
+		case c.seen[from]:
+			c.out.add(Difference{Kind: Doubled, User: from})
+		default:
+			c.seen[from] = true
+			if columns := differMapping(c.layout, b, i, e, c.people.of(from), c.a.record.MappingDump); len(columns) > 0 {
+				c.out.add(Difference{Kind: Different, User: from, Columns: columns})
+			}
 		}
 	}
 	return nil

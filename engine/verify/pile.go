@@ -65,7 +65,8 @@ func (p *pile) spill() (err error) {
 	return nil
 }
 
-// take returns the records of a heap and forgets them.
+// take returns the records of a heap and forgets them. Several goroutines may take heaps,
+// once all records are there.
 func (p *pile) take(heap int) (_ [][]byte, err error) {
 	var data []byte
 	if p.spilled[heap] {
@@ -77,7 +78,9 @@ func (p *pile) take(heap int) (_ [][]byte, err error) {
 		}
 	}
 	data = append(data, p.memory[heap]...)
+	p.mu.Lock()
 	p.held -= len(p.memory[heap])
+	p.mu.Unlock()
 	p.memory[heap], p.spilled[heap] = nil, false
 	var out [][]byte
 	for len(data) > 0 {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/exec"
 	"reconcile/engine/lake"
@@ -74,27 +77,55 @@ func filesIn(ctx context.Context, lk *lake.Lake, a *applied, at int, out *Sink) 
 	return sk, files, nil
 }
 
-// published reads the chosen rows of a data file: names tells how many columns the rows are
-// chosen by, of those that are wanted, and choose says which of a batch of these are taken.
-// A file whose content cannot be read, or that has columns which the table has not, is a
-// fault.
-func (j *job) published(ctx context.Context, sk sinks.Sink, f *dataFile, want []column.Column, names int, known func(name string) bool, out *Sink,
-	choose func(b *column.Batch) ([]uint32, error), take func(b *column.Batch, group int, rows []uint32) error) error {
+// chooser chooses rows of the data files of a sink, and takes these. One goroutine uses it.
+type chooser interface {
+	// begin begins with the rows of a file.
+	begin(f *dataFile)
+	// choose says which rows of a batch of the columns that tell a row are taken.
+	choose(b *column.Batch) ([]uint32, error)
+	// take takes rows that were chosen, and their places in a row group.
+	take(b *column.Batch, group int, rows []uint32) error
+	end() error
+}
+
+// published reads the chosen rows of data files, by so many goroutines, each with a chooser
+// of its own. A file whose content cannot be read, or that has columns which the table has
+// not, is a fault.
+func (j *job) published(ctx context.Context, sk sinks.Sink, files []*dataFile, r rowsReader, workers int, out *Sink, newChooser func() chooser) error {
+	g, ctx := errgroup.WithContext(ctx)
+	var taken atomic.Int64
+	for range min(workers, len(files)) {
+		g.Go(func() error {
+			c := newChooser()
+			for i := taken.Add(1); i <= int64(len(files)); i = taken.Add(1) {
+				f := files[i-1]
+				if err := j.dataFile(ctx, sk, f, r, c); isFault(ctx, err) {
+					out.fault(Fault{f.Path, err.Error()})
+				} else if err != nil {
+					return fmt.Errorf("%s: %w", f.Path, err)
+				}
+			}
+			return c.end()
+		})
+	}
+	return g.Wait()
+}
+
+// isFault reports whether the content of a data file is to blame for an error.
+func isFault(ctx context.Context, err error) bool {
+	var strange *strangeColumns
+	return errors.As(err, &strange) || err != nil && errclass.Of(err) == errclass.Unclassed && !isOwn(err) && ctx.Err() == nil
+}
+
+// dataFile reads the chosen rows of one data file.
+func (j *job) dataFile(ctx context.Context, sk sinks.Sink, f *dataFile, r rowsReader, c chooser) error {
 	read := j.tell.Stretch(exec.Comparing, f.Rows, workOfPublished(f.Size))
 	defer read.End()
-	err := readChosen(ctx, sk, f, want, names, known, func(b *column.Batch) ([]uint32, error) {
+	c.begin(f)
+	return r.read(ctx, sk, f, func(b *column.Batch) ([]uint32, error) {
 		read.Pass(b.N)
-		return choose(b)
-	}, take)
-	var strange *strangeColumns
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &strange), errclass.Of(err) == errclass.Unclassed && !isOwn(err) && ctx.Err() == nil:
-		out.Faults = append(out.Faults, Fault{f.Path, err.Error()})
-		return nil
-	}
-	return fmt.Errorf("%s: %w", f.Path, err)
+		return c.choose(b)
+	}, c.take)
 }
 
 // strangeColumns says that a file has columns that its table has not.
@@ -104,9 +135,23 @@ func (s *strangeColumns) Error() string {
 	return "it has columns that the table has not: " + strings.Join(s.names, ", ")
 }
 
-func readChosen(ctx context.Context, sk sinks.Sink, f *dataFile, want []column.Column, names int, known func(string) bool,
+// rowsReader reads rows of data files, which are chosen by the first names of the wanted
+// columns, in batches of about most bytes.
+type rowsReader struct {
+	want  []column.Column
+	names int
+	most  int64
+	known func(name string) bool
+}
+
+// rows reads rows of data files that are chosen by the first names of their columns.
+func (j *job) rows(names int) rowsReader {
+	return rowsReader{want: j.a.wanted(), names: names, most: j.part, known: j.a.knows}
+}
+
+func (r *rowsReader) read(ctx context.Context, sk sinks.Sink, f *dataFile,
 	choose func(b *column.Batch) ([]uint32, error), take func(b *column.Batch, group int, rows []uint32) error) (err error) {
-	rd, err := sk.Open(ctx, f.Path, f.pin, want)
+	rd, err := sk.Open(ctx, f.Path, f.pin, r.want)
 	if err != nil {
 		return err
 	}
@@ -116,31 +161,38 @@ func readChosen(ctx context.Context, sk sinks.Sink, f *dataFile, want []column.C
 	if !ok || !ok2 {
 		return &ownError{errors.New("this kind of sink cannot be verified")}
 	}
-	var strange strangeColumns
-	if l, ok := rd.(sinks.ColumnLister); ok {
-		for _, c := range l.Columns() {
-			if !known(c.Name) {
-				strange.names = append(strange.names, c.Name)
-			}
-		}
-	}
 	var ids, b column.Batch
-	for g := range groups.Groups() {
-		if err := groups.Group(ctx, g, want[:names], &ids); err != nil {
+	for g, n := range groups.Groups() {
+		if err := groups.Group(ctx, g, r.want[:r.names], &ids); err != nil {
 			return err
 		}
 		chosen, err := choose(&ids)
 		if err != nil {
 			return &ownError{err}
 		}
-		if len(chosen) == 0 {
-			continue
+		step := sinks.PartOf(groups, g, r.want, n, r.most)
+		for part := range slices.Chunk(chosen, step) {
+			if err := rows.Rows(ctx, g, part, r.want, &b); err != nil {
+				return err
+			}
+			if err := take(&b, g, part); err != nil {
+				return &ownError{err}
+			}
 		}
-		if err := rows.Rows(ctx, g, chosen, want, &b); err != nil {
-			return err
-		}
-		if err := take(&b, g, chosen); err != nil {
-			return &ownError{err}
+	}
+	return r.strange(rd)
+}
+
+// strange is the error of a file that has columns that its table has not.
+func (r *rowsReader) strange(rd sinks.Reader) error {
+	l, ok := rd.(sinks.ColumnLister)
+	if !ok {
+		return nil
+	}
+	var strange strangeColumns
+	for _, c := range l.Columns() {
+		if !r.known(c.Name) {
+			strange.names = append(strange.names, c.Name)
 		}
 	}
 	if len(strange.names) > 0 {

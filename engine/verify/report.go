@@ -1,5 +1,11 @@
 package verify
 
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
 // Report is what was found.
 type Report struct {
 	Sample Sample
@@ -66,6 +72,8 @@ type Sink struct {
 	Unchecked   int64 // rows that may be of what the source lacks
 	Keys        []Difference
 	Faults      []Fault
+
+	mu sync.Mutex // of those who read data files side by side
 }
 
 // Fault is a data file that is not as the state knows it.
@@ -104,8 +112,25 @@ const mostKeys = 10
 
 // add counts a difference, and keeps it if there is room.
 func (s *Sink) add(d Difference) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.Differences++
 	if len(s.Keys) < mostKeys {
 		s.Keys = append(s.Keys, d)
 	}
+}
+
+// count counts rows that are there.
+func (s *Sink) count(rows int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Rows += int64(rows)
+}
+
+// fault adds a data file that is not as the state knows it, in the order of their paths.
+func (s *Sink) fault(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Faults = append(s.Faults, f)
+	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return strings.Compare(a.Path, b.Path) })
 }

@@ -52,23 +52,18 @@ func (j *job) users(ctx context.Context) error {
 			return err
 		}
 	}
-	judged := j.judged()
-	for heap := range heaps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		want, err := v.merged(delivered, heap)
+	return j.judge(ctx, func(heap int, found *verdict) error {
+		want, err := v.merged(delivered, heap, found)
 		if err != nil {
 			return err
 		}
 		for i, pile := range published {
-			if err := v.compare(want, pile, heap, v.out.Sinks[i]); err != nil {
+			if err := v.compare(want, pile, heap, &found.sinks[i]); err != nil {
 				return err
 			}
 		}
-		judged.PassBytes(1)
-	}
-	return nil
+		return nil
+	})
 }
 
 func heapOfUser(user int64) int { return heapOf(mix(mix(uint64(user)) + 1)) }
@@ -165,7 +160,7 @@ type person struct {
 }
 
 // merged are the rows of a heap that are to be published, by user.
-func (v *userRun) merged(p *pile, heap int) ([]person, error) {
+func (v *userRun) merged(p *pile, heap int, found *verdict) ([]person, error) {
 	records, err := p.take(heap)
 	if err != nil {
 		return nil, err
@@ -176,7 +171,7 @@ func (v *userRun) merged(p *pile, heap int) ([]person, error) {
 		if v.files[m.file].lost != "" {
 			continue
 		}
-		v.out.Read++
+		found.read++
 		if old := newest[m.raw]; old == nil || v.newer(m, old) {
 			newest[m.raw] = m
 		}
@@ -190,7 +185,7 @@ func (v *userRun) merged(p *pile, heap int) ([]person, error) {
 		out = append(out, v.merge(user, members))
 	}
 	slices.SortFunc(out, func(a, b person) int { return cmp.Compare(a.user, b.user) })
-	v.out.Rows += int64(len(out))
+	found.rows = int64(len(out))
 	return out, nil
 }
 
@@ -285,47 +280,57 @@ func (v *userRun) readSink(ctx context.Context, at int, p *pile) error {
 	if err != nil {
 		return err
 	}
-	s := stack{pile: p}
-	for _, f := range files {
-		choose := func(b *column.Batch) (rows []uint32, err error) {
-			users := &b.Cols[personAt]
-			for i := range b.N {
-				switch {
-				case users.IsNull(i) && v.sample.first():
-					out.add(Difference{Kind: Extra, Columns: []Value{{Column: "user_id is null, in " + f.Path}}})
-				case !users.IsNull(i) && v.sample.has(users.Ints[i]):
-					rows = append(rows, uint32(i))
-				}
-			}
-			return rows, nil
+	return v.published(ctx, sk, files, v.rows(personDump), v.source.workers, out, func() chooser {
+		return &userChooser{v: v, out: out, stack: stack{pile: p}}
+	})
+}
+
+// userChooser takes published rows of users.
+type userChooser struct {
+	v     *userRun
+	out   *Sink
+	stack stack
+	file  *dataFile
+}
+
+func (c *userChooser) begin(f *dataFile) { c.file = f }
+
+func (c *userChooser) choose(b *column.Batch) (rows []uint32, err error) {
+	users := &b.Cols[personAt]
+	for i := range b.N {
+		switch {
+		case users.IsNull(i) && c.v.sample.first():
+			c.out.add(Difference{Kind: Extra, Columns: []Value{{Column: "user_id is null, in " + c.file.Path}}})
+		case !users.IsNull(i) && c.v.sample.has(users.Ints[i]):
+			rows = append(rows, uint32(i))
 		}
-		take := func(b *column.Batch, _ int, _ []uint32) error {
-			out.Rows += int64(b.N)
-			for i := range b.N {
-				user := b.Cols[personAt].Ints[i]
-				err := s.add(heapOfUser(user), func(buf []byte) []byte {
-					buf = binary.LittleEndian.AppendUint64(buf, uint64(user))
-					buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Cols[personDump].Ints[i]))
-					for c := range v.a.columns {
-						buf = appendCell(buf, &b.Cols[personValues+c], i)
-					}
-					return buf
-				})
-				if err != nil {
-					return err
-				}
+	}
+	return rows, nil
+}
+
+func (c *userChooser) take(b *column.Batch, _ int, _ []uint32) error {
+	c.out.count(b.N)
+	for i := range b.N {
+		user := b.Cols[personAt].Ints[i]
+		err := c.stack.add(heapOfUser(user), func(buf []byte) []byte {
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(user))
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Cols[personDump].Ints[i]))
+			for col := range c.v.a.columns {
+				buf = appendCell(buf, &b.Cols[personValues+col], i)
 			}
-			return nil
-		}
-		if err := v.published(ctx, sk, f, v.a.wanted(), personDump, v.a.knows, out, choose, take); err != nil {
+			return buf
+		})
+		if err != nil {
 			return err
 		}
 	}
-	return s.flush()
+	return nil
 }
 
+func (c *userChooser) end() error { return c.stack.flush() }
+
 // compare compares the rows of a heap that are to be in a sink with those that are.
-func (v *userRun) compare(want []person, p *pile, heap int, out *Sink) error {
+func (v *userRun) compare(want []person, p *pile, heap int, out *found) error {
 	records, err := p.take(heap)
 	if err != nil {
 		return err
@@ -353,7 +358,7 @@ func (v *userRun) compare(want []person, p *pile, heap int, out *Sink) error {
 		}
 		if columns := v.differ(w, &h); len(columns) > 0 {
 			if v.someone && h.dump >= v.gone {
-				out.Unchecked++
+				out.unchecked++
 			} else {
 				out.add(Difference{Kind: Different, User: w.user, Dump: &w.dump, Columns: columns})
 			}
@@ -362,7 +367,7 @@ func (v *userRun) compare(want []person, p *pile, heap int, out *Sink) error {
 	for _, user := range slices.Sorted(maps.Keys(have)) {
 		h := have[user]
 		if v.someone && h.dump >= v.gone {
-			out.Unchecked++
+			out.unchecked++
 		} else {
 			out.add(Difference{Kind: Extra, User: h.user, Dump: &h.dump})
 		}

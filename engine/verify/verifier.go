@@ -262,7 +262,7 @@ func (r *run) job(ctx context.Context, t *state.Table, parts []*state.Partition,
 	src.tell = func(rows, bytes int64) {
 		events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: bytes, Work: bytes})
 	}
-	j := &job{source: src, lake: r.v.Lake, piles: r.piles, sample: r.sample, tell: events, load: w, out: out}
+	j := &job{source: src, lake: r.v.Lake, piles: r.piles, sample: r.sample, tell: events, load: w, part: int64(r.v.Budget.FileRowGroup()), out: out}
 	partition, err := r.v.Partition(t.PartitionBy)
 	if err != nil {
 		return nil, err

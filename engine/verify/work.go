@@ -109,7 +109,7 @@ func (w *load) work() int64 {
 }
 
 // workOfPublished is that of reading so many bytes of data files.
-func workOfPublished(bytes int64) int64 { return bytes * 3 / 2 }
+func workOfPublished(bytes int64) int64 { return bytes * 5 / 4 }
 
 // workOfJudging is that of judging what was read, about as was measured: of the mapping it is
 // done as it is read, and users are merged value by value.
@@ -119,7 +119,7 @@ func (w *load) workOfJudging() int64 {
 	case feed.KindMapping:
 		return 0
 	case feed.KindUsers:
-		return w.delivered * 4 / of
+		return w.delivered * 5 / of
 	}
-	return w.delivered * 2 / 5 / of
+	return w.delivered / 2 / of
 }
