@@ -9,6 +9,7 @@ const (
 	publishedOfWork = 4       // bytes that are moved to their place and count as one
 	splicedOfWork   = 3       // bytes of a file that is spliced and count as one, when they are read and in each sink
 	probedOfWork    = 2       // bytes of part files whose users and keys are looked up in the index, and that count as one
+	pickedOfWriting = 6       // the work of writing users that are delivered, for finding those that are merged
 	lookedOfWork    = 4       // bytes of files of which some rows are looked for, and that count as one
 )
 
@@ -65,12 +66,26 @@ func WorkOfKept(bytes int64) int64 { return bytes }
 // WorkOfUsers is that of writing all users, whose latest rows were kept in so many bytes and
 // are so again, beside what is published of them in so many sinks.
 func WorkOfUsers(kept, delivered int64, b Budget, sinks int) int64 {
+	return workOfComing(delivered, b, sinks) + WorkOfWriting(kept, 1) + WorkOfWriting(kept, sinks)
+}
+
+// workOfComing is the part for those that are delivered.
+func workOfComing(delivered int64, b Budget, sinks int) int64 {
 	come := PublishedUsers(delivered)
 	writing := WorkOfWriting(come, 1) + WorkOfWriting(come, sinks)
-	if !b.Holds(delivered) {
-		writing = writing / 100 * spilledPercent(b, false)
+	if b.Holds(delivered) {
+		return writing
 	}
-	return writing + WorkOfWriting(kept, 1) + WorkOfWriting(kept, sinks)
+	return writing / 100 * spilledPercent(b, false)
+}
+
+// WorkOfPicking is what of the work of writing all users it is to look through those that
+// are delivered for so many that are merged.
+func WorkOfPicking(merged int, delivered int64, b Budget, sinks int) int64 {
+	if merged == 0 {
+		return 0
+	}
+	return workOfComing(delivered, b, sinks) / pickedOfWriting
 }
 
 // WorkOfCopying is that of copying the rows of so many bytes of data files to another sink.

@@ -213,6 +213,15 @@ func (g *Ingest) Release(ctx context.Context) error {
 	return nil
 }
 
+// Len is the number of rows in the segments.
+func (g *Ingest) Len() int64 {
+	n := int64(0)
+	for _, s := range g.Segments {
+		n += int64(s.Len())
+	}
+	return n
+}
+
 // Spilled reports whether some segment is not in memory.
 func (g *Ingest) Spilled() bool {
 	return slices.ContainsFunc(g.Segments, func(s *rows.Segment) bool { return s.Rows() == nil })

@@ -41,9 +41,11 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	if err := ing.Reduce(ctx); err != nil {
 		return nil, err
 	}
-	if err := pickMoved(ctx, r, stored, ing, moved); err != nil {
+	picking := exec.WorkOfPicking(len(r.NewMapping.Moved()), r.DeliveredBytes(), r.Env.Limits.Budget, len(r.Task.Sinks))
+	if err := pickMoved(ctx, r, stored, ing, moved, picking); err != nil {
 		return nil, err
 	}
+	writing -= picking
 	kept, err := keptBefore(ctx, r, stored, nil)
 	if err != nil {
 		return nil, err
@@ -100,10 +102,7 @@ func bytesKept(r *pass.Run) int64 {
 
 // rowsIn counts the rows that a pass over all users goes through.
 func rowsIn(r *pass.Run, ing *ingest.Ingest) int64 {
-	n := int64(0)
-	for _, s := range ing.Segments {
-		n += int64(s.Len())
-	}
+	n := ing.Len()
 	for _, run := range keptOf(r) {
 		n += run.Rows
 	}
@@ -116,8 +115,9 @@ func keptBefore(ctx context.Context, r *pass.Run, stored *decode.Schema, only *w
 	return keptRuns(ctx, r, stored, keptOf(r), only)
 }
 
-// pickMoved picks the latest rows of the raw users that stand for another one.
-func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, moved *ingest.Ingest) error {
+// pickMoved picks the latest rows of the raw users that stand for another one. work is that
+// of looking for them among those that are delivered.
+func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, moved *ingest.Ingest, work int64) error {
 	users := r.NewMapping.Moved()
 	if len(users) == 0 {
 		return nil
@@ -128,7 +128,9 @@ func pickMoved(ctx context.Context, r *pass.Run, stored *decode.Schema, ing, mov
 		return err
 	}
 	defer only.passed.End()
-	_, err = latestUsers(ctx, r, &userKeeper{r: r, s: stored, groups: moved, only: &identity.Ascending{IDs: users}}, kept, ing)
+	picked := r.Env.Events.Stretch(exec.Writing, ing.Len(), work)
+	defer picked.End()
+	_, err = latestUsers(ctx, r, &userKeeper{r: r, s: stored, groups: moved, only: &identity.Ascending{IDs: users}, passed: picked}, kept, ing)
 	return err
 }
 
@@ -199,9 +201,14 @@ type userKeeper struct {
 	seen    int           // since it was told last
 }
 
+// toldRows is after how many rows somebody is told of them.
+const toldRows = 4096
+
 func (k *userKeeper) add(ctx context.Context, ch *rows.Chunk, i int) error {
 	row := ch.Rows[i]
-	k.seen++
+	if k.seen++; k.seen == toldRows {
+		k.tell()
+	}
 	if k.only != nil && !k.only.Has(row.Raw) || k.r.Stands.Drops(&row, k.r) {
 		return nil
 	}
@@ -225,7 +232,16 @@ func (k *userKeeper) take(ctx context.Context) error {
 	return k.flush(ctx)
 }
 
+// tell tells of the rows that were seen.
+func (k *userKeeper) tell() {
+	if k.passed != nil {
+		k.passed.Pass(k.seen)
+	}
+	k.seen = 0
+}
+
 func (k *userKeeper) end(ctx context.Context) error {
+	k.tell()
 	if k.chunk != nil {
 		if err := k.take(ctx); err != nil {
 			return err
@@ -278,10 +294,6 @@ func (k *userKeeper) flush(ctx context.Context) error {
 		return err
 	}
 	k.n += int64(len(k.Selection))
-	if k.passed != nil {
-		k.passed.Pass(k.seen)
-		k.seen = 0
-	}
 	k.Reset()
 	return nil
 }
