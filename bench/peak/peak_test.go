@@ -372,3 +372,26 @@ func TestVerifyOfLargeRowGroups(t *testing.T) {
 		s.within(0, "verify")
 	})
 }
+
+// A check reads rows that were written with much more memory.
+func TestCheckOfLargeRowGroups(t *testing.T) {
+	s := newSite(t)
+	events := func(first, n int) func(f *partFile) {
+		return func(f *partFile) {
+			r := rand.New(rand.NewPCG(1, uint64(first)))
+			var b []byte
+			for i := range n {
+				b = event(b, int64(first+i), r.Int64N(100_000), randomText(r, 1500))
+				f.row(b)
+			}
+		}
+	}
+	s.deliver(required, "null", events(0, 150_000))
+	s.load()
+	s.write("checks.hcl", []byte(`check "text" {
+  table  = table.events
+  unique = ["text"]
+}`))
+	s.deliver(required, "null", events(150_000, 2_000))
+	s.apply(0)
+}

@@ -76,12 +76,12 @@ type rowsOf struct {
 	at    []int
 }
 
-// each reads columns of files, a row group at a time, and hands on the rows of some dumps,
-// or, with others set, of all others. Of a row group without such a row nothing is read but
-// the dumps.
+// each reads columns of files, a row group or a part of a large one at a time, and hands on
+// the rows of some dumps, or, with others set, of all others. Of a row group without such a
+// row nothing is read but the dumps.
 func (s *Step) each(ctx context.Context, files []file, dumps []int64, others bool, want []column.Column, use func(rowsOf) error) error {
 	sk := s.Env.Sinks[s.Task.Sinks[0].Root]
-	r := groupReader{dumps: dumps, others: others, want: append([]column.Column{{Name: feed.DumpID, Type: column.Int64Type}}, want...)}
+	r := groupReader{dumps: dumps, others: others, most: int64(s.Env.Limits.Budget.FileRowGroup()), want: append([]column.Column{{Name: feed.DumpID, Type: column.Int64Type}}, want...)}
 	for _, f := range files {
 		if err := r.eachGroup(ctx, sk, f, use); err != nil {
 			return fmt.Errorf("reading %s for checks: %w", f.path, err)
@@ -94,6 +94,7 @@ func (s *Step) each(ctx context.Context, files []file, dumps []int64, others boo
 type groupReader struct {
 	dumps      []int64
 	others     bool
+	most       int64 // bytes of rows that are read at once
 	want       []column.Column
 	ids, batch column.Batch
 	at         []int
@@ -105,33 +106,51 @@ func (r *groupReader) eachGroup(ctx context.Context, sk exec.Sink, f file, use f
 		return err
 	}
 	defer func() { err = errors.Join(err, rd.Close()) }()
-	groups, ok := rd.(sinks.GroupReader)
-	for i := 0; ok && i < len(groups.Groups()); i++ {
-		if err := groups.Group(ctx, i, r.want[:1], &r.ids); err != nil {
-			return err
+	if groups, ok := rd.(sinks.GroupReader); ok {
+		for g, n := range groups.Groups() {
+			if err := r.group(ctx, groups, g, n, use); err != nil {
+				return err
+			}
 		}
-		if !r.choose(&r.ids) {
-			continue
-		}
-		if err := groups.Group(ctx, i, r.want, &r.batch); err != nil {
-			return err
-		}
-		if err := use(rowsOf{&r.batch, r.batch.Cols[0].Ints, r.at}); err != nil {
-			return err
-		}
+		return nil
 	}
-	for !ok {
+	for {
 		b, err := rd.Next(ctx)
 		if err != nil || b == nil {
 			return err
 		}
-		if r.choose(b) {
-			if err := use(rowsOf{b, b.Cols[0].Ints, r.at}); err != nil {
-				return err
-			}
+		if err := r.handOn(b, use); err != nil {
+			return err
+		}
+	}
+}
+
+// group reads a row group of n rows.
+func (r *groupReader) group(ctx context.Context, rd sinks.GroupReader, g, n int, use func(rowsOf) error) error {
+	if err := rd.Group(ctx, g, r.want[:1], &r.ids); err != nil {
+		return err
+	}
+	if !r.choose(&r.ids) {
+		return nil
+	}
+	step := sinks.PartOf(rd, g, r.want, n, r.most)
+	for from := 0; from < n; from += step {
+		if err := sinks.ReadPart(ctx, rd, g, r.want, n, from, from+step, &r.batch); err != nil {
+			return err
+		}
+		if err := r.handOn(&r.batch, use); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// handOn hands on the rows of a batch that are chosen, if there are any.
+func (r *groupReader) handOn(b *column.Batch, use func(rowsOf) error) error {
+	if !r.choose(b) {
+		return nil
+	}
+	return use(rowsOf{b, b.Cols[0].Ints, r.at})
 }
 
 // choose finds the rows to hand on, and reports whether there are any.

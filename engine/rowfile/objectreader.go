@@ -67,6 +67,19 @@ func (o *ObjectReader) Group(ctx context.Context, group int, columns []column.Co
 	return ctx.Err()
 }
 
+// GroupBytes implements sinks.RowReader.
+func (o *ObjectReader) GroupBytes(group int, columns []column.Column) int64 {
+	return o.Parquet.GroupBytes(group, columns)
+}
+
+// Rows implements sinks.RowReader.
+func (o *ObjectReader) Rows(ctx context.Context, group int, rows []uint32, columns []column.Column, into *column.Batch) error {
+	if err := o.Parquet.ReadRows(group, rows, columns, into); err != nil {
+		return o.Broken(err)
+	}
+	return ctx.Err()
+}
+
 // Blame tells a damaged object from one that could not be written, where copying
 // failed.
 func (o *ObjectReader) Blame(ctx context.Context, err error) error {

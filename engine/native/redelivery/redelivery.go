@@ -22,6 +22,7 @@ import (
 type Redelivery struct {
 	Of, Dump int64
 	read     *ingest.Ingest // what is known of the files without decoding them
+	part     int64          // bytes of stored rows that are read at once
 
 	// moved counts the stored rows that became ones of the new dump, rescued those
 	// of them that have something rescued.
@@ -48,7 +49,7 @@ func Confirm(ctx context.Context, task *exec.Task, env *exec.Env, s *decode.Sche
 	if err != nil || !ok {
 		return nil, errors.Join(err, g.Close())
 	}
-	return &Redelivery{Of: may.Of, Dump: may.Dump, read: g}, nil
+	return &Redelivery{Of: may.Of, Dump: may.Dump, read: g, part: int64(env.Limits.Budget.FileRowGroup())}, nil
 }
 
 // quarantineAgain adds to g the rows that the first dump left in the quarantine, as

@@ -41,15 +41,12 @@ func (e *Redelivery) Holds(ctx context.Context, f sinks.GroupReader, g int, c Co
 
 // Move returns the new column of dumps of a row group, nil if it stays.
 func (e *Redelivery) Move(ctx context.Context, f sinks.GroupReader, g int, c Columns) (*column.Column, error) {
-	var b, r column.Batch
+	var b column.Batch
 	if err := f.Group(ctx, g, []column.Column{{Name: c.dump, Type: column.Int64Type}}, &b); err != nil || !slices.Contains(b.Col(c.dump).Ints, e.Of) {
 		return nil, err
 	}
-	if c.rescued != "" {
-		if err := f.Group(ctx, g, []column.Column{{Name: c.rescued, Type: column.StringType}}, &r); err != nil {
-			return nil, err
-		}
-		e.Count(b.Col(c.dump).Ints, r.Col(c.rescued))
+	if err := e.countGroup(ctx, f, g, b.Col(c.dump).Ints, c.rescued); err != nil {
+		return nil, err
 	}
 	out := b.Col(c.dump)
 	for i, id := range out.Ints {
@@ -58,6 +55,25 @@ func (e *Redelivery) Move(ctx context.Context, f sinks.GroupReader, g int, c Col
 		}
 	}
 	return out, nil
+}
+
+// countGroup counts the rows of a row group of such dumps, with what its column rescued
+// says, if there is one.
+func (e *Redelivery) countGroup(ctx context.Context, f sinks.GroupReader, g int, dumps []int64, rescued string) error {
+	if rescued == "" {
+		return nil
+	}
+	var b column.Batch
+	want := []column.Column{{Name: rescued, Type: column.StringType}}
+	step := sinks.PartOf(f, g, want, len(dumps), e.part)
+	for from := 0; from < len(dumps); from += step {
+		to := min(from+step, len(dumps))
+		if err := sinks.ReadPart(ctx, f, g, want, len(dumps), from, to, &b); err != nil {
+			return err
+		}
+		e.Count(dumps[from:to], b.Col(rescued))
+	}
+	return nil
 }
 
 // CountRows is count of stored rows of events.
