@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/model"
+	"reconcile/engine/verify"
 	"reconcile/internal/blob/s3test"
 )
 
@@ -197,4 +198,26 @@ func TestDumpsAreListed(t *testing.T) {
 	d.Entries[1].Files[0].Key = "elsewhere/part.avro"
 	h.arrive(d)
 	h.must()
+}
+
+// TestVerifyListsDumps: a verify finds the sizes of part files, by which it says how far it
+// is, in a listing of each dump, not file by file.
+func TestVerifyListsDumps(t *testing.T) {
+	h, pair := newHarness(t, killConfig), gatedPair(t)
+	pair.place(h)
+	for _, d := range killDumps() {
+		h.arrive(d)
+		h.must()
+	}
+	pair.gate.Rule(nil)
+	if _, err := NewVerifier(h.engine()).Verify(t.Context(), verify.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	got := asked(pair.gate)
+	if heads := got["HEAD"]; heads > 0 {
+		t.Errorf("it asks for %d files one by one: %v", heads, got)
+	}
+	if most := 1 + len(killDumps()) + 4; got["LIST"] > most {
+		t.Errorf("it lists %d times, at most %d are expected", got["LIST"], most)
+	}
 }

@@ -71,6 +71,7 @@ type run struct {
 	sample  Sample
 	listing *dump.Listing
 	piles   *piles
+	sizes   *sizes
 	loads   map[string]load // by table
 }
 
@@ -81,6 +82,7 @@ func (v *Verifier) Verify(ctx context.Context, o Options) (_ *Report, err error)
 	if r.listing, err = v.Source.List(ctx); err != nil {
 		return nil, err
 	}
+	r.sizes = &sizes{source: r.source(), known: map[int64]map[string]int64{}}
 	names, err := v.names(ctx, o.Tables)
 	if err != nil {
 		return nil, err
@@ -313,7 +315,7 @@ func (r *run) loadOf(ctx context.Context, t *state.Table, parts []*state.Partiti
 	if w, ok := r.loads[t.Name]; ok && w.commit == t.Commit {
 		return w, nil
 	}
-	w, err = loadOf(ctx, r.source(), t, parts, r.sample)
+	w, err = loadOf(ctx, r.sizes, t, parts, r.sample)
 	r.loads[t.Name] = w
 	return w, err
 }
