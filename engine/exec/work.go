@@ -61,7 +61,7 @@ func WorkOfNewFiles(bytes int64) int64 { return bytes / 4 }
 
 // WorkOfKept is that of looking through the latest rows of users that are kept in so many
 // bytes.
-func WorkOfKept(bytes int64) int64 { return bytes }
+func WorkOfKept(bytes int64) int64 { return bytes * 7 / 8 }
 
 // WorkOfUsers is that of writing all users, whose latest rows were kept in so many bytes and
 // are so again, beside what is published of them in so many sinks.
