@@ -395,3 +395,53 @@ func TestCheckOfLargeRowGroups(t *testing.T) {
 	s.deliver(required, "null", events(150_000, 2_000))
 	s.apply(0)
 }
+
+// Most users become others in row groups that were written with much more memory, whose
+// columns are copied.
+func TestMostUsersMove(t *testing.T) {
+	s := newSite(t)
+	s.configure("64MiB", "partition_by = [date(time)]")
+	s.deliver(timed, "null", timedTexts(0, 150_000))
+	s.load()
+	s.table = mappingTable
+	s.deliver([]field{{"from_user_id", "long"}, {"to_user_id", "long"}}, "null", func(f *partFile) {
+		var b []byte
+		for i := range 80_000 {
+			b = binary.AppendVarint(binary.AppendVarint(b[:0], int64(i)), int64(80_000+i%20_000))
+			f.row(b)
+		}
+	})
+	s.apply(0)
+}
+
+// A large night for two sinks.
+func TestTwoSinks(t *testing.T) {
+	s := newSite(t)
+	s.write("main.hcl", []byte(`
+reconcile {
+  memory_limit = "64MiB"
+  state "local" { path = "state/state.db" }
+}
+source "local" { path = "source" }
+sink "parquet" "lake" { path = "lake" }
+sink "parquet" "more" { path = "more" }
+table "*" { sinks = [sink.parquet.lake, sink.parquet.more] }
+table "users" { sinks = [sink.parquet.lake] }
+`))
+	s.deliver(timed, "null", timedTexts(0, 150_000))
+	s.apply(0)
+	s.deliver(timed, "null", timedTexts(100_000, 100_000))
+	s.apply(0)
+}
+
+// timedTexts is so many events of three days, each with a text of its own of 1,500 bytes.
+func timedTexts(first, n int) func(*partFile) {
+	return func(f *partFile) {
+		r := rand.New(rand.NewPCG(1, uint64(first)))
+		var b []byte
+		for i := range n {
+			b = timedEvent(b, int64(first+i), r.Int64N(100_000), r.IntN(3), randomText(r, 1500))
+			f.row(b)
+		}
+	}
+}

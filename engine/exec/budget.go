@@ -22,8 +22,8 @@ import "sync"
 //
 // The others follow memory_limit as a whole: Block, Text and Manifest say what is too large
 // to be taken. A block that is no LargeBlock is held by each worker, a large one by the
-// worker whose turn it is. Slice is for each worker, FileRowGroup for each file under way
-// in each sink, Transfers for each that is remote, IndexFilters for each run of an index that is searched.
+// worker whose turn it is. Slice is for each worker, FileRowGroup for each file under way,
+// in all sinks together, Transfers for each that is remote, IndexFilters for each run of an index that is searched.
 //
 // A holder keeps to its part by itself: what does not fit is spilled, or another strategy
 // is taken. User mappings are beside memory_limit.
@@ -194,7 +194,7 @@ func (b Budget) RowGroup() int {
 func (b Budget) GroupRows() int { return b.RowGroup() / waitingRow }
 
 // FileRowGroup is how many bytes rows may take that wait, decoded, for a row group of a
-// file in one sink, as those of small batches do.
+// file, as those of small batches do, in all sinks together.
 func (b Budget) FileRowGroup() int {
 	if b.limit == 0 {
 		return mostFileRowGroup

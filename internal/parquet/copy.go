@@ -3,6 +3,7 @@ package parquet
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -130,45 +131,103 @@ func (f *Writer) copyChunk(src *copied, k, i int, g *openGroup) error {
 	if err != nil {
 		return err
 	}
-	r := src.r
-	m := cc.MetaData
+	m, begin := cc.MetaData, f.at
 	at, size := chunkPlace(&m)
-	r.chunk = room(r.chunk, int(size))
-	if err := readAt(src.File.r, r.chunk, at); err != nil {
-		return err
-	}
-	if err := f.walk(r.chunk, &m, at); err != nil {
+	pages := chunkPages{r: src.File.r, m: &m, at: at, end: at + size, buf: src.r.chunk[:0]}
+	err = f.copyPages(&pages)
+	if src.r.chunk = pages.buf; err != nil {
 		return err
 	}
 	m.DataPageOffset -= at
-	return f.enterChunk(i, g, m, r.chunk, index)
+	return f.enterChunk(i, g, m, begin, index)
 }
 
-// walk verifies the pages of a chunk that stands at an offset and enters their
-// places in f.places.
-func (f *Writer) walk(data []byte, m *format.ColumnMetaData, at int64) error {
+// copyPages verifies the pages of a chunk, writes them and enters their places in f.places.
+func (f *Writer) copyPages(p *chunkPages) error {
 	f.places = f.places[:0]
-	rows, pos := int64(0), 0
-	for pos < len(data) {
-		h, _, size, err := nextPage(data[pos:], m, true)
+	rows, first, written := int64(0), p.at, f.at
+	for p.rest() > 0 {
+		at := p.end - p.rest()
+		h, page, err := p.next()
 		if err != nil {
-			return fmt.Errorf("page at %d: %w", at+int64(pos), err)
+			return fmt.Errorf("page at %d: %w", at, err)
 		}
-		dict := pos == 0 && m.DictionaryPageOffset > 0
-		if dict != (h.Type == format.DictionaryPage) || dict != (at+int64(pos) < m.DataPageOffset) ||
-			!dict && !soundHeader(&h, m) {
-			return fmt.Errorf("page at %d: %w", at+int64(pos), errHeader)
+		dict := at == first && p.m.DictionaryPageOffset > 0
+		if dict != (h.Type == format.DictionaryPage) || dict != (at < p.m.DataPageOffset) || !dict && !soundHeader(&h, p.m) {
+			return fmt.Errorf("page at %d: %w", at, errHeader)
 		}
 		if !dict {
 			f.places = append(f.places, format.PageLocation{
-				Offset: int64(pos), CompressedPageSize: int32(size), FirstRowIndex: rows})
+				Offset: f.at - written, CompressedPageSize: int32(len(page)), FirstRowIndex: rows})
 			rows += int64(h.DataPageHeader.V.NumValues)
 		}
-		pos += size
+		if err := f.write(page); err != nil {
+			return err
+		}
 	}
-	if rows != m.NumValues {
-		return fmt.Errorf("its pages have %d rows, not %d", rows, m.NumValues)
+	if rows != p.m.NumValues {
+		return fmt.Errorf("its pages have %d rows, not %d", rows, p.m.NumValues)
 	}
+	return nil
+}
+
+// copiedAtOnce is how many bytes of a chunk are read at once, if no page has more.
+const copiedAtOnce = 4 << 20
+
+// chunkPages reads the pages of a chunk of ours one after the other, as they are stored.
+type chunkPages struct {
+	r   io.ReaderAt
+	m   *format.ColumnMetaData
+	at  int64  // of what was not read yet
+	end int64  // of the chunk
+	buf []byte // what was read
+	pos int    // of the next page in it
+}
+
+// rest is how many bytes there are from the next page on.
+func (p *chunkPages) rest() int64 { return p.end - p.at + int64(len(p.buf)-p.pos) }
+
+// next returns the header of the next page, and the page with its header as long as no
+// other is asked for.
+func (p *chunkPages) next() (h format.PageHeader, page []byte, err error) {
+	if err := p.have(min(maxHeader, p.rest())); err != nil {
+		return h, nil, err
+	}
+	n, err := decodePageHeader(p.buf[p.pos:min(p.pos+maxHeader, len(p.buf))], &h)
+	if err != nil {
+		return h, nil, fmt.Errorf("its header: %w", err)
+	}
+	size := int64(n) + int64(h.CompressedPageSize)
+	if h.CompressedPageSize < 0 || size > p.rest() {
+		return h, nil, errHeader
+	}
+	if err := p.have(size); err != nil {
+		return h, nil, err
+	}
+	page = p.buf[p.pos : p.pos+int(size)]
+	p.pos += int(size)
+	h, _, _, err = nextPage(page, p.m, true)
+	return h, page, err
+}
+
+// have makes sure that so many bytes from the next page on were read.
+func (p *chunkPages) have(n int64) error {
+	left := p.buf[p.pos:]
+	if int64(len(left)) >= n {
+		return nil
+	}
+	size := min(max(n, copiedAtOnce), p.rest())
+	buf := p.buf
+	if int64(cap(buf)) < size {
+		buf = make([]byte, 0, size)
+	}
+	copy(buf[:size], left)
+	p.buf, p.pos = buf[:size], 0
+	more := p.buf[len(left):]
+	if err := readAt(p.r, more, p.at); err != nil {
+		return err
+	}
+	p.at += int64(len(more))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -151,6 +152,70 @@ func TestCopyIsExact(t *testing.T) {
 	}
 	if !bytes.Equal(out.Bytes(), data) {
 		t.Fatal("a copy of all row groups is not the same file")
+	}
+}
+
+// reads counts what is read at once.
+type reads struct {
+	io.ReaderAt
+	most int
+}
+
+func (r *reads) ReadAt(b []byte, at int64) (int, error) {
+	r.most = max(r.most, len(b))
+	return r.ReaderAt.ReadAt(b, at)
+}
+
+// TestCopyLongChunks copies a chunk that is never in memory as a whole, with a page that is
+// longer than what is read at once; what is damaged far behind is found.
+func TestCopyLongChunks(t *testing.T) {
+	r := seeded(7)
+	long := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte('a' + r.IntN(26))
+		}
+		return string(b)
+	}
+	vals := make([]string, 3000)
+	for i := range vals {
+		vals[i] = long(4 << 10)
+	}
+	const longest = copiedAtOnce + copiedAtOnce/2
+	vals[1500] = long(longest)
+	b := batch(textCol("text", vals...), intCol("number", make([]int64, len(vals))...))
+	data := write(t, Options{Compression: "none"}, b.Cols, b)
+	from := &reads{ReaderAt: bytes.NewReader(data)}
+	src, err := Open(from, int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from.most = 0
+	copyAll := func(src *File) ([]byte, error) {
+		var out bytes.Buffer
+		w, err := NewWriter(&out, b.Cols, Options{Compression: "none"})
+		if err == nil {
+			err = w.CopyRowGroup(src, 0, nil)
+		}
+		if err == nil {
+			_, err = w.Close()
+		}
+		return out.Bytes(), err
+	}
+	got, err := copyAll(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkCopied(t, got, []*column.Batch{b})
+	if from.most > longest+64<<10 {
+		t.Errorf("%d bytes were read at once", from.most)
+	}
+	for _, at := range []int{1 << 20, 7 << 20, 14 << 20} {
+		bad := bytes.Clone(data)
+		bad[at] ^= 1
+		if _, err := copyAll(open(t, bad)); err == nil || !strings.Contains(err.Error(), "checksum") {
+			t.Errorf("damaged at %d: %v", at, err)
+		}
 	}
 }
 

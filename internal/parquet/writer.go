@@ -307,7 +307,11 @@ func (f *Writer) writeChunk(i int, c *chunk, g *openGroup) error {
 		f.places = append(f.places, format.PageLocation{
 			Offset: int64(p.at), CompressedPageSize: int32(p.size), FirstRowIndex: int64(p.row)})
 	}
-	err := f.enterChunk(i, g, m, c.data, c.index.data)
+	at := f.at
+	err := f.write(c.data)
+	if err == nil {
+		err = f.enterChunk(i, g, m, at, c.index.data)
+	}
 	if cap(c.data) > longChunk {
 		c.data = nil
 	}
@@ -317,22 +321,19 @@ func (f *Writer) writeChunk(i int, c *chunk, g *openGroup) error {
 // Size returns how many bytes were written.
 func (f *Writer) Size() int64 { return f.at }
 
-// enterChunk writes the bytes of a column chunk. The offsets of m and of
-// f.places count from the start of the chunk and become those of the file.
-func (f *Writer) enterChunk(i int, g *openGroup, m format.ColumnMetaData, data, columnIndex []byte) error {
+// enterChunk enters a column chunk that was written from a place on. The offsets of m and
+// of f.places count from there and become those of the file.
+func (f *Writer) enterChunk(i int, g *openGroup, m format.ColumnMetaData, at int64, columnIndex []byte) error {
 	m.PathInSchema = thrift.Slice[string]{f.schema[i].Name}
-	m.TotalCompressedSize = int64(len(data))
+	m.TotalCompressedSize = f.at - at
 	if m.DataPageOffset > 0 {
-		m.DictionaryPageOffset = f.at
+		m.DictionaryPageOffset = at
 	}
-	m.DataPageOffset += f.at
+	m.DataPageOffset += at
 	for k := range f.places {
-		f.places[k].Offset += f.at
+		f.places[k].Offset += at
 	}
-	if err := g.enter(&f.meta, &format.ColumnChunk{FileOffset: f.at, MetaData: m}, columnIndex, f.places); err != nil {
-		return err
-	}
-	return f.write(data)
+	return g.enter(&f.meta, &format.ColumnChunk{FileOffset: at, MetaData: m}, columnIndex, f.places)
 }
 
 // Close writes the page indexes and the footer. The file is whole only after

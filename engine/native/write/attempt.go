@@ -143,7 +143,7 @@ func (a *Attempt) fileName() string { return fmt.Sprintf("f%06d", a.files.Add(1)
 // stage starts a data file in one sink.
 func (a *Attempt) stage(ctx context.Context, sink int, name string) (sinks.Writer, error) {
 	return a.sinks[sink].Stage(ctx, a.task.Attempt, name, sinks.FileSpec{Columns: a.Schema.FileColumns(), Metadata: a.task.Footer,
-		Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup(), Form: a.task.Sinks[sink].Form()})
+		Parallel: a.Parallel, RowGroupBytes: a.budget.FileRowGroup() / len(a.task.Sinks), Form: a.task.Sinks[sink].Form()})
 }
 
 // CopyFile stages the rows of a file in one sink, in the form of that sink.
