@@ -445,3 +445,25 @@ func timedTexts(first, n int) func(*partFile) {
 		}
 	}
 }
+
+// Very many users become one, while they are written and by the mapping of a later night.
+func TestUsersThatBecomeOne(t *testing.T) {
+	const n = 100_000
+	s := newSite(t)
+	become := func(users int) {
+		s.table = mappingTable
+		s.deliver([]field{{"from_user_id", "long"}, {"to_user_id", "long"}}, "null", func(f *partFile) {
+			var b []byte
+			for i := range users {
+				b = binary.AppendVarint(binary.AppendVarint(b[:0], int64(i+1)), 0)
+				f.row(b)
+			}
+		})
+		s.table = "users"
+	}
+	become(n / 2)
+	s.deliver(userFields, "null", users(n, 1000, numbered, "2026-01-01T10:00:00Z"))
+	s.apply(0)
+	become(n - 2)
+	s.apply(0)
+}

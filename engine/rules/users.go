@@ -227,6 +227,24 @@ func (u *Users) NewestRank(group int) int {
 	return rank
 }
 
+// Needed are the rows of a group that merging it with further rows of its user can need:
+// those that supply a column, and one of the newest dump. Each supplier is the greatest of
+// an order of all rows, so that no other row can ever supply what it supplies.
+func (u *Users) Needed(group int) []int {
+	newest := u.groups[group][0]
+	for _, row := range u.groups[group] {
+		if DumpRank(u.rows[row].Ver) > DumpRank(u.rows[newest].Ver) {
+			newest = row
+		}
+	}
+	out := []int{newest}
+	for _, from := range u.from {
+		out = append(out, int(from[group].Row))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Column returns the cast values of column i of the payload, of all rows, and the row
 // that supplies the value of each group.
 func (u *Users) Column(i int) (*column.Column, []column.SourceRow) { return &u.cols[i], u.from[i] }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -52,6 +53,24 @@ type member struct {
 
 func mergeMembers(t *testing.T, s *Schema, members []member) []string {
 	t.Helper()
+	u := chosen(t, s, members)
+	rescued := column.Column{}
+	u.Rescued(&rescued)
+	var out []string
+	for g := range u.Len() {
+		line := fmt.Sprintf("%d/%d", u.User(g), u.NewestRank(g))
+		for i := range s.Rescued() {
+			c, selection := u.Column(i)
+			line += " " + text(c, int(selection[g].Row))
+		}
+		out = append(out, line+" "+text(&rescued, g))
+	}
+	return out
+}
+
+// chosen merges members.
+func chosen(t *testing.T, s *Schema, members []member) *Users {
+	t.Helper()
 	var meta []Row
 	notes := column.Column{Dict: column.NewDict()}
 	srcs := make([]column.Column, s.Rescued())
@@ -82,18 +101,7 @@ func mergeMembers(t *testing.T, s *Schema, members []member) []string {
 		u.Cast(i, &srcs[i])
 	}
 	u.Choose()
-	rescued := column.Column{}
-	u.Rescued(&rescued)
-	var out []string
-	for g := range u.Len() {
-		line := fmt.Sprintf("%d/%d", u.User(g), u.NewestRank(g))
-		for i := range srcs {
-			c, selection := u.Column(i)
-			line += " " + text(c, int(selection[g].Row))
-		}
-		out = append(out, line+" "+text(&rescued, g))
-	}
-	return out
+	return u
 }
 
 func text(c *column.Column, row int) string {
@@ -140,6 +148,42 @@ func TestUsers(t *testing.T) {
 		if d := cmp.Diff(c.want, mergeMembers(t, usersSchema(c.blocks...), c.members)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
 		}
+	}
+}
+
+// TestNeeded: of the rows of a user those that are needed stand for all of them, whatever
+// rows come.
+func TestNeeded(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	double := column.Type{ID: column.Int64}
+	s := usersSchema(definition.Block{Name: "visits", Type: &double}, definition.Block{Name: "plan", Merge: "min"})
+	pick := func(values ...string) string { return values[r.IntN(len(values))] }
+	left := 0
+	for range 2000 {
+		var all, some []member
+		for raw := range 1 + r.IntN(30) {
+			m := member{user: 1, raw: int64(raw), rank: r.IntN(4), values: strings.Join([]string{pick("-", "900000000", "1000000000"),
+				pick("-", "1200000000", "1300000000"), pick("-", "a", "b", "c"), pick("-", "-", "x", "4"), pick("-", "-", "7")}, " ")}
+			if r.IntN(3) == 0 {
+				m.notes = []column.Rescued{NoIDNote("session_id"), {Name: "PLAN", Value: fmt.Append(nil, raw)}}
+			}
+			all, some = append(all, m), append(some, m)
+			if r.IntN(4) > 0 {
+				continue
+			}
+			var needed []member
+			for _, row := range chosen(t, s, some).Needed(0) {
+				needed = append(needed, some[row])
+			}
+			some = needed
+		}
+		left = max(left, len(some))
+		if d := cmp.Diff(mergeMembers(t, s, all), mergeMembers(t, s, some)); d != "" {
+			t.Fatalf("of %v are left %v (-all +needed):\n%s", all, some, d)
+		}
+	}
+	if left < 5 {
+		t.Errorf("no more than %d rows were ever left: the test tells nothing", left)
 	}
 }
 

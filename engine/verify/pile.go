@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -68,16 +69,12 @@ func (p *pile) spill() (err error) {
 // take returns the records of a heap and forgets them. Several goroutines may take heaps,
 // once all records are there.
 func (p *pile) take(heap int) (_ [][]byte, err error) {
-	var data []byte
+	data := p.memory[heap]
 	if p.spilled[heap] {
-		if data, err = os.ReadFile(p.path(heap)); err != nil {
-			return nil, fmt.Errorf("scratch_dir: %w", err)
-		}
-		if err := os.Remove(p.path(heap)); err != nil {
+		if data, err = readAndRemove(p.path(heap), data); err != nil {
 			return nil, fmt.Errorf("scratch_dir: %w", err)
 		}
 	}
-	data = append(data, p.memory[heap]...)
 	p.mu.Lock()
 	p.held -= len(p.memory[heap])
 	p.mu.Unlock()
@@ -89,6 +86,22 @@ func (p *pile) take(heap int) (_ [][]byte, err error) {
 		data = data[4+n:]
 	}
 	return out, nil
+}
+
+// readAndRemove returns what a file has and what comes behind it, and removes the file.
+func readAndRemove(path string, behind []byte) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	n := int(info.Size())
+	data := make([]byte, n, n+len(behind)) // large ones are not moved
+	_, err = io.ReadFull(f, data)
+	return append(data, behind...), errors.Join(err, f.Close(), os.Remove(path))
 }
 
 // stack collects the records of one goroutine for a pile.

@@ -20,7 +20,7 @@ type Gatherer struct {
 	Meta      []rules.Row
 	Sources   []*column.Batch
 	Bytes     int   // of delivered records, and of the codes of their columns
-	held      int   // bytes of the other rows, in their columns or as records of their values
+	Held      int   // bytes of the other rows, in their columns or as records of their values
 	failed    error // of a row that was to be added; Resolve fails with it
 	// Rescued counts encoded rows with something rescued, rounded their values that
 	// were rounded.
@@ -114,7 +114,7 @@ func (p *Gatherer) AddRow(ch *rows.Chunk, i int) {
 		if src != p.last {
 			p.last, p.perRow = src, src.Memory()/max(src.N, 1)
 		}
-		p.held += p.perRow
+		p.Held += p.perRow
 	}
 	p.Selection = append(p.Selection, column.SourceRow{Src: p.index(src), Row: row})
 	p.Meta = append(p.Meta, ch.Rows[i])
@@ -127,7 +127,7 @@ func (p *Gatherer) addRecord(columns []column.Column, format int, record []byte)
 		if s.empty() {
 			p.open++
 		}
-		p.held += len(record) + codeSize*len(columns)
+		p.Held += len(record) + codeSize*len(columns)
 		at, err := s.add(record)
 		if err != nil {
 			p.failed = err
@@ -182,7 +182,7 @@ func (p *Gatherer) Shrink() {
 // Full reports whether the rows are as many as a row group has, or take as much memory as
 // they may.
 func (p *Gatherer) Full(rows int, b exec.Budget) bool {
-	return p.failed != nil || len(p.Selection) >= rows || p.Bytes >= b.RowGroup() || p.held >= b.FileRowGroup()
+	return p.failed != nil || len(p.Selection) >= rows || p.Bytes >= b.RowGroup() || p.Held >= b.FileRowGroup()
 }
 
 // index returns the number of a source. One that was not used lately may get a
@@ -286,7 +286,7 @@ func (p *Gatherer) TakeOnlySource() []column.Column {
 
 // Reset forgets the rows and keeps the memory.
 func (p *Gatherer) Reset() {
-	p.Selection, p.Meta, p.Bytes, p.held, p.open = p.Selection[:0], p.Meta[:0], 0, 0, 0
+	p.Selection, p.Meta, p.Bytes, p.Held, p.open = p.Selection[:0], p.Meta[:0], 0, 0, 0
 	p.last = nil
 	clear(p.Sources)
 	p.Sources = p.Sources[:0]

@@ -110,7 +110,7 @@ func (a *RowGroupBuilder) addWide(ch *rows.Chunk, i int) error {
 		w.set(w.add(&ch.Rows[i]), record)
 	default:
 		w.waiting = append(w.waiting, w.add(&ch.Rows[i]))
-		if a.Gatherer.AddRow(ch, i); a.Bytes+a.held >= a.budget.RowGroup()/decodedPart {
+		if a.Gatherer.AddRow(ch, i); a.Bytes+a.Held >= a.budget.RowGroup()/decodedPart {
 			return a.decodeWaiting()
 		}
 	}
