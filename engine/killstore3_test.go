@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func (b *killBed) surviveDeath(s *s3test.Server, after, away time.Duration) {
 	s.Restart(b.t)
 	e := <-ended
 	b.t.Logf("killed after %s, back after %s: %v", after, away, e.err)
-	b.removeEmptyStaging()
+	b.removeOfServer()
 	if e.err == nil && !e.res.Partial() {
 		b.checkDone()
 		return
@@ -75,13 +76,19 @@ func (b *killBed) surviveDeath(s *s3test.Server, after, away time.Duration) {
 	b.heal()
 }
 
-// removeEmptyStaging removes the empty folders below the staging folder, of which S3
-// knows nothing: a server that keeps objects as files leaves some when it dies.
-func (b *killBed) removeEmptyStaging() {
+// removeOfServer removes what a server that keeps objects as files leaves of its own when it
+// dies: empty folders below the staging folder, and files under the temporary names under
+// which it replaces objects.
+func (b *killBed) removeOfServer() {
 	var folders []string
-	_ = filepath.WalkDir(filepath.Join(b.top("lake"), "_reconcile", "staging"), func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
+	staging := filepath.Join(b.top("lake"), "_reconcile", "staging")
+	_ = filepath.WalkDir(b.top("lake"), func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+		case d.IsDir() && (p == staging || strings.HasPrefix(p, staging+string(filepath.Separator))):
 			folders = append(folders, p)
+		case strings.HasPrefix(d.Name(), ".") && strings.Contains(d.Name(), ".sgwtmp."):
+			_ = os.Remove(p)
 		}
 		return nil
 	})
