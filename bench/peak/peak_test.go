@@ -448,7 +448,7 @@ func timedTexts(first, n int) func(*partFile) {
 
 // Very many users become one, while they are written and by the mapping of a later night.
 func TestUsersThatBecomeOne(t *testing.T) {
-	const n = 100_000
+	const n = 50_000
 	s := newSite(t)
 	become := func(users int) {
 		s.table = mappingTable
@@ -462,7 +462,7 @@ func TestUsersThatBecomeOne(t *testing.T) {
 		s.table = "users"
 	}
 	become(n / 2)
-	s.deliver(userFields, "null", users(n, 1000, numbered, "2026-01-01T10:00:00Z"))
+	s.deliver(userFields, "null", users(n, 2000, numbered, "2026-01-01T10:00:00Z"))
 	s.apply(0)
 	become(n - 2)
 	s.apply(0)

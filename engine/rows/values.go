@@ -95,16 +95,8 @@ func (r *ValueReader) End() error {
 	return nil
 }
 
-// Append appends rows to a batch: records with such columns. The columns of a batch that
-// has none yet are made.
-func (r *ValueReader) Append(b *column.Batch, cols []column.Column, records [][]byte) error {
-	if b.Cols == nil {
-		b.Cols = make([]column.Column, len(cols))
-		for i := range cols {
-			b.Cols[i].Name, b.Cols[i].Type = cols[i].Name, cols[i].Type
-			b.Cols[i].Reset()
-		}
-	}
+// Append appends rows to a batch: records of the values of its columns.
+func (r *ValueReader) Append(b *column.Batch, records [][]byte) error {
 	r.Begin(records)
 	defer func() { clear(r.rest) }()
 	for i := range b.Cols {

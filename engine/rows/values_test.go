@@ -9,12 +9,22 @@ import (
 	"reconcile/internal/column"
 )
 
+// emptyOf is a batch without rows.
+func emptyOf(cols []column.Column) *column.Batch {
+	b := &column.Batch{Cols: make([]column.Column, len(cols))}
+	for i := range cols {
+		b.Cols[i].Name, b.Cols[i].Type = cols[i].Name, cols[i].Type
+		b.Cols[i].Reset()
+	}
+	return b
+}
+
 // readValues makes a batch of records.
 func readValues(t *testing.T, cols []column.Column, records ...[]byte) *column.Batch {
 	t.Helper()
 	var r ValueReader
-	b := &column.Batch{}
-	if err := r.Append(b, cols, records); err != nil {
+	b := emptyOf(cols)
+	if err := r.Append(b, records); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -25,13 +35,13 @@ func TestAppendedValues(t *testing.T) {
 	const n = 20
 	b := payload(n)
 	var r ValueReader
-	into := &column.Batch{}
+	into := emptyOf(types)
 	for i, step := 0, 1; i < n; i, step = i+step, step+1 {
 		var records [][]byte
 		for k := i; k < min(i+step, n); k++ {
 			records = append(records, appendValues(nil, b, k))
 		}
-		if err := r.Append(into, types, records); err != nil {
+		if err := r.Append(into, records); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +95,7 @@ func TestDamagedValues(t *testing.T) {
 		}
 		for name, d := range damaged {
 			var r ValueReader
-			if err := r.Append(&column.Batch{}, types, [][]byte{d}); !errors.Is(err, errNotValues) {
+			if err := r.Append(emptyOf(types), [][]byte{d}); !errors.Is(err, errNotValues) {
 				t.Errorf("row %d, %s: %v", row, name, err)
 			}
 		}

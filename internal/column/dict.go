@@ -31,7 +31,8 @@ type Dict struct {
 	// invalid lists the codes whose values are not valid UTF-8.
 	invalid []uint32
 	adds    int
-	plain   bool
+	plain   bool // values are not looked up any more
+	never   bool // they never are
 }
 
 // sampleAdds is how many values are added before a dictionary judges whether
@@ -53,7 +54,7 @@ func NewDict() *Dict {
 
 // NewPlainDict returns an empty dictionary that looks no values up.
 func NewPlainDict() *Dict {
-	return &Dict{off: []uint32{0, prefix}, data: make([]byte, prefix), plain: true}
+	return &Dict{off: []uint32{0, prefix}, data: make([]byte, prefix), plain: true, never: true}
 }
 
 // Reset empties d and keeps its memory.
@@ -65,7 +66,7 @@ func (d *Dict) Reset() {
 	d.data = d.data[:prefix]
 	d.hash = append(d.hash[:0], 0)
 	d.invalid = d.invalid[:0]
-	d.adds, d.plain = 0, false
+	d.adds, d.plain = 0, d.never
 	clear(d.table)
 }
 

@@ -96,8 +96,11 @@ func storedLines(t *testing.T, f *storedForm, rd sinks.Reader) (lines []string, 
 				}
 			}
 			var r rows.ValueReader
-			b := column.Batch{}
-			if err := r.Append(&b, ch.Columns, records); err != nil {
+			b := column.Batch{Cols: slices.Clone(ch.Columns)}
+			for i := range b.Cols {
+				b.Cols[i].Reset()
+			}
+			if err := r.Append(&b, records); err != nil {
 				t.Fatal(err)
 			}
 			cols = b.Cols

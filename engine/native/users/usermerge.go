@@ -26,8 +26,7 @@ type userMerger struct {
 
 func (m *userMerger) add(ch *rows.Chunk, i int) (err error) {
 	n := len(m.Meta)
-	budget := m.r.Env.Limits.Budget
-	full := m.Full(m.r.Task.Thresholds.GroupRows, budget)
+	full := m.Full(m.r.Task.Thresholds.GroupRows, m.r.Env.Limits.Budget)
 	switch {
 	case n == 0 || m.Meta[n-1].Raw != ch.Rows[i].Raw:
 		if full {
@@ -35,7 +34,7 @@ func (m *userMerger) add(ch *rows.Chunk, i int) (err error) {
 		}
 		m.begin = len(m.Meta)
 	case n < 2*m.needed: // else it would be done again for each row
-	case full || m.Held >= budget.FileRowGroup()/reducedOfGroup:
+	case full || m.heldOfUser() >= m.r.Env.Limits.Budget.FileRowGroup()/reducedOfGroup:
 		err = m.reduce()
 	}
 	if err == nil {
@@ -47,6 +46,12 @@ func (m *userMerger) add(ch *rows.Chunk, i int) (err error) {
 // reducedOfGroup is the part of a row group that rows of one user take before those are left
 // that are needed: they are in memory as they come, and as they are cast.
 const reducedOfGroup = 2
+
+// heldOfUser is about how many bytes the rows of the user at hand take.
+func (m *userMerger) heldOfUser() int {
+	n := len(m.Meta)
+	return m.Held / n * (n - m.begin)
+}
 
 // flush publishes the users whose rows were added.
 func (m *userMerger) flush() error {

@@ -19,8 +19,8 @@ type Gatherer struct {
 	Selection []column.SourceRow
 	Meta      []rules.Row
 	Sources   []*column.Batch
-	Bytes     int   // of delivered records, and of the codes of their columns
-	Held      int   // bytes of the other rows, in their columns or as records of their values
+	Bytes     int   // of delivered records and such as are no payload, and of the codes of their columns
+	Held      int   // bytes of the other rows, in their columns
 	failed    error // of a row that was to be added; Resolve fails with it
 	// Rescued counts encoded rows with something rescued, rounded their values that
 	// were rounded.
@@ -75,9 +75,27 @@ func (s *valueSource) read() error {
 	if len(s.records) == 0 {
 		return nil
 	}
-	err := s.reader.Append(&s.batch, s.columns, s.records)
+	if s.batch.Cols == nil {
+		s.batch.Cols = s.newColumns()
+	}
+	err := s.reader.Append(&s.batch, s.records)
 	s.forget()
 	return err
+}
+
+// newColumns makes the columns of the batch. Where these are copied again, values are looked
+// up then.
+func (s *valueSource) newColumns() []column.Column {
+	out := make([]column.Column, len(s.columns))
+	for i := range out {
+		c := &out[i]
+		c.Name, c.Type = s.columns[i].Name, s.columns[i].Type
+		if !s.payload && c.Type.Kind() == column.KindBytes {
+			c.Dict = column.NewPlainDict()
+		}
+		c.Reset()
+	}
+	return out
 }
 
 // forget forgets the records that wait.
@@ -127,7 +145,11 @@ func (p *Gatherer) addRecord(columns []column.Column, format int, record []byte)
 		if s.empty() {
 			p.open++
 		}
-		p.Held += len(record) + codeSize*len(columns)
+		if size := len(record) + codeSize*len(columns); s.payload {
+			p.Held += size
+		} else {
+			p.Bytes += size
+		}
 		at, err := s.add(record)
 		if err != nil {
 			p.failed = err
