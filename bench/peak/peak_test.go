@@ -114,7 +114,7 @@ func TestUniqueTexts(t *testing.T) {
 // Texts that are too long to be held beside others, in several partitions.
 func TestLongRecords(t *testing.T) {
 	s := newSite(t)
-	s.configure("64MiB", "partition_by = [date(time)]")
+	s.configure("partition_by = [date(time)]")
 	s.deliver(timed, "null", func(f *partFile) {
 		r := rand.New(rand.NewPCG(1, 1))
 		var b []byte
@@ -184,7 +184,7 @@ func TestLongText(t *testing.T) {
 // Three hundred partitions, and a night onto all of them.
 func TestManyPartitions(t *testing.T) {
 	s := newSite(t)
-	s.configure("64MiB", "partition_by = [date(time)]")
+	s.configure("partition_by = [date(time)]")
 	r := rand.New(rand.NewPCG(1, 1))
 	events := func(first, n int) func(*partFile) {
 		return func(f *partFile) {
@@ -287,7 +287,7 @@ func TestOtherPartitions(t *testing.T) {
 		}
 	})
 	s.load()
-	s.configure("64MiB", "partition_by = [date(time)]")
+	s.configure("partition_by = [date(time)]")
 	s.apply(0)
 }
 
@@ -297,7 +297,27 @@ func TestUsersOntoLargeRowGroups(t *testing.T) {
 	s.table = "users"
 	s.deliver(userFields, "null", users(600_000, 300, numbered, "2026-01-01T10:00:00Z"))
 	s.load()
-	s.deliver(userFields, "null", users(1000, 300, func(_ int, r *rand.Rand) int64 { return r.Int64N(650_000) }, "2026-01-02T10:00:00Z"))
+	for _, night := range []int{1000, 200_000} {
+		s.deliver(userFields, "null", users(night, 300, func(_ int, r *rand.Rand) int64 { return r.Int64N(650_000) }, fmt.Sprintf("2026-01-02T10:00:%02dZ", s.dumps)))
+		s.apply(0)
+	}
+}
+
+// Long texts where memory_limit itself is what may be resident: users are loaded, and a large
+// night comes to events in row groups that were written with much more memory.
+func TestLongTextsAt256MiB(t *testing.T) {
+	s := newSite(t)
+	s.limit = 256
+	s.configure("")
+	s.table = "users"
+	s.deliver(userFields, "null", users(150_000, 1500, numbered, "2026-01-01T10:00:00Z"))
+	s.apply(0)
+
+	s.table = "events"
+	s.configure("partition_by = [date(time)]")
+	s.deliver(timed, "null", timedTexts(0, 150_000))
+	s.load()
+	s.deliver(timed, "null", timedTexts(135_000, 75_000))
 	s.apply(0)
 }
 
@@ -400,7 +420,7 @@ func TestCheckOfLargeRowGroups(t *testing.T) {
 // columns are copied.
 func TestMostUsersMove(t *testing.T) {
 	s := newSite(t)
-	s.configure("64MiB", "partition_by = [date(time)]")
+	s.configure("partition_by = [date(time)]")
 	s.deliver(timed, "null", timedTexts(0, 150_000))
 	s.load()
 	s.table = mappingTable

@@ -65,10 +65,11 @@ func runWithProgram(m *testing.M) int {
 	return m.Run()
 }
 
+// usualLimit is the memory_limit of a site, in MiB.
+const usualLimit = 64
+
 // mappingTable is always delivered as a whole.
 const mappingTable = "user_migrations"
-
-const memoryLimit = 64 << 20
 
 // site is a folder with an export of one table, and a configuration for it.
 type site struct {
@@ -76,6 +77,7 @@ type site struct {
 	dir   string
 	dumps int
 	table string
+	limit int64 // memory_limit, in MiB
 	// settings are those of tables.
 	settings string
 }
@@ -95,16 +97,16 @@ table "users" { sinks = [sink.parquet.lake] }
 `
 
 func newSite(t *testing.T) *site {
-	s := &site{t: t, dir: t.TempDir(), table: "events"}
-	s.configure("64MiB", "")
+	s := &site{t: t, dir: t.TempDir(), table: "events", limit: usualLimit}
+	s.configure("")
 	return s
 }
 
-// configure gives the site a memory_limit, and its tables more settings.
-func (s *site) configure(limit, settings string) {
+// configure gives the tables of the site more settings.
+func (s *site) configure(settings string) {
 	s.t.Helper()
 	s.settings = settings
-	s.write("main.hcl", fmt.Appendf(nil, configuration, limit, settings))
+	s.write("main.hcl", fmt.Appendf(nil, configuration, fmt.Sprint(s.limit, "MiB"), settings))
 }
 
 func (s *site) write(name string, data []byte) {
@@ -201,7 +203,7 @@ func (s *site) within(exit int, args ...string) ran {
 	if r.exit != exit {
 		s.t.Fatalf("exit code %d instead of %d:\n%.2000s", r.exit, exit, r.output)
 	}
-	if most := engineexec.Resident(memoryLimit); r.resident > most {
+	if most := engineexec.Resident(s.limit << 20); r.resident > most {
 		s.t.Errorf("%s: %d MiB resident, more than %d", args[0], r.resident>>20, most>>20)
 	}
 	return r
@@ -211,11 +213,14 @@ func (s *site) within(exit int, args ...string) ran {
 // come to be; later runs have the usual one.
 func (s *site) load() {
 	s.t.Helper()
-	s.configure("1GiB", s.settings)
+	usual := s.limit
+	s.limit = 1024
+	s.configure(s.settings)
 	if r := s.run("apply", "-auto-approve"); r.exit != 0 {
 		s.t.Fatalf("exit code %d:\n%s", r.exit, r.output)
 	}
-	s.configure("64MiB", s.settings)
+	s.limit = usual
+	s.configure(s.settings)
 }
 
 // has checks that what was printed has a text.

@@ -56,8 +56,10 @@ const (
 	// encoded they take several times that.
 	leastRowGroup = 1 << 20
 	mostRowGroup  = 64 << 20
-	// Files under way have 3/16 of memory_limit for rows that wait for a row group.
-	fileRowGroupsPart, fileRowGroupsOf = 16, 3
+	// fileRowGroupsPart is the part of what is resident, without programSize, that files under
+	// way have for rows that wait for a row group: these are in memory up to four times, as
+	// they are gathered, put together, collected by the sink and encoded.
+	fileRowGroupsPart = 6
 	// slicePart is the part of the memory for rows that all slices of blocks have.
 	slicePart = 16
 
@@ -199,7 +201,7 @@ func (b Budget) FileRowGroup() int {
 	if b.limit == 0 {
 		return mostFileRowGroup
 	}
-	return min(int(b.limit)/fileRowGroupsPart*fileRowGroupsOf/b.workers, mostFileRowGroup)
+	return min(int(Resident(b.limit)-programSize)/fileRowGroupsPart/b.workers, mostFileRowGroup)
 }
 
 // Encoders is how many columns of a file may be encoded at a time where so many files

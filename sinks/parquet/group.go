@@ -66,8 +66,20 @@ func (g *group) add(b *column.Batch, from, n int) {
 // full reports whether the rows take more memory than they may.
 func (g *group) full() bool { return g.limit > 0 && filled(g.rows.Cols) > g.limit }
 
-// fills reports whether a batch takes as much memory as the rows may.
-func (g *group) fills(b *column.Batch) bool { return g.limit > 0 && filled(b.Cols) > g.limit }
+// fills reports whether a batch takes at least half as much memory as the rows may.
+func (g *group) fills(b *column.Batch) bool { return g.limit > 0 && filled(b.Cols) > g.limit/2 }
+
+// room is about how many rows of a batch there is memory for, at least one.
+func (g *group) room(b *column.Batch) int {
+	if g.limit == 0 {
+		return b.N
+	}
+	left := g.limit
+	if g.rows.N > 0 {
+		left -= filled(g.rows.Cols)
+	}
+	return max(left, 0)/max(filled(b.Cols)/b.N, 1) + 1
+}
 
 // filled returns about how many bytes the rows of columns fill.
 func filled(cols []column.Column) int {

@@ -105,7 +105,9 @@ func TestRowGroups(t *testing.T) {
 		{parquet.Options{RowGroup: 100}, 0, []int{60, 60, 1}, []int{60, 60, 1}},
 		{parquet.Options{RowGroup: 100}, 0, []int{1, 250, 0, 3}, []int{100, 100, 51, 3}},
 		{parquet.Options{RowGroup: 100}, 1, []int{3, 4}, []int{3, 4}},
-		{parquet.Options{RowGroup: 100}, 1 << 10, []int{10, 10, 10, 10, 10, 10}, []int{30, 30}},
+		{parquet.Options{RowGroup: 100}, 1 << 10, []int{4, 12, 3}, []int{19}},
+		{parquet.Options{RowGroup: 100}, 1 << 10, []int{12, 3, 12}, []int{12, 15}},
+		{parquet.Options{RowGroup: 100}, 1 << 10, []int{10, 10, 10, 10, 10, 10}, []int{22, 22, 16}},
 		{parquet.Options{}, 0, []int{1, 2, 3}, []int{6}},
 		{parquet.Options{}, 0, nil, nil},
 	} {

@@ -71,8 +71,8 @@ type writer struct {
 	part  column.Batch // the rows of one row group inside a larger batch
 }
 
-// Write adds rows. A batch that is no small part of a row group, or as large, becomes one
-// without being copied, also if it has up to half as many rows again.
+// Write adds rows. A batch that is no small part of a row group, in rows or in bytes, becomes
+// one without being copied, also if it has up to half as many rows again.
 func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 	if err := w.group.check(b); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
@@ -91,7 +91,7 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 			from += n
 			continue
 		}
-		n := min(b.N-from, w.s.o.RowGroup-w.group.rows.N)
+		n := min(b.N-from, w.s.o.RowGroup-w.group.rows.N, w.group.room(b))
 		w.group.add(b, from, n)
 		from += n
 		if w.group.rows.N >= w.s.o.RowGroup || w.group.full() {

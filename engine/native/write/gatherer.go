@@ -204,7 +204,7 @@ func (p *Gatherer) Shrink() {
 // Full reports whether the rows are as many as a row group has, or take as much memory as
 // they may.
 func (p *Gatherer) Full(rows int, b exec.Budget) bool {
-	return p.failed != nil || len(p.Selection) >= rows || p.Bytes >= b.RowGroup() || p.Held >= b.FileRowGroup()
+	return p.failed != nil || len(p.Selection) >= rows || p.Bytes >= b.RowGroup() || p.Bytes+p.Held >= b.FileRowGroup()
 }
 
 // index returns the number of a source. One that was not used lately may get a
