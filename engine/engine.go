@@ -49,6 +49,7 @@ type Tuning struct {
 	Memory     int // bytes of rows that wait for their partition
 	SpillGroup int // rows of a row group in scratch files
 	WideFrom   int // columns of a table from which on they are very many
+	Probe      int // rows and entries of an index that are compared at once
 	GroupRows  int // rows of a row group in data files
 	AppendAt   int // bytes of a partition from which on rows come to it in a file of their own
 	CutAt      int // bytes of a data file from which on another one is begun
@@ -144,7 +145,7 @@ func newLimits(cfg *config.Config, o Options) exec.Limits {
 	if o.Tuning.Memory > 0 {
 		b = exec.RowBudget(o.Tuning.Memory, workers)
 	}
-	return exec.Limits{Budget: b, Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup, WideFrom: o.Tuning.WideFrom}
+	return exec.Limits{Budget: b, Scratch: cfg.ScratchDir, SpillGroup: o.Tuning.SpillGroup, WideFrom: o.Tuning.WideFrom, ProbeAtOnce: o.Tuning.Probe}
 }
 
 // newThresholds are the sizes that files and objects go by.

@@ -91,6 +91,9 @@ func tiny(r *rand.Rand) Tuning {
 		t.AppendAt, t.CutAt = 1, []int{1, 4 << 10, 0}[r.Intn(3)]
 	}
 	t.NoDelta = r.Intn(4) == 0
+	if t.IndexRuns == 1 {
+		t.Probe = t.GroupRows * t.SpillGroup
+	}
 	if t.GroupRows%2 == 0 {
 		t.WideFrom = 2 * t.SpillGroup
 	}

@@ -434,6 +434,30 @@ func TestMostUsersMove(t *testing.T) {
 	s.apply(0)
 }
 
+// Users with very many short rows become others. In a second step rows of equal keys meet.
+func TestUsersOfManyRowsMove(t *testing.T) {
+	s := newSite(t)
+	s.deliver(required, "null", func(f *partFile) {
+		var b []byte
+		for i := range 2_000_000 {
+			b = event(b, int64(i/2), int64(i/2%50_000*2+i%2), "x")
+			f.row(b)
+		}
+	})
+	s.load()
+	move := func(to func(user int) int) {
+		s.table = mappingTable
+		s.deliver([]field{{"from_user_id", "long"}, {"to_user_id", "long"}}, "null", func(f *partFile) {
+			for u := range 50_000 {
+				f.row(binary.AppendVarint(binary.AppendVarint(nil, int64(2*u)), int64(to(u))))
+			}
+		})
+		s.apply(0)
+	}
+	move(func(u int) int { return 2*(u-u%10) + 100_000 })
+	move(func(u int) int { return 2*u + 1 })
+}
+
 // A large night for two sinks.
 func TestTwoSinks(t *testing.T) {
 	s := newSite(t)

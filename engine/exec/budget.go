@@ -11,6 +11,7 @@ import "sync"
 // rows. A table holds at a time, in parts of these, for all workers together:
 //
 //	taking rows in    Segments 1/2, Collecting 1/4, Verdicts 1/4, Texts 1/32, Rejected 1/32
+//	comparing them    Segments 1/2, Probed 1/2
 //	merging them      Segments 1/2, those of Merged 1/2
 //	writing them      Segments 1/2, RowGroup 1/4 for published and 1/4 for shadow rows,
 //	                  IndexEntries 1/4, Texts 1/32
@@ -46,6 +47,7 @@ const (
 	// others are collected, sorted or encoded.
 	segmentsPart = 2
 	workingPart  = 4
+	probedPart   = 2
 	textsPart    = 32
 	// The parts of a budget that passes over users have for rows that are grouped beside
 	// those that are delivered.
@@ -69,10 +71,11 @@ const (
 	mergedPart    = 2
 	leastMerged   = 2
 
-	waitingRow     = 64 // bytes of a row that waits for a row group, beside its columns
-	verdictSize    = 40 // bytes of a row that waits for its verdict
-	indexEntrySize = 16 // bytes of an entry of the index
-	rowsOfFile     = 2  // bytes that rows take in memory, for each of their files
+	waitingRow     = 64  // bytes of a row that waits for a row group, beside its columns
+	verdictSize    = 40  // bytes of a row that waits for its verdict
+	indexEntrySize = 16  // bytes of an entry of the index
+	probedSize     = 128 // bytes of an entry that is compared, in two hash tables
+	rowsOfFile     = 2   // bytes that rows take in memory, for each of their files
 
 	// carriedPart is the part of memory_limit that one thing may have which is in memory
 	// as a whole: a block, a text, a manifest.

@@ -7,6 +7,10 @@ const (
 	wideColumnsPart = 16
 )
 
+// contestedOfProbed is how many times as many rows may be contested as entries are compared
+// at once.
+const contestedOfProbed = 2
+
 // Limits are what a task may use.
 type Limits struct {
 	Budget Budget
@@ -17,6 +21,9 @@ type Limits struct {
 	SpillGroup int
 	// WideFrom is how many columns are very many, if not as many as the budget says.
 	WideFrom int
+	// ProbeAtOnce is how many rows and entries of an index are compared at once, if not as many
+	// as the budget says.
+	ProbeAtOnce int
 }
 
 // Wide reports whether so many columns are very many: a table of them holds rows in a form
@@ -42,6 +49,18 @@ func (l Limits) ForColumns(columns int) Limits {
 func (l Limits) much(columns int) bool {
 	return l.Budget.limit > 0 && columns*heldColumn > l.Budget.rows/wideColumnsPart
 }
+
+// Probed is how many delivered rows and entries of an index are compared at once, while no
+// rows are collected or wait for their verdict.
+func (l Limits) Probed() int {
+	if l.ProbeAtOnce > 0 {
+		return l.ProbeAtOnce
+	}
+	return max(l.Budget.rows/probedPart/probedSize, 1)
+}
+
+// Contested is how many stored rows are judged with delivered ones without spilling any.
+func (l Limits) Contested() int { return contestedOfProbed * l.Probed() }
 
 // ScratchRows is how many rows of a scratch file are read at once.
 func (l Limits) ScratchRows() int {

@@ -32,6 +32,9 @@ func smallThresholds(r *rand.Rand) engine.Tuning {
 	if r.Intn(2) == 0 {
 		t.AppendAt, t.CutAt = 1, []int{1, 4 << 10, 0}[r.Intn(3)]
 	}
+	if t.IndexRuns == 1 {
+		t.Probe = t.GroupRows
+	}
 	if t.GroupRows%2 == 0 {
 		t.WideFrom = 2 * t.SpillGroup
 	}

@@ -52,34 +52,18 @@ func (r *Run) visit(ctx context.Context, raws []int64, fn func([]Entry) error) (
 	return v.stats, nil
 }
 
-// lookup appends to dst the entries of the users, as visit finds them.
-func (r *Run) lookup(ctx context.Context, raws []int64, dst []Entry) ([]Entry, Stats, error) {
-	stats, err := r.visit(ctx, raws, func(e []Entry) error {
-		dst = append(dst, e...)
-		return nil
-	})
-	return dst, stats, err
-}
-
-// lookup returns the entries of the users in any of the runs, in order and
-// without duplicates.
-func Lookup(ctx context.Context, runs []*Run, raws []int64) ([]Entry, Stats, error) {
-	var all []Entry
+// Visit calls fn with the entries of the users in each of the runs, one run after the other,
+// as visit does. What several runs have comes several times.
+func Visit(ctx context.Context, runs []*Run, raws []int64, fn func([]Entry) error) (Stats, error) {
 	var stats Stats
 	for _, r := range runs {
-		var s Stats
-		var err error
-		all, s, err = r.lookup(ctx, raws, all)
+		s, err := r.visit(ctx, raws, fn)
 		stats.add(s)
 		if err != nil {
-			return nil, stats, err
+			return stats, err
 		}
 	}
-	if len(runs) > 1 {
-		Sort(all)
-		all = slices.Compact(all)
-	}
-	return all, stats, nil
+	return stats, nil
 }
 
 type visitor struct {

@@ -181,31 +181,34 @@ func rekeyedParts(ctx context.Context, p *Session, t *Table) (map[uint32]bool, e
 		}
 	}
 	for _, ref := range t.Old.Index {
-		found, err := lookUp(ctx, p, ref, users)
+		err := lookUp(ctx, p, ref, users, out)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
 			return nil, nil
 		}
-		for _, e := range found {
-			out[e.Part] = true
-		}
 	}
 	return out, nil
 }
 
-// lookUp returns what a run of an index knows of users, which are sorted.
-func lookUp(ctx context.Context, p *Session, ref state.Ref, users []int64) (_ []index.Entry, err error) {
+// lookUp adds to parts the partitions where a run of an index knows rows of users, which are
+// sorted.
+func lookUp(ctx context.Context, p *Session, ref state.Ref, users []int64, parts map[uint32]bool) (err error) {
 	obj, err := p.Objects.OpenObject(ctx, ref)
 	if err != nil {
-		return nil, fmt.Errorf("the index: %w", err)
+		return fmt.Errorf("the index: %w", err)
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
 	run, err := index.Open(obj, obj.Size(), p.Budget.IndexFilters())
 	if err != nil {
-		return nil, fmt.Errorf("the index: %w", obj.Damaged(err))
+		return fmt.Errorf("the index: %w", obj.Damaged(err))
 	}
-	found, _, err := index.Lookup(ctx, []*index.Run{run}, users)
-	return found, err
+	_, err = index.Visit(ctx, []*index.Run{run}, users, func(entries []index.Entry) error {
+		for _, e := range entries {
+			parts[e.Part] = true
+		}
+		return nil
+	})
+	return err
 }

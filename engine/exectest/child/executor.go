@@ -30,6 +30,7 @@ type request struct {
 	Scratch string
 	Spill   int
 	Wide    int
+	Probe   int
 	Objects string // folder of those that the task names
 }
 
@@ -52,7 +53,7 @@ func (x *Executor) Execute(ctx context.Context, t *exec.Task, env *exec.Env) (*e
 		return nil, err
 	}
 	req := &request{Keys: keysOf(t, env), Rows: env.Limits.Budget.Rows(), Workers: env.Limits.Budget.Workers(),
-		Scratch: env.Limits.Scratch, Spill: env.Limits.SpillGroup, Wide: env.Limits.WideFrom, Objects: in}
+		Scratch: env.Limits.Scratch, Spill: env.Limits.SpillGroup, Wide: env.Limits.WideFrom, Probe: env.Limits.ProbeAtOnce, Objects: in}
 	if req.Task, err = exec.EncodeTask(t); err != nil {
 		return nil, err
 	}

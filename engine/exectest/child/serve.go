@@ -89,7 +89,7 @@ func (o Openers) env(t *exec.Task, req *request) (*exec.Env, error) {
 	budget := exec.RowBudget(req.Rows, req.Workers)
 	env := &exec.Env{Sinks: map[string]exec.Sink{}, Objects: objects, Mappings: &mappings{objects: objects, budget: budget},
 		Key:    func(verifier string) []byte { return req.Keys[verifier] },
-		Limits: exec.Limits{Budget: budget, Scratch: req.Scratch, SpillGroup: req.Spill, WideFrom: req.Wide}}
+		Limits: exec.Limits{Budget: budget, Scratch: req.Scratch, SpillGroup: req.Spill, WideFrom: req.Wide, ProbeAtOnce: req.Probe}}
 	var err error
 	if env.Source, err = o.Source(t.Source); err != nil {
 		return nil, err

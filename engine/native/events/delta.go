@@ -45,8 +45,8 @@ type storedOverrides struct {
 }
 
 // delta judges only the rows that the pending dumps, which ing has, and the changed part of
-// the mapping can touch, found through the index. Its invariants are I1 to I5
-// of docs/architecture.md.
+// the mapping can touch, found through the index, or fails with errManyContested before it
+// changes anything. Its invariants are I1 to I5 of docs/architecture.md.
 func delta(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (*pass.Outcome, error) {
 	d := &deltaRun{Run: r, ing: ing, layout: r.Schema.Stored(), byOrd: map[uint32]*exec.Partition{}, byValue: map[int64]*exec.Partition{},
 		next: r.Old.NextOrdinal, stored: map[uint32]*storedOverrides{}, touched: map[int64]bool{}}

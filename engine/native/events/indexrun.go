@@ -58,19 +58,12 @@ func (r *indexRuns) blame(ctx context.Context, err error) error {
 	return err
 }
 
-// lookupIndex returns what an index knows of users, which must be sorted; each
-// entry once.
-func lookupIndex(ctx context.Context, env *exec.Env, refs []exec.Ref, users []int64) (_ []index.Entry, err error) {
-	r, err := openRuns(ctx, env, refs)
-	if err != nil {
-		return nil, err
+// visit calls fn with what the runs know of users, which must be sorted, as index.Visit does.
+func (r *indexRuns) visit(ctx context.Context, users []int64, fn func([]index.Entry) error) error {
+	if _, err := index.Visit(ctx, r.runs, users, fn); err != nil {
+		return fmt.Errorf("probing the index: %w", r.blame(ctx, err))
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	found, _, err := index.Lookup(ctx, r.runs, users)
-	if err != nil {
-		return nil, fmt.Errorf("probing the index: %w", r.blame(ctx, err))
-	}
-	return found, nil
+	return nil
 }
 
 // writeIndex writes a run of the index as an object of the state.

@@ -15,7 +15,12 @@ func Run(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 		return nil, err
 	}
 	if in.fits() {
-		return delta(ctx, r, in.Ingest)
+		if c, err := delta(ctx, r, in.Ingest); !errors.Is(err, errManyContested) {
+			return c, err
+		}
+		if err := in.judgeAll(); err != nil {
+			return nil, err
+		}
 	}
 	return bulk(ctx, r, in)
 }
