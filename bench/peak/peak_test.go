@@ -303,8 +303,8 @@ func TestUsersOntoLargeRowGroups(t *testing.T) {
 	}
 }
 
-// Long texts where memory_limit itself is what may be resident: users are loaded, and a large
-// night comes to events in row groups that were written with much more memory.
+// Long texts where memory_limit itself is what may be resident: users are loaded, and large
+// nights come to events in row groups that were written with much more memory.
 func TestLongTextsAt256MiB(t *testing.T) {
 	s := newSite(t)
 	s.limit = 256
@@ -315,9 +315,15 @@ func TestLongTextsAt256MiB(t *testing.T) {
 
 	s.table = "events"
 	s.configure("partition_by = [date(time)]")
-	s.deliver(timed, "null", timedTexts(0, 150_000))
+	s.deliver(timed, "null", timedTexts(0, 150_000, 1500))
 	s.load()
-	s.deliver(timed, "null", timedTexts(135_000, 75_000))
+	s.deliver(timed, "null", timedTexts(135_000, 75_000, 1500))
+	s.apply(0)
+
+	s.table = "pageviews"
+	s.deliver(timed, "null", timedTexts(0, 500_000, 300))
+	s.load()
+	s.deliver(timed, "null", timedTexts(450_000, 250_000, 300))
 	s.apply(0)
 }
 
@@ -421,7 +427,7 @@ func TestCheckOfLargeRowGroups(t *testing.T) {
 func TestMostUsersMove(t *testing.T) {
 	s := newSite(t)
 	s.configure("partition_by = [date(time)]")
-	s.deliver(timed, "null", timedTexts(0, 150_000))
+	s.deliver(timed, "null", timedTexts(0, 150_000, 1500))
 	s.load()
 	s.table = mappingTable
 	s.deliver([]field{{"from_user_id", "long"}, {"to_user_id", "long"}}, "null", func(f *partFile) {
@@ -472,19 +478,19 @@ sink "parquet" "more" { path = "more" }
 table "*" { sinks = [sink.parquet.lake, sink.parquet.more] }
 table "users" { sinks = [sink.parquet.lake] }
 `))
-	s.deliver(timed, "null", timedTexts(0, 150_000))
+	s.deliver(timed, "null", timedTexts(0, 150_000, 1500))
 	s.apply(0)
-	s.deliver(timed, "null", timedTexts(100_000, 100_000))
+	s.deliver(timed, "null", timedTexts(100_000, 100_000, 1500))
 	s.apply(0)
 }
 
-// timedTexts is so many events of three days, each with a text of its own of 1,500 bytes.
-func timedTexts(first, n int) func(*partFile) {
+// timedTexts is so many events of three days, each with a text of its own of so many bytes.
+func timedTexts(first, n, text int) func(*partFile) {
 	return func(f *partFile) {
 		r := rand.New(rand.NewPCG(1, uint64(first)))
 		var b []byte
 		for i := range n {
-			b = timedEvent(b, int64(first+i), r.Int64N(100_000), r.IntN(3), randomText(r, 1500))
+			b = timedEvent(b, int64(first+i), r.Int64N(100_000), r.IntN(3), randomText(r, text))
 			f.row(b)
 		}
 	}

@@ -61,7 +61,7 @@ const (
 	// fileRowGroupsPart is the part of what is resident, without programSize, that files under
 	// way have for rows that wait for a row group: these are in memory up to four times, as
 	// they are gathered, put together, collected by the sink and encoded.
-	fileRowGroupsPart = 6
+	fileRowGroupsPart = 8
 	// slicePart is the part of the memory for rows that all slices of blocks have.
 	slicePart = 16
 
