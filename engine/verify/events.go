@@ -342,7 +342,7 @@ func (v *eventRun) explain(ctx context.Context, want, have *event, at int) ([]Va
 		return nil, err
 	}
 	r := v.rows(asDump)
-	return out, r.read(ctx, sk, f, oneRow(have), func(b *column.Batch, group int, _ []uint32) error {
+	return out, r.read(ctx, sk, share{f, 0, 1}, oneRow(have), func(b *column.Batch, group int, _ []uint32) error {
 		if uint32(group) != have.group {
 			return nil
 		}

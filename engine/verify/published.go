@@ -77,9 +77,33 @@ func filesIn(ctx context.Context, lk *lake.Lake, a *applied, at int, out *Sink) 
 	return sk, files, nil
 }
 
+// share is a part of the row groups of a data file, which one goroutine reads: part n of so
+// many.
+type share struct {
+	*dataFile
+	n, of int
+}
+
+// leastShare is how many bytes of a data file are worth a goroutine of their own.
+const leastShare = 4 << 20
+
+// shares divides data files so that so many goroutines have their part of a large one.
+func shares(files []*dataFile, workers int) (out []share) {
+	for _, f := range files {
+		of := int(max(min(f.Size/leastShare, int64(workers)), 1))
+		for n := range of {
+			out = append(out, share{f, n, of})
+		}
+	}
+	return out
+}
+
+// groups returns the row groups of a share, of so many that the file has.
+func (s *share) groups(all int) (from, to int) { return all * s.n / s.of, all * (s.n + 1) / s.of }
+
 // chooser chooses rows of the data files of a sink, and takes these. One goroutine uses it.
 type chooser interface {
-	// begin begins with the rows of a file.
+	// begin begins with rows of a file.
 	begin(f *dataFile)
 	// choose says which rows of a batch of the columns that tell a row are taken.
 	choose(b *column.Batch) ([]uint32, error)
@@ -93,22 +117,34 @@ type chooser interface {
 // not, is a fault.
 func (j *job) published(ctx context.Context, sk sinks.Sink, files []*dataFile, r rowsReader, workers int, out *Sink, newChooser func() chooser) error {
 	g, ctx := errgroup.WithContext(ctx)
+	list := shares(files, workers)
+	faults := make([]error, len(list))
 	var taken atomic.Int64
-	for range min(workers, len(files)) {
+	for range min(workers, len(list)) {
 		g.Go(func() error {
 			c := newChooser()
-			for i := taken.Add(1); i <= int64(len(files)); i = taken.Add(1) {
-				f := files[i-1]
-				if err := j.dataFile(ctx, sk, f, r, c); isFault(ctx, err) {
-					out.fault(Fault{f.Path, err.Error()})
+			for i := taken.Add(1) - 1; i < int64(len(list)); i = taken.Add(1) - 1 {
+				s := list[i]
+				if err := j.share(ctx, sk, s, r, c); isFault(ctx, err) {
+					faults[i] = err
 				} else if err != nil {
-					return fmt.Errorf("%s: %w", f.Path, err)
+					return fmt.Errorf("%s: %w", s.Path, err)
 				}
 			}
 			return c.end()
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	faulty := (*dataFile)(nil)
+	for i, s := range list {
+		if faults[i] != nil && s.dataFile != faulty {
+			out.fault(Fault{s.Path, faults[i].Error()})
+			faulty = s.dataFile
+		}
+	}
+	return nil
 }
 
 // isFault reports whether the content of a data file is to blame for an error.
@@ -117,12 +153,13 @@ func isFault(ctx context.Context, err error) bool {
 	return errors.As(err, &strange) || err != nil && errclass.Of(err) == errclass.Unclassed && !isOwn(err) && ctx.Err() == nil
 }
 
-// dataFile reads the chosen rows of one data file.
-func (j *job) dataFile(ctx context.Context, sk sinks.Sink, f *dataFile, r rowsReader, c chooser) error {
-	read := j.tell.Stretch(exec.Comparing, f.Rows, workOfPublished(f.Size))
+// share reads the chosen rows of a share of a data file.
+func (j *job) share(ctx context.Context, sk sinks.Sink, s share, r rowsReader, c chooser) error {
+	of := int64(s.of)
+	read := j.tell.Stretch(exec.Comparing, s.Rows/of, workOfPublished(s.Size)/of)
 	defer read.End()
-	c.begin(f)
-	return r.read(ctx, sk, f, func(b *column.Batch) ([]uint32, error) {
+	c.begin(s.dataFile)
+	return r.read(ctx, sk, s, func(b *column.Batch) ([]uint32, error) {
 		read.Pass(b.N)
 		return c.choose(b)
 	}, c.take)
@@ -149,9 +186,9 @@ func (j *job) rows(names int) rowsReader {
 	return rowsReader{want: j.a.wanted(), names: names, most: j.part, known: j.a.knows}
 }
 
-func (r *rowsReader) read(ctx context.Context, sk sinks.Sink, f *dataFile,
+func (r *rowsReader) read(ctx context.Context, sk sinks.Sink, s share,
 	choose func(b *column.Batch) ([]uint32, error), take func(b *column.Batch, group int, rows []uint32) error) (err error) {
-	rd, err := sk.Open(ctx, f.Path, f.pin, r.want)
+	rd, err := sk.Open(ctx, s.Path, s.pin, r.want)
 	if err != nil {
 		return err
 	}
@@ -162,7 +199,9 @@ func (r *rowsReader) read(ctx context.Context, sk sinks.Sink, f *dataFile,
 		return &ownError{errors.New("this kind of sink cannot be verified")}
 	}
 	var ids, b column.Batch
-	for g, n := range groups.Groups() {
+	lengths := groups.Groups()
+	from, to := s.groups(len(lengths))
+	for g := from; g < to; g++ {
 		if err := groups.Group(ctx, g, r.want[:r.names], &ids); err != nil {
 			return err
 		}
@@ -170,7 +209,7 @@ func (r *rowsReader) read(ctx context.Context, sk sinks.Sink, f *dataFile,
 		if err != nil {
 			return &ownError{err}
 		}
-		step := sinks.PartOf(groups, g, r.want, n, r.most)
+		step := sinks.PartOf(groups, g, r.want, lengths[g], r.most)
 		for part := range slices.Chunk(chosen, step) {
 			if err := rows.Rows(ctx, g, part, r.want, &b); err != nil {
 				return err
