@@ -172,7 +172,7 @@ func (w *load) work() int64 {
 }
 
 // workOfPublished is that of reading so many bytes of data files.
-func workOfPublished(bytes int64) int64 { return bytes * 5 / 4 }
+func workOfPublished(bytes int64) int64 { return bytes * 3 / 2 }
 
 // workOfJudging is that of judging what was read, about as was measured: of the mapping it is
 // done as it is read, and users are merged value by value.
