@@ -66,8 +66,8 @@ func (g *group) add(b *column.Batch, from, n int) {
 // full reports whether the rows take more memory than they may.
 func (g *group) full() bool { return g.limit > 0 && filled(g.rows.Cols) > g.limit }
 
-// fills reports whether a batch takes at least half as much memory as the rows may.
-func (g *group) fills(b *column.Batch) bool { return g.limit > 0 && filled(b.Cols) > g.limit/2 }
+// fills reports whether n rows of a batch take at least half as much memory as the rows may.
+func (g *group) fills(b *column.Batch, n int) bool { return g.limit > 0 && n*perRow(b) > g.limit/2 }
 
 // room is about how many rows of a batch there is memory for, at least one.
 func (g *group) room(b *column.Batch) int {
@@ -78,8 +78,11 @@ func (g *group) room(b *column.Batch) int {
 	if g.rows.N > 0 {
 		left -= filled(g.rows.Cols)
 	}
-	return max(left, 0)/max(filled(b.Cols)/b.N, 1) + 1
+	return max(left, 0)/perRow(b) + 1
 }
+
+// perRow is about how many bytes a row of a batch fills, at least one.
+func perRow(b *column.Batch) int { return max(filled(b.Cols)/b.N, 1) }
 
 // filled returns about how many bytes the rows of columns fill.
 func filled(cols []column.Column) int {

@@ -107,6 +107,7 @@ func TestRowGroups(t *testing.T) {
 		{parquet.Options{RowGroup: 100}, 1, []int{3, 4}, []int{3, 4}},
 		{parquet.Options{RowGroup: 100}, 1 << 10, []int{4, 12, 3}, []int{19}},
 		{parquet.Options{RowGroup: 100}, 1 << 10, []int{12, 3, 12}, []int{12, 15}},
+		{parquet.Options{RowGroup: 100}, 1 << 10, []int{3, 20, 5}, []int{22, 6}},
 		{parquet.Options{RowGroup: 100}, 1 << 10, []int{10, 10, 10, 10, 10, 10}, []int{22, 22, 16}},
 		{parquet.Options{}, 0, []int{1, 2, 3}, []int{6}},
 		{parquet.Options{}, 0, nil, nil},

@@ -81,7 +81,7 @@ func (w *writer) Write(ctx context.Context, b *column.Batch) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if n := b.N - from; w.group.rows.N == 0 && (n >= w.s.o.RowGroup/8 || w.group.fills(b)) {
+		if n := b.N - from; w.group.rows.N == 0 && (n >= w.s.o.RowGroup/8 || w.group.fills(b, n)) {
 			if n >= w.s.o.RowGroup+w.s.o.RowGroup/2 { // the rest makes a row group, too
 				n = w.s.o.RowGroup
 			}

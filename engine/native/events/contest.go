@@ -99,7 +99,7 @@ func (p *probe) countMoved(ctx context.Context, delivered int) error {
 		}
 		return nil
 	})
-	p.passes = uint32(n/most + 1)
+	p.passes = uint32(max((n+most-1)/most, 1))
 	return err
 }
 
