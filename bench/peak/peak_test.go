@@ -440,7 +440,8 @@ func TestMostUsersMove(t *testing.T) {
 	s.apply(0)
 }
 
-// Users with very many short rows become others. In a second step rows of equal keys meet.
+// Users with very many short rows become others. Then rows of equal keys meet: nearly as many
+// as the delta path holds, and all.
 func TestUsersOfManyRowsMove(t *testing.T) {
 	s := newSite(t)
 	s.deliver(required, "null", func(f *partFile) {
@@ -460,7 +461,14 @@ func TestUsersOfManyRowsMove(t *testing.T) {
 		})
 		s.apply(0)
 	}
-	move(func(u int) int { return 2*(u-u%10) + 100_000 })
+	others := func(u int) int { return 2*(u-u%10) + 100_000 }
+	move(others)
+	move(func(u int) int {
+		if u < 3900 {
+			return 2*u + 1
+		}
+		return others(u)
+	})
 	move(func(u int) int { return 2*u + 1 })
 }
 
