@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -102,12 +103,14 @@ func (o *options) run(args []string) (out []record, ended record, err error) {
 	return out, ended, err
 }
 
-// report says by how much of the whole time the time left was wrong: on average, and at
-// most. What was told before a tenth of the work was done does not count.
+// report says by how much the time left was wrong, on average and at most: as a part of what
+// was left, and of the whole time. What was told before a tenth of the work was done does not
+// count.
 func (o *options) report(run int, records []record, ended record) {
 	first := records[0]
 	all, cpu := ended.at.Sub(first.at).Seconds(), ended.cpu-first.cpu
-	var clock, processors misses
+	var ofLeft, clock, processors misses
+	wrong := 0
 	for _, r := range records {
 		left := ended.at.Sub(r.at).Seconds()
 		if o.all {
@@ -117,13 +120,19 @@ func (o *options) report(run int, records []record, ended record) {
 			}
 			fmt.Println()
 		}
-		if r.Left == nil || r.Done*10 < r.Total {
+		if r.Left == nil || r.Done*10 < r.Total || r.Done == r.Total {
 			continue
 		}
-		clock.add(*r.Left-left, all)
-		processors.add((r.cpu-first.cpu)*float64(r.Total-r.Done)/float64(r.Done)-(ended.cpu-r.cpu), cpu)
+		toDo := float64(r.Total-r.Done) / float64(r.Done)
+		exact := (all - left) * toDo // before it was rounded to a second
+		ofLeft.add(exact-left, left)
+		if off := math.Abs(exact - left); off > left/4 && off > 0.5 {
+			wrong++
+		}
+		clock.add(exact-left, all)
+		processors.add((r.cpu-first.cpu)*toDo-(ended.cpu-r.cpu), cpu)
 	}
-	fmt.Printf("run %d: %.1f s, %d records from a tenth of the work on; the time left was wrong by %s of all time; of %.1f s of processors by %s\n", run, all, clock.n, &clock, cpu, &processors)
+	fmt.Printf("run %d: %.1f s, %d records from a tenth of the work on, %d of them wrong by more than a quarter and half a second; the time left was wrong by %s of what was left, by %s of all time; of %.1f s of processors by %s\n", run, all, clock.n, wrong, &ofLeft, &clock, cpu, &processors)
 }
 
 // misses adds up by how much of a whole something was wrong.

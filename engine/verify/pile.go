@@ -60,7 +60,7 @@ func (p *pile) spill() (err error) {
 		if err := errors.Join(err, f.Close()); err != nil {
 			return fmt.Errorf("scratch_dir: %w", err)
 		}
-		p.memory[i], p.spilled[i] = nil, true
+		p.memory[i], p.spilled[i] = p.memory[i][:0], true
 	}
 	p.held = 0
 	return nil
@@ -167,6 +167,14 @@ func (f *fields) value() []byte {
 	v := (*f)[:n:n]
 	*f = (*f)[n:]
 	return v
+}
+
+// values reads as many values as into has, into it.
+func (f *fields) values(into [][]byte) [][]byte {
+	for i := range into {
+		into[i] = f.value()
+	}
+	return into
 }
 
 const nullLength = 1<<32 - 1

@@ -72,6 +72,7 @@ func heapOfUser(user int64) int { return heapOf(mix(mix(uint64(user)) + 1)) }
 type member struct {
 	raw, user, dump, row, modified int64
 	file                           uint32
+	rest                           fields   // what readValues reads
 	values                         [][]byte // by place in the payload, without _rescued_data
 	items                          []item
 }
@@ -138,19 +139,23 @@ func appendCell(b []byte, c *column.Column, row int) []byte {
 	return b
 }
 
-func (v *userRun) readMember(record []byte) *member {
+// readMember reads a record up to its values.
+func readMember(record []byte) member {
 	f := fields(record)
-	m := &member{raw: f.int64(), user: f.int64(), dump: f.int64(), row: f.int64(), modified: f.int64(), file: f.uint32()}
-	for range v.a.schema.Rescued() {
-		m.values = append(m.values, f.value())
-	}
+	m := member{raw: f.int64(), user: f.int64(), dump: f.int64(), row: f.int64(), modified: f.int64(), file: f.uint32()}
+	m.rest = f
+	return m
+}
+
+func (v *userRun) readValues(m *member) {
+	f := m.rest
+	m.values = f.values(make([][]byte, v.a.schema.Rescued()))
 	for len(f) > 0 {
 		it := item{column: int(f.uint32())}
 		it.Name = string(f.value())
 		it.Value = f.value()
 		m.items = append(m.items, it)
 	}
-	return m
 }
 
 // person is a row of the users table: the values of the payload, with _rescued_data.
@@ -167,17 +172,20 @@ func (v *userRun) merged(p *pile, heap int, found *verdict) ([]person, error) {
 	}
 	newest := map[int64]*member{}
 	for _, rec := range records {
-		m := v.readMember(rec)
+		m := readMember(rec)
 		if v.files[m.file].lost != "" {
 			continue
 		}
 		found.read++
-		if old := newest[m.raw]; old == nil || v.newer(m, old) {
-			newest[m.raw] = m
+		if old := newest[m.raw]; old == nil {
+			newest[m.raw] = &m
+		} else if v.newer(&m, old) {
+			*old = m
 		}
 	}
-	groups := map[int64][]*member{}
+	groups := make(map[int64][]*member, len(newest))
 	for _, m := range newest {
+		v.readValues(m)
 		groups[m.user] = append(groups[m.user], m)
 	}
 	out := make([]person, 0, len(groups))
@@ -198,11 +206,11 @@ func (v *userRun) merge(user int64, members []*member) person {
 	slices.SortFunc(members, func(a, b *member) int { // the latest first
 		return cmp.Or(cmp.Compare(b.modified, a.modified), cmp.Compare(b.dump, a.dump), cmp.Compare(b.raw, a.raw))
 	})
-	out := person{user: user, dump: math.MinInt64}
+	s := v.a.schema
+	out := person{user: user, dump: math.MinInt64, values: make([][]byte, 0, s.Rescued()+1)}
 	for _, m := range members {
 		out.dump = max(out.dump, m.dump)
 	}
-	s := v.a.schema
 	from := make([]*member, s.Rescued())
 	for c := range from {
 		from[c] = supplier(&s.Payload[c], c, members)
@@ -335,27 +343,27 @@ func (v *userRun) compare(want []person, p *pile, heap int, out *found) error {
 	if err != nil {
 		return err
 	}
-	have := map[int64]person{}
+	have := make(map[int64]fields, len(records))
 	for _, rec := range records {
 		f := fields(rec)
-		h := person{user: f.int64(), dump: f.int64()}
-		for range v.a.columns {
-			h.values = append(h.values, f.value())
-		}
-		if _, twice := have[h.user]; twice {
-			out.add(Difference{Kind: Doubled, User: h.user, Dump: &h.dump})
+		user := f.int64()
+		if _, twice := have[user]; twice {
+			dump := f.int64()
+			out.add(Difference{Kind: Doubled, User: user, Dump: &dump})
 			continue
 		}
-		have[h.user] = h
+		have[user] = f
 	}
+	values := make([][]byte, len(v.a.columns)) // of one row after the other
 	for i := range want {
 		w := &want[i]
-		h, ok := have[w.user]
+		f, ok := have[w.user]
 		delete(have, w.user)
 		if !ok {
 			out.add(Difference{Kind: Missing, User: w.user, Dump: &w.dump})
 			continue
 		}
+		h := person{user: w.user, dump: f.int64(), values: f.values(values)}
 		if columns := v.differ(w, &h); len(columns) > 0 {
 			if v.someone && h.dump >= v.gone {
 				out.unchecked++
@@ -365,11 +373,11 @@ func (v *userRun) compare(want []person, p *pile, heap int, out *found) error {
 		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(have)) {
-		h := have[user]
-		if v.someone && h.dump >= v.gone {
+		f := have[user]
+		if dump := f.int64(); v.someone && dump >= v.gone {
 			out.unchecked++
 		} else {
-			out.add(Difference{Kind: Extra, User: h.user, Dump: &h.dump})
+			out.add(Difference{Kind: Extra, User: user, Dump: &dump})
 		}
 	}
 	return nil
