@@ -105,12 +105,11 @@ func (o *options) run(args []string) (out []record, ended record, err error) {
 
 // report says by how much the time left was wrong, on average and at most: as a part of what
 // was left, and of the whole time. What was told before a tenth of the work was done does not
-// count.
+// count, nor, of what was left, what rounding to a second hides.
 func (o *options) report(run int, records []record, ended record) {
 	first := records[0]
 	all, cpu := ended.at.Sub(first.at).Seconds(), ended.cpu-first.cpu
 	var ofLeft, clock, processors misses
-	wrong := 0
 	for _, r := range records {
 		left := ended.at.Sub(r.at).Seconds()
 		if o.all {
@@ -125,15 +124,19 @@ func (o *options) report(run int, records []record, ended record) {
 		}
 		toDo := float64(r.Total-r.Done) / float64(r.Done)
 		exact := (all - left) * toDo // before it was rounded to a second
-		ofLeft.add(exact-left, left)
-		if off := math.Abs(exact - left); off > left/4 && off > 0.5 {
-			wrong++
+		if off := math.Abs(exact - left); off <= rounded {
+			ofLeft.add(0, left)
+		} else {
+			ofLeft.add(off, left)
 		}
 		clock.add(exact-left, all)
 		processors.add((r.cpu-first.cpu)*toDo-(ended.cpu-r.cpu), cpu)
 	}
-	fmt.Printf("run %d: %.1f s, %d records from a tenth of the work on, %d of them wrong by more than a quarter and half a second; the time left was wrong by %s of what was left, by %s of all time; of %.1f s of processors by %s\n", run, all, clock.n, wrong, &ofLeft, &clock, cpu, &processors)
+	fmt.Printf("run %d: %.1f s, %d records from a tenth of the work on; the time left was wrong by %s of what was left, by %s of all time; of %.1f s of processors by %s\n", run, all, clock.n, &ofLeft, &clock, cpu, &processors)
 }
+
+// rounded is by how many seconds a time is wrong that is rounded to one.
+const rounded = 0.5
 
 // misses adds up by how much of a whole something was wrong.
 type misses struct {

@@ -70,7 +70,7 @@ func (j *job) events(ctx context.Context) error {
 	if err := j.source.rowsOf(ctx, j.a.read, v.files, func() taker { return v.newTaker(delivered) }); err != nil {
 		return err
 	}
-	j.noteLost(v.files)
+	j.haveRead(v.files)
 	for _, g := range j.out.Gone {
 		v.partial[g.Dump] = true
 	}

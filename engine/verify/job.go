@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,7 +19,8 @@ type job struct {
 	sample Sample
 	tell   exec.Events
 	load   load
-	part   int64 // bytes of rows of a data file that a goroutine reads at once
+	read   atomic.Int64 // of part files that were read
+	part   int64        // bytes of rows of a data file that a goroutine reads at once
 	a      *applied
 	people *people
 	out    *Table
@@ -33,8 +35,10 @@ func (j *job) piled() (delivered *pile, published []*pile) {
 	return j.piles.pile(1 + n), published
 }
 
-// noteLost notes the part files that could not be read.
-func (j *job) noteLost(files []*sourceFile) {
+// haveRead notes how many rows the part files had, and which of these could not be read.
+func (j *job) haveRead(files []*sourceFile) {
+	j.load.rows = j.read.Load()
+	j.tell.Expect(exec.Comparing, j.load.workOfRest())
 	for _, f := range files {
 		if f.lost != "" {
 			j.out.gone(f.dump, f.key, f.lost)
@@ -72,19 +76,20 @@ func (f *found) addUnexplained(d Difference, explain func() ([]Value, error)) {
 // judgedOfDelivered is about how many bytes judging takes for each byte of part files.
 const judgedOfDelivered = 8
 
-// judges is how many heaps are judged at a time: one where they are large.
-func (j *job) judges() int {
-	if j.load.delivered/heaps*judgedOfDelivered*int64(j.source.workers) > int64(j.piles.limit) {
+// judges is how many heaps of so many bytes of part files are judged at a time by so many
+// goroutines: one where they are large.
+func judges(delivered int64, workers, limit int) int {
+	if delivered/heaps*judgedOfDelivered*int64(workers) > int64(limit) {
 		return 1
 	}
-	return j.source.workers
+	return workers
 }
 
 // judge judges what was read, heap by heap, several at a time. What is found is told in
 // the order of the heaps.
 func (j *job) judge(ctx context.Context, one func(heap int, v *verdict) error) error {
 	judged := j.tell.Stretch(exec.Judging, heaps, j.load.workOfJudging())
-	verdicts := make([]verdict, j.judges())
+	verdicts := make([]verdict, j.load.judges)
 	for first := 0; first < heaps; first += len(verdicts) {
 		g, ctx := errgroup.WithContext(ctx)
 		for i := range verdicts[:min(len(verdicts), heaps-first)] {

@@ -90,12 +90,17 @@ const leastShare = 4 << 20
 // shares divides data files so that so many goroutines have their part of a large one.
 func shares(files []*dataFile, workers int) (out []share) {
 	for _, f := range files {
-		of := int(max(min(f.Size/leastShare, int64(workers)), 1))
+		of := sharesOf(f.Size, workers)
 		for n := range of {
-			out = append(out, share{f, n, of})
+			out = append(out, share{f, int(n), int(of)})
 		}
 	}
 	return out
+}
+
+// sharesOf is how many shares a data file of so many bytes has.
+func sharesOf(size int64, workers int) int64 {
+	return max(min(size/leastShare, int64(workers)), 1)
 }
 
 // groups returns the row groups of a share, of so many that the file has.
@@ -156,7 +161,7 @@ func isFault(ctx context.Context, err error) bool {
 // share reads the chosen rows of a share of a data file.
 func (j *job) share(ctx context.Context, sk sinks.Sink, s share, r rowsReader, c chooser) error {
 	of := int64(s.of)
-	read := j.tell.Stretch(exec.Comparing, s.Rows/of, workOfPublished(s.Size)/of)
+	read := j.tell.Stretch(exec.Comparing, s.Rows/of, j.load.workOfPublished(s.Sink, s.Size)/of)
 	defer read.End()
 	c.begin(s.dataFile)
 	return r.read(ctx, sk, s, func(b *column.Batch) ([]uint32, error) {

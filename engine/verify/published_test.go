@@ -55,7 +55,7 @@ func (brokenSink) Open(context.Context, string, string, []column.Column) (sinks.
 func TestFaultOfShares(t *testing.T) {
 	files := []*dataFile{{File: state.File{Path: "a", Size: 100 * leastShare}}, {File: state.File{Path: "b", Size: 1}}}
 	out := &Sink{}
-	j := &job{tell: exec.Events{Progress: func(exec.Progress) {}}}
+	j := &job{load: load{published: make([]volume, 1)}, tell: exec.Events{Progress: func(exec.Progress) {}}}
 	err := j.published(t.Context(), brokenSink{}, files, rowsReader{}, 4, out, func() chooser { return &userChooser{} })
 	if want := []Fault{{"a", "it is damaged"}, {"b", "it is damaged"}}; err != nil || fmt.Sprint(out.Faults) != fmt.Sprint(want) {
 		t.Errorf("%v, %v, want %v", out.Faults, err, want)

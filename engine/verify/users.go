@@ -41,7 +41,7 @@ func (j *job) users(ctx context.Context) error {
 	if err := j.source.rowsOf(ctx, j.a.read, v.files, func() taker { return &userTaker{v: v, stack: stack{pile: delivered}} }); err != nil {
 		return err
 	}
-	j.noteLost(v.files)
+	j.haveRead(v.files)
 	for _, g := range j.out.Gone {
 		if !v.someone || g.Dump < v.gone {
 			v.gone, v.someone = g.Dump, true

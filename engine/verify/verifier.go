@@ -73,6 +73,8 @@ type run struct {
 	piles   *piles
 	sizes   *sizes
 	loads   map[string]load // by table
+	people  *people         // by the mapping that was read last from the source
+	mapped  *state.Table    // for which it was
 }
 
 // Verify compares tables with the source.
@@ -82,7 +84,7 @@ func (v *Verifier) Verify(ctx context.Context, o Options) (_ *Report, err error)
 	if r.listing, err = v.Source.List(ctx); err != nil {
 		return nil, err
 	}
-	r.sizes = &sizes{source: r.source(), known: map[int64]map[string]int64{}}
+	r.sizes = &sizes{source: r.source(), known: map[int64]map[string]volume{}}
 	names, err := v.names(ctx, o.Tables)
 	if err != nil {
 		return nil, err
@@ -260,16 +262,16 @@ func (r *run) job(ctx context.Context, t *state.Table, parts []*state.Partition,
 	if err != nil {
 		return nil, err
 	}
-	src := r.source()
-	src.tell = func(rows, bytes int64) {
-		events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: bytes, Work: bytes})
+	j := &job{source: r.source(), lake: r.v.Lake, piles: r.piles, sample: r.sample, tell: events, load: w, part: int64(r.v.Budget.FileRowGroup()), out: out}
+	j.source.tell = func(rows, bytes int64) {
+		j.read.Add(rows)
+		events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: bytes, Work: w.workOfReading(rows, bytes)})
 	}
-	j := &job{source: src, lake: r.v.Lake, piles: r.piles, sample: r.sample, tell: events, load: w, part: int64(r.v.Budget.FileRowGroup()), out: out}
 	partition, err := r.v.Partition(t.PartitionBy)
 	if err != nil {
 		return nil, err
 	}
-	if j.people, out.MappingGone, err = peopleOf(ctx, src, t, r.v.Unit, r.v.StateMapping); err != nil {
+	if j.people, out.MappingGone, err = r.peopleOf(ctx, t, events, &w); err != nil {
 		return nil, err
 	}
 	if j.a, out.Uncompared, err = newApplied(t, parts, partition, r.v.Key); err != nil {
@@ -281,6 +283,30 @@ func (r *run) job(ctx context.Context, t *state.Table, parts []*state.Partition,
 	return j, nil
 }
 
+// peopleOf says who is one user for a table. Tables that stand at the same mapping share it.
+func (r *run) peopleOf(ctx context.Context, t *state.Table, events exec.Events, w *load) (*people, string, error) {
+	if r.knows(t) {
+		return r.people, "", nil
+	}
+	r.people, r.mapped = nil, nil
+	src := r.source()
+	src.tell = func(_, bytes int64) {
+		events.Progress(exec.Progress{Phase: exec.Reading, Bytes: bytes, Work: w.workOfMapping(bytes)})
+	}
+	p, gone, err := peopleOf(ctx, src, t, r.v.Unit, r.v.StateMapping)
+	if err == nil && gone == "" {
+		r.people, r.mapped = p, t
+	}
+	return p, gone, err
+}
+
+// knows reports whether the mapping of a table was read for the one before.
+func (r *run) knows(t *state.Table) bool { return r.mapped != nil && sameMapping(r.mapped, t) }
+
+func sameMapping(a, b *state.Table) bool {
+	return a.HasMapping == b.HasMapping && a.MappingDump == b.MappingDump
+}
+
 // announce says how much work all tables are, before any of them is read.
 func (r *run) announce(ctx context.Context, names []string) (err error) {
 	snap, err := r.v.Load(ctx)
@@ -288,6 +314,7 @@ func (r *run) announce(ctx context.Context, names []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
+	var before *state.Table
 	for _, name := range names {
 		t := snap.Tables[name]
 		if t == nil || isOld(t) {
@@ -297,7 +324,12 @@ func (r *run) announce(ctx context.Context, names []string) (err error) {
 		if err != nil {
 			return err
 		}
-		r.v.Meter.Step(name, w.work(), 0)
+		work := w.work()
+		if before == nil || !sameMapping(before, t) {
+			work += w.workOfMapping(w.mapping.all)
+		}
+		r.v.Meter.Step(name, work, 0)
+		before = t
 	}
 	return nil
 }
@@ -305,7 +337,11 @@ func (r *run) announce(ctx context.Context, names []string) (err error) {
 // begin says that it is the turn of a table, and how much work that is.
 func (r *run) begin(ctx context.Context, t *state.Table, parts []*state.Partition) (exec.Events, load, error) {
 	w, err := r.loadOf(ctx, t, parts)
-	r.v.Meter.Step(t.Name, w.work(), 0)
+	work := w.work()
+	if !r.knows(t) {
+		work += w.workOfMapping(w.mapping.all)
+	}
+	r.v.Meter.Step(t.Name, work, 0)
 	r.v.Meter.Turn(t.Name)
 	return exec.Events{Progress: func(p exec.Progress) { r.v.Meter.Tell(t.Name, p) }}, w, err
 }
@@ -316,6 +352,7 @@ func (r *run) loadOf(ctx context.Context, t *state.Table, parts []*state.Partiti
 		return w, nil
 	}
 	w, err = loadOf(ctx, r.sizes, t, parts, r.sample)
+	w.judges = judges(w.delivered.all, w.workers, r.piles.limit)
 	r.loads[t.Name] = w
 	return w, err
 }

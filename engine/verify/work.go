@@ -15,14 +15,40 @@ import (
 	"reconcile/state"
 )
 
+// Work is measured in bytes of part files. What takes longer counts as more of them, about as
+// its processor time was measured. What one goroutine does while others have nothing to do
+// counts for all of them.
+const (
+	workOfEntry     = 5   // a byte of the part files of a mapping
+	workOfRow       = 100 // a row of any other part file, beside its bytes
+	workOfPublished = 2.5 // a byte of data files
+	workOfEvent     = 100 // judging a row of events
+	workOfUser      = 270 // and of users, which are merged value by value
+)
+
 // load is how much there is to do of a table as it is at a commit.
 type load struct {
 	commit    uint64
 	kind      string
 	sample    Sample
-	mapping   int64 // bytes of part files of the mapping
-	delivered int64 // bytes of those of the table
-	published int64 // work of its data files
+	workers   int
+	judges    int
+	mapping   volume   // part files of the mapping
+	delivered volume   // those of the table
+	rows      int64    // of those, about
+	published []volume // by sink, its data files or shares of them
+}
+
+// volume is how many bytes files have that are read side by side, each by one goroutine.
+type volume struct{ all, largest int64 }
+
+func (v *volume) add(n int64) { v.all, v.largest = v.all+n, max(v.largest, n) }
+
+func (v *volume) join(o volume) { v.all, v.largest = v.all+o.all, max(v.largest, o.largest) }
+
+// alone is how often work counts because so many goroutines wait for the largest file.
+func (v *volume) alone(workers int) float64 {
+	return max(float64(v.largest)*float64(workers)/float64(max(v.all, 1)), 1)
 }
 
 const (
@@ -34,10 +60,16 @@ const (
 
 // loadOf is the load of a table where so much of its users is looked at.
 func loadOf(ctx context.Context, sizes *sizes, t *state.Table, parts []*state.Partition, sample Sample) (load, error) {
-	w := load{commit: t.Commit, kind: t.Kind, sample: sample}
+	w := load{commit: t.Commit, kind: t.Kind, sample: sample, workers: sizes.source.workers, published: make([]volume, len(t.Sinks))}
 	for _, p := range parts {
 		for _, f := range p.Files {
-			w.published += workOfPublished(f.Size)
+			of := sharesOf(f.Size, w.workers)
+			for range of {
+				w.published[f.Sink].add(f.Size / of)
+			}
+			if f.Sink == 0 && t.Kind != feed.KindMapping {
+				w.rows += f.Rows
+			}
 		}
 	}
 	var err error
@@ -46,16 +78,19 @@ func loadOf(ctx context.Context, sizes *sizes, t *state.Table, parts []*state.Pa
 			return w, err
 		}
 	}
+	if t.Kind == feed.KindMapping {
+		return w, nil
+	}
 	floor := rules.Live(lake.StandingDumps(t))
 	for _, d := range t.Applied {
-		if t.Kind == feed.KindMapping || d.Skipped || d.Lost || !floor.Live(d.Dump) || sizes.source.isGone(&d, t.Name) != "" {
+		if d.Skipped || d.Lost || !floor.Live(d.Dump) || sizes.source.isGone(&d, t.Name) != "" {
 			continue
 		}
 		n, err := sizes.ofTable(ctx, d.Dump, t.Name)
 		if err != nil {
 			return w, err
 		}
-		w.delivered += n
+		w.delivered.join(n)
 	}
 	return w, nil
 }
@@ -64,20 +99,20 @@ func loadOf(ctx context.Context, sizes *sizes, t *state.Table, parts []*state.Pa
 // on S3 its folder is listed.
 type sizes struct {
 	source *source
-	known  map[int64]map[string]int64 // by dump and table
+	known  map[int64]map[string]volume // by dump and table
 }
 
-// ofTable is how many bytes a dump has of a table. Files that cannot be looked at count as
+// ofTable is the files that a dump has of a table. Files that cannot be looked at count as
 // empty: who reads them says so.
-func (s *sizes) ofTable(ctx context.Context, id int64, table string) (int64, error) {
+func (s *sizes) ofTable(ctx context.Context, id int64, table string) (volume, error) {
 	tables, ok := s.known[id]
 	if !ok {
 		of := sizesOfDump{source: s.source, folder: fmt.Sprintf("sync_%d/", id)}
-		tables = map[string]int64{}
+		tables = map[string]volume{}
 		for _, e := range s.source.listing.Dump(id).Entries {
 			n, err := of.entry(ctx, e)
 			if err != nil {
-				return 0, fmt.Errorf("the sizes of the files of dump %d: %w", id, err)
+				return volume{}, fmt.Errorf("the sizes of the files of dump %d: %w", id, err)
 			}
 			tables[e.Name] = n
 		}
@@ -93,13 +128,13 @@ type sizesOfDump struct {
 	listed map[string]int64 // what lies there, once somebody asked for it
 }
 
-// entry is how many bytes the files of an entry have.
-func (s *sizesOfDump) entry(ctx context.Context, e *dump.Entry) (int64, error) {
-	n := int64(0)
+// entry is the files of an entry.
+func (s *sizesOfDump) entry(ctx context.Context, e *dump.Entry) (n volume, err error) {
 	var keys []string
 	ask := func() error {
 		some, err := s.files(ctx, keys)
-		n, keys = n+some, keys[:0]
+		n.join(some)
+		keys = keys[:0]
 		return err
 	}
 	for key, err := range e.Files.All() {
@@ -115,11 +150,11 @@ func (s *sizesOfDump) entry(ctx context.Context, e *dump.Entry) (int64, error) {
 	return n, ask()
 }
 
-// files adds up the sizes of files.
-func (s *sizesOfDump) files(ctx context.Context, keys []string) (int64, error) {
+// files finds out the sizes of files.
+func (s *sizesOfDump) files(ctx context.Context, keys []string) (n volume, err error) {
 	sizes, err := s.source.dumps.Sizes(ctx, keys)
 	if err != nil {
-		return 0, err
+		return n, err
 	}
 	var g errgroup.Group
 	g.SetLimit(statsAtOnce)
@@ -129,7 +164,7 @@ func (s *sizesOfDump) files(ctx context.Context, keys []string) (int64, error) {
 		}
 		if strings.HasPrefix(keys[i], s.folder) {
 			if sizes[i], err = s.inFolder(ctx, keys[i]); err != nil {
-				return 0, errors.Join(err, g.Wait())
+				return n, errors.Join(err, g.Wait())
 			}
 			continue
 		}
@@ -142,9 +177,8 @@ func (s *sizesOfDump) files(ctx context.Context, keys []string) (int64, error) {
 		})
 	}
 	err = g.Wait()
-	n := int64(0)
 	for _, size := range sizes {
-		n += size
+		n.add(size)
 	}
 	return n, err
 }
@@ -166,23 +200,43 @@ func (s *sizesOfDump) inFolder(ctx context.Context, key string) (int64, error) {
 	return s.listed[key], nil
 }
 
-// work is how much work a table is, in bytes of part files that are read.
-func (w *load) work() int64 {
-	return w.mapping + w.delivered + w.published + w.workOfJudging()
+// work is how much work a table is, beside reading the mapping.
+func (w *load) work() int64 { return w.workOfReading(w.rows, w.delivered.all) + w.workOfRest() }
+
+// workOfMapping is that of reading so many bytes of part files of a mapping, one after the
+// other.
+func (w *load) workOfMapping(bytes int64) int64 { return bytes * workOfEntry * int64(w.workers) }
+
+// workOfReading is that of reading rows of part files.
+func (w *load) workOfReading(rows, bytes int64) int64 {
+	return int64(w.delivered.alone(w.workers) * float64(bytes+rows*workOfRow/w.of()))
 }
 
-// workOfPublished is that of reading so many bytes of data files.
-func workOfPublished(bytes int64) int64 { return bytes * 3 / 2 }
+// workOfRest is that of all behind the part files.
+func (w *load) workOfRest() int64 {
+	work := w.workOfJudging()
+	for sink, f := range w.published {
+		work += w.workOfPublished(sink, f.all)
+	}
+	return work
+}
 
-// workOfJudging is that of judging what was read, about as was measured: of the mapping it is
-// done as it is read, and users are merged value by value.
+// workOfPublished is that of reading so many bytes of data files of a sink.
+func (w *load) workOfPublished(sink int, bytes int64) int64 {
+	return int64(w.published[sink].alone(w.workers) * workOfPublished * float64(bytes))
+}
+
+// workOfJudging is that of judging what was read. Of the mapping it is done as it is read.
 func (w *load) workOfJudging() int64 {
-	of := int64(max(w.sample.Of, 1))
+	work := w.rows / w.of() * int64(w.workers/w.judges)
 	switch w.kind {
 	case feed.KindMapping:
 		return 0
 	case feed.KindUsers:
-		return w.delivered * 5 / of
+		return work * workOfUser
 	}
-	return w.delivered / 2 / of
+	return work * workOfEvent
 }
+
+// of is how many parts all users have of which one is verified.
+func (w *load) of() int64 { return int64(max(w.sample.Of, 1)) }

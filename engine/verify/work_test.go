@@ -1,0 +1,35 @@
+package verify
+
+import (
+	"testing"
+
+	"reconcile/internal/feed"
+	"reconcile/state"
+)
+
+// Each byte of a data file counts once, however many goroutines read it, and those that wait
+// for the only one that has something to do count as if they worked.
+func TestWorkOfDataFiles(t *testing.T) {
+	for _, c := range []struct {
+		size    int64
+		workers int
+		want    float64
+	}{
+		{leastShare, 1, 1},
+		{leastShare, 4, 4},
+		{2 * leastShare, 4, 2},
+		{100 * leastShare, 4, 1},
+	} {
+		table := &state.Table{Name: "e", Kind: feed.KindEvents, Sinks: make([]state.SinkTable, 2)}
+		parts := []*state.Partition{{Files: []state.File{{Size: c.size, Rows: 3}, {Size: c.size, Rows: 3, Sink: 1}}}}
+		w, err := loadOf(t.Context(), &sizes{source: &source{workers: c.workers}}, table, parts, Sample{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for sink, f := range w.published {
+			if got := f.alone(c.workers); w.rows != 3 || f.all != c.size || got != c.want {
+				t.Errorf("%+v, sink %d: %d rows, %d bytes, which count %v times", c, sink, w.rows, f.all, got)
+			}
+		}
+	}
+}
