@@ -16,6 +16,7 @@ type Phase string
 const (
 	Reading    Phase = "reading"
 	Judging    Phase = "judging"
+	Merging    Phase = "merging" // rows that do not fit in memory, into fewer scratch files
 	Writing    Phase = "writing"
 	Comparing  Phase = "comparing" // a rebuild of the state: what was staged with what is published
 	Publishing Phase = "publishing"

@@ -1,5 +1,7 @@
 package exec
 
+import "reconcile/engine/rules"
+
 // Work is measured in bytes of part files that are read. What takes longer or less long
 // counts as more or fewer bytes, about as its processor time was measured.
 const (
@@ -10,6 +12,10 @@ const (
 	splicedOfWork   = 3       // bytes of a file that is spliced and count as one, when they are read and in each sink
 	probedOfWork    = 2       // bytes of part files whose users and keys are looked up in the index, and that count as one
 	pickedOfWriting = 6       // the work of writing users that are delivered, for finding those that are merged
+	workOfMerged    = 0.9     // a byte of part files whose rows are merged from scratch files into larger ones
+	workOfJudged    = 5       // a row of events that is judged in memory
+	workOfContested = 60      // and where the rows of a bucket do not fit there
+	bytesOfEvent    = 200     // of part files, about
 	lookedOfWork    = 4       // bytes of files of which some rows are looked for, and that count as one
 )
 
@@ -30,10 +36,49 @@ func WorkOfMerging(delivered, stored int64, b Budget, sinks int) int64 {
 	return writing / 100 * spilledPercent(b, stored > 0)
 }
 
+// WorkOfMergingAgain is that of merging the rows of so many bytes of part files from scratch
+// files into larger ones.
+func WorkOfMergingAgain(bytes int64) int64 { return int64(workOfMerged * float64(bytes)) }
+
+// WorkOfJudging is that of judging so many rows of events.
+func WorkOfJudging(rows int64, b Budget) int64 {
+	if rows/rules.Buckets > int64(b.Verdicts()/b.workers) {
+		return rows * workOfContested
+	}
+	return rows * workOfJudged
+}
+
+// WorkOfSpilled is about the work between reading all rows of part files and data files of so
+// many bytes, and writing them: judging them, and merging those that do not fit in memory until
+// few enough scratch files are left.
+func WorkOfSpilled(delivered, stored int64, b Budget) int64 {
+	bytes := DeliveredAs(delivered, stored)
+	return WorkOfJudging(bytes/bytesOfEvent, b) + WorkOfReducing(bytes, b)
+}
+
+// WorkOfReducing is about the work of merging the scratch files of the rows of so many bytes of
+// part files until few enough are left to be merged at once.
+func WorkOfReducing(bytes int64, b Budget) (work int64) {
+	most := int64(b.Merged())
+	for n := bytes * rowsOfFile / int64(max(b.Collecting(), 1)); n > most; {
+		merges := (n - 2) / (most - 1)
+		from := min(n-most+merges, n)
+		work += WorkOfMergingAgain(int64(float64(bytes) * float64(from) / float64(n)))
+		n -= from - merges
+	}
+	return work
+}
+
 // HoldsAll reports whether all rows of part files and data files of so many bytes stay in
 // memory.
 func HoldsAll(b Budget, delivered, stored int64) bool {
-	return b.Holds(delivered + int64(float64(stored)/publishedPerDelivered))
+	return b.Holds(DeliveredAs(delivered, stored))
+}
+
+// DeliveredAs is about how many bytes of part files rows are that are so many bytes of these,
+// and of data files.
+func DeliveredAs(delivered, stored int64) int64 {
+	return delivered + int64(float64(stored)/publishedPerDelivered)
 }
 
 // spilledPercent is how much work it is to write rows that do not fit in memory, in percent

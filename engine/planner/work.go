@@ -59,9 +59,9 @@ func WorkOfAll(t *Table, b exec.Budget, delivered, stored int64) int64 {
 		if stored > 0 {
 			kept = bytesKept(t)
 		}
-		return delivered + exec.WorkOfKept(kept) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
+		return delivered + exec.WorkOfKept(kept) + exec.WorkOfReducing(delivered, b) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
 	}
-	return delivered + exec.WorkOfStored(stored) + exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
+	return delivered + exec.WorkOfStored(stored) + exec.WorkOfSpilled(delivered, stored, b) + exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
 }
 
 // workOfFiles is what writing the partitions of a table takes beside the work of their rows.

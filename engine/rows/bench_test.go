@@ -54,7 +54,7 @@ func BenchmarkDecider(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if err := errors.Join(d.Decide(1), d.Close()); err != nil {
+		if err := errors.Join(d.Decide(1, func() {}), d.Close()); err != nil {
 			b.Fatal(err)
 		}
 	}

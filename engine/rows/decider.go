@@ -96,13 +96,13 @@ func candidateAt(b []byte) rules.Candidate {
 
 // Decide judges all rows that were added, with that many goroutines. Of a bucket that is
 // in files no more rows are in memory than its goroutine's part of the limit.
-func (d *Decider) Decide(parallel int) error {
+func (d *Decider) Decide(parallel int, passed func()) error {
 	parallel = max(parallel, 1)
 	var g errgroup.Group
 	g.SetLimit(parallel)
 	for b := range d.parts {
 		g.Go(func() error {
-			defer func() { d.parts[b] = nil }()
+			defer func() { d.parts[b] = nil; passed() }()
 			n, err := d.rowsOf(b)
 			if err != nil {
 				return err

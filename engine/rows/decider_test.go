@@ -36,7 +36,7 @@ func decided(t *testing.T, candidates []rules.Candidate, limit, per int, canon f
 			t.Fatal(err)
 		}
 	}
-	if err := d.Decide(3); err != nil {
+	if err := d.Decide(3, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	out := map[uint64]rules.Verdict{}
@@ -107,7 +107,7 @@ func TestDeciderLargeBucket(t *testing.T) {
 	if err := d.AddSegment(segment, func(i int) uint64 { return uint64(i) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(d.Decide(1), d.Close()); err != nil {
+	if err := errors.Join(d.Decide(1, func() {}), d.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if entered != count || most > limit {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -439,12 +440,17 @@ func TestReduce(t *testing.T) {
 			segments = append(segments, s)
 		}
 		most := 2 + r.IntN(4)
-		reduced, err := Reduce(t.Context(), segments, most, dir, ScratchBlock{1 + r.IntN(40), 1 + r.IntN(2000)})
+		plan := PlanReduction(segments, most, 1+r.IntN(4))
+		var passed atomic.Int64
+		reduced, err := plan.Run(t.Context(), dir, ScratchBlock{1 + r.IntN(40), 1 + r.IntN(2000)}, func(n int) { passed.Add(int64(n)) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(reduced)-inMemory > most {
 			t.Errorf("seed %d: %d spilled segments are left of %d", seed, len(reduced)-inMemory, len(segments)-inMemory)
+		}
+		if n := passed.Load(); n > plan.Rows() || (n == 0) != (plan.Rows() == 0) {
+			t.Errorf("seed %d: %d rows were merged, %d were said to be", seed, n, plan.Rows())
 		}
 		for _, part := range Partitions(reduced) {
 			for _, line := range published(t, reduced, part) {
@@ -467,6 +473,28 @@ func TestReduce(t *testing.T) {
 	}
 }
 
+// No merge has more segments than may be merged at once, or only one; few waves leave few
+// enough segments, and each goroutine has something to do where there is enough.
+func TestMergesOf(t *testing.T) {
+	for most := 2; most < 20; most++ {
+		for workers := 1; workers < 6; workers++ {
+			for segments := 2; segments < 200; segments++ {
+				waves := 0
+				for n := segments; n > most; waves++ {
+					count, size := mergesOf(n, n-most, most, workers)
+					if count < 1 || size < 2*count || size > n || (size+count-1)/count > most || count < min(workers, n-most, n/2) {
+						t.Fatalf("of %d segments %d are merged in %d, where %d may be at once, by %d", n, size, count, most, workers)
+					}
+					n -= size - count
+				}
+				if segments <= most*most && waves > 2 {
+					t.Errorf("%d segments take %d waves, where %d may be merged at once", segments, waves, most)
+				}
+			}
+		}
+	}
+}
+
 // A merge that fails leaves all segments to be closed, and no file of its own.
 func TestReduceFails(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
@@ -483,7 +511,7 @@ func TestReduceFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, err := Reduce(failpoint.With(t.Context(), set), segments, 2, dir, blockOf(3))
+	left, err := PlanReduction(segments, 2, 2).Run(failpoint.With(t.Context(), set), dir, blockOf(3), func(int) {})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "scratch_dir") {
 		t.Errorf("got %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/native/pass"
 	"reconcile/engine/native/write"
 	"reconcile/engine/rows"
+	"reconcile/engine/rules"
 )
 
 // bulk judges all rows of a table at once: those of the pending dumps, which in has, and
@@ -30,11 +31,12 @@ func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
 			return nil, err
 		}
 	}
-	if err := in.decider.Decide(r.Env.Limits.Budget.Workers()); err != nil {
+	reducing := ing.WorkOfReducing(exec.DeliveredAs(r.DeliveredBytes(), storedBytes(r)))
+	if err := decide(r, in, reducing+writing+r.WorkOfFiles(len(rows.Partitions(ing.Segments)))); err != nil {
 		return nil, err
 	}
 	replaced, collapsed := pass.CountVerdicts(ing)
-	if err := ing.Reduce(ctx); err != nil {
+	if err := ing.Reduce(ctx, reducing); err != nil {
 		return nil, err
 	}
 	c, err := writeAll(ctx, r, ing, writing)
@@ -43,6 +45,15 @@ func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
 		c.CountNet(r)
 	}
 	return c, err
+}
+
+// decide judges all rows, behind which so much work is left.
+func decide(r *pass.Run, in *intake, behind int64) error {
+	judging := exec.WorkOfJudging(in.Len(), r.Env.Limits.Budget)
+	r.Env.Events.Expect(exec.Judging, judging+behind)
+	judged := r.Env.Events.Stretch(exec.Judging, rules.Buckets, judging)
+	defer judged.End()
+	return in.decider.Decide(r.Env.Limits.Budget.Workers(), func() { judged.PassBytes(1) })
 }
 
 // addStored feeds the rows that a table has to the ingest. Where they do not fit beside those

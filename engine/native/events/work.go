@@ -42,15 +42,20 @@ func stretches(e exec.Events, work, rows []int64) []*exec.Stretch {
 // file takes. Where less might have done it tells how much there is to do behind reading
 // what is delivered; else what the plan says stays, which knows more of the files.
 func expectAll(r *pass.Run) int64 {
-	stored, delivered := int64(0), r.DeliveredBytes()
-	if r.Old != nil && !r.Task.Fresh {
-		stored = r.StoredBytes(r.OldParts...)
-	}
+	stored, delivered := storedBytes(r), r.DeliveredBytes()
 	writing := exec.WorkOfMerging(delivered, stored, r.Env.Limits.Budget, len(r.Task.Sinks))
 	if r.Task.Permitted.Delta {
-		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+writing+r.WorkOfFiles(len(r.OldParts)))
+		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+exec.WorkOfSpilled(delivered, stored, r.Env.Limits.Budget)+writing+r.WorkOfFiles(len(r.OldParts)))
 	}
 	return writing
+}
+
+// storedBytes is the size of the files of which all rows are read.
+func storedBytes(r *pass.Run) int64 {
+	if r.Old == nil || r.Task.Fresh {
+		return 0
+	}
+	return r.StoredBytes(r.OldParts...)
 }
 
 // addEach adds work to that of each partition.

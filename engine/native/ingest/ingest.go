@@ -227,10 +227,24 @@ func (g *Ingest) Spilled() bool {
 	return slices.ContainsFunc(g.Segments, func(s *rows.Segment) bool { return s.Rows() == nil })
 }
 
-// Reduce merges spilled segments until the rest can be merged at once. Nobody may know
-// places of rows in segments any more.
-func (g *Ingest) Reduce(ctx context.Context) (err error) {
-	g.Segments, err = rows.Reduce(ctx, g.Segments, g.Limits.Budget.Merged(), g.Limits.Scratch, g.ScratchBlock())
+// reduction is how segments are merged until the rest can be merged at once.
+func (g *Ingest) reduction() *rows.Reduction {
+	return rows.PlanReduction(g.Segments, g.Limits.Budget.Merged(), g.Limits.Budget.Workers())
+}
+
+// WorkOfReducing is the work of Reduce, where all rows are about so many bytes of part files.
+func (g *Ingest) WorkOfReducing(bytes int64) int64 {
+	again := float64(g.reduction().Rows()) / float64(max(g.Len(), 1))
+	return exec.WorkOfMergingAgain(int64(again * float64(bytes)))
+}
+
+// Reduce merges spilled segments until the rest can be merged at once, which is so much work.
+// Nobody may know places of rows in segments any more.
+func (g *Ingest) Reduce(ctx context.Context, work int64) (err error) {
+	r := g.reduction()
+	told := g.Events.Stretch(exec.Merging, r.Rows(), work)
+	defer told.End()
+	g.Segments, err = r.Run(ctx, g.Limits.Scratch, g.ScratchBlock(), told.Pass)
 	return err
 }
 

@@ -31,14 +31,14 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	moved := ingest.New(stored, r.Env.Limits)
 	moved.Limits.Budget = moved.Limits.Budget.MovedUsers()
 	defer func() { err = errors.Join(err, moved.Close()) }()
-	writing := workOfAll(r)
-	r.Env.Events.Expect(exec.Writing, workOfKept(r)+writing)
+	writing, reducing := workOfAll(r), ing.WorkOfReducing(r.DeliveredBytes())
+	r.Env.Events.Expect(exec.Writing, workOfKept(r)+reducing+writing)
 	if r.Stands != nil {
 		if err := standInUsers(ctx, ing, r); err != nil {
 			return nil, err
 		}
 	}
-	if err := ing.Reduce(ctx); err != nil {
+	if err := ing.Reduce(ctx, reducing); err != nil {
 		return nil, err
 	}
 	picking := exec.WorkOfPicking(len(r.NewMapping.Moved()), r.DeliveredBytes(), r.Env.Limits.Budget, len(r.Task.Sinks))
@@ -327,7 +327,7 @@ func writeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, more ..
 // mergeUsers groups rows by canonical user and writes one row for each, in the
 // order of their ids.
 func mergeUsers(ctx context.Context, r *pass.Run, groups *ingest.Ingest, write func(*column.Batch) error, more ...rows.Cursor) error {
-	if err := groups.Reduce(ctx); err != nil {
+	if err := groups.Reduce(ctx, 0); err != nil {
 		return err
 	}
 	m := &userMerger{r: r, layout: r.Schema.Published(), write: write}
