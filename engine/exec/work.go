@@ -12,10 +12,11 @@ const (
 	splicedOfWork   = 3       // bytes of a file that is spliced and count as one, when they are read and in each sink
 	probedOfWork    = 2       // bytes of part files whose users and keys are looked up in the index, and that count as one
 	pickedOfWriting = 6       // the work of writing users that are delivered, for finding those that are merged
-	workOfMerged    = 0.9     // a byte of part files whose rows are merged from scratch files into larger ones
+	workOfMerged    = 0.7     // a byte of part files whose rows are merged from scratch files into larger ones
 	workOfJudged    = 5       // a row of events that is judged in memory
 	workOfContested = 60      // and where the rows of a bucket do not fit there
 	bytesOfEvent    = 200     // of part files, about
+	workOfAlone     = 0.6     // what one goroutine writes while another one waits, as columns are encoded by all
 	lookedOfWork    = 4       // bytes of files of which some rows are looked for, and that count as one
 )
 
@@ -88,13 +89,24 @@ func DeliveredAs(delivered, stored int64) int64 {
 func spilledPercent(b Budget, stored bool) int64 {
 	switch {
 	case !stored && b.limit < 128<<20:
-		return 190
+		return 150
+	case !stored && b.limit < 512<<20:
+		return 115
 	case !stored:
-		return 120
+		return 90
 	case b.limit < 128<<20:
-		return 205
+		return 220
+	case b.limit < 512<<20:
+		return 185
 	}
-	return 185
+	return 160
+}
+
+// WorkOfLargest is what it is more to write partitions of so many rows in all, which are work,
+// because goroutines that have nothing more to do wait for the largest one.
+func WorkOfLargest(work, largest, all int64, b Budget) int64 {
+	alone := float64(largest) * float64(b.workers) / float64(max(all, 1))
+	return int64(workOfAlone * max(alone-1, 0) * float64(work))
 }
 
 // WorkOfFiles is what writing so many files of so many columns takes beside.

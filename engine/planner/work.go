@@ -5,6 +5,7 @@ import (
 
 	"reconcile/engine/exec"
 	"reconcile/engine/plan"
+	"reconcile/internal/definition"
 	"reconcile/internal/feed"
 )
 
@@ -61,7 +62,11 @@ func WorkOfAll(t *Table, b exec.Budget, delivered, stored int64) int64 {
 		}
 		return delivered + exec.WorkOfKept(kept) + exec.WorkOfReducing(delivered, b) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
 	}
-	return delivered + exec.WorkOfStored(stored) + exec.WorkOfSpilled(delivered, stored, b) + exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
+	writing := exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
+	if t.Definition != nil && t.Definition.Partition.Unit == definition.UnitNone {
+		writing += exec.WorkOfLargest(writing, 1, 1, b)
+	}
+	return delivered + exec.WorkOfStored(stored) + exec.WorkOfSpilled(delivered, stored, b) + writing
 }
 
 // workOfFiles is what writing the partitions of a table takes beside the work of their rows.

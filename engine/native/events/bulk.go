@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,8 +32,12 @@ func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
 			return nil, err
 		}
 	}
+	lengths := rowsOf(ing, rows.Partitions(ing.Segments))
+	if len(lengths) > 0 {
+		writing += exec.WorkOfLargest(writing, slices.Max(lengths), ing.Len(), r.Env.Limits.Budget)
+	}
 	reducing := ing.WorkOfReducing(exec.DeliveredAs(r.DeliveredBytes(), storedBytes(r)))
-	if err := decide(r, in, reducing+writing+r.WorkOfFiles(len(rows.Partitions(ing.Segments)))); err != nil {
+	if err := decide(r, in, reducing+writing+r.WorkOfFiles(len(lengths))); err != nil {
 		return nil, err
 	}
 	replaced, collapsed := pass.CountVerdicts(ing)

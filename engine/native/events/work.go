@@ -6,6 +6,7 @@ import (
 	"reconcile/engine/exec"
 	"reconcile/engine/native/ingest"
 	"reconcile/engine/native/pass"
+	"reconcile/internal/definition"
 )
 
 // rowsOf counts the rows of partitions in all segments.
@@ -45,7 +46,11 @@ func expectAll(r *pass.Run) int64 {
 	stored, delivered := storedBytes(r), r.DeliveredBytes()
 	writing := exec.WorkOfMerging(delivered, stored, r.Env.Limits.Budget, len(r.Task.Sinks))
 	if r.Task.Permitted.Delta {
-		r.Env.Events.Expect(exec.Reading, exec.WorkOfStored(stored)+exec.WorkOfSpilled(delivered, stored, r.Env.Limits.Budget)+writing+r.WorkOfFiles(len(r.OldParts)))
+		rest := exec.WorkOfStored(stored) + exec.WorkOfSpilled(delivered, stored, r.Env.Limits.Budget) + writing + r.WorkOfFiles(len(r.OldParts))
+		if r.Schema.Partition.Unit == definition.UnitNone {
+			rest += exec.WorkOfLargest(writing, 1, 1, r.Env.Limits.Budget)
+		}
+		r.Env.Events.Expect(exec.Reading, rest)
 	}
 	return writing
 }
