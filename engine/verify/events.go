@@ -13,6 +13,7 @@ import (
 	"reconcile/internal/column"
 	"reconcile/internal/definition"
 	"reconcile/internal/feed"
+	"reconcile/sinks"
 )
 
 // event is what tells a row of events: which it is, where it is, and a hash of its values
@@ -342,7 +343,7 @@ func (v *eventRun) explain(ctx context.Context, want, have *event, at int) ([]Va
 		return nil, err
 	}
 	r := v.rows(asDump)
-	return out, r.read(ctx, sk, share{f, 0, 1}, oneRow(have), func(b *column.Batch, group int, _ []uint32) error {
+	return out, r.read(ctx, sk, share{f, sinks.WholeFile()}, oneRow(have), func(b *column.Batch, group int, _ []uint32) error {
 		if uint32(group) != have.group {
 			return nil
 		}

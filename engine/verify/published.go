@@ -77,34 +77,21 @@ func filesIn(ctx context.Context, lk *lake.Lake, a *applied, at int, out *Sink) 
 	return sk, files, nil
 }
 
-// share is a part of the row groups of a data file, which one goroutine reads: part n of so
-// many.
+// share is a part of a data file, which one goroutine reads.
 type share struct {
 	*dataFile
-	n, of int
+	sinks.Share
 }
-
-// leastShare is how many bytes of a data file are worth a goroutine of their own.
-const leastShare = 4 << 20
 
 // shares divides data files so that so many goroutines have their part of a large one.
 func shares(files []*dataFile, workers int) (out []share) {
 	for _, f := range files {
-		of := sharesOf(f.Size, workers)
-		for n := range of {
-			out = append(out, share{f, int(n), int(of)})
+		for _, s := range sinks.Shares(f.Size, workers) {
+			out = append(out, share{f, s})
 		}
 	}
 	return out
 }
-
-// sharesOf is how many shares a data file of so many bytes has.
-func sharesOf(size int64, workers int) int64 {
-	return max(min(size/leastShare, int64(workers)), 1)
-}
-
-// groups returns the row groups of a share, of so many that the file has.
-func (s *share) groups(all int) (from, to int) { return all * s.n / s.of, all * (s.n + 1) / s.of }
 
 // chooser chooses rows of the data files of a sink, and takes these. One goroutine uses it.
 type chooser interface {
@@ -160,7 +147,7 @@ func isFault(ctx context.Context, err error) bool {
 
 // share reads the chosen rows of a share of a data file.
 func (j *job) share(ctx context.Context, sk sinks.Sink, s share, r rowsReader, c chooser) error {
-	of := int64(s.of)
+	of := int64(s.Of)
 	read := j.tell.Stretch(exec.Comparing, s.Rows/of, j.load.workOfPublished(s.Sink, s.Size)/of)
 	defer read.End()
 	c.begin(s.dataFile)
@@ -205,7 +192,7 @@ func (r *rowsReader) read(ctx context.Context, sk sinks.Sink, s share,
 	}
 	var ids, b column.Batch
 	lengths := groups.Groups()
-	from, to := s.groups(len(lengths))
+	from, to := s.Groups(len(lengths))
 	for g := from; g < to; g++ {
 		if err := groups.Group(ctx, g, r.want[:r.names], &ids); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"reconcile/engine/lake"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -63,9 +64,9 @@ func loadOf(ctx context.Context, sizes *sizes, t *state.Table, parts []*state.Pa
 	w := load{commit: t.Commit, kind: t.Kind, sample: sample, workers: sizes.source.workers, published: make([]volume, len(t.Sinks))}
 	for _, p := range parts {
 		for _, f := range p.Files {
-			of := sharesOf(f.Size, w.workers)
-			for range of {
-				w.published[f.Sink].add(f.Size / of)
+			shares := sinks.Shares(f.Size, w.workers)
+			for range shares {
+				w.published[f.Sink].add(f.Size / int64(len(shares)))
 			}
 			if f.Sink == 0 && t.Kind != feed.KindMapping {
 				w.rows += f.Rows

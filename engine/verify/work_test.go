@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"reconcile/internal/feed"
+	"reconcile/sinks"
 	"reconcile/state"
 )
 
@@ -15,10 +16,10 @@ func TestWorkOfDataFiles(t *testing.T) {
 		workers int
 		want    float64
 	}{
-		{leastShare, 1, 1},
-		{leastShare, 4, 4},
-		{2 * leastShare, 4, 2},
-		{100 * leastShare, 4, 1},
+		{sinks.LeastShare, 1, 1},
+		{sinks.LeastShare, 4, 4},
+		{2 * sinks.LeastShare, 4, 2},
+		{100 * sinks.LeastShare, 4, 1},
 	} {
 		table := &state.Table{Name: "e", Kind: feed.KindEvents, Sinks: make([]state.SinkTable, 2)}
 		parts := []*state.Partition{{Files: []state.File{{Size: c.size, Rows: 3}, {Size: c.size, Rows: 3, Sink: 1}}}}

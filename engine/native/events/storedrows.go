@@ -14,21 +14,28 @@ import (
 	"reconcile/engine/rows"
 	"reconcile/engine/rules"
 	"reconcile/internal/column"
+	"reconcile/sinks"
 )
 
 // stateRows feeds the rows that a table has, published and shadow, to the
-// ingest as rows of its schema. Rows of void dumps are left out. Files are read side by
-// side: a table has one row of each key and raw user, so that it does not matter in which
+// ingest as rows of its schema. Rows of void dumps are left out. Files and shares of large ones
+// are read side by side: a table has one row of each key and raw user, so that it does not matter in which
 // segments its rows come to be.
 func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
-	files := r.StoredFiles(r.OldParts...)
+	workers := r.Env.Limits.Budget.Workers()
+	var shares []storedShare
+	for _, f := range r.StoredFiles(r.OldParts...) {
+		for _, s := range sinks.Shares(f.Bytes, workers) {
+			shares = append(shares, storedShare{&f, s})
+		}
+	}
 	var taken atomic.Int64
 	eg, ctx := errgroup.WithContext(ctx)
-	for range min(r.Env.Limits.Budget.Workers(), len(files)) {
+	for range min(workers, len(shares)) {
 		eg.Go(func() error {
 			b := newBuilder(g, r, r.Task.Live)
-			for at := taken.Add(1); at <= int64(len(files)); at = taken.Add(1) {
-				if err := b.addFile(ctx, r, &files[at-1]); err != nil {
+			for at := taken.Add(1); at <= int64(len(shares)); at = taken.Add(1) {
+				if err := b.addShare(ctx, r, shares[at-1]); err != nil {
 					return err
 				}
 			}
@@ -36,6 +43,12 @@ func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
 		})
 	}
 	return eg.Wait()
+}
+
+// storedShare is a part of a file that one goroutine reads.
+type storedShare struct {
+	file *pass.StoredFile
+	sinks.Share
 }
 
 // builder collects stored rows, in columns, for segments of an ingest. One goroutine uses
@@ -60,10 +73,11 @@ func newBuilder(g *ingest.Ingest, r *pass.Run, takes func(dump int64) bool) *bui
 	return b
 }
 
-// addFile takes the rows of a file.
-func (b *builder) addFile(ctx context.Context, r *pass.Run, f *pass.StoredFile) error {
-	read := r.Env.Events.Stretch(exec.Reading, f.Rows, exec.WorkOfStored(f.Bytes))
-	err := f.Each(ctx, b.layout.Columns, func(in *column.Batch) error {
+// addShare takes the rows of a part of a file.
+func (b *builder) addShare(ctx context.Context, r *pass.Run, s storedShare) error {
+	of := int64(s.Of)
+	read := r.Env.Events.Stretch(exec.Reading, s.file.Rows/of, exec.WorkOfStored(s.file.Bytes)/of)
+	err := s.file.EachOf(ctx, s.Share, int64(r.Env.Limits.Budget.FileRowGroup()), b.layout.Columns, func(in *column.Batch) error {
 		read.Pass(in.N)
 		return b.add(ctx, in)
 	})

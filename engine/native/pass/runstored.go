@@ -2,6 +2,7 @@ package pass
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"reconcile/engine/exec"
@@ -46,7 +47,44 @@ func (f *StoredFile) Each(ctx context.Context, want []column.Column, use func(*c
 	if err != nil {
 		return err
 	}
-	err = rowfile.EachBatch(ctx, rd, use)
+	return f.failed(rowfile.EachBatch(ctx, rd, use))
+}
+
+// EachOf reads columns of the rows of a share, in batches of about most bytes. Where the file
+// cannot be read by row groups the first share is all of it.
+func (f *StoredFile) EachOf(ctx context.Context, share sinks.Share, most int64, want []column.Column, use func(*column.Batch) error) (err error) {
+	rd, err := f.open(ctx, want)
+	if err != nil {
+		return err
+	}
+	groups, ok := rd.(sinks.GroupReader)
+	if share.Of == 1 || !ok && share.N == 0 {
+		return f.failed(rowfile.EachBatch(ctx, rd, use))
+	}
+	defer func() { err = errors.Join(err, rd.Close()) }()
+	if !ok {
+		return nil
+	}
+	lengths := groups.Groups()
+	from, to := share.Groups(len(lengths))
+	for g := from; g < to; g++ {
+		step := sinks.PartOf(groups, g, want, lengths[g], most)
+		for row := 0; row < lengths[g]; row += step {
+			b := &column.Batch{}
+			err := sinks.ReadPart(ctx, groups, g, want, lengths[g], row, row+step, b)
+			if err == nil {
+				err = use(b)
+			}
+			if err != nil {
+				return f.failed(err)
+			}
+		}
+	}
+	return nil
+}
+
+// failed says which file could not be read.
+func (f *StoredFile) failed(err error) error {
 	if err != nil && !f.Shadow {
 		return fmt.Errorf("reading %s: %w", f.path, err)
 	}
