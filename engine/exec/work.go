@@ -1,6 +1,9 @@
 package exec
 
-import "reconcile/engine/rules"
+import (
+	"reconcile/engine/rules"
+	"reconcile/internal/feed"
+)
 
 // Work is measured in bytes of part files that are read. What takes longer or less long
 // counts as more or fewer bytes, about as its processor time was measured.
@@ -20,6 +23,14 @@ const (
 	lookedOfWork    = 4       // bytes of files of which some rows are looked for, and that count as one
 )
 
+// WorkOfReading is that of reading so many bytes of part files of a table of a kind.
+func WorkOfReading(kind string, bytes int64) int64 {
+	if kind == feed.KindUsers {
+		return bytes * 21 / 20
+	}
+	return bytes
+}
+
 // WorkOfStored is that of reading all rows of so many bytes of data files.
 func WorkOfStored(bytes int64) int64 { return int64(workOfStored * float64(bytes)) }
 
@@ -34,7 +45,7 @@ func WorkOfMerging(delivered, stored int64, b Budget, sinks int) int64 {
 	if HoldsAll(b, delivered, stored) {
 		return writing
 	}
-	return writing / 100 * spilledPercent(b, stored > 0)
+	return writing * spilledPercent(b, stored > 0) / 100
 }
 
 // WorkOfMergingAgain is that of merging the rows of so many bytes of part files from scratch
@@ -93,7 +104,7 @@ func spilledPercent(b Budget, stored bool) int64 {
 	case !stored && b.limit < 512<<20:
 		return 115
 	case !stored:
-		return 90
+		return 100
 	case b.limit < 128<<20:
 		return 220
 	case b.limit < 512<<20:
@@ -133,7 +144,7 @@ func workOfComing(delivered int64, b Budget, sinks int) int64 {
 	if b.Holds(delivered) {
 		return writing
 	}
-	return writing / 100 * spilledPercent(b, false)
+	return writing * spilledPercent(b, false) / 100
 }
 
 // WorkOfPicking is what of the work of writing all users it is to look through those that

@@ -38,7 +38,7 @@ func workOfTaking(t *Table, b exec.Budget) int64 {
 	case t.Kind == feed.KindUsers && mostUsers(t, b, in):
 		return WorkOfAll(t, b, in, bytesInSink(t))
 	case t.Kind == feed.KindUsers:
-		return in + exec.WorkOfKept(bytesKept(t)) + exec.WorkOfSplicing(bytesInSink(t), sinksOf(t)) + exec.WorkOfWriting(exec.PublishedOf(in), sinksOf(t))
+		return exec.WorkOfReading(t.Kind, in) + exec.WorkOfKept(bytesKept(t)) + exec.WorkOfSplicing(bytesInSink(t), sinksOf(t)) + exec.WorkOfWriting(exec.PublishedOf(in), sinksOf(t))
 	case t.Scratch > 0: // what comes does not fit in memory: all that the table has is judged again
 		return WorkOfAll(t, b, in, bytesInSink(t)) + workOfFiles(t)
 	}
@@ -60,7 +60,7 @@ func WorkOfAll(t *Table, b exec.Budget, delivered, stored int64) int64 {
 		if stored > 0 {
 			kept = bytesKept(t)
 		}
-		return delivered + exec.WorkOfKept(kept) + exec.WorkOfReducing(delivered, b) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
+		return exec.WorkOfReading(t.Kind, delivered) + exec.WorkOfKept(kept) + exec.WorkOfReducing(delivered, b) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
 	}
 	writing := exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
 	if t.Definition != nil && t.Definition.Partition.Unit == definition.UnitNone {

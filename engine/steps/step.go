@@ -140,7 +140,7 @@ func (s *Step) Execute(ctx context.Context) (*exec.Result, error) {
 		}
 		s.resolveSchema()
 		size := s.deliveredBytes()
-		s.Env.Events.Expect(exec.Reading, size+exec.WorkOfWriting(exec.PublishedOf(size), len(s.Task.Sinks)))
+		s.Env.Events.Expect(exec.Reading, exec.WorkOfReading(s.Task.Kind, size)+exec.WorkOfWriting(exec.PublishedOf(size), len(s.Task.Sinks)))
 		again := *s.Task
 		again.Schema, s.Task, s.Env.Compute = s.schema, &again, s.compute
 		for _, c := range res.Again.Columns {

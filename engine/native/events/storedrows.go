@@ -17,10 +17,10 @@ import (
 	"reconcile/sinks"
 )
 
-// stateRows feeds the rows that a table has, published and shadow, to the
-// ingest as rows of its schema. Rows of void dumps are left out. Files and shares of large ones
-// are read side by side: a table has one row of each key and raw user, so that it does not matter in which
-// segments its rows come to be.
+// stateRows feeds the rows that a table has, published and shadow, to the ingest as rows of its
+// schema. Rows of void dumps are left out. Files and shares of large ones are read side by side:
+// a table has one row of each key and raw user, so that it does not matter in which segments its
+// rows come to be.
 func stateRows(ctx context.Context, g *ingest.Ingest, r *pass.Run) error {
 	workers := r.Env.Limits.Budget.Workers()
 	var shares []storedShare

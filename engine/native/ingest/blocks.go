@@ -116,7 +116,9 @@ func (b *blocks) survey(f File) error {
 
 // tell tells of rows, and that the file is read up to some byte.
 func (b *blocks) tell(rows, upTo int64) {
-	b.g.Events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: upTo - b.told, Work: upTo - b.told})
+	kind := b.g.Schema.Kind
+	work := exec.WorkOfReading(kind, upTo) - exec.WorkOfReading(kind, b.told)
+	b.g.Events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: upTo - b.told, Work: work})
 	b.told = upTo
 }
 

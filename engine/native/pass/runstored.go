@@ -50,8 +50,8 @@ func (f *StoredFile) Each(ctx context.Context, want []column.Column, use func(*c
 	return f.failed(rowfile.EachBatch(ctx, rd, use))
 }
 
-// EachOf reads columns of the rows of a share, in batches of about most bytes. Where the file
-// cannot be read by row groups the first share is all of it.
+// EachOf reads columns of the rows of a share, in batches of about most bytes; all of a file as
+// Each does. Where the file cannot be read by row groups the first share is all of it.
 func (f *StoredFile) EachOf(ctx context.Context, share sinks.Share, most int64, want []column.Column, use func(*column.Batch) error) (err error) {
 	rd, err := f.open(ctx, want)
 	if err != nil {

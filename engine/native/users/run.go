@@ -20,7 +20,9 @@ func usersTable(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	if delta {
 		ing.Limits.Budget = r.Env.Limits.Budget.UsersDelta()
 	} else {
-		r.Env.Events.Expect(exec.Reading, r.DeliveredBytes()+workOfKept(r)+exec.WorkOfReducing(r.DeliveredBytes(), r.Env.Limits.Budget)+workOfAll(r))
+		delivered := r.DeliveredBytes()
+		behind := workOfKept(r) + exec.WorkOfReducing(delivered, r.Env.Limits.Budget) + workOfAll(r)
+		r.Env.Events.Expect(exec.Reading, exec.WorkOfReading(r.Task.Kind, delivered)+behind)
 	}
 	if err := r.ReadFiles(ctx, ing); err != nil {
 		return nil, err
