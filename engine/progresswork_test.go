@@ -31,6 +31,8 @@ type meteredTask struct {
 	read      int64          // bytes of part files, as it is told
 	rest      int64          // that was told last to be left; -1 before it is
 	since     int64          // work that was told from then on
+	judged    int64          // work of judging rows
+	merged    int64          // and of merging scratch files
 }
 
 // Execute implements exec.Executor.
@@ -60,6 +62,12 @@ func (l *meteredTask) note(p exec.Progress) {
 	defer l.mu.Unlock()
 	l.read += p.Bytes
 	l.since += p.Work
+	switch p.Phase {
+	case exec.Judging:
+		l.judged += p.Work
+	case exec.Merging:
+		l.merged += p.Work
+	}
 	if p.Rest != nil {
 		l.rest, l.since = *p.Rest, 0
 	}
@@ -111,10 +119,11 @@ func TestProgressComesToWhatIsSaid(t *testing.T) {
 		prepare func(a *bed)
 		arrive  []*model.Dump
 		want    map[string]exec.Strategy
+		spilled bool // rows are merged from many scratch files
 	}{
 		{name: "a load", arrive: []*model.Dump{progressDump(1, full)}, want: map[string]exec.Strategy{"e": exec.Bulk, "users": exec.Bulk}},
 		{name: "a load that is spilled", prepare: func(a *bed) { a.tuning.Memory = little }, arrive: []*model.Dump{progressDump(1, full)},
-			want: map[string]exec.Strategy{"e": exec.Bulk, "users": exec.Bulk}},
+			want: map[string]exec.Strategy{"e": exec.Bulk, "users": exec.Bulk}, spilled: true},
 		{name: "a night", prepare: func(a *bed) { a.run(progressDump(1, full)) }, arrive: []*model.Dump{nightDump(2)},
 			want: map[string]exec.Strategy{"e": exec.Delta, "users": exec.Bulk}}, // as most users change
 		{name: "a night that does not fit", prepare: func(a *bed) { a.tuning.Memory = little; a.run(progressDump(1, full)) }, arrive: []*model.Dump{nightDump(2)},
@@ -157,6 +166,9 @@ func TestProgressComesToWhatIsSaid(t *testing.T) {
 			for table, l := range m.done {
 				got[table] = l.strategy
 				l.check(t, table)
+				if c.spilled && table == "e" && (l.judged == 0 || l.merged == 0) {
+					t.Errorf("%d of work are told of judging rows, %d of merging scratch files", l.judged, l.merged)
+				}
 			}
 			if !maps.Equal(got, c.want) {
 				t.Errorf("done: %v, want %v", got, c.want)
