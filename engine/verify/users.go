@@ -178,8 +178,9 @@ func (v *userRun) merged(p *pile, heap int, found *verdict) ([]person, error) {
 		}
 		found.read++
 		if old := newest[m.raw]; old == nil {
-			newest[m.raw] = &m
-		} else if v.newer(&m, old) {
+			first := m
+			newest[m.raw] = &first
+		} else if v.newer(m, *old) {
 			*old = m
 		}
 	}
@@ -197,7 +198,7 @@ func (v *userRun) merged(p *pile, heap int, found *verdict) ([]person, error) {
 	return out, nil
 }
 
-func (v *userRun) newer(a, b *member) bool {
+func (v *userRun) newer(a, b member) bool {
 	return cmp.Or(cmp.Compare(a.dump, b.dump), cmp.Compare(a.modified, b.modified), cmp.Compare(v.files[a.file].index, v.files[b.file].index), cmp.Compare(a.row, b.row)) > 0
 }
 
