@@ -27,7 +27,17 @@ func habits() map[string]string {
 	}
 }
 
-// answerHabits says what to write instead of blocks and arguments of Terraform.
+// ofReconcile answers arguments of the reconcile block that stand elsewhere.
+func ofReconcile(name string) string {
+	switch name {
+	case "required_version", "memory_limit", "scratch_dir":
+		return name + " is an argument of the reconcile block: reconcile { " + name + " = \"...\" }."
+	}
+	return ""
+}
+
+// answerHabits says what to write instead of blocks and arguments of Terraform, and where
+// those of the whole configuration belong.
 func (l *loader) answerHabits(diags hcl.Diagnostics) hcl.Diagnostics {
 	for i, d := range diags {
 		if d.Subject == nil || d.Summary != "Unsupported block type" && d.Summary != "Unsupported argument" {
@@ -39,6 +49,9 @@ func (l *loader) answerHabits(diags hcl.Diagnostics) hcl.Diagnostics {
 		}
 		name := string(d.Subject.SliceBytes(f.Bytes))
 		answer := habits()[name]
+		if answer == "" {
+			answer = ofReconcile(name)
+		}
 		if answer == "" && isSecretName(name) {
 			answer = "Credentials do not belong into a configuration. Set profile or role_arn, or the environment of the AWS SDK."
 		}
