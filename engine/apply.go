@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reconcile/engine/commit"
 	"reconcile/engine/plan"
 	"reconcile/engine/planner"
@@ -108,6 +109,9 @@ func (run *applyRun) stateOf(ctx context.Context) (*state.Snapshot, error) {
 func (run *applyRun) applyTables(ctx context.Context, waiting map[string]bool) (err error) {
 	todo := slices.DeleteFunc(slices.Clone(run.plan.Drafts), func(t *planner.Table) bool { return t.Action == plan.None || waiting[t.Name] })
 	usersFirst(todo)
+	if err := planner.Sample(ctx, run.e.source, todo); err != nil {
+		return fmt.Errorf("how many rows there are to read: %w", err)
+	}
 	for _, t := range todo {
 		run.e.meter.expect(t, 0)
 	}

@@ -195,3 +195,30 @@ func TestProgressOfTables(t *testing.T) {
 		t.Errorf("%d tables and %d rows are told", len(most), a.told.last().RowsRead)
 	}
 }
+
+// What is said to be done at first comes to about what is done then, also where rows are much
+// narrower or wider than usual: of a new table by a sample, of others by what they have.
+func TestProgressForetellsRows(t *testing.T) {
+	dump := func(n, rows, text int) *model.Dump {
+		var all [][]any
+		for i := range rows {
+			at := 100_000*n + i
+			all = append(all, row(at, at%500, fmt.Sprintf("2026-01-%02d", 1+at%10), strings.Repeat(fmt.Sprint(at), text)[:text]))
+		}
+		return dumpOf(int64(n), more("e", avroPart("event_id user_id time v:string", all...)))
+	}
+	for _, c := range []struct {
+		name       string
+		rows, text int
+	}{{"narrow rows", 20_000, 1}, {"long texts", 1_000, 5_000}} {
+		t.Run(c.name, func(t *testing.T) {
+			a := newBed(t, progressTables)
+			for n, what := range []string{"a load", "a night"} {
+				a.run(dump(n+1, c.rows/(n+1), c.text)) // the second is no redelivery
+				if said, done := a.told.all[0].Total, a.told.last().Done; said < done*3/4 || said > done*5/4 {
+					t.Errorf("%s: %d of work are foretold, there were %d", what, said, done)
+				}
+			}
+		})
+	}
+}

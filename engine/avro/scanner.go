@@ -92,6 +92,18 @@ func (s *Scanner) Next(b *Block) (bool, error) {
 	return ok, err
 }
 
+// Peek returns how many records the next block claims to have, in so many bytes. It reads
+// nothing of the block, and returns false where no block comes that begins as one.
+func (s *Scanner) Peek() (records, size int64, ok bool) {
+	head, _ := s.r.Peek(2 * binary.MaxVarintLen64) // fewer bytes, if the file ends before
+	records, n := binary.Varint(head)
+	if n <= 0 {
+		return 0, 0, false
+	}
+	size, m := binary.Varint(head[n:])
+	return records, size, m > 0 && records > 0 && records <= maxCount && size > 0
+}
+
 func (s *Scanner) nextBlock(b *Block) (bool, error) {
 	at := s.off
 	if done, err := s.atEnd(); done || err != nil {

@@ -261,3 +261,40 @@ func compareTexts(t *testing.T, cols []*column.Column, want []map[string]string)
 		}
 	}
 }
+
+// Peek tells of the block that comes, and leaves it to be read.
+func TestPeek(t *testing.T) {
+	data := smallFile(t, "")
+	s, err := NewScanner(bytes.NewReader(data), int64(len(data)), testLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Block
+	for {
+		records, size, begins := s.Peek()
+		ok, err := s.Next(&b)
+		if err != nil || ok != begins || ok && (records != int64(b.Count) || size != int64(len(b.Data))) {
+			t.Fatalf("%d records in %d bytes are seen, %v; then comes %+v, %v, %v", records, size, begins, b, ok, err)
+		}
+		if !ok {
+			break
+		}
+	}
+	head := fileHeader(record(`"long"`), "")
+	for name, block := range map[string]enc{
+		"no size":          enc{}.long(1),
+		"half of a number": {0x80},
+		"no records":       enc{}.long(0).long(5),
+		"fewer than none":  enc{}.long(-1).long(5),
+		"no bytes":         enc{}.long(1).long(0),
+		"too many records": enc{}.long(maxCount + 1).long(5),
+	} {
+		s, err := NewScanner(bytes.NewReader(append(bytes.Clone(head), block...)), -1, testLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if records, size, ok := s.Peek(); ok {
+			t.Errorf("%s: %d records in %d bytes", name, records, size)
+		}
+	}
+}

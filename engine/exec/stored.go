@@ -46,6 +46,10 @@ type Stored struct {
 	Rules      int       `cbor:"17,keyasint,omitempty"` // number of the content rules that its oldest rows were written by
 }
 
+// KeptAgain reports whether the latest rows of so many users are all to be written again, as
+// so many rows were added to them since they were.
+func KeptAgain(users, added int64) bool { return added > users/4 }
+
 // KeptUsers returns the objects that hold the latest row of each raw user. Some of
 // them can hold an older one, too. The list is the caller's.
 func (s *Stored) KeptUsers() []Ref {

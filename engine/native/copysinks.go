@@ -93,11 +93,17 @@ func workOfCopying(r *pass.Run) (work int64) {
 	for _, p := range r.OldParts {
 		for _, f := range p.Files {
 			if f.Sink == r.Old.ReadFrom {
-				work += n * exec.WorkOfCopying(f.Size)
+				work += n * workOfFile(r, f)
 			}
 		}
 	}
 	return work
+}
+
+// workOfFile is that of copying a file.
+func workOfFile(r *pass.Run, f exec.File) int64 {
+	e := exec.Extent{Bytes: f.Size, Rows: f.Rows, Columns: len(r.Old.Columns)}
+	return exec.WorkOfCopying(e.AsStored())
 }
 
 // copyFile stages a file in another sink.
@@ -107,7 +113,7 @@ func copyFile(ctx context.Context, r *pass.Run, f exec.File, sink int, final str
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	copied := r.Env.Events.Stretch(exec.Writing, f.Rows, exec.WorkOfCopying(f.Size))
+	copied := r.Env.Events.Stretch(exec.Writing, f.Rows, workOfFile(r, f))
 	defer copied.End()
 	return r.Attempt.CopyFile(ctx, from, f, sink, final, p, copied)
 }

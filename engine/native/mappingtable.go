@@ -24,7 +24,7 @@ func mappingTable(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error)
 			return nil, err
 		}
 	}
-	work := r.WorkOfWriting(int64(full.Len())*bytesOfEntry, 0)
+	work := r.WorkOfWriting(int64(full.Len()) * bytesOfEntry)
 	r.Env.Events.Expect(exec.Writing, work)
 	passed := r.Env.Events.Stretch(exec.Writing, int64(full.Len()), work)
 	w := r.Attempt.TableWriter(&write.Part{})

@@ -6,6 +6,7 @@ package partfile
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -78,6 +79,26 @@ func Header(ctx context.Context, src Opener, key string) (*avro.Header, error) {
 		return nil, err
 	}
 	return sc.Header(), nil
+}
+
+// Sample returns how many rows the first block of a part file has, in how many bytes, and how
+// many fields. It reads no block.
+func Sample(ctx context.Context, src Opener, key string) (rows, bytes int64, fields int, err error) {
+	h, err := src.Open(ctx, key)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer h.Close()
+	size := h.Object().Size
+	sc, err := avro.NewScanner(io.NewSectionReader(h, 0, size), size, avro.Limits{})
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	rows, bytes, ok := sc.Peek()
+	if !ok {
+		return 0, 0, 0, errors.New("it has no rows")
+	}
+	return rows, bytes, len(sc.Header().Fields()), nil
 }
 
 // FieldNames lists the fields of a file.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/identity"
 	"reconcile/engine/plan"
 	"reconcile/engine/rules"
@@ -65,6 +66,7 @@ type Table struct {
 	// one: it is held, or a resync that trips, and one that is taken back made it void.
 	HeldFrom *int64
 	tripped  []trippedNow       // full resyncs that guards hold, or that are void
+	sampled  exec.Extent        // some of the rows that it is to read, see Sample
 	rereads  int64              // bytes of applied dumps that a rebuild takes again
 	replaces int64              // about how many bytes of its files the steps write again
 	Known    []string           // delivered names that are known

@@ -18,55 +18,63 @@ func Work(t *Table, step plan.Step, b exec.Budget) int64 {
 	case step.Kind != plan.StepChange || step.Class == plan.ClassMetadata:
 		return 0
 	case step.Class == plan.ClassRebuild:
-		return WorkOfAll(t, b, t.rereads, 0) + workOfFiles(t)
+		return WorkOfAll(t, b, Delivered(t, t.rereads), exec.Extent{}) + workOfFiles(t)
 	case OnlySinks(t):
-		return exec.WorkOfCopying(bytesToCopy(t))
+		return exec.WorkOfCopying(extentOf(t, bytesToCopy(t)).AsStored())
 	case slices.ContainsFunc(t.settings, func(s plan.Setting) bool { return s.Name == "partition_by" }):
-		return WorkOfAll(t, b, 0, bytesInSink(t)) + exec.WorkOfNewFiles(t.bytesNow())
+		return WorkOfAll(t, b, exec.Extent{}, storedOf(t)) + exec.WorkOfNewFiles(t.bytesNow())
 	}
-	return WorkOfAll(t, b, 0, bytesInSink(t)) + workOfFiles(t)
+	return WorkOfAll(t, b, exec.Extent{}, storedOf(t)) + workOfFiles(t)
 }
 
 // workOfTaking is the work of taking the dumps that are pending.
 func workOfTaking(t *Table, b exec.Budget) int64 {
-	in, _, resync := liveBytes(t)
+	bytes, _, resync := liveBytes(t)
+	in := Delivered(t, bytes)
+	weight := in.AsDelivered()
 	switch {
 	case t.Old == nil:
-		return WorkOfAll(t, b, in, 0) + exec.WorkOfNewFiles(exec.PublishedOf(in)*int64(sinksOf(t)))
+		return WorkOfAll(t, b, in, exec.Extent{}) + exec.WorkOfNewFiles(exec.PublishedOf(bytes)*int64(sinksOf(t)))
 	case resync:
-		return WorkOfAll(t, b, in, 0) + workOfFiles(t)
-	case t.Kind == feed.KindUsers && mostUsers(t, b, in):
-		return WorkOfAll(t, b, in, bytesInSink(t))
+		return WorkOfAll(t, b, in, exec.Extent{}) + workOfFiles(t)
+	case t.Kind == feed.KindUsers && mostUsers(t, b, bytes):
+		return WorkOfAll(t, b, in, storedOf(t))
 	case t.Kind == feed.KindUsers:
-		return exec.WorkOfReading(t.Kind, in) + exec.WorkOfKept(bytesKept(t)) + exec.WorkOfSplicing(bytesInSink(t), sinksOf(t)) + exec.WorkOfWriting(exec.PublishedOf(in), sinksOf(t))
+		return exec.WorkOfReading(t.Kind, weight) + exec.WorkOfKept(bytesKept(t)) + exec.WorkOfSplicing(bytesInSink(t), sinksOf(t)) + exec.WorkOfWriting(in.AsWritten(), sinksOf(t))
 	case t.Scratch > 0: // what comes does not fit in memory: all that the table has is judged again
-		return WorkOfAll(t, b, in, bytesInSink(t)) + workOfFiles(t)
+		return WorkOfAll(t, b, in, storedOf(t)) + workOfFiles(t)
 	}
 	spliced := t.replaces / int64(sinksOf(t))
-	return in + exec.WorkOfProbing(in) + exec.WorkOfWriting(exec.PublishedOf(in), sinksOf(t)) + exec.WorkOfLooking(spliced) + exec.WorkOfSplicing(spliced, sinksOf(t))
+	return weight + exec.WorkOfProbing(weight) + exec.WorkOfWriting(in.AsWritten(), sinksOf(t)) + exec.WorkOfLooking(spliced) + exec.WorkOfSplicing(spliced, sinksOf(t))
 }
 
 // mostUsers reports whether part files of so many bytes are about too many users for a pass
-// that takes only what changes: half of them, or more than stay in memory.
+// that takes only what changes: half of them, more than stay in memory, or more than may be
+// added to those that are kept.
 func mostUsers(t *Table, b exec.Budget, in int64) bool {
-	return exec.PublishedUsers(in) > bytesInSink(t)/2 || !b.UsersDelta().Holds(in)
+	added := int64(0)
+	for _, run := range t.Old.UserRuns {
+		added += run.Rows
+	}
+	return exec.KeptAgain(t.Old.Users.Rows, added) || exec.PublishedUsers(in) > bytesInSink(t)/2 || !b.UsersDelta().Holds(in)
 }
 
-// WorkOfAll is the work of writing all rows of a table: those of part files and those that it
-// has, of so many bytes each.
-func WorkOfAll(t *Table, b exec.Budget, delivered, stored int64) int64 {
+// WorkOfAll is the work of writing all rows of a table: those that are delivered and those that
+// it has.
+func WorkOfAll(t *Table, b exec.Budget, delivered, stored exec.Extent) int64 {
+	reading := exec.WorkOfReading(t.Kind, delivered.AsDelivered())
 	if t.Kind == feed.KindUsers {
 		kept := int64(0)
-		if stored > 0 {
+		if stored.Bytes > 0 {
 			kept = bytesKept(t)
 		}
-		return exec.WorkOfReading(t.Kind, delivered) + exec.WorkOfKept(kept) + exec.WorkOfReducing(delivered, b) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
+		return reading + exec.WorkOfKept(kept) + exec.WorkOfReducing(delivered, b) + exec.WorkOfUsers(kept, delivered, b, sinksOf(t))
 	}
 	writing := exec.WorkOfMerging(delivered, stored, b, sinksOf(t))
 	if t.Definition != nil && t.Definition.Partition.Unit == definition.UnitNone {
 		writing += exec.WorkOfLargest(writing, 1, 1, b)
 	}
-	return delivered + exec.WorkOfStored(stored) + exec.WorkOfSpilled(delivered, stored, b) + writing
+	return reading + exec.WorkOfStored(stored.AsStored()) + exec.WorkOfSpilled(delivered, stored, b) + writing
 }
 
 // workOfFiles is what writing the partitions of a table takes beside the work of their rows.
@@ -80,6 +88,37 @@ func sinksOf(t *Table) int {
 		return max(len(t.Definition.Sinks), 1)
 	}
 	return max(len(t.Old.Sinks), 1)
+}
+
+// storedOf is what the table has in one of its sinks.
+func storedOf(t *Table) exec.Extent { return extentOf(t, bytesInSink(t)) }
+
+// extentOf is what the rows of a table are in data files of so many bytes.
+func extentOf(t *Table, bytes int64) exec.Extent {
+	e := exec.Extent{Bytes: bytes, Columns: len(t.Old.Columns)}
+	if all := bytesInSink(t); all > 0 {
+		e.Rows = int64(float64(t.Old.Rows) * float64(bytes) / float64(all))
+	}
+	return e
+}
+
+// Delivered is about what rows part files of so many bytes have, by those that the table has
+// or, without any, by its sample.
+func Delivered(t *Table, bytes int64) exec.Extent {
+	e := exec.Extent{Bytes: bytes}
+	switch stored := bytesInSink(t); {
+	case t.sampled.Bytes > 0:
+		const most = 1 << 40 // whatever a block claims
+		e.Rows = int64(min(float64(t.sampled.Rows)*float64(bytes)/float64(t.sampled.Bytes), most))
+		e.Columns = t.sampled.Columns
+	case t.Old != nil && t.Old.Rows > 0 && stored > 0:
+		perByte := rowsPerDelivered(t)
+		if perByte == 0 {
+			perByte = float64(exec.PublishedOf(bytes)) / float64(max(bytes, 1)) * float64(t.Old.Rows) / float64(stored)
+		}
+		e.Rows, e.Columns = int64(perByte*float64(bytes)), len(t.Old.Columns)
+	}
+	return e
 }
 
 // bytesInSink is what the table takes in one of its sinks.

@@ -85,10 +85,10 @@ func (r *Rebuilder) compute(ctx context.Context, l *state.Lock, m *steps.Maker, 
 			return nil, err
 		}
 	}
-	var out []*staged
-	for _, rt := range sr.Tables {
-		r.expect(rt)
+	if err := r.expect(ctx, sr.Tables); err != nil {
+		return nil, err
 	}
+	var out []*staged
 	for _, rt := range sr.Tables {
 		r.Meter.Turn(rt.Name)
 		t, err := r.stage(ctx, l, m, sr, rt)

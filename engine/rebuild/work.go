@@ -1,24 +1,37 @@
 package rebuild
 
 import (
+	"context"
+	"fmt"
+
 	"reconcile/engine/commit"
 	"reconcile/engine/exec"
 	"reconcile/engine/planner"
 )
 
-// expect says how much work a table is: it is made of the source, written, and compared
+// expect says how much work the tables are: each is made of the source, written, and compared
 // with what is published.
-func (r *Rebuilder) expect(t *Table) {
-	making := planner.WorkOfAll(t.plan, r.Planner.Budget, t.Bytes, 0) + exec.WorkOfFiles(len(t.published), len(t.columns))
-	r.Meter.Step(t.Name, making, exec.WorkOfComparing(t.publishedBytes()))
+func (r *Rebuilder) expect(ctx context.Context, tables []*Table) error {
+	plans := make([]*planner.Table, len(tables))
+	for i, t := range tables {
+		plans[i] = t.plan
+	}
+	if err := planner.Sample(ctx, r.Planner.Source, plans); err != nil {
+		return fmt.Errorf("how many rows there are to read: %w", err)
+	}
+	for _, t := range tables {
+		making := planner.WorkOfAll(t.plan, r.Planner.Budget, planner.Delivered(t.plan, t.Bytes), exec.Extent{}) + exec.WorkOfFiles(len(t.published), len(t.columns))
+		r.Meter.Step(t.Name, making, exec.WorkOfComparing(t.publishedExtent()))
+	}
+	return nil
 }
 
 // compare says that a table is made, and begins to compare it.
 func (r *Rebuilder) compare(t *Table, e exec.Events) *exec.Stretch {
-	size := t.publishedBytes()
-	work := exec.WorkOfComparing(size)
-	r.Meter.Step(t.Name, work, exec.WorkOfPublishing(size))
-	return e.Stretch(exec.Comparing, size, work)
+	all := t.publishedExtent()
+	work := exec.WorkOfComparing(all)
+	r.Meter.Step(t.Name, work, exec.WorkOfPublishing(all.Bytes))
+	return e.Stretch(exec.Comparing, all.Bytes, work)
 }
 
 // compared says that a table is compared, and only left to be published.
@@ -43,11 +56,15 @@ func (r *Rebuilder) publishing(table string) commit.Options {
 	return out
 }
 
-// publishedBytes is the size of the files that the lake has.
-func (t *Table) publishedBytes() int64 {
-	n := int64(0)
+// publishedExtent is about what the lake has of the table, in all its sinks: in each, as many
+// rows as there are in the source.
+func (t *Table) publishedExtent() exec.Extent {
+	e := exec.Extent{Columns: len(t.columns)}
+	roots := map[string]bool{}
 	for _, f := range t.published {
-		n += f.Object.Size
+		e.Bytes += f.Object.Size
+		roots[f.Root] = true
 	}
-	return n
+	e.Rows = planner.Delivered(t.plan, t.Bytes).Rows * int64(len(roots))
+	return e
 }

@@ -148,7 +148,7 @@ func isFault(ctx context.Context, err error) bool {
 // share reads the chosen rows of a share of a data file.
 func (j *job) share(ctx context.Context, sk sinks.Sink, s share, r rowsReader, c chooser) error {
 	of := int64(s.Of)
-	read := j.tell.Stretch(exec.Comparing, s.Rows/of, j.load.workOfPublished(s.Sink, s.Size)/of)
+	read := j.tell.Stretch(exec.Comparing, s.Rows/of, j.load.workOfPublished(s.File)/of)
 	defer read.End()
 	c.begin(s.dataFile)
 	return r.read(ctx, sk, s, func(b *column.Batch) ([]uint32, error) {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"reconcile/engine/dump"
+	"reconcile/engine/exec"
 	"reconcile/engine/lake"
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
@@ -21,8 +22,8 @@ import (
 // counts for all of them.
 const (
 	workOfEntry     = 5   // a byte of the part files of a mapping
-	workOfRow       = 100 // a row of any other part file, beside its bytes
-	workOfPublished = 2.5 // a byte of data files
+	workOfRow       = 100 // a row of any other part file, beside what an exec.Extent counts
+	workOfPublished = 2.5 // a byte of data files, as an exec.Extent counts them
 	workOfEvent     = 100 // judging a row of events
 	workOfUser      = 270 // and of users, which are merged value by value
 )
@@ -34,10 +35,11 @@ type load struct {
 	sample    Sample
 	workers   int
 	judges    int
-	mapping   volume   // part files of the mapping
-	delivered volume   // those of the table
-	rows      int64    // of those, about
-	published []volume // by sink, its data files or shares of them
+	mapping   volume // part files of the mapping
+	delivered volume // those of the table
+	rows      int64  // of those, about
+	columns   int
+	published []volume // by sink, its data files or shares of them, as their bytes count
 }
 
 // volume is how many bytes files have that are read side by side, each by one goroutine.
@@ -61,12 +63,12 @@ const (
 
 // loadOf is the load of a table where so much of its users is looked at.
 func loadOf(ctx context.Context, sizes *sizes, t *state.Table, parts []*state.Partition, sample Sample) (load, error) {
-	w := load{commit: t.Commit, kind: t.Kind, sample: sample, workers: sizes.source.workers, published: make([]volume, len(t.Sinks))}
+	w := load{commit: t.Commit, kind: t.Kind, columns: len(t.Columns), sample: sample, workers: sizes.source.workers, published: make([]volume, len(t.Sinks))}
 	for _, p := range parts {
 		for _, f := range p.Files {
 			shares := sinks.Shares(f.Size, w.workers)
 			for range shares {
-				w.published[f.Sink].add(f.Size / int64(len(shares)))
+				w.published[f.Sink].add(w.weight(f) / int64(len(shares)))
 			}
 			if f.Sink == 0 && t.Kind != feed.KindMapping {
 				w.rows += f.Rows
@@ -210,21 +212,27 @@ func (w *load) workOfMapping(bytes int64) int64 { return bytes * workOfEntry * i
 
 // workOfReading is that of reading rows of part files.
 func (w *load) workOfReading(rows, bytes int64) int64 {
-	return int64(w.delivered.alone(w.workers) * float64(bytes+rows*workOfRow/w.of()))
+	e := exec.Extent{Bytes: bytes, Rows: rows, Columns: w.columns}
+	return int64(w.delivered.alone(w.workers) * float64(e.AsDelivered()+rows*workOfRow/w.of()))
 }
 
 // workOfRest is that of all behind the part files.
 func (w *load) workOfRest() int64 {
 	work := w.workOfJudging()
-	for sink, f := range w.published {
-		work += w.workOfPublished(sink, f.all)
+	for _, f := range w.published {
+		work += int64(f.alone(w.workers) * workOfPublished * float64(f.all))
 	}
 	return work
 }
 
-// workOfPublished is that of reading so many bytes of data files of a sink.
-func (w *load) workOfPublished(sink int, bytes int64) int64 {
-	return int64(w.published[sink].alone(w.workers) * workOfPublished * float64(bytes))
+// weight is what the bytes of a data file count as.
+func (w *load) weight(f state.File) int64 {
+	return exec.Extent{Bytes: f.Size, Rows: f.Rows, Columns: w.columns}.AsStored()
+}
+
+// workOfPublished is that of reading a data file.
+func (w *load) workOfPublished(f state.File) int64 {
+	return int64(w.published[f.Sink].alone(w.workers) * workOfPublished * float64(w.weight(f)))
 }
 
 // workOfJudging is that of judging what was read. Of the mapping it is done as it is read.

@@ -21,7 +21,8 @@ import (
 // the delta path gives the same rows.
 func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
 	ing := in.Ingest
-	writing := expectAll(r)
+	delivered, stored := r.Delivered(ing), storedOf(r)
+	writing := expectAll(r, delivered, stored)
 	if r.Old != nil && !r.Task.Fresh {
 		if err := addStored(ctx, ing, r); err != nil {
 			return nil, err
@@ -36,7 +37,7 @@ func bulk(ctx context.Context, r *pass.Run, in *intake) (*pass.Outcome, error) {
 	if len(lengths) > 0 {
 		writing += exec.WorkOfLargest(writing, slices.Max(lengths), ing.Len(), r.Env.Limits.Budget)
 	}
-	reducing := ing.WorkOfReducing(exec.DeliveredAs(r.DeliveredBytes(), storedBytes(r)))
+	reducing := ing.WorkOfReducing(exec.DeliveredAs(delivered, stored).AsDelivered())
 	if err := decide(r, in, reducing+writing+r.WorkOfFiles(len(lengths))); err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func delta(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (*pass.Outcome,
 		d.byOrd[p.Ordinal], d.byValue[write.PartValue(p)] = p, p
 	}
 	d.changed = identity.Diff(r.OldMapping, r.NewMapping)
-	probed := r.Env.Events.Stretch(exec.Judging, 1, exec.WorkOfProbing(r.DeliveredBytes()))
+	probed := r.Env.Events.Stretch(exec.Judging, 1, exec.WorkOfProbing(r.Delivered(ing).AsDelivered()))
 	contested, err := d.contest(ctx)
 	if err != nil {
 		return nil, err

@@ -75,8 +75,8 @@ func newBuilder(g *ingest.Ingest, r *pass.Run, takes func(dump int64) bool) *bui
 
 // addShare takes the rows of a part of a file.
 func (b *builder) addShare(ctx context.Context, r *pass.Run, s storedShare) error {
-	of := int64(s.Of)
-	read := r.Env.Events.Stretch(exec.Reading, s.file.Rows/of, exec.WorkOfStored(s.file.Bytes)/of)
+	part := exec.Extent{Bytes: s.file.Bytes, Rows: s.file.Rows, Columns: len(r.Old.Columns)}.Part(s.Of)
+	read := r.Env.Events.Stretch(exec.Reading, part.Rows, exec.WorkOfStored(part.AsStored()))
 	err := s.file.EachOf(ctx, s.Share, int64(r.Env.Limits.Budget.FileRowGroup()), b.layout.Columns, func(in *column.Batch) error {
 		read.Pass(in.N)
 		return b.add(ctx, in)

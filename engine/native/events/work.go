@@ -42,11 +42,10 @@ func stretches(e exec.Events, work, rows []int64) []*exec.Stretch {
 // expectAll returns about how much work writing all rows of a table is, without what each
 // file takes. Where less might have done it tells how much there is to do behind reading
 // what is delivered; else what the plan says stays, which knows more of the files.
-func expectAll(r *pass.Run) int64 {
-	stored, delivered := storedBytes(r), r.DeliveredBytes()
+func expectAll(r *pass.Run, delivered, stored exec.Extent) int64 {
 	writing := exec.WorkOfMerging(delivered, stored, r.Env.Limits.Budget, len(r.Task.Sinks))
 	if r.Task.Permitted.Delta {
-		rest := exec.WorkOfStored(stored) + exec.WorkOfSpilled(delivered, stored, r.Env.Limits.Budget) + writing + r.WorkOfFiles(len(r.OldParts))
+		rest := exec.WorkOfStored(stored.AsStored()) + exec.WorkOfSpilled(delivered, stored, r.Env.Limits.Budget) + writing + r.WorkOfFiles(len(r.OldParts))
 		if r.Schema.Partition.Unit == definition.UnitNone {
 			rest += exec.WorkOfLargest(writing, 1, 1, r.Env.Limits.Budget)
 		}
@@ -55,12 +54,12 @@ func expectAll(r *pass.Run) int64 {
 	return writing
 }
 
-// storedBytes is the size of the files of which all rows are read.
-func storedBytes(r *pass.Run) int64 {
+// storedOf is what the table has of which all rows are read.
+func storedOf(r *pass.Run) exec.Extent {
 	if r.Old == nil || r.Task.Fresh {
-		return 0
+		return exec.Extent{}
 	}
-	return r.StoredBytes(r.OldParts...)
+	return r.Stored(r.OldParts...)
 }
 
 // addEach adds work to that of each partition.
@@ -90,7 +89,7 @@ func divide(work int64, rows []int64) []int64 {
 // expect tells how much work there is in judging, by the stored rows of so many bytes, and
 // in what is to be written as far as it is known.
 func (d *deltaRun) expect(read int64) *exec.Stretch {
-	rest := d.WorkOfWriting(0, d.DeliveredBytes())
+	rest := d.WorkOfWriting(d.Delivered(d.ing).AsWritten())
 	values := maps.Clone(d.touched)
 	for _, s := range d.ing.Segments {
 		for _, p := range s.Parts {
@@ -108,7 +107,7 @@ func (d *deltaRun) expect(read int64) *exec.Stretch {
 // stretches begins the writing of the touched partitions.
 func (d *deltaRun) stretches(values []int64) []*exec.Stretch {
 	rows := rowsOf(d.ing, values)
-	work := divide(d.WorkOfWriting(0, d.DeliveredBytes()), rows)
+	work := divide(d.WorkOfWriting(d.Delivered(d.ing).AsWritten()), rows)
 	for i, v := range values {
 		p := d.byValue[v]
 		work[i] += d.workOfSplicing(p)

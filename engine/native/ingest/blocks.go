@@ -116,9 +116,8 @@ func (b *blocks) survey(f File) error {
 
 // tell tells of rows, and that the file is read up to some byte.
 func (b *blocks) tell(rows, upTo int64) {
-	kind := b.g.Schema.Kind
-	work := exec.WorkOfReading(kind, upTo) - exec.WorkOfReading(kind, b.told)
-	b.g.Events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: upTo - b.told, Work: work})
+	e := exec.Extent{Bytes: upTo - b.told, Rows: rows, Columns: len(b.g.Schema.Payload)}
+	b.g.Events.Progress(exec.Progress{Phase: exec.Reading, Rows: rows, Bytes: e.Bytes, Work: exec.WorkOfReading(b.g.Schema.Kind, e.AsDelivered())})
 	b.told = upTo
 }
 

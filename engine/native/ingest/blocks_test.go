@@ -76,8 +76,8 @@ func TestBlocks(t *testing.T) {
 	rows, size := int64(0), int64(0)
 	g.Events.Progress = func(p exec.Progress) {
 		rows, size = rows+p.Rows, size+p.Bytes
-		if p.Bytes != p.Work {
-			t.Errorf("of %d bytes %d count as work", p.Bytes, p.Work)
+		if want := (exec.Extent{Bytes: p.Bytes, Rows: p.Rows}).AsDelivered(); p.Work != want {
+			t.Errorf("%d rows of %d bytes count as %d of work, want %d", p.Rows, p.Bytes, p.Work, want)
 		}
 	}
 	got := askAtOnce(t, g.blocks(src, each(files)))

@@ -232,7 +232,8 @@ func (g *Ingest) reduction() *rows.Reduction {
 	return rows.PlanReduction(g.Segments, g.Limits.Budget.Merged(), g.Limits.Budget.Workers())
 }
 
-// WorkOfReducing is the work of Reduce, where all rows are about so many bytes of part files.
+// WorkOfReducing is the work of Reduce, where all rows count as about so many bytes of part
+// files.
 func (g *Ingest) WorkOfReducing(bytes int64) int64 {
 	again := float64(g.reduction().Rows()) / float64(max(g.Len(), 1))
 	return exec.WorkOfMergingAgain(int64(again * float64(bytes)))

@@ -58,22 +58,19 @@ func (s *StandIns) Drops(row *rules.Row, r *Run) bool {
 	return s != nil && s.Alone[r.Canon(row.Raw)] && !rules.IsLast(row.Ver) && rules.DumpRank(row.Ver) < r.Rank[s.newest()]
 }
 
-// bytes is the size of the files.
-func (s *StandIns) bytes() int64 {
-	n := int64(0)
+// extent is what columns of the files are.
+func (s *StandIns) extent(columns int) exec.Extent {
+	e := exec.Extent{Columns: columns}
 	for _, f := range s.Files {
-		n += f.Size
+		e.Bytes, e.Rows = e.Bytes+f.Size, e.Rows+f.Rows
 	}
-	return n
+	return e
 }
 
 // Each reads columns of the published rows.
 func (s *StandIns) Each(ctx context.Context, want []column.Column, use func(*column.Batch) error) error {
-	n := int64(0)
-	for _, f := range s.Files {
-		n += f.Rows
-	}
-	read := s.events.Stretch(exec.Reading, n, exec.WorkOfStored(s.bytes()))
+	e := s.extent(len(want))
+	read := s.events.Stretch(exec.Reading, e.Rows, exec.WorkOfStored(e.AsStored()))
 	defer read.End()
 	return rowfile.EachIn(ctx, s.Sink, s.Files, want, func(b *column.Batch) error {
 		read.Pass(b.N)

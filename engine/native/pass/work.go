@@ -1,6 +1,9 @@
 package pass
 
-import "reconcile/engine/exec"
+import (
+	"reconcile/engine/exec"
+	"reconcile/engine/native/ingest"
+)
 
 // StoredBytes is the size of the data files of partitions, in the sink that is read.
 func (r *Run) StoredBytes(parts ...*exec.Partition) int64 {
@@ -15,10 +18,27 @@ func (r *Run) StoredBytes(parts ...*exec.Partition) int64 {
 	return n
 }
 
-// WorkOfWriting is about the work of writing rows that are so many bytes of data files, or
-// of part files, into every sink.
-func (r *Run) WorkOfWriting(stored, delivered int64) int64 {
-	return exec.WorkOfWriting(stored+exec.PublishedOf(delivered), len(r.Task.Sinks))
+// Stored is what partitions have in the sink that is read.
+func (r *Run) Stored(parts ...*exec.Partition) exec.Extent {
+	e := exec.Extent{Bytes: r.StoredBytes(parts...)}
+	for _, p := range parts {
+		e.Rows += p.Rows
+	}
+	if r.Old != nil {
+		e.Columns = len(r.Old.Columns)
+	}
+	return e
+}
+
+// Delivered is what the part files have that were read into g, which has no other rows.
+func (r *Run) Delivered(g *ingest.Ingest) exec.Extent {
+	return exec.Extent{Bytes: r.DeliveredBytes(), Rows: g.Len(), Columns: len(g.Schema.Payload)}
+}
+
+// WorkOfWriting is about the work of writing rows that count as so many bytes of data files
+// into every sink.
+func (r *Run) WorkOfWriting(bytes int64) int64 {
+	return exec.WorkOfWriting(bytes, len(r.Task.Sinks))
 }
 
 // WorkOfFiles is the work that each of so many files of a partition takes, in every sink,

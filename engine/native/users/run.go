@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"reconcile/engine/exec"
 	"reconcile/engine/native/pass"
 )
 
@@ -19,10 +18,6 @@ func usersTable(ctx context.Context, r *pass.Run) (_ *pass.Outcome, err error) {
 	delta := r.Task.Permitted.Delta && !keptAgain(r) && !r.TakesAgain()
 	if delta {
 		ing.Limits.Budget = r.Env.Limits.Budget.UsersDelta()
-	} else {
-		delivered := r.DeliveredBytes()
-		behind := workOfKept(r) + exec.WorkOfReducing(delivered, r.Env.Limits.Budget) + workOfAll(r)
-		r.Env.Events.Expect(exec.Reading, exec.WorkOfReading(r.Task.Kind, delivered)+behind)
 	}
 	if err := r.ReadFiles(ctx, ing); err != nil {
 		return nil, err

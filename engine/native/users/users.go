@@ -31,7 +31,8 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	moved := ingest.New(stored, r.Env.Limits)
 	moved.Limits.Budget = moved.Limits.Budget.MovedUsers()
 	defer func() { err = errors.Join(err, moved.Close()) }()
-	writing, reducing := workOfAll(r), ing.WorkOfReducing(r.DeliveredBytes())
+	delivered := r.Delivered(ing)
+	writing, reducing := workOfAll(r, delivered), ing.WorkOfReducing(delivered.AsDelivered())
 	r.Env.Events.Expect(exec.Writing, workOfKept(r)+reducing+writing)
 	if r.Stands != nil {
 		if err := standInUsers(ctx, ing, r); err != nil {
@@ -41,7 +42,7 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 	if err := ing.Reduce(ctx, reducing); err != nil {
 		return nil, err
 	}
-	picking := exec.WorkOfPicking(len(r.NewMapping.Moved()), r.DeliveredBytes(), r.Env.Limits.Budget, len(r.Task.Sinks))
+	picking := exec.WorkOfPicking(len(r.NewMapping.Moved()), delivered, r.Env.Limits.Budget, len(r.Task.Sinks))
 	if err := pickMoved(ctx, r, stored, ing, moved, picking); err != nil {
 		return nil, err
 	}
@@ -76,8 +77,8 @@ func allUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.Out
 
 // workOfAll is how much work a pass over all users is behind reading what is delivered and
 // looking through the rows that are kept.
-func workOfAll(r *pass.Run) int64 {
-	return exec.WorkOfUsers(bytesKept(r), r.DeliveredBytes(), r.Env.Limits.Budget, len(r.Task.Sinks))
+func workOfAll(r *pass.Run, delivered exec.Extent) int64 {
+	return exec.WorkOfUsers(bytesKept(r), delivered, r.Env.Limits.Budget, len(r.Task.Sinks))
 }
 
 // workOfKept is how much work it is to look through the rows that are kept.

@@ -57,7 +57,7 @@ func deltaUsers(ctx context.Context, r *pass.Run, ing *ingest.Ingest) (_ *pass.O
 	}
 	work := int64(0)
 	if len(d.members) > 0 {
-		work = r.WorkOfSplicing(r.StoredBytes(r.OldParts...)) + r.WorkOfWriting(0, r.DeliveredBytes())
+		work = r.WorkOfSplicing(r.StoredBytes(r.OldParts...)) + r.WorkOfWriting(r.Delivered(ing).AsWritten())
 	}
 	r.Env.Events.Expect(exec.Writing, workOfKept(r)+work)
 	runs, added, err := d.keep(ctx)
@@ -105,7 +105,7 @@ func keptAgain(r *pass.Run) bool {
 	for _, run := range r.Old.UserRuns {
 		added += run.Rows
 	}
-	return added > r.Old.Users.Rows/4
+	return exec.KeptAgain(r.Old.Users.Rows, added)
 }
 
 // affected finds the members, and reports whether they are less than half of the users.
