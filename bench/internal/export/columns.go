@@ -206,6 +206,25 @@ func fewColumns() []field {
 	}
 }
 
+// clickColumns are those of clicks.
+func clickColumns() []field {
+	return []field{
+		{"event_id", "long", func(r *row, b []byte) []byte { return long(b, r.w.eventID(r.event)) }},
+		userIDField(), timeField("time"), constant("button", byEvent, 1, 0, []string{"buy", "cancel", "more"}),
+	}
+}
+
+// commentColumns are those of comments.
+func commentColumns() []field {
+	return append(clickColumns()[:3], field{"text", "string", func(r *row, b []byte) []byte {
+		r.text = r.text[:0]
+		for k := 0; len(r.text) < CommentBytes; k++ {
+			r.text = append(strconv.AppendUint(r.text, sub(r.he, k), 36), ' ')
+		}
+		return text(b, r.text[:CommentBytes])
+	}})
+}
+
 // sessionTableColumns are those of sessions.
 func sessionTableColumns() []field {
 	return append(append([]field{sessionIDField(), userIDField(), timeField("time")}, userColumns()...), sessionColumns()...)

@@ -20,10 +20,12 @@ type Options struct {
 	Columns     int     // delivered columns of pageviews, from MinColumns on
 	Tables      int     // further event tables, of few columns
 	TableEvents int     // rows of each of these
+	Clicks      int     // rows of the table clicks, of four columns
+	Comments    int     // rows of the table comments, each with a text of CommentBytes
 	Days        int     // that the events spread over
 	Dumps       int     // that the events spread over
 	Order       string  // of the events: one of the orders below
-	Old         float64 // share of events that happened at any time before their dump's
+	Old         float64 // share of page views that happened at any time before their dump's
 	Overlap     float64 // share of a dump's events that the next one delivers again
 	Migrations  int     // users that are mapped to another one
 	Codec       string  // "null" or "snappy"
@@ -41,6 +43,9 @@ const (
 // MinColumns is the number of columns of pageviews that are always there.
 const MinColumns = 30
 
+// CommentBytes is the length of a text of comments.
+const CommentBytes = 1500
+
 // Check reports the first option that makes no sense.
 func (o *Options) Check() error {
 	for _, c := range []struct {
@@ -49,6 +54,7 @@ func (o *Options) Check() error {
 	}{
 		{"events", o.Events, 1}, {"sessions", o.Sessions, 1}, {"users", o.Users, 2}, {"newcomers", o.Newcomers, 0},
 		{"columns", o.Columns, MinColumns}, {"tables", o.Tables, 0}, {"events of a table", o.TableEvents, 0},
+		{"clicks", o.Clicks, 0}, {"comments", o.Comments, 0},
 		{"days", o.Days, 1}, {"dumps", o.Dumps, 1}, {"migrations", o.Migrations, 0}, {"rows of a file", o.FileRows, 1},
 	} {
 		if c.v < c.lo || c.v > math.MaxInt32 {

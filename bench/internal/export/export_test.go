@@ -83,7 +83,7 @@ func TestEqualOptionsMakeEqualBytes(t *testing.T) {
 }
 
 func TestCountsAreThoseAskedFor(t *testing.T) {
-	o := small(t, func(o *Options) { o.Tables, o.TableEvents = 2, 90 })
+	o := small(t, func(o *Options) { o.Tables, o.TableEvents, o.Clicks, o.Comments = 2, 90, 80, 70 })
 	dir := write(t, o)
 	for _, tt := range []struct {
 		table, key string
@@ -91,6 +91,7 @@ func TestCountsAreThoseAskedFor(t *testing.T) {
 	}{
 		{"pageviews", "event_id", o.Events}, {"sessions", "session_id", o.Sessions}, {"users", "user_id", o.Users + o.Newcomers},
 		{"event_01", "event_id", 90}, {"event_02", "event_id", 90},
+		{"clicks", "event_id", 80}, {"comments", "event_id", 70},
 	} {
 		lines := all(t, dir, o.Dumps, tt.table)
 		if got := distinct(lines, tt.key); got != tt.want {

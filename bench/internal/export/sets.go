@@ -23,6 +23,8 @@ var sets = []struct {
 		Events: 8_000_000, Sessions: 800_000, Users: 500_000, Columns: 37, Days: 1, Dumps: 8, Order: Shuffled, Migrations: 50_000}},
 	{"users", "five million users and next to no page views", Options{
 		Events: 1_000, Sessions: 100, Users: 5_000_000, Columns: MinColumns, Days: 30, Dumps: 2, Order: Shuffled, Migrations: 50_000}},
+	{"uneven", "four million clicks of four columns, 200,000 comments of 1,500 bytes", Options{
+		Events: 1_000, Sessions: 100_000, Users: 400_000, Columns: MinColumns, Clicks: 4_000_000, Comments: 200_000, Days: 30, Dumps: 2, Order: Shuffled, Migrations: 40_000}},
 	{"files", "400 dumps of 50 tables: 20,000 part files, as many partitions", Options{
 		Events: 40_000, Sessions: 20_000, Users: 20_000, Columns: MinColumns, Tables: 47, TableEvents: 20_000, Days: 400, Dumps: 400, Order: Shuffled, Migrations: 400}},
 }
@@ -40,7 +42,7 @@ func Set(name string, scale float64) (Options, error) {
 		}
 		o := s.options
 		o.Overlap, o.Codec, o.FileRows, o.Seed = 0.1, "snappy", 100_000, 1
-		scaled := []*int{&o.Events, &o.Sessions, &o.Users, &o.Newcomers, &o.TableEvents, &o.Migrations}
+		scaled := []*int{&o.Events, &o.Sessions, &o.Users, &o.Newcomers, &o.TableEvents, &o.Clicks, &o.Comments, &o.Migrations}
 		if name == "files" {
 			scaled = append(scaled, &o.Dumps, &o.Days)
 		}

@@ -71,15 +71,33 @@ func (w *world) migrations() tableRows {
 	return tableRows{name: mappingTable, fields: mappingColumns(), rows: w.mappedUsers(), fill: w.mapping, full: true}
 }
 
-// moreEvents is the k-th further event table.
-func (w *world) moreEvents(k int, rows []int32) tableRows {
-	fill := func(r *row, i int) {
-		again := i < 0
-		w.event(r, undo(i)*w.o.Events/w.o.TableEvents)
-		r.event = undo(i) + (k+1)<<32
-		w.known(r, again, r.he)
+// moreEvents is an event table beside pageviews, the k-th from 1 on, of n rows in
+// all dumps together, evenly spread over the days and the sessions.
+func (w *world) moreEvents(k int, name string, fields []field, n int) tableRows {
+	fill := func(r *row, thing int) {
+		i := undo(thing)
+		r.event = i + k<<32
+		r.he = w.hash(ofEvent, r.event)
+		r.time = w.start + w.span()*int64(i)/int64(n) + int64(r.he%uint64(w.span()/int64(n)+1))
+		w.fill(r, max(int(int64(i)*int64(w.o.Sessions)/int64(n))-int(r.he%8), 0))
+		w.known(r, thing < 0, r.he)
 	}
-	return tableRows{name: fmt.Sprintf("event_%02d", k+1), fields: fewColumns(), rows: rows, fill: fill}
+	return tableRows{name: name, fields: fields, rows: w.rows(w.share(n), n), fill: fill}
+}
+
+// eventTables lists those beside pageviews.
+func (w *world) eventTables() []tableRows {
+	var out []tableRows
+	for k := range w.o.Tables {
+		out = append(out, w.moreEvents(k+1, fmt.Sprintf("event_%02d", k+1), fewColumns(), w.o.TableEvents))
+	}
+	if w.o.Clicks > 0 {
+		out = append(out, w.moreEvents(w.o.Tables+1, "clicks", clickColumns(), w.o.Clicks))
+	}
+	if w.o.Comments > 0 {
+		out = append(out, w.moreEvents(w.o.Tables+2, "comments", commentColumns(), w.o.Comments))
+	}
+	return out
 }
 
 // dumpTables lists what the current dump delivers; the first one is full.
@@ -96,9 +114,7 @@ func (w *world) dumpTables() []tableRows {
 		w.sessions(w.rows(w.share(w.o.Sessions), w.o.Sessions)),
 		w.users(users),
 	}
-	for k := range w.o.Tables {
-		out = append(out, w.moreEvents(k, w.rows(w.share(w.o.TableEvents), w.o.TableEvents)))
-	}
+	out = append(out, w.eventTables()...)
 	for i := range out {
 		out[i].full = w.current == 0
 	}
