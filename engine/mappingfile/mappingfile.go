@@ -2,7 +2,6 @@ package mappingfile
 
 import (
 	"context"
-	"io"
 	"slices"
 
 	"reconcile/engine/avro"
@@ -57,7 +56,7 @@ func (m *Mapping) readFile(ctx context.Context, src exec.Source, r *reader) erro
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(m.sums.Begin(io.NewSectionReader(h, 0, size)), size, r.limits)
+	sc, err := partfile.NewScanner(m.sums.Begin(partfile.Reader(h, 1)), size, r.limits)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,13 @@ func advice(size int) string {
 	}
 }
 
+// Reader reads a part file from its start to its end, so many pieces ahead of what is asked
+// for.
+func Reader(h blob.Handle, ahead int) io.Reader {
+	h.ReadAhead(ahead)
+	return io.NewSectionReader(h, 0, h.Object().Size)
+}
+
 // NewScanner reads an Avro file of a size, whose blocks keep to limits.
 func NewScanner(r io.Reader, size int64, limits avro.Limits) (*avro.Scanner, error) {
 	return avro.NewScanner(bufio.NewReaderSize(r, int(min(size, readAhead))), size, limits)

@@ -289,7 +289,7 @@ func beginsWith(ctx context.Context, p *Session, now PartFile, was state.ReadFil
 		return false, partfile.ErrChanged
 	}
 	sum := &prefixSum{hash: xxh3.New128(), left: was.Size}
-	sc, err := partfile.NewScanner(io.TeeReader(io.NewSectionReader(h, 0, now.Size), sum), now.Size, partfile.Limits(p.Budget))
+	sc, err := partfile.NewScanner(io.TeeReader(partfile.Reader(h, 1), sum), now.Size, partfile.Limits(p.Budget))
 	if err == nil {
 		err = partfile.EachBlock(ctx, sc, func(*avro.Block) error { return nil })
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -253,7 +252,7 @@ func (s *source) blocks(ctx context.Context, f *sourceFile, schema *decode.Schem
 	if f.size >= 0 && size != f.size {
 		return fmt.Errorf("it has %s, and had %s when it was applied: the next apply looks at it", amount.Of(size, "byte"), amount.Number(f.size))
 	}
-	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, s.limits)
+	sc, err := partfile.NewScanner(partfile.Reader(h, 1), size, s.limits)
 	if err != nil {
 		return err
 	}

@@ -184,6 +184,9 @@ type localHandle struct {
 
 func (h *localHandle) Object() Object { return h.o }
 
+// ReadAhead does nothing: the system reads ahead.
+func (h *localHandle) ReadAhead(int) {}
+
 // List returns all files below a folder.
 func (l *Local) List(ctx context.Context, prefix string) ([]Object, error) {
 	var list []Object

@@ -168,6 +168,9 @@ type retryingHandle struct {
 
 func (h *retryingHandle) Object() Object { return h.o }
 
+// ReadAhead holds until the object is opened again.
+func (h *retryingHandle) ReadAhead(pieces int) { h.current().ReadAhead(pieces) }
+
 func (h *retryingHandle) current() Handle {
 	h.mu.Lock()
 	defer h.mu.Unlock()

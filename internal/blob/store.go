@@ -40,6 +40,9 @@ type Object struct {
 type Handle interface {
 	io.ReaderAt
 	io.Closer
+	// ReadAhead says that the object is now read to its end, in order. Of a remote one up to
+	// so many pieces are then fetched before they are asked for.
+	ReadAhead(pieces int)
 	// Object describes what the handle reads, as of when it was opened.
 	Object() Object
 }

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"sync"
 
@@ -18,12 +17,10 @@ import (
 // may ask for the next one: whoever works on a block has read it himself, and finds
 // it in his cache. A file that cannot be used is a *partfile.FileError, and final.
 type blocks struct {
-	g   *Ingest
-	src exec.Source
+	g *Ingest
 
 	mu     sync.Mutex
-	files  func() (File, error, bool) // takes the next one that was not opened yet
-	stop   func()
+	files  *upcoming
 	file   File
 	open   blob.Handle // of file, nil before the first and behind the last
 	scan   *avro.Scanner
@@ -35,10 +32,8 @@ type blocks struct {
 	surveys map[int]*rules.Survey // by record format
 }
 
-func (g *Ingest) blocks(src exec.Source, files iter.Seq2[File, error]) *blocks {
-	b := &blocks{g: g, src: src, surveys: map[int]*rules.Survey{}}
-	b.files, b.stop = iter.Pull2(files)
-	return b
+func (g *Ingest) blocks(ctx context.Context, src exec.Source, files iter.Seq2[File, error]) *blocks {
+	return &blocks{g: g, files: newUpcoming(ctx, src, files, g.Limits.Budget.Workers()), surveys: map[int]*rules.Survey{}}
 }
 
 // next reads a block into j. It returns false behind the last one.
@@ -50,12 +45,12 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 	}
 	for b.err == nil {
 		if b.open == nil {
-			f, err, more := b.files()
+			f, h, more, err := b.files.next()
 			if !more {
 				return false, nil
 			}
 			if b.err = err; err == nil {
-				b.err = b.begin(ctx, f)
+				b.err = b.begin(f, h)
 			}
 			continue
 		}
@@ -75,19 +70,14 @@ func (b *blocks) next(ctx context.Context, j *job) (bool, error) {
 	return false, b.err
 }
 
-// begin opens a file.
-func (b *blocks) begin(ctx context.Context, f File) error {
-	b.file = f
-	h, err := b.src.Open(ctx, f.Key)
-	if err != nil {
-		return f.unusable(err)
-	}
-	b.open = h
+// begin begins with a file that was opened.
+func (b *blocks) begin(f File, h blob.Handle) (err error) {
+	b.file, b.open = f, h
 	if f.Pin != "" && h.Object().Pin != f.Pin {
 		return f.unusable(partfile.ErrChanged)
 	}
 	size := h.Object().Size
-	if b.scan, err = partfile.NewScanner(b.g.Sums.Begin(io.NewSectionReader(h, 0, size)), size, b.g.Formats.limits); err != nil {
+	if b.scan, err = partfile.NewScanner(b.g.Sums.Begin(partfile.Reader(h, b.g.Limits.Budget.Workers())), size, b.g.Formats.limits); err != nil {
 		return f.unusable(err)
 	}
 	b.first, b.told, b.format = 0, 0, b.g.Formats.number(&f, b.scan.Header())
@@ -131,7 +121,7 @@ func (b *blocks) end() {
 // close ends the reading.
 func (b *blocks) close() {
 	b.closeFile()
-	b.stop()
+	b.files.close()
 }
 
 // closeFile closes the file that is open, if any. What is read needs no successful end.

@@ -80,7 +80,7 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("%d rows of %d bytes count as %d of work, want %d", p.Rows, p.Bytes, p.Work, want)
 		}
 	}
-	got := askAtOnce(t, g.blocks(src, each(files)))
+	got := askAtOnce(t, g.blocks(t.Context(), src, each(files)))
 	for i := range files {
 		info, err := os.Stat(filepath.Join(dir, files[i].Key))
 		if err != nil {
@@ -100,7 +100,7 @@ func TestBlocks(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	b := g.blocks(src, each(files))
+	b := g.blocks(t.Context(), src, each(files))
 	if ok, err := b.next(ctx, new(job)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
@@ -113,7 +113,7 @@ func TestBlocks(t *testing.T) {
 	b.close()
 
 	files[1].Pin = "another"
-	if err := lastError(t, g.blocks(src, each(files))); !errors.Is(err, partfile.ErrChanged) {
+	if err := lastError(t, g.blocks(t.Context(), src, each(files))); !errors.Is(err, partfile.ErrChanged) {
 		t.Errorf("of a changed file: %v", err)
 	}
 	files[1].Pin = ""
@@ -121,7 +121,7 @@ func TestBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var damage *avro.DamageError
-	if err := lastError(t, g.blocks(src, each(files))); !errors.As(err, &damage) {
+	if err := lastError(t, g.blocks(t.Context(), src, each(files))); !errors.As(err, &damage) {
 		t.Errorf("of a cut file: %v", err)
 	}
 }

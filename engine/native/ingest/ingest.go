@@ -68,9 +68,9 @@ type job struct {
 // AvroFiles reads part files, blocks in parallel. A file that cannot be used
 // ends it with a *partfile.FileError.
 func (g *Ingest) AvroFiles(ctx context.Context, src exec.Source, files iter.Seq2[File, error]) error {
-	blocks := g.blocks(src, files)
-	defer blocks.close()
 	eg, ctx := errgroup.WithContext(ctx)
+	blocks := g.blocks(ctx, src, files)
+	defer blocks.close()
 	for range g.Limits.Budget.Workers() {
 		eg.Go(func() error {
 			l, j := newLocator(g), new(job)

@@ -11,7 +11,7 @@ import (
 // takes the digests.
 func (g *Ingest) Scan(ctx context.Context, src exec.Source, files iter.Seq2[File, error]) error {
 	plans, j := Plans{Schema: g.Schema, Formats: g.Formats}, new(job)
-	blocks := g.blocks(src, files)
+	blocks := g.blocks(ctx, src, files)
 	defer blocks.close()
 	defer j.block.Free()
 	for {

@@ -188,6 +188,10 @@ func testRanges(t *testing.T, s blob.Store) {
 	if n, err := h.ReadAt(p, 11); n != 0 || err != io.EOF {
 		t.Errorf("behind the end: %d, %v", n, err)
 	}
+	h.ReadAhead(2)
+	if got, err := io.ReadAll(io.NewSectionReader(h, 0, 10)); err != nil || string(got) != "0123456789" {
+		t.Errorf("in order: read %q, %v", got, err)
+	}
 }
 
 // testClock is about stores on this machine: their clock is ours, give or take the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -22,7 +23,7 @@ const (
 	leastRead = 128 << 10
 	// sequential is what a reader that goes on gets at first.
 	sequential = 1 << 20
-	// windows is how many pieces a handle keeps.
+	// windows is how many pieces a handle keeps that is read here and there.
 	windows = 3
 )
 
@@ -92,6 +93,7 @@ type handle struct {
 	pieces []*window // the one used last is last
 	next   int64     // where the last read ended
 	grown  int       // the size of the last piece read ahead
+	ahead  int       // pieces that are fetched before they are asked for; 0 unless it is read in order
 	closed bool
 }
 
@@ -113,6 +115,28 @@ func (h *handle) Close() error {
 	h.cancel()
 	h.prefetches.Wait()
 	return nil
+}
+
+// ReadAhead begins to fetch the first pieces behind what was read.
+func (h *handle) ReadAhead(pieces int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ahead, h.grown = pieces, h.s.o.ReadAhead
+	h.fetchAhead(max(h.next, firstRead))
+}
+
+// fetchAhead begins to fetch the pieces from off on that are missing. It needs h.mu.
+func (h *handle) fetchAhead(off int64) {
+	for range h.ahead {
+		if off >= h.o.Size {
+			return
+		}
+		w := h.pieceAt(off)
+		if w == nil {
+			w = h.fetch(off, h.grow())
+		}
+		off = w.end
+	}
 }
 
 func (h *handle) ReadAt(p []byte, off int64) (n int, err error) {
@@ -190,7 +214,11 @@ func (h *handle) windowAt(off int64, want int) (w *window, direct bool) {
 	default:
 		w = h.fetch(off, leastRead)
 	}
-	if goesOn && h.grown >= h.s.o.ReadAhead && !h.held(w.end) {
+	switch {
+	case h.ahead > 0:
+		h.pieces = slices.DeleteFunc(h.pieces, func(k *window) bool { return k.end <= w.off })
+		h.fetchAhead(w.end)
+	case goesOn && h.grown >= h.s.o.ReadAhead && w.end < h.o.Size && h.pieceAt(w.end) == nil:
 		h.fetch(w.end, h.grow())
 	}
 	return w, false
@@ -201,14 +229,14 @@ func (h *handle) grow() int {
 	return h.grown
 }
 
-// held reports whether the piece that begins at off is there, or nothing is.
-func (h *handle) held(off int64) bool {
+// pieceAt returns the piece in which off lies, nil if there is none.
+func (h *handle) pieceAt(off int64) *window {
 	for _, k := range h.pieces {
-		if k.off == off {
-			return true
+		if k.off <= off && off < k.end {
+			return k
 		}
 	}
-	return off >= h.o.Size
+	return nil
 }
 
 // fetch begins to read a piece. It needs h.mu.
@@ -229,7 +257,7 @@ func (h *handle) fetch(off int64, n int) *window {
 
 // keepWindow adds a piece and forgets the one that was used longest ago.
 func (h *handle) keepWindow(w *window) {
-	if len(h.pieces) == windows {
+	if len(h.pieces) >= max(windows, h.ahead+1) {
 		h.pieces = append([]*window(nil), h.pieces[1:]...)
 	}
 	h.pieces = append(h.pieces, w)
