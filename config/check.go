@@ -85,6 +85,11 @@ func (k *check) partition() {
 	typ := k.t.Column(p.Column).Type.ID
 	if typ != column.Timestamp && typ != column.Date {
 		hint := didYouMean(p.Column, append([]string{feed.Time, feed.JoinDate, feed.LastModified}, k.datedColumns()...))
+		if len(k.delivered) > 0 && !k.isDelivered(p.Column) {
+			k.add(errorAt(k.m.partition.rng, "Partition column not delivered", "The table %q has no column %q. A partition column is time, joindate, last_modified or one with column %q { type = \"timestamp\" } or \"date\".%s",
+				k.t.Name, p.Column, p.Column, cmp.Or(hint, didYouMean(p.Column, k.delivered))))
+			return
+		}
 		k.add(errorAt(k.m.partition.rng, "Partition column without a time", "In the table %q the column %q is %s. A partition column is time, joindate, last_modified or one with column %q { type = \"timestamp\" } or \"date\".%s",
 			k.t.Name, p.Column, k.t.Column(p.Column).Type, p.Column, hint))
 		return

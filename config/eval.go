@@ -130,6 +130,8 @@ func (l *loader) unknownName(t hcl.Traversal) *hcl.Diagnostic {
 		return unknownMember(t, "mask", l.maskNames())
 	case "sink":
 		return l.unknownSink(t)
+	case "table", "column", "source":
+		return errorAt(rng, "Unknown name", "A %s is not referred to by name. Where its name or its folder is asked for, write it as text, in quotes.", root)
 	}
 	hint := didYouMean(root, []string{"var", "local", "sink", "mask"})
 	if hint == "" && len(t) == 1 {

@@ -27,11 +27,17 @@ func habits() map[string]string {
 	}
 }
 
-// ofReconcile answers arguments of the reconcile block that stand elsewhere.
-func ofReconcile(name string) string {
+// misplaced answers what belongs into another block, and what is no setting of one.
+func misplaced(name string) string {
 	switch name {
 	case "required_version", "memory_limit", "scratch_dir":
 		return name + " is an argument of the reconcile block: reconcile { " + name + " = \"...\" }."
+	case "state":
+		return "The state block stands in the reconcile block: reconcile { state \"local\" { path = \"...\" } }."
+	case "time_zone", "timezone", "tz":
+		return "There is no time zone to set: timestamps are read, written and partitioned in UTC."
+	case "path":
+		return "A source in a bucket is named by bucket, and a folder in it by prefix. The folder of a table is its name, or as = \"...\"."
 	}
 	return ""
 }
@@ -50,7 +56,7 @@ func (l *loader) answerHabits(diags hcl.Diagnostics) hcl.Diagnostics {
 		name := string(d.Subject.SliceBytes(f.Bytes))
 		answer := habits()[name]
 		if answer == "" {
-			answer = ofReconcile(name)
+			answer = misplaced(name)
 		}
 		if answer == "" && isSecretName(name) {
 			answer = "Credentials do not belong into a configuration. Set profile or role_arn, or the environment of the AWS SDK."

@@ -82,7 +82,7 @@ func takenBack(hint string) string {
 	if hint == "" {
 		return ""
 	}
-	return hint + " If so, a plan takes back what the block set there, as without it."
+	return hint + " If so, what this block sets does not hold there, and a plan undoes what it set before."
 }
 
 // takenBy begins a sentence on the tables that a block takes.

@@ -109,6 +109,14 @@ const (
 	optionalBlock      = " If it is delivered later, say optional = true in the column block."
 )
 
+// later says what to do with a mask whose columns are to come; nothing where that is done.
+func (m *maskBlock) later() string {
+	if m.optional {
+		return ""
+	}
+	return optionalMask
+}
+
 // mask judges the names of a mask block.
 func (j *judge) mask(m *maskBlock) {
 	tables := j.tablesOf(func(t *DeliveredTable) bool { return m.takesTable(t.Name) })
@@ -133,8 +141,8 @@ func (j *judge) mask(m *maskBlock) {
 		near, table := s.near(name.value)
 		switch {
 		case near != "":
-			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list."+optionalMask,
-				m.name, name.value, table, near, keyNote(near))
+			v.add(name.rng, nameMisspelt, "No delivered column that the mask %q takes is called %q, but the table %q has %q%s. Write the name as it is delivered, or take it off the list.%s",
+				m.name, name.value, table, near, keyNote(near), m.later())
 		case matched:
 			j.warn(name.rng, nameMatchesNothing, "No delivered column of a table that the mask %q takes is called %q so far.%s", m.name, name.value, s.hint(name.value))
 		case hint == "":
@@ -145,7 +153,7 @@ func (j *judge) mask(m *maskBlock) {
 		if hint == "" {
 			hint = j.elsewhere(m, tables)
 		}
-		v.add(m.columnsAt, matchesNothing, "No delivered column of a table that the mask %q takes has one of its names, so that it masks nothing.%s"+optionalMask, m.name, hint)
+		v.add(m.columnsAt, matchesNothing, "No delivered column of a table that the mask %q takes has one of its names, so that it masks nothing.%s%s", m.name, hint, m.later())
 	}
 }
 
@@ -166,8 +174,8 @@ func (j *judge) maskTables(m *maskBlock, v verdict) {
 		name := m.tablesListed[i]
 		near := slices.IndexFunc(j.d.Tables, func(t DeliveredTable) bool { return loose(t.Name) == loose(name.value) })
 		if near >= 0 {
-			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, which the mask %q names, but %q is. Write the name as it is delivered, or take it off the list."+optionalMask,
-				name.value, m.name, j.d.Tables[near].Name)
+			v.add(name.rng, nameMisspelt, "No table that was delivered is called %q, which the mask %q names, but %q is. Write the name as it is delivered, or take it off the list.%s",
+				name.value, m.name, j.d.Tables[near].Name, m.later())
 		} else {
 			j.warn(name.rng, nameMatchesNothing, "No table that was delivered is called %q so far, which the mask %q names.%s", name.value, m.name, didYouMean(name.value, j.tableNames()))
 		}

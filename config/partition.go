@@ -76,7 +76,11 @@ func parsePartitionCall(expr hcl.Expression) (partitionCall, bool, error) {
 		return partitionCall{}, false, nil
 	}
 	if len(call.Args) != 1 || call.ExpandFinal {
-		return partitionCall{}, true, fmt.Errorf("the level %s() takes one column", call.Name)
+		inUTC := ""
+		if len(call.Args) > 1 {
+			inUTC = ", and goes by UTC"
+		}
+		return partitionCall{}, true, fmt.Errorf("the level %s() takes one column%s", call.Name, inUTC)
 	}
 	if t, diags := hcl.AbsTraversalForExpr(call.Args[0]); !diags.HasErrors() && len(t) == 1 {
 		return partitionCall{call.Name, t.RootName()}, true, nil

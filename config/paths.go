@@ -56,6 +56,10 @@ func (l *loader) place(a *hcl.Attribute, what string) *placedPath {
 		l.add(errorAt(s.rng, "Not a path", "%q is an address. %s", s.value, insteadOf(scheme, s.value, what)))
 		return nil
 	}
+	if scheme, rest, ok := halfAddress(s.value); ok {
+		l.add(errorAt(s.rng, "Not a path", "%q looks like an address, which begins with %s://. %s", s.value, scheme, insteadOf(scheme, scheme+"://"+rest, what)))
+		return nil
+	}
 	if strings.ContainsRune(s.value, 0) {
 		l.add(errorAt(s.rng, "Not a path", "A path cannot hold a zero byte."))
 		return nil
@@ -116,6 +120,16 @@ func urlScheme(s string) (string, bool) {
 		return "", false
 	}
 	return strings.ToLower(m[1]), true
+}
+
+// halfAddress takes apart what looks like an address of another kind than a path, as
+// "s3:/bucket" does.
+func halfAddress(s string) (scheme, rest string, ok bool) {
+	m := regexp.MustCompile(`^(?i)(s3|s3a|s3n|gs|abfss?|hdfs|https?|file):/*(.*)$`).FindStringSubmatch(s)
+	if m == nil {
+		return "", "", false
+	}
+	return strings.ToLower(m[1]), m[2], true
 }
 
 // checkPaths diagnoses sinks that lie in one another, and a source or the

@@ -229,10 +229,22 @@ func (l *loader) columnType(a *hcl.Attribute) *setting[column.Type] {
 	t, err := column.ParseType(s.value)
 	if err != nil {
 		word, _, _ := strings.Cut(s.value, "(")
-		l.add(errorAt(s.rng, "Invalid type", "%s.%s", upperFirst(err.Error()), didYouMean(word, append(column.TypeNames(), "decimal"))))
+		hint := didYouMean(word, append(column.TypeNames(), "decimal"))
+		if name := typesElsewhere()[strings.ToLower(word)]; name != "" {
+			hint = fmt.Sprintf(" Here it is called %q.", name)
+		}
+		l.add(errorAt(s.rng, "Invalid type", "%s.%s", upperFirst(err.Error()), hint))
 		return nil
 	}
 	return &setting[column.Type]{value: t, rng: s.rng}
+}
+
+// typesElsewhere maps names that types have in SQL and other programs to ours.
+func typesElsewhere() map[string]string {
+	return map[string]string{
+		"bool": "boolean", "int": "int64", "integer": "int64", "bigint": "int64", "long": "int64", "number": "decimal(p,s)", "numeric": "decimal(p,s)",
+		"float": "double", "float64": "double", "real": "double", "text": "string", "varchar": "string", "datetime": "timestamp", "timestamptz": "timestamp",
+	}
 }
 
 func upperFirst(s string) string {

@@ -90,7 +90,7 @@ func warnings(r *engine.Result) []string {
 				t.Name, amount.Of(n, "field"), amount.Verb(n, "is", "are"), strings.Join(amount.Few(fields), ", ")))
 		}
 		if n := t.Counts.Quarantined; n > 0 && t.Name != feed.TableMapping {
-			out = append(out, fmt.Sprintf("table.%s: %s without its key columns went to the quarantine: `reconcile quarantine list`",
+			out = append(out, fmt.Sprintf("table.%s: %s whose keys are missing or are no whole numbers went to the quarantine: `reconcile quarantine list`",
 				t.Name, amount.Of(n, "row")))
 		}
 	}

@@ -178,7 +178,7 @@ func TestResult(t *testing.T) {
       b      0            0        0  destroyed
 
 Warning: table.a: the manifest does not list 2 fields of its files, which are not published: x (in 2 rows), y (in 1 row)
-Warning: table.a: 2 rows without its key columns went to the quarantine: ` + "`reconcile quarantine list`" + `
+Warning: table.a: 2 rows whose keys are missing or are no whole numbers went to the quarantine: ` + "`reconcile quarantine list`" + `
 
 Held, while the rest goes on:
 

@@ -178,7 +178,7 @@ func (s *Source) ListKnown(ctx context.Context, known io.Reader) (*Listing, erro
 		return nil, err
 	}
 	if len(objects) == 0 {
-		l.Notices = append(l.Notices, fmt.Sprintf("no dump has arrived yet: of %s in %s none matches %s",
+		l.Notices = append(l.Notices, fmt.Sprintf("there is no dump: of %s in %s none matches %s",
 			amount.Of(all, "file"), s.place(""), s.glob))
 	}
 	found, fresh := make([]candidate, len(objects)), make([]bool, len(objects))

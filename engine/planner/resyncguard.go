@@ -175,7 +175,11 @@ func (j *resyncJudge) verdict(d Delivery, below, missing, brings int64) *plan.Ho
 		if !j.any {
 			rows = amount.Of(below, "row")
 		}
-		h.Reason = fmt.Sprintf("this full resync is empty, and the dumps below it give %s: "+rest, rows, AcceptFlag(name))
+		is := "is empty"
+		if d.Entry.Files.Len() > 0 {
+			is = "has no row with its keys"
+		}
+		h.Reason = fmt.Sprintf("this full resync %s, and the dumps below it give %s: "+rest, is, rows, AcceptFlag(name))
 	case limit != nil && limit.IsExceeded(missing, below):
 		h.Guard = guardRows
 		h.Reason = fmt.Sprintf("of the %s that the dumps below give, this full resync leaves out %s, more than %s: "+rest, amount.Of(below, "row"), amount.Number(missing), limit, AcceptFlag(name))
