@@ -176,15 +176,22 @@ func cutShort(a *bed, key string) {
 	}
 }
 
-// The rows that are told are those of the table whose turn it is.
+// The rows that are told are those of the table whose turn it is. Users that are looked
+// through for those that are merged count once.
 func TestProgressOfTables(t *testing.T) {
 	a := newBed(t, lakeTables)
-	a.run(dumpOf(1, append(progressDump(1, full).Entries, full("f", avroPart("event_id user_id", row(1, 10))), full("g", avroPart("event_id user_id", row(1, 10), row(2, 10))))...))
-	most := map[string]int64{}
+	a.run(dumpOf(1, append(progressDump(1, full).Entries, full("f", avroPart("event_id user_id", row(1, 10))), full("g", avroPart("event_id user_id", row(1, 10), row(2, 10))),
+		full(feed.TableMapping, avroPart("from_user_id to_user_id", row(1, 2), row(3, 4))))...))
+	most, written := map[string]int64{}, int64(0)
 	for _, p := range a.told.all {
 		if p.Phase == exec.Reading {
 			most[p.Table] = max(most[p.Table], p.Rows)
+		} else if p.Table == feed.TableUsers && p.Phase == exec.Writing {
+			written = max(written, p.Rows)
 		}
+	}
+	if written != 50 {
+		t.Errorf("%d rows of users are told to be written, there are 50", written)
 	}
 	for table, rows := range most {
 		if limit := map[string]int64{"e": 400, "f": 1, "g": 2, "users": 50}[table]; rows > limit {

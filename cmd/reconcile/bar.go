@@ -63,10 +63,12 @@ func (b *bar) stop() {
 	<-b.gone
 }
 
-// leastCells and mostCells are how wide a bar is.
+// leastCells and mostCells are how wide a bar is, and cellsStep by how much it grows, so that it
+// seldom does when a number gets another digit.
 const (
 	leastCells = 10
 	mostCells  = 50
+	cellsStep  = 8
 	// shortName is how many characters of a table's name stay where there is little room.
 	shortName = 12
 )
@@ -77,8 +79,10 @@ func (t *tracker) line(width int) string {
 	name := plain.Text(t.now.Table)
 	short := shortened(name, shortName)
 	phase, share := " "+string(t.now.Phase), t.percent()
-	rows, rate := "  "+amount.Number(t.now.Rows)+" rows", "  "+amount.Number(t.perSecond())+" rows/s"
-	left := ""
+	rows, rate, left := "", "", ""
+	if t.now.Rows > 0 { // not every phase goes by rows
+		rows, rate = "  "+amount.Number(t.now.Rows)+" rows", "  "+amount.Number(t.perSecond())+" rows/s"
+	}
 	if d, ok := t.left(); ok {
 		left = "  " + d.String() + " left"
 	}
@@ -88,7 +92,7 @@ func (t *tracker) line(width int) string {
 	} {
 		before, behind := strings.TrimLeft(v.before+" [", " "), "] "+share+v.behind
 		if cells := room - cellsOf(before) - len(behind); cells >= leastCells {
-			return before + t.cells(min(cells, mostCells)) + behind
+			return before + t.cells(min(cells-(cells-leastCells)%cellsStep, mostCells)) + behind
 		}
 	}
 	for _, text := range []string{short + " " + share + left, share + left, share} {

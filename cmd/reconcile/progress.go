@@ -128,11 +128,14 @@ func newLines(w io.Writer) progress {
 			say(w, "table.%s: at work ...\n", t.now.Table)
 			return
 		}
-		more := ""
+		rows, more := "", ""
+		if t.now.Rows > 0 { // not every phase goes by rows
+			rows = fmt.Sprintf(", %s rows so far, %s rows/s", amount.Number(t.now.Rows), amount.Number(t.perSecond()))
+		}
 		if left, ok := t.left(); ok {
 			more = fmt.Sprintf(", about %s left", left)
 		}
-		say(w, "table.%s: %s, %s rows so far, %s rows/s; %s of all is done%s\n", t.now.Table, string(t.now.Phase), amount.Number(t.now.Rows), amount.Number(t.perSecond()), t.percent(), more)
+		say(w, "table.%s: %s%s; %s of all is done%s\n", t.now.Table, string(t.now.Phase), rows, t.percent(), more)
 	})
 }
 

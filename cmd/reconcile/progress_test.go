@@ -107,10 +107,10 @@ func TestBarLine(t *testing.T) {
 	at("pageviews", 0.631)
 	for width, want := range map[int]string{
 		120: "pageviews writing [===============================>                  ] 63.1 %  1,210,331 rows  302,582 rows/s  2s left",
-		80:  "pageviews writing [======>    ] 63.1 %  1,210,331 rows  302,582 rows/s  2s left",
-		60:  "pageviews [=========>     ] 63.1 %  302,582 rows/s  2s left",
-		40:  "pageviews [======>    ] 63.1 %  2s left",
-		30:  "[======>    ] 63.1 %  2s left",
+		80:  "pageviews writing [======>   ] 63.1 %  1,210,331 rows  302,582 rows/s  2s left",
+		60:  "pageviews [======>   ] 63.1 %  302,582 rows/s  2s left",
+		40:  "pageviews [======>   ] 63.1 %  2s left",
+		30:  "[======>   ] 63.1 %  2s left",
 		26:  "pageviews 63.1 %  2s left",
 		24:  "63.1 %  2s left",
 		18:  "63.1 %  2s left",
@@ -120,6 +120,10 @@ func TestBarLine(t *testing.T) {
 		if got := tr.line(width); got != want {
 			t.Errorf("%d columns: %q, want %q", width, got, want)
 		}
+	}
+	tr.tell(work.Progress{Table: "pageviews", Phase: exec.Judging, Done: 700, Total: 1000, Share: 0.7})
+	if got, want := tr.line(80), "pageviews judging [=============================>            ] 70.0 %  2s left"; got != want {
+		t.Errorf("of a phase without rows: %q, want %q", got, want)
 	}
 	for _, table := range []string{"a", "pageviews", "a_table_with_a_name_that_is_far_too_long_for_any_terminal", "данные_о_посещениях", "ページビュー", "bad\x1bname"} {
 		for share := 0.; share <= 1; share += 0.125 {

@@ -233,9 +233,14 @@ func (k *userKeeper) take(ctx context.Context) error {
 	return k.flush(ctx)
 }
 
-// tell tells of the rows that were seen.
+// tell tells of the rows that were seen. Those of a pass that looks for some users are seen
+// again by the one that writes all.
 func (k *userKeeper) tell() {
-	if k.passed != nil {
+	switch {
+	case k.passed == nil:
+	case k.only != nil:
+		k.passed.PassBytes(int64(k.seen))
+	default:
 		k.passed.Pass(k.seen)
 	}
 	k.seen = 0
