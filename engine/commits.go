@@ -31,7 +31,7 @@ func (e *Engine) removeStaged(ctx context.Context, l *state.Lock, t *exec.Task) 
 // commit makes a staged change the table's state, and makes it visible.
 func (run *applyRun) commit(ctx context.Context, s *steps.Step, ch *commit.Change) error {
 	opts := run.e.commits()
-	opts.Published = func(bytes int64) { run.e.meter.published(s.Definition.Name, bytes) }
+	opts.Published = run.e.meter.publishing(s.Definition)
 	committer := commit.New(run.lock, opts)
 	if err := committer.Prepare(ctx, ch); err != nil {
 		return err

@@ -116,8 +116,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Engine, error) {
 		o.Progress = func(work.Progress) {}
 	}
 	limits := newLimits(cfg, o)
-	e := &Engine{cfg: cfg, opts: o, meter: tableMeter{work.NewMeter(o.Progress), limits.Budget}, limits: limits}
+	e := &Engine{cfg: cfg, opts: o, limits: limits}
 	e.stores = &stores.Opener{Settle: o.Tuning.Settle, S3: o.Tuning.S3, Transfers: stores.Transfers(e.limits.Budget.Transfers())}
+	e.meter = tableMeter{work.NewMeter(o.Progress), limits.Budget, e.stores.RoundTrip}
 	e.sizes, e.fingerprintFrom = newThresholds(o.Tuning, e.limits.Budget), orDefault(o.Tuning.FingerprintFrom, defaultFingerprintFrom)
 	opener := e.newPlaces()
 	if err := errors.Join(e.openStores(ctx), e.openState(ctx, opener)); err != nil {

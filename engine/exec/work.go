@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"time"
+
 	"reconcile/engine/rules"
 	"reconcile/internal/feed"
 )
@@ -23,6 +25,9 @@ const (
 	bytesOfEvent    = 200     // of part files, about
 	workOfAlone     = 0.6     // what one goroutine writes while another one waits, as columns are encoded by all
 	lookedOfWork    = 4       // bytes of files of which some rows are looked for, and that count as one
+	workOfSecond    = 50e6    // a second in which a worker waits
+	tripsOfFile     = 0.7     // round trips to a server for a file that is published, while others are, too
+	tripsOfCommit   = 8       // and for what comes with a commit
 )
 
 // WorkOfReading is that of reading so many bytes of part files of a table of a kind.
@@ -180,6 +185,19 @@ func WorkOfCopying(bytes int64) int64 { return bytes * 5 / 2 }
 
 // WorkOfPublishing is that of making so many bytes of staged files visible.
 func WorkOfPublishing(bytes int64) int64 { return bytes / publishedOfWork }
+
+// WorkOfMoving is what publishing so many files is beside their bytes: a server answers each
+// request after trip, and nothing else is done meanwhile.
+func WorkOfMoving(files int64, trip time.Duration, b Budget) int64 {
+	return workOfTrips(tripsOfFile*float64(files), trip, b)
+}
+
+// WorkOfCommit is the same of a commit, however many files it publishes.
+func WorkOfCommit(trip time.Duration, b Budget) int64 { return workOfTrips(tripsOfCommit, trip, b) }
+
+func workOfTrips(n float64, trip time.Duration, b Budget) int64 {
+	return int64(n * trip.Seconds() * workOfSecond * float64(b.workers))
+}
 
 // WorkOfComparing is that of comparing published rows with staged ones.
 func WorkOfComparing(e Extent) int64 {

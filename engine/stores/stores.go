@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"reconcile/config"
@@ -27,7 +28,21 @@ type Opener struct {
 	// S3 changes how stores on S3 are reached; nil for nothing.
 	S3 func(*s3blob.Options)
 
+	mu     sync.Mutex
 	remote []*s3blob.Store
+}
+
+// RoundTrip is how long requests to a place took so far that have no content, on average; 0 of a
+// folder. Several goroutines may ask.
+func (o *Opener) RoundTrip(place string) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, st := range o.remote {
+		if st.Root() == place {
+			return st.RoundTrip()
+		}
+	}
+	return 0
 }
 
 // Transfers is how much is in memory of each object that is written to S3 or read from it.
@@ -62,6 +77,8 @@ func (o *Opener) Open(ctx context.Context, place string, c *config.S3, grace tim
 	if err != nil {
 		return nil, err
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.remote = append(o.remote, st)
 	return st, nil
 }

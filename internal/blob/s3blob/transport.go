@@ -30,8 +30,18 @@ func (s Stats) Total() (n int64) {
 }
 
 type counter struct {
-	mu sync.Mutex
-	s  Stats
+	mu      sync.Mutex
+	s       Stats
+	answers int // to short requests, and how long they took together
+	waited  time.Duration
+}
+
+// answered notes how long a short request was on its way.
+func (c *counter) answered(after time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers++
+	c.waited += after
 }
 
 func (c *counter) request(op string) {
@@ -57,6 +67,14 @@ func (s *Store) Stats() Stats {
 	out := s.count.s
 	out.Requests = maps.Clone(out.Requests)
 	return out
+}
+
+// RoundTrip is how long an answer of the server took so far, on average, where neither it nor
+// the request has content. It is 0 before the first one.
+func (s *Store) RoundTrip() time.Duration {
+	s.count.mu.Lock()
+	defer s.count.mu.Unlock()
+	return s.count.waited / time.Duration(max(s.count.answers, 1))
 }
 
 // errIdle reports a server that stays silent.
@@ -92,10 +110,14 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 	w.timer = time.AfterFunc(limit, func() { cancel(errIdle{limit}) })
 	out := req.WithContext(ctx)
 	w.wrapBody(out, op == "PutObject" || op == "UploadPart")
+	began := time.Now()
 	resp, err := c.next.Do(out)
 	c.server.note(err)
 	if err != nil {
 		return nil, w.end(err)
+	}
+	if req.ContentLength == 0 && !slow[op] {
+		c.count.answered(time.Since(began))
 	}
 	resp.Body = &watchedBody{resp.Body, w}
 	if op == "ListObjectsV2" && resp.StatusCode == http.StatusOK {
