@@ -22,9 +22,10 @@ import (
 // counts for all of them.
 const (
 	workOfEntry     = 5   // a byte of the part files of a mapping
-	workOfRow       = 100 // a row of any other part file, beside what an exec.Extent counts
+	workOfRow       = 30  // a row of any other part file, beside what an exec.Extent counts
+	workOfValue     = 2   // and each of its values
 	workOfPublished = 2.5 // a byte of data files, as an exec.Extent counts them
-	workOfEvent     = 100 // judging a row of events
+	workOfEvent     = 130 // judging a row of events, and 1 for each value
 	workOfUser      = 270 // and of users, which are merged value by value
 )
 
@@ -213,7 +214,7 @@ func (w *load) workOfMapping(bytes int64) int64 { return bytes * workOfEntry * i
 // workOfReading is that of reading rows of part files.
 func (w *load) workOfReading(rows, bytes int64) int64 {
 	e := exec.Extent{Bytes: bytes, Rows: rows, Columns: w.columns}
-	return int64(w.delivered.alone(w.workers) * float64(e.AsDelivered()+rows*workOfRow/w.of()))
+	return int64(w.delivered.alone(w.workers) * float64(e.AsDelivered()+rows*int64(workOfRow+workOfValue*w.columns)/w.of()))
 }
 
 // workOfRest is that of all behind the part files.
@@ -244,7 +245,7 @@ func (w *load) workOfJudging() int64 {
 	case feed.KindUsers:
 		return work * workOfUser
 	}
-	return work * workOfEvent
+	return work * int64(workOfEvent+w.columns)
 }
 
 // of is how many parts all users have of which one is verified.
