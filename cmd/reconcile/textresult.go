@@ -90,8 +90,15 @@ func warnings(r *engine.Result) []string {
 				t.Name, amount.Of(n, "field"), amount.Verb(n, "is", "are"), strings.Join(amount.Few(fields), ", ")))
 		}
 		if n := t.Counts.Quarantined; n > 0 && t.Name != feed.TableMapping {
-			out = append(out, fmt.Sprintf("table.%s: %s whose keys are missing or are no whole numbers went to the quarantine: `reconcile quarantine list`",
-				t.Name, amount.Of(n, "row")))
+			all := ""
+			if n == t.Counts.Read {
+				all = ", which is every row that was read of it"
+			}
+			out = append(out, fmt.Sprintf("table.%s: %s whose keys are missing or are no whole numbers went to the quarantine%s: `reconcile quarantine list`",
+				t.Name, amount.Of(n, "row"), all))
+		}
+		if came := t.Counts.Added + t.Counts.Replaced; came > 0 && t.Counts.Rescued >= came {
+			out = append(out, fmt.Sprintf("table.%s: every row that came has a value that did not cast, so that a type may be wrong: `reconcile show -rescued table.%s`", t.Name, t.Name))
 		}
 	}
 	return out

@@ -161,6 +161,29 @@ func TestJSONPlan(t *testing.T) {
 	}
 }
 
+// What may be a mistake is told: rows that are all without keys, values of which none casts.
+func TestWarningsOfRows(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		counts plan.Counts
+		want   []string
+	}{
+		{"nothing", plan.Counts{}, nil},
+		{"some without keys", plan.Counts{Read: 4, Quarantined: 3, Added: 1},
+			[]string{"table.a: 3 rows whose keys are missing or are no whole numbers went to the quarantine: `reconcile quarantine list`"}},
+		{"all without keys", plan.Counts{Read: 3, Quarantined: 3, Removed: 7},
+			[]string{"table.a: 3 rows whose keys are missing or are no whole numbers went to the quarantine, which is every row that was read of it: `reconcile quarantine list`"}},
+		{"some do not cast", plan.Counts{Read: 3, Added: 2, Replaced: 1, Rescued: 2}, nil},
+		{"none casts", plan.Counts{Read: 3, Added: 2, Replaced: 1, Rescued: 3},
+			[]string{"table.a: every row that came has a value that did not cast, so that a type may be wrong: `reconcile show -rescued table.a`"}},
+	} {
+		got := warnings(&engine.Result{Tables: []engine.TableResult{{Name: "a", Counts: c.counts}}})
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+}
+
 func TestResult(t *testing.T) {
 	broken := errors.New("the sink is full")
 	r := &engine.Result{

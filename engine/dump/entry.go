@@ -101,7 +101,7 @@ func (r *entryReader) complete() {
 	}
 	// The mapping is complete each time it appears: its incremental means nothing.
 	if !r.flagged && r.e.Name != feed.TableMapping {
-		r.e.hold("the manifest does not say, by true or false, whether it is incremental")
+		r.e.hold("the manifest does not say, by true or false without quotes, whether it is incremental")
 	}
 }
 

@@ -28,7 +28,7 @@ type candidate struct {
 }
 
 const (
-	hintCopy = "if it is still being copied, it heals by itself; else deliver it again"
+	hintCopy = "if it is still being copied, it heals by itself; else deliver it again, or leave it out with the manifests pattern of the source"
 	hintGive = "let it be read, or leave it out with the manifests pattern of the source"
 	hintMend = "correct the manifest, or leave it out with the manifests pattern of the source"
 	hintTwin = "remove the wrong one, or leave it out with the manifests pattern of the source"

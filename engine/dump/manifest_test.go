@@ -113,7 +113,7 @@ func TestFaultsHoldTheDump(t *testing.T) {
 
 func TestProblemsHoldTheTable(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"name":"t","files":[]}`:                                                                                                  "does not say, by true or false, whether it is incremental",
+		`{"name":"t","files":[]}`:                                                                                                  "does not say, by true or false without quotes, whether it is incremental",
 		`{"name":"t","files":[],"incremental":null}`:                                                                               "whether it is incremental",
 		`{"name":"t","files":[],"incremental":"true"}`:                                                                             "whether it is incremental",
 		`{"incremental":1,"files":[],"name":"t"}`:                                                                                  "whether it is incremental",

@@ -55,7 +55,7 @@ func changedManifest(p *Session, d *dump.Dump) string {
 	if len(differ) == 0 {
 		return fmt.Sprintf("what the tables have of it is listed as before; -accept-manifest=%d takes the new manifest", d.ID)
 	}
-	return fmt.Sprintf("it lists %s differently, or no longer; -accept-manifest=%d plans the rebuild", strings.Join(amount.Few(differ), ", "), d.ID)
+	return fmt.Sprintf("it lists %s differently, or no longer; -accept-manifest=%d plans the rebuild, and the manifest as it was ends the hold", strings.Join(amount.Few(differ), ", "), d.ID)
 }
 
 // listsAs reports whether a manifest lists a table with that meaning.
