@@ -195,17 +195,30 @@ func quoted(words []string, last string) string {
 	return b.String()
 }
 
-// hintLabels says of a block whose label lacks its quotes that it needs them, where the
-// language only says that it is none.
-func hintLabels(diags hcl.Diagnostics, text []byte) {
-	unquoted := regexp.MustCompile(`^\s*(\w+)\s+([0-9][\w-]*)\s*\{`)
+// hintQuotes says of a label and of a path without quotes that they need them, where the
+// language only says that they are none. One line gives one of these.
+func hintQuotes(diags hcl.Diagnostics, text []byte) hcl.Diagnostics {
+	label := regexp.MustCompile(`^\s*(\w+)\s+([0-9*?][^\s{}"=]*|\w[\w-]*[*?][^\s{}"=]*)\s*\{`)
+	path := regexp.MustCompile(`^[^=#\n]*?(\w+)\s*=\s*(?:(?:\.\.?|~)?/|\w+://)`)
+	told := map[int]bool{}
+	var out hcl.Diagnostics
 	for _, d := range diags {
 		if d.Subject == nil || d.Subject.Start.Byte > len(text) {
+			out = append(out, d)
 			continue
 		}
 		begin := bytes.LastIndexByte(text[:d.Subject.Start.Byte], '\n') + 1
-		if m := unquoted.FindSubmatch(text[begin:]); m != nil {
-			d.Summary, d.Detail = "Label without quotes", fmt.Sprintf("Quote the label, as in %s %q {.", m[1], m[2])
+		if told[begin] {
+			continue
 		}
+		if m := label.FindSubmatch(text[begin:]); m != nil {
+			told[begin] = true
+			d.Summary, d.Detail = "Label without quotes", fmt.Sprintf("Quote the label, as in %s %q {.", m[1], m[2])
+		} else if m := path.FindSubmatch(text[begin:]); m != nil {
+			told[begin] = true
+			d.Summary, d.Detail = "Text without quotes", fmt.Sprintf("Quote the text, as in %s = \"...\".", m[1]) // it may be a secret
+		}
+		out = append(out, d)
 	}
+	return out
 }

@@ -227,7 +227,7 @@ func (l *loader) parse(configs []source) map[string]hcl.Blocks {
 			f = &hcl.File{Bytes: c.text}
 		}
 		l.src[c.name] = f
-		hintLabels(diags, c.text)
+		diags = hintQuotes(diags, c.text)
 		l.add(diags...)
 		if diags.HasErrors() {
 			l.broken = true
