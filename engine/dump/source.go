@@ -252,8 +252,12 @@ func (s *Source) manifests(ctx context.Context) (objects []blob.Object, changed 
 	}
 	list, changed, err := blob.ListDated(ctx, s.store, folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, 0, fmt.Errorf("%s is not a source: it has no folder %s (looked for %s): %w",
-			s.Root(), folder, s.place(s.glob), fs.ErrNotExist)
+		hint := ""
+		if path.Base(s.Root()) == folder {
+			hint = "; the source is the folder above it"
+		}
+		return nil, nil, 0, fmt.Errorf("%s is not a source: it has no folder %s (looked for %s)%s: %w",
+			s.Root(), folder, s.place(s.glob), hint, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("list the manifests: %w", s.class(err))
