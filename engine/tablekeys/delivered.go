@@ -2,6 +2,7 @@ package tablekeys
 
 import (
 	"context"
+	"io"
 
 	"reconcile/engine/avro"
 	"reconcile/engine/decode"
@@ -43,7 +44,7 @@ func (d *delivered) read(ctx context.Context, src exec.Source, key string) error
 	}
 	defer h.Close()
 	size := h.Object().Size
-	sc, err := partfile.NewScanner(partfile.Reader(h, 1), size, d.limits)
+	sc, err := partfile.NewScanner(io.NewSectionReader(h, 0, size), size, d.limits) // perhaps its first rows are enough
 	if err != nil {
 		return err
 	}
