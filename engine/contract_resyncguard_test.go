@@ -517,7 +517,7 @@ func TestContractResyncAnyRow(t *testing.T) {
 	if delivered, stored := a.keysRead(); delivered != 0 || stored != 1 {
 		t.Errorf("the keys of %d rows that come and of %d that there are were read", delivered, stored)
 	}
-	a.held(a.run(), "e 2 empty give rows:")
+	a.held(a.run(), "e 2 keys give rows:")
 }
 
 // TestContractResyncRemembered: what is held is judged once, as long as nothing of it changes.
