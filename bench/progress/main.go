@@ -110,6 +110,7 @@ func (o *options) report(run int, records []record, ended record) {
 	first := records[0]
 	all, cpu := ended.at.Sub(first.at).Seconds(), ended.cpu-first.cpu
 	var ofLeft, clock, processors misses
+	right := 0
 	for _, r := range records {
 		left := ended.at.Sub(r.at).Seconds()
 		if o.all {
@@ -124,19 +125,24 @@ func (o *options) report(run int, records []record, ended record) {
 		}
 		toDo := float64(r.Total-r.Done) / float64(r.Done)
 		exact := (all - left) * toDo // before it was rounded to a second
-		if off := math.Abs(exact - left); off <= rounded {
-			ofLeft.add(0, left)
-		} else {
-			ofLeft.add(off, left)
+		off := math.Abs(exact - left)
+		if off <= rounded {
+			off = 0
+		}
+		if ofLeft.add(off, left); off <= quarter*left {
+			right++
 		}
 		clock.add(exact-left, all)
 		processors.add((r.cpu-first.cpu)*toDo-(ended.cpu-r.cpu), cpu)
 	}
-	fmt.Printf("run %d: %.1f s, %d records from a tenth of the work on; the time left was wrong by %s of what was left, by %s of all time; of %.1f s of processors by %s\n", run, all, clock.n, &ofLeft, &clock, cpu, &processors)
+	fmt.Printf("run %d: %.1f s, %d records from a tenth of the work on, %d of them right within a quarter; the time left was wrong by %s of what was left, by %s of all time; of %.1f s of processors by %s\n", run, all, clock.n, right, &ofLeft, &clock, cpu, &processors)
 }
 
 // rounded is by how many seconds a time is wrong that is rounded to one.
 const rounded = 0.5
+
+// quarter is by how much of what is left a time may be wrong that counts as right.
+const quarter = 0.25
 
 // misses adds up by how much of a whole something was wrong.
 type misses struct {
