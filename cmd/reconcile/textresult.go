@@ -97,11 +97,21 @@ func warnings(r *engine.Result) []string {
 			out = append(out, fmt.Sprintf("table.%s: %s whose keys are missing or are no whole numbers went to the quarantine%s: `reconcile quarantine list`",
 				t.Name, amount.Of(n, "row"), all))
 		}
-		if came := t.Counts.Added + t.Counts.Replaced; came > 0 && t.Counts.Rescued >= came {
+		if noneCasts(&t) {
 			out = append(out, fmt.Sprintf("table.%s: every row that came has a value that did not cast, so that a type may be wrong: `reconcile show -rescued table.%s`", t.Name, t.Name))
 		}
 	}
 	return out
+}
+
+// noneCasts reports whether every row that was read has a value that did not cast. Of users it
+// is those that are written that count.
+func noneCasts(t *engine.TableResult) bool {
+	all := t.Counts.Read - t.Counts.Quarantined
+	if t.Name == feed.TableUsers {
+		all = t.Counts.Rows
+	}
+	return all > 0 && t.Counts.Rescued >= all
 }
 
 // failed lists the tables that failed while the apply went on.

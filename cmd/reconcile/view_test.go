@@ -165,19 +165,24 @@ func TestJSONPlan(t *testing.T) {
 func TestWarningsOfRows(t *testing.T) {
 	for _, c := range []struct {
 		name   string
+		table  string
 		counts plan.Counts
 		want   []string
 	}{
-		{"nothing", plan.Counts{}, nil},
-		{"some without keys", plan.Counts{Read: 4, Quarantined: 3, Added: 1},
+		{"nothing", "a", plan.Counts{}, nil},
+		{"some without keys", "a", plan.Counts{Read: 4, Quarantined: 3, Added: 1},
 			[]string{"table.a: 3 rows whose keys are missing or are no whole numbers went to the quarantine: `reconcile quarantine list`"}},
-		{"all without keys", plan.Counts{Read: 3, Quarantined: 3, Removed: 7},
+		{"all without keys", "a", plan.Counts{Read: 3, Quarantined: 3, Removed: 7},
 			[]string{"table.a: 3 rows whose keys are missing or are no whole numbers went to the quarantine, which is every row that was read of it: `reconcile quarantine list`"}},
-		{"some do not cast", plan.Counts{Read: 3, Added: 2, Replaced: 1, Rescued: 2}, nil},
-		{"none casts", plan.Counts{Read: 3, Added: 2, Replaced: 1, Rescued: 3},
+		{"some do not cast", "a", plan.Counts{Read: 3, Added: 2, Replaced: 1, Rescued: 2}, nil},
+		{"of few that count", "a", plan.Counts{Read: 100, Added: 10, Collapsed: 90, Rescued: 30}, nil},
+		{"one more user, where others were rescued", "users", plan.Counts{Read: 2, Added: 1, Rescued: 5, Rows: 900}, nil},
+		{"no user casts", "users", plan.Counts{Read: 2, Added: 1, Rescued: 900, Rows: 900},
+			[]string{"table.users: every row that came has a value that did not cast, so that a type may be wrong: `reconcile show -rescued table.users`"}},
+		{"none casts", "a", plan.Counts{Read: 3, Added: 2, Replaced: 1, Rescued: 3},
 			[]string{"table.a: every row that came has a value that did not cast, so that a type may be wrong: `reconcile show -rescued table.a`"}},
 	} {
-		got := warnings(&engine.Result{Tables: []engine.TableResult{{Name: "a", Counts: c.counts}}})
+		got := warnings(&engine.Result{Tables: []engine.TableResult{{Name: c.table, Counts: c.counts}}})
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}

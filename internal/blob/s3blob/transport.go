@@ -32,11 +32,11 @@ func (s Stats) Total() (n int64) {
 type counter struct {
 	mu      sync.Mutex
 	s       Stats
-	answers int // to short requests, and how long they took together
+	answers int // to requests without content, and how long they took together
 	waited  time.Duration
 }
 
-// answered notes how long a short request was on its way.
+// answered notes how long a request without content waited for its answer.
 func (c *counter) answered(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,8 +69,8 @@ func (s *Store) Stats() Stats {
 	return out
 }
 
-// RoundTrip is how long an answer of the server took so far, on average, where neither it nor
-// the request has content. It is 0 before the first one.
+// RoundTrip is how long an answer of the server took to begin so far, on average, to requests
+// without content. It is 0 before the first one.
 func (s *Store) RoundTrip() time.Duration {
 	s.count.mu.Lock()
 	defer s.count.mu.Unlock()
