@@ -14,9 +14,10 @@ import (
 )
 
 // TestReadAhead answers nothing until as many pieces are asked for as are read ahead, though
-// nobody has read a byte yet. All of the object is then fetched once, in such pieces.
+// nobody has read a byte yet, and one more when the first is read. All of the object is fetched
+// once, in pieces of the full size.
 func TestReadAhead(t *testing.T) {
-	const size, piece = 10<<20 + 70_000, 1 << 20
+	const size, piece = 20<<20 + 70_000, 2 << 20
 	o := fake(t)
 	o.ReadAhead = piece
 	data := make([]byte, size)
@@ -40,17 +41,29 @@ func TestReadAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	h.ReadAhead(3)
-	for n := range 3 {
-		select {
-		case <-asked:
-		case <-time.After(10 * time.Second):
-			t.Fatalf("only %d pieces are asked for", n)
+	wait := func(pieces int) {
+		t.Helper()
+		for n := range pieces {
+			select {
+			case <-asked:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("only %d of %d pieces are asked for", n, pieces)
+			}
 		}
 	}
+	h.ReadAhead(3)
+	wait(3)
+	for range 3 {
+		answer <- struct{}{}
+	}
+	first := make([]byte, 70_000) // beyond what is fetched when it is opened
+	if _, err := h.ReadAt(first, 0); err != nil {
+		t.Fatal(err)
+	}
+	wait(1)
 	close(answer)
-	var got bytes.Buffer
-	if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{io.NewSectionReader(h, 0, size)}, make([]byte, 10_000)); err != nil {
+	got := bytes.NewBuffer(first)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{got}, struct{ io.Reader }{io.NewSectionReader(h, int64(len(first)), size)}, make([]byte, 10_000)); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Bytes(), data) {
@@ -59,8 +72,8 @@ func TestReadAhead(t *testing.T) {
 	if n := s.Stats(); n.Requests["GetObject"] != 1+11 || n.Read != size {
 		t.Errorf("it took %d requests and %d bytes, want 12 and %d", n.Requests["GetObject"], n.Read, size)
 	}
-	if n := len(asked); n != 11-3 {
-		t.Errorf("%d pieces were asked for behind the first three, want 8", n)
+	if n := len(asked); n != 11-4 {
+		t.Errorf("%d pieces were asked for behind the first four, want 7", n)
 	}
 }
 

@@ -18,7 +18,7 @@ func TestRoundTrip(t *testing.T) {
 		if op == "HeadObject" {
 			time.Sleep(after)
 		} else {
-			time.Sleep(4 * after)
+			time.Sleep(10 * after)
 		}
 		return next.Do(r)
 	})
