@@ -23,9 +23,10 @@ import (
 // in a folder.
 type sinksBed struct {
 	*harness
-	far  *s3test.Gate
-	copy string // root of the second one on S3
-	desk string // folder
+	far   *s3test.Gate
+	copy  string // root of the second one on S3
+	desk  string // folder
+	hangs bool   // the one behind the gate does not answer: it is soon given up
 }
 
 func newSinksBed(t *testing.T, hcl string) *sinksBed {
@@ -33,10 +34,13 @@ func newSinksBed(t *testing.T, hcl string) *sinksBed {
 	s.Setenv(t)
 	h := newHarness(t, hcl)
 	h.remote = newBucketPair(t, s)
-	h.tuning.S3 = func(o *s3blob.Options) {
-		o.Retry, o.Idle = blob.Retry{Attempts: 2, Wait: time.Millisecond}, 300*time.Millisecond
-	}
 	b := &sinksBed{harness: h, far: s3test.NewGate(t, s.Endpoint), copy: "s3://" + s.Bucket(t) + "/deep/copy", desk: filepath.Join(h.dir, "desk")}
+	h.tuning.S3 = func(o *s3blob.Options) {
+		o.Retry, o.Idle = blob.Retry{Attempts: 2, Wait: time.Millisecond}, 30*time.Second
+		if b.hangs {
+			o.Idle = 2 * time.Second // a busy machine is silent for a while too
+		}
+	}
 	h.prelude = h.remote.prelude() + fmt.Sprintf(`
 sink "parquet" "copy" {
   path = %q
@@ -106,7 +110,9 @@ table "users"`, 1)
 			was := len(killFiles(b.folder(b.copy)))
 			b.arrive(killDumps()[1:2]...)
 			b.far.From(1, fault)
+			b.hangs = fault == s3test.Hangs
 			res, err := b.apply()
+			b.hangs = false
 			if err != nil {
 				t.Fatal(err)
 			}

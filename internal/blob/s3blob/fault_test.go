@@ -212,7 +212,7 @@ func TestReadsGoOn(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	srv := s3test.Start(t)
 	o := real(t, srv)
-	o.Idle, o.Retry.Attempts = 50*time.Millisecond, 3
+	o.Idle, o.Retry.Attempts = time.Second, 3
 	proxy := s3test.NewProxy(t, srv.Endpoint)
 	o.Endpoint = proxy.Endpoint
 	s := open(t, o)
@@ -226,7 +226,7 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 	proxy.Silence(false)
-	proxy.Latency(20 * time.Millisecond) // slow, but not silent
+	proxy.Latency(200 * time.Millisecond) // slow, but not silent
 	if _, err := s.Stat(ctx, "k"); err != nil {
 		t.Error(err)
 	}

@@ -89,7 +89,12 @@ func TestFaultsWhileAppending(t *testing.T) {
 					}
 					return s3test.NoFault
 				})
-				p := onS3(t, srv, func(o *s3blob.Options) { o.Endpoint, o.Idle = gate.Endpoint, 100*time.Millisecond })
+				p := onS3(t, srv, func(o *s3blob.Options) {
+					o.Endpoint, o.Idle = gate.Endpoint, 30*time.Second
+					if f == s3test.Hangs || f == s3test.LateAnswer {
+						o.Idle = time.Second / 2
+					}
+				})
 				r := &reader{c: p.chain(t, chain.Options{})}
 				r.append(t, "a")
 				gate.Rule(nil)

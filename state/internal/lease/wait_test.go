@@ -44,14 +44,14 @@ func TestRealTime(t *testing.T) {
 	b := bucket(t, s3test.Start(t))
 	w := newWorld(false, 1)
 	o := w.options(openS3(t, b), "a")
-	o.Clock, o.TTL, o.Margin = nil, time.Second, 300*time.Millisecond
+	o.Clock, o.TTL, o.Margin = nil, 2*time.Second, 300*time.Millisecond
 	ctx, stop := context.WithCancel(t.Context())
 	h, err := Acquire(ctx, o, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stop() // its work is told to end, which does not end the lease
-	if next, err := Acquire(t.Context(), o, 3*time.Second); err == nil {
+	if next, err := Acquire(t.Context(), o, 5*time.Second); err == nil {
 		t.Fatalf("a lease that is renewed was taken over: %+v", next)
 	}
 	if !h.Valid() {
@@ -60,7 +60,7 @@ func TestRealTime(t *testing.T) {
 	h.stop() // as a process that was killed
 	<-h.stopped
 	o.Store = openS3(t, b)
-	next, err := Acquire(t.Context(), o, 10*time.Second)
+	next, err := Acquire(t.Context(), o, 20*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
